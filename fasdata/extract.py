@@ -1,0 +1,140 @@
+"""`fasdata extract`: a raw dataset into a store, continued where an earlier run stopped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fasdata import __version__
+from fasdata.errors import UserError
+from fasdata.library import Library
+from fasdata.progress import progress
+from fasdata.records import OBSERVED, Clip, ClipRecord
+from fasdata.settings import ExtractSettings, make_detector
+from fasdata.store.info import FILE, StoreInfo
+from fasdata.store.writer import StoreWriter
+
+if TYPE_CHECKING:
+    from fasdata.datasets.card import Card
+
+BYTES_A_CROP = 90_000  # a 200-pixel face region as png, for the estimate only
+
+
+@dataclass
+class ExtractReport:
+    """What a run did: outcomes by label, reasons, and what it left alone."""
+
+    dataset: str
+    folder: Path
+    found: int = 0
+    already: int = 0
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # (label, status)
+    reasons: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # (label, status, reason)
+    frames: Counter[str] = field(default_factory=Counter)  # face status of the chosen frames
+    failed: list[str] = field(default_factory=list)  # relpath: reason
+    notes: list[str] = field(default_factory=list)
+    content_hash: str = ""
+
+    def count(self, record: ClipRecord) -> None:
+        """Add one clip."""
+        label, path = record.clip.label or "unknown", record.clip.relpaths.get("rgb", record.clip.clip_id)
+        self.outcomes[label, record.status] += 1
+        if record.status != "ok":
+            self.reasons[label, record.status, _without_numbers(record.reason)] += 1
+        if record.status == "failed":
+            self.failed.append(f"{path}: {record.reason}")
+        chosen = {index for indices in record.selections.values() for index in indices}
+        self.frames.update(frame.status for frame in record.frames if frame.index in chosen)
+        self.notes.extend(f"{path}: {note}" for note in record.notes)
+
+
+@dataclass(frozen=True)
+class ExtractPlan:
+    """What a run would do, for `--dry-run`."""
+
+    dataset: str
+    folder: Path
+    layout: str
+    clips: Sequence[Clip]
+    done: int
+    settings: ExtractSettings
+    unmatched: Sequence[str]
+
+    @property
+    def frames_a_clip(self) -> int:
+        """Chosen frames of a clip of 150 frames."""
+        return len({index for rule in self.settings.rules for index in rule.positions(150)})
+
+    @property
+    def gigabytes(self) -> float:
+        """A rough size of what would be written."""
+        return (len(self.clips) - self.done) * self.frames_a_clip * BYTES_A_CROP / 1e9
+
+
+def plan_extract(card: Card, root: Path, library: Library, settings: ExtractSettings, lists: Path | None = None) -> ExtractPlan:
+    """Find the clips of a raw dataset and what is left to do.
+
+    Raises:
+        UserError: wrong or empty root, or no path of the expected form.
+    """
+    from fasdata.datasets.scan import scan
+    from fasdata.store.reader import Store
+
+    found = scan(card, root, lists=lists)
+    folder = library.store_dir(card.slug)
+    have = set(Store.open(folder).clip_ids()) if (folder / FILE).is_file() else set()
+    done = sum(clip.clip_id in have for clip in found.clips)
+    return ExtractPlan(card.slug, folder, found.layout, found.clips, done, settings, found.unmatched)
+
+
+def run_extract(plan: ExtractPlan, root: Path, *, workers: int = 1, retry_failed: bool = False) -> ExtractReport:
+    """Extract what is missing; a clip that cannot be used is recorded with its reason and stops nothing.
+
+    With `retry_failed` recordings that could not be decoded are tried again.
+    """
+    from fasdata.executors.local import extract_clips
+    from fasdata.store.reader import Store
+
+    info = StoreInfo(plan.dataset, plan.settings.recorded(make_detector(plan.settings)), __version__)
+    report = ExtractReport(plan.dataset, plan.folder, found=len(plan.clips))
+    again = ("failed",) if retry_failed else ()
+    with StoreWriter(plan.folder, info) as writer:
+        todo = [clip for clip in plan.clips if writer.done.get(clip.clip_id) in (None, *again)]
+        report.already = len(plan.clips) - len(todo)
+        with progress(f"extract {plan.dataset}", len(todo), "clips") as bar:
+            faces = misses = failed = 0
+            for record, crops in extract_clips(todo, root, plan.settings, workers):
+                writer.add(record, crops)
+                faces += sum(frame.status in OBSERVED for frame in record.frames)
+                misses += sum(frame.status not in OBSERVED for frame in record.frames)
+                failed += record.status == "failed"
+                bar.advance(1, faces=faces, misses=misses, failed=failed)
+    store = Store.open(plan.folder)
+    for record in store.records():
+        report.count(record)
+    report.content_hash = store.content_hash()
+    return report
+
+
+def settings_for(dataset: str, frames: str, **options: object) -> ExtractSettings:
+    """Return settings whose rules are `frames`, or for `recipes` all that the shipped recipes need of this dataset."""
+    from fasdata.sampling import FrameRule, parse_rules
+
+    if frames.strip() == "recipes":
+        from fasdata.protocols.recipe import frame_rules_for
+
+        rules = tuple(FrameRule.parse(text) for text in frame_rules_for(dataset))
+        if not rules:
+            raise UserError(f"no recipe says which frames of {dataset} to keep", do="give --frames, e.g. --frames 'ssdg(2)@decoded'")
+    else:
+        rules = tuple(parse_rules(frames))
+    return ExtractSettings(rules=rules, **options)  # type: ignore[arg-type]
+
+
+def _without_numbers(reason: str) -> str:
+    import re
+
+    return re.sub(r"\d+", "N", reason)

@@ -1,0 +1,54 @@
+"""The words around an extraction: what it will do, and what came of it."""
+
+from __future__ import annotations
+
+from fasdata.extract import ExtractPlan, ExtractReport
+from fasdata.records import LABELS
+
+SHOWN = 10  # lines of a long list
+
+
+def describe_plan(plan: ExtractPlan) -> str:
+    """Return what a run would do."""
+    left = len(plan.clips) - plan.done
+    lines = [
+        f"{plan.dataset}: {len(plan.clips)} clips in layout {plan.layout!r}, {plan.done} of them already in {plan.folder}",
+        f"to do: {left} clips, about {left * plan.frames_a_clip} frames and {plan.gigabytes:.2f} GB "
+        f"(rules {' + '.join(map(str, plan.settings.rules))}; detector {plan.settings.detector})",
+    ]
+    if plan.unmatched:
+        lines.append(f"warning: {len(plan.unmatched)} media files match no rule of the layout:")
+        lines += _some(list(plan.unmatched))
+    return "\n".join(lines)
+
+
+def describe_report(report: ExtractReport) -> str:
+    """Return the closing summary: outcomes by label, reasons, and where the store is."""
+    labels = [*LABELS, *sorted({label for label, _ in report.outcomes} - set(LABELS))]
+    lines = [f"{report.dataset}: {report.found} clips ({report.already} from an earlier run)", ""]
+    lines.append(f"{'label':<12}{'usable':>8}{'no face':>9}{'failed':>8}")
+    for label in labels:
+        counts = [report.outcomes[label, status] for status in ("ok", "fta", "failed")]
+        if any(counts) or label in LABELS:
+            lines.append(f"{label:<12}{counts[0]:>8}{counts[1]:>9}{counts[2]:>8}")
+    chosen = ", ".join(f"{status} {number}" for status, number in sorted(report.frames.items()))
+    lines += ["", f"faces of the chosen frames: {chosen or 'none'}"]
+    if report.reasons:
+        lines.append("not usable:")
+        lines += [
+            f"  {number} x {label}, {'no usable face' if status == 'fta' else 'failed'}: {reason}"
+            for (label, status, reason), number in report.reasons.most_common(SHOWN)
+        ]
+    if report.failed:
+        lines.append("could not be decoded (replace these files, then run again with --retry-failed):")
+        lines += _some(report.failed)
+    if report.notes:
+        lines.append("notes:")
+        lines += _some(report.notes)
+    lines += ["", f"store: {report.folder}", f"content: {report.content_hash}"]
+    return "\n".join(lines)
+
+
+def _some(lines: list[str]) -> list[str]:
+    rest = [f"  … and {len(lines) - SHOWN} more (clips.parquet has all)"] if len(lines) > SHOWN else []
+    return [f"  {line}" for line in lines[:SHOWN]] + rest

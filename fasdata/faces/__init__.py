@@ -1,0 +1,1 @@
+"""Detection, the choice of a face, fallbacks, templates and warps."""

@@ -1,0 +1,53 @@
+"""The narrow interface of a face detector, and the choice among several faces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from fasdata.records import Box, Face
+
+
+class Detector(Protocol):
+    """Finds faces in batches of frames.
+
+    `name` and `fingerprint` (sha256 of the weights) and `settings` go into every store made with it.
+    """
+
+    name: str
+    fingerprint: str
+    settings: dict[str, float]
+
+    def detect(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
+        """Return the faces of each frame (RGB uint8, height x width x 3), in no particular order."""
+        ...
+
+
+def pick_face(faces: Sequence[Face], previous: Box | None = None, *, follow_iou: float = 0.3) -> Face | None:
+    """Return the face to keep: the one that continues `previous` (IoU >= 0.3), else the largest.
+
+    In replay and print attacks the operator's own face can be in view; following the face of the frame before keeps
+    the clip on one person.
+    """
+    if not faces:
+        return None
+    if previous is not None:
+        continued = max(faces, key=lambda face: iou(face.box, previous))
+        if iou(continued.box, previous) >= follow_iou:
+            return continued
+    return max(faces, key=lambda face: (area(face.box), face.score))
+
+
+def area(box: Box) -> float:
+    """Return the area of a box in square pixels."""
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
+def iou(a: Box, b: Box) -> float:
+    """Return the intersection over union of two boxes, 0 for empty ones."""
+    inner = (max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3]))
+    shared = area(inner) if inner[2] > inner[0] and inner[3] > inner[1] else 0.0
+    union = area(a) + area(b) - shared
+    return shared / union if union > 0 else 0.0

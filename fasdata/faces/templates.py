@@ -1,0 +1,57 @@
+"""Where five landmarks go in an aligned chip: named templates in output pixels, pixel centres at integers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+# Fractions of the side, in the order image-left eye, right eye, nose, left mouth corner, right mouth corner.
+MXNET_X = (0.224152, 0.756101, 0.490127, 0.254149, 0.726104)
+MXNET_Y = (0.211947, 0.211947, 0.628106, 0.780233, 0.780233)
+MXNET_PADDING = 0.37
+
+# ArcFace's reference points for a 112 x 112 chip.
+ARCFACE_112 = np.array(
+    [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
+)
+
+
+@dataclass(frozen=True)
+class Template:
+    """Target points (5, 2) for a chip of side `size`.
+
+    With `eyes_at` the fit gives only rotation and scale, and the mid-point of the eyes is put at these fractions.
+    """
+
+    points: Callable[[int], np.ndarray]
+    size: int
+    eyes_at: tuple[float, float] | None = None
+
+
+def mxnet_points(size: int) -> np.ndarray:
+    """Return the points of the widely used MTCNN chip wrapper, padded by 0.37 on each side."""
+    points = np.stack([np.array(MXNET_X), np.array(MXNET_Y)], axis=1)
+    return (MXNET_PADDING + points) / (2 * MXNET_PADDING + 1) * size
+
+
+def arcface_points(size: int) -> np.ndarray:
+    """Return ArcFace's points; multiples of 128 use the 128 layout, whose points are moved 8 pixels to the right."""
+    if size % 128 == 0:
+        return (ARCFACE_112 + np.array([8.0, 0.0])) * (size / 128)
+    return ARCFACE_112 * (size / 112)
+
+
+def fas_points(size: int, eye_distance: float = 0.30, eye_height: float = 0.40) -> np.ndarray:
+    """Return ArcFace's shape with the context anti-spoofing needs: eye distance and height as fractions of the side."""
+    left, right = ARCFACE_112[0], ARCFACE_112[1]
+    scale = eye_distance * size / np.linalg.norm(right - left)
+    return (ARCFACE_112 - (left + right) / 2) * scale + np.array([0.5, eye_height]) * size
+
+
+TEMPLATES = {
+    "mxnet-256": Template(mxnet_points, 256, eyes_at=(0.5, 0.4)),
+    "fas-256": Template(fas_points, 256),
+    "arcface-112": Template(arcface_points, 112),
+}

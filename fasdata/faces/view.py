@@ -1,0 +1,116 @@
+"""A view: how a stored crop becomes the square image a method sees, in one resampling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from fasdata.errors import UserError, unknown_name
+from fasdata.faces.similarity import apply, fit_face
+from fasdata.faces.templates import TEMPLATES
+
+BOX_VIEWS = {"box": 256, "box-224": 224}
+NAMES = (*TEMPLATES, *BOX_VIEWS)
+
+
+@dataclass(frozen=True)
+class View:
+    """A named geometry at a side length.
+
+    `mxnet-256`, `fas-256` and `arcface-112` rotate the face upright by its landmarks; `box` and `box-224` cut the
+    detector's box, whole pixels towards zero and held inside the frame, and stretch it without rotation.
+    """
+
+    name: str
+    size: int
+    border: Literal["constant", "reflect"] = "constant"
+
+    @classmethod
+    def named(cls, name: str, size: int | None = None) -> View:
+        """Return the view of that name, at its own side length unless `size` is given.
+
+        Raises:
+            UserError: no such view; names the nearest.
+        """
+        if name in TEMPLATES:
+            return cls(name, size or TEMPLATES[name].size)
+        if name in BOX_VIEWS:
+            return cls(name, size or BOX_VIEWS[name])
+        raise unknown_name("view", name, NAMES)
+
+    def resized(self, size: int) -> View:
+        """Return the same geometry at another side length in pixels."""
+        return replace(self, size=size)
+
+    def matrix(self, region: Sequence[int], box: Sequence[float], landmarks: Sequence[Sequence[float]] | None) -> np.ndarray:
+        """Return the 2x3 matrix (float64) from upright source-frame pixels to view pixels.
+
+        Raises:
+            UserError: the view rotates by landmarks and there are none.
+        """
+        if self.name in BOX_VIEWS:
+            return _box_matrix(region, box, self.size)
+        if landmarks is None or len(landmarks) == 0:
+            raise UserError(f"the view {self.name} needs landmarks and this face has none", do="use the view 'box'")
+        template, points = TEMPLATES[self.name], np.asarray(landmarks, np.float64).reshape(5, 2)
+        matrix = fit_face(points, template.points(self.size))
+        if template.eyes_at is not None:
+            eyes = apply(matrix, points[:2]).mean(axis=0)
+            matrix[:, 2] += np.array(template.eyes_at) * self.size - eyes
+        return matrix
+
+    def render(
+        self,
+        crop: np.ndarray,
+        region: Sequence[int],
+        scale: float,
+        box: Sequence[float],
+        landmarks: Sequence[Sequence[float]] | None,
+    ) -> np.ndarray:
+        """Return the view of a stored crop: same dtype and channels, (size, size[, channels]).
+
+        8-bit images are sampled bilinearly, after area averaging when the view shrinks them by more than 2; 16-bit
+        depth takes the nearest pixel, so that no distance is invented between two surfaces.
+        """
+        import cv2
+
+        matrix = self.matrix(region, box, landmarks)
+        nearest = crop.dtype == np.uint16
+        zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))) / scale
+        if not nearest and zoom < 0.5:
+            size = (max(1, round(crop.shape[1] * zoom)), max(1, round(crop.shape[0] * zoom)))
+            shrink = np.array([size[0] / crop.shape[1], size[1] / crop.shape[0]])
+            crop = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
+        else:
+            shrink = np.ones(2)
+        local = matrix @ _to_source(region, scale * shrink)
+        border = cv2.BORDER_REFLECT_101 if self.border == "reflect" else cv2.BORDER_CONSTANT
+        flags = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
+        return cv2.warpAffine(crop, local, (self.size, self.size), flags=flags, borderMode=border)
+
+    def outside(self, region: Sequence[int], box: Sequence[float], landmarks: Sequence[Sequence[float]] | None) -> float:
+        """Return the fraction of the view that reaches past the stored region (sampled on a 32 x 32 grid)."""
+        matrix = self.matrix(region, box, landmarks)
+        grid = (np.arange(32) + 0.5) * self.size / 32 - 0.5
+        points = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
+        source = (points - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+        low, high = np.array(region[:2]) - 0.5, np.array(region[2:]) - 0.5
+        return float(1 - ((source >= low) & (source <= high)).all(axis=1).mean())
+
+
+def _to_source(region: Sequence[int], scale: np.ndarray) -> np.ndarray:
+    """Return the 3x3 matrix from pixels of the stored crop to pixels of the source frame."""
+    to_source = np.eye(3)
+    to_source[[0, 1], [0, 1]] = 1 / scale
+    to_source[:2, 2] = 0.5 / scale - 0.5 + np.array(region[:2])
+    return to_source
+
+
+def _box_matrix(region: Sequence[int], box: Sequence[float], size: int) -> np.ndarray:
+    low = np.maximum(np.trunc(np.asarray(box[:2], np.float64)), region[:2])
+    high = np.minimum(np.trunc(np.asarray(box[2:], np.float64)), region[2:])
+    scale = size / np.maximum(high - low, 1)
+    return np.array([[scale[0], 0, (0.5 - low[0]) * scale[0] - 0.5], [0, scale[1], (0.5 - low[1]) * scale[1] - 0.5]])

@@ -1,0 +1,51 @@
+"""A library: the folder that holds stores and built protocols."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from fasdata.errors import UserError
+
+ENVIRONMENT = "FASDATA_DATA"
+DEFAULT = "data"
+
+
+@dataclass(frozen=True)
+class Library:
+    """`<root>/<dataset>/` are stores, `<root>/protocols/<canonical>/<recipe>/` built protocols."""
+
+    root: Path
+
+    @classmethod
+    def locate(cls, given: Path | None = None) -> Library:
+        """Return the library named by `--data`, else by `$FASDATA_DATA`, else `./data`."""
+        return cls(given or Path(os.environ.get(ENVIRONMENT) or DEFAULT))
+
+    def store_dir(self, dataset: str) -> Path:
+        """Return the folder of a dataset's store; `dataset` is its slug."""
+        return self.root / dataset
+
+    def protocol_dir(self, canonical: str, recipe: str) -> Path:
+        """Return the folder of a built protocol; the colon of the name becomes a dash, which every file system takes."""
+        return self.root / "protocols" / canonical.replace(":", "-") / recipe
+
+    def stores(self) -> list[str]:
+        """Return the slugs of the stores present, sorted."""
+        return sorted(found.parent.name for found in self.root.glob("*/store.json"))
+
+    def require_store(self, dataset: str) -> Path:
+        """Return the store's folder.
+
+        Raises:
+            UserError: there is none; says which stores the library holds and how to make this one.
+        """
+        folder = self.store_dir(dataset)
+        if not (folder / "store.json").is_file():
+            raise UserError(
+                f"no store of {dataset} in the library {self.root}",
+                found=", ".join(self.stores()) or "no store at all",
+                do=f"run 'fasdata extract {dataset} --root <raw dataset> --out {self.root}' or pass --data",
+            )
+        return folder

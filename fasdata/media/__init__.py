@@ -1,0 +1,1 @@
+"""Frame sources: recordings in, upright frames with time stamps out."""

@@ -1,0 +1,63 @@
+"""One progress abstraction: rich on a terminal, tqdm where output is a file or a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class Bar(Protocol):
+    """What long work reports to: steps done and a few named counts to show beside them."""
+
+    def advance(self, steps: int = 1, **counts: object) -> None: ...
+
+
+@contextmanager
+def progress(title: str, total: int, unit: str = "it") -> Iterator[Bar]:
+    """Show a bar for `total` steps on standard error while the block runs."""
+    if sys.stderr.isatty():
+        with _rich_bar(title, total, unit) as bar:
+            yield bar
+    else:
+        with _tqdm_bar(title, total, unit) as bar:
+            yield bar
+
+
+@contextmanager
+def _rich_bar(title: str, total: int, unit: str) -> Iterator[Bar]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[unit]}"),
+        TextColumn("{task.fields[counts]}"), TimeElapsedColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=False) as shown:
+        task = shown.add_task(title, total=total, unit=unit, counts="")
+
+        class RichBar:
+            def advance(self, steps: int = 1, **counts: object) -> None:
+                shown.update(task, advance=steps, counts=_spell(counts))
+
+        yield RichBar()
+
+
+@contextmanager
+def _tqdm_bar(title: str, total: int, unit: str) -> Iterator[Bar]:
+    from tqdm import tqdm
+
+    # A log file wants a line now and then, not one an iteration.
+    with tqdm(total=total, desc=title, unit=unit, mininterval=5, maxinterval=30, ascii=True, file=sys.stderr) as shown:
+
+        class TqdmBar:
+            def advance(self, steps: int = 1, **counts: object) -> None:
+                shown.set_postfix_str(_spell(counts), refresh=False)
+                shown.update(steps)
+
+        yield TqdmBar()
+
+
+def _spell(counts: dict[str, object]) -> str:
+    return " ".join(f"{name}={value}" for name, value in counts.items())

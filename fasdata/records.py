@@ -1,0 +1,152 @@
+"""The nouns everyone shares: clips, faces, stored frames, and the vocabulary of labels and attacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+BONAFIDE = "bonafide"
+ATTACK = "attack"
+LABELS = (BONAFIDE, ATTACK)
+SPLITS = ("train", "dev", "test")
+MODALITIES = ("rgb", "depth", "ir")
+
+# Coarse attack classes and their ISO/IEC 30107-3 reading.
+ATTACK_TYPES = ("bonafide", "print", "replay", "mask-paper", "mask-3d", "mannequin", "partial", "makeup", "unknown")
+
+# How a frame came by its face. `OBSERVED` are detections made on that very frame.
+FaceStatus = Literal["ok", "rotated", "interp", "hold", "given", "shift", "center", "skip"]
+OBSERVED: tuple[str, ...] = ("ok", "rotated")
+
+Box = tuple[float, float, float, float]
+Landmarks = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording as its path describes it; unknown is the empty string, never a guess.
+
+    `clip_id` comes from the path alone, is unique inside `dataset` and safe as a file name and as an LMDB key.
+    `relpaths` maps a modality to a path below the dataset root.
+    """
+
+    dataset: str
+    clip_id: str
+    relpaths: Mapping[str, str]
+    split: str = ""
+    label: str = ""
+    attack_type: str = ""
+    pai: str = ""
+    subject: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    layout: str = ""
+
+
+@dataclass(frozen=True)
+class Face:
+    """One detected face in the upright source frame.
+
+    `box` is x0, y0, x1, y1 and `landmarks` five (x, y), image-left eye first (left eye, right eye, nose, left and
+    right mouth corner), all in pixels with pixel centres at integers. `score` lies in [0, 1].
+    """
+
+    box: Box
+    landmarks: Landmarks
+    score: float
+
+
+@dataclass(frozen=True)
+class CropRecord:
+    """A stored region: `region` x0, y0, x1, y1 in whole pixels of the upright source frame, and how it was encoded.
+
+    `scale` is stored pixels per source pixel: 1.0 unless the side passed the store's limit.
+    """
+
+    region: tuple[int, int, int, int]
+    scale: float
+    codec: str
+    modalities: tuple[str, ...] = ("rgb",)
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """What is known of one scanned frame; `crop` is None where only the scan's outcome was kept.
+
+    `shift` is the distance in frames to the frame whose face was taken instead (0 = its own).
+    """
+
+    index: int
+    pts: float
+    status: FaceStatus
+    score: float = 0.0
+    n_faces: int = 0
+    box: Box | None = None
+    landmarks: Landmarks | None = None
+    shift: int = 0
+    crop: CropRecord | None = None
+
+    @property
+    def face_observed(self) -> bool:
+        """Whether a face was detected on this very frame."""
+        return self.status in OBSERVED
+
+
+@dataclass(frozen=True)
+class ClipRecord:
+    """A clip after extraction. It is written in the same transaction as its crops, so its presence means "done".
+
+    `status` is `ok`, `fta` (failure to acquire: decoded, no usable face) or `failed` (could not be decoded);
+    `reason` says why in words. `selections` maps a frame rule (`ssdg(2)@decoded`) to the chosen frame indices.
+    `n_frames` counts decoded frames; `scanned_all` tells whether every one of them was searched for a face.
+    `rotation` is the clockwise quarter-turn in degrees that made the frames upright.
+    """
+
+    clip: Clip
+    status: Literal["ok", "fta", "failed"]
+    reason: str = ""
+    n_frames: int = 0
+    frame_rate: float = 0.0
+    width: int = 0
+    height: int = 0
+    rotation: int = 0
+    scanned_all: bool = False
+    frames: tuple[FrameRecord, ...] = ()
+    selections: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    content_hash: str = ""
+
+    def frame(self, index: int) -> FrameRecord | None:
+        """Return the record of frame `index`, or None if it was not scanned."""
+        return next((frame for frame in self.frames if frame.index == index), None)
+
+
+def clip_record_to_json(record: ClipRecord) -> dict[str, Any]:
+    """Return a JSON-ready dictionary that `clip_record_from_json` reads back unchanged."""
+    from dataclasses import asdict
+
+    return asdict(record)
+
+
+def clip_record_from_json(data: Mapping[str, Any]) -> ClipRecord:
+    """Build a record from parsed JSON.
+
+    Raises:
+        KeyError, TypeError, ValueError: the data do not have the form of a clip record.
+    """
+    frames = tuple(_frame_from_json(frame) for frame in data["frames"])
+    selections = {str(rule): tuple(int(i) for i in chosen) for rule, chosen in data["selections"].items()}
+    plain = {k: v for k, v in data.items() if k not in ("clip", "frames", "selections", "notes")}
+    return ClipRecord(clip=Clip(**data["clip"]), frames=frames, selections=selections, notes=tuple(data["notes"]), **plain)
+
+
+def _frame_from_json(data: Mapping[str, Any]) -> FrameRecord:
+    plain = dict(data)
+    crop = plain.pop("crop")
+    box, landmarks = plain.pop("box"), plain.pop("landmarks")
+    return FrameRecord(
+        box=tuple(box) if box else None,
+        landmarks=tuple((float(x), float(y)) for x, y in landmarks) if landmarks else None,
+        crop=CropRecord(tuple(crop["region"]), crop["scale"], crop["codec"], tuple(crop["modalities"])) if crop else None,
+        **plain,
+    )

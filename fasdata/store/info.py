@@ -1,0 +1,82 @@
+"""What made a store: `store.json`, written first and compared before anything is added."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fasdata.errors import UserError
+from fasdata.store.atomic import write_text
+
+FILE = "store.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class StoreInfo:
+    """The dataset, and every setting that decides what the store's pixels are."""
+
+    dataset: str
+    config: dict[str, Any]
+    tool_version: str
+    format: int = FORMAT
+
+    @property
+    def fingerprint(self) -> str:
+        """Return the sha256 of dataset and settings."""
+        return hashlib.sha256(canonical_json({"dataset": self.dataset, "config": self.config}).encode()).hexdigest()
+
+    def write(self, folder: Path) -> None:
+        """Write `store.json` atomically."""
+        text = {"format": self.format, "dataset": self.dataset, "tool_version": self.tool_version, "config": self.config}
+        write_text(folder / FILE, json.dumps(text, indent=2, sort_keys=True) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> StoreInfo:
+        """Read and check `store.json`.
+
+        Raises:
+            UserError: missing, not JSON, of another form or of a newer format.
+        """
+        path = folder / FILE
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(f"no store at {folder}", expected=f"a file {FILE} there", do="extract the dataset first") from None
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise UserError(f"{path} is damaged", expected="JSON", found=str(error)) from None
+        if not isinstance(data, dict) or not isinstance(data.get("dataset"), str) or not isinstance(data.get("config"), dict):
+            raise UserError(f"{path} does not describe a store", expected="the keys format, dataset, config")
+        if data.get("format") != FORMAT:
+            raise UserError(f"{path} has another format", expected=str(FORMAT), found=str(data.get("format")), do="use the version of fasdata that made it")
+        return cls(data["dataset"], data["config"], str(data.get("tool_version", "")))
+
+    def require_same(self, wanted: StoreInfo, folder: Path) -> None:
+        """Compare with the settings of a run that wants to add to this store.
+
+        Raises:
+            UserError: they differ; names each differing key with both values.
+        """
+        if self.fingerprint == wanted.fingerprint:
+            return
+        mine, other = {"dataset": self.dataset, **self.config}, {"dataset": wanted.dataset, **wanted.config}
+        keys = [key for key in sorted(mine.keys() | other.keys()) if mine.get(key) != other.get(key)]
+        raise UserError(
+            f"the store {folder} was made with another configuration",
+            expected=", ".join(f"{key}={_short(mine.get(key))}" for key in keys),
+            found=", ".join(f"{key}={_short(other.get(key))}" for key in keys),
+            do="repeat those options to continue it, or give another --out",
+        )
+
+
+def canonical_json(data: object) -> str:
+    """Return the one spelling of JSON data that hashes are taken of."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _short(value: object) -> str:
+    text = canonical_json(value)
+    return text if len(text) <= 60 else text[:57] + "..."

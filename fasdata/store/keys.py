@@ -1,0 +1,19 @@
+"""The keys of a store: plain text, the same on every operating system."""
+
+from __future__ import annotations
+
+import re
+
+CLIP = b"clip/"
+CROP = b"crop/"
+CROP_KEY = re.compile(r"^crop/(?P<clip_id>[^/\x00]{1,200})/(?P<frame>\d{6,9})/(?P<modality>rgb|depth|ir)$")
+
+
+def clip_key(clip_id: str) -> bytes:
+    """Return the key of a clip's record."""
+    return CLIP + clip_id.encode()
+
+
+def crop_key(clip_id: str, frame_index: int, modality: str = "rgb") -> str:
+    """Return the key of one crop as text, as manifests carry it."""
+    return f"crop/{clip_id}/{frame_index:06d}/{modality}"

@@ -1,0 +1,97 @@
+"""Reading a store: cheap to open, safe across processes and threads."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fasdata.errors import UserError
+from fasdata.records import ClipRecord
+from fasdata.store import keys, shards, tables
+from fasdata.store.info import StoreInfo
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Store:
+    """A dataset's extracted faces. Shards open on first use, in the process that uses them; never pickle it open."""
+
+    def __init__(self, folder: Path, info: StoreInfo) -> None:
+        self.folder, self.info = folder, info
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """Open the store at `folder`.
+
+        Raises:
+            UserError: there is none, or `store.json` is damaged or foreign.
+        """
+        return cls(folder, StoreInfo.read(folder))
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"folder": self.folder, "info": self.info}
+
+    @cached_property
+    def _shard_of(self) -> dict[str, int]:
+        return tables.clip_shards(self.folder)
+
+    def clip_ids(self) -> list[str]:
+        """Return all clip ids in natural order (`9` before `10`)."""
+        return sorted(self._shard_of, key=natural)
+
+    def records(self) -> Iterator[ClipRecord]:
+        """Yield every clip record, in natural order of the clip ids."""
+        for clip_id in self.clip_ids():
+            yield self.record(clip_id)
+
+    def record(self, clip_id: str) -> ClipRecord:
+        """Return one clip's record.
+
+        Raises:
+            UserError: the store has no such clip.
+        """
+        return tables.parse_record(self._get(clip_id, keys.clip_key(clip_id)), clip_id)
+
+    def crop(self, clip_id: str, frame_index: int, modality: str = "rgb") -> np.ndarray:
+        """Return a stored crop: RGB uint8 (h, w, 3), or the modality's own depth and channels.
+
+        Raises:
+            UserError: no such crop, or its bytes are no image.
+        """
+        from fasdata.store.codec import decode
+
+        key = keys.crop_key(clip_id, frame_index, modality)
+        try:
+            return decode(self._get(clip_id, key.encode()))
+        except ValueError as error:
+            raise UserError(f"{key} in {self.folder} is damaged", found=str(error), do="extract again") from None
+
+    def content_hash(self) -> str:
+        """Return the sha256 over all clips' content hashes; independent of shards, workers and order of writing."""
+        digest = hashlib.sha256(self.info.fingerprint.encode())
+        for record in sorted(self.records(), key=lambda record: record.clip.clip_id):
+            digest.update(f"{record.clip.clip_id}:{record.content_hash}\n".encode())
+        return digest.hexdigest()
+
+    def _get(self, clip_id: str, key: bytes) -> bytes:
+        shard = self._shard_of.get(clip_id)
+        if shard is not None:
+            with shards.open_for_reading(shards.shard_path(self.folder, shard)).begin() as transaction:
+                value = transaction.get(key)
+            if value is not None:
+                return value
+        raise UserError(
+            f"{key.decode()} is not in the store {self.folder}",
+            found=f"{len(self._shard_of)} clips" if shard is None else "the clip, without that entry",
+            do="extract the dataset again, or build the manifest again from this store",
+        )
+
+
+def natural(text: str) -> list[tuple[int, int, str]]:
+    """Return a sort key that puts `9` before `10`."""
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", text) if part]

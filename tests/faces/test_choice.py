@@ -1,0 +1,55 @@
+import pytest
+
+from fasdata.faces.detector import iou, pick_face
+from fasdata.faces.fallback import fall_back, neighbours
+from fasdata.records import Face
+
+SMALL = Face((0, 0, 10, 10), ((1, 1),) * 5, 0.99)
+LARGE = Face((100, 100, 160, 160), ((110, 110),) * 5, 0.9)
+
+
+def test_the_largest_face_is_taken_unless_one_continues_the_face_before():
+    assert pick_face([SMALL, LARGE]) is LARGE
+    assert pick_face([SMALL, LARGE], previous=(1, 1, 11, 11)) is SMALL
+    assert pick_face([SMALL, LARGE], previous=(50, 50, 60, 60)) is LARGE
+    assert pick_face([]) is None
+
+
+def test_iou_of_known_boxes():
+    assert iou((0, 0, 10, 10), (5, 0, 15, 10)) == pytest.approx(1 / 3)
+    assert iou((0, 0, 10, 10), (20, 20, 30, 30)) == 0
+    assert iou((0, 0, 0, 0), (0, 0, 0, 0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("index", "hits", "status", "shift"),
+    [
+        (10, (5, 15), "interp", 0),
+        (10, (2, 17), "interp", 0),
+        (10, (1, 17), "hold", 0),
+        (10, (1, 30), "hold", 0),
+        (20, (4, 30), "shift", 10),
+        (20, (4,), "skip", 0),
+        (0, (15,), "shift", 15),
+        (0, (16,), "skip", 0),
+        (3, (), "skip", 0),
+    ],
+)
+def test_fallback_order(index, hits, status, shift):
+    outcome = fall_back(index, {hit: SMALL for hit in hits})
+    assert (outcome.status, outcome.shift) == (status, shift)
+    assert (outcome.face is None) == (status == "skip")
+
+
+def test_interpolation_is_linear_and_keeps_the_lower_score():
+    outcome = fall_back(1, {0: SMALL, 4: LARGE})
+    assert outcome.face is not None
+    assert outcome.face.box == (25, 25, 47.5, 47.5)
+    assert outcome.face.landmarks[0] == (28.25, 28.25)
+    assert outcome.face.score == 0.9
+
+
+def test_neighbours_are_near_unsearched_and_inside_the_clip():
+    assert neighbours(1, 5, {1: False, 2: True}) == [0, 3, 4]
+    assert neighbours(50, 200, {50: False})[:4] == [49, 51, 48, 52]
+    assert len(neighbours(50, 200, {50: False})) == 30

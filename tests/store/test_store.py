@@ -1,0 +1,191 @@
+import json
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import lmdb
+import numpy as np
+import pytest
+
+from fasdata.errors import UserError
+from fasdata.records import Clip, ClipRecord, CropRecord, FrameRecord, clip_record_from_json, clip_record_to_json
+from fasdata.store import shards, tables
+from fasdata.store.codec import decode, encode
+from fasdata.store.info import StoreInfo
+from fasdata.store.keys import CROP_KEY, crop_key
+from fasdata.store.reader import Store, natural
+from fasdata.store.writer import StoreWriter
+
+INFO = StoreInfo("demo-set", {"frames": ["all@decoded"], "codec": "png"}, "0")
+
+
+def picture(seed: int, side: int = 24) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 255, (side, side, 3), dtype=np.uint8)
+
+
+def clip(number: int, side: int = 24) -> tuple[ClipRecord, dict[str, bytes]]:
+    name = f"train__{number}"
+    frames = tuple(
+        FrameRecord(i, i / 25, "ok", 0.98765, 1, (1.5, 2.25, 20, 21), ((1, 2),) * 5, 0, CropRecord((0, 0, side, side), 1.0, "png"))
+        for i in range(2)
+    )
+    made = ClipRecord(
+        Clip("demo-set", name, {"rgb": f"train/{number}.avi"}, "train", "attack", "print", "", f"{number:02d}", {"phone": "1"}),
+        "ok", n_frames=2, frame_rate=25.0, frames=frames, selections={"all@decoded": (0, 1)}, notes=("ein Wort: ä",),
+    )  # fmt: skip
+    return made, {crop_key(name, i): encode(picture(100 * number + i, side)) for i in range(2)}
+
+
+def fill(folder, numbers, **options) -> Store:
+    with StoreWriter(folder, INFO, **options) as writer:
+        for number in numbers:
+            writer.add(*clip(number))
+    return Store.open(folder)
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    store = fill(tmp_path / "s", [1, 2])
+    record = store.record("train__2")
+    assert replace(record, content_hash="") == clip(2)[0]
+    assert np.array_equal(store.crop("train__2", 1), picture(201))
+    assert [r.clip.clip_id for r in store.records()] == ["train__1", "train__2"]
+
+
+def test_records_survive_json():
+    made = clip(3)[0]
+    assert clip_record_from_json(json.loads(json.dumps(clip_record_to_json(made)))) == made
+
+
+def test_content_hash_ignores_order_shards_and_interruption(tmp_path):
+    one = fill(tmp_path / "a", range(6)).content_hash()
+    many = fill(tmp_path / "b", [5, 3, 1], shard_bytes=20_000)
+    fill(tmp_path / "b", [0, 4, 2], shard_bytes=20_000)
+    assert len(shards.shard_paths(tmp_path / "b")) > 1
+    assert Store.open(tmp_path / "b").content_hash() == one
+    assert fill(tmp_path / "c", range(5)).content_hash() != one
+    assert many.info == INFO
+
+
+def test_the_map_grows_while_writing(tmp_path):
+    with StoreWriter(tmp_path / "s", INFO, first_map=1 << 15) as writer:
+        writer.add(*clip(1, side=300))
+    assert Store.open(tmp_path / "s").crop("train__1", 0).shape == (300, 300, 3)
+
+
+def test_an_interrupted_store_has_no_tables_and_is_still_read(tmp_path):
+    writer = StoreWriter(tmp_path / "s", INFO)
+    writer.add(*clip(1))
+    writer.close(finish=False)
+    assert not (tmp_path / "s" / tables.CLIPS).exists()
+    assert Store.open(tmp_path / "s").clip_ids() == ["train__1"]
+    with StoreWriter(tmp_path / "s", INFO) as again:
+        assert again.done == {"train__1": "ok"}
+    assert (tmp_path / "s" / tables.CLIPS).exists()
+
+
+def test_a_clip_is_written_once_unless_it_failed(tmp_path):
+    failed = ClipRecord(clip(1)[0].clip, "failed", "the file is empty")
+    with StoreWriter(tmp_path / "s", INFO, shard_bytes=1) as writer:
+        writer.add(failed, {})
+        writer.add(*clip(2))
+        writer.add(*clip(1))
+        with pytest.raises(ValueError, match="already"):
+            writer.add(*clip(1))
+    store = Store.open(tmp_path / "s")
+    assert [r.status for r in store.records()] == ["ok", "ok"]
+    assert store.content_hash() == fill(tmp_path / "t", [1, 2]).content_hash()
+
+
+def test_another_configuration_is_refused_and_named(tmp_path):
+    fill(tmp_path / "s", [1])
+    other = StoreInfo("demo-set", {"frames": ["ssdg(2)@decoded"], "codec": "png"}, "0")
+    with pytest.raises(UserError, match=r"frames=.*all@decoded.*ssdg\(2\)@decoded"):
+        StoreWriter(tmp_path / "s", other)
+    assert Store.open(tmp_path / "s").clip_ids() == ["train__1"]
+
+
+def test_a_second_writer_is_refused(tmp_path):
+    with StoreWriter(tmp_path / "s", INFO), pytest.raises(UserError, match="another process is writing"):
+        StoreWriter(tmp_path / "s", INFO)
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "holiday.jpg").write_bytes(b"x")
+    with pytest.raises(UserError, match=r"holiday\.jpg"):
+        StoreWriter(tmp_path, INFO)
+
+
+def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
+    with StoreWriter(tmp_path / "s", INFO) as writer:
+        writer.add(*clip(1))
+
+        class Full:
+            def begin(self, **_):
+                raise lmdb.DiskError("mdb_txn_commit: No space left on device")
+
+        real = writer._env
+        monkeypatch.setattr(writer, "_shard", lambda roll=True: Full())
+        with pytest.raises(UserError, match=r"No space left.*free some space"):
+            writer.add(*clip(2))
+        monkeypatch.undo()
+        assert writer._env is real and writer.done == {"train__1": "ok"}
+        writer.add(*clip(2))
+    assert Store.open(tmp_path / "s").content_hash() == fill(tmp_path / "t", [1, 2]).content_hash()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"format": 99, "dataset": "x", "config": {}}', '{"dataset": 3}'])
+def test_a_damaged_store_json_is_one_line(tmp_path, text):
+    (tmp_path / "store.json").write_text(text)
+    with pytest.raises(UserError) as error:
+        Store.open(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_foreign_shard_and_a_foreign_record_are_refused(tmp_path):
+    store = fill(tmp_path / "s", [1])
+    shards.close_readers(tmp_path / "s")
+    path = shards.shard_paths(tmp_path / "s")[0]
+    with lmdb.open(str(path), subdir=False, map_size=1 << 20) as env, env.begin(write=True) as transaction:
+        transaction.put(b"clip/train__1", b"\x80\x04K\x01.")  # a pickle, not JSON
+    with pytest.raises(UserError, match="damaged or foreign"):
+        store.record("train__1")
+    shards.close_readers(tmp_path / "s")
+    path.write_bytes(b"not lmdb" * 1000)
+    with pytest.raises(UserError, match="LMDB"):
+        Store.open(tmp_path / "s").record("train__1")
+
+
+def test_missing_clips_and_crops_are_named(tmp_path):
+    store = fill(tmp_path / "s", [1])
+    with pytest.raises(UserError, match="train__9"):
+        store.record("train__9")
+    with pytest.raises(UserError, match="crop/train__1/000007/rgb"):
+        store.crop("train__1", 7)
+
+
+def _read(folder) -> int:
+    return int(Store.open(folder).crop("train__1", 0).sum())
+
+
+def test_reading_is_safe_across_forks_and_threads(tmp_path):
+    store = fill(tmp_path / "s", range(8))
+    expected = _read(tmp_path / "s")
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        assert pool.map(_read, [tmp_path / "s"] * 4) == [expected] * 4
+    with ThreadPoolExecutor(4) as threads:
+        crops = list(threads.map(lambda i: store.crop(f"train__{i % 8}", i % 2), range(200)))
+    assert all(np.array_equal(crop, picture(100 * (i % 8) + i % 2)) for i, crop in enumerate(crops))
+
+
+def test_codec_keeps_every_bit():
+    depth = np.random.default_rng(0).integers(0, 65535, (20, 30), dtype=np.uint16)
+    assert np.array_equal(decode(encode(depth)), depth) and decode(encode(depth)).dtype == np.uint16
+    assert np.array_equal(decode(encode(picture(1))), picture(1))
+    with pytest.raises(ValueError, match="no image"):
+        decode(b"nothing")
+
+
+def test_keys_are_plain_text_and_ids_sort_naturally():
+    assert crop_key("train__2", 7) == "crop/train__2/000007/rgb"
+    assert CROP_KEY.match("crop/train__2/000007/rgb") and not CROP_KEY.match("crop/../2/000007/rgb")
+    assert sorted(["a10", "a9", "b1", "a"], key=natural) == ["a", "a9", "a10", "b1"]
