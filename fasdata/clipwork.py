@@ -96,7 +96,9 @@ class ClipWork:
         while missing := self._missing(n, search, clip_id):
             self._look(source, search, missing)
             if not search.searched.keys() & set(missing):
-                raise UnreadableMedia(f"frames {missing[0]} to {missing[-1]} were counted but could not be decoded again")
+                raise UnreadableMedia(
+                    f"frames {missing[0]} to {missing[-1]} were counted but could not be decoded again"
+                )
 
     def _missing(self, n: int, search: _Search, clip_id: str) -> list[int]:
         asked = (rule.missing(n, search.searched, clip_id) for rule in self.settings.rules)

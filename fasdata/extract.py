@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from fasdata.errors import UserError
 from fasdata.library import Library
 from fasdata.progress import progress
 from fasdata.records import OBSERVED, Clip, ClipRecord
-from fasdata.settings import ExtractSettings, make_detector
+from fasdata.settings import ExtractSettings
 from fasdata.store.info import FILE, StoreInfo
 from fasdata.store.writer import StoreWriter
 
@@ -35,7 +36,7 @@ class ExtractReport:
     reasons: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # (label, status, reason)
     frames: Counter[str] = field(default_factory=Counter)  # face status of the chosen frames
     failed: list[str] = field(default_factory=list)  # relpath: reason
-    notes: list[str] = field(default_factory=list)
+    notes: dict[str, list[str]] = field(default_factory=dict)  # note, its numbers as N -> relpaths
     content_hash: str = ""
 
     def count(self, record: ClipRecord) -> None:
@@ -48,7 +49,8 @@ class ExtractReport:
             self.failed.append(f"{path}: {record.reason}")
         chosen = {index for indices in record.selections.values() for index in indices}
         self.frames.update(frame.status for frame in record.frames if frame.index in chosen)
-        self.notes.extend(f"{path}: {note}" for note in record.notes)
+        for note in record.notes:
+            self.notes.setdefault(_without_numbers(note), []).append(path)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,9 @@ class ExtractPlan:
         return (len(self.clips) - self.done) * self.frames_a_clip * BYTES_A_CROP / 1e9
 
 
-def plan_extract(card: Card, root: Path, library: Library, settings: ExtractSettings, lists: Path | None = None) -> ExtractPlan:
+def plan_extract(
+    card: Card, root: Path, library: Library, settings: ExtractSettings, lists: Path | None = None
+) -> ExtractPlan:
     """Find the clips of a raw dataset and what is left to do.
 
     Raises:
@@ -98,7 +102,7 @@ def run_extract(plan: ExtractPlan, root: Path, *, workers: int = 1, retry_failed
     from fasdata.executors.local import extract_clips
     from fasdata.store.reader import Store
 
-    info = StoreInfo(plan.dataset, plan.settings.recorded(make_detector(plan.settings)), __version__)
+    info = StoreInfo(plan.dataset, plan.settings.recorded(), __version__)
     report = ExtractReport(plan.dataset, plan.folder, found=len(plan.clips))
     again = ("failed",) if retry_failed else ()
     with StoreWriter(plan.folder, info) as writer:
@@ -128,13 +132,14 @@ def settings_for(dataset: str, frames: str, **options: object) -> ExtractSetting
 
         rules = tuple(FrameRule.parse(text) for text in frame_rules_for(dataset))
         if not rules:
-            raise UserError(f"no recipe says which frames of {dataset} to keep", do="give --frames, e.g. --frames 'ssdg(2)@decoded'")
+            raise UserError(
+                f"no recipe says which frames of {dataset} to keep", do="give --frames, e.g. --frames 'ssdg(2)@decoded'"
+            )
     else:
         rules = tuple(parse_rules(frames))
     return ExtractSettings(rules=rules, **options)  # type: ignore[arg-type]
 
 
 def _without_numbers(reason: str) -> str:
-    import re
-
-    return re.sub(r"\d+", "N", reason)
+    """Return the text with its free-standing numbers as N, so that equal reasons count together."""
+    return re.sub(r"(?<![\w(])\d+(?![\w)])", "N", reason)

@@ -12,7 +12,8 @@ def describe_plan(plan: ExtractPlan) -> str:
     """Return what a run would do."""
     left = len(plan.clips) - plan.done
     lines = [
-        f"{plan.dataset}: {len(plan.clips)} clips in layout {plan.layout!r}, {plan.done} of them already in {plan.folder}",
+        f"{plan.dataset}: {len(plan.clips)} clips in layout {plan.layout!r}, "
+        f"{plan.done} of them already in {plan.folder}",
         f"to do: {left} clips, about {left * plan.frames_a_clip} frames and {plan.gigabytes:.2f} GB "
         f"(rules {' + '.join(map(str, plan.settings.rules))}; detector {plan.settings.detector})",
     ]
@@ -44,7 +45,7 @@ def describe_report(report: ExtractReport) -> str:
         lines += _some(report.failed)
     if report.notes:
         lines.append("notes:")
-        lines += _some(report.notes)
+        lines += _some([f"{len(paths)} x {note} (e.g. {paths[0]})" for note, paths in report.notes.items()])
     lines += ["", f"store: {report.folder}", f"content: {report.content_hash}"]
     return "\n".join(lines)
 

@@ -28,7 +28,7 @@ class Library:
         return self.root / dataset
 
     def protocol_dir(self, canonical: str, recipe: str) -> Path:
-        """Return the folder of a built protocol; the colon of the name becomes a dash, which every file system takes."""
+        """Return the folder of a built protocol; the name's colon becomes a dash, which every file system takes."""
         return self.root / "protocols" / canonical.replace(":", "-") / recipe
 
     def stores(self) -> list[str]:

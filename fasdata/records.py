@@ -137,7 +137,9 @@ def clip_record_from_json(data: Mapping[str, Any]) -> ClipRecord:
     frames = tuple(_frame_from_json(frame) for frame in data["frames"])
     selections = {str(rule): tuple(int(i) for i in chosen) for rule, chosen in data["selections"].items()}
     plain = {k: v for k, v in data.items() if k not in ("clip", "frames", "selections", "notes")}
-    return ClipRecord(clip=Clip(**data["clip"]), frames=frames, selections=selections, notes=tuple(data["notes"]), **plain)
+    return ClipRecord(
+        clip=Clip(**data["clip"]), frames=frames, selections=selections, notes=tuple(data["notes"]), **plain
+    )
 
 
 def _frame_from_json(data: Mapping[str, Any]) -> FrameRecord:
@@ -147,6 +149,8 @@ def _frame_from_json(data: Mapping[str, Any]) -> FrameRecord:
     return FrameRecord(
         box=tuple(box) if box else None,
         landmarks=tuple((float(x), float(y)) for x, y in landmarks) if landmarks else None,
-        crop=CropRecord(tuple(crop["region"]), crop["scale"], crop["codec"], tuple(crop["modalities"])) if crop else None,
+        crop=CropRecord(tuple(crop["region"]), crop["scale"], crop["codec"], tuple(crop["modalities"]))
+        if crop
+        else None,
         **plain,
     )

@@ -23,7 +23,9 @@ def data_dir(name: str, package: str) -> Path:
     if checkout.is_dir() and (top / "pyproject.toml").is_file():
         return checkout
     raise UserError(
-        f"the folder {name!r} of {package} is missing", expected=f"{installed} or {checkout}", do="install the package again"
+        f"the folder {name!r} of {package} is missing",
+        expected=f"{installed} or {checkout}",
+        do="install the package again",
     )
 
 

@@ -56,7 +56,10 @@ class FrameRule:
         """
         match = _TEXT.match(text)
         if not match:
-            raise UserError(f"frame rule {text!r} is not understood", expected="kind(numbers)@decoded|with_face, e.g. ssdg(2)@decoded")
+            raise UserError(
+                f"frame rule {text!r} is not understood",
+                expected="kind(numbers)@decoded|with_face, e.g. ssdg(2)@decoded",
+            )
         kind, on = match["kind"], match["on"] or "decoded"
         if kind not in KINDS:
             raise unknown_name("frame rule", kind, KINDS)

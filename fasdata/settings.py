@@ -16,8 +16,9 @@ DETECTORS = ("mtcnn",)
 class ExtractSettings:
     """How clips become crops. `workers` and `device` change the speed, never the result, and are not recorded.
 
-    `context` is the side of the stored region in units of the longer box side; `max_side` its limit in pixels (0 = none);
-    `min_score` the detector score from which a face counts; `fallbacks` what alignment may do on a frame without a face.
+    `context` is the side of the stored region in units of the longer box side; `max_side` its limit in pixels (0 =
+    none); `min_score` the detector score from which a face counts; `fallbacks` whether a frame without a face may take
+    one from its neighbours.
     """
 
     rules: tuple[FrameRule, ...]
@@ -43,17 +44,28 @@ class ExtractSettings:
         if not 0 < self.min_score < 1:
             raise UserError("--min-score is out of range", expected="between 0 and 1", found=str(self.min_score))
         if self.min_face < 12:
-            raise UserError("--min-face is out of range", expected="at least 12 pixels, the detector's own window", found=str(self.min_face))
+            raise UserError(
+                "--min-face is out of range",
+                expected="at least 12 pixels, the detector's own window",
+                found=str(self.min_face),
+            )
         if self.max_side < 0:
-            raise UserError("--max-side is out of range", expected="0 (no limit) or a number of pixels", found=str(self.max_side))
+            raise UserError(
+                "--max-side is out of range", expected="0 (no limit) or a number of pixels", found=str(self.max_side)
+            )
 
-    def recorded(self, detector: Any) -> dict[str, Any]:
-        """Return what `store.json` keeps: these settings and the identity of the detector."""
+    def recorded(self) -> dict[str, Any]:
+        """Return what `store.json` keeps: these settings and the identity of the detector.
+
+        Nothing heavy is loaded for it: the process that writes the store need not be one that detects.
+        """
+        from fasdata.faces.mtcnn import mtcnn_settings, weights_fingerprint
+
         return {
             "frames": [str(rule) for rule in self.rules],
-            "detector": detector.name,
-            "detector_weights_sha256": detector.fingerprint,
-            "detector_settings": dict(detector.settings),
+            "detector": self.detector,
+            "detector_weights_sha256": weights_fingerprint(),
+            "detector_settings": mtcnn_settings(self.min_face),
             "min_score": self.min_score,
             "context": self.context,
             "max_side": self.max_side,

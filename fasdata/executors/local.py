@@ -26,8 +26,12 @@ def extract_clips(clips: Sequence[Clip], root: Path, settings: ExtractSettings, 
         _start(settings, root, own_process=False)
         yield from map(_one, clips)
         return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(clips)), mp_context=context, initializer=_start, initargs=(settings, root, True))
+    # The server imports the heavy libraries once; workers are forked from it before it has any thread or state.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["av", "cv2", "facenet_pytorch", "torch"])
+    pool = ProcessPoolExecutor(
+        min(workers, len(clips)), mp_context=context, initializer=_start, initargs=(settings, root, True)
+    )
     try:
         yield from _bounded(pool, clips, IN_FLIGHT * workers)
     finally:
@@ -71,7 +75,7 @@ def _one(clip: Clip) -> Result:
 
 
 def _limit_threads() -> None:
-    """One thread a worker: processes are the parallelism, and one thread gives the same numbers for any worker count."""
+    """One thread a worker: processes are the parallelism, and the numbers do not depend on how many."""
     import cv2
     import torch
 

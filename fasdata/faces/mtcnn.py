@@ -24,8 +24,7 @@ class MtcnnDetector:
         """Load the three networks; faces whose side is under `min_face` pixels are not looked for."""
         from facenet_pytorch import MTCNN
 
-        self.settings: dict[str, float] = {"min_face": min_face, "factor": FACTOR}
-        self.settings |= {f"threshold_{stage}": value for stage, value in zip("pro", THRESHOLDS, strict=True)}
+        self.settings = mtcnn_settings(min_face)
         self.fingerprint = weights_fingerprint()
         self._net = MTCNN(
             keep_all=True, post_process=False, min_face_size=min_face, thresholds=list(THRESHOLDS), factor=FACTOR,
@@ -48,10 +47,18 @@ class MtcnnDetector:
         return found
 
 
+def mtcnn_settings(min_face: int) -> dict[str, float]:
+    """Return the settings that, with the weights, decide what this detector finds."""
+    thresholds = {f"threshold_{stage}": value for stage, value in zip("pro", THRESHOLDS, strict=True)}
+    return {"min_face": min_face, "factor": FACTOR, **thresholds}
+
+
 def _face(box: np.ndarray, score: float, points: np.ndarray) -> Face:
     # 1/1000 px is far below the detector's precision; rounding keeps records short and their hashes steady.
     x0, y0, x1, y1 = (round(float(value), 3) for value in box)
-    return Face((x0, y0, x1, y1), tuple((round(float(x), 3), round(float(y), 3)) for x, y in points), round(float(score), 5))
+    return Face(
+        (x0, y0, x1, y1), tuple((round(float(x), 3), round(float(y), 3)) for x, y in points), round(float(score), 5)
+    )
 
 
 def weights_fingerprint() -> str:

@@ -45,7 +45,9 @@ class View:
         """Return the same geometry at another side length in pixels."""
         return replace(self, size=size)
 
-    def matrix(self, region: Sequence[int], box: Sequence[float], landmarks: Sequence[Sequence[float]] | None) -> np.ndarray:
+    def matrix(
+        self, region: Sequence[int], box: Sequence[float], landmarks: Sequence[Sequence[float]] | None
+    ) -> np.ndarray:
         """Return the 2x3 matrix (float64) from upright source-frame pixels to view pixels.
 
         Raises:
@@ -91,7 +93,9 @@ class View:
         flags = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
         return cv2.warpAffine(crop, local, (self.size, self.size), flags=flags, borderMode=border)
 
-    def outside(self, region: Sequence[int], box: Sequence[float], landmarks: Sequence[Sequence[float]] | None) -> float:
+    def outside(
+        self, region: Sequence[int], box: Sequence[float], landmarks: Sequence[Sequence[float]] | None
+    ) -> float:
         """Return the fraction of the view that reaches past the stored region (sampled on a 32 x 32 grid)."""
         matrix = self.matrix(region, box, landmarks)
         grid = (np.arange(32) + 0.5) * self.size / 32 - 0.5

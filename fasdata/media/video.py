@@ -68,7 +68,7 @@ class VideoSource:
             raise UnreadableMedia(self.damage or "the file has no decodable frame")
 
     def _convert(self, picture: av.VideoFrame, position: int) -> Frame:
-        self.rotation = int(round(-picture.rotation / 90)) * 90 % 360
+        self.rotation = round(-picture.rotation / 90) * 90 % 360
         rgb = picture.to_ndarray(format="rgb24")
         upright = turn(rgb, self.rotation)
         return Frame(position, float(picture.time) if picture.time is not None else -1.0, upright)

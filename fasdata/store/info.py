@@ -31,7 +31,12 @@ class StoreInfo:
 
     def write(self, folder: Path) -> None:
         """Write `store.json` atomically."""
-        text = {"format": self.format, "dataset": self.dataset, "tool_version": self.tool_version, "config": self.config}
+        text = {
+            "format": self.format,
+            "dataset": self.dataset,
+            "tool_version": self.tool_version,
+            "config": self.config,
+        }
         write_text(folder / FILE, json.dumps(text, indent=2, sort_keys=True) + "\n")
 
     @classmethod
@@ -45,13 +50,24 @@ class StoreInfo:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise UserError(f"no store at {folder}", expected=f"a file {FILE} there", do="extract the dataset first") from None
+            raise UserError(
+                f"no store at {folder}", expected=f"a file {FILE} there", do="extract the dataset first"
+            ) from None
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise UserError(f"{path} is damaged", expected="JSON", found=str(error)) from None
-        if not isinstance(data, dict) or not isinstance(data.get("dataset"), str) or not isinstance(data.get("config"), dict):
+        if (
+            not isinstance(data, dict)
+            or not isinstance(data.get("dataset"), str)
+            or not isinstance(data.get("config"), dict)
+        ):
             raise UserError(f"{path} does not describe a store", expected="the keys format, dataset, config")
         if data.get("format") != FORMAT:
-            raise UserError(f"{path} has another format", expected=str(FORMAT), found=str(data.get("format")), do="use the version of fasdata that made it")
+            raise UserError(
+                f"{path} has another format",
+                expected=str(FORMAT),
+                found=str(data.get("format")),
+                do="use the version of fasdata that made it",
+            )
         return cls(data["dataset"], data["config"], str(data.get("tool_version", "")))
 
     def require_same(self, wanted: StoreInfo, folder: Path) -> None:

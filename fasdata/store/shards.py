@@ -61,17 +61,22 @@ def close_readers(folder: Path) -> None:
 
 
 def _open_read_only(path: Path) -> lmdb.Environment:
-    options = {"subdir": False, "readonly": True, "max_readers": 512, "readahead": False, "create": False}
     try:
         try:
-            return lmdb.open(str(path), lock=True, **options)
-        except (lmdb.ReadonlyError, PermissionError, lmdb.LockError):
-            return lmdb.open(str(path), lock=False, **options)  # a store on read-only media has no lock file
+            return _map(path, lock=True)
         except lmdb.Error as error:
-            if "Read-only" not in str(error) and "Permission" not in str(error):
+            # A store on read-only media has no lock file to share, and needs none.
+            if not any(word in str(error) for word in ("Read-only", "Permission")):
                 raise
-            return lmdb.open(str(path), lock=False, **options)
+            return _map(path, lock=False)
     except lmdb.Error as error:
         raise UserError(
-            f"the shard {path} cannot be read", expected="an LMDB file", found=str(error), do="restore it from a copy or extract again"
+            f"the shard {path} cannot be read",
+            expected="an LMDB file",
+            found=str(error),
+            do="restore it from a copy or extract again",
         ) from None
+
+
+def _map(path: Path, *, lock: bool) -> lmdb.Environment:
+    return lmdb.open(str(path), subdir=False, readonly=True, create=False, lock=lock, max_readers=512, readahead=False)

@@ -41,7 +41,9 @@ def parse_record(value: bytes, where: str) -> ClipRecord:
         return clip_record_from_json(json.loads(value))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
-            f"the clip record {where} is damaged or foreign", found=f"{type(error).__name__}: {error}", do="extract again"
+            f"the clip record {where} is damaged or foreign",
+            found=f"{type(error).__name__}: {error}",
+            do="extract again",
         ) from None
 
 
@@ -77,12 +79,13 @@ FRAME_COLUMNS = ["clip_id", "frame_index", "pts", "face_status", "score", "n_fac
 def _clip_row(record: ClipRecord) -> dict[str, object]:
     clip = record.clip
     return {
-        "clip_id": clip.clip_id, "split": clip.split, "label": clip.label, "attack_type": clip.attack_type, "pai": clip.pai,
-        "subject": clip.subject, "fields": json.dumps(dict(clip.fields), sort_keys=True), "layout": clip.layout,
-        "relpath_rgb": clip.relpaths.get("rgb", ""), "status": record.status, "reason": record.reason,
-        "n_frames": record.n_frames, "frame_rate": record.frame_rate, "width": record.width, "height": record.height,
-        "rotation": record.rotation, "frames_with_face": sum(frame.face_observed for frame in record.frames),
-        "notes": "; ".join(record.notes), "content_hash": record.content_hash,
+        "clip_id": clip.clip_id, "split": clip.split, "label": clip.label, "attack_type": clip.attack_type,
+        "pai": clip.pai, "subject": clip.subject, "fields": json.dumps(dict(clip.fields), sort_keys=True),
+        "layout": clip.layout, "relpath_rgb": clip.relpaths.get("rgb", ""), "status": record.status,
+        "reason": record.reason, "n_frames": record.n_frames, "frame_rate": record.frame_rate,
+        "width": record.width, "height": record.height, "rotation": record.rotation,
+        "frames_with_face": sum(frame.face_observed for frame in record.frames), "notes": "; ".join(record.notes),
+        "content_hash": record.content_hash,
     }  # fmt: skip
 
 
@@ -109,4 +112,6 @@ def _read_clips(folder: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(folder / CLIPS, columns=["clip_id", "shard"])
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{folder / CLIPS} cannot be read", found=str(error), do="remove it: it is rebuilt from the shards") from None
+        raise UserError(
+            f"{folder / CLIPS} cannot be read", found=str(error), do="remove it: it is rebuilt from the shards"
+        ) from None

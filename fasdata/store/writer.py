@@ -27,7 +27,9 @@ class StoreWriter:
     writer is refused. The derived tables are removed at the start and written anew by `close`.
     """
 
-    def __init__(self, folder: Path, info: StoreInfo, *, shard_bytes: int = SHARD_BYTES, first_map: int = shards.FIRST_MAP) -> None:
+    def __init__(
+        self, folder: Path, info: StoreInfo, *, shard_bytes: int = SHARD_BYTES, first_map: int = shards.FIRST_MAP
+    ) -> None:
         """Create the store or continue it.
 
         Raises:
@@ -39,7 +41,9 @@ class StoreWriter:
             StoreInfo.read(folder).require_same(info, folder)
         elif folder.is_dir() and any(folder.iterdir()) and not _only_lock(folder):
             raise UserError(
-                f"{folder} is not empty and holds no store", found=next(path.name for path in folder.iterdir()), do="give another --out"
+                f"{folder} is not empty and holds no store",
+                found=next(path.name for path in folder.iterdir()),
+                do="give another --out",
             )
         (folder / shards.FOLDER).mkdir(parents=True, exist_ok=True)
         self._lock = _lock_writer(folder)
@@ -61,7 +65,9 @@ class StoreWriter:
     def __enter__(self) -> StoreWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close(finish=kind is None)
 
     def add(self, record: ClipRecord, crops: Mapping[str, bytes]) -> ClipRecord:
@@ -162,6 +168,8 @@ def _lock_writer(folder: Path):  # type: ignore[no-untyped-def]
     except OSError:
         handle.close()
         raise UserError(
-            f"another process is writing to the store {folder}", expected="one writer", do="wait for it to end, or stop it"
+            f"another process is writing to the store {folder}",
+            expected="one writer",
+            do="wait for it to end, or stop it",
         ) from None
     return handle

@@ -31,7 +31,9 @@ class ReadsThePixel:
         for frame in frames:
             self.seen.append(int(frame[0, 0, 1]))
             x = float(frame[0, 0, 1])
-            face = Face((x, 20.0, x + 20, 40.0), ((x, 25.0), (x + 8, 25.0), (x + 4, 30.0), (x, 35.0), (x + 8, 35.0)), 0.95)
+            face = Face(
+                (x, 20.0, x + 20, 40.0), ((x, 25.0), (x + 8, 25.0), (x + 4, 30.0), (x, 35.0), (x + 8, 35.0)), 0.95
+            )
             found.append([face] if frame[0, 0, 0] > 128 else [])
         return found
 
@@ -98,7 +100,9 @@ def test_fallbacks_are_recorded_and_stored():
     assert record.frame(2).box == (2.0, 20.0, 22.0, 40.0)
     assert len(crops) == 6
     region = record.frame(2).crop.region
-    assert np.array_equal(decode(crops[crop_key("c", 2)]), listed.pictures[2][region[1] : region[3], region[0] : region[2]])
+    assert np.array_equal(
+        decode(crops[crop_key("c", 2)]), listed.pictures[2][region[1] : region[3], region[0] : region[2]]
+    )
 
 
 def test_a_shift_borrows_the_pixels_of_the_frame_that_has_the_face():
@@ -106,7 +110,9 @@ def test_a_shift_borrows_the_pixels_of_the_frame_that_has_the_face():
     frame = record.frame(0)
     assert (frame.status, frame.shift) == ("shift", 9)
     region = frame.crop.region
-    assert np.array_equal(decode(crops[crop_key("c", 0)]), listed.pictures[9][region[1] : region[3], region[0] : region[2]])
+    assert np.array_equal(
+        decode(crops[crop_key("c", 0)]), listed.pictures[9][region[1] : region[3], region[0] : region[2]]
+    )
 
 
 def test_without_fallbacks_a_frame_has_a_face_or_is_skipped():

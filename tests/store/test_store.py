@@ -26,11 +26,22 @@ def picture(seed: int, side: int = 24) -> np.ndarray:
 def clip(number: int, side: int = 24) -> tuple[ClipRecord, dict[str, bytes]]:
     name = f"train__{number}"
     frames = tuple(
-        FrameRecord(i, i / 25, "ok", 0.98765, 1, (1.5, 2.25, 20, 21), ((1, 2),) * 5, 0, CropRecord((0, 0, side, side), 1.0, "png"))
+        FrameRecord(
+            i,
+            i / 25,
+            "ok",
+            0.98765,
+            1,
+            (1.5, 2.25, 20, 21),
+            ((1, 2),) * 5,
+            0,
+            CropRecord((0, 0, side, side), 1.0, "png"),
+        )
         for i in range(2)
     )
     made = ClipRecord(
-        Clip("demo-set", name, {"rgb": f"train/{number}.avi"}, "train", "attack", "print", "", f"{number:02d}", {"phone": "1"}),
+        Clip("demo-set", name, {"rgb": f"train/{number}.avi"}, "train", "attack", "print", "",
+             f"{number:02d}", {"phone": "1"}),
         "ok", n_frames=2, frame_rate=25.0, frames=frames, selections={"all@decoded": (0, 1)}, notes=("ein Wort: ä",),
     )  # fmt: skip
     return made, {crop_key(name, i): encode(picture(100 * number + i, side)) for i in range(2)}

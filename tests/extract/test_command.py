@@ -1,0 +1,108 @@
+"""`fasdata extract` as a user meets it: dry runs, bad input, recordings that cannot be used."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fasdata.store.reader import Store
+from tests.commands import Called, refused
+from tests.videos import flat_frames, write_video
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory) -> Path:
+    """A `folder` dataset without any face: quick, and everything but the detector's hits is exercised."""
+    root = tmp_path_factory.mktemp("tree")
+    for label in ("bonafide", "attack"):
+        for subject in ("anna", "bert"):
+            write_video(root / "train" / label / subject / "clip é 1.avi", flat_frames(9))
+    return root
+
+
+def test_dry_run_says_what_it_would_do_and_writes_nothing(tree, tmp_path):
+    lib = tmp_path / "lib"
+    told = Called("fasdata", "extract", "folder", "--root", tree, "--out", lib, "--frames", "every(5)", "--dry-run").out
+    assert "4 clips" in told and "every(5)@decoded" in told and "GB" in told
+    assert not (tmp_path / "lib").exists()
+
+
+def test_unusable_recordings_are_recorded_listed_and_do_not_stop_the_run(tree, tmp_path):
+    root = tmp_path / "raw"
+    shutil.copytree(tree, root)
+    broken = {"empty.avi": b"", "text.mp4": b"no video " * 999}
+    for name, data in broken.items():
+        (root / "train" / "attack" / "anna" / name).write_bytes(data)
+    command = ("extract", "folder", "--root", root, "--out", tmp_path / "lib", "--frames", "first(1)", "-j", 1)
+    done = Called("fasdata", *command)
+    assert done.code == 3
+    assert "empty.avi: the file is empty" in done.out and "text.mp4" in done.out
+    store = Store.open(tmp_path / "lib" / "folder")
+    statuses = {record.clip.relpaths["rgb"].rsplit("/")[-1]: record.status for record in store.records()}
+    assert statuses == {"clip é 1.avi": "fta", "empty.avi": "failed", "text.mp4": "failed"}
+    assert all(record.reason for record in store.records())
+
+    write_video(root / "train" / "attack" / "anna" / "empty.avi", flat_frames(9))
+    (root / "train" / "attack" / "anna" / "text.mp4").unlink()
+    again = Called("fasdata", *command, "--retry-failed")
+    assert again.code == 3  # text.mp4 is still on record
+    assert Store.open(tmp_path / "lib" / "folder").record(
+        next(c for c in store.clip_ids() if "empty" in c)
+    ).status == "fta"  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("CASIA-FSD", "--root", "{tree}"), "CASIA-FASD"),
+        (("folder", "--root", "{tree}/nowhere"), "nowhere"),
+        (("folder", "--root", "{empty}"), "empty"),
+        (("CASIA-FASD", "--root", "{tree}"), "train_release"),
+        (("folder", "--root", "{tree}", "--frames", "sdsg(2)"), "ssdg"),
+        (("folder", "--root", "{tree}", "--detector", "mtcn"), "mtcnn"),
+        (("folder", "--root", "{tree}", "--context", "0.2"), "1 to 10"),
+        (("folder", "--root", "{tree}", "--fallbacks", "maybe"), "on"),
+        (("folder", "--root", "{tree}", "--codec", "bmp"), "png"),
+    ],
+)
+def test_bad_input_ends_in_one_line_and_writes_nothing(tree, tmp_path, arguments, told):
+    (tmp_path / "empty").mkdir()
+    filled = [argument.format(tree=tree, empty=tmp_path / "empty") for argument in arguments]
+    assert told in Called("fasdata", "extract", *filled, "--out", tmp_path / "lib").line
+    assert not (tmp_path / "lib").exists()
+
+
+def test_a_refusal_leaves_as_one_line_and_exit_code_2(tmp_path):
+    assert "CASIA-FASD" in refused("fasdata", "extract", "CASIA-FSD", "--root", tmp_path, "--out", tmp_path / "lib")
+
+
+def test_another_configuration_is_refused_and_the_store_stays(tree, tmp_path):
+    lib = tmp_path / "lib"
+    Called("fasdata", "extract", "folder", "--root", tree, "--out", lib, "--frames", "first(1)", "-j", 1)
+    before = Store.open(lib / "folder").content_hash()
+    line = Called(
+        "fasdata", "extract", "folder", "--root", tree, "--out", lib, "--frames", "first(2)", "--context", 3
+    ).line
+    assert "another configuration" in line and "context=2.0" in line and "context=3.0" in line and "frames" in line
+    assert Store.open(lib / "folder").content_hash() == before
+
+
+def test_a_truncated_video_gives_what_it_has_and_is_noted(tmp_path):
+    noise = [np.random.default_rng(i).integers(0, 255, (48, 64, 3), dtype=np.uint8) for i in range(40)]
+    path = write_video(tmp_path / "raw" / "test" / "attack" / "s1" / "cut.avi", noise)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    command = (
+        "extract",
+        "folder",
+        "--root",
+        tmp_path / "raw",
+        "--out",
+        tmp_path / "lib",
+        "--frames",
+        "every(5)",
+        "-j",
+        1,
+    )
+    told = Called("fasdata", *command).out
+    assert "cut.avi" in told and ("decoding stopped" in told or "claims N frames" in told)
