@@ -48,7 +48,10 @@ def test_linspace_is_the_floor_of_numpys(n, k):
     assert rule(f"linspace({k})").positions(n) == list(expected)
 
 
-@given(st.integers(0, 300), st.sampled_from(["first(3)", "linspace(4)", "ssdg(2)", "quarter", "equidistant(5)", "every(7)", "random(4,1)"]))
+@given(
+    st.integers(0, 300),
+    st.sampled_from(["first(3)", "linspace(4)", "ssdg(2)", "quarter", "equidistant(5)", "every(7)", "random(4,1)"]),
+)
 def test_positions_are_inside_ascending_and_distinct(n, text):
     positions = rule(text).positions(n, "clip")
     assert positions == sorted(set(positions))
@@ -67,7 +70,9 @@ def test_ssdg_tells_when_a_clip_is_too_short():
     assert rule("ssdg(1)").clamps(6) and not rule("ssdg(1)").clamps(7)
 
 
-@pytest.mark.parametrize("text", ["ssdg(2)@decoded", "linspace(2)@with_face", "all@decoded", "every(5,1000)@decoded", "quarter@with_face"])
+@pytest.mark.parametrize(
+    "text", ["ssdg(2)@decoded", "linspace(2)@with_face", "all@decoded", "every(5,1000)@decoded", "quarter@with_face"]
+)
 def test_text_form_is_stable(text):
     assert str(rule(text)) == text
     assert rule(str(rule(text))) == rule(text)
@@ -75,7 +80,14 @@ def test_text_form_is_stable(text):
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("sdsg(2)", "ssdg"), ("ssdg", "1 number"), ("ssdg(1,2)", "1 number"), ("every(0)", "at least 1"), ("first(2)@faces", "with_face"), ("?", "not understood")],
+    [
+        ("sdsg(2)", "ssdg"),
+        ("ssdg", "1 number"),
+        ("ssdg(1,2)", "1 number"),
+        ("every(0)", "at least 1"),
+        ("first(2)@faces", "with_face"),
+        ("?", "not understood"),
+    ],
 )
 def test_bad_rules_are_told_in_one_line(text, told):
     with pytest.raises(UserError, match=told) as error:
@@ -84,7 +96,10 @@ def test_bad_rules_are_told_in_one_line(text, told):
 
 
 def test_rules_are_joined_by_plus():
-    assert [str(r) for r in parse_rules("ssdg(2) + linspace(2)@with_face+ssdg(2)@decoded")] == ["ssdg(2)@decoded", "linspace(2)@with_face"]
+    assert [str(r) for r in parse_rules("ssdg(2) + linspace(2)@with_face+ssdg(2)@decoded")] == [
+        "ssdg(2)@decoded",
+        "linspace(2)@with_face",
+    ]
 
 
 # -- on=with_face: which frames have to be searched, and what comes out
@@ -98,7 +113,10 @@ def search(text: str, faces: set[int], n: int) -> tuple[tuple[int, ...], int]:
     return rule(text).resolve(n, known), len(known)
 
 
-@pytest.mark.parametrize("text", ["first(2)@with_face", "linspace(2)@with_face", "linspace(3)@with_face", "ssdg(2)@with_face", "quarter@with_face"])
+@pytest.mark.parametrize(
+    "text",
+    ["first(2)@with_face", "linspace(2)@with_face", "linspace(3)@with_face", "ssdg(2)@with_face", "quarter@with_face"],
+)
 @given(faces=st.sets(st.integers(0, 59)))
 def test_lazy_search_gives_what_a_full_search_would(text, faces):
     chosen, _ = search(text, faces, 60)

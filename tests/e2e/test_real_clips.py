@@ -24,7 +24,21 @@ def store(tmp_path_factory) -> Store:
         place = root / "test" / "bonafide" / video.stem / video.name
         place.parent.mkdir(parents=True)
         place.symlink_to(video)
-    ok("fasdata", "extract", "folder", "--root", root, "--out", lib, "--frames", "every(5)", "--fallbacks", "off", "-j", 1)
+    ok(
+        "fasdata",
+        "extract",
+        "folder",
+        "--root",
+        root,
+        "--out",
+        lib,
+        "--frames",
+        "every(5)",
+        "--fallbacks",
+        "off",
+        "-j",
+        1,
+    )
     return Store.open(lib / "folder")
 
 
@@ -43,7 +57,10 @@ def test_every_fifth_frame_is_there_with_its_time_stamp(store):
     for record in store.records():
         assert [frame.index for frame in record.frames] == list(range(0, record.n_frames, 5))
         steps = [b.pts - a.pts for a, b in zip(record.frames, record.frames[1:], strict=False)]
-        assert all(abs(step - 5 / record.frame_rate) < 0.02 for step in steps)
+        period = 1 / record.frame_rate
+        # One of the clips has a dropped frame: a gap that only time stamps can show.
+        assert all(4.9 * period < step < 6.1 * period for step in steps)
+        assert sum(step > 5.1 * period for step in steps) <= 1
 
 
 def test_crops_hold_the_box_in_native_pixels(store):

@@ -36,7 +36,7 @@ def test_iou_of_known_boxes():
     ],
 )
 def test_fallback_order(index, hits, status, shift):
-    outcome = fall_back(index, {hit: SMALL for hit in hits})
+    outcome = fall_back(index, dict.fromkeys(hits, SMALL))
     assert (outcome.status, outcome.shift) == (status, shift)
     assert (outcome.face is None) == (status == "skip")
 

@@ -1,0 +1,91 @@
+"""Drawing the geometric part of an augmentation, so that it can be applied to several modalities alike."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastrain.data.augment_config import AugmentConfig, PatchShuffle, RandomErasing, RandomResizedCrop
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Rectangle = tuple[int, int, int, int]  # x0, y0, x1, y1
+_TRIES = 10  # a drawn rectangle may not fit; after so many draws the operation gives up
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What happens to the pixel grid of one image; None or zero = that step is left out.
+
+    `resized_crop` is in pixels of the input, `window` in pixels of the padded image, `erased` in pixels of the output;
+    `patches` is the permutation of the patches of the output, row by row.
+    """
+
+    resized_crop: Rectangle | None
+    flip: bool
+    angle: float
+    window: Rectangle | None
+    erased: Rectangle | None
+    patches: tuple[int, ...] | None
+
+    @classmethod
+    def draw(cls, config: AugmentConfig, height: int, width: int, rng: np.random.Generator) -> Geometry:
+        """Draw from `rng` alone, always in the same order."""
+        resized_crop = _resized_crop(config.random_resized_crop, height, width, rng)
+        flip = bool(rng.random() < config.horizontal_flip)
+        angle = float(rng.uniform(-config.rotation, config.rotation)) if config.rotation else 0.0
+        window = _window(config, height, width, rng)
+        if window:
+            height, width = window[3] - window[1], window[2] - window[0]
+        erased = _erased(config.random_erasing, height, width, rng)
+        return cls(resized_crop, flip, angle, window, erased, _patches(config.patch_shuffle, height, width, rng))
+
+
+def _resized_crop(
+    config: RandomResizedCrop | None, height: int, width: int, rng: np.random.Generator
+) -> Rectangle | None:
+    return _rectangle(config.scale, config.ratio, height, width, rng) if config else None
+
+
+def _window(config: AugmentConfig, height: int, width: int, rng: np.random.Generator) -> Rectangle | None:
+    if config.random_crop is None:
+        return None
+    padding, size = config.random_crop.padding, config.random_crop.size
+    height, width = height + 2 * padding, width + 2 * padding
+    w, h = (size, size) if size else (width - 2 * padding, height - 2 * padding)
+    if w > width or h > height:
+        raise ValueError(f"random_crop.size {size} is larger than the padded image, {width}x{height}")
+    return _place(w, h, width, height, rng)
+
+
+def _erased(config: RandomErasing | None, height: int, width: int, rng: np.random.Generator) -> Rectangle | None:
+    if config is None or rng.random() >= config.p:
+        return None
+    low, high = config.ratio  # height over width
+    return _rectangle(config.scale, (1 / high, 1 / low), height, width, rng)
+
+
+def _patches(config: PatchShuffle | None, height: int, width: int, rng: np.random.Generator) -> tuple[int, ...] | None:
+    if config is None or rng.random() >= config.p:
+        return None
+    return tuple(rng.permutation((height // config.size) * (width // config.size)).tolist())
+
+
+def _rectangle(
+    scale: tuple[float, float], aspect: tuple[float, float], height: int, width: int, rng: np.random.Generator
+) -> Rectangle | None:
+    """Draw the area uniformly and the aspect (width over height) uniformly in its logarithm."""
+    for _ in range(_TRIES):
+        area = rng.uniform(*scale) * height * width
+        drawn = math.exp(rng.uniform(math.log(aspect[0]), math.log(aspect[1])))
+        w, h = round(math.sqrt(area * drawn)), round(math.sqrt(area / drawn))
+        if 0 < w <= width and 0 < h <= height:
+            return _place(w, h, width, height, rng)
+    return None
+
+
+def _place(w: int, h: int, width: int, height: int, rng: np.random.Generator) -> Rectangle:
+    x, y = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
+    return x, y, x + w, y + h

@@ -1,0 +1,1 @@
+"""From scores to numbers: score tables, metrics, thresholds, results."""
