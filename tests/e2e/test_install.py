@@ -73,7 +73,8 @@ def test_from_a_checkout_the_data_are_the_top_level_folders():
 @pytest.mark.parametrize("command", ["fasdata", "fastrain"])
 def test_help_loads_nothing_heavy(command):
     """What makes help slow is imports; those are checked by name, since a timed test fails on a busy machine."""
-    code = f"import sys; import {command}.cli; print([m for m in ('torch', 'cv2', 'pandas', 'numpy', 'timm') if m in sys.modules])"
+    heavy = ("torch", "cv2", "pandas", "numpy", "timm", "pydantic")
+    code = f"import sys; import {command}.cli; print([name for name in {heavy} if name in sys.modules])"
     assert python(code, ROOT).stdout.strip() == "[]"
 
 
