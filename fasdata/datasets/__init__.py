@@ -1,0 +1,1 @@
+"""Dataset cards and what their paths mean: raw trees to clips."""

@@ -1,0 +1,138 @@
+"""The manifest of a protocol: a table of frames and what it says about itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from fasdata.errors import UserError
+from fasdata.library import Library
+from fasdata.manifest.fingerprint import table_fingerprint
+from fasdata.manifest.meta import Meta
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fasdata.store.reader import Store
+
+TABLE = "manifest.parquet"
+TEXT = "manifest.json"
+_META = b"fasdata.manifest"
+_REBUILD = "build it again with 'fasdata build-protocol'"
+
+
+@dataclass(frozen=True, eq=False)
+class Manifest:
+    """One row a frame (`columns.SCHEMA`) and its description (`meta.Meta`, as a plain dictionary).
+
+    `manifest.parquet` holds both, so that it is one file, replaced in one step; `manifest.json` repeats the
+    description for people. `path` is the parquet file, where there is one.
+    """
+
+    table: pa.Table
+    meta: dict[str, Any]
+    path: Path | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """Read and check a manifest: the parquet file, or the folder that holds it.
+
+        Raises:
+            UserError: missing, not a manifest, changed since it was built, or breaking an invariant.
+        """
+        file = path / TABLE if path.is_dir() else path
+        if not file.is_file():
+            raise UserError(f"no manifest at {path}", expected=f"a file {TABLE}", do=_REBUILD)
+        try:
+            # Not read_table: it would take folder names like a=b for columns.
+            table = pq.ParquetFile(file).read()
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise UserError(
+                f"{file} is not a readable parquet file", found=" ".join(str(error).split())[:120], do=_REBUILD
+            ) from None
+        manifest = cls(table.replace_schema_metadata(None), _read_meta(file, table), file)
+        manifest.check()
+        if manifest.meta["fingerprint"] != table_fingerprint(manifest.table):
+            raise UserError(f"the rows of {file} were changed after it was built", do=_REBUILD)
+        return manifest
+
+    def write(self, folder: Path) -> Path:
+        """Check, then write `manifest.parquet` and `manifest.json` into `folder`; return the parquet file's path.
+
+        Each file is either the old one or the new one.
+
+        Raises:
+            UserError: an invariant is broken; nothing is written.
+        """
+        from fasdata.store.atomic import replacing, write_text
+
+        self.check()
+        text = json.dumps(self.meta, ensure_ascii=False, sort_keys=True)
+        with replacing(folder / TABLE) as temporary:
+            pq.write_table(self.table.replace_schema_metadata({_META: text.encode()}), temporary, compression="zstd")
+        write_text(folder / TEXT, json.dumps(self.meta, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
+        return folder / TABLE
+
+    def check(self) -> None:
+        """Raise UserError unless every invariant holds: schema, words, keys, no leakage, both labels in every part."""
+        from fasdata.manifest.invariants import check_table
+
+        where = str(self.path) if self.path else f"the manifest of {self.meta.get('canonical')}"
+        try:
+            Meta.model_validate(self.meta)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            raise UserError(
+                f"{where}: description, {'.'.join(map(str, first['loc']))}: {first['msg']}", do=_REBUILD
+            ) from None
+        check_table(self.table, self.meta, where)
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of the rows."""
+        return table_fingerprint(self.table)
+
+    def frame(self) -> pd.DataFrame:
+        """Return the rows as a pandas table; box, landmarks and region are arrays, None where absent."""
+        return self.table.to_pandas()
+
+    def open_stores(self, library: Library) -> dict[str, Store]:
+        """Return the opened store of every dataset by slug.
+
+        Raises:
+            UserError: a store is missing from the library, or is not the one the manifest was built from.
+        """
+        from fasdata.store.reader import Store
+
+        stores: dict[str, Store] = {}
+        for dataset, recorded in self.meta["stores"].items():
+            store = Store.open(library.require_store(dataset))
+            found = store.content_hash()
+            if found != recorded:
+                raise UserError(
+                    f"the store of {dataset} changed since the manifest of {self.meta['canonical']} was built",
+                    expected=f"content {recorded[:12]}",
+                    found=f"{found[:12]} in {library.root}",
+                    do=_REBUILD,
+                )
+            stores[dataset] = store
+        return stores
+
+
+def _read_meta(file: Path, table: pa.Table) -> dict[str, Any]:
+    packed = (table.schema.metadata or {}).get(_META)
+    if packed is None:
+        raise UserError(f"{file} carries no description", expected="a manifest that fasdata wrote", do=_REBUILD)
+    try:
+        meta = json.loads(packed)
+    except ValueError as error:
+        raise UserError(f"the description inside {file} is not JSON", found=str(error), do=_REBUILD) from None
+    if not isinstance(meta, dict):
+        raise UserError(f"the description inside {file} is not an object", do=_REBUILD)
+    return meta

@@ -1,0 +1,120 @@
+"""What a manifest says about itself: names, recipe, validation, counts, drops, stores."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from fasdata.datasets.card import SLUG, Form
+
+FORMAT: Literal[1] = 1
+Slug = Field(pattern=SLUG.pattern)
+
+
+class Domain(Form):
+    """A dataset in its role; targets have `domain_id` -1."""
+
+    domain_id: int = Field(ge=-1)
+    domain: str
+    dataset: str = Slug
+    letter: str
+    name: str
+
+
+class HeldOut(Form):
+    """How one source got its validation clips: the official dev split, a share of its subjects, or not at all."""
+
+    dataset: str = Slug
+    rule: Literal["official dev", "subjects", "none"]
+    subjects: list[str] = Field(default_factory=list)
+    of: int = 0
+    why: str = ""
+
+
+class Validation(Form):
+    """The validation rule: `mode` and `seed` as given, and what came of it in each source."""
+
+    mode: Literal["auto", "none"]
+    seed: int
+    share: float
+    datasets: list[HeldOut]
+
+
+class Tally(Form):
+    """Clips of one label of a dataset in one part; `fta` of them have no usable frame."""
+
+    part: Literal["train", "val", "test"]
+    dataset: str
+    label: Literal["bonafide", "attack"]
+    clips: int
+    frames: int
+    subjects: int
+    fta: int
+
+
+class Loss(Form):
+    """Clips (or frames) lost for one reason. `examples` are up to three clip ids."""
+
+    part: Literal["train", "val", "test"]
+    dataset: str
+    label: Literal["bonafide", "attack"]
+    reason: str
+    clips: int = 0
+    frames: int = 0
+    examples: list[str] = Field(default_factory=list)
+
+
+class Unused(Form):
+    """Clips that the recipe leaves out because of their official split."""
+
+    dataset: str
+    split: str
+    label: str
+    clips: int
+
+
+class Deviation(Form):
+    """A count of clips, before any was dropped, that is not what the recipe expects of the full dataset."""
+
+    role: Literal["sources", "validation", "target"]
+    dataset: str
+    label: Literal["bonafide", "attack"]
+    expected: int
+    found: int
+
+
+class Meta(Form):
+    """The form of `Manifest.meta`; `manifest.json` holds the same.
+
+    `stores` maps each dataset's slug, which is its store's folder in the library, to the content hash it had.
+    `drops` are clips left out, `fta` target clips kept without a usable frame, `missed_frames` single frames.
+    """
+
+    format: Literal[1]
+    canonical: str = Field(pattern=r"^[a-z0-9-]+:[A-Za-z0-9@._-]+$")  # becomes a folder name
+    alias: str
+    pool: str
+    recipe: dict[str, Any]
+    domains: list[Domain]
+    target: list[Domain]
+    frame_rules: dict[Literal["train", "val", "test"], str]
+    validation: Validation
+    counts: list[Tally]
+    drops: list[Loss]
+    fta: list[Loss]
+    missed_frames: list[Loss]
+    left_out: list[Unused]
+    deviations: list[Deviation]
+    warnings: list[str]
+    stores: dict[str, str]
+    fingerprint: str
+    tool_version: str
+
+    @field_validator("recipe")
+    @classmethod
+    def _named(cls, recipe: dict[str, Any]) -> dict[str, Any]:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", str(recipe.get("name", ""))):
+            raise ValueError("a recipe needs a name of letters, digits, _ and -")  # becomes a folder name
+        return recipe

@@ -1,0 +1,1 @@
+"""Protocol names, recipes, and the manifests built from them."""

@@ -1,0 +1,100 @@
+"""What each part of a build holds, and what was lost and why."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fasdata.manifest.columns import PARTS
+from fasdata.manifest.meta import Loss, Tally, Unused
+from fasdata.protocols.assign import UNUSED, Assignment
+from fasdata.protocols.collect import Chosen, Entry
+from fasdata.records import Clip
+
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A clip in its part, with what that part uses of it."""
+
+    part: str
+    domain_id: int
+    entry: Entry
+    chosen: Chosen
+
+    @property
+    def frames(self) -> int:
+        """How many usable frames it has."""
+        return self.chosen.rows[1] - self.chosen.rows[0]
+
+    @property
+    def kept(self) -> bool:
+        """Whether it stays in the manifest: always in the target, elsewhere only with a usable frame."""
+        return self.part == "test" or self.frames > 0
+
+    @property
+    def cell(self) -> tuple[str, str, str]:
+        """The part, dataset and label it counts in."""
+        return self.part, self.entry.clip.dataset, self.entry.clip.label
+
+
+def tally(placed: Iterable[Placed]) -> list[Tally]:
+    """Return the contents of the manifest by part, dataset and label, in the order of rows."""
+    cells: defaultdict[tuple[str, str, str], list[Placed]] = defaultdict(list)
+    for item in placed:
+        if item.kept:
+            cells[item.cell].append(item)
+    return [
+        Tally.model_validate(
+            _named(cell)
+            | {
+                "clips": len(items),
+                "frames": sum(item.frames for item in items),
+                "subjects": len({item.entry.clip.subject for item in items} - {""}),
+                "fta": sum(not item.frames for item in items),
+            }
+        )
+        for cell, items in sorted(cells.items(), key=lambda pair: PARTS.index(pair[0][0]))
+    ]
+
+
+def losses(placed: Iterable[Placed], *, kept: bool) -> list[Loss]:
+    """Return the clips without a usable frame by reason: those that stay (`kept`) or those that were dropped."""
+    found: defaultdict[tuple[tuple[str, str, str], str], list[str]] = defaultdict(list)
+    for item in placed:
+        if not item.frames and item.kept == kept:
+            found[item.cell, item.chosen.loss].append(item.entry.clip.clip_id)
+    return [
+        Loss.model_validate(_named(cell) | {"reason": reason, "clips": len(ids), "examples": ids[:_EXAMPLES]})
+        for (cell, reason), ids in sorted(found.items())
+    ]
+
+
+def missed_frames(placed: Iterable[Placed]) -> list[Loss]:
+    """Return single frames that the rule takes and that cannot be used, in clips that have others."""
+    found: defaultdict[tuple[tuple[str, str, str], str], list[str]] = defaultdict(list)
+    for item in placed:
+        for reason in item.chosen.missed if item.frames else ():
+            found[item.cell, reason].append(item.entry.clip.clip_id)
+    return [
+        Loss.model_validate(
+            _named(cell) | {"reason": reason, "frames": len(ids), "examples": list(dict.fromkeys(ids))[:_EXAMPLES]}
+        )
+        for (cell, reason), ids in sorted(found.items())
+    ]
+
+
+def left_out(assignment: Assignment, clips: Iterable[Clip]) -> list[Unused]:
+    """Return the clips that the recipe does not use, by official split."""
+    pairs = zip(assignment.parts, clips, strict=True)
+    found = Counter((clip.split, clip.label) for part, clip in pairs if part == UNUSED)
+    return [
+        Unused(dataset=assignment.domain.dataset, split=split, label=label, clips=number)
+        for (split, label), number in sorted(found.items())
+    ]
+
+
+def _named(cell: tuple[str, str, str]) -> dict[str, object]:
+    return dict(zip(("part", "dataset", "label"), cell, strict=True))

@@ -1,0 +1,204 @@
+"""Whole trees: official counts, list files, and roots that are wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from fasdata.datasets.registry import find_card
+from fasdata.datasets.scan import parse_paths, scan
+from fasdata.errors import UserError
+
+MSU_TRAIN = [2, 3, 5, 6, 7, 8, 9, 11, 12, 21, 22, 34, 53, 54, 55]
+MSU_TEST = [1, 13, 14, 23, 24, 26, 28, 29, 30, 32, 33, 35, 36, 37, 39, 42, 48, 49, 50, 51]
+
+
+def casia_paths() -> list[str]:
+    names = [*"12345678", "HR_1", "HR_2", "HR_3", "HR_4"]
+    return [
+        f"{split}_release/{person}/{name}.avi"
+        for split, people in (("train", 20), ("test", 30))
+        for person in range(1, people + 1)
+        for name in names
+    ]
+
+
+def replay_paths() -> list[str]:
+    people = {"train": range(1, 16), "devel": range(16, 31), "test": range(31, 51)}
+    attacks = [
+        "print_{}_highdef_photo",
+        "mobile_{}_mobile_photo",
+        "mobile_{}_mobile_video",
+        "highdef_{}_highdef_photo",
+        "highdef_{}_highdef_video",
+    ]
+    paths = []
+    for split, clients in people.items():
+        for number in clients:
+            client = f"client{number:03}_session01"
+            for light in ("controlled", "adverse"):
+                paths += [f"{split}/real/{client}_webcam_authenticate_{light}_{take}.mov" for take in (1, 2)]
+                paths += [
+                    f"{split}/attack/{support}/attack_{attack.format(client)}_{light}.mov"
+                    for support in ("fixed", "hand")
+                    for attack in attacks
+                ]
+                paths.append(f"enroll/{split}/{client}_webcam_enroll_{light}.mov")
+    return paths
+
+
+def oulu_paths() -> list[str]:
+    """20 + 15 + 20 users, 6 phones, 3 sessions, 5 types."""
+    users = {"Train": range(1, 21), "Dev": range(21, 36), "Test": range(36, 56)}
+    return [
+        f"{split}_files/{phone}_{session}_{user:02}_{kind}.avi"
+        for split, of in users.items()
+        for phone in range(1, 7)
+        for session in range(1, 4)
+        for user in of
+        for kind in range(1, 6)
+    ]
+
+
+def msu_paths() -> list[str]:
+    paths = []
+    for number in MSU_TRAIN + MSU_TEST:
+        for camera, ending in (("android", "mp4"), ("laptop", "mov")):
+            paths.append(f"scene01/real/real_client{number:03}_{camera}_SD_scene01.{ending}")
+            paths += [
+                f"scene01/attack/attack_client{number:03}_{camera}_SD_{what}_scene01.{ending}"
+                for what in ("ipad_video", "iphone_video", "printed_photo")
+            ]
+    return paths
+
+
+# Official counts: bona fide, attack.
+COUNTS = [
+    ("CASIA-FASD", casia_paths, {"train": (60, 180), "test": (90, 270)}, 50),
+    ("Replay-Attack", replay_paths, {"train": (60, 300), "dev": (60, 300), "test": (80, 400)}, 50),
+    ("OULU-NPU", oulu_paths, {"train": (360, 1440), "dev": (270, 1080), "test": (360, 1440)}, 55),
+    ("MSU-MFSD", msu_paths, {"train": (30, 90), "test": (40, 120)}, 35),
+]
+
+
+def plant(root: Path, *paths: str) -> Path:
+    for path in paths:
+        file = root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    return root
+
+
+@pytest.mark.parametrize(("dataset", "paths", "counts", "people"), COUNTS)
+def test_a_full_release_gives_the_official_counts(dataset, paths, counts, people):
+    card = find_card(dataset)
+    result = parse_paths(card, paths())
+    found = Counter((clip.split, clip.label) for clip in result.clips)
+    assert found == {
+        (split, label): number
+        for split, pair in counts.items()
+        for label, number in zip(("bonafide", "attack"), pair, strict=True)
+    }
+    assert {split: (one.bonafide, one.attack) for split, one in card.counts.items()} == counts
+    assert len({clip.subject for clip in result.clips}) == people
+    assert len({clip.clip_id for clip in result.clips}) == len(result.clips)
+    assert not result.unmatched
+
+
+def test_clips_come_in_natural_order():
+    clips = parse_paths(find_card("casia"), ["train_release/10/1.avi", "train_release/9/1.avi"]).clips
+    assert [clip.subject for clip in clips] == ["train-09", "train-10"]
+
+
+def test_scan_reads_a_tree_from_any_folder_above(tmp_path):
+    plant(tmp_path / "mirror" / "CASIA", "train_release/1/1.avi", "test_release/2/HR_4.avi", "train_release/1/._1.avi")
+    card = find_card("CASIA-FASD")
+    near, far = scan(card, tmp_path / "mirror" / "CASIA"), scan(card, tmp_path)
+    assert [clip.clip_id for clip in near.clips] == [clip.clip_id for clip in far.clips]
+    assert near.clips[0].relpaths["rgb"] == "test_release/2/HR_4.avi"
+    assert far.clips[0].relpaths["rgb"] == "mirror/CASIA/test_release/2/HR_4.avi"
+    assert (near.layout, near.junk) == ("release", ["train_release/1/._1.avi"])
+
+
+def test_linked_folders_are_followed_and_loops_end(tmp_path):
+    plant(tmp_path / "disk", "train_release/1/1.avi")
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "CASIA").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / "again").symlink_to(root)
+    assert len(scan(find_card("casia"), root).clips) == 1
+
+
+def test_the_msu_split_comes_from_the_list_files(tmp_path):
+    # The opposite of the shipped table, so that the source of the split shows; ids with two digits, as in the release.
+    root = plant(
+        tmp_path,
+        "scene01/real/real_client001_android_SD_scene01.mp4",
+        "scene01/real/real_client002_android_SD_scene01.mp4",
+    )
+    card = find_card("msu")
+    assert [clip.split for clip in scan(card, root).clips] == ["test", "train"]
+    (root / "train_sub_list.txt").write_text("01\n\n")
+    (root / "test_sub_list.txt").write_text("02\n")
+    result = scan(card, root)
+    assert [clip.split for clip in result.clips] == ["train", "test"]
+    assert "train_sub_list.txt" in result.notes[0]
+
+
+def test_msu_list_files_may_lie_elsewhere_and_must_be_complete(tmp_path):
+    root = plant(
+        tmp_path / "raw",
+        "scene01/real/real_client001_android_SD_scene01.mp4",
+        "scene01/real/real_client099_android_SD_scene01.mp4",
+    )
+    lists, card = tmp_path / "lists", find_card("msu")
+    with pytest.raises(UserError, match="does not exist"):
+        scan(card, root, lists=lists)
+    lists.mkdir()
+    (lists / "Train_Sub_List.txt").write_text("1\n")
+    with pytest.raises(UserError, match=r"test_sub_list\.txt"):
+        scan(card, root, lists=lists)
+    (lists / "test_sub_list.txt").write_text("2\n")
+    assert [clip.split for clip in scan(card, root, lists=lists).clips] == ["train", ""]  # 99 is in neither list
+    (lists / "test_sub_list.txt").write_text("2\n1\n")
+    with pytest.raises(UserError, match="subject 1 stands in the lists of train and test"):
+        scan(card, root, lists=lists)
+    (lists / "test_sub_list.txt").write_text("2\nclient three\n")
+    with pytest.raises(UserError, match=r"line 2.*client three"):
+        scan(card, root, lists=lists)
+
+
+def test_two_copies_below_one_root_are_refused(tmp_path):
+    plant(tmp_path, "a/train_release/1/1.avi", "b/train_release/1/1.avi")
+    with pytest.raises(UserError, match=r"a/train_release/1/1\.avi and b/train_release/1/1\.avi"):
+        scan(find_card("casia"), tmp_path)
+
+
+def test_wrong_roots_end_in_one_clear_line(tmp_path):
+    card = find_card("CASIA-FASD")
+    with pytest.raises(UserError, match=r"does not exist.*--root"):
+        scan(card, tmp_path / "nowhere")
+    with pytest.raises(UserError, match=r"is empty.*train_release/1/1\.avi"):
+        scan(card, tmp_path)
+    with pytest.raises(UserError, match="is a file"):
+        scan(card, plant(tmp_path, "x.avi") / "x.avi")
+    plant(tmp_path, "1/1.avi", "2/1.avi")
+    with pytest.raises(
+        UserError, match=r"nothing below .*train_release/1/1\.avi.*found 3 files such as '1/1\.avi'"
+    ) as told:
+        scan(card, tmp_path)
+    assert "\n" not in str(told.value)
+
+
+def test_the_root_of_another_dataset_is_named(tmp_path):
+    plant(tmp_path, "Train_files/1_1_01_1.avi", "Test_files/1_1_36_1.avi")
+    with pytest.raises(UserError, match="this looks like OULU-NPU"):
+        scan(find_card("CASIA-FASD"), tmp_path)
+
+
+def test_a_name_that_is_not_text_is_warned_about_and_stops_nothing():
+    result = parse_paths(find_card("folder"), ["train/attack/anna/\udcff.mp4", "train/attack/anna/1.mp4"])
+    assert len(result.clips) == 1
+    assert result.unmatched == ["train/attack/anna/\\udcff.mp4"]
