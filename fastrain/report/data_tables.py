@@ -1,0 +1,160 @@
+"""What went in: clips, frames and people by part, what was lost and why, what a full dataset would hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fasdata.manifest.meta import HeldOut, Loss, Meta
+from fasdata.records import ATTACK, BONAFIDE
+from fasdata.report.page import Section
+from fasdata.report.prose import Details, Facts, Notice, Paragraph
+from fasdata.report.table import Column, Row, Table
+from fasdata.report.value import Absent, count, text
+from fastrain.report.results import PARTS, TEST, VAL
+from fastrain.report.run_folder import MANIFEST, RunFolder
+
+_NAMES = {"train": "training", VAL: PARTS[VAL], TEST: PARTS[TEST]}
+_LABELS = {BONAFIDE: "bona fide", ATTACK: "attack"}
+_WHO = (Column("Part"), Column("Dataset"), Column("Label"))
+_COUNTED = [*_WHO, *(Column(name, True) for name in ("Clips", "Frames", "Subjects", "Clips without a face"))]
+
+
+def data_section(run: RunFolder) -> Section:
+    """Return the tables on what the manifest holds and lost, and on what was scored where that is not the same."""
+    meta = run.manifest
+    if meta is None:
+        parts: list[Any] = [Paragraph(f"What the manifest held is not shown: {run.missing[MANIFEST]}.")]
+    else:
+        parts = [_facts(meta), *_warnings(meta), _holdings(meta), _losses(meta), *_unused(meta), _expected(meta)]
+    return Section("data", "Data", [*parts, *_scored(run)])
+
+
+def _facts(meta: Meta) -> Facts:
+    names = {one.dataset: one.name for one in meta.domains}
+    present = {row.part for row in meta.counts}
+    rules = {name: meta.frame_rules[part] for part, name in _NAMES.items() if part in present & set(meta.frame_rules)}
+    return Facts(
+        [
+            ("Sources (domain number)", ", ".join(f"{one.name} ({one.domain_id})" for one in meta.domains)),
+            ("Unseen domain", ", ".join(one.name for one in meta.target)),
+            ("Recipe", f"{meta.recipe.get('name', '')}: {meta.recipe.get('title', '')}"),
+            ("Frames of a clip", ", ".join(f"{part}: {rule}" for part, rule in rules.items())),
+            (
+                "Held out for validation",
+                "; ".join(_held_out(one, names) for one in meta.validation.datasets) or Absent("nothing"),
+            ),
+        ]
+    )
+
+
+def _held_out(one: HeldOut, names: Mapping[str, str]) -> str:
+    name = names.get(one.dataset, one.dataset)
+    if one.rule == "subjects":
+        return f"{name}: {len(one.subjects)} of {one.of} subjects"
+    return f"{name}: {'its official dev split' if one.rule == 'official dev' else f'nothing ({one.why})'}"
+
+
+def _warnings(meta: Meta) -> list[Notice]:
+    return [Notice("Warnings of the build", meta.warnings, "mixed")] if meta.warnings else []
+
+
+def _holdings(meta: Meta) -> Table:
+    rows = [
+        Row(
+            (
+                _NAMES[row.part],
+                row.dataset,
+                _LABELS[row.label],
+                *map(count, (row.clips, row.frames, row.subjects, row.fta)),
+            )
+        )
+        for row in meta.counts
+    ]
+    note = "Subjects: people known by name or number; attacks count by the person they show. 0: not known."
+    return Table("What the manifest holds", _COUNTED, rows, note)
+
+
+def _losses(meta: Meta) -> Table | Paragraph:
+    kinds = (
+        (meta.drops, "clip dropped"),
+        (meta.fta, "clip kept as failure to acquire"),
+        (meta.missed_frames, "frame left out, clip kept"),
+    )
+    rows = [_loss(loss, outcome) for losses, outcome in kinds for loss in losses]
+    if not rows:
+        return Paragraph("Nothing was dropped: every chosen frame had a usable face.")
+    columns = [*_WHO, Column("Lost", True), Column("What became of it"), Column("Reason"), Column("For example")]
+    return Table("What was lost, and why", columns, rows)
+
+
+def _loss(loss: Loss, outcome: str) -> Row:
+    lost = (
+        f"{loss.clips} {_plural('clip', loss.clips)}"
+        if loss.clips
+        else f"{loss.frames} {_plural('frame', loss.frames)}"
+    )
+    examples = text(", ".join(loss.examples), "none kept")
+    return Row((_NAMES[loss.part], loss.dataset, _LABELS[loss.label], lost, outcome, loss.reason, examples))
+
+
+def _unused(meta: Meta) -> list[Details]:
+    if not meta.left_out:
+        return []
+    columns = [Column("Dataset"), Column("Official split"), Column("Label"), Column("Clips", True)]
+    rows = [Row((row.dataset, text(row.split, "none"), _LABELS[row.label], count(row.clips))) for row in meta.left_out]
+    total = sum(row.clips for row in meta.left_out)
+    return [Details(f"{total} clips are not used by this recipe", [Table("Official splits left out", columns, rows)])]
+
+
+def _expected(meta: Meta) -> Details | Paragraph:
+    if not meta.deviations:
+        return Paragraph("Clip counts before any drop are as the recipe expects of the full datasets, where it says.")
+    columns = [
+        Column("Dataset"), Column("Label"), Column("Used as"), Column("Expected clips", True), Column("Found", True),
+        Column("Difference", True),
+    ]  # fmt: skip
+    rows = [
+        Row(
+            (
+                row.dataset,
+                _LABELS[row.label],
+                row.role,
+                count(row.expected),
+                count(row.found),
+                _off(row.expected, row.found),
+            )
+        )
+        for row in meta.deviations
+    ]
+    table = Table("Clips before any drop, against the full datasets", columns, rows)
+    places = len(meta.deviations)
+    return Details(f"Clip counts differ from the full datasets in {places} {_plural('place', places)}", [table])
+
+
+def _off(expected: int, found: int) -> str | Absent:
+    return f"{100 * (found - expected) / expected:+.1f} %" if expected else Absent("none expected")
+
+
+def _scored(run: RunFolder) -> list[Any]:
+    counts = list(run.results.rows("counts"))
+    if not counts:
+        return [Paragraph(f"What was scored is not shown: {run.results.absent or 'the results hold no counts'}.")]
+    scored = {(row.get("part"), row.get("dataset"), row.get("label")): row.get("clips") for row in counts}
+    if run.manifest:
+        held = {(row.part, row.dataset, row.label): row.clips for row in run.manifest.counts if row.part != "train"}
+        if held == scored:
+            return [Paragraph("Every clip of the held-out source and of the unseen domain went into the scores.")]
+    keys = ("clips", "frames", "subjects", "fta_clips")
+    rows = [Row((*_who(row), *(count(row.get(key)) for key in keys))) for row in counts]
+    differs = "The clips scored are not those that the manifest holds." if run.manifest else ""
+    return [Table("What was scored", _COUNTED, rows, differs)]
+
+
+def _who(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    part, label = str(row.get("part")), str(row.get("label"))
+    return _NAMES.get(part, part), text(row.get("dataset")), _LABELS.get(label, label)
+
+
+def _plural(noun: str, number: int) -> str:
+    return noun if number == 1 else f"{noun}s"

@@ -1,0 +1,122 @@
+"""The worst mistakes on the unseen domain, with their pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fasdata.errors import UserError
+from fasdata.library import Library
+from fasdata.records import BONAFIDE
+from fasdata.report.page import Section
+from fasdata.report.picture import Gallery, Picture, data_uri
+from fasdata.report.prose import Notice, Paragraph
+from fasdata.report.value import text
+from fastrain.report.results import HONEST, TEST
+from fastrain.report.run_folder import SCORES, RunFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fasdata.store.reader import Store
+
+WORST = 10
+
+
+def mistakes_section(run: RunFolder, *, faces: bool) -> Section:
+    """Return the target clips furthest on the wrong side of the honest threshold; `faces` False leaves pictures out."""
+    title, anchor = "Worst mistakes", "mistakes"
+    threshold = run.results.threshold("clip", HONEST)
+    if run.scores is None or threshold is None:
+        reason = run.results.threshold_row("clip", HONEST).get("reason") or f"there is no threshold {HONEST}"
+        return Section(anchor, title, [Paragraph(f"No list of mistakes: {run.missing.get(SCORES, reason)}.")])
+    clips = run.scores.clips().frame
+    worst = worst_mistakes(clips, threshold)
+    scored = int((clips["part"].eq(TEST) & clips["score"].notna()).sum())
+    wrong = len(worst)
+    lead = (
+        f"{wrong} of {scored} scored clips of the unseen domain are on the wrong side of the honest threshold "
+        f"({HONEST}, {threshold:.4f}). "
+    )
+    missed = int((clips["part"].eq(TEST) & clips["label"].eq(BONAFIDE) & clips["score"].isna()).sum())
+    if missed:
+        lead += f"Another {missed} bona fide without a usable face have no score and are not listed. "
+    shown = worst.head(WORST)
+    if shown.empty:
+        return Section(anchor, title, [Paragraph(f"{lead}There is nothing to show.")])
+    lead += f"Shown: the {len(shown)} furthest from it, worst first." if wrong > WORST else "Shown: all, worst first."
+    album = _Album(run) if faces else None
+    pictures = [_picture(run.scores.frame, row, album) for _, row in shown.iterrows()]
+    parts: list[Any] = [Gallery(pictures)]
+    if album is None:
+        parts.insert(0, Notice("Pictures left out", ["This report was written without faces (--no-faces)."]))
+    elif album.problems:
+        parts.insert(0, Notice("Some pictures are missing", list(album.problems), "mixed"))
+    return Section(anchor, title, parts, lead)
+
+
+def worst_mistakes(clips: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """Return the target clips on the wrong side, furthest first, with their distance as `margin`.
+
+    A clip is accepted as bona fide when its score is at least `threshold`; clips without a score are left out.
+    """
+    scored = clips[clips["part"].eq(TEST) & clips["score"].notna()]
+    score = scored["score"].astype(float)
+    margin = np.where(scored["label"].eq(BONAFIDE), threshold - score, score - threshold)
+    wrong = np.where(scored["label"].eq(BONAFIDE), score < threshold, score >= threshold)
+    found = scored.assign(margin=margin)[wrong]
+    return found.sort_values(["margin", "dataset", "clip_id"], ascending=[False, True, True], kind="stable")
+
+
+def _picture(scores: pd.DataFrame, row: pd.Series, album: _Album | None) -> Picture:
+    bonafide = row["label"] == BONAFIDE
+    frame = _frame(scores, row, lowest=bonafide)
+    facts = [
+        ("label", "bona fide" if bonafide else "attack"),
+        *([] if bonafide else [("attack type", text(row["attack_type"], "unknown"))]),
+        ("clip score", f"{row['score']:.4f} ({row['margin']:.4f} from the threshold)"),
+        ("sample", str(frame["sample_id"])),
+    ]
+    title = "Bona fide, rejected" if bonafide else "Attack, accepted"
+    source = album.source(str(row["dataset"]), str(row["clip_id"]), int(frame["frame_index"])) if album else ""
+    absent = "left out" if album is None else "not available"
+    return Picture(title, facts, source, alt=f"Face of sample {frame['sample_id']}", absent=absent)
+
+
+def _frame(scores: pd.DataFrame, row: pd.Series, *, lowest: bool) -> pd.Series:
+    """Return the clip's frame that is furthest on the wrong side."""
+    frames = scores[(scores["dataset"] == row["dataset"]) & (scores["clip_id"] == row["clip_id"])]
+    return frames.sort_values("score", ascending=lowest, kind="stable").iloc[0]
+
+
+class _Album:
+    """Fetches thumbnails from the stores of a run's library, and keeps one sentence a problem."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self._library = Library(Path(str(run.run.get("library") or ".")))
+        self._stores: dict[str, Store | None] = {}
+        self.problems: dict[str, None] = {}
+
+    def source(self, dataset: str, clip_id: str, frame_index: int) -> str:
+        """Return a data URI, or "" when the picture cannot be had."""
+        store = self._store(dataset)
+        if store is None:
+            return ""
+        try:
+            return data_uri(store.crop(clip_id, frame_index))
+        except (UserError, ValueError, OSError) as error:
+            self.problems[f"{error}."] = None
+            return ""
+
+    def _store(self, dataset: str) -> Store | None:
+        if dataset not in self._stores:
+            from fasdata.store.reader import Store
+
+            try:
+                self._stores[dataset] = Store.open(self._library.require_store(dataset))
+            except (UserError, OSError) as error:
+                self._stores[dataset] = None
+                self.problems[f"{error}."] = None
+        return self._stores[dataset]

@@ -1,0 +1,157 @@
+"""A run folder as the report reads it: what is missing is noted in a sentence, never fatal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fasdata.errors import UserError
+from fasdata.report.value import Absent, is_number
+from fastrain.report.results import TEST, VAL, Results
+
+if TYPE_CHECKING:
+    from fasdata.manifest.meta import Meta
+    from fastrain.evaluation.scores import ScoreTable
+
+RUN, CONFIG, MANIFEST, METRICS = "run.json", "config.yaml", "manifest.json", "metrics.jsonl"
+SCORES, RESULTS, PROBE = "scores.csv", "results.json", "probe.json"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The parsed files of a run; `missing` maps the name of a file to why its content is not here."""
+
+    path: Path
+    run: dict[str, Any]
+    results: Results
+    config_text: str = ""
+    manifest: Meta | None = None
+    train_log: tuple[dict[str, Any], ...] = ()
+    val_log: tuple[dict[str, Any], ...] = ()
+    scores: ScoreTable | None = None
+    probe: dict[str, Any] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> RunFolder:
+        """Read a run folder.
+
+        Raises:
+            UserError: it is no folder, or has no readable `run.json`, so nothing says what it is.
+        """
+        path = path.resolve()
+        if not path.is_dir():
+            raise UserError(f"no run folder at {path}", do="pass a folder that 'fastrain run' wrote")
+        missing: dict[str, str] = {}
+
+        def part(name: str, parse: Callable[[Path], Any], empty: Any) -> Any:
+            try:
+                if (path / name).is_file():
+                    return parse(path / name)
+                missing[name] = f"{name} is not in the run folder"
+            except (ValueError, OSError, UserError) as error:
+                missing[name] = f"{name} could not be read: {error}"
+            return empty
+
+        run = part(RUN, _json_object, {})
+        if RUN in missing:
+            raise UserError(
+                f"{path} is not a run folder", found=missing[RUN], do="pass a folder that 'fastrain run' wrote"
+            )
+        log = part(METRICS, _json_lines, [])
+        results = part(RESULTS, _json_object, {})
+        return cls(
+            path=path,
+            run=run,
+            results=Results(results, missing.get(RESULTS, "")),
+            config_text=part(CONFIG, lambda file: file.read_text(encoding="utf-8"), ""),
+            manifest=part(MANIFEST, _meta, None),
+            train_log=tuple(line for line in log if line.get("kind") == "train"),
+            val_log=tuple(line for line in log if line.get("kind") == "val"),
+            scores=part(SCORES, _scores, None),
+            probe=part(PROBE, _json_object, {}),
+            missing=missing,
+        )
+
+    @property
+    def name(self) -> str:
+        """Return the folder's own name."""
+        return self.path.name
+
+    def target(self) -> str:
+        """Return the names of the target's datasets, "" where neither manifest nor scores tell them."""
+        if self.manifest:
+            return " and ".join(one.name for one in self.manifest.target)
+        test = self.scores.part(TEST) if self.scores else None
+        return " and ".join(test.frame["dataset"].unique()) if test else ""
+
+    def held_out_subjects(self) -> int | None:
+        """Return how many people stand behind the held-out source clips, None where they are not all named."""
+        held_out = self.scores.part(VAL) if self.scores else None
+        if held_out is None or (held_out.frame["subject"] == "").any():
+            return None
+        return len(held_out.frame[["dataset", "subject"]].drop_duplicates())
+
+    def selection_policy(self) -> str:
+        """Return by what the checkpoint was chosen, "" where that is not recorded."""
+        return str((self.run.get("selection") or {}).get("policy") or "")
+
+    def selection_words(self) -> str | Absent:
+        """Say which checkpoint was used and by what it was chosen."""
+        chosen = self.run.get("selection") or {}
+        if not self.selection_policy():
+            return Absent("not recorded")
+        metric = f", metric {chosen['metric']}" if chosen.get("metric") else ""
+        which = f"{chosen['checkpoint']} checkpoint" if chosen.get("checkpoint") else "checkpoint"
+        when = f", iteration {chosen['iteration']}" if is_number(chosen.get("iteration")) else ""
+        return f"{self.selection_policy()}{metric} ({which}{when})"
+
+    def probe_auc(self, part: str) -> float | None:
+        """Return the AUC that colour statistics alone reach on a part."""
+        value = (self.probe.get("auc") or {}).get(part)
+        return value if is_number(value) else None
+
+    def why_no_probe(self, part: str) -> str:
+        """Return why there is no such AUC."""
+        return self.missing.get(PROBE) or (self.probe.get("reason") or {}).get(part) or "not measured"
+
+
+def _json_object(file: Path) -> dict[str, Any]:
+    data = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(data, dict):
+        raise ValueError("expected a JSON object")
+    return data
+
+
+def _json_lines(file: Path) -> list[dict[str, Any]]:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    parsed = []
+    for place, line in enumerate(lines):
+        try:
+            parsed.append(json.loads(line))
+        except json.JSONDecodeError:
+            # A run that was stopped while writing leaves half a last line behind; anywhere else it is damage.
+            if place != len(lines) - 1:
+                raise
+    return [line for line in parsed if isinstance(line, dict)]
+
+
+def _meta(file: Path) -> Meta:
+    from pydantic import ValidationError
+
+    from fasdata.manifest.meta import Meta
+
+    try:
+        return Meta.model_validate(_json_object(file))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _scores(file: Path) -> ScoreTable:
+    from fastrain.evaluation.scores import ScoreTable
+
+    return ScoreTable.read_csv(file)
