@@ -1,0 +1,83 @@
+"""A portrait printed on paper.
+
+Ink on paper has a narrow range (black is grey, colours are dull), is laid down in dots and in passes of a print head,
+and the paper has fibres and a surface that reflects. The dots are about as fine as the camera's pixels, so that what
+is seen of them is their beat with the pixel grid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from fasdata.synth.fields import Array, fractal_noise, luminance, sample
+from fasdata.synth.light import Light
+from fasdata.synth.seeding import generator
+from fasdata.synth.sheet import SheetView, waves
+
+PAPER_WHITE = 0.72
+
+
+@dataclass(frozen=True)
+class Print:
+    """How one print looks; pitches in camera pixels and mm, strengths as relative modulation."""
+
+    black: float
+    saturation: float
+    gamma: float
+    cast: Array
+    dot_pitch: float
+    dot_angle: float
+    dot_strength: float
+    fibre: float
+    band_pitch: float
+    band_strength: float
+    gloss: float
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, pitch: tuple[float, float], strength: float) -> Print:
+        """Return a print; `pitch` is the range of the dots' pitch, `strength` scales every artefact."""
+        return cls(
+            black=float(rng.uniform(0.03, 0.10)),
+            saturation=float(rng.uniform(0.75, 1.0)),
+            gamma=float(rng.uniform(1.1, 1.6)),
+            cast=np.array([rng.uniform(0.93, 1.05), 1, rng.uniform(0.92, 1.06)], np.float32),
+            dot_pitch=float(rng.uniform(*pitch)),
+            dot_angle=float(rng.uniform(0.2, 1.2)),
+            dot_strength=float(rng.uniform(0.05, 0.12)) * strength,
+            fibre=float(rng.uniform(0.02, 0.05)) * strength,
+            band_pitch=float(rng.uniform(5.0, 9.0)),
+            band_strength=float(rng.uniform(0.02, 0.06)) * strength,
+            gloss=float(rng.uniform(0.0, 0.25)),
+        )
+
+    def radiance(self, picture: Array, photo_area: Array, view: SheetView, light: Light, frame: int) -> Array:
+        """Return the light a printed `picture` (sampled at the view) sends back; white outside the photo.
+
+        Paper is the same in every frame: `frame` is there because a screen is not.
+        """
+        grey = luminance(picture)
+        inked = grey[..., None] + (picture - grey[..., None]) * self.saturation
+        inked = self.black + (PAPER_WHITE - self.black) * np.maximum(inked, 0) ** self.gamma * self.cast
+        c, s = float(np.cos(self.dot_angle)), float(np.sin(self.dot_angle))
+        per_dot = 1 / (view.footprint * self.dot_pitch)
+        dots = waves((view.x * c + view.y * s) * per_dot) * waves((view.y * c - view.x * s) * per_dot)
+        texture = 1 + self.dot_strength * dots * (1.2 - grey) + self.fibre * _fibres(view)
+        texture *= 1 + self.band_strength * waves(view.y / self.band_pitch)
+        inked *= texture[..., None]
+        inked = PAPER_WHITE + (inked - PAPER_WHITE) * photo_area[..., None]
+        lit = np.asarray(view.facing(light.direction), np.float32)[..., None] * light.key + 0.75 * light.ambient
+        shine = np.asarray(self.gloss * 0.5 * view.gloss(light, 40.0), np.float32)[..., None]
+        return inked * lit + shine * light.key
+
+
+@cache
+def _fibre_field() -> Array:
+    return fractal_noise(generator("paper fibres"), 320, 320, 3, 2)
+
+
+def _fibres(view: SheetView) -> Array:
+    """Return unit noise fixed to the paper, one sample a mm."""
+    return sample(_fibre_field(), view.x + 160, view.y + 160)

@@ -1,0 +1,118 @@
+"""Write the world to disk: raw datasets, as they would lie on a disk after an official download."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+
+from fasdata.errors import UserError
+from fasdata.progress import progress
+from fasdata.synth.layout import DatasetPlan, PlannedClip
+from fasdata.synth.presets import plan_world
+from fasdata.synth.subjectwork import write_clips
+from fasdata.synth.videofile import TEMPORARY
+
+VERSION = 1  # of the world: raised whenever the same seed would give other frames
+MARKER = "synth.json"
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What `synth.json` says of a dataset's folder."""
+
+    preset: str
+    seed: int
+    version: int = VERSION
+
+
+def write_world(out: Path, *, preset: str, datasets: Sequence[str], seed: int, workers: int) -> dict[str, dict]:
+    """Write the datasets (slugs; none named means all) to `<out>/<Card name>/` and return their counts.
+
+    The counts are {slug: {"folder", "clips", "frames", "written"}}, where `written` tells the clips made now rather
+    than found finished. A frame depends on the seed and its clip's name alone: neither the number of workers nor the
+    choice of datasets changes it. What an interrupted run finished is kept.
+
+    Raises:
+        UserError: unknown preset or dataset, or a folder holds anything but the same preset, seed and version.
+    """
+    plans = plan_world(preset, datasets)
+    made = _Made(preset, seed)
+    for plan in plans:
+        _check_folder(out / plan.folder, made)
+    counts: dict[str, dict] = {}
+    missing: list[tuple[Path, PlannedClip]] = []
+    for plan in plans:
+        folder = out / plan.folder
+        _prepare(folder, plan, made)
+        todo = [(folder, clip) for clip in plan.clips if not (folder / clip.path).is_file()]
+        missing += todo
+        counts[plan.slug] = {
+            "folder": str(folder), "clips": len(plan.clips), "frames": plan.frames, "written": len(todo)
+        }  # fmt: skip
+    _write_all(missing, seed, workers)
+    return counts
+
+
+def _check_folder(folder: Path, made: _Made) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is not a folder", do="choose another place to write to")
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    marker = folder / MARKER
+    if not marker.is_file():
+        raise UserError(f"{folder} holds files that 'fasdata synth' did not write", do="choose another place")
+    wanted = asdict(made)
+    try:
+        found = json.loads(marker.read_text())
+        found = {name: found[name] for name in wanted}
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{marker} cannot be read", do="remove the folder or choose another place") from None
+    if found != wanted:
+        raise UserError(
+            f"{folder} holds another synthetic world", expected=_spell(wanted), found=_spell(found),
+            do="remove it or choose another place",
+        )  # fmt: skip
+
+
+def _spell(made: dict) -> str:
+    return " ".join(f"{name}={value}" for name, value in made.items())
+
+
+def _prepare(folder: Path, plan: DatasetPlan, made: _Made) -> None:
+    """Write the marker first, so that a folder is ours from its first file on; then the lists."""
+    folder.mkdir(parents=True, exist_ok=True)
+    note = "Procedurally generated; shows no real person. Not the dataset whose layout it follows."
+    (folder / MARKER).write_text(json.dumps({"synthetic": True, **asdict(made), "note": note}, indent=1) + "\n")
+    for unfinished in folder.rglob(f"*{TEMPORARY}"):
+        unfinished.unlink()
+    for path, text in plan.lists.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+
+
+def _units(missing: list[tuple[Path, PlannedClip]]) -> Iterator[list[tuple[Path, PlannedClip]]]:
+    """Yield the clips of one person at a time: a process builds that person's maps once."""
+    for _, unit in groupby(missing, key=lambda item: (item[0], item[1].spec.subject)):
+        yield list(unit)
+
+
+def _write_all(missing: list[tuple[Path, PlannedClip]], seed: int, workers: int) -> None:
+    units = list(_units(missing))
+    with progress("synth", len(missing), "clips") as bar:
+        if workers <= 1 or len(units) <= 1:
+            for unit in units:
+                bar.advance(write_clips(unit, seed))
+            return
+        # Spawned rather than forked: a fork would copy the state of libraries' threads.
+        spawn = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(min(workers, len(units)), mp_context=spawn)
+        try:
+            for done in as_completed([pool.submit(write_clips, unit, seed) for unit in units]):
+                bar.advance(done.result())
+        finally:
+            pool.shutdown(cancel_futures=True)
