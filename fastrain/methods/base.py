@@ -1,0 +1,101 @@
+"""What a method is to the engine, and what the engine is to a method."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+
+from torch import Generator, Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from fastrain.methods.settings import MethodSettings
+
+# Keys: `modalities` {name: float32 (B,C,S,S) in [0,1], RGB order}, `label` (B,) int64 with 1 = bona fide,
+# `domain` (B,) int64, `group` (B,) int64 = 2 * domain + label, `id` list[str], `available` {name: bool (B,)}.
+Batch: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class OptimSpec:
+    """One named optimiser with its schedule; the engine steps the schedule after every epoch or every iteration."""
+
+    optimizer: Optimizer
+    scheduler: LRScheduler | None = None
+    every: Literal["epoch", "iteration"] = "epoch"
+
+
+class StepContext(Protocol):
+    """What a training step may ask of the engine."""
+
+    generator: Generator
+    """CPU generator of this run; saved and restored with it."""
+    python_random: random.Random
+    """For draws that must match Python's own shuffle; saved and restored with the run."""
+    iteration: int
+    """1-based number of the training step that runs now."""
+    epoch: int
+    """1-based."""
+    steps_per_epoch: int
+    n_domains: int
+
+    def backward(self, loss: Tensor) -> None:
+        """Backpropagate `loss` at the precision of the run."""
+
+    def step(self, name: str) -> None:
+        """Step the optimiser that `configure` called `name`."""
+
+    def zero_grad(self, name: str) -> None:
+        """Drop the gradients of the parameters of the optimiser `name`."""
+
+    def set_trainable(self, group: nn.Module | Iterable[nn.Parameter], on: bool) -> None:
+        """Switch `requires_grad` of a module's or a list's parameters; gradients already there are left alone."""
+
+    def draw(self, domains: Sequence[int]) -> Batch:
+        """Return the next images of `domains`: for each, in the given order, k bona fide then k attacks."""
+
+
+class Method(nn.Module):
+    """A way to train and score a face anti-spoofing network.
+
+    A method owns its forward, backward and optimiser steps; the engine owns data, devices, checkpoints, logs, and
+    puts the method in train mode before a training step and in eval mode, without gradients, before scoring.
+    """
+
+    name: ClassVar[str]
+    Config: ClassVar[type[MethodSettings]]
+    """The method's own settings, validated by pydantic; unknown keys are refused."""
+    default_view: ClassVar[str]
+    """Name of the face view that the method is trained on unless the run says otherwise."""
+    draws_own_batches: ClassVar[bool] = False
+    """True when `training_step` calls `ctx.draw` itself; its `batch` is then None."""
+
+    def __init__(self, config: MethodSettings, *, n_domains: int, image_size: int) -> None:
+        super().__init__()
+        self.n_domains = n_domains
+        self.image_size = image_size
+
+    def configure(self) -> dict[str, OptimSpec]:
+        """Return the optimisers by the name that `training_step` uses for them."""
+        raise NotImplementedError
+
+    def training_step(self, batch: Batch | None, ctx: StepContext) -> dict[str, Tensor]:
+        """Do one iteration in full and return detached scalars for the log."""
+        raise NotImplementedError
+
+    def predict(self, batch: Batch) -> Tensor:
+        """Return (B,) scores, higher = bona fide; reads no label, and no score depends on its batch mates."""
+        raise NotImplementedError
+
+    def predict_parts(self, batch: Batch) -> dict[str, Tensor]:
+        """Return further named (B,) scores that are worth a column of their own; none by default."""
+        return {}
+
+    def scores(self, batch: Batch) -> dict[str, Tensor]:
+        """Return `score` and every named part; a method that gets them from one forward pass overrides this."""
+        return {"score": self.predict(batch), **self.predict_parts(batch)}
+
+    def on_epoch_start(self, ctx: StepContext) -> None:
+        """Called before the first iteration of every epoch."""

@@ -1,0 +1,28 @@
+"""What can be set for ERM."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from fastrain.methods.settings import TrunkSettings
+
+
+class ERMSettings(TrunkSettings):
+    """Settings of the baseline: one trunk, one linear layer, one optimiser."""
+
+    optimiser: Literal["sgd", "adamw"] = "sgd"
+    lr: PositiveFloat = 0.001
+    momentum: float = Field(0.9, ge=0, lt=1)
+    """Of sgd; adamw keeps its own averages."""
+    weight_decay: NonNegativeFloat = 0.0005
+
+    schedule: Literal["none", "step", "cosine"] = "none"
+    schedule_epochs: PositiveInt = 100
+    """Epochs between two steps, or from the start of a cosine to its end."""
+    schedule_factor: float = Field(0.1, ge=0, lt=1)
+    """What a step multiplies the learning rate by, or what the cosine ends at, as a part of the start."""
+
+    normalize: bool = True
+    """Give images ImageNet's mean and deviation, as the pretrained trunks expect."""

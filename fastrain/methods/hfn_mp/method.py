@@ -1,0 +1,168 @@
+"""HFN_MP: learn a meta pattern on one source domain and the network that reads it on the others."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.optim import SGD, Adam, Optimizer
+
+from fasdata.errors import UserError
+from fastrain.methods.base import Batch, Method, OptimSpec, StepContext
+from fastrain.methods.hfn_mp import losses
+from fastrain.methods.hfn_mp.extractor import PatternExtractor
+from fastrain.methods.hfn_mp.network import FusionNetwork
+from fastrain.methods.hfn_mp.settings import HFNMPSettings
+from fastrain.networks.normalize import imagenet_normalized
+
+SMALLEST_IMAGE = 32  # one cell at the trunk's last level
+
+
+class HFNMP(Method):
+    """Hierarchical fusion network with a meta pattern (Cai et al., IEEE TIFS 2022); equations in this folder's README.
+
+    Raises:
+        UserError: weights cannot be had, too few source domains for meta training, or images below 32 pixels.
+    """
+
+    name: ClassVar[str] = "hfn_mp"
+    Config: ClassVar[type[HFNMPSettings]] = HFNMPSettings
+    default_view: ClassVar[str] = "mxnet-256"
+    draws_own_batches: ClassVar[bool] = True
+
+    def __init__(self, config: HFNMPSettings, *, n_domains: int, image_size: int) -> None:
+        super().__init__(config, n_domains=n_domains, image_size=image_size)
+        _check(config, n_domains, image_size)
+        config.preflight()
+        self.config = config
+        self.extractor = PatternExtractor()
+        self.hfn = FusionNetwork(
+            config.trunk,
+            config.trunk_kwargs,
+            width=config.pyramid_width,
+            dropout=config.dropout,
+            normalize_pattern=config.mean_std_normal,
+        )
+        self.hfn.start_from(config.trunk, config.pretrained)
+
+    def configure(self) -> dict[str, OptimSpec]:
+        config = self.config
+        hfn = {"params": list(self.hfn.parameters()), "weight_decay": config.weight_decay_hfn}
+        extractor = {"params": list(self.extractor.parameters()), "weight_decay": config.weight_decay_extractor}
+        if config.mode == "sync":
+            return {"both": OptimSpec(self._optimiser([hfn, extractor], config.sync_lr))}
+        return {
+            "hfn": OptimSpec(self._optimiser([hfn], config.meta_lr)),
+            "extractor": OptimSpec(self._optimiser([extractor], config.meta_lr * config.inner_loops)),
+        }
+
+    def training_step(self, batch: Batch | None, ctx: StepContext) -> dict[str, Tensor]:
+        if self.config.mode == "sync":
+            return self._sync_step(ctx)
+        domains = list(range(self.n_domains))
+        ctx.python_random.shuffle(domains)
+        meta_train, meta_test = domains[: self.config.meta_train_size], domains[self.config.meta_train_size :]
+        if self.config.order == "extractor_first":
+            return {**self._extractor_steps(meta_test, ctx), **self._hfn_step(meta_train, ctx)}
+        return {**self._hfn_step(meta_train, ctx), **self._extractor_steps(meta_test, ctx)}
+
+    def predict(self, batch: Batch) -> Tensor:
+        return self.scores(batch)["score"]
+
+    def predict_parts(self, batch: Batch) -> dict[str, Tensor]:
+        scores = self.scores(batch)
+        return {name: value for name, value in scores.items() if name != "score"}
+
+    def scores(self, batch: Batch) -> dict[str, Tensor]:
+        image = batch["modalities"]["rgb"]
+        pattern, _ = self.extractor(self._ordered(image))
+        parts = losses.score_parts(*self.hfn(self._rgb_stream(image), pattern))
+        return {"score": losses.fused_score(parts), **parts}
+
+    def _extractor_steps(self, domains: list[int], ctx: StepContext) -> dict[str, Tensor]:
+        """Move the extractor alone, on the held-out domains; the fusion network only passes its gradient on.
+
+        With its weights frozen, autograd records nothing of the RGB trunk and no weight gradient of the pattern's.
+        """
+        logs: list[dict[str, Tensor]] = []
+        ctx.set_trainable(self.hfn, False)
+        for _ in range(self.config.inner_loops):
+            terms = self._joint_loss(*_inputs(ctx.draw(domains)))
+            ctx.zero_grad("extractor")
+            ctx.backward(terms[""])
+            ctx.step("extractor")
+            logs.append(_named("loss_extractor", terms))
+        ctx.set_trainable(self.hfn, True)
+        return {name: torch.stack([log[name] for log in logs]).mean() for name in logs[0]}
+
+    def _hfn_step(self, domains: list[int], ctx: StepContext) -> dict[str, Tensor]:
+        """Move the fusion network alone; the extractor only runs in train mode, for its statistics."""
+        image, label = _inputs(ctx.draw(domains))
+        with torch.no_grad():
+            pattern, _ = self._pattern(image)
+        terms = self._terms(image, pattern, label)
+        loss = (terms["map"] + terms["cls"]) / 2
+        ctx.zero_grad("hfn")
+        ctx.backward(loss)
+        ctx.step("hfn")
+        return _named("loss_hfn", {"": loss, **terms})
+
+    def _sync_step(self, ctx: StepContext) -> dict[str, Tensor]:
+        terms = self._joint_loss(*_inputs(ctx.draw(range(self.n_domains))))
+        ctx.zero_grad("both")
+        ctx.backward(terms[""])
+        ctx.step("both")
+        return _named("loss", terms)
+
+    def _joint_loss(self, image: Tensor, label: Tensor) -> dict[str, Tensor]:
+        """Return the loss, by the empty name, and its terms: map + class + lambda_rec * reconstruction."""
+        pattern, reconstruction = self._pattern(image)
+        terms = self._terms(image, pattern, label)
+        loss = terms["map"] + terms["cls"]
+        if reconstruction is not None:
+            terms["rec"] = losses.reconstruction_loss(reconstruction, self._ordered(image))
+            # At zero the published code still backpropagates zeros; the decoder stays where it is either way.
+            loss = loss + self.config.lambda_rec * terms["rec"] if self.config.lambda_rec else loss
+        return {"": loss, **terms}
+
+    def _pattern(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
+        return self.extractor(
+            self._ordered(image), reconstruct=self.config.lambda_rec > 0 or self.config.replicate_buffers
+        )
+
+    def _terms(self, image: Tensor, pattern: Tensor, label: Tensor) -> dict[str, Tensor]:
+        maps, logits = self.hfn(self._rgb_stream(image), pattern)
+        return {"map": losses.map_loss(maps, label), "cls": losses.class_loss(logits, label)}
+
+    def _ordered(self, image: Tensor) -> Tensor:
+        return image.flip(1) if self.config.color_order == "bgr" else image
+
+    def _rgb_stream(self, image: Tensor) -> Tensor:
+        # Normalised before the channels turn round, so that each colour gets its own statistics in either order.
+        return self._ordered(imagenet_normalized(image) if self.config.normalize_rgb else image)
+
+    def _optimiser(self, groups: list[dict], lr: float) -> Optimizer:
+        if self.config.optimiser == "adam":
+            return Adam(groups, lr=lr)
+        return SGD(groups, lr=lr, momentum=self.config.momentum)
+
+
+def _inputs(batch: Batch) -> tuple[Tensor, Tensor]:
+    return batch["modalities"]["rgb"], batch["label"]
+
+
+def _named(prefix: str, terms: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}_{name}" if name else prefix: value.detach() for name, value in terms.items()}
+
+
+def _check(config: HFNMPSettings, n_domains: int, image_size: int) -> None:
+    if image_size < SMALLEST_IMAGE:
+        raise UserError("images too small for hfn_mp", expected=f"{SMALLEST_IMAGE} or more", found=str(image_size))
+    if config.mode == "meta" and config.meta_train_size >= n_domains:
+        raise UserError(
+            "hfn_mp keeps at least one source domain out of meta training",
+            expected=f"meta_train_size below the {n_domains} source domains",
+            found=str(config.meta_train_size),
+            do="--set meta_train_size=1 for two source domains, --set mode=sync for one",
+        )

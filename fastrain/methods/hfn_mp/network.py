@@ -1,0 +1,78 @@
+"""The hierarchical fusion network: RGB and pattern pyramids, averaged level by level, under two heads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fastrain.methods.hfn_mp.pyramid import Pyramid
+from fastrain.networks.normalize import imagenet_normalized
+from fastrain.networks.weights import load_trunk
+
+
+class FusionNetwork(nn.Module):
+    """Score a face image together with its pattern.
+
+    The forward pass maps two (B,3,S,S) images in [0,1] to the map (B,1,h,w) in (0,1), h = w = an eighth of S rounded
+    up, and to two logits (B,2), bona fide second.
+
+    Args:
+        trunk, trunk_kwargs, width: see `Pyramid`.
+        dropout: before the linear layer of the class head.
+        normalize_pattern: give the pattern ImageNet's mean and deviation before its pyramid.
+    """
+
+    def __init__(
+        self, trunk: str, trunk_kwargs: dict[str, Any], *, width: int, dropout: float, normalize_pattern: bool
+    ) -> None:
+        super().__init__()
+        self.normalize_pattern = normalize_pattern
+        self.rgb = Pyramid(trunk, trunk_kwargs, width)
+        self.texture = Pyramid(trunk, trunk_kwargs, width)
+        self.map_head = nn.Sequential(
+            nn.Conv2d(width, width // 2, 3, padding=1), nn.ReLU(), nn.Conv2d(width // 2, 1, 1), nn.Sigmoid()
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.class_head = nn.Linear(width, 2)
+
+    def start_from(self, trunk: str, pretrained: bool | str) -> None:
+        """Take pretrained trunks as the published code does: both streams bit-identical, head convolutions near zero.
+
+        Without pretrained weights everything keeps torch's default start, and the streams differ.
+
+        Raises:
+            UserError: see `fastrain.networks.weights.load_trunk`.
+        """
+        if not load_trunk(self.rgb.trunk, trunk, pretrained):
+            return
+        self.texture.load_state_dict(self.rgb.state_dict())
+        for layer in self.map_head:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.normal_(layer.weight, std=0.01)
+                nn.init.constant_(layer.bias, 0.0)  # type: ignore[arg-type]
+
+    def forward(self, image: Tensor, pattern: Tensor) -> tuple[Tensor, Tensor]:
+        p3, p7 = self.fused(image, pattern)
+        return self.map_head(p3), self.class_head(self.dropout(p7.mean(dim=(2, 3))))
+
+    def fused(self, image: Tensor, pattern: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the finest and the coarsest fused level: p3 at stride 8, p7 at stride 128."""
+        if self.normalize_pattern:
+            pattern = imagenet_normalized(pattern)
+        streams = zip(self.rgb.levels(image), self.texture.levels(pattern), strict=True)
+        p7, p5, m4, m3 = ((one + other) / 2 for one, other in streams)
+        p4 = _mean_of(self.rgb.toplayer1, self.texture.toplayer1, _added(p5, m4))
+        p3 = _mean_of(self.rgb.toplayer2, self.texture.toplayer2, _added(p4, m3))
+        return p3, p7
+
+
+def _added(coarse: Tensor, fine: Tensor) -> Tensor:
+    return F.interpolate(coarse, size=fine.shape[-2:], mode="nearest") + fine
+
+
+def _mean_of(one: nn.Conv2d, other: nn.Conv2d, x: Tensor) -> Tensor:
+    # Both see the same input, so the mean of the two convolutions is one convolution with the mean weights.
+    assert one.bias is not None and other.bias is not None
+    return F.conv2d(x, (one.weight + other.weight) / 2, (one.bias + other.bias) / 2, padding=1)

@@ -1,0 +1,129 @@
+"""Where pretrained weights come from: a given file, the hub's cache, or the hub; importable without torch."""
+
+from __future__ import annotations
+
+import errno
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from fasdata.errors import UserError
+
+FILE_NAMES = ("model.safetensors", "pytorch_model.bin")
+PATIENCE = 2.0  # seconds; the hub client by itself would retry for most of a minute
+
+
+def find_weights(trunk: str, pretrained: bool | str) -> Path | None:
+    """Return the weight file for the timm model `trunk`, or None when it starts from scratch.
+
+    Args:
+        trunk: timm name, best with its tag (`resnet50.tv_in1k`).
+        pretrained: True = the hub's cache, then the hub; False = none; else the path of a file.
+
+    Raises:
+        UserError: the file is not there, or there is no way to the hub; without a network after two seconds at most.
+    """
+    if pretrained is False:
+        return None
+    if isinstance(pretrained, str):
+        path = Path(pretrained).expanduser()
+        if not path.is_file():
+            raise UserError(f"no weight file at {path}", expected=f"a safetensors or torch file of {trunk}")
+        return path
+    repo, revision, names = hub_source(trunk)
+    cached = _cached(repo, revision, names)
+    if cached is not None:
+        return cached
+    if not hub_reachable():
+        raise _absent(trunk, repo, names[0], "the hub cannot be reached")
+    return _download(trunk, repo, revision, names)
+
+
+def hub_source(trunk: str) -> tuple[str, str | None, tuple[str, ...]]:
+    """Return repository, revision and possible file names of a trunk's weights on the hub.
+
+    A name with its tag is the repository's name, which spares the seconds that importing timm takes.
+
+    Raises:
+        UserError: timm knows no such model, or no weights for it.
+    """
+    if "." in trunk:
+        return f"timm/{trunk}", None, FILE_NAMES
+    import timm
+
+    from fastrain.networks.trunk import check_name
+
+    check_name(trunk)
+    card = timm.get_pretrained_cfg(trunk)
+    if card is None or not card.hf_hub_id:
+        raise UserError(
+            f"timm has no pretrained weights for {trunk!r}", do="--set pretrained=false starts from scratch"
+        )
+    repo, _, revision = card.hf_hub_id.partition("@")
+    return repo, revision or None, (card.hf_hub_filename,) if card.hf_hub_filename else FILE_NAMES
+
+
+def hub_reachable(patience: float = PATIENCE) -> bool:
+    """Tell whether the hub answers within `patience` seconds; never when `HF_HUB_OFFLINE` is set.
+
+    The question is asked in a thread of its own, because looking up a name cannot be given a time limit.
+    """
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    answered = threading.Event()
+
+    def ask() -> None:
+        request = urllib.request.Request(constants.ENDPOINT, method="HEAD")
+        try:
+            urllib.request.urlopen(request, timeout=patience).close()
+        except urllib.error.HTTPError:
+            pass  # an answer, though not a friendly one
+        except (OSError, ValueError):
+            return
+        answered.set()
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(patience)
+    return answered.is_set()
+
+
+def _cached(repo: str, revision: str | None, names: tuple[str, ...]) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    for name in names:
+        found = try_to_load_from_cache(repo, name, revision=revision)
+        if isinstance(found, str):  # neither unknown nor known to be absent
+            return Path(found)
+    return None
+
+
+def _download(trunk: str, repo: str, revision: str | None, names: tuple[str, ...]) -> Path:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    for name in names:
+        try:
+            return Path(hf_hub_download(repo, name, revision=revision, etag_timeout=PATIENCE))
+        except EntryNotFoundError:
+            continue
+        except Exception as error:  # the client's errors and its transport's have no common base
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise _absent(trunk, repo, name, f"the hub answered with {type(error).__name__}") from error
+    raise _absent(trunk, repo, names[0], "the repository holds no such file")
+
+
+def _absent(trunk: str, repo: str, name: str, reason: str) -> UserError:
+    from huggingface_hub import constants
+
+    folder = Path(constants.HF_HUB_CACHE) / ("models--" + repo.replace("/", "--"))
+    return UserError(
+        f"no pretrained weights for trunk {trunk!r}: {reason}",
+        expected=f"{name} of {repo} under {folder}",
+        do=f"with a network, `hf download {repo} {name}` puts it there; or take --set pretrained=/path/{name}"
+        " for a copy of that file, or --set pretrained=false to start from scratch",
+    )

@@ -1,0 +1,65 @@
+"""timm trunks: a feature pyramid's three levels, or one pooled vector."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import timm
+from torch import nn
+
+from fasdata.errors import UserError, nearest
+
+
+def feature_trunk(name: str, kwargs: dict[str, Any]) -> tuple[nn.Module, list[int]]:
+    """Return a trunk that maps (B,3,S,S) to [c3, c4, c5] at strides 8, 16 and 32, and the widths of these levels.
+
+    It has no pool and no classifier; its state-dict keys are those of the plain network.
+
+    Raises:
+        UserError: unknown name, arguments the model does not take, or a model without these three levels.
+    """
+    trunk = _create(name, {**kwargs, "features_only": True, "out_indices": (2, 3, 4)})
+    strides = list(trunk.feature_info.reduction())
+    if strides != [8, 16, 32]:
+        raise UserError(f"trunk {name!r} is no pyramid", expected="levels of strides 8, 16, 32", found=str(strides))
+    return trunk, list(trunk.feature_info.channels())
+
+
+def pooled_trunk(name: str, kwargs: dict[str, Any]) -> tuple[nn.Module, int]:
+    """Return a trunk that maps (B,3,S,S) to pooled features (B,F), and F.
+
+    Raises:
+        UserError: unknown name, or arguments the model does not take.
+    """
+    trunk = _create(name, {**kwargs, "num_classes": 0})
+    return trunk, int(trunk.num_features)
+
+
+def framework_init(module: nn.Module) -> None:
+    """Give every layer torch's own default start, in place of timm's (kaiming, zero last batch norm)."""
+    for layer in module.modules():
+        reset = getattr(layer, "reset_parameters", None)
+        if callable(reset):
+            reset()
+
+
+def check_name(name: str) -> None:
+    """Raise a UserError that names the nearest trunk when timm knows no model `name`."""
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        close = nearest(architecture, timm.list_models())
+        do = f"did you mean {close!r}?" if close else ""
+        raise UserError(f"unknown trunk {name!r}", expected="the name of a timm model", do=do)
+    tags = timm.list_pretrained(architecture + ".*") if tag else []
+    if tag and name not in tags:
+        raise UserError(f"unknown weights {tag!r} of trunk {architecture!r}", expected="one of " + ", ".join(tags))
+
+
+def _create(name: str, kwargs: dict[str, Any]) -> Any:
+    check_name(name)
+    try:
+        return timm.create_model(name, pretrained=False, **kwargs)
+    except (TypeError, ValueError, IndexError, AttributeError, RuntimeError, AssertionError) as error:
+        raise UserError(
+            f"timm cannot build trunk {name!r} with {kwargs}: {error}", do="correct trunk or trunk_kwargs"
+        ) from error

@@ -1,0 +1,90 @@
+"""Loading pretrained weights into a trunk, shared by all methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fasdata.errors import UserError
+from fastrain.networks.hub import find_weights
+
+
+def load_trunk(module: nn.Module, trunk: str, pretrained: bool | str) -> bool:
+    """Load the pretrained weights of the timm model `trunk` into `module`; return False when none are asked for.
+
+    The classifier of the file is left out, everything else must fit exactly.
+
+    Raises:
+        UserError: the weights cannot be had (see `find_weights`), cannot be read, or belong to another network.
+    """
+    path = find_weights(trunk, pretrained)
+    if path is None:
+        return False
+    state = read_state(path)
+    heads = classifier_names(trunk)
+    state = {key: value for key, value in state.items() if not key.startswith(heads)}
+    check_fits(module, state, trunk, path)
+    module.load_state_dict(state)
+    return True
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors or torch file, without running anything the file may contain.
+
+    Raises:
+        UserError: the file is damaged, of another kind, or holds more than plain tensors.
+    """
+    state: Any
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # the file is foreign: whatever its parser raises means the same to the user
+        problem = str(error).strip().split("\n")[0][:120]
+        raise UserError(
+            f"cannot read weights from {path}", expected="a safetensors or torch file", found=problem
+        ) from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise UserError(f"{path} is no file of weights", expected="a name for every tensor, and nothing else")
+    return dict(state)
+
+
+def check_fits(module: nn.Module, state: dict[str, Tensor], trunk: str, path: Path) -> None:
+    """Raise a UserError that counts and names what differs when `state` is not a state of `module`."""
+    wanted = module.state_dict()
+    # Files from before batch norm counted its batches lack that buffer; torch fills it in.
+    missing = [key for key in wanted if key not in state and not key.endswith("num_batches_tracked")]
+    unexpected = [key for key in state if key not in wanted]
+    reshaped = [key for key in state if key in wanted and state[key].shape != wanted[key].shape]
+    if missing or unexpected or reshaped:
+        raise UserError(
+            f"{path} holds the weights of another network than trunk {trunk!r}",
+            found=", ".join(
+                (_told(missing, "missing"), _told(unexpected, "unexpected"), _told(reshaped, "of another shape"))
+            ),
+            do="pass that trunk's own file, or name the file's trunk with --set trunk=",
+        )
+
+
+def classifier_names(trunk: str) -> tuple[str, ...]:
+    """Return the prefixes of the keys that belong to the classifier of a timm model."""
+    import timm
+
+    card = timm.get_pretrained_cfg(trunk)
+    names = card.classifier if card is not None and card.classifier else ()
+    return tuple(f"{name}." for name in ((names,) if isinstance(names, str) else names))
+
+
+def _told(keys: Iterable[str], what: str) -> str:
+    keys = list(keys)
+    first = f" ({', '.join(keys[:3])}{', …' if len(keys) > 3 else ''})" if keys else ""
+    return f"{len(keys)} {what}{first}"
