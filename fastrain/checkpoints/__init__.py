@@ -1,0 +1,1 @@
+"""Saving training and continuing it exactly."""

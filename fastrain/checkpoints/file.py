@@ -1,0 +1,77 @@
+"""A checkpoint file: tensors in safetensors, everything else as JSON in its header."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fasdata.errors import UserError
+from fasdata.store.atomic import replacing, write_text
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMAT = 1
+_HEADER = "fastrain"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """`tensors` by name (all on the CPU) and `facts`, plain JSON values.
+
+    The facts travel in the header of the safetensors file, so that one rename replaces both. The `.json` beside it is
+    a copy for people and scripts; nothing is read back from it.
+    """
+
+    tensors: Mapping[str, Tensor]
+    facts: Mapping[str, Any]
+
+    def write(self, path: Path) -> None:
+        """Write `path` (`.safetensors`) and its `.json`, each by a rename: a file there is always a whole one."""
+        from safetensors.torch import save_file
+
+        text = json.dumps({"format": FORMAT, **self.facts}, allow_nan=False)
+        with replacing(path) as temporary:
+            # Tied weights share memory, which the format refuses: each name gets its own copy.
+            save_file(
+                {name: tensor.detach().contiguous().clone() for name, tensor in self.tensors.items()},
+                temporary,
+                {_HEADER: text},
+            )
+            temporary.chmod(0o644)  # safetensors writes files that only their owner can read
+        write_text(path.with_suffix(".json"), json.dumps(_readable(self.facts), indent=1, allow_nan=False) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Checkpoint:
+        """Read a checkpoint.
+
+        Raises:
+            UserError: there is none, or the file is damaged, foreign, or of a later format.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        if not path.is_file():
+            raise UserError(f"no checkpoint at {path}", do="a run writes its first one at its first validation")
+        try:
+            with safe_open(path, framework="pt") as file:
+                facts = json.loads((file.metadata() or {})[_HEADER])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        except (SafetensorError, KeyError, ValueError, OSError) as error:
+            found = " ".join(str(error).split()) or type(error).__name__
+            raise UserError(f"{path} is no readable checkpoint", found=found, do="start the run again") from error
+        if facts.get("format") != FORMAT:
+            raise UserError(f"{path} has another format", expected=str(FORMAT), found=str(facts.get("format")))
+        return cls(tensors, facts)
+
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """Return the tensors whose names start with `prefix/`, without it."""
+        cut = len(prefix) + 1
+        return {name[cut:]: tensor for name, tensor in self.tensors.items() if name.startswith(prefix + "/")}
+
+
+def _readable(facts: Mapping[str, Any]) -> dict[str, Any]:
+    # Hundreds of numbers of generator state help no reader.
+    return {name: value for name, value in facts.items() if name != "random"}

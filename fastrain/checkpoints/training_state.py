@@ -1,0 +1,114 @@
+"""Everything that training needs to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from torch.optim.lr_scheduler import LRScheduler
+
+from fasdata.errors import UserError
+from fastrain.checkpoints.file import Checkpoint
+from fastrain.checkpoints.optimizers import pack_optimizer, plain, unpack_optimizer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from fastrain.methods.base import Method, OptimSpec
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands: iterations done, seconds spent, the best validation so far, positions and generators.
+
+    `random` and `scaler` are one entry a device; `identity` tells which configuration and manifest this belongs to.
+    """
+
+    iteration: int
+    seconds: float
+    best: Mapping[str, Any] | None
+    streams: Mapping[str, int]
+    random: list[Any]
+    scaler: Mapping[str, Any]
+    identity: Mapping[str, str]
+
+
+def pack(method: Method, optimizers: Mapping[str, OptimSpec], progress: Progress) -> Checkpoint:
+    """Collect the state of the method, its optimisers and schedules, and of training itself."""
+    tensors: dict[str, Tensor] = {f"method/{name}": tensor for name, tensor in method.state_dict().items()}
+    optimizer_facts, scheduler_facts = {}, {}
+    for name, spec in optimizers.items():
+        packed, optimizer_facts[name] = pack_optimizer(spec.optimizer)
+        tensors.update({f"optimizer/{name}/{key}": tensor for key, tensor in packed.items()})
+        if spec.scheduler:
+            scheduler_facts[name] = plain_state(spec.scheduler)
+    facts = {
+        "method": method.name,
+        "iteration": progress.iteration,
+        "seconds": progress.seconds,
+        "best": progress.best,
+        "streams": dict(progress.streams),
+        "random": progress.random,
+        "scaler": plain(progress.scaler),
+        "identity": dict(progress.identity),
+        "frozen": [name for name, parameter in method.named_parameters() if not parameter.requires_grad],
+        "optimizers": optimizer_facts,
+        "schedulers": scheduler_facts,
+    }
+    return Checkpoint(tensors, facts)
+
+
+def unpack(checkpoint: Checkpoint, method: Method, optimizers: Mapping[str, OptimSpec]) -> Progress:
+    """Put everything back and return where training stood.
+
+    Raises:
+        UserError: the checkpoint belongs to another method, or to other optimisers.
+    """
+    facts = checkpoint.facts
+    load_method(checkpoint, method)
+    frozen = set(facts["frozen"])
+    for name, parameter in method.named_parameters():
+        parameter.requires_grad_(name not in frozen)
+    if set(facts["optimizers"]) != set(optimizers):
+        raise UserError(
+            "the checkpoint has other optimisers",
+            expected=", ".join(optimizers),
+            found=", ".join(facts["optimizers"]),
+        )
+    for name, spec in optimizers.items():
+        unpack_optimizer(spec.optimizer, checkpoint.part(f"optimizer/{name}"), facts["optimizers"][name])
+        if spec.scheduler:
+            restore_scheduler(spec.scheduler, facts["schedulers"][name])
+    return Progress(**{name: facts[name] for name in Progress.__dataclass_fields__})
+
+
+def load_method(checkpoint: Checkpoint, method: Method) -> None:
+    """Load the parameters and buffers of `method` alone.
+
+    Raises:
+        UserError: the checkpoint belongs to another method or to another size of its network.
+    """
+    if checkpoint.facts["method"] != method.name:
+        raise UserError(
+            "the checkpoint belongs to another method", expected=method.name, found=checkpoint.facts["method"]
+        )
+    try:
+        method.load_state_dict(checkpoint.part("method"))
+    except RuntimeError as error:
+        found = " ".join(str(error).split())[:200]
+        raise UserError(f"the checkpoint does not fit the network of {method.name}", found=found) from error
+
+
+def plain_state(scheduler: LRScheduler) -> dict[str, Any]:
+    """Return the state of a schedule as JSON values."""
+    return plain(scheduler.state_dict())
+
+
+def restore_scheduler(scheduler: LRScheduler, saved: Mapping[str, Any]) -> None:
+    """Put a schedule's state back; mappings with whole numbers as keys (milestones) are text in JSON."""
+    state = dict(saved)
+    for name, fresh in scheduler.state_dict().items():
+        if isinstance(fresh, Mapping):
+            state[name] = type(fresh)({int(k) if k.isdigit() else k: v for k, v in state[name].items()})  # type: ignore[call-arg]
+    scheduler.load_state_dict(state)

@@ -1,0 +1,129 @@
+"""The `fastrain` command: verbs only; nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fasdata.errors import UserError, guarded
+
+app = typer.Typer(
+    help="Manifests to trained face anti-spoofing methods, honestly evaluated.\n\n"
+    "Example: fastrain run hfn_mp --protocol CIO-M --data data",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+NoFaces = Annotated[bool, typer.Option("--no-faces", help="Leave pictures of people out of the report.")]
+
+
+@app.command(epilog="Example: fastrain methods")
+def methods() -> None:
+    """List the methods and the presets of each."""
+    from fastrain.methods.registry import METHODS
+    from fastrain.settings import presets
+
+    for name in sorted(METHODS):
+        typer.echo(f"{name:10} presets: {', '.join(presets(name)) or 'none'}")
+
+
+@app.command(
+    epilog="Example: fastrain run hfn_mp --protocol CIO-M --data data --preset demo --set train.max_iterations=500. "
+    "Stopped? The same command, or 'fastrain run --resume RUN', goes on where it was."
+)
+def run(
+    method: Annotated[str | None, typer.Argument(help="Name of a method; see 'fastrain methods'.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="Protocol in any common spelling: CIO-M, O&C&I to M, SCP2W …")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", help="The library. Default: $FASDATA_DATA, else ./data.")
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="How a paper realises the protocol. Default: standard, which keeps methods comparable."),
+    ] = None,
+    manifest: Annotated[str | None, typer.Option(help="A manifest.parquet to use instead of the library's.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Shipped preset, or a YAML file, laid over the method's defaults.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; repeat for more.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Short for --set train.seed=N.")] = None,
+    val: Annotated[
+        str | None,
+        typer.Option(
+            help="auto: official dev split or 20 % of the subjects; none: with --set select=last. Default: as built."
+        ),
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option(help="Run folder. Default: runs/<method>-<protocol>-<recipe>-seed<seed>.")
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Continue this run; its own options are the default.")
+    ] = None,
+    devices: Annotated[str | None, typer.Option(help="How many devices (1), which (0,2), or auto.")] = None,
+    precision: Annotated[str | None, typer.Option(help="32-true (default), bf16-mixed, 16-mixed, 64-true …")] = None,
+    accelerator: Annotated[str | None, typer.Option(help="auto (default), cpu, cuda or mps.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads torch computes with. Default: $OMP_NUM_THREADS, else all.")
+    ] = None,
+    no_faces: NoFaces = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the request, say what would be done, and stop.")
+    ] = False,
+) -> None:
+    """Train a method on a protocol's sources, test it on its target, and write a report."""
+    from fastrain.request import RunRequest
+    from fastrain.run import run as carry_out
+
+    overrides = [*(settings or ()), *([f"train.seed={seed}"] if seed is not None else [])]
+    request = RunRequest(
+        method=method, protocol=protocol, recipe=recipe, manifest=manifest, preset=preset, overrides=tuple(overrides),
+        val=val, data=data, out=out, resume=resume, devices=devices, precision=precision, accelerator=accelerator,
+        threads=threads, faces=not no_faces, dry_run=dry_run,
+    )  # fmt: skip
+    carry_out(request)
+
+
+@app.command(epilog="Example: fastrain eval runs/hfn_mp-mcio-CIO2M-standard-seed0 --fta exclude")
+def eval(  # the verb of the command line
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run folder.")],
+    fta: Annotated[
+        str | None, typer.Option(help="count or exclude clips without a usable face. Default: as configured.")
+    ] = None,
+) -> None:
+    """Compute the results of a run again from its scores.csv."""
+    from fastrain.run import evaluate_run
+
+    evaluate_run(folder, fta)
+
+
+@app.command(epilog="Example: fastrain report runs/a runs/b runs/c --control runs/shuffled --out report.html")
+def report(
+    folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders; the first is shown in full.")],
+    control: Annotated[
+        list[Path] | None, typer.Option(help="A run with shuffled training labels; repeat for more.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write. Default: report.html of the first run.")] = None,
+    no_faces: NoFaces = False,
+) -> None:
+    """Write one self-contained HTML report on a run, or on a run and its repetitions."""
+    from fastrain.report.run_report import write_report
+
+    if out is not None and out.is_dir():
+        raise UserError(f"{out} is a folder", expected="the name of an HTML file")
+    target = out or folders[0] / "report.html"
+    write_report(folders, target, control=control or [], faces=not no_faces)
+    typer.echo(f"report: {target}")
+
+
+def main() -> None:
+    """Entry point of the `fastrain` command."""
+    guarded(app)

@@ -1,0 +1,73 @@
+"""From scores to files: score table, results, colour probe, report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastrain.evaluation.probe import colour_probe
+from fastrain.evaluation.scores import ScoreTable
+
+if TYPE_CHECKING:
+    from fasdata.manifest import Manifest
+    from fastrain.data.images import Images
+
+SCORE = "score"
+PROBED = 2000  # images a part; mean colours need no more
+_FROM_MANIFEST = (
+    "sample_id", "dataset", "domain", "part", "clip_id", "subject", "label", "attack_type", "pai", "frame_index",
+    "status",
+)  # fmt: skip
+
+
+def score_table(manifest: Manifest, scored: Mapping[str, tuple[Images, Mapping[str, np.ndarray]]]) -> ScoreTable:
+    """Return the rows of the scored parts, those of clips that were not acquired included (without a score)."""
+    import pandas as pd
+
+    columns = {name: np.full(len(manifest.table), np.nan) for _, scores in scored.values() for name in scores}
+    for images, scores in scored.values():
+        for name, values in scores.items():
+            columns[name][images.samples.row] = values
+    frame = manifest.table.select(_FROM_MANIFEST).to_pandas()
+    frame = frame.assign(**{_column(name): values for name, values in columns.items()})
+    return ScoreTable(pd.concat([frame[frame["part"] == part] for part in scored], ignore_index=True))
+
+
+def _column(name: str) -> str:
+    return name if name == SCORE or name.startswith(f"{SCORE}_") else f"{SCORE}_{name}"
+
+
+def probe(images: Mapping[str, Images]) -> dict[str, Any]:
+    """Return the colour probe fitted on part `train`, measured on the others; large parts are thinned evenly."""
+    thinned = {part: _Thinned.of(part_images) for part, part_images in images.items()}
+    train = thinned.pop("train")
+    return colour_probe(train, train.labels, {part: (views, views.labels) for part, views in thinned.items()})
+
+
+@dataclass(frozen=True)
+class _Thinned(Sequence[np.ndarray]):
+    """Some of the images of a part, each rendered when it is looked at."""
+
+    images: Images
+    members: np.ndarray
+
+    @classmethod
+    def of(cls, images: Images) -> _Thinned:
+        count = len(images.samples)
+        return cls(images, np.linspace(0, max(count - 1, 0), min(count, PROBED)).astype(int))
+
+    @property
+    def labels(self) -> list[int]:
+        return self.images.samples.label[self.members].tolist()
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[place] for place in range(len(self)))
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.images.load(int(self.members[place]))["rgb"]

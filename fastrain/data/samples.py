@@ -1,0 +1,132 @@
+"""The usable frames of one part of a manifest, held as columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fasdata.errors import UserError
+from fasdata.records import BONAFIDE
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from fasdata.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The frames of `part` that have an image, in manifest order; a million of them fit in some 100 MB.
+
+    Strings are stored once: `dataset` and `clip` (int32 (N,)) index `datasets` and `clip_ids`. `label` is int8 with
+    1 = bona fide, `domain` int16 (the target is -1), `region` int32 (N,4), `scale` float32, `box` float32 (N,4),
+    `landmarks` float32 (N,5,2), NaN where unknown; coordinates are pixels of the upright source frame. `row` is the
+    place in the manifest.
+    """
+
+    part: str
+    row: np.ndarray
+    datasets: tuple[str, ...]
+    dataset: np.ndarray
+    clip_ids: pa.Array
+    clip: np.ndarray
+    frame_index: np.ndarray
+    label: np.ndarray
+    domain: np.ndarray
+    region: np.ndarray
+    scale: np.ndarray
+    box: np.ndarray
+    landmarks: np.ndarray
+
+    @classmethod
+    def of(cls, manifest: Manifest, part: str) -> Samples:
+        """Take the rows of `part` whose status is ok; clips that failed to be acquired have no image."""
+        import pyarrow.compute as pc
+
+        wanted = pc.and_(pc.equal(manifest.table["part"], part), pc.equal(manifest.table["status"], "ok"))
+        row = np.flatnonzero(wanted.combine_chunks().to_numpy(zero_copy_only=False)).astype(np.int32)
+        table = manifest.table.take(row)
+        datasets, dataset = _encoded(table["dataset"])
+        clip_ids, clip = _encoded(table["clip_id"])
+        return cls(
+            part=part,
+            row=row,
+            datasets=tuple(datasets.to_pylist()),
+            dataset=dataset,
+            clip_ids=clip_ids,
+            clip=clip,
+            frame_index=_numbers(table["frame_index"], np.int32),
+            label=_numbers(pc.equal(table["label"], BONAFIDE), np.int8),
+            domain=_numbers(table["domain_id"], np.int16),
+            region=_vectors(table["region"], np.int32, 4),
+            scale=_numbers(table["scale"], np.float32),
+            box=_vectors(table["box"], np.float32, 4),
+            landmarks=_vectors(table["landmarks"], np.float32, 10).reshape(-1, 5, 2),
+        )
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def clip_id(self, i: int) -> str:
+        """Return the clip of sample `i`."""
+        return self.clip_ids[int(self.clip[i])].as_py()
+
+    def sample_id(self, i: int) -> str:
+        """Return `<dataset>/<clip_id>/<frame_index>` of sample `i`."""
+        return f"{self.datasets[self.dataset[i]]}/{self.clip_id(i)}/{self.frame_index[i]}"
+
+    def recordings(self) -> np.ndarray:
+        """Return, for each sample, the number of its recording: clip ids are unique within a dataset only."""
+        pairs = self.dataset.astype(np.int64) * (len(self.clip_ids) + 1) + self.clip
+        return np.unique(pairs, return_inverse=True)[1]
+
+    def groups(self, n_domains: int) -> dict[tuple[int, int], np.ndarray]:
+        """Return the positions of every (domain, label), labels 1 = bona fide and 0 = attack.
+
+        Raises:
+            UserError: a domain lacks one of the two labels, or has no samples at all.
+        """
+        groups = {}
+        for domain in range(n_domains):
+            for label, name in ((1, "bona fide"), (0, "attack")):
+                groups[domain, label] = np.flatnonzero((self.domain == domain) & (self.label == label))
+                if not len(groups[domain, label]):
+                    of = ", ".join(sorted({self.datasets[d] for d in np.unique(self.dataset[self.domain == domain])}))
+                    raise UserError(
+                        f"source domain {domain} ({of or 'no dataset'}) has no {name} frames in part {self.part}",
+                        expected="both bona fide and attack frames in every source domain",
+                        do="check the counts with 'fasdata build-protocol'; a clip without a usable face is dropped",
+                    )
+        return groups
+
+    def with_shuffled_labels(self, seed: int) -> Samples:
+        """Return the samples with the labels of whole recordings permuted within each domain.
+
+        Each domain keeps its numbers of bona fide and attack recordings; every frame of a recording gets its new label.
+        """
+        recording = self.recordings()
+        first = np.unique(recording, return_index=True)[1]  # one sample a recording
+        labels = self.label[first].copy()
+        for domain in np.unique(self.domain):
+            members = np.flatnonzero(self.domain[first] == domain)
+            labels[members] = np.random.default_rng([seed, int(domain) + 1]).permutation(labels[members])
+        return replace(self, label=labels[recording])
+
+
+def _encoded(column: pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
+    encoded: Any = column.combine_chunks().dictionary_encode()
+    return encoded.dictionary, encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
+
+
+def _numbers(column: pa.ChunkedArray, kind: type) -> np.ndarray:
+    return column.combine_chunks().to_numpy(zero_copy_only=False).astype(kind)
+
+
+def _vectors(column: pa.ChunkedArray, kind: type, width: int) -> np.ndarray:
+    """Return the rows of a fixed-size list as an array; absent rows are NaN (only columns of floats have such)."""
+    values: np.ndarray = np.full((len(column), width), np.nan if kind is np.float32 else 0, kind)
+    present = column.is_valid().combine_chunks().to_numpy(zero_copy_only=False)
+    values[present] = column.combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+    return values

@@ -1,0 +1,86 @@
+"""What training writes down: `metrics.jsonl` and TensorBoard events."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from fasdata.store.atomic import write_text
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Logbook:
+    """Appends one JSON object a line; numbers that are not finite become null.
+
+    Losses are averaged over a window of iterations. A window never reaches across a checkpoint (`flush` is called
+    there), so a resumed run writes the same lines as one that was never stopped.
+    """
+
+    def __init__(self, metrics: Path, tensorboard: Path, *, window: int, start: int = 0) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        keep_until(metrics, start)
+        self._file = metrics.open("a", encoding="utf-8")
+        self._events = SummaryWriter(str(tensorboard), purge_step=start + 1)  # type: ignore[no-untyped-call]
+        self._window = window
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+
+    def train(self, iteration: int, epoch: int, losses: Mapping[str, Tensor]) -> None:
+        """Add the losses of an iteration."""
+        for name, loss in losses.items():
+            # Sums stay on the device: reading a number waits for all work before it.
+            value = loss.detach().float()
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+            self._counts[name] = self._counts.get(name, 0) + 1
+        if iteration % self._window == 0:
+            self.flush(iteration, epoch)
+
+    def flush(self, iteration: int, epoch: int) -> None:
+        """Write the window that is open, if any."""
+        means = {name: total.item() / self._counts[name] for name, total in self._sums.items()}
+        self._sums.clear()
+        self._counts.clear()
+        if means:
+            self._write("train", iteration, epoch, means)
+
+    def validation(self, iteration: int, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Write the metrics of a validation."""
+        self._write("val", iteration, epoch, metrics)
+
+    def __enter__(self) -> Logbook:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        self._events.close()  # type: ignore[no-untyped-call]
+
+    def _write(self, kind: str, iteration: int, epoch: int, values: Mapping[str, float]) -> None:
+        finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
+        line: dict[str, Any] = {"kind": kind, "iteration": iteration, "epoch": epoch, **finite}
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+        for name, value in values.items():
+            self._events.add_scalar(f"{kind}/{name}", value, iteration)  # type: ignore[no-untyped-call]
+
+
+def keep_until(metrics: Path, iteration: int) -> None:
+    """Drop the lines of `metrics.jsonl` after `iteration`, and a line that was not finished."""
+    if not metrics.is_file():
+        return
+    kept = []
+    for line in metrics.read_text(encoding="utf-8").splitlines():
+        try:
+            if json.loads(line)["iteration"] <= iteration:
+                kept.append(line + "\n")
+        except ValueError:
+            break
+    write_text(metrics, "".join(kept))

@@ -1,0 +1,83 @@
+"""Scores of a part's samples, and the metrics of a validation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from fasdata.errors import UserError
+from fastrain.context import on_device
+from fastrain.data.augment_config import AugmentConfig
+from fastrain.data.images import Images
+from fastrain.data.passes import ordered_batches
+from fastrain.devices import gather
+from fastrain.evaluation.fusion import fuse
+from fastrain.evaluation.metrics.auc import auc
+from fastrain.evaluation.metrics.eer import eer
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from fastrain.methods.base import Method
+
+SCORE = "score"
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Lets a method score images in evaluation mode, each image once, shared among the devices."""
+
+    fabric: Fabric
+    method: Method
+    changes: AugmentConfig
+    batch_size: int
+    workers: int
+
+    def scores(self, images: Images, *, parts: bool = False) -> dict[str, np.ndarray]:
+        """Return `score` (N,) float64 in the order of the samples, with `parts` also the method's further scores.
+
+        Raises:
+            UserError: a score is not a number; names the sample.
+        """
+        mine = np.array_split(np.arange(len(images.samples)), self.fabric.world_size)[self.fabric.global_rank]
+        gathered = gather(self.fabric, self._predicted(images, mine, parts))
+        scores = {
+            name: np.concatenate([one[name] for one in gathered if one]) for name in next(filter(None, gathered), {})
+        }
+        for name, values in scores.items():
+            if not np.isfinite(values).all():
+                bad = images.samples.sample_id(int(np.argmin(np.isfinite(values))))
+                raise UserError(
+                    f"the {name} of {bad} is not a number", do="the network has diverged: try a smaller learning rate"
+                )
+        return scores
+
+    def _predicted(self, images: Images, members: np.ndarray, parts: bool) -> dict[str, np.ndarray]:
+        dtype = next(self.method.parameters()).dtype
+        training = self.method.training
+        self.method.eval()
+        collected: dict[str, list[torch.Tensor]] = {}
+        batches = ordered_batches(images, self.changes, members, size=self.batch_size, workers=self.workers)
+        with torch.no_grad(), self.fabric.autocast():
+            for batch in batches:
+                ready = on_device(self.fabric, batch, dtype)
+                found = {SCORE: self.method.predict(ready), **(self.method.predict_parts(ready) if parts else {})}
+                for name, values in found.items():
+                    collected.setdefault(name, []).append(values)
+        self.method.train(training)
+        return {name: torch.cat(values).double().cpu().numpy() for name, values in collected.items()}
+
+
+def validation_metrics(images: Images, scores: np.ndarray) -> dict[str, float]:
+    """Return AUC and EER of clips (mean of the frames) as `auc`, `eer`, and of frames as `auc_frame`, `eer_frame`."""
+    labels = images.samples.label
+    first, fused = fuse(scores, images.samples.recordings())
+    return {
+        "auc": float(auc(fused, labels[first])),
+        "eer": float(eer(fused, labels[first]).hter),
+        "auc_frame": float(auc(scores, labels)),
+        "eer_frame": float(eer(scores, labels).hter),
+    }

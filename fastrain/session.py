@@ -1,0 +1,110 @@
+"""The live objects of a run: images, method, loader, engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastrain.checkpoints.randomness import Generators
+from fastrain.data.augment_config import AugmentConfig
+from fastrain.data.images import Images
+from fastrain.data.loader import TrainLoader
+from fastrain.data.samples import Samples
+from fastrain.engine import Engine, Outcome
+from fastrain.logbook import Logbook
+from fastrain.methods.registry import method_class
+from fastrain.plan import RunPlan
+from fastrain.scoring import Scorer
+from fastrain.selection import selection_of
+from fastrain.settings import config_hash
+
+if TYPE_CHECKING:
+    import numpy as np
+    from lightning_fabric import Fabric
+
+
+class Session:
+    """Builds everything from a plan, on the device of this process; training starts or continues with `train`."""
+
+    def __init__(self, plan: RunPlan, fabric: Fabric) -> None:
+        config, fabric_rank = plan.config, fabric.global_rank
+        self._plan, self._fabric = plan, fabric
+        generators = Generators.seeded(config.train.seed, fabric_rank)
+        kind = method_class(config.method)
+        method = kind(kind.Config.model_validate(config.model), n_domains=plan.n_domains, image_size=plan.view.size)
+        fabric.strategy.precision.convert_module(method)  # changes the module in place
+        fabric.strategy.module_to_device(method)
+        self.method = method
+        self._selection = selection_of(config.evaluate)
+        keep = config.data.cache == "memory"
+        changes = AugmentConfig.model_validate(config.data.augment)
+        self.true_images = {part: self._images(part, keep and part != "test") for part in ("train", "val", "test")}
+        train = self.true_images["train"]
+        if config.data.shuffle_labels:
+            train = train.relabelled(train.samples.with_shuffled_labels(config.train.seed))
+        self.loader = TrainLoader(
+            train,
+            changes,
+            n_domains=plan.n_domains,
+            per_group=config.data.batch_per_group,
+            seed=config.train.seed,
+            fill=config.data.last_batch == "fill",
+            workers=config.data.workers,
+            rank=fabric_rank,
+            devices=fabric.world_size,
+        )
+        self._scorer = Scorer(fabric, method, changes, config.evaluate.batch_size, config.data.workers)
+        self.engine = Engine(
+            fabric,
+            method,
+            self.loader,
+            self._scorer,
+            self.true_images["val"] if len(self.true_images["val"].samples) else None,
+            self._selection,
+            config.train,
+            generators,
+            folder=plan.run.checkpoints,
+            identity={"config": config_hash(config), "manifest": plan.found.manifest.meta["fingerprint"]},
+        )
+
+    def train(self) -> Outcome:
+        """Train to the end, from the last checkpoint where there is one.
+
+        Raises:
+            UserError: a loss is not finite, a checkpoint does not fit, an image cannot be read.
+        """
+        start = self.engine.restore()
+        try:
+            if not self._fabric.is_global_zero:
+                return self.engine.train(None)
+            if start:
+                print(f"continuing after iteration {start}")
+            run = self._plan.run
+            window = self._plan.config.train.log_every
+            with Logbook(run.file("metrics.jsonl"), run.file("tensorboard"), window=window, start=start) as logbook:
+                return self.engine.train(logbook)
+        finally:
+            self.loader.close()
+
+    def score(self) -> dict[str, tuple[Images, dict[str, np.ndarray]]]:
+        """Return the scores of the parts `val` (where there is one) and `test`."""
+        parts = {name: self.true_images[name] for name in ("val", "test")}
+        return {
+            name: (images, self._scorer.scores(images, parts=True))
+            for name, images in parts.items()
+            if len(images.samples)
+        }
+
+    def about_selection(self) -> dict[str, Any]:
+        """Return what `run.json` says of the selection; the iteration is known at the end."""
+        evaluate = self._plan.config.evaluate
+        metric = evaluate.metric if evaluate.select == "source_val" else None
+        return {
+            "policy": self._selection.name,
+            "metric": metric,
+            "checkpoint": self._selection.checkpoint,
+            "iteration": None,
+        }
+
+    def _images(self, part: str, keep: bool) -> Images:
+        samples = Samples.of(self._plan.found.manifest, part)
+        return Images(samples, self._plan.stores, self._plan.view, cache=keep)

@@ -1,0 +1,64 @@
+"""What a run prints when it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+PARTS = {"val": "held-out source", "test": "target"}
+_RATES = (
+    ("AUC", "auc", None),
+    ("EER", "eer", None),
+    ("HTER at source_eer", "hter", "source_eer"),
+    ("HTER at target_eer (oracle)", "hter", "target_eer (oracle)"),
+)
+
+
+def summary(run: Mapping[str, Any], results: Mapping[str, Any]) -> str:
+    """Return protocol, recipe, selection, thresholds and the main error rates, as lines of plain text."""
+    chosen = run["selection"]
+    by = f" by clip {chosen['metric']}" if chosen.get("metric") else ""
+    lines = [
+        "",
+        f"{run['method']} on {run['protocol']}, recipe {run['recipe']}, seed {run['seed']}"
+        + (", CONTROL: training labels shuffled" if run.get("shuffle_labels") else ""),
+        f"checkpoint  selected by {chosen['policy']}{by}: iteration {chosen['iteration']}",
+        "thresholds  "
+        + ", ".join(f"{row['policy']} {_value(row)}" for row in results["thresholds"] if row["level"] == "clip")
+        + " (clip level)",
+        "",
+        *_aligned([["scores of", "level", *(title for title, _, _ in _RATES)], *_rows(results)]),
+    ]
+    return "\n".join(lines)
+
+
+def _rows(results: Mapping[str, Any]) -> list[list[str]]:
+    rows = []
+    for part, words in PARTS.items():
+        for level in ("clip", "frame"):
+            found = [row for row in results["metrics"] if row["part"] == part and row["level"] == level]
+            if found:
+                rows.append([words, level, *(_cell(found, name, policy) for _, name, policy in _RATES)])
+    return rows
+
+
+def _cell(rows: Sequence[Mapping[str, Any]], name: str, policy: str | None) -> str:
+    for row in rows:
+        if row["metric"] == name and policy in (None, row["threshold_policy"]):
+            if row["value"] is None:
+                return "-"
+            return f"{row['value']:.3f}" if name == "auc" else f"{100 * row['value']:.2f} %"
+    return "-"
+
+
+def _value(row: Mapping[str, Any]) -> str:
+    return f"{row['value']:.4f}" if row["value"] is not None else f"- ({row.get('reason', 'undefined')})"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    words = 2  # the first columns are words, the others numbers
+    return [
+        "  ".join(cell.ljust(w) if i < words else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
