@@ -64,6 +64,7 @@ class ExtractPlan:
     done: int
     settings: ExtractSettings
     unmatched: Sequence[str]
+    notes: Sequence[str] = ()
 
     @property
     def frames_a_clip(self) -> int:
@@ -91,7 +92,7 @@ def plan_extract(
     folder = library.store_dir(card.slug)
     have = set(Store.open(folder).clip_ids()) if (folder / FILE).is_file() else set()
     done = sum(clip.clip_id in have for clip in found.clips)
-    return ExtractPlan(card.slug, folder, found.layout, found.clips, done, settings, found.unmatched)
+    return ExtractPlan(card.slug, folder, found.layout, found.clips, done, settings, found.unmatched, found.notes)
 
 
 def run_extract(plan: ExtractPlan, root: Path, *, workers: int = 1, retry_failed: bool = False) -> ExtractReport:

@@ -17,6 +17,7 @@ def describe_plan(plan: ExtractPlan) -> str:
         f"to do: {left} clips, about {left * plan.frames_a_clip} frames and {plan.gigabytes:.2f} GB "
         f"(rules {' + '.join(map(str, plan.settings.rules))}; detector {plan.settings.detector})",
     ]
+    lines += [f"note: {note}" for note in plan.notes]
     if plan.unmatched:
         lines.append(f"warning: {len(plan.unmatched)} media files match no rule of the layout:")
         lines += _some(list(plan.unmatched))

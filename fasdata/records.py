@@ -99,7 +99,8 @@ class ClipRecord:
     `status` is `ok`, `fta` (failure to acquire: decoded, no usable face) or `failed` (could not be decoded);
     `reason` says why in words. `selections` maps a frame rule (`ssdg(2)@decoded`) to the chosen frame indices.
     `n_frames` counts decoded frames; `scanned_all` tells whether every one of them was searched for a face.
-    `rotation` is the clockwise quarter-turn in degrees that made the frames upright.
+    `rotation` is the clockwise quarter-turn in degrees that made the frames upright. `pixel_hash` covers the crops
+    alone, so a recording copied under another name keeps it; `content_hash` covers the whole record too.
     """
 
     clip: Clip
@@ -114,6 +115,7 @@ class ClipRecord:
     frames: tuple[FrameRecord, ...] = ()
     selections: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    pixel_hash: str = ""
     content_hash: str = ""
 
     def frame(self, index: int) -> FrameRecord | None:

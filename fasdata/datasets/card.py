@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from fasdata.records import ATTACK_TYPES, LABELS, MODALITIES, SPLITS
+from fasdata.records import ATTACK_TYPES, LABELS, SPLITS
 
-REJECT_KINDS = ("excluded-enroll", "protocol-file", "sidecar")
 SLUG = re.compile(r"^[a-z0-9][a-z0-9.-]*$")
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::(\d+))?\}")
 
@@ -129,8 +128,9 @@ class Card(Form):
     def _consistent(self) -> Card:
         if not SLUG.fullmatch(self.slug):
             raise ValueError(f"the name {self.name!r} does not make a folder name")
-        if not set(self.modalities) <= set(MODALITIES):
-            raise ValueError(f"modalities other than {', '.join(MODALITIES)}")
+        strange = sorted({layout.modality for layout in self.layouts} - set(self.modalities))
+        if strange:
+            raise ValueError(f"a layout holds {strange[0]}, which is not among the modalities")
         return self
 
     @property

@@ -110,7 +110,7 @@ def _require_no_leak(placed: list[Placed]) -> None:
     people = [f"{clip.dataset}/{clip.subject}" if clip.subject else "" for clip in clips]
     require_no_crossing("person", people, parts)
     # Without a usable frame there is no content to compare.
-    contents = [item.entry.content_hash if item.frames else "" for item in placed]
+    contents = [item.entry.pixel_hash if item.frames else "" for item in placed]
     require_no_crossing("content", contents, parts, names)
 
 

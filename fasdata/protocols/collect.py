@@ -45,7 +45,7 @@ class Entry:
 
     clip: Clip
     n_frames: int
-    content_hash: str
+    pixel_hash: str
     chosen: Mapping[str, Chosen]
 
 
@@ -73,7 +73,7 @@ def collect(plan: Plan, domain: Domain, store: StoreLike, columns: FrameColumns)
             if key not in made:
                 made[key] = _choose(record, *key, columns)
         entries.append(
-            Entry(record.clip, record.n_frames, record.content_hash, {part: made[key] for part, key in asked.items()})
+            Entry(record.clip, record.n_frames, record.pixel_hash, {part: made[key] for part, key in asked.items()})
         )
     detector = store.info.config.get("detector", "")
     return Collected(domain, tuple(entries), str(detector), store.content_hash())

@@ -63,7 +63,7 @@ def _plan_lines(plan: Plan) -> list[str]:
         for one in domains
         if one.letter in part.expected
     ]
-    missing = [one.name for one in plan.domains if one.dataset not in load_cards()]
+    cards = {one.name: load_cards().get(one.dataset) for one in plan.domains}
     return [
         f"recipe      {recipe.name}: {recipe.title}",
         *wrap(recipe.differs, width=108, initial_indent=" " * 12, subsequent_indent=" " * 12),
@@ -76,7 +76,12 @@ def _plan_lines(plan: Plan) -> list[str]:
         "",
         "expected clips, before any is dropped",
         *text_table(("role", "dataset", *LABELS), rows),
-        *([f"not supported yet: {', '.join(missing)}"] if missing else []),
+        "",
+        "data to have",
+        *(
+            f"  {name}: {f'{card.owner}; {card.licence}' if card else 'not supported yet'}"
+            for name, card in cards.items()
+        ),
     ]
 
 

@@ -10,7 +10,7 @@ from fasdata.manifest.columns import PARTS
 from fasdata.manifest.meta import Loss, Tally, Unused
 from fasdata.protocols.assign import UNUSED, Assignment
 from fasdata.protocols.collect import Chosen, Entry
-from fasdata.records import Clip
+from fasdata.records import LABELS, Clip
 
 _EXAMPLES = 3
 
@@ -46,6 +46,11 @@ def tally(placed: Iterable[Placed]) -> list[Tally]:
     for item in placed:
         if item.kept:
             cells[item.cell].append(item)
+    datasets = list(dict.fromkeys(dataset for _, dataset, _ in cells))  # sources as their ids count, then targets
+
+    def order(cell: tuple[str, str, str]) -> tuple[int, int, int]:
+        return PARTS.index(cell[0]), datasets.index(cell[1]), LABELS.index(cell[2])
+
     return [
         Tally.model_validate(
             _named(cell)
@@ -56,7 +61,7 @@ def tally(placed: Iterable[Placed]) -> list[Tally]:
                 "fta": sum(not item.frames for item in items),
             }
         )
-        for cell, items in sorted(cells.items(), key=lambda pair: PARTS.index(pair[0][0]))
+        for cell, items in sorted(cells.items(), key=lambda pair: order(pair[0]))
     ]
 
 

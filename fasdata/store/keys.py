@@ -14,6 +14,12 @@ def clip_key(clip_id: str) -> bytes:
     return CLIP + clip_id.encode()
 
 
+def crop_place(key: str) -> tuple[int, str]:
+    """Return frame index and modality of a crop's key."""
+    _, _, frame, modality = key.split("/")
+    return int(frame), modality
+
+
 def crop_key(clip_id: str, frame_index: int, modality: str = "rgb") -> str:
     """Return the key of one crop as text, as manifests carry it."""
     return f"crop/{clip_id}/{frame_index:06d}/{modality}"

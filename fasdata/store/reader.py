@@ -74,8 +74,8 @@ class Store:
     def content_hash(self) -> str:
         """Return the sha256 over all clips' content hashes; independent of shards, workers and order of writing."""
         digest = hashlib.sha256(self.info.fingerprint.encode())
-        for record in sorted(self.records(), key=lambda record: record.clip.clip_id):
-            digest.update(f"{record.clip.clip_id}:{record.content_hash}\n".encode())
+        for clip_id, content in sorted(tables.clip_hashes(self.folder).items()):
+            digest.update(f"{clip_id}:{content}\n".encode())
         return digest.hexdigest()
 
     def _get(self, clip_id: str, key: bytes) -> bytes:

@@ -101,16 +101,25 @@ def _frame_rows(record: ClipRecord) -> Iterator[dict[str, object]]:
 def clip_shards(folder: Path) -> dict[str, int]:
     """Return clip id to shard number, from the table when there is one, else from the shards."""
     if (folder / CLIPS).is_file():
-        table = _read_clips(folder)
+        table = _read_clips(folder, "shard")
         return dict(zip(table["clip_id"], table["shard"].astype(int), strict=True))
     return {record.clip.clip_id: int(path.stem) for path in shards.shard_paths(folder) for record in read_shard(path)}
 
 
-def _read_clips(folder: Path) -> pd.DataFrame:
+def clip_hashes(folder: Path) -> dict[str, str]:
+    """Return clip id to content hash, from the table when there is one, else from the shards."""
+    if (folder / CLIPS).is_file():
+        table = _read_clips(folder, "content_hash")
+        return dict(zip(table["clip_id"], table["content_hash"], strict=True))
+    found = (record for path in shards.shard_paths(folder) for record in read_shard(path))
+    return {record.clip.clip_id: record.content_hash for record in found}
+
+
+def _read_clips(folder: Path, column: str) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        return pd.read_parquet(folder / CLIPS, columns=["clip_id", "shard"])
+        return pd.read_parquet(folder / CLIPS, columns=["clip_id", column])
     except (OSError, ValueError, KeyError) as error:
         raise UserError(
             f"{folder / CLIPS} cannot be read", found=str(error), do="remove it: it is rebuilt from the shards"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -84,7 +83,8 @@ class StoreWriter:
             raise ValueError(f"clip {clip_id} is already in the store")
         if clip_id in self.done:
             self._forget_failure(clip_id)
-        record = replace(record, content_hash=content_hash(record, crops))
+        record = replace(record, pixel_hash=pixel_hash(crops))
+        record = replace(record, content_hash=content_hash(record))
         values = {key.encode(): value for key, value in crops.items()}
         values[keys.clip_key(clip_id)] = canonical_json(clip_record_to_json(record)).encode()
         self._write(values)
@@ -148,13 +148,16 @@ class StoreWriter:
         return (self._env.info()["last_pgno"] + 1) * self._env.stat()["psize"]
 
 
-def content_hash(record: ClipRecord, crops: Mapping[str, bytes]) -> str:
-    """Return the sha256 over a clip's record and its crops: equal content, equal hash, wherever it is stored."""
+def pixel_hash(crops: Mapping[str, bytes]) -> str:
+    """Return the sha256 over a clip's crops by frame and modality, "" when it has none; the clip's name is left out."""
+    placed = sorted((keys.crop_place(key), hashlib.sha256(value).hexdigest()) for key, value in crops.items())
+    return hashlib.sha256(canonical_json(placed).encode()).hexdigest() if placed else ""
+
+
+def content_hash(record: ClipRecord) -> str:
+    """Return the sha256 over a clip's record, its pixel hash included: equal content, equal hash, in any shard."""
     body = clip_record_to_json(replace(record, content_hash=""))
-    hashes = {key: hashlib.sha256(value).hexdigest() for key, value in crops.items()}
-    # The spelling must not depend on whether a tuple has been through JSON.
-    plain = json.loads(canonical_json(body))
-    return hashlib.sha256(canonical_json([plain, hashes]).encode()).hexdigest()
+    return hashlib.sha256(canonical_json(body).encode()).hexdigest()
 
 
 def _only_lock(folder: Path) -> bool:

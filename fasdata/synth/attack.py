@@ -17,7 +17,7 @@ from fasdata.synth.motion import Pose, blinks, trajectory
 from fasdata.synth.printed import Print
 from fasdata.synth.sheet import Sheet, SheetView, blurred, view_sheet
 
-_STRENGTH = (0.35, 1.0)  # no attack is without artefacts, none is only artefact
+_STRENGTH = (0.25, 0.9)  # no attack is without artefacts, none is only artefact
 _BEND = (0.0010, 0.0024)  # 1/mm
 _EYE_HOLE = (15.0, 7.5)  # mm on a life-size print
 _HEAD_BEHIND = 100.0  # mm from the paper to the centre of the head that looks through it
@@ -45,12 +45,11 @@ class Attack:
         if cut:
             self._magnify = float(rng.uniform(0.95, 1.05))
         self._place = (place[0] * self._magnify, place[1] * self._magnify, place[2] * self._magnify)
-        if on_screen:
-            self._instrument: Print | Display = Display.draw(rng, domain.stripe_pitch, strength, domain.glare_odds)
-        else:
-            self._instrument = Print.draw(rng, domain.dot_pitch, strength)
+        draw_instrument = Display.draw if on_screen else Print.draw
+        self._instrument: Print | Display = draw_instrument(rng, domain, strength)
         self._border = float(rng.uniform(4, 12) if on_screen else rng.uniform(0, 8))
-        self._half = (float(rng.uniform(105, 185)) * self._magnify, float(rng.uniform(118, 185)) * self._magnify)
+        wide, high = (float(rng.uniform(*domain.sheet_reach)) * self._magnify for _ in range(2))
+        self._half = (wide, high)
         self._bend = float(rng.choice([-1, 1]) * rng.uniform(*_BEND)) if spec.presentation == "print-warped" else 0.0
         self._poses = trajectory(rng, spec.frames, yaw=9, amount=spec.sway)
         self._attacker = head_of(seed, spec.dataset, spec.subject, "attacker") if cut else None

@@ -9,6 +9,7 @@ from fasdata.synth.fields import Array, fractal_noise, smoothstep
 
 KINDS = ("plain", "shelf", "office", "outdoor")
 _USUAL_SHARE = 0.6
+_PANEL_SHARE = 0.6
 
 
 def draw_kind(usual: str, rng: np.random.Generator) -> str:
@@ -31,7 +32,15 @@ def _muted(rng: np.random.Generator, low: float, high: float) -> Array:
 def _plain(rng: np.random.Generator, height: int, width: int, clouds: Array) -> Array:
     x = np.linspace(-0.5, 0.5, width, dtype=np.float32)[None, :, None]
     y = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
-    return _muted(rng, 0.25, 0.55) * (1 + 0.15 * x - 0.12 * y + 0.03 * clouds)
+    picture = np.ones((height, width, 3), np.float32) * _muted(rng, 0.25, 0.55)
+    if rng.random() < _PANEL_SHARE:  # a door or a board: not every straight edge is that of an attack
+        left, top = int(width * rng.uniform(0.1, 0.4)), int(height * rng.uniform(-0.1, 0.25))
+        right, bottom = left + int(width * rng.uniform(0.35, 0.6)), int(height * rng.uniform(0.6, 1.1))
+        panel, edge = ([float(c) for c in _muted(rng, 0.05, 0.7)] for _ in range(2))
+        cv2.rectangle(picture, (left, top), (right, bottom), panel, -1)
+        cv2.rectangle(picture, (left, top), (right, bottom), edge, int(rng.integers(1, 6)))
+        picture = cv2.GaussianBlur(picture, (0, 0), 1.2)
+    return picture * (1 + 0.15 * x - 0.12 * y + 0.03 * clouds)
 
 
 def _shelf(rng: np.random.Generator, height: int, width: int, clouds: Array) -> Array:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fasdata.synth.domains import Domain
 from fasdata.synth.fields import Array, bump
 from fasdata.synth.light import Light
 from fasdata.synth.sheet import SheetView, waves
@@ -36,17 +37,17 @@ class Display:
     frame: float
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, pitch: tuple[float, float], strength: float, glare_odds: float) -> Display:
-        """Return a screen; `pitch` is the range of the stripes' pitch, `strength` scales every artefact."""
+    def draw(cls, rng: np.random.Generator, domain: Domain, strength: float) -> Display:
+        """Return one of a domain's screens; `strength` scales every artefact."""
         return cls(
             gain=float(rng.uniform(0.9, 1.5)),
             gamma=float(rng.uniform(1.1, 1.6)),
             cast=np.array([rng.uniform(0.88, 1), 1, rng.uniform(1.0, 1.14)], np.float32),
-            pitch=float(rng.uniform(*pitch)),
+            pitch=float(rng.uniform(*domain.stripe_pitch)),
             angle=float(rng.normal(0, 0.06)),
-            moire=float(rng.uniform(0.06, 0.14)) * strength,
+            moire=float(rng.uniform(0.06, 0.14)) * strength * domain.moire,
             flicker=float(rng.uniform(0, 0.04)) * strength,
-            glare=float(rng.uniform(0.1, 0.4) * (rng.random() < glare_odds)) * strength,
+            glare=float(rng.uniform(0.1, 0.4) * (rng.random() < domain.glare_odds)) * strength,
             glare_at=(float(rng.uniform(-70, 70)), float(rng.uniform(-90, 60))),
             glare_size=float(rng.uniform(10, 28)),
             frame=float(np.exp(rng.uniform(*_FRAME))),

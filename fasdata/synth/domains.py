@@ -19,6 +19,9 @@ class Domain:
 
     `focal`, `size` (width, height) and `blur` in pixels, `distance` of the head in mm, `yaw` in degrees. `noise` is a
     standard deviation in roots of linear light. The pitches of dots and stripes are in pixels of the camera.
+
+    `sheet_reach` is how far paper or screen goes from the middle of a life-size portrait, in mm; `dots`, `bands` and
+    `moire` are how strongly the instruments of this place show them (1 = typical).
     """
 
     size: tuple[int, int]
@@ -37,8 +40,12 @@ class Domain:
     gamma: float
     noise: float
     vignette: float
+    sheet_reach: Range
     dot_pitch: Range
+    dots: float
+    bands: float
     stripe_pitch: Range
+    moire: float
     glare_odds: float
 
     @property
@@ -64,7 +71,8 @@ DOMAINS = {
         ambient=(0.30, 0.25, 0.19), key=(0.95, 0.78, 0.58), key_direction=(0.72, -0.35, 0.60), direction_jitter=0.30,
         white_balance=(0.98, 1.02, 1.12), saturation=1.2, blur=0.45, sharpen=0.7, gamma=2.2,
         noise=0.010, vignette=0.18,
-        dot_pitch=(1.15, 1.9), stripe_pitch=(0.84, 1.16), glare_odds=0.5,
+        sheet_reach=(105, 180), dot_pitch=(1.2, 1.9), dots=1.1, bands=0.5,
+        stripe_pitch=(0.84, 1.10), moire=1.2, glare_odds=0.3,
     ),
     # An office: dim and cool, a soft and noisy webcam.
     "replay-attack": Domain(
@@ -72,7 +80,8 @@ DOMAINS = {
         ambient=(0.24, 0.29, 0.36), key=(0.34, 0.38, 0.44), key_direction=(0.10, -0.75, 0.62), direction_jitter=0.30,
         white_balance=(1.04, 1.0, 0.97), saturation=0.85, blur=0.75, sharpen=0.2, gamma=2.0,
         noise=0.022, vignette=0.28,
-        dot_pitch=(1.1, 1.8), stripe_pitch=(0.86, 1.20), glare_odds=0.6,
+        sheet_reach=(110, 185), dot_pitch=(1.1, 1.6), dots=0.7, bands=1.3,
+        stripe_pitch=(0.90, 1.20), moire=0.9, glare_odds=0.7,
     ),
     # A phone outdoors: hard sun, a wide and clean picture.
     "oulu-npu": Domain(
@@ -80,7 +89,8 @@ DOMAINS = {
         ambient=(0.40, 0.47, 0.58), key=(1.5, 1.42, 1.25), key_direction=(-0.62, -0.55, 0.52), direction_jitter=0.35,
         white_balance=(1.03, 1.0, 0.96), saturation=1.1, blur=0.65, sharpen=0.5, gamma=2.3,
         noise=0.005, vignette=0.05,
-        dot_pitch=(1.2, 2.0), stripe_pitch=(0.82, 1.14), glare_odds=0.6,
+        sheet_reach=(115, 190), dot_pitch=(1.4, 2.1), dots=0.9, bands=0.8,
+        stripe_pitch=(0.82, 1.06), moire=1.1, glare_odds=0.5,
     ),
     # A plain wall: neutral light, a decent laptop or phone camera.
     "msu-mfsd": Domain(
@@ -88,6 +98,7 @@ DOMAINS = {
         ambient=(0.42, 0.42, 0.42), key=(0.75, 0.74, 0.72), key_direction=(-0.25, -0.45, 0.86), direction_jitter=0.25,
         white_balance=(1.0, 1.0, 1.0), saturation=1.0, blur=0.55, sharpen=0.0, gamma=2.2,
         noise=0.007, vignette=0.08,
-        dot_pitch=(1.1, 1.9), stripe_pitch=(0.84, 1.18), glare_odds=0.6,
+        sheet_reach=(125, 195), dot_pitch=(1.1, 1.9), dots=0.7, bands=0.9,
+        stripe_pitch=(0.84, 1.18), moire=0.7, glare_odds=0.6,
     ),
 }  # fmt: skip

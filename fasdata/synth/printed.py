@@ -12,6 +12,7 @@ from functools import cache
 
 import numpy as np
 
+from fasdata.synth.domains import Domain
 from fasdata.synth.fields import Array, fractal_noise, luminance, sample
 from fasdata.synth.light import Light
 from fasdata.synth.seeding import generator
@@ -37,19 +38,19 @@ class Print:
     gloss: float
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, pitch: tuple[float, float], strength: float) -> Print:
-        """Return a print; `pitch` is the range of the dots' pitch, `strength` scales every artefact."""
+    def draw(cls, rng: np.random.Generator, domain: Domain, strength: float) -> Print:
+        """Return one of a domain's prints; `strength` scales every artefact."""
         return cls(
-            black=float(rng.uniform(0.03, 0.10)),
-            saturation=float(rng.uniform(0.75, 1.0)),
+            black=float(rng.uniform(0.02, 0.07)),
+            saturation=float(rng.uniform(0.85, 1.1)),
             gamma=float(rng.uniform(1.1, 1.6)),
             cast=np.array([rng.uniform(0.93, 1.05), 1, rng.uniform(0.92, 1.06)], np.float32),
-            dot_pitch=float(rng.uniform(*pitch)),
+            dot_pitch=float(rng.uniform(*domain.dot_pitch)),
             dot_angle=float(rng.uniform(0.2, 1.2)),
-            dot_strength=float(rng.uniform(0.05, 0.12)) * strength,
+            dot_strength=float(rng.uniform(0.05, 0.12)) * strength * domain.dots,
             fibre=float(rng.uniform(0.02, 0.05)) * strength,
             band_pitch=float(rng.uniform(5.0, 9.0)),
-            band_strength=float(rng.uniform(0.02, 0.06)) * strength,
+            band_strength=float(rng.uniform(0.02, 0.06)) * strength * domain.bands,
             gloss=float(rng.uniform(0.0, 0.25)),
         )
 

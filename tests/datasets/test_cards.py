@@ -65,6 +65,7 @@ def test_a_card_is_read(tmp_path):
         (("owner:", "ownr:"), "unknown key 'ownr'; did you mean 'owner'"),
         (("        tail:", "        tial:"), "unknown key 'layouts.0.rules.0.tial'; did you mean 'tail'"),
         (("modalities: [rgb]", "modalities: [thermal]"), "modalities"),
+        (("modalities: [rgb]", "modalities: [depth]"), "a layout holds rgb, which is not among the modalities"),
         (("{split}/{stem}", "{split}/{person}"), "{person} is not a group of the pattern"),
         (("(?P<split>train", "(?P<split>(train"), "not a regular expression"),
         (("fake: attack", "fake: spoof"), "label maps to something other than bonafide, attack"),

@@ -42,6 +42,7 @@ def record(clip: Clip, statuses: dict[int, str] | None = None, n: int = FRAMES) 
         n_frames=n,
         scanned_all=True,
         frames=frames,
+        pixel_hash=f"pixels of {clip.dataset} {clip.clip_id}",
         content_hash=f"content of {clip.dataset} {clip.clip_id}",
     )
 
@@ -106,7 +107,7 @@ def stores() -> dict[str, FakeStore]:
     return {slug: dataset(slug) for slug in PEOPLE}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make() -> SimpleNamespace:
     """The makers above, for tests that change things."""
-    return SimpleNamespace(frame=frame, record=record, clip=clip, dataset=dataset, Store=FakeStore)
+    return SimpleNamespace(frame=frame, record=record, clip=clip, dataset=dataset, slugs=list(PEOPLE))

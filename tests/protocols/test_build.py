@@ -241,8 +241,8 @@ def test_the_same_number_in_two_datasets_is_two_people(stores):
 
 
 def test_the_same_content_under_another_name_stops_the_build(stores):
-    copied = stores["casia-fasd"].clip_records[0].content_hash
-    stores["msu-mfsd"].change(4, content_hash=copied)
+    copied = stores["casia-fasd"].clip_records[0].pixel_hash
+    stores["msu-mfsd"].change(4, pixel_hash=copied)
     with pytest.raises(
         UserError, match=r"leakage: the same content.*casia-fasd/train__train-00__bonafide_0 = msu-mfsd/.* in test and"
     ):
@@ -258,7 +258,7 @@ def test_clips_without_faces_are_not_taken_for_copies(stores, make):
 
 def test_the_same_clip_in_two_parts_stops_the_build(stores):
     first = stores["oulu-npu"].clip_records[0]
-    dev = replace(first, clip=replace(first.clip, split="dev", subject="de00"), content_hash="x")
+    dev = replace(first, clip=replace(first.clip, split="dev", subject="de00"), pixel_hash="x")
     stores["oulu-npu"].clip_records = [*stores["oulu-npu"].clip_records, dev]
     with pytest.raises(UserError, match=r"leakage: the same clip.*train and val"):
         build(stores)

@@ -21,9 +21,10 @@ from fasdata.protocols.recipe import load_recipe
 from fasdata.store.reader import Store
 
 
-@pytest.fixture
-def manifest(stores, make) -> Manifest:
-    """A protocol with one clip of the target in which no face was found."""
+@pytest.fixture(scope="module")
+def manifest(make) -> Manifest:
+    """A protocol with one clip of the target in which no face was found; never changed in place."""
+    stores = {slug: make.dataset(slug) for slug in make.slugs}
     lost = make.record(stores["msu-mfsd"].clip_records[0].clip, dict.fromkeys(range(20), "skip"))
     stores["msu-mfsd"].change(0, frames=lost.frames, status=lost.status, reason=lost.reason)
     return assemble(make_plan(parse("CIO-M"), load_recipe("standard")), stores)

@@ -14,6 +14,9 @@ def test_show_prints_the_canonical_name_first_and_spells_the_recipe_out():
     text = "\n".join(lines)
     assert "0 = CASIA-FASD (C), 1 = OULU-NPU (O), 2 = Replay-Attack (I)" in text
     assert "linspace(2)@with_face" in text
+    assert (
+        "MSU-MFSD: Pattern Recognition and Image Processing Laboratory, Michigan State University; research use" in text
+    )
     assert [line.split() for line in lines if "OULU" in line and "source" in line.split()] == [
         ["source", "OULU-NPU", "990", "3,960"]
     ]
@@ -23,7 +26,7 @@ def test_show_tells_what_cannot_be_built_yet():
     assert "cannot be built yet: pool mm with the recipe standard" in show_text("SCP2W")
     assert "cannot be built yet: the variant shot5" in show_text("CIO-M@shot5")
     assert show_text("oulu:p3.1").splitlines()[0] == "oulu:P3.1  (given as oulu:p3.1)"
-    assert "not supported yet: ROSE-Youtu" in show_text("CY2M")
+    assert "ROSE-Youtu: not supported yet" in show_text("CY2M")
     with pytest.raises(UserError, match="did you mean 'standard'"):
         show_text("CIO-M", "standart")
 

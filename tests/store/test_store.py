@@ -57,7 +57,7 @@ def fill(folder, numbers, **options) -> Store:
 def test_what_is_written_is_read_back(tmp_path):
     store = fill(tmp_path / "s", [1, 2])
     record = store.record("train__2")
-    assert replace(record, content_hash="") == clip(2)[0]
+    assert replace(record, content_hash="", pixel_hash="") == clip(2)[0]
     assert np.array_equal(store.crop("train__2", 1), picture(201))
     assert [r.clip.clip_id for r in store.records()] == ["train__1", "train__2"]
 
@@ -75,6 +75,17 @@ def test_content_hash_ignores_order_shards_and_interruption(tmp_path):
     assert Store.open(tmp_path / "b").content_hash() == one
     assert fill(tmp_path / "c", range(5)).content_hash() != one
     assert many.info == INFO
+
+
+def test_a_copied_recording_keeps_its_pixel_hash(tmp_path):
+    (one, crops), copy = clip(1), "train__copy"
+    renamed = {key.replace("train__1", copy): value for key, value in crops.items()}
+    with StoreWriter(tmp_path / "s", INFO) as writer:
+        a = writer.add(one, crops)
+        b = writer.add(replace(one, clip=replace(one.clip, clip_id=copy)), renamed)
+        c = writer.add(*clip(2))
+    assert a.pixel_hash == b.pixel_hash != c.pixel_hash
+    assert a.content_hash != b.content_hash
 
 
 def test_the_map_grows_while_writing(tmp_path):

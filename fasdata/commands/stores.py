@@ -1,0 +1,70 @@
+"""Verbs about stores: `extract`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fasdata.commands.options import Workers, processes
+from fasdata.errors import EXIT_PARTIAL
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Example: fasdata extract CASIA-FASD --root /mnt/CASIA-FASD --out data. "
+    "Exit code 3: done, but some recordings could not be decoded (they are listed)."
+)
+def extract(
+    dataset: Annotated[str, typer.Argument(help="Dataset name, e.g. CASIA-FASD, or 'folder' for your own tree.")],
+    root: Annotated[Path, typer.Option(help="Where the raw dataset lies.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The library to write into. Default: $FASDATA_DATA, else ./data.")
+    ] = None,
+    frames: Annotated[
+        str,
+        typer.Option(
+            help="Frame rules joined by +, e.g. 'ssdg(2)@decoded + every(5)'; 'recipes' = what shipped recipes need."
+        ),
+    ] = "recipes",
+    detector: Annotated[str, typer.Option(help="Face detector.")] = "mtcnn",
+    min_face: Annotated[int, typer.Option(help="Smallest face side looked for, pixels.")] = 40,
+    min_score: Annotated[float, typer.Option(help="Detector score from which a face counts.")] = 0.5,
+    context: Annotated[float, typer.Option(help="Side of the stored region in units of the longer box side.")] = 2.0,
+    max_side: Annotated[int, typer.Option(help="Shrink stored regions longer than this, pixels; 0 = never.")] = 1024,
+    codec: Annotated[str, typer.Option(help="How crops are stored.")] = "png",
+    fallbacks: Annotated[
+        str, typer.Option(help="on: bridge, hold, shift or turn where no face is found; off: skip.")
+    ] = "on",
+    lists: Annotated[Path | None, typer.Option(help="Folder of official list files, if not in the root.")] = None,
+    device: Annotated[str, typer.Option(help="Device of the detector: cpu, cuda, cuda:1.")] = "cpu",
+    workers: Workers = 0,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try recordings again that could not be decoded.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and stop.")] = False,
+) -> None:
+    """Find faces in a raw dataset and pack them, with all that is known of them, into a store."""
+    from fasdata.datasets.registry import find_card
+    from fasdata.errors import unknown_name
+    from fasdata.extract import plan_extract, run_extract, settings_for
+    from fasdata.extract_text import describe_plan, describe_report
+    from fasdata.library import Library
+
+    if fallbacks not in ("on", "off"):
+        raise unknown_name("value of --fallbacks", fallbacks, ("on", "off"))
+    card = find_card(dataset)
+    settings = settings_for(
+        card.slug, frames, detector=detector, min_face=min_face, min_score=min_score, context=context,
+        max_side=max_side, codec=codec, fallbacks=fallbacks == "on", device=device,
+    )  # fmt: skip
+    plan = plan_extract(card, root, Library.locate(out), settings, lists)
+    typer.echo(describe_plan(plan))
+    if dry_run:
+        return
+    report = run_extract(plan, root, workers=processes(workers), retry_failed=retry_failed)
+    typer.echo(describe_report(report))
+    if report.failed:
+        raise typer.Exit(EXIT_PARTIAL)
