@@ -77,6 +77,9 @@ class TrainingContext:
         """Step the optimiser `name`."""
         average_gradients(self._fabric, self._parameters[name])
         self._steppers[name].step()
+        # Under mixed precision torch keeps the cast copies of weights for a whole autocast block; a method that steps
+        # and runs forward again within one iteration would otherwise see the weights from before the step.
+        torch.clear_autocast_cache()
 
     def zero_grad(self, name: str) -> None:
         """Drop the gradients of the parameters of the optimiser `name`."""

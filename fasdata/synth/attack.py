@@ -17,7 +17,7 @@ from fasdata.synth.motion import Pose, blinks, trajectory
 from fasdata.synth.printed import Print
 from fasdata.synth.sheet import Sheet, SheetView, blurred, view_sheet
 
-_STRENGTH = (0.25, 0.9)  # no attack is without artefacts, none is only artefact
+_STRENGTH = (0.2, 0.9)  # no attack is without artefacts, none is only artefact
 _BEND = (0.0010, 0.0024)  # 1/mm
 _EYE_HOLE = (15.0, 7.5)  # mm on a life-size print
 _HEAD_BEHIND = 100.0  # mm from the paper to the centre of the head that looks through it

@@ -53,11 +53,11 @@ def render_clip(spec: ClipSpec, seed: int) -> Iterator[Shot]:
 
 
 def _metered(eyes: Array, camera: Camera) -> list[Window]:
-    """Return what a camera meters on: the face and two squares around it, so that the middle counts most."""
+    """Return what a camera meters on: the face, twice, and two squares around it, so that the middle counts most."""
     x, y = eyes.mean(0).tolist()
     between = float(np.hypot(*(eyes[1] - eyes[0])))
     y += 0.4 * between
-    windows = [camera.window(*face_box(eyes))]
+    windows = [camera.window(*face_box(eyes))] * 2
     for half in (1.6 * between, 2.1 * between):
         windows.append(camera.window(x - half, y - half, x + half, y + half))
     whole = Window(0, 0, camera.width, camera.height)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from fasdata.synth.domains import Domain
@@ -45,7 +46,7 @@ class Display:
             cast=np.array([rng.uniform(0.88, 1), 1, rng.uniform(1.0, 1.14)], np.float32),
             pitch=float(rng.uniform(*domain.stripe_pitch)),
             angle=float(rng.normal(0, 0.06)),
-            moire=float(rng.uniform(0.06, 0.14)) * strength * domain.moire,
+            moire=float(rng.uniform(0.08, 0.18)) * strength * domain.moire,
             flicker=float(rng.uniform(0, 0.04)) * strength,
             glare=float(rng.uniform(0.1, 0.4) * (rng.random() < domain.glare_odds)) * strength,
             glare_at=(float(rng.uniform(-70, 70)), float(rng.uniform(-90, 60))),
@@ -55,7 +56,7 @@ class Display:
 
     def radiance(self, picture: Array, photo_area: Array, view: SheetView, light: Light, frame: int) -> Array:
         """Return the light of a shown `picture` (sampled at the view) in frame `frame`; the frame outside the photo."""
-        glow = np.maximum(picture, 0) ** self.gamma * (self.cast * (self.gain * 0.48 * light.level))
+        glow = cv2.pow(picture, self.gamma) * (self.cast * (self.gain * 0.48 * light.level))
         c, s = float(np.cos(self.angle)), float(np.sin(self.angle))
         per_stripe = 1 / (view.footprint * self.pitch)
         across, down = (view.x * c + view.y * s) * per_stripe, (view.y * c - view.x * s) * per_stripe

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+import cv2
 import numpy as np
 
 from fasdata.synth.domains import Domain
@@ -41,16 +42,16 @@ class Print:
     def draw(cls, rng: np.random.Generator, domain: Domain, strength: float) -> Print:
         """Return one of a domain's prints; `strength` scales every artefact."""
         return cls(
-            black=float(rng.uniform(0.02, 0.07)),
-            saturation=float(rng.uniform(0.85, 1.1)),
-            gamma=float(rng.uniform(1.1, 1.6)),
+            black=float(rng.uniform(0.01, 0.03)),
+            saturation=float(rng.uniform(0.95, 1.2)),
+            gamma=float(rng.uniform(1.3, 1.9)),
             cast=np.array([rng.uniform(0.93, 1.05), 1, rng.uniform(0.92, 1.06)], np.float32),
             dot_pitch=float(rng.uniform(*domain.dot_pitch)),
             dot_angle=float(rng.uniform(0.2, 1.2)),
-            dot_strength=float(rng.uniform(0.05, 0.12)) * strength * domain.dots,
+            dot_strength=float(rng.uniform(0.07, 0.16)) * strength * domain.dots,
             fibre=float(rng.uniform(0.02, 0.05)) * strength,
             band_pitch=float(rng.uniform(5.0, 9.0)),
-            band_strength=float(rng.uniform(0.02, 0.06)) * strength * domain.bands,
+            band_strength=float(rng.uniform(0.03, 0.08)) * strength * domain.bands,
             gloss=float(rng.uniform(0.0, 0.25)),
         )
 
@@ -61,7 +62,7 @@ class Print:
         """
         grey = luminance(picture)
         inked = grey[..., None] + (picture - grey[..., None]) * self.saturation
-        inked = self.black + (PAPER_WHITE - self.black) * np.maximum(inked, 0) ** self.gamma * self.cast
+        inked = self.black + (PAPER_WHITE - self.black) * cv2.pow(np.maximum(inked, 0), self.gamma) * self.cast
         c, s = float(np.cos(self.dot_angle)), float(np.sin(self.dot_angle))
         per_dot = 1 / (view.footprint * self.dot_pitch)
         dots = waves((view.x * c + view.y * s) * per_dot) * waves((view.y * c - view.x * s) * per_dot)

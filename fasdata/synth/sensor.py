@@ -17,7 +17,6 @@ from fasdata.synth.domains import Domain
 from fasdata.synth.fields import Array
 from fasdata.synth.seeding import generator
 
-_LEVELS = 4096
 _NOISE_MARGIN = 64
 # The metered area is pulled towards this colour; the skin's own colour keeps this much of its say.
 _GREY_SKIN = np.array([0.24, 0.19, 0.165], np.float32)
@@ -26,6 +25,9 @@ _EXPOSURE = (0.16, 0.26)  # linear level
 _CONTRAST = (0.17, 0.24)  # standard deviation of tones, 0-1
 _CONTRAST_JITTER = 0.05  # of each channel, relative
 _TINT = 0.05
+# No two clips are in the same focus or at the same gain, so neither softness nor grain alone tells an attack.
+_DEFOCUS = (0.0, 0.9)  # pixels
+_NOISE_FACTOR = (0.6, 1.8)
 _MAX_LEVELS_GAIN = 2.5
 
 
@@ -41,8 +43,10 @@ class Sensor:
         aim = _GREY_SKIN ** (1 - _SKIN_KEPT) * skin**_SKIN_KEPT
         self._aim = aim / aim.mean() * tint * float(rng.uniform(*_EXPOSURE))
         self._aimed_spread = float(rng.uniform(*_CONTRAST)) * np.exp(rng.normal(0, _CONTRAST_JITTER, 3))
+        self._blur = float(np.hypot(domain.blur, rng.uniform(*_DEFOCUS)))
+        self._grain = float(rng.uniform(*_NOISE_FACTOR)) * domain.noise
         self._colour = np.eye(3, dtype=np.float32)
-        self._tones = np.zeros(0, np.uint8)
+        self._levels = np.hstack([255 * np.eye(3), np.zeros((3, 1))]).astype(np.float32)
 
     def meter(self, light: Array, windows: list[Window]) -> None:
         """Set white balance, exposure and levels on areas of a frame of linear light, each of equal weight."""
@@ -55,20 +59,19 @@ class Sensor:
         self._colour = (np.diag(gains) @ mixing).astype(np.float32)
         tones = np.clip(samples * gains, 0, 1) ** (1 / d.gamma)
         levels = np.minimum(self._aimed_spread / np.maximum(tones.std(0), 0.02), _MAX_LEVELS_GAIN)
-        self._tones = _tone_curves(d.gamma, tones.mean(0), self._aim ** (1 / d.gamma), levels)
+        offset = self._aim ** (1 / d.gamma) - levels * tones.mean(0)
+        self._levels = (255 * np.column_stack([np.diag(levels), offset])).astype(np.float32)
 
     def develop(self, light: Array) -> Array:
         """Return the picture of a frame of linear light, uint8."""
         d = self._domain
         exposed = cv2.transform(light * self._vignette, self._colour)
-        exposed = cv2.GaussianBlur(exposed, (0, 0), d.blur)
-        # Photons come at random: the spread grows with the root of light, so in root units it is the same everywhere.
-        root = np.sqrt(np.maximum(exposed, 0))
-        root += self._noise()
-        root *= _LEVELS - 1
-        index = np.clip(root, 0, _LEVELS - 1, out=root).astype(np.int32)
-        index += np.array([0, _LEVELS, 2 * _LEVELS], np.int32)
-        picture: Array = self._tones[index]
+        exposed = cv2.GaussianBlur(exposed, (0, 0), self._blur)
+        tones = cv2.pow(np.maximum(exposed, 0), 1 / d.gamma)
+        # Photons come at random: their spread grows with the root of light, so among tones it is the same everywhere.
+        tones = cv2.addWeighted(tones, 1.0, self._noise(), self._grain, 0.0)
+        tones = cv2.transform(tones, self._levels)
+        picture: Array = cv2.addWeighted(tones, 1.0, tones, 0.0, 0.0, dtype=cv2.CV_8U)  # rounds and saturates
         if d.sharpen:
             soft = cv2.GaussianBlur(picture, (0, 0), 1.2)
             picture = cv2.addWeighted(picture, 1 + d.sharpen, soft, -d.sharpen, 0)
@@ -77,14 +80,13 @@ class Sensor:
     def _noise(self) -> Array:
         y, x = self._rng.integers(0, _NOISE_MARGIN, 2)
         height, width = self._shape
-        return _noise_field(*self._shape, self._domain.noise)[y : y + height, x : x + width]
+        return _noise_field(*self._shape)[y : y + height, x : x + width]
 
 
 @cache
-def _noise_field(height: int, width: int, sd: float) -> Array:
+def _noise_field(height: int, width: int) -> Array:
     rng = generator("sensor noise", height, width)
-    field = rng.standard_normal((height + _NOISE_MARGIN, width + _NOISE_MARGIN, 3), dtype=np.float32)
-    return field * sd
+    return rng.standard_normal((height + _NOISE_MARGIN, width + _NOISE_MARGIN, 3), dtype=np.float32)
 
 
 @cache
@@ -92,13 +94,3 @@ def _vignette(camera: Camera, amount: float) -> Array:
     x = np.linspace(-1, 1, camera.width, dtype=np.float32)[None, :, None]
     y = np.linspace(-1, 1, camera.height, dtype=np.float32)[:, None, None]
     return np.repeat(1 - amount * (x * x + y * y), 3, axis=2)
-
-
-def _tone_curves(gamma: float, found: Array, aim: Array, gain: Array) -> Array:
-    """Return the 8-bit tones of the roots of linear levels, the three channels after one another.
-
-    Gamma first, then levels: the tone `found` goes to `aim`, and what lies around it is stretched by `gain`.
-    """
-    tones = np.linspace(0, 1, _LEVELS) ** (2 / gamma)
-    curves = aim[:, None] + (tones[None] - found[:, None]) * gain[:, None]
-    return (np.clip(curves, 0, 1) * 255 + 0.5).astype(np.uint8).ravel()
