@@ -56,9 +56,11 @@ def guarded(command: Callable[[], object]) -> None:
             raise
         _say(str(error))
         sys.exit(EXIT_USER_ERROR)
-    except KeyboardInterrupt:
-        _say("interrupted; what was finished is kept, the same command continues")
-        sys.exit(EXIT_INTERRUPTED)
+    except SystemExit as ended:
+        # The command-line library turns an interrupt into this exit code and says nothing of use.
+        if ended.code == EXIT_INTERRUPTED:
+            _say("interrupted; what was finished is kept, the same command continues")
+        raise
     except OSError as error:
         if debug or error.errno not in _OS_ADVICE:
             raise

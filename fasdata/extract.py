@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from fasdata import __version__
 from fasdata.errors import UserError
 from fasdata.library import Library
+from fasdata.media.form import MediaForm
+from fasdata.media.readers import require_reader
 from fasdata.progress import progress
-from fasdata.records import OBSERVED, Clip, ClipRecord
+from fasdata.records import Clip, ClipRecord
 from fasdata.settings import ExtractSettings
 from fasdata.store.info import FILE, StoreInfo
 from fasdata.store.writer import StoreWriter
@@ -35,6 +37,8 @@ class ExtractReport:
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # (label, status)
     reasons: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # (label, status, reason)
     frames: Counter[str] = field(default_factory=Counter)  # face status of the chosen frames
+    modalities: Counter[str] = field(default_factory=Counter)  # stored images of each modality
+    dark: int = 0  # stored frames on which there is nothing to see
     failed: list[str] = field(default_factory=list)  # relpath: reason
     notes: dict[str, list[str]] = field(default_factory=dict)  # note, its numbers as N -> relpaths
     content_hash: str = ""
@@ -49,6 +53,9 @@ class ExtractReport:
             self.failed.append(f"{path}: {record.reason}")
         chosen = {index for indices in record.selections.values() for index in indices}
         self.frames.update(frame.status for frame in record.frames if frame.index in chosen)
+        for frame in record.frames:
+            self.modalities.update(frame.crop.modalities if frame.crop else ())
+            self.dark += frame.dark
         for note in record.notes:
             self.notes.setdefault(_without_numbers(note), []).append(path)
 
@@ -68,27 +75,32 @@ class ExtractPlan:
 
     @property
     def frames_a_clip(self) -> int:
-        """Chosen frames of a clip of 150 frames."""
-        return len({index for rule in self.settings.rules for index in rule.positions(150)})
+        """Chosen frames of a clip of 150 frames, or of one where clips are single images."""
+        length = 1 if self.settings.form.reader in ("image", "padisi-npz") else 150
+        return len({index for rule in self.settings.rules for index in rule.positions(length)})
 
     @property
     def gigabytes(self) -> float:
         """A rough size of what would be written."""
-        return (len(self.clips) - self.done) * self.frames_a_clip * BYTES_A_CROP / 1e9
+        modalities = len({name for clip in self.clips[:100] for name in clip.relpaths}) or 1
+        return (len(self.clips) - self.done) * self.frames_a_clip * modalities * BYTES_A_CROP / 1e9
 
 
 def plan_extract(
     card: Card, root: Path, library: Library, settings: ExtractSettings, lists: Path | None = None
 ) -> ExtractPlan:
-    """Find the clips of a raw dataset and what is left to do.
+    """Find the clips of a raw dataset and what is left to do; how to read them is the word of their layout.
 
     Raises:
-        UserError: wrong or empty root, or no path of the expected form.
+        UserError: wrong or empty root, no path of the expected form, or a form that nothing here can read.
     """
     from fasdata.datasets.scan import scan
     from fasdata.store.reader import Store
 
     found = scan(card, root, lists=lists)
+    form = MediaForm.of(found.layout_spec)
+    require_reader(form)
+    settings = settings.settled(form)
     folder = library.store_dir(card.slug)
     have = set(Store.open(folder).clip_ids()) if (folder / FILE).is_file() else set()
     done = sum(clip.clip_id in have for clip in found.clips)
@@ -113,8 +125,8 @@ def run_extract(plan: ExtractPlan, root: Path, *, workers: int = 1, retry_failed
             faces = misses = failed = 0
             for record, crops in extract_clips(todo, root, plan.settings, workers):
                 writer.add(record, crops)
-                faces += sum(frame.status in OBSERVED for frame in record.frames)
-                misses += sum(frame.status not in OBSERVED for frame in record.frames)
+                faces += sum(frame.face_observed for frame in record.frames)
+                misses += sum(not frame.face_observed for frame in record.frames)
                 failed += record.status == "failed"
                 bar.advance(1, faces=faces, misses=misses, failed=failed)
     store = Store.open(plan.folder)

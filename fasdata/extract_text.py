@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fasdata.extract import ExtractPlan, ExtractReport
-from fasdata.records import LABELS
+from fasdata.records import LABELS, MODALITIES
+from fasdata.settings import ExtractSettings
 
 SHOWN = 10  # lines of a long list
 
@@ -15,8 +16,13 @@ def describe_plan(plan: ExtractPlan) -> str:
         f"{plan.dataset}: {len(plan.clips)} clips in layout {plan.layout!r}, "
         f"{plan.done} of them already in {plan.folder}",
         f"to do: {left} clips, about {left * plan.frames_a_clip} frames and {plan.gigabytes:.2f} GB "
-        f"(rules {' + '.join(map(str, plan.settings.rules))}; detector {plan.settings.detector})",
+        f"(rules {' + '.join(map(str, plan.settings.rules))}; detector {_detector(plan.settings)})",
     ]
+    modalities = [name for name in MODALITIES if any(name in clip.relpaths for clip in plan.clips)]
+    if modalities != ["rgb"]:
+        form = plan.settings.form
+        unit = f", depth unit {form.depth_unit}" if form.depth_unit else ""
+        lines.append(f"modalities: {', '.join(modalities)} (registered: {form.registered}{unit})")
     lines += [f"note: {note}" for note in plan.notes]
     if plan.unmatched:
         lines.append(f"warning: {len(plan.unmatched)} media files match no rule of the layout:")
@@ -35,6 +41,11 @@ def describe_report(report: ExtractReport) -> str:
             lines.append(f"{label:<12}{counts[0]:>8}{counts[1]:>9}{counts[2]:>8}")
     chosen = ", ".join(f"{status} {number}" for status, number in sorted(report.frames.items()))
     lines += ["", f"faces of the chosen frames: {chosen or 'none'}"]
+    if set(report.modalities) - {"rgb"}:
+        held = ", ".join(f"{name} {report.modalities[name]}" for name in MODALITIES if report.modalities[name])
+        lines.append(f"stored images: {held}")
+    if report.dark:
+        lines.append(f"dark: {report.dark} of the stored frames (mean colour under 5 of 255)")
     if report.reasons:
         lines.append("not usable:")
         lines += [
@@ -49,6 +60,12 @@ def describe_report(report: ExtractReport) -> str:
         lines += _some([f"{len(paths)} x {note} (e.g. {paths[0]})" for note, paths in report.notes.items()])
     lines += ["", f"store: {report.folder}", f"content: {report.content_hash}"]
     return "\n".join(lines)
+
+
+def _detector(settings: ExtractSettings) -> str:
+    if settings.detector != "none":
+        return settings.detector
+    return "none: every image is a face" + (", black borders are cut" if settings.cuts_borders else "")
 
 
 def _some(lines: list[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
 BONAFIDE = "bonafide"
@@ -15,7 +15,8 @@ MODALITIES = ("rgb", "depth", "ir")
 # Coarse attack classes and their ISO/IEC 30107-3 reading.
 ATTACK_TYPES = ("bonafide", "print", "replay", "mask-paper", "mask-3d", "mannequin", "partial", "makeup", "unknown")
 
-# How a frame came by its face. `OBSERVED` are detections made on that very frame.
+# How a frame came by its face. `OBSERVED` are detections made on that very frame; `given` is the word of the release,
+# which in a pre-cropped one says that the whole image is the face.
 FaceStatus = Literal["ok", "rotated", "interp", "hold", "given", "shift", "center", "skip"]
 OBSERVED: tuple[str, ...] = ("ok", "rotated")
 
@@ -48,7 +49,8 @@ class Face:
     """One detected face in the upright source frame.
 
     `box` is x0, y0, x1, y1 and `landmarks` five (x, y), image-left eye first (left eye, right eye, nose, left and
-    right mouth corner), all in pixels with pixel centres at integers. `score` lies in [0, 1].
+    right mouth corner), all in pixels with pixel centres at integers; empty where nobody looked for them. `score` lies
+    in [0, 1].
     """
 
     box: Box
@@ -60,7 +62,9 @@ class Face:
 class CropRecord:
     """A stored region: `region` x0, y0, x1, y1 in whole pixels of the upright source frame, and how it was encoded.
 
-    `scale` is stored pixels per source pixel: 1.0 unless the side passed the store's limit.
+    `scale` is stored pixels per source pixel: 1.0 unless the side passed the store's limit. Both are those of rgb, the
+    first of `modalities`. Depth and ir of a registered release show the same region in pixels of their own size; those
+    of an unregistered one are stored whole.
     """
 
     region: tuple[int, int, int, int]
@@ -73,7 +77,9 @@ class CropRecord:
 class FrameRecord:
     """What is known of one scanned frame; `crop` is None where only the scan's outcome was kept.
 
-    `shift` is the distance in frames to the frame whose face was taken instead (0 = its own).
+    `shift` is the distance in frames to the frame whose face was taken instead (0 = its own). `name` is what the
+    release calls the frame ("" in a video). Of stored frames, `phash` is the perceptual hash of the rgb crop (16 hex
+    digits) and `dark` tells a mean colour under 5 of 255.
     """
 
     index: int
@@ -85,11 +91,17 @@ class FrameRecord:
     landmarks: Landmarks | None = None
     shift: int = 0
     crop: CropRecord | None = None
+    name: str = ""
+    phash: str = ""
+    dark: bool = False
 
     @property
     def face_observed(self) -> bool:
-        """Whether a face was detected on this very frame."""
-        return self.status in OBSERVED
+        """Whether this very frame shows a face: detected on it, or its whole image in a pre-cropped release.
+
+        A `given` box that only stands in for a face the detector did not find (`n_faces` 0) does not count.
+        """
+        return self.status in OBSERVED or (self.status == "given" and self.n_faces > 0)
 
 
 @dataclass(frozen=True)
@@ -100,7 +112,9 @@ class ClipRecord:
     `reason` says why in words. `selections` maps a frame rule (`ssdg(2)@decoded`) to the chosen frame indices.
     `n_frames` counts decoded frames; `scanned_all` tells whether every one of them was searched for a face.
     `rotation` is the clockwise quarter-turn in degrees that made the frames upright. `pixel_hash` covers the crops
-    alone, so a recording copied under another name keeps it; `content_hash` covers the whole record too.
+    alone, so a recording copied under another name keeps it; `content_hash` covers the whole record too. `registered`
+    (exact, scaled or none) is how depth and ir lie on rgb and `depth_unit` what a depth value means; both are empty
+    where only rgb was stored.
     """
 
     clip: Clip
@@ -115,6 +129,8 @@ class ClipRecord:
     frames: tuple[FrameRecord, ...] = ()
     selections: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    registered: str = ""
+    depth_unit: str = ""
     pixel_hash: str = ""
     content_hash: str = ""
 
@@ -145,14 +161,19 @@ def clip_record_from_json(data: Mapping[str, Any]) -> ClipRecord:
 
 
 def _frame_from_json(data: Mapping[str, Any]) -> FrameRecord:
-    plain = dict(data)
-    crop = plain.pop("crop")
-    box, landmarks = plain.pop("box"), plain.pop("landmarks")
-    return FrameRecord(
-        box=tuple(box) if box else None,
-        landmarks=tuple((float(x), float(y)) for x, y in landmarks) if landmarks else None,
-        crop=CropRecord(tuple(crop["region"]), crop["scale"], crop["codec"], tuple(crop["modalities"]))
-        if crop
-        else None,
-        **plain,
-    )
+    values = {**_FRAME_DEFAULTS, **data}
+    if values.keys() != _FRAME_NAMES:
+        raise TypeError(f"a frame record has {', '.join(sorted(values.keys() ^ _FRAME_NAMES))} too many or too few")
+    crop, box, landmarks = values["crop"], values["box"], values["landmarks"]
+    values["box"] = tuple(box) if box else None
+    values["landmarks"] = tuple([(float(x), float(y)) for x, y in landmarks]) if landmarks else None
+    if crop:
+        values["crop"] = CropRecord(tuple(crop["region"]), crop["scale"], crop["codec"], tuple(crop["modalities"]))
+    # A million frames are read to build a protocol: filling the new object at once takes half the time of __init__.
+    frame = object.__new__(FrameRecord)
+    frame.__dict__.update(values)
+    return frame
+
+
+_FRAME_NAMES = {one.name for one in fields(FrameRecord)}
+_FRAME_DEFAULTS = {one.name: one.default for one in fields(FrameRecord) if one.default is not MISSING}

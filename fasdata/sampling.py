@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fasdata.errors import UserError, unknown_name
-from fasdata.records import OBSERVED, ClipRecord
+from fasdata.records import ClipRecord
 
 # kind -> (fewest, most) integer arguments
 KINDS = {
@@ -21,6 +21,7 @@ KINDS = {
     "quarter": (0, 0),
     "random": (2, 2),
     "ssdg": (1, 1),
+    "three": (3, 3),
 }
 DENSE = ("all", "every")
 _TEXT = re.compile(r"^\s*(?P<kind>[a-z]+)\s*(?:\((?P<args>[\d\s,]*)\))?\s*(?:@\s*(?P<on>\w+))?\s*$")
@@ -40,6 +41,7 @@ class FrameRule:
     * `equidistant(k)`: floor(j·n/k) for j < k
     * `every(step[, last])`: 0, step, 2·step … up to position `last`
     * `all`
+    * `three(a, b, c)`: those positions, held at n-1 when the clip is shorter
     * `random(k, seed)`: k positions without replacement, decided by seed, clip and n alone
     """
 
@@ -101,6 +103,8 @@ class FrameRule:
                 return range(n) if n <= k else [j * (n - 1) // (k - 1) for j in range(k)] if k > 1 else [0]
             case "ssdg":
                 return [6 + j * (n // k) for j in range(k)]
+            case "three":
+                return self.args
             case "quarter":
                 return [n // 4, 3 * n // 4]
             case "equidistant":
@@ -182,7 +186,7 @@ def choose(rule: FrameRule, record: ClipRecord) -> tuple[int, ...]:
     stored = record.selections.get(str(rule))
     if stored is not None:
         return tuple(stored)
-    has_face = {frame.index: frame.status in OBSERVED for frame in record.frames}
+    has_face = {frame.index: frame.face_observed for frame in record.frames}
     chosen = rule.resolve(record.n_frames, has_face, record.clip.clip_id)
     stored_crops = {frame.index for frame in record.frames if frame.crop is not None or frame.status == "skip"}
     if chosen is None or not stored_crops.issuperset(chosen):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from fasdata.errors import UserError, unknown_name
+from fasdata.media.form import MediaForm
 from fasdata.sampling import FrameRule
 from fasdata.store.codec import CODECS
 
-DETECTORS = ("mtcnn",)
+DETECTORS = ("mtcnn", "none")
+AUTO = "auto"
+BORDERS = ("cut", "keep")
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,9 @@ class ExtractSettings:
 
     `context` is the side of the stored region in units of the longer box side; `max_side` its limit in pixels (0 =
     none); `min_score` the detector score from which a face counts; `fallbacks` whether a frame without a face may take
-    one from its neighbours.
+    one from its neighbours (in a pre-cropped release: the central square); `borders` what becomes of black around
+    faces that the release cropped and the detector `none` takes as they are. `form` is how the release keeps its
+    recordings. The detector `auto` stands until `settled` knows that form.
     """
 
     rules: tuple[FrameRule, ...]
@@ -29,12 +34,16 @@ class ExtractSettings:
     max_side: int = 1024
     codec: str = "png"
     fallbacks: bool = True
+    borders: str = "cut"
+    form: MediaForm = field(default_factory=MediaForm)
     batch: int = 16
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        if self.detector not in DETECTORS:
-            raise unknown_name("detector", self.detector, DETECTORS)
+        if self.detector not in (*DETECTORS, AUTO):
+            raise unknown_name("detector", self.detector, (*DETECTORS, AUTO))
+        if self.borders not in BORDERS:
+            raise unknown_name("value of --borders", self.borders, BORDERS)
         if self.codec not in CODECS:
             raise unknown_name("codec", self.codec, CODECS)
         if not self.rules:
@@ -54,6 +63,21 @@ class ExtractSettings:
                 "--max-side is out of range", expected="0 (no limit) or a number of pixels", found=str(self.max_side)
             )
 
+    @property
+    def cuts_borders(self) -> bool:
+        """Whether black around the faces is cut away."""
+        return self.borders == "cut" and self.detector == "none" and self.form.may_have_borders
+
+    @property
+    def uses_torch(self) -> bool:
+        """Whether the detector needs torch."""
+        return self.detector == "mtcnn"
+
+    def settled(self, form: MediaForm) -> ExtractSettings:
+        """Return the settings for recordings of this form; `auto` becomes `none` where they are pre-cropped."""
+        chosen = ("none" if form.precropped else "mtcnn") if self.detector == AUTO else self.detector
+        return replace(self, detector=chosen, form=form)
+
     def recorded(self) -> dict[str, Any]:
         """Return what `store.json` keeps: these settings and the identity of the detector.
 
@@ -61,21 +85,28 @@ class ExtractSettings:
         """
         from fasdata.faces.mtcnn import mtcnn_settings, weights_fingerprint
 
+        mtcnn = self.detector == "mtcnn"
         return {
             "frames": [str(rule) for rule in self.rules],
             "detector": self.detector,
-            "detector_weights_sha256": weights_fingerprint(),
-            "detector_settings": mtcnn_settings(self.min_face),
+            "detector_weights_sha256": weights_fingerprint() if mtcnn else "",
+            "detector_settings": mtcnn_settings(self.min_face) if mtcnn else {},
             "min_score": self.min_score,
             "context": self.context,
             "max_side": self.max_side,
             "codec": self.codec,
             "fallbacks": self.fallbacks,
+            "borders": "cut" if self.cuts_borders else "keep",
+            **asdict(self.form),
         }
 
 
 def make_detector(settings: ExtractSettings) -> Any:
     """Build the detector that the settings name, in the process that will use it."""
+    if settings.detector == "none":
+        from fasdata.faces.whole import WholeImage
+
+        return WholeImage(cut_borders=settings.cuts_borders)
     from fasdata.faces.mtcnn import MtcnnDetector
 
     return MtcnnDetector(min_face=settings.min_face, device=settings.device)

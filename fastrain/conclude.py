@@ -70,4 +70,4 @@ class _Thinned(Sequence[np.ndarray]):
         return (self[place] for place in range(len(self)))
 
     def __getitem__(self, place: Any) -> Any:
-        return self.images.load(int(self.members[place]))["rgb"]
+        return self.images.colour(int(self.members[place]))

@@ -27,12 +27,10 @@ def open_devices(accelerator: str, devices: str, precision: str, threads: int | 
         UserError: the machine does not have what is asked for.
     """
     import torch
-
-    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
-    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="lightning_fabric")
     from lightning_fabric import Fabric
 
+    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)  # after the import, which sets it to talk
+    warnings.filterwarnings("ignore", module="lightning_fabric")
     if threads:
         torch.set_num_threads(threads)
     try:

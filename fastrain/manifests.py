@@ -36,30 +36,35 @@ def manifest_path(library: Library, protocol: str, recipe: str) -> Path:
 def find_manifest(library: Library, protocol: str, recipe: str, val: str | None) -> FoundManifest:
     """Return the built manifest of the library, or build it; `val` None takes whatever was built.
 
-    Raises:
-        UserError: unknown protocol or recipe, a store is missing, the manifest is damaged.
-    """
-    from fasdata.protocols.build import build_protocol
+    What is there is never replaced: other runs may stand on it.
 
+    Raises:
+        UserError: unknown protocol or recipe, a store is missing, the manifest is damaged or has another validation.
+    """
     from fasdata.manifest import Manifest
 
     path = manifest_path(library, protocol, recipe)
-    if path.is_file():
-        manifest = Manifest.read(path)
-        if val is None or manifest.meta["validation"]["mode"] == val:
-            return FoundManifest(manifest, path, f"manifest {path} (built before)")
-        why = f"built anew for --val {val}"
-    else:
-        why = "built now"
-    manifest = build_protocol(protocol, recipe=recipe, library=library, validation=val or "auto")
-    return FoundManifest(manifest, path, f"manifest {path} ({why})")
+    if not path.is_file():
+        from fasdata.protocols.build import build_protocol
+
+        manifest = build_protocol(protocol, recipe=recipe, library=library, validation=val or "auto")
+        return FoundManifest(manifest, path, f"manifest {path} (built now)")
+    manifest = Manifest.read(path)
+    built = manifest.meta["validation"]["mode"]
+    if val not in (None, built):
+        raise UserError(
+            f"{path} was built with --val {built}",
+            expected=f"--val {val}",
+            do=f"replace it: fasdata build-protocol {protocol!r} --recipe {recipe} --val {val} --data {library.root}",
+        )
+    return FoundManifest(manifest, path, f"manifest {path} (built before)")
 
 
-def given_manifest(path: Path, protocol: str | None) -> FoundManifest:
+def given_manifest(path: Path, protocol: str | None, recipe: str | None) -> FoundManifest:
     """Return the manifest at `path`.
 
     Raises:
-        UserError: it cannot be read, or is of another protocol than the one named.
+        UserError: it cannot be read, or is of another protocol or recipe than the one named.
     """
     from fasdata.manifest import Manifest
     from fasdata.protocols.grammar import parse
@@ -69,4 +74,6 @@ def given_manifest(path: Path, protocol: str | None) -> FoundManifest:
         raise UserError(
             f"{path} is of another protocol", expected=parse(protocol).canonical, found=manifest.meta["canonical"]
         )
+    if recipe not in (None, manifest.meta["recipe"]["name"]):
+        raise UserError(f"{path} is of another recipe", expected=recipe or "", found=manifest.meta["recipe"]["name"])
     return FoundManifest(manifest, path, f"manifest {path} (given)")

@@ -16,6 +16,7 @@ from fastrain.rundir import RunDir, Standing
 
 if TYPE_CHECKING:
     from fasdata.faces.view import View
+    from fasdata.manifest import Manifest
     from fasdata.store.reader import Store
 
 RECIPE = "standard"
@@ -31,6 +32,7 @@ class RunPlan:
     found: FoundManifest
     stores: dict[str, Store]
     view: View
+    view_note: str
     n_domains: int
     run: RunDir
     standing: Standing
@@ -67,10 +69,13 @@ def make_plan(request: RunRequest, config: RunConfig) -> RunPlan:
         UserError: something is missing, or the folder holds a run with another configuration.
     """
     library = Library.locate(Path(request.data) if request.data else None)
-    view = view_of(config)
+    view_of(config)  # a wrong name is told before anything is built
+    _check_selection(config, request.val != "none", "--val none")
     found = _manifest(request, library)
     manifest = found.manifest
-    _check_selection(config, found)
+    validated = any(tally["part"] == "val" for tally in manifest.meta["counts"])
+    _check_selection(config, validated, f"no part val in {found.path}")
+    view, view_note = settled_view(config, request.sets("data.view"), manifest)
     run = RunDir(
         Path(request.out)
         if request.out
@@ -83,6 +88,7 @@ def make_plan(request: RunRequest, config: RunConfig) -> RunPlan:
         found=found,
         stores=manifest.open_stores(library),
         view=view,
+        view_note=view_note,
         n_domains=len(manifest.meta["domains"]),
         run=run,
         standing=run.standing(),
@@ -102,6 +108,32 @@ def view_of(config: RunConfig) -> View:
 
     view = View.named(config.data.view or method_class(config.method).default_view)
     return view.resized(config.data.image_size) if config.data.image_size else view
+
+
+def settled_view(config: RunConfig, asked: bool, manifest: Manifest) -> tuple[View, str]:
+    """Return the view of a run and, where it is not the configured one, why.
+
+    Pre-cropped releases come without landmarks: a view that is aligned by them gives way to `box` at the same size,
+    unless the user `asked` for it.
+
+    Raises:
+        UserError: the user asked for a view that needs landmarks, which some faces lack.
+    """
+    import pyarrow.compute as pc
+
+    from fasdata.faces.view import View
+
+    view = view_of(config)
+    usable = manifest.table.filter(pc.equal(manifest.table["status"], "ok"))
+    lacking = usable["landmarks"].null_count
+    if not (view.needs_landmarks and lacking):
+        return view, ""
+    found = f"{lacking} of {usable.num_rows} faces without"
+    if asked:
+        raise UserError(
+            f"the view {view.name} needs landmarks", found=f"{found} (pre-cropped images)", do="--set data.view=box"
+        )
+    return View.named("box", view.size), f"{view.name} needs landmarks: {found}"
 
 
 def default_out(config: RunConfig, canonical: str, recipe: str) -> Path:
@@ -138,7 +170,7 @@ def describe_dry(request: RunRequest, config: RunConfig) -> str:
 
 def _manifest(request: RunRequest, library: Library) -> FoundManifest:
     if request.manifest:
-        return given_manifest(Path(request.manifest), request.protocol)
+        return given_manifest(Path(request.manifest), request.protocol, request.recipe)
     return find_manifest(library, _protocol(request), request.recipe or RECIPE, request.val)
 
 
@@ -148,12 +180,10 @@ def _protocol(request: RunRequest) -> str:
     return request.protocol
 
 
-def _check_selection(config: RunConfig, found: FoundManifest) -> None:
-    if config.evaluate.select != "source_val":
-        return
-    if not any(tally["part"] == "val" for tally in found.manifest.meta["counts"]):
+def _check_selection(config: RunConfig, validated: bool, found: str) -> None:
+    if config.evaluate.select == "source_val" and not validated:
         raise UserError(
             "select=source_val needs validation clips",
-            found=f"no part val in {found.path}",
+            found=found,
             do="build the protocol with --val auto, or --set select=last",
         )

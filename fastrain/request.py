@@ -59,6 +59,11 @@ class RunRequest:
         before = tuple(kept.get("overrides") or ())
         return replace(self, out=self.resume, overrides=(*before, *self.overrides), **missing)
 
+    def sets(self, key: str) -> bool:
+        """Whether an override, now or when the run was begun, names the configuration key (full path)."""
+        named = [override.partition("=")[0].strip() for override in self.completed().overrides]
+        return any(key == name or key.endswith("." + name) for name in named)
+
     def config(self) -> RunConfig:
         """Return the resolved configuration; that of the run itself when nothing but `--resume` was said.
 

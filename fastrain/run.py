@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fasdata import __version__
+from fasdata.errors import EXIT_USER_ERROR, UserError
 from fastrain.plan import RunPlan, check_settings, describe_dry, make_plan
 from fastrain.request import RunRequest
 from fastrain.rundir import RunDir
@@ -48,7 +50,7 @@ def run(request: RunRequest) -> Path | None:
     fabric = open_devices(
         request.accelerator or "auto", request.devices or "1", request.precision or "32-true", request.threads
     )
-    with plan.run.locked() if fabric.is_global_zero else nullcontext():
+    with plan.run.locked() if fabric.is_global_zero else _silent():
         fabric.barrier()
         _carry_out(plan, fabric)
     return plan.run.path
@@ -93,6 +95,8 @@ def _carry_out(plan: RunPlan, fabric: Fabric) -> None:
     first = fabric.is_global_zero
     if first:
         print(f"{plan.found.note}; view {plan.view.name} at {plan.view.size} pixels; run folder {plan.run.path}")
+        if plan.view_note:
+            print(f"note: {plan.view_note}; so the view is {plan.view.name}")
     session = Session(plan, fabric)
     about = _begun(plan, session, fabric) if first else {}
     with _status(plan.run, about) if first else nullcontext():
@@ -157,6 +161,15 @@ def _conclude(plan: RunPlan, session: Session, scored: Any, about: dict[str, Any
     about |= {"status": "finished", "finished": _now()}
     run.write_json("run.json", about)
     write_report([run.path], run.file("report.html"), faces=plan.request.faces)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Let the first device alone tell of what all of them ran into."""
+    try:
+        yield
+    except UserError:
+        sys.exit(EXIT_USER_ERROR)
 
 
 @contextmanager

@@ -64,7 +64,7 @@ class Scorer:
         with torch.no_grad(), self.fabric.autocast():
             for batch in batches:
                 ready = on_device(self.fabric, batch, dtype)
-                found = {SCORE: self.method.predict(ready), **(self.method.predict_parts(ready) if parts else {})}
+                found = self.method.scores(ready) if parts else {SCORE: self.method.predict(ready)}
                 for name, values in found.items():
                     collected.setdefault(name, []).append(values)
         self.method.train(training)

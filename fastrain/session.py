@@ -26,6 +26,9 @@ class Session:
     """Builds everything from a plan, on the device of this process; training starts or continues with `train`."""
 
     def __init__(self, plan: RunPlan, fabric: Fabric) -> None:
+        import cv2
+
+        cv2.setNumThreads(1)  # the loader's threads are the parallelism
         config, fabric_rank = plan.config, fabric.global_rank
         self._plan, self._fabric = plan, fabric
         generators = Generators.seeded(config.train.seed, fabric_rank)
@@ -107,4 +110,7 @@ class Session:
 
     def _images(self, part: str, keep: bool) -> Images:
         samples = Samples.of(self._plan.found.manifest, part)
-        return Images(samples, self._plan.stores, self._plan.view, cache=keep)
+        modalities = self.method.modalities
+        if part == "train":
+            samples.require(modalities)
+        return Images(samples, self._plan.stores, self._plan.view, modalities=modalities, cache=keep)

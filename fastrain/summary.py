@@ -57,8 +57,5 @@ def _value(row: Mapping[str, Any]) -> str:
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    words = 2  # the first columns are words, the others numbers
-    return [
-        "  ".join(cell.ljust(w) if i < words else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
-    ]
+    ways = [str.ljust, str.ljust, *[str.rjust] * len(_RATES)]  # words, then numbers
+    return ["  ".join(way(cell, width) for way, cell, width in zip(ways, row, widths, strict=True)) for row in rows]

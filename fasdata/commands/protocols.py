@@ -1,19 +1,27 @@
-"""Verbs about protocols: `build-protocol`, `protocol list`, `protocol show`."""
+"""Verbs about protocols: `build-protocol`, `protocol …`; those about lists and audits are joined in."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fasdata.commands import audits, lists
 from fasdata.commands.options import Data
 
 app = typer.Typer()
-protocol_app = typer.Typer(help="Look at protocols and recipes.", no_args_is_help=True)
+protocol_app = typer.Typer(help="Look at protocols, recipes and manifests.", no_args_is_help=True)
 app.add_typer(protocol_app, name="protocol")
+app.add_typer(lists.lists_app, name="lists")
+app.add_typer(audits.app)
 
 
-@app.command("build-protocol", epilog="Example: fasdata build-protocol CIO-M --recipe hfn_mp --data data")
+@app.command(
+    "build-protocol",
+    epilog="Example: fasdata build-protocol CIO-M --recipe hfn_mp --data data. Without stores, clip counts only: "
+    "fasdata build-protocol oulu:P1 --from-scan OULU-NPU=/mnt/oulu",
+)
 def build_protocol(
     name: Annotated[str, typer.Argument(help="Protocol in any common spelling: CIO-M, O&C&I to M, SCP2W …")],
     recipe: Annotated[
@@ -21,18 +29,36 @@ def build_protocol(
     ] = "standard",
     data: Data = None,
     val: Annotated[str, typer.Option(help="auto: official dev split or 20 % of the source subjects; none.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Seed of the validation split by subject.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the validation split by subject, and of few-shot clips.")] = 0,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail when a count is over 2 % off the official one.")
     ] = False,
+    lists_dir: Annotated[
+        Path | None,
+        typer.Option("--lists", help="Folder with the recipe's list files; with --from-scan the release's too."),
+    ] = None,
+    allow_leakage: Annotated[
+        str, typer.Option(metavar="REASON", help="Let leakage through; the reason goes into the manifest.")
+    ] = "",
+    from_scan: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DATASET=ROOT", help="Count clips in raw datasets instead of building. Repeatable."),
+    ] = None,
 ) -> None:
     """Write the manifest of a protocol: which frames of which clips train, validate and test."""
     from fasdata.library import Library
+    from fasdata.protocols.build import Options, describe
     from fasdata.protocols.build import build_protocol as build
-    from fasdata.protocols.build import describe
 
-    manifest = build(name, recipe=recipe, library=Library.locate(data), validation=val, seed=seed, strict=strict)
-    typer.echo(describe(manifest))
+    options = Options(val, seed, strict, lists_dir, allow_leakage)
+    if from_scan:
+        from fasdata.protocols.from_scan import check_plan, plan_from_scan, scan_roots
+
+        check_plan(name, recipe, options)
+        scans = scan_roots(from_scan, lists_dir)
+        typer.echo(plan_from_scan(name, scans, recipe=recipe, options=options).text())
+        return
+    typer.echo(describe(build(name, recipe=recipe, library=Library.locate(data), **vars(options))))
 
 
 @protocol_app.command("list", epilog="Example: fasdata protocol list")
@@ -45,10 +71,37 @@ def protocol_list() -> None:
 
 @protocol_app.command("show", epilog="Example: fasdata protocol show CIO-M --recipe hfn_mp")
 def protocol_show(
-    name: Annotated[str, typer.Argument(help="Protocol in any common spelling.")],
+    name: Annotated[str, typer.Argument(help="Protocol in any common spelling; NAME/RECIPE works too.")],
     recipe: Annotated[str, typer.Option(help="The recipe to spell out.")] = "standard",
 ) -> None:
     """Spell out a protocol under a recipe, canonical name first."""
     from fasdata.protocols.show import show_text
 
-    typer.echo(show_text(name, recipe))
+    plain, slash, other = name.rpartition("/")
+    typer.echo(show_text(plain, other) if slash else show_text(name, recipe))
+
+
+@protocol_app.command("diff", epilog="Example: fasdata protocol diff CIO-M/hfn_mp CIO-M/gac_fas")
+def protocol_diff(
+    first: Annotated[str, typer.Argument(help="NAME, NAME/RECIPE, or the file or folder of a manifest.")],
+    second: Annotated[str, typer.Argument(help="The same, to compare with.")],
+) -> None:
+    """Say in one screen why two papers' numbers do not compare."""
+    from fasdata.protocols.diff import diff_text
+
+    typer.echo(diff_text(first, second))
+
+
+@protocol_app.command("check", epilog="Example: fasdata protocol check data/protocols/mcio-CIO2M/standard")
+def protocol_check(
+    manifest: Annotated[Path, typer.Argument(help="A manifest's file or folder.")],
+    data: Data = None,
+) -> None:
+    """Read a manifest, check every invariant and that the library still holds the stores it was built from."""
+    from fasdata.library import Library
+    from fasdata.manifest import Manifest
+    from fasdata.protocols.build import describe
+
+    found = Manifest.read(manifest)
+    found.open_stores(Library.locate(data))
+    typer.echo(f"{describe(found)}\nchecked: columns, keys, parts, fingerprint, stores")

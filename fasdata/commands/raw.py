@@ -1,4 +1,4 @@
-"""Verbs about raw datasets: `synth`."""
+"""Verbs about raw datasets: `datasets`, `parse`, `verify`, `synth`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,100 @@ import typer
 from fasdata.commands.options import Workers, processes
 
 app = typer.Typer()
+
+Name = Annotated[str, typer.Argument(help="Dataset name, e.g. CASIA-FASD, or the name of your own data with --card.")]
+OwnCard = Annotated[
+    Path | None,
+    typer.Option(
+        "--card",
+        help="Own data: a card (YAML, as in manifests/datasets), or a CSV with the columns path,label and, if known, "
+        "split,subject,attack_type,pai,depth,ir; paths are below the root, labels bonafide or attack.",
+    ),
+]
+Lists = Annotated[Path | None, typer.Option("--lists", help="Folder of official list files, if not in the root.")]
+LayoutName = Annotated[str, typer.Option("--layout", help="The layout, if it shall not be recognised.")]
+
+
+@app.command(epilog="Example: fasdata datasets WMCA")
+def datasets(
+    name: Annotated[str, typer.Argument(help="A dataset; none: list all.")] = "",
+    card: OwnCard = None,
+) -> None:
+    """Say which raw datasets are supported, what they hold, how they are laid out and who gives them out."""
+    from fasdata.datasets.describe import describe_all, describe_card
+    from fasdata.datasets.registry import find_card, load_cards
+
+    typer.echo(describe_card(find_card(name, card)) if name else describe_all(load_cards().values()))
+
+
+@app.command(
+    epilog="Example: find CASIA-FASD -type f > paths.txt; fasdata parse CASIA-FASD --paths paths.txt --format csv. "
+    "An empty cell: the path does not tell, and no list was given that does."
+)
+def parse(
+    dataset: Name,
+    paths: Annotated[Path, typer.Option(help="File with one path a line, below the dataset root.")],
+    lists: Lists = None,
+    layout: LayoutName = "",
+    format: Annotated[str, typer.Option("--format", help="csv.")] = "csv",
+    rejected: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write here what is no sample of its own: junk, sidecar, protocol-file, modality-member, "
+            "excluded-enroll, unmatched-media."
+        ),
+    ] = None,
+    card: OwnCard = None,
+) -> None:
+    """Say what paths mean, one CSV row a sample: split, label, attack type, subject. Paths are echoed as given."""
+    import sys
+    from collections import Counter
+
+    from fasdata.datasets.listing import meanings, read_paths, write_rejected, write_rows
+    from fasdata.datasets.path_parser import Rejected
+    from fasdata.datasets.registry import find_card
+    from fasdata.errors import unknown_name
+
+    if format != "csv":
+        raise unknown_name("value of --format", format, ("csv",))
+    found = find_card(dataset, card)
+    rows = meanings(found, read_paths(paths), lists=lists, layout=layout)
+    if rejected:
+        with rejected.open("w", encoding="utf-8", errors="surrogateescape", newline="") as out:
+            write_rejected(found, rows, out)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
+    write_rows(found, rows, sys.stdout)
+    kinds = Counter(row.means.kind for row in rows if isinstance(row.means, Rejected))
+    told = "".join(f", {number} {kind}" for kind, number in sorted(kinds.items()))
+    typer.echo(f"{len(rows)} paths: {len(rows) - kinds.total()} samples{told}", err=True)
+
+
+@app.command(
+    epilog="Example: fasdata verify OULU-NPU --root /mnt/OULU-NPU --strict. "
+    "Incomplete copies are common, so deviations are warnings unless --strict."
+)
+def verify(
+    dataset: Name,
+    root: Annotated[Path, typer.Option(help="Where the raw dataset lies.")],
+    lists: Lists = None,
+    layout: LayoutName = "",
+    strict: Annotated[bool, typer.Option("--strict", help="A deviation is an error (exit code 2).")] = False,
+    card: OwnCard = None,
+) -> None:
+    """Compare a copy of a raw dataset with its release: layout, counts by split and label, what is missing."""
+    from fasdata.datasets.registry import find_card
+    from fasdata.datasets.verify import describe_verification
+    from fasdata.datasets.verify import verify as compare
+    from fasdata.errors import UserError
+
+    found = compare(find_card(dataset, card), root, lists=lists, layout=layout)
+    typer.echo(describe_verification(found))
+    if strict and found.deviations:
+        raise UserError(
+            f"{found.card.name} below {root} differs from the release in {len(found.deviations)} ways",
+            do="see the warnings; leave --strict out to accept an incomplete copy",
+        )
 
 
 @app.command(epilog="Example: fasdata synth raw --preset mini --datasets CASIA-FASD,OULU-NPU --seed 1")

@@ -29,7 +29,9 @@ def extract(
             help="Frame rules joined by +, e.g. 'ssdg(2)@decoded + every(5)'; 'recipes' = what shipped recipes need."
         ),
     ] = "recipes",
-    detector: Annotated[str, typer.Option(help="Face detector.")] = "mtcnn",
+    detector: Annotated[
+        str, typer.Option(help="mtcnn; none = every image is a face; auto = none where the release is pre-cropped.")
+    ] = "auto",
     min_face: Annotated[int, typer.Option(help="Smallest face side looked for, pixels.")] = 40,
     min_score: Annotated[float, typer.Option(help="Detector score from which a face counts.")] = 0.5,
     context: Annotated[float, typer.Option(help="Side of the stored region in units of the longer box side.")] = 2.0,
@@ -38,6 +40,12 @@ def extract(
     fallbacks: Annotated[
         str, typer.Option(help="on: bridge, hold, shift or turn where no face is found; off: skip.")
     ] = "on",
+    borders: Annotated[
+        str, typer.Option(help="Black around pre-cropped faces: cut or keep (only with detector none).")
+    ] = "cut",
+    card: Annotated[
+        Path | None, typer.Option(help="Your own dataset card (YAML) or table (CSV with path and label).")
+    ] = None,
     lists: Annotated[Path | None, typer.Option(help="Folder of official list files, if not in the root.")] = None,
     device: Annotated[str, typer.Option(help="Device of the detector: cpu, cuda, cuda:1.")] = "cpu",
     workers: Workers = 0,
@@ -55,12 +63,12 @@ def extract(
 
     if fallbacks not in ("on", "off"):
         raise unknown_name("value of --fallbacks", fallbacks, ("on", "off"))
-    card = find_card(dataset)
+    described = find_card(dataset, card)
     settings = settings_for(
-        card.slug, frames, detector=detector, min_face=min_face, min_score=min_score, context=context,
-        max_side=max_side, codec=codec, fallbacks=fallbacks == "on", device=device,
+        described.slug, frames, detector=detector, min_face=min_face, min_score=min_score, context=context,
+        max_side=max_side, codec=codec, fallbacks=fallbacks == "on", borders=borders, device=device,
     )  # fmt: skip
-    plan = plan_extract(card, root, Library.locate(out), settings, lists)
+    plan = plan_extract(described, root, Library.locate(out), settings, lists)
     typer.echo(describe_plan(plan))
     if dry_run:
         return

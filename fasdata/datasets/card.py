@@ -3,103 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Literal, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
-from fasdata.records import ATTACK_TYPES, LABELS, SPLITS
+from fasdata.datasets.hooks import HOOKS
+from fasdata.datasets.naming import clip_id
+from fasdata.datasets.own_table import Table, read_table
+from fasdata.datasets.rule import Form, PathRule, Pattern, Value, placeholders, template
+from fasdata.records import MODALITIES
 
 SLUG = re.compile(r"^[a-z0-9][a-z0-9.-]*$")
-_PLACEHOLDER = re.compile(r"\{(\w+)(?::(\d+))?\}")
+_RANGE = re.compile(r"^(\d+)\.\.(\d+)$")
 
-
-class Form(BaseModel):
-    """Base of everything read from a file: an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _compiles(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from None
-    return pattern
-
-
-Pattern = Annotated[str, AfterValidator(_compiles)]
-
-
-class Mapped(Form):
-    """A value looked up in a table: the template `of` filled from the path is the key, compared without case."""
-
-    of: str
-    map: dict[str, str]
-
-    def fill(self, groups: dict[str, str]) -> str | None:
-        """Return the value, or None when the table lacks the key."""
-        key = fill(self.of, groups).casefold()
-        return next((value for name, value in self.map.items() if name.casefold() == key), None)
-
-
-Value = str | Mapped
-
-
-class PathRule(Form):
-    """One regular expression and what a path that ends in it means.
-
-    `pattern` has named groups and is matched, without regard to case, against the end of the path, from a folder name
-    on. `tail` is the canonical path of the clip below the dataset root, without extension: the clip's id is made of it.
-    Values are templates such as `{split}-{person:2}` (`:2` pads with zeros to two characters) or tables.
-    """
-
-    pattern: Pattern
-    tail: str
-    split: Value = ""
-    label: Value = ""
-    attack_type: Value = ""
-    pai: Value = ""
-    subject: Value = ""
-    fields: dict[str, Value] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _closed(self) -> PathRule:
-        groups = set(re.compile(self.pattern).groupindex)
-        values: list[Value] = [
-            self.tail,
-            self.split,
-            self.label,
-            self.attack_type,
-            self.pai,
-            self.subject,
-            *self.fields.values(),
-        ]
-        for value in values:
-            for name, _ in _PLACEHOLDER.findall(value.of if isinstance(value, Mapped) else value):
-                if name not in groups:
-                    raise ValueError(f"{{{name}}} is not a group of the pattern")
-        for name, allowed in (("split", SPLITS), ("label", LABELS), ("attack_type", ATTACK_TYPES)):
-            value = getattr(self, name)
-            if isinstance(value, Mapped) and not set(value.map.values()) <= {"", *allowed}:
-                raise ValueError(f"{name} maps to something other than {', '.join(allowed)}")
-        return self
-
-
-class Layout(Form):
-    """One form in which the dataset lies on disk. `examples` are real relative paths, shown when nothing matches."""
-
-    name: str
-    examples: list[str] = Field(min_length=1)
-    rules: list[PathRule] = Field(min_length=1)
-    modality: Literal["rgb", "depth", "ir"] = "rgb"
-    keep_case: bool = False
-
-
-class SubjectSplit(Form):
-    """A split that hangs on the subject and stands in list files, one number a line; `table` serves where they lack."""
-
-    files: dict[Literal["train", "dev", "test"], str]
-    table: dict[Literal["train", "dev", "test"], list[int]]
+Split = Literal["train", "dev", "test", "all"]
+Modality = Literal["rgb", "depth", "ir"]
 
 
 class Count(Form):
@@ -109,28 +30,147 @@ class Count(Form):
     attack: int = Field(ge=0)
 
 
+class Enumerated(Form):
+    """Clips that a complete copy holds: the template `tail` for every combination of the values in `over`.
+
+    `1..20` counts; `000..199` counts with the width kept.
+    """
+
+    tail: str
+    over: dict[str, list[str]]
+
+    @model_validator(mode="after")
+    def _closed(self) -> Enumerated:
+        strange = set(placeholders(self.tail)) ^ set(self.over)
+        if strange:
+            raise ValueError(f"{{{sorted(strange)[0]}}} stands in only one of tail and over")
+        return self
+
+    def clip_ids(self) -> Iterator[str]:
+        """Yield the ids of the clips."""
+        choices = [[one for text in values for one in _counted(text)] for values in self.over.values()]
+        fill = template(self.tail)
+        for chosen in product(*choices):
+            yield clip_id(fill(dict(zip(self.over, chosen, strict=True))))
+
+
+class Layout(Form):
+    """One form in which the dataset lies on disk. `examples` are real relative paths, shown when nothing matches.
+
+    `modality` names what a path holds, in one word or several (`depth ir`). `reader` is what opens it; a single image
+    is, to the reader `frames`, a folder of one frame. `registered` tells how depth and infrared lie on the colour
+    image: pixel by pixel, after scaling to its size, or not at all. `unit` is what `counts` counts.
+    """
+
+    name: str
+    aliases: list[str] = Field(default_factory=list)
+    about: str = ""
+    reader: Literal["video", "frames", "image", "wmca-hdf5", "3dmad-hdf5", "hqwmca-hdf5", "padisi-npz"] = "video"
+    registered: Literal["exact", "scaled", "none"] = "exact"
+    precropped: bool = False
+    depth_unit: Literal["", "relative", "mm", "scaled-65535"] = ""
+    examples: list[str] = Field(min_length=1)
+    rules: list[PathRule] = Field(min_length=1)
+    modality: Value = "rgb"
+    keep_case: bool = False
+    unit: Literal["clip", "frame"] = "clip"
+    counts: dict[Split, Count] | None = None
+    complete: list[Enumerated] = Field(default_factory=list)
+    _table: Table | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Layout:
+        strange = [word for word in self.modality_words if word not in MODALITIES]
+        if strange:
+            raise ValueError(f"modality {strange[0]!r} is not one of {', '.join(MODALITIES)}")
+        for rule in self.rules:
+            for name in placeholders(self.modality):
+                if name not in rule.groups and name not in rule.derive:
+                    raise ValueError(f"modality: {{{name}}} is not a group of the pattern")
+        return self
+
+    @classmethod
+    def of_table(cls, table: Table) -> Layout:
+        """Return the layout of data whose paths are explained by a table, row by row."""
+        paths = list(table.holds)
+        modalities = {modality for clip in table.clips.values() for modality in clip.relpaths}
+        split_known = all(clip.split for clip in table.clips.values())
+        labels: dict[Split, list[str]] = {}
+        for clip in table.clips.values():
+            labels.setdefault(cast(Split, clip.split) if split_known else "all", []).append(clip.label)
+        counts = {
+            split: Count(bonafide=of.count("bonafide"), attack=of.count("attack")) for split, of in labels.items()
+        }
+        nothing = PathRule(pattern="(?!)", tail="")
+        layout = cls(
+            name="table", reader=table.reader, registered="scaled", examples=paths[:3], rules=[nothing],
+            modality=" ".join(one for one in MODALITIES if one in modalities), counts=counts,
+        )  # fmt: skip
+        layout._table = table
+        return layout
+
+    @property
+    def table(self) -> Table | None:
+        """The table that explains the paths in place of the rules, or None."""
+        return self._table
+
+    @property
+    def modality_words(self) -> tuple[str, ...]:
+        """What a complete clip of this layout holds."""
+        texts = [self.modality] if isinstance(self.modality, str) else self.modality.values()
+        words = {word for text in texts for word in text.split()}
+        return tuple(sorted(words, key=lambda word: (word not in MODALITIES, (*MODALITIES, word).index(word))))
+
+
+class SubjectSplit(Form):
+    """A split that hangs on the subject and stands in list files, one number a line; `table` serves where they lack."""
+
+    files: dict[Literal["train", "dev", "test"], str]
+    table: dict[Literal["train", "dev", "test"], list[int]]
+
+
 class Card(Form):
-    """What is known of a dataset. `pools` gives its letter in protocol names; `counts` its clips by split."""
+    """What is known of a dataset. `pools` gives its letter in protocol names; `counts` its clips by split.
+
+    `hook` names the reader of the release's list files, `lists` says what only they tell. `media` are names that look
+    like recordings although their ending does not say so. What `redact` matches in a path is replaced by `*` before
+    anything else sees the path. `table` is a CSV with the facts of every path, beside the card; it replaces layouts.
+    """
 
     name: str
     aliases: list[str] = Field(default_factory=list)
     pools: dict[str, str] = Field(default_factory=dict)
     owner: str
     licence: str
-    modalities: list[Literal["rgb", "depth", "ir"]] = Field(min_length=1)
+    access: str = ""
+    research_only: bool = True
+    modalities: list[Modality] = Field(min_length=1)
+    relation: str = ""
     subject_rule: str
-    counts: dict[Literal["train", "dev", "test"], Count] = Field(default_factory=dict)
-    layouts: list[Layout] = Field(min_length=1)
+    about: str = ""
+    people: str = ""
+    counts: dict[Split, Count] = Field(default_factory=dict)
+    layouts: list[Layout] = Field(default_factory=list)
     rejects: dict[Literal["excluded-enroll", "protocol-file", "sidecar"], list[Pattern]] = Field(default_factory=dict)
+    media: list[Pattern] = Field(default_factory=list)
+    redact: list[Pattern] = Field(default_factory=list)
     subject_split: SubjectSplit | None = None
+    hook: str = ""
+    lists: str = ""
+    table: str = ""
 
     @model_validator(mode="after")
     def _consistent(self) -> Card:
         if not SLUG.fullmatch(self.slug):
             raise ValueError(f"the name {self.name!r} does not make a folder name")
-        strange = sorted({layout.modality for layout in self.layouts} - set(self.modalities))
+        words = {word for layout in self.layouts for word in layout.modality_words}
+        strange = sorted(words - set(self.modalities))
         if strange:
             raise ValueError(f"a layout holds {strange[0]}, which is not among the modalities")
+        if bool(self.layouts) == bool(self.table):
+            raise ValueError("layouts: a card has layouts or a table, one of the two")
+        if self.hook and self.hook not in HOOKS:
+            raise ValueError(f"hook is not one of {', '.join(HOOKS)}")
         return self
 
     @property
@@ -138,7 +178,24 @@ class Card(Form):
         """The name in lower case: the store's folder and the value of `dataset` everywhere."""
         return self.name.lower()
 
+    def with_table(self, folder: Path) -> Card:
+        """Return the card with the layout that its table makes; the table lies in `folder`. Without a table: itself.
 
-def fill(template: str, groups: dict[str, str]) -> str:
-    """Return the template with its `{group}` and `{group:width}` places filled."""
-    return _PLACEHOLDER.sub(lambda found: groups[found[1]].zfill(int(found[2] or 0)), template)
+        Raises:
+            UserError: the table does not have the form of one.
+        """
+        if not self.table:
+            return self
+        layout = Layout.of_table(read_table(folder / self.table, self.slug))
+        return self.model_copy(update={"layouts": [layout], "modalities": list(layout.modality_words)})
+
+    def counts_of(self, layout: Layout) -> dict[Split, Count]:
+        """Return the expected counts of a layout: its own, else the card's."""
+        return self.counts if layout.counts is None else layout.counts
+
+
+def _counted(text: str) -> list[str]:
+    found = _RANGE.fullmatch(text)
+    if not found:
+        return [text]
+    return [str(number).zfill(len(found[1])) for number in range(int(found[1]), int(found[2]) + 1)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
-from fasdata.datasets.card import Card
+from fasdata.datasets.card import SLUG, Card
 from fasdata.datasets.declared import read_declared
 from fasdata.errors import UserError, unknown_name
 from fasdata.resources import manifests_dir
@@ -22,17 +23,47 @@ def load_cards() -> dict[str, Card]:
     return {card.slug: card for card in sorted(cards, key=lambda card: card.slug)}
 
 
-def find_card(name: str) -> Card:
+def find_card(name: str, card_file: Path | None = None) -> Card:
     """Return the card with this name or alias; case, blanks, `_` and `-` do not matter.
 
+    `card_file` is the user's own card (YAML), or a plain CSV with the columns `path` and `label`: then `name` is what
+    the data shall be called.
+
     Raises:
-        UserError: no such dataset; names the nearest.
+        UserError: no such dataset (names the nearest); the file is malformed or describes a dataset of another name.
     """
+    if card_file is not None:
+        return _own_table(name, card_file) if card_file.suffix.lower() == ".csv" else _own_card(name, card_file)
     cards = list(load_cards().values())
     found = _names(cards).get(_plain(name))
     if found is None:
         raise unknown_name("dataset", name, [card.name for card in cards])
     return found
+
+
+def _own_card(name: str, path: Path) -> Card:
+    card = read_declared(path, Card).with_table(path.parent)
+    if _plain(name) not in _names([card]):
+        raise UserError(
+            f"{path} describes another dataset", expected=f"the name {card.name}", found=name, do="give the card's name"
+        )
+    return card
+
+
+def _own_table(name: str, path: Path) -> Card:
+    if not SLUG.fullmatch(name.lower()):
+        raise UserError(
+            f"the dataset name {name!r} does not make a folder name",
+            expected="letters, digits, '.' and '-', starting with a letter or digit",
+        )
+    return Card(
+        name=name,
+        owner="whoever recorded the data",
+        licence="as the owner of the data decides",
+        modalities=["rgb"],
+        subject_rule="the column subject of the table",
+        table=path.name,
+    ).with_table(path.parent)
 
 
 def _names(cards: list[Card]) -> dict[str, Card]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fasdata.datasets.card import Card, Layout
-from fasdata.datasets.naming import natural_key
-from fasdata.datasets.path_parser import Rejected, path_parser
+from fasdata.datasets.grouping import Grouped, group
+from fasdata.datasets.layouts import best_layout, find_layout, match_rates, spell_rates
+from fasdata.datasets.listed import listed_facts
+from fasdata.datasets.path_parser import Rejected
 from fasdata.datasets.registry import load_cards
 from fasdata.datasets.subject_split import subject_lists
+from fasdata.datasets.walk import redact, walk
 from fasdata.errors import UserError
 from fasdata.records import Clip
 
@@ -20,12 +22,24 @@ _SHOWN = 3  # example paths in an error
 
 @dataclass(frozen=True)
 class ScanResult:
-    """What the paths of a dataset mean. `notes` tells where values came from that no path holds."""
+    """What the paths of a dataset mean.
+
+    `layout_spec` is the layout that they are in, with the reader that opens them; `rates` the share of the media that
+    each layout of the card explains; `frames` the number of files with colour by clip id. `notes` tells where values
+    came from that no path holds, and what contradicts.
+    """
 
     clips: list[Clip]
     rejected: list[Rejected]
-    layout: str
+    layout_spec: Layout
+    rates: Mapping[str, float] = field(default_factory=dict)
+    frames: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def layout(self) -> str:
+        """The name of the layout."""
+        return self.layout_spec.name
 
     @property
     def junk(self) -> list[str]:
@@ -37,107 +51,106 @@ class ScanResult:
         """Media that no rule matches; to be warned about."""
         return [reject.relpath for reject in self.rejected if reject.kind == "unmatched-media"]
 
+    @property
+    def incomplete(self) -> dict[str, list[str]]:
+        """The modalities that a clip lacks, by clip id; complete clips are left out."""
+        wanted = self.layout_spec.modality_words
+        lacking = {
+            clip.clip_id: [word for word in wanted if word not in clip.relpaths]
+            for clip in self.clips
+            if len(clip.relpaths) < len(wanted)
+        }
+        return {clip_id: words for clip_id, words in lacking.items() if words}
 
-def scan(card: Card, root: Path, *, lists: Path | None = None) -> ScanResult:
+
+def scan(card: Card, root: Path, *, lists: Path | None = None, layout: str = "") -> ScanResult:
     """Return the clips below `root` in natural order; `lists` is a folder with the release's list files.
 
-    `root` may be the dataset's own folder or any folder above it: clip ids are the same.
+    `root` may be the dataset's own folder or any folder above it: clip ids are the same. The layout is recognised,
+    unless `layout` names it.
 
     Raises:
-        UserError: `root` is missing, no folder, empty, or holds nothing of this dataset; two paths are the same clip;
-            list files are incomplete.
+        UserError: `root` is missing, no folder, empty, or holds nothing of this dataset or layout; two paths are the
+            same clip; list files are incomplete or malformed.
     """
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
         raise UserError(
             f"the root {root} of {card.name} {what}", expected="the folder of the raw dataset", do="pass it with --root"
         )
-    relpaths = sorted(_walk(root))
+    # Redacted first of all: what must not leave is in no clip, no warning and no error.
+    relpaths = redact(sorted(walk(root)), card.redact)
     if not relpaths:
         raise UserError(
             f"the root {root} of {card.name} is empty",
-            expected=_examples(card),
+            expected=_examples(card.layouts),
             do="pass the folder of the raw dataset with --root",
         )
-    result = parse_paths(card, relpaths, root=root, lists=lists)
+    result = parse_paths(card, relpaths, root=root, lists=lists, layout=layout)
     if not result.clips:
-        raise _nothing_matches(card, root, relpaths)
+        raise _nothing_matches(card, root, relpaths, layout, result.rates)
     return result
 
 
 def parse_paths(
-    card: Card, relpaths: Sequence[str], *, root: Path | None = None, lists: Path | None = None
+    card: Card, relpaths: Sequence[str], *, root: Path | None = None, lists: Path | None = None, layout: str = ""
 ) -> ScanResult:
     """Return what paths below a dataset root mean, without touching the files (list files excepted).
 
-    The layout that explains most paths is used.
+    The layout that explains most media is used, unless `layout` names one.
 
     Raises:
-        UserError: two paths are the same clip; list files are incomplete.
+        UserError: two paths are the same clip; list files are incomplete or malformed.
     """
-    candidates = [(layout, *_apply(card, layout, relpaths)) for layout in card.layouts]
-    layout, clips, rejected = max(candidates, key=lambda candidate: len(candidate[1]))
-    notes: tuple[str, ...] = ()
+    relpaths = redact(relpaths, card.redact)
+    rates = match_rates(card, relpaths) if len(card.layouts) > 1 else {card.layouts[0].name: 1.0}
+    chosen = find_layout(card, layout) if layout else best_layout(card, rates)
+    found = group(card, chosen, relpaths)
+    clips, notes = _with_lists(card, found, relpaths, root, lists)
+    return ScanResult(clips, found.rejected, chosen, rates, found.frames, notes)
+
+
+def _with_lists(
+    card: Card, found: Grouped, relpaths: Sequence[str], root: Path | None, lists: Path | None
+) -> tuple[list[Clip], tuple[str, ...]]:
+    clips, notes = found.clips, []
     if card.subject_split:
-        found = subject_lists(card, card.subject_split, relpaths, root, lists)
-        clips = [found.apply(clip) for clip in clips]
-        notes = (f"split from {found.source}",)
-    _require_unique(card, clips)
-    clips.sort(key=lambda clip: natural_key(clip.clip_id))
-    return ScanResult(clips, rejected, layout.name, notes)
+        subjects = subject_lists(card, card.subject_split, relpaths, root, lists)
+        clips = [subjects.apply(clip) for clip in clips]
+        notes.append(f"split from {subjects.source}")
+    if card.hook:
+        listed = listed_facts(card, relpaths, root, lists)
+        against = sum(listed.contradicts(clip) for clip in clips)
+        clips = [listed.apply(clip) for clip in clips]
+        named = sum(clip.clip_id in listed.facts for clip in clips)
+        if listed.sources:
+            notes.append(f"{named} of {len(clips)} clips stand in {', '.join(listed.sources[:8])}")
+        elif card.lists and not all(clip.label and clip.split and clip.attack_type for clip in clips):
+            notes.append(f"no list files: {card.lists}")
+        if against:
+            notes.append(f"the lists contradict the label in the path of {against} clips; the lists are believed")
+    return clips, tuple(notes)
 
 
-def _apply(card: Card, layout: Layout, relpaths: Sequence[str]) -> tuple[list[Clip], list[Rejected]]:
-    parse = path_parser(card, layout)
-    clips: list[Clip] = []
-    rejected: list[Rejected] = []
-    for relpath in relpaths:
-        meaning = parse(relpath)
-        if isinstance(meaning, Clip):
-            clips.append(meaning)
-        else:
-            rejected.append(meaning)
-    return clips, rejected
-
-
-def _walk(root: Path) -> Iterator[str]:
-    """Yield the files below `root` with `/` between folders; linked folders are followed once."""
-    seen: set[str] = set()
-    for folder, subfolders, files in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:
-            subfolders.clear()
-            continue
-        seen.add(real)
-        subfolders.sort()
-        relative = Path(folder).relative_to(root).as_posix()
-        prefix = "" if relative == "." else f"{relative}/"
-        yield from (prefix + name for name in files)
-
-
-def _require_unique(card: Card, clips: list[Clip]) -> None:
-    first: dict[str, Clip] = {}
-    for clip in clips:
-        other = first.setdefault(clip.clip_id, clip)
-        if other is not clip:
-            both = " and ".join(next(iter(same.relpaths.values())) for same in (other, clip))
-            raise UserError(
-                f"two paths are the same clip of {card.name}", found=both, do="point --root at one copy of the dataset"
-            )
-
-
-def _nothing_matches(card: Card, root: Path, relpaths: list[str]) -> UserError:
+def _nothing_matches(card: Card, root: Path, relpaths: list[str], layout: str, rates: Mapping[str, float]) -> UserError:
+    seen = ", ".join(repr(path) for path in relpaths[:: max(1, len(relpaths) // _SHOWN)][:_SHOWN])
+    found = f"{len(relpaths)} files such as {seen}"
+    if layout and any(rates.values()):
+        wrong = find_layout(card, layout)
+        return UserError(
+            f"nothing below {root} is in the layout {wrong.name} of {card.name}", expected=_examples([wrong]),
+            found=found, do=f"the layouts match {spell_rates(dict(rates))} of the media: leave --layout out",
+        )  # fmt: skip
     others = [other for other in load_cards().values() if other.slug != card.slug]
-    fitting = [other.name for other in others if any(_apply(other, layout, relpaths)[0] for layout in other.layouts)]
+    fitting = [other.name for other in others if any(match_rates(other, relpaths).values())]
     hint = f"this looks like {fitting[0]}" if len(fitting) == 1 else "pass the folder of the raw dataset with --root"
-    seen = ", ".join(repr(path) for path in relpaths[:_SHOWN])
     return UserError(
-        f"nothing below {root} is a clip of {card.name}",
-        expected=_examples(card),
-        found=f"{len(relpaths)} files such as {seen}",
-        do=hint,
+        f"nothing below {root} is a clip of {card.name}", expected=_examples(card.layouts), found=found, do=hint
     )
 
 
-def _examples(card: Card) -> str:
-    return "paths such as " + ", ".join(repr(path) for layout in card.layouts for path in layout.examples[:_SHOWN])
+def _examples(layouts: Sequence[Layout]) -> str:
+    """Return three example paths of one layout, or one of each of several."""
+    if len(layouts) == 1:
+        return "paths such as " + ", ".join(repr(path) for path in layouts[0].examples[:_SHOWN])
+    return "paths such as " + ", ".join(f"{layout.examples[0]!r} ({layout.name})" for layout in layouts)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fasdata.datasets.card import Card, SubjectSplit
+from fasdata.datasets.list_files import read_lines
 from fasdata.errors import UserError
 from fasdata.records import Clip
 
@@ -29,14 +30,13 @@ def subject_lists(
     """Return the split of every subject: from the list files in `lists`, else below `root`, else from the card.
 
     Raises:
-        UserError: `lists` lacks a file, only some of the files are there, a line is not a number, a subject is in two.
+        UserError: `lists` does not exist, a file is missing beside the other, a line is no number, a subject is in two.
     """
-    found = _find(wanted, relpaths, root, lists)
+    found = _find(wanted, (), None, lists) or _find(wanted, relpaths, root, None)
     missing = sorted(name for split, name in wanted.files.items() if split not in found)
-    if missing and (lists or found):
-        where = lists or root
+    if missing and found:
         raise UserError(
-            f"{card.name}: list files are missing in {where}",
+            f"{card.name}: list files are missing in {next(iter(found.values())).parent}",
             expected=" and ".join(wanted.files.values()),
             found=_names(found),
             do="add " + " and ".join(missing),
@@ -71,11 +71,8 @@ def _find(wanted: SubjectSplit, relpaths: Iterable[str], root: Path | None, list
 
 def _read_numbers(path: Path) -> list[int]:
     numbers = []
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        if not line.strip().isdecimal():
+    for number, line in read_lines(path):
+        if not line.isdecimal():
             raise UserError(
                 f"{path} line {number}",
                 expected="one subject number",

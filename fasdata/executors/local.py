@@ -11,8 +11,10 @@ from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 
 from fasdata.clipwork import ClipWork
+from fasdata.datasets.walk import locate
+from fasdata.errors import UserError
 from fasdata.media.frame import UnreadableMedia
-from fasdata.media.video import VideoSource
+from fasdata.media.readers import open_source
 from fasdata.records import Clip, ClipRecord
 from fasdata.settings import ExtractSettings, make_detector
 
@@ -28,7 +30,7 @@ def extract_clips(clips: Sequence[Clip], root: Path, settings: ExtractSettings, 
         return
     # The server imports the heavy libraries once; workers are forked from it before it has any thread or state.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["av", "cv2", "facenet_pytorch", "torch"])
+    context.set_forkserver_preload(["av", "cv2", *(["facenet_pytorch", "torch"] if settings.uses_torch else [])])
     pool = ProcessPoolExecutor(
         min(workers, len(clips)), mp_context=context, initializer=_start, initargs=(settings, root, True)
     )
@@ -59,7 +61,7 @@ _root = Path()
 
 def _start(settings: ExtractSettings, root: Path, own_process: bool) -> None:
     global _work, _root
-    _limit_threads()
+    _limit_threads(settings)
     if own_process:
         _die_with_parent()
     _work, _root = ClipWork(settings, make_detector(settings)), root
@@ -68,19 +70,22 @@ def _start(settings: ExtractSettings, root: Path, own_process: bool) -> None:
 def _one(clip: Clip) -> Result:
     assert _work is not None
     try:
-        source = VideoSource(_root / clip.relpaths["rgb"])
-    except UnreadableMedia as error:
+        form = _work.settings.form
+        source = open_source(form, {name: locate(_root, relpath) for name, relpath in clip.relpaths.items()})
+    except (UnreadableMedia, UserError) as error:
         return ClipRecord(clip, "failed", str(error)), {}
     return _work.extract(clip, source)
 
 
-def _limit_threads() -> None:
+def _limit_threads(settings: ExtractSettings) -> None:
     """One thread a worker: processes are the parallelism, and the numbers do not depend on how many."""
     import cv2
-    import torch
 
-    torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    if settings.uses_torch:
+        import torch
+
+        torch.set_num_threads(1)
 
 
 def _die_with_parent() -> None:

@@ -41,6 +41,11 @@ class View:
             return cls(name, size or BOX_VIEWS[name])
         raise unknown_name("view", name, NAMES)
 
+    @property
+    def needs_landmarks(self) -> bool:
+        """Whether the view is aligned by landmarks; the others go by the box."""
+        return self.name not in BOX_VIEWS
+
     def resized(self, size: int) -> View:
         """Return the same geometry at another side length in pixels."""
         return replace(self, size=size)
@@ -68,11 +73,14 @@ class View:
         self,
         crop: np.ndarray,
         region: Sequence[int],
-        scale: float,
+        scale: float | None,
         box: Sequence[float],
         landmarks: Sequence[Sequence[float]] | None,
     ) -> np.ndarray:
         """Return the view of a stored crop: same dtype and channels, (size, size[, channels]).
+
+        `scale` is stored pixels per source pixel. With None the crop shows the whole region at a size of its own, as
+        depth and ir of a registered release do: the same warp then serves them.
 
         8-bit images are sampled bilinearly, after area averaging when the view shrinks them by more than 2; 16-bit
         depth takes the nearest pixel, so that no distance is invented between two surfaces.
@@ -81,17 +89,27 @@ class View:
 
         matrix = self.matrix(region, box, landmarks)
         nearest = crop.dtype == np.uint16
-        zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))) / scale
+        stored = np.full(2, scale) if scale else np.array(crop.shape[1::-1]) / _sides(region)
+        zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2])) / np.prod(stored)))
         if not nearest and zoom < 0.5:
             size = (max(1, round(crop.shape[1] * zoom)), max(1, round(crop.shape[0] * zoom)))
             shrink = np.array([size[0] / crop.shape[1], size[1] / crop.shape[0]])
             crop = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
         else:
             shrink = np.ones(2)
-        local = matrix @ _to_source(region, scale * shrink)
+        local = matrix @ _to_source(region, stored * shrink)
         border = cv2.BORDER_REFLECT_101 if self.border == "reflect" else cv2.BORDER_CONSTANT
+        if self.name in BOX_VIEWS:
+            border = cv2.BORDER_REPLICATE  # only halves of edge pixels lie outside: black would draw a frame
         flags = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
         return cv2.warpAffine(crop, local, (self.size, self.size), flags=flags, borderMode=border)
+
+    def whole(self, image: np.ndarray) -> np.ndarray:
+        """Return an image stretched to the view's square: all there is to do where nobody knows how it lies on rgb."""
+        height, width = image.shape[:2]
+        return View("box", self.size, self.border).render(
+            image, (0, 0, width, height), 1.0, (0, 0, width, height), None
+        )
 
     def outside(
         self, region: Sequence[int], box: Sequence[float], landmarks: Sequence[Sequence[float]] | None
@@ -103,6 +121,10 @@ class View:
         source = (points - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
         low, high = np.array(region[:2]) - 0.5, np.array(region[2:]) - 0.5
         return float(1 - ((source >= low) & (source <= high)).all(axis=1).mean())
+
+
+def _sides(region: Sequence[int]) -> np.ndarray:
+    return np.array([region[2] - region[0], region[3] - region[1]], np.float64)
 
 
 def _to_source(region: Sequence[int], scale: np.ndarray) -> np.ndarray:

@@ -31,6 +31,7 @@ _TYPES: dict[str, pa.DataType] = {
     "n_frames": pa.int32(),  # decoded frames of the clip
     "frame_rule": _TEXT,
     "modalities_available": _TEXT,  # rgb or rgb,depth,ir
+    "missing_reason": _TEXT,  # of those the recipe uses: depth:masked (by the protocol), ir:absent (in the dataset)
     "key_rgb": _TEXT,
     "key_depth": _TEXT,
     "key_ir": _TEXT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from fasdata.datasets.card import SLUG
 from fasdata.datasets.naming import CLIP_ID
 from fasdata.errors import UserError
 from fasdata.manifest.columns import SCHEMA, VOCABULARY
-from fasdata.manifest.leakage import require_no_crossing
+from fasdata.manifest.leakage import Kind, find_crossing, require_none
 from fasdata.records import MODALITIES
 
 
@@ -27,6 +28,10 @@ def check_table(table: pa.Table, meta: dict[str, Any], where: str) -> None:
     check.domains()
     check.clips()
     check.description()
+
+
+_MODALITY = "|".join(MODALITIES)
+_REASONS = re.compile(rf"(?:(?:{_MODALITY}):(?:masked|absent)(?:,(?={_MODALITY})|$))*")
 
 
 class _Check:
@@ -64,6 +69,9 @@ class _Check:
         for text in self._unique("modalities_available"):
             if text and not set(text.split(",")) <= set(MODALITIES):
                 raise self._error("column modalities_available", ",".join(MODALITIES), repr(text))
+        for text in self._unique("missing_reason"):
+            if not _REASONS.fullmatch(text):
+                raise self._error("column missing_reason", "e.g. depth:masked,ir:absent", repr(text))
         genuine, type_ = self._is("label", "bonafide"), self._is("attack_type", "bonafide")
         self._require(~(type_ & ~genuine), "column attack_type", "bonafide only on bona fide rows")
         self._require(~genuine | type_, "column attack_type", "bonafide on every bona fide row")
@@ -108,7 +116,8 @@ class _Check:
             "column sample_id",
             "<dataset>/<clip_id>/<frame_index>",
         )
-        if pc.count_distinct(sample).as_py() != self.table.num_rows:
+        placed = pc.binary_join_element_wise(self.table.column("part"), sample, " ")
+        if pc.count_distinct(placed).as_py() != self.table.num_rows:
             raise self._error("column sample_id", "every sample once", "a repeated one")
         usable = self._is("status", "ok")
         padded = pc.utf8_lpad(index, 6, "0")
@@ -118,6 +127,8 @@ class _Check:
             found = self.table.column(f"key_{modality}")
             present = pc.not_equal(found, "").to_numpy()
             named = pc.match_substring_regex(listed, f"(^|,){modality}(,|$)").to_numpy()
+            missing = pc.match_substring_regex(self.table.column("missing_reason"), f"(^|,){modality}:").to_numpy()
+            self._require(~(named & missing), "column missing_reason", "a reason only for what is not available")
             self._require(named == present, "column modalities_available", "exactly the modalities that have a key")
             if not present.any():
                 continue
@@ -158,18 +169,24 @@ class _Check:
         clips = self.table.select(keys).group_by(keys).aggregate([])
         parts = clips.column("part").to_pylist()
         names = pc.binary_join_element_wise(clips.column("dataset"), clips.column("clip_id"), "/")
-        require_no_crossing("clip", names.to_pylist(), parts)
-        if pc.count_distinct(names).as_py() != clips.num_rows:
+        self._apart("clip", names.to_pylist(), parts)
+        placed = pc.binary_join_element_wise(clips.column("part"), names, " ")
+        if pc.count_distinct(placed).as_py() != clips.num_rows:
             raise self._error("rows of a clip", "one part, label, person and status a clip", "a clip with several")
         known = clips.filter(pc.not_equal(clips.column("subject"), ""))
         people = pc.binary_join_element_wise(known.column("dataset"), known.column("subject"), "/")
-        require_no_crossing("person", people.to_pylist(), known.column("part").to_pylist())
+        self._apart("person", people.to_pylist(), known.column("part").to_pylist())
         usable = clips.filter(pc.equal(clips.column("status"), "ok"))
         pairs = set(zip(usable.column("part").to_pylist(), usable.column("label").to_pylist(), strict=True))
         for part in sorted(set(parts)):
             lacking = [label for label in VOCABULARY["label"] if (part, label) not in pairs]
             if lacking:
                 raise self._error(f"part {part}", "usable clips of both labels", f"none of {' and '.join(lacking)}")
+
+    def _apart(self, kind: Kind, keys: list[str], parts: list[str]) -> None:
+        """Nothing in two parts, unless the description says why it was let through."""
+        if not self.meta.get("leakage"):
+            require_none(find_crossing(kind, keys, parts))
 
     def description(self) -> None:
         """Names and stores of the description that agree with the rows."""

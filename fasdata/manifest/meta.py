@@ -14,13 +14,14 @@ Slug = Field(pattern=SLUG.pattern)
 
 
 class Domain(Form):
-    """A dataset in its role; targets have `domain_id` -1."""
+    """A dataset in its role; targets have `domain_id` -1. `repeats` is how often the recipe lists the source."""
 
     domain_id: int = Field(ge=-1)
     domain: str
     dataset: str = Slug
     letter: str
     name: str
+    repeats: int = 1
 
 
 class HeldOut(Form):
@@ -85,10 +86,26 @@ class Deviation(Form):
     found: int
 
 
+class Crossing(Form):
+    """Things of one kind that stand in two parts; `examples` name up to three."""
+
+    kind: Literal["clip", "person", "content"]
+    number: int
+    examples: list[str]
+
+
+class Leakage(Form):
+    """Leakage that was let through, and the reason given for it."""
+
+    reason: str = Field(min_length=1)
+    found: list[Crossing]
+
+
 class Meta(Form):
     """The form of `Manifest.meta`; `manifest.json` holds the same.
 
     `stores` maps each dataset's slug, which is its store's folder in the library, to the content hash it had.
+    `masked` are modalities taken away at test, `notes` what the recipe replaces, `lists` what list files decided.
     `drops` are clips left out, `fta` target clips kept without a usable frame, `missed_frames` single frames.
     """
 
@@ -100,6 +117,11 @@ class Meta(Form):
     domains: list[Domain]
     target: list[Domain]
     frame_rules: dict[Literal["train", "val", "test"], str]
+    modalities: list[str] = Field(default_factory=list)
+    masked: list[str] = Field(default_factory=list)
+    shots: int = 0
+    notes: list[str] = Field(default_factory=list)
+    lists: list[str] = Field(default_factory=list)
     validation: Validation
     counts: list[Tally]
     drops: list[Loss]
@@ -108,6 +130,7 @@ class Meta(Form):
     left_out: list[Unused]
     deviations: list[Deviation]
     warnings: list[str]
+    leakage: Leakage | None = None
     stores: dict[str, str]
     fingerprint: str
     tool_version: str

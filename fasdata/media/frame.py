@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+Point = tuple[float, float]
+
 
 @dataclass(frozen=True)
 class Frame:
-    """One upright frame: 0-based decode index, presentation time in seconds (-1 when the container has none), RGB.
+    """One upright frame: its 0-based place in the recording and its presentation time in seconds (-1 when unknown).
 
-    `rgb` is uint8 of shape (height, width, 3).
+    `images` holds a picture a modality: `rgb` uint8 (height, width, 3), `depth` and `ir` uint8 or uint16 (height,
+    width) with the bits of the release. `name` is what the release calls the frame, `eyes` where it says the
+    image-left and the image-right eye are.
     """
 
     index: int
     pts: float
-    rgb: np.ndarray
+    images: Mapping[str, np.ndarray]
+    name: str = ""
+    eyes: tuple[Point, Point] | None = None
+
+    @property
+    def rgb(self) -> np.ndarray:
+        """The colour picture."""
+        return self.images["rgb"]
 
 
 class FrameSource(Protocol):
@@ -29,9 +40,13 @@ class FrameSource(Protocol):
     n_hint: int  # frames the container claims, 0 when it does not say
     n_decoded: int | None  # known once a pass has reached the end
     damage: str  # what went wrong in decoding, "" when nothing did
+    notes: tuple[str, ...]  # what a reader of the clip should know: missing members, where rgb comes from
 
     def frames(self, indices: Collection[int] | None = None, *, to_end: bool = False) -> Iterator[Frame]:
-        """Yield the frames of `indices` (None: all) in order; with `to_end` decode on to count the rest."""
+        """Yield the frames of `indices` (None: all) in order; with `to_end` decode on to count the rest.
+
+        A frame that is counted and cannot be read is left out.
+        """
         ...
 
 

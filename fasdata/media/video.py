@@ -31,6 +31,7 @@ class VideoSource:
         self.threads = threads
         self.n_decoded: int | None = None
         self.damage = ""
+        self.notes: tuple[str, ...] = ()
         self.rotation = 0
         if not path.is_file():
             raise UnreadableMedia("the file is missing")
@@ -71,7 +72,7 @@ class VideoSource:
         self.rotation = round(-picture.rotation / 90) * 90 % 360
         rgb = picture.to_ndarray(format="rgb24")
         upright = turn(rgb, self.rotation)
-        return Frame(position, float(picture.time) if picture.time is not None else -1.0, upright)
+        return Frame(position, float(picture.time) if picture.time is not None else -1.0, {"rgb": upright})
 
     def _open(self) -> av.container.InputContainer:
         try:

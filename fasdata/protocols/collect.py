@@ -9,13 +9,14 @@ from typing import Any, Protocol
 
 from fasdata.errors import UserError
 from fasdata.protocols.frame_columns import FrameColumns, Span
-from fasdata.protocols.plan import TARGET_ID, Domain, Plan
+from fasdata.protocols.plan import Plan, Take
 from fasdata.protocols.select import loss_reason, select_frames
 from fasdata.records import Clip, ClipRecord, FrameRecord
 from fasdata.sampling import FrameRule
 
 _NUMBER = re.compile(r"(?<![\w(])\d+(?![\w)])")
 _NOTHING = FrameRecord(index=-1, pts=0.0, status="skip")
+Key = tuple[str, tuple[str, ...], int | None]  # frame rule, accepted stand-ins, frames from the beginning
 
 
 class StoreLike(Protocol):
@@ -29,7 +30,7 @@ class StoreLike(Protocol):
     def content_hash(self) -> str: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Chosen:
     """What one part would use of a clip: rows of usable frames, reasons of others, or why the store cannot tell."""
 
@@ -39,44 +40,46 @@ class Chosen:
     error: UserError | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """A clip with what each part it may go to would use of it."""
+    """A clip with what each kind of take would use of it."""
 
     clip: Clip
     n_frames: int
     pixel_hash: str
-    chosen: Mapping[str, Chosen]
+    chosen: Mapping[Key, Chosen]
+
+    def of(self, take: Take) -> Chosen:
+        """Return what a take would use of it."""
+        return self.chosen[take_key(take)]
 
 
 @dataclass(frozen=True)
 class Collected:
     """The clips of one store in its order, its detector and the hash of its content."""
 
-    domain: Domain
+    dataset: str
     entries: tuple[Entry, ...]
     detector: str
     content_hash: str
 
 
-def collect(plan: Plan, domain: Domain, store: StoreLike, columns: FrameColumns) -> Collected:
+def take_key(take: Take) -> Key:
+    """Return what decides which frames of a clip a take uses."""
+    return take.frames, take.on_miss, take.within
+
+
+def collect(plan: Plan, dataset: str, store: StoreLike, columns: FrameColumns) -> Collected:
     """Read a store once; frames that some part may use go into `columns`."""
-    rules = plan.rules
-    parts = (
-        {"test": rules.target} if domain.domain_id == TARGET_ID else {"train": rules.sources, "val": rules.validation}
-    )
-    asked = {part: (FrameRule.parse(of.frames), tuple(of.on_miss)) for part, of in parts.items()}
+    takes = [take for domain in plan.of_dataset(dataset) for take in domain.takes]
+    keys = list(dict.fromkeys(map(take_key, takes)))
+    rules = {key: FrameRule.parse(key[0]) for key in keys}
     entries = []
     for record in store.records():
-        made: dict[tuple[FrameRule, tuple[str, ...]], Chosen] = {}
-        for key in asked.values():
-            if key not in made:
-                made[key] = _choose(record, *key, columns)
-        entries.append(
-            Entry(record.clip, record.n_frames, record.pixel_hash, {part: made[key] for part, key in asked.items()})
-        )
+        chosen = {key: _choose(record, rules[key], key, columns) for key in keys}
+        entries.append(Entry(record.clip, record.n_frames, record.pixel_hash, chosen))
     detector = store.info.config.get("detector", "")
-    return Collected(domain, tuple(entries), str(detector), store.content_hash())
+    return Collected(dataset, tuple(entries), str(detector), store.content_hash())
 
 
 def absent_row(columns: FrameColumns) -> int:
@@ -84,9 +87,9 @@ def absent_row(columns: FrameColumns) -> int:
     return columns.add([_NOTHING])[0]
 
 
-def _choose(record: ClipRecord, rule: FrameRule, accepted: tuple[str, ...], columns: FrameColumns) -> Chosen:
+def _choose(record: ClipRecord, rule: FrameRule, key: Key, columns: FrameColumns) -> Chosen:
     try:
-        selection = select_frames(record, rule, accepted)
+        selection = select_frames(record, rule, key[1], key[2])
     except UserError as error:  # raised only if the clip goes to a part that needs this rule
         return Chosen((0, 0), (), "", error)
     loss = "" if selection.frames else _NUMBER.sub("N", loss_reason(record, selection))

@@ -20,6 +20,7 @@ def describe(manifest: Manifest) -> str:
         f"sources     {', '.join(_domain(one) for one in meta['domains'])}",
         f"target      {', '.join(_domain(one) for one in meta['target'])}",
         f"frames      {_frames(meta)}",
+        *_particular(meta),
         f"validation  {_validation(meta)}",
         "",
         *_counts(meta),
@@ -40,7 +41,19 @@ def _names(meta: dict[str, Any]) -> str:
 
 def _domain(one: dict[str, Any]) -> str:
     number = "" if one["domain_id"] < 0 else f"{one['domain_id']} = "
-    return f"{number}{one['name']} ({one['letter']})"
+    letter = f" ({one['letter']})" if one["letter"] else ""
+    return f"{number}{one['name']}{letter}" + (f" x{one['repeats']}" if one["repeats"] > 1 else "")
+
+
+def _particular(meta: dict[str, Any]) -> list[str]:
+    lines = [f"modalities  {', '.join(meta['modalities'])}"] if len(meta["modalities"]) > 1 else []
+    lines += [f"masked      {', '.join(meta['masked'])}, at test"] if meta["masked"] else []
+    lines += [f"shots       {meta['shots']} clips a label of the target train"] if meta["shots"] else []
+    lines += [f"note        {note}" for note in meta["notes"]] + [f"list        {said}" for said in meta["lists"]]
+    if meta["leakage"]:
+        found = ", ".join(f"{one['number']} times the same {one['kind']}" for one in meta["leakage"]["found"])
+        lines.append(f"leakage     let through: {meta['leakage']['reason']}; {found}")
+    return lines
 
 
 def _frames(meta: dict[str, Any]) -> str:

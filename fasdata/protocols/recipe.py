@@ -3,81 +3,36 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from fasdata.datasets.card import Count, Form
+from fasdata.datasets.card import Form
 from fasdata.datasets.declared import read_declared
 from fasdata.errors import UserError, unknown_name
-from fasdata.protocols.vocabulary import cross
+from fasdata.protocols.recipe_parts import Modality, Part, Scoring, Shots, Sources, Validation
+from fasdata.protocols.vocabulary import Letter, cross, intra
+from fasdata.records import MODALITIES
 from fasdata.resources import manifests_dir
 from fasdata.sampling import FrameRule
 
 DEFAULT = "standard"
-Split = Literal["train", "dev", "test"]
-Fallback = Literal["interp", "hold", "given", "shift", "center"]
-
-
-def _canonical_rule(text: str) -> str:
-    try:
-        return str(FrameRule.parse(text))
-    except UserError as error:
-        raise ValueError(str(error)) from None
-
-
-Rule = Annotated[str, AfterValidator(_canonical_rule)]
-
-
-class Part(Form):
-    """What one part of a manifest takes from a dataset.
-
-    `splits` are official splits pooled, `frames` the frame rule. `on_miss` lists the stand-ins that are accepted for a
-    frame without a detected face; an empty list skips the frame. `expected` counts clips, before drops, by letter.
-    """
-
-    splits: list[Split]
-    frames: Rule
-    on_miss: list[Fallback]
-    expected: dict[str, Count]
-
-
-class Sources(Part):
-    """Training data. `extra` letters are always added; `domain_order` is, by target letter, the order of domain ids."""
-
-    extra: list[str]
-    domain_order: dict[str, list[str]]
-
-    def ordered(self, sources: str, targets: str, pool_order: str) -> list[str]:
-        """Return the source letters in the order of their domain ids, extra sources last.
-
-        Letters the recipe does not order, and protocols with several targets, follow the pool's order.
-        """
-        order = [*self.domain_order.get(targets, []), *pool_order]
-        listed = sorted(sources, key=order.index)
-        return listed + [letter for letter in self.extra if letter not in sources]
-
-
-class Validation(Part):
-    """Held-out data of the sources: `splits` that training leaves out; without one, a `share` of the subjects."""
-
-    share: float = Field(gt=0, lt=1)
-
-
-class Scoring(Form):
-    """How the recipe's authors score: `units` (the first selects), and what becomes of clips without a usable frame."""
-
-    units: list[Literal["clip", "frame"]] = Field(min_length=1)
-    fta: Literal["count", "exclude"]
+INSIDE = "inside"  # the part of a recipe for protocols inside one dataset
 
 
 class PoolRecipe(Form):
-    """A recipe in one pool of datasets."""
+    """A recipe in one pool of datasets, or inside one dataset.
 
+    `covers` names the only protocols it is about (`CS2W`); empty: any. `note` says what it replaces and why.
+    """
+
+    covers: list[str] = Field(default_factory=list)
+    modalities: list[Modality] = Field(min_length=1)
     sources: Sources
     validation: Validation
     target: Part
     scoring: Scoring
+    shots: Shots | None = None
+    note: str = ""
 
     @model_validator(mode="after")
     def _apart(self) -> PoolRecipe:
@@ -86,6 +41,8 @@ class PoolRecipe(Form):
             raise ValueError(f"the splits {', '.join(sorted(both))} are in training and in validation")
         if not self.sources.splits or not self.target.splits:
             raise ValueError("sources and target need at least one split")
+        if self.modalities != [one for one in MODALITIES if one in self.modalities]:
+            raise ValueError(f"modalities stand in the order {', '.join(MODALITIES)}, each once")
         return self
 
 
@@ -98,18 +55,17 @@ class Recipe(Form):
     pools: dict[str, PoolRecipe]
 
     def pool(self, pool: str) -> PoolRecipe:
-        """Return the recipe's part for a pool.
+        """Return the recipe's part for a pool, or for protocols inside one dataset (`inside`).
 
         Raises:
-            UserError: the recipe says nothing about that pool; names the recipes that do.
+            UserError: the recipe says nothing about it; names the recipes that do.
         """
         if pool not in self.pools:
             able = [name for name in recipes() if pool in load_recipe(name).pools]
+            where = "protocols inside one dataset" if pool == INSIDE else f"pool {pool}"
             raise UserError(
-                f"the recipe {self.name} says nothing about pool {pool}",
-                expected=f"one of {', '.join(able)}"
-                if able
-                else f"a recipe for pool {pool}, which this version does not have",
+                f"the recipe {self.name} says nothing about {where}",
+                expected=f"one of {', '.join(able)}" if able else "a recipe that does, which this version lacks",
             )
         return self.pools[pool]
 
@@ -139,28 +95,49 @@ def load_recipe(name: str) -> Recipe:
     return recipe
 
 
+def extra_letter(pool: str, text: str) -> Letter:
+    """Return the dataset of an extra source: a letter of the pool, or `<pool>:<letter>`."""
+    other, _, letter = text.rpartition(":")
+    return cross().pools[other or pool].entry(letter)
+
+
 def _require_letters(where: str, pool: str, inside: PoolRecipe) -> None:
-    if pool not in cross().pools:
+    if pool != INSIDE and pool not in cross().pools:
         raise unknown_name(f"pool in {where}:", pool, cross().pools)
-    orders = inside.sources.domain_order
-    used = {*inside.sources.extra, *orders, *(letter for order in orders.values() for letter in order)}
-    used.update(*(part.expected for part in (inside.sources, inside.validation, inside.target)))
-    for letter in sorted(used):
-        if letter not in tuple(cross().pools[pool].order):
-            raise unknown_name(f"letter in {where}:", letter, tuple(cross().pools[pool].order))
+    known = tuple(cross().pools[pool].order) if pool != INSIDE else ()
+    foreign = {text.rpartition(":")[2] for text in inside.sources.extra if ":" in text}
+    orders, repeats = inside.sources.domain_order, inside.sources.repeats
+    used = {*orders, *(letter for order in orders.values() for letter in order)}
+    used.update(repeats, *repeats.values(), (text for text in inside.sources.extra if ":" not in text))
+    used.update(*(part.letters() for part in (inside.sources, inside.validation, inside.target)))
+    used.update(inside.shots.lists if inside.shots else ())
+    for letter in sorted(used - foreign):
+        if letter not in known:
+            raise unknown_name(f"letter in {where}:", letter, known)
 
 
 def frame_rules_for(dataset: str) -> list[str]:
-    """Return the frame rules that shipped recipes need of a dataset (slug), dense rules left out, sorted.
+    """Return the frame rules that shipped recipes need of a dataset (slug), sorted; the costly ones are left out.
 
-    A dataset without a letter in any pool gets the rules of the default recipe.
+    Costly are dense rules, and those that need every frame of a clip searched for a face: they are asked for with
+    `--frames`. A dataset without a letter in any pool gets the rules of the default recipe.
     """
-    pools = {
-        pool for pool, entries in cross().pools.items() if any(entry.dataset == dataset for entry in entries.letters)
+    letters = {
+        pool: entry.letter for pool, of in cross().pools.items() for entry in of.letters if entry.dataset == dataset
     }
-    every = [load_recipe(name) for name in recipes()]
-    inside = [recipe.pools[pool] for recipe in every for pool in pools if pool in recipe.pools] or list(
-        load_recipe(DEFAULT).pools.values()
-    )
-    rules = {part.frames for entry in inside for part in (entry.sources, entry.validation, entry.target)}
-    return sorted(rule for rule in rules if not FrameRule.parse(rule).dense)
+    rules: set[str] = set()
+    for recipe in map(load_recipe, recipes()):
+        for pool, inside in recipe.pools.items():
+            letter = letters.get(pool, "")
+            if letter or (pool == INSIDE and _has_own_protocols(dataset)) or (not letters and recipe.name == DEFAULT):
+                parts = (inside.sources, inside.validation, inside.target)
+                rules.update(part.frames_of.get(letter, part.frames) for part in parts)
+    return sorted(rule for rule in rules if not _costly(FrameRule.parse(rule)))
+
+
+def _has_own_protocols(dataset: str) -> bool:
+    return any(entry.dataset == dataset for entry in intra().datasets.values())
+
+
+def _costly(rule: FrameRule) -> bool:
+    return rule.dense or (rule.on == "with_face" and len(rule.missing(1000, {})) == 1000)

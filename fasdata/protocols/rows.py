@@ -13,7 +13,6 @@ from fasdata.manifest.columns import SCHEMA
 from fasdata.protocols.collect import absent_row
 from fasdata.protocols.frame_columns import FrameColumns
 from fasdata.protocols.plan import Plan
-from fasdata.protocols.recipe import Part
 from fasdata.protocols.tallies import Placed
 from fasdata.records import MODALITIES
 
@@ -31,6 +30,7 @@ def make_table(plan: Plan, placed: Sequence[Placed], columns: FrameColumns, dete
     made = columns.take(frame_rows)
     for name, values in _clip_columns(plan, kept, detectors).items():
         made[name] = values.take(clip_rows)
+    made["modalities_available"], made["missing_reason"] = _modalities(plan, made)
     made.update(_keys(made))
     return pa.Table.from_arrays([made[name] for name in SCHEMA.names], schema=SCHEMA)
 
@@ -38,12 +38,9 @@ def make_table(plan: Plan, placed: Sequence[Placed], columns: FrameColumns, dete
 def _clip_columns(plan: Plan, kept: Sequence[Placed], detectors: Mapping[str, str]) -> dict[str, pa.Array]:
     """Return the columns that are the same in all rows of a clip, one value a clip."""
     clips = [item.entry.clip for item in kept]
-    of_part: dict[str, Part] = {"train": plan.rules.sources, "val": plan.rules.validation, "test": plan.rules.target}
-    rule = {part: of.frames for part, of in of_part.items()}
-    on_miss = {part: "+".join(of.on_miss) or "skip" for part, of in of_part.items()}
     text = {
         "dataset": [clip.dataset for clip in clips],
-        "domain": [clip.dataset for clip in clips],
+        "domain": [item.domain.label for item in kept],
         "part": [item.part for item in kept],
         "split_official": [clip.split for clip in clips],
         "clip_id": [clip.clip_id for clip in clips],
@@ -51,9 +48,9 @@ def _clip_columns(plan: Plan, kept: Sequence[Placed], detectors: Mapping[str, st
         "label": [clip.label for clip in clips],
         "attack_type": [clip.attack_type for clip in clips],
         "pai": [clip.pai for clip in clips],
-        "frame_rule": [rule[item.part] for item in kept],
+        "frame_rule": [item.take.frames for item in kept],
         "detector": [detectors[clip.dataset] for clip in clips],
-        "on_miss": [on_miss[item.part] for item in kept],
+        "on_miss": ["+".join(item.take.on_miss) or "skip" for item in kept],
         "status": ["ok" if item.frames else "fta" for item in kept],
         "recipe": [plan.recipe.name] * len(kept),
         "protocol": [plan.name.canonical] * len(kept),
@@ -61,9 +58,32 @@ def _clip_columns(plan: Plan, kept: Sequence[Placed], detectors: Mapping[str, st
         "tool_version": [__version__] * len(kept),
     }
     made = {name: pa.array(values, pa.string()) for name, values in text.items()}
-    made["domain_id"] = pa.array([item.domain_id for item in kept], pa.int32())
+    made["domain_id"] = pa.array([item.domain.domain_id for item in kept], pa.int32())
     made["n_frames"] = pa.array([item.entry.n_frames for item in kept], pa.int32())
     return made
+
+
+def _modalities(plan: Plan, made: Mapping[str, pa.Array]) -> tuple[pa.Array, pa.Array]:
+    """Return what each row may show, and why it shows less than the recipe uses.
+
+    `masked`: the protocol takes it away at test; `absent`: the dataset does not have it.
+    """
+    coded, usable = made["modalities_available"].dictionary_encode(), pc.greater_equal(made["frame_index"], 0)
+    tested = pc.equal(made["part"], "test")
+    texts, reasons = [], []
+    for masked in ((), plan.masked):
+        shown = [[one for one in plan.modalities if one in text.split(",")] for text in coded.dictionary.to_pylist()]
+        texts.append(pa.array([",".join(one for one in here if one not in masked) for here in shown], pa.string()))
+        reasons.append(pa.array([_reason(plan.modalities, here, masked) for here in shown], pa.string()))
+    codes = coded.indices
+    text = pc.if_else(tested, texts[1].take(codes), texts[0].take(codes))
+    reason = pc.if_else(tested, reasons[1].take(codes), reasons[0].take(codes))
+    return text, pc.if_else(usable, reason, "")
+
+
+def _reason(used: Sequence[str], shown: Sequence[str], masked: Sequence[str]) -> str:
+    why = {one: "absent" if one not in shown else "masked" for one in used if one not in shown or one in masked}
+    return ",".join(f"{modality}:{reason}" for modality, reason in why.items())
 
 
 def _keys(made: Mapping[str, pa.Array]) -> dict[str, pa.Array]:

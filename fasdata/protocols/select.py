@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from fasdata.records import OBSERVED, ClipRecord, FrameRecord
+from fasdata.records import ClipRecord, FrameRecord
 from fasdata.sampling import FrameRule, choose
 
 _WHY = {
@@ -26,8 +26,12 @@ class Selection:
     missed: tuple[str, ...] = ()
 
 
-def select_frames(record: ClipRecord, rule: FrameRule, accepted: Collection[str]) -> Selection:
+def select_frames(
+    record: ClipRecord, rule: FrameRule, accepted: Collection[str], within: int | None = None
+) -> Selection:
     """Return the frames that `rule` takes and that carry a crop; `accepted` names the stand-ins a recipe takes.
+
+    Of the chosen frames only those before frame `within` count.
 
     Raises:
         UserError: the store does not hold what the rule needs.
@@ -38,10 +42,12 @@ def select_frames(record: ClipRecord, rule: FrameRule, accepted: Collection[str]
     frames: list[FrameRecord] = []
     missed: list[str] = []
     for index in dict.fromkeys(choose(rule, record)):
+        if within is not None and index >= within:
+            continue
         frame = known.get(index)
         if frame is None or frame.crop is None:
             missed.append(_WHY["skip"])
-        elif frame.status in OBSERVED or frame.status in accepted:
+        elif frame.status == "ok" or frame.face_observed or frame.status in accepted:
             frames.append(frame)
         else:
             missed.append(_WHY[frame.status])

@@ -5,12 +5,16 @@ from __future__ import annotations
 from textwrap import wrap
 
 from fasdata.datasets.registry import load_cards
+from fasdata.errors import UserError
 from fasdata.protocols.grammar import ProtocolName, parse
-from fasdata.protocols.plan import BUILDABLE, Plan, make_plan
-from fasdata.protocols.recipe import DEFAULT, Part, Recipe, load_recipe, recipes
+from fasdata.protocols.inside import inside_rules
+from fasdata.protocols.plan import Domain, Plan, Take, make_plan
+from fasdata.protocols.recipe import DEFAULT, INSIDE, load_recipe, recipes
 from fasdata.protocols.text_table import text_table
 from fasdata.protocols.vocabulary import IntraDataset, cross, intra, shipped
 from fasdata.records import LABELS
+
+_WIDTH = 108
 
 
 def list_text() -> str:
@@ -20,14 +24,37 @@ def list_text() -> str:
         lines.append(f"  {pool}: " + ", ".join(f"{entry.letter} {entry.name}" for entry in entries.letters))
     for group in shipped().groups:
         lines += ["", group.title]
+        by_recipes: dict[str, list[str]] = {}
+        for name in group.names:
+            by_recipes.setdefault(", ".join(able(parse(name))) or "none", []).append(name)
         lines += text_table(
-            ("name", "recipes"), [(name, ", ".join(_able(parse(name))) or "not yet") for name in group.names]
+            ("names", "recipes"), [row for by, names in by_recipes.items() for row in _listed(names, by)]
         )
-    lines += ["", "inside one dataset (cannot be built yet)"]
-    lines += [f"  {dataset}:  {'  '.join(_with_folds(entry))}" for dataset, entry in intra().datasets.items()]
+    lines += ["", f"inside one dataset (recipe {', '.join(r for r in recipes() if INSIDE in load_recipe(r).pools)})"]
+    for dataset, entry in intra().datasets.items():
+        listed = [name for name, rule in inside_rules(dataset).protocols.items() if rule.needs]
+        note = f"  (not built from paths: {', '.join(listed)})" if listed else ""
+        lines.append(f"  {dataset}:  {'  '.join(_with_folds(entry))}{note}")
+    lines += [
+        "",
+        "variants: @miss-D @miss-I @miss-DI (modalities taken away at test), @shot<k> (few clips of the target train)",
+    ]
     lines += ["", "recipes"]
     lines += text_table(("name", "what"), [(name, load_recipe(name).title) for name in recipes()])
     return "\n".join(lines)
+
+
+def able(name: ProtocolName) -> list[str]:
+    """Return the recipes that can build a protocol with the datasets this version supports."""
+    found = []
+    for recipe in recipes():
+        try:
+            plan = make_plan(name, load_recipe(recipe))
+        except UserError:
+            continue
+        if set(plan.datasets) <= set(load_cards()):
+            found.append(recipe)
+    return found
 
 
 def show_text(name: str, recipe: str = DEFAULT) -> str:
@@ -38,44 +65,48 @@ def show_text(name: str, recipe: str = DEFAULT) -> str:
     """
     parsed, chosen = parse(name), load_recipe(recipe)
     given = f"  (given as {parsed.alias})" if parsed.alias != parsed.canonical else ""
-    head = f"{parsed.canonical}{given}"
-    if parsed.intra:
-        lines = _intra_lines(parsed)
-    elif parsed.variant in BUILDABLE and parsed.pool in chosen.pools:
+    try:
         lines = _plan_lines(make_plan(parsed, chosen))
-    else:
-        lines = _unbuilt_lines(parsed, chosen)
-    return "\n".join([head, *lines])
+    except UserError as error:
+        lines = [*_named_lines(parsed), *wrap(f"cannot be built: {error}", width=_WIDTH)]
+    return "\n".join([f"{parsed.canonical}{given}", *lines])
 
 
 def _plan_lines(plan: Plan) -> list[str]:
     recipe, rules = plan.recipe, plan.rules
     share = f"{rules.validation.share:.0%} of the subjects"
-    held = f"where a source has that split, else {share}" if rules.validation.splits else f"{share} of each source"
-    roles = (
-        ("source", rules.sources, plan.sources),
-        ("validation", rules.validation, plan.sources),
-        ("target", rules.target, plan.targets),
-    )
-    rows = [
-        (role, one.name, *(getattr(part.expected[one.letter], label) for label in LABELS))
-        for role, part, domains in roles
-        for one in domains
-        if one.letter in part.expected
-    ]
+    held = f"official dev where a source has it, else {share}" if _has_dev(plan) else f"{share} of each source"
     cards = {one.name: load_cards().get(one.dataset) for one in plan.domains}
-    return [
+    said = rules.scoring
+    lines = [
         f"recipe      {recipe.name}: {recipe.title}",
-        *wrap(recipe.differs, width=108, initial_indent=" " * 12, subsequent_indent=" " * 12),
-        f"sources     {', '.join(f'{one.domain_id} = {one.name} ({one.letter})' for one in plan.sources)}",
-        f"target      {', '.join(f'{one.name} ({one.letter})' for one in plan.targets)}",
-        f"training    {_part(rules.sources)}",
-        f"validation  {_part(rules.validation)}; {held}",
-        f"test        {_part(rules.target)}",
-        f"scoring     by {', then '.join(rules.scoring.units)}; failure to acquire: {rules.scoring.fta}",
+        *wrap(recipe.differs, width=_WIDTH, initial_indent=" " * 12, subsequent_indent=" " * 12),
+        f"sources     {', '.join(map(domain_text, plan.sources))}",
+        f"target      {', '.join(map(domain_text, plan.targets))}",
+        f"modalities  {', '.join(plan.modalities)}"
+        + (f"; {', '.join(plan.masked)} taken away at test" if plan.masked else ""),
+        f"validation  {held}",
+        f"scoring     by {', then '.join(said.units)}; failure to acquire: {said.fta}",
+        f"authors     select {said.selection}; threshold {said.threshold}",
+        *wrap(plan.note, width=_WIDTH, initial_indent="note        ", subsequent_indent=" " * 12),
+        *([f"report      {plan.report}"] if plan.report else []),
+        *(f"needs list  {need.what}: {', '.join(need.files)}" for need in plan.lists().values()),
         "",
-        "expected clips, before any is dropped",
-        *text_table(("role", "dataset", *LABELS), rows),
+        "what each part takes; expected before any is dropped",
+        *text_table(
+            ("part", "dataset", "splits", "frames", "no face", *LABELS),
+            [row for one in plan.domains for take in one.takes for row in _take_rows(one, take)],
+        ),
+    ]
+    only = [
+        f"  {one.name} in {take.part}: {condition}"
+        for one in plan.domains
+        for take in one.takes
+        for condition in take.where
+    ]
+    lines += (["", "only clips with"] if only else []) + only
+    return [
+        *lines,
         "",
         "data to have",
         *(
@@ -85,42 +116,53 @@ def _plan_lines(plan: Plan) -> list[str]:
     ]
 
 
-def _part(part: Part) -> str:
-    splits = f"splits {' + '.join(part.splits)}; " if part.splits else ""
-    miss = (
-        f"a frame without a face may be {', '.join(part.on_miss)}"
-        if part.on_miss
-        else "a frame without a face is skipped"
-    )
-    return f"{splits}frames {part.frames}; {miss}"
+def domain_text(one: Domain) -> str:
+    """Return a dataset in its role: id, name, letter, and how often it counts."""
+    number = "" if one.domain_id < 0 else f"{one.domain_id} = "
+    letter = f" ({one.letter})" if one.letter else ""
+    times = f" x{one.repeats}" if one.repeats > 1 else ""
+    return f"{number}{one.name}{letter}{' shots' if one.shots else ''}{times}"
 
 
-def _intra_lines(parsed: ProtocolName) -> list[str]:
-    fold = f", fold {parsed.fold}" if parsed.fold else ""
-    dataset = intra().datasets[parsed.dataset].dataset
-    return [f"dataset     {dataset}", f"protocol    {parsed.protocol}{fold}", "cannot be built yet"]
+def splits_text(take: Take) -> str:
+    """Return the splits a take goes by."""
+    return "all" if take.every_split else "+".join(take.splits) or "by subject"
 
 
-def _unbuilt_lines(parsed: ProtocolName, recipe: Recipe) -> list[str]:
+def _listed(names: list[str], by: str) -> list[tuple[str, str]]:
+    """Return rows of six names; the recipes stand in the first."""
+    rows = [names[place : place + 6] for place in range(0, len(names), 6)]
+    return [("  ".join(row), "" if place else by) for place, row in enumerate(rows)]
+
+
+def _take_rows(one: Domain, take: Take) -> list[tuple[object, ...]]:
+    drawn = " (one at random)" if take.draw == "one" else ""
+    frames = take.frames + drawn + (f", before frame {take.within}" if take.within else "")
+    head = (take.part, one.name, splits_text(take), frames, "+".join(take.on_miss) or "skipped")
+    layouts = list(dict.fromkeys(layout for layout, _, _ in take.expected))
+    unit = " frames" if take.unit == "frame" else ""
+    rows: list[tuple[object, ...]] = []
+    for layout in layouts or [""]:
+        wanted = take.wanted(layout)
+        of = f" ({layout})" if layout else ""
+        cells = [f"{wanted[label]:,}{unit}{of}" if label in wanted else "" for label in LABELS]
+        rows.append((*(head if not rows else ("",) * len(head)), *cells))
+    return rows
+
+
+def _has_dev(plan: Plan) -> bool:
+    return any(take.part == "val" and take.splits for one in plan.sources for take in one.takes)
+
+
+def _named_lines(parsed: ProtocolName) -> list[str]:
+    if parsed.intra:
+        fold = f", fold {parsed.fold}" if parsed.fold else ""
+        return [f"dataset     {intra().datasets[parsed.dataset].dataset}", f"protocol    {parsed.protocol}{fold}"]
     pool = cross().pools[parsed.pool]
-    why = (
-        f"the variant {parsed.variant}"
-        if parsed.pool in recipe.pools
-        else f"pool {parsed.pool} with the recipe {recipe.name}"
-    )
     return [
         f"sources     {', '.join(pool.entry(letter).name for letter in parsed.sources)}",
         f"target      {', '.join(pool.entry(letter).name for letter in parsed.targets)}",
-        f"cannot be built yet: {why}",
     ]
-
-
-def _able(name: ProtocolName) -> list[str]:
-    """Return the recipes that can build a protocol with the datasets this version supports."""
-    if name.intra or name.variant not in BUILDABLE:
-        return []
-    datasets = {cross().pools[name.pool].entry(letter).dataset for letter in name.sources + name.targets}
-    return [recipe for recipe in recipes() if name.pool in load_recipe(recipe).pools and datasets <= set(load_cards())]
 
 
 def _with_folds(entry: IntraDataset) -> list[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fasdata.manifest.columns import PARTS
 from fasdata.manifest.meta import Loss, Tally, Unused
 from fasdata.protocols.assign import UNUSED, Assignment
 from fasdata.protocols.collect import Chosen, Entry
+from fasdata.protocols.plan import Domain, Take
 from fasdata.records import LABELS, Clip
 
 _EXAMPLES = 3
@@ -19,10 +20,15 @@ _EXAMPLES = 3
 class Placed:
     """A clip in its part, with what that part uses of it."""
 
-    part: str
-    domain_id: int
+    domain: Domain
+    take: Take
     entry: Entry
     chosen: Chosen
+
+    @property
+    def part(self) -> str:
+        """The part of the manifest it stands in."""
+        return self.take.part
 
     @property
     def frames(self) -> int:
@@ -91,12 +97,13 @@ def missed_frames(placed: Iterable[Placed]) -> list[Loss]:
     ]
 
 
-def left_out(assignment: Assignment, clips: Iterable[Clip]) -> list[Unused]:
-    """Return the clips that the recipe does not use, by official split."""
-    pairs = zip(assignment.parts, clips, strict=True)
-    found = Counter((clip.split, clip.label) for part, clip in pairs if part == UNUSED)
+def left_out(assignments: Sequence[Assignment], clips: Sequence[Clip]) -> list[Unused]:
+    """Return the clips of a dataset that no role uses, by official split."""
+    used = [any(one.parts[place] != UNUSED for one in assignments) for place in range(len(clips))]
+    found = Counter((clip.split, clip.label) for clip, taken in zip(clips, used, strict=True) if not taken)
+    dataset = assignments[0].domain.dataset
     return [
-        Unused(dataset=assignment.domain.dataset, split=split, label=label, clips=number)
+        Unused(dataset=dataset, split=split, label=label, clips=number)
         for (split, label), number in sorted(found.items())
     ]
 

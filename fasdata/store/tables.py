@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fasdata.errors import UserError
-from fasdata.records import ClipRecord, clip_record_from_json
+from fasdata.records import MODALITIES, ClipRecord, clip_record_from_json
 from fasdata.store import keys, shards
 from fasdata.store.atomic import replacing
 
@@ -70,10 +70,14 @@ def rebuild(folder: Path) -> None:
 
 
 CLIP_COLUMNS = [
-    "clip_id", "split", "label", "attack_type", "pai", "subject", "fields", "layout", "relpath_rgb", "status", "reason",
-    "n_frames", "frame_rate", "width", "height", "rotation", "frames_with_face", "notes", "content_hash", "shard",
+    "clip_id", "split", "label", "attack_type", "pai", "subject", "fields", "layout", "relpath_rgb", "relpath_depth",
+    "relpath_ir", "status", "reason", "n_frames", "frame_rate", "width", "height", "rotation", "frames_with_face",
+    "registered", "depth_unit", "notes", "content_hash", "shard",
 ]  # fmt: skip
-FRAME_COLUMNS = ["clip_id", "frame_index", "pts", "face_status", "score", "n_faces", "shift", "key_rgb"]
+FRAME_COLUMNS = [
+    "clip_id", "frame_index", "name", "pts", "face_status", "score", "n_faces", "shift", "key_rgb", "key_depth",
+    "key_ir", "registered", "depth_unit", "phash", "dark",
+]  # fmt: skip
 
 
 def _clip_row(record: ClipRecord) -> dict[str, object]:
@@ -81,20 +85,23 @@ def _clip_row(record: ClipRecord) -> dict[str, object]:
     return {
         "clip_id": clip.clip_id, "split": clip.split, "label": clip.label, "attack_type": clip.attack_type,
         "pai": clip.pai, "subject": clip.subject, "fields": json.dumps(dict(clip.fields), sort_keys=True),
-        "layout": clip.layout, "relpath_rgb": clip.relpaths.get("rgb", ""), "status": record.status,
+        "layout": clip.layout, **{f"relpath_{name}": clip.relpaths.get(name, "") for name in MODALITIES},
+        "status": record.status,
         "reason": record.reason, "n_frames": record.n_frames, "frame_rate": record.frame_rate,
         "width": record.width, "height": record.height, "rotation": record.rotation,
-        "frames_with_face": sum(frame.face_observed for frame in record.frames), "notes": "; ".join(record.notes),
-        "content_hash": record.content_hash,
+        "frames_with_face": sum(frame.face_observed for frame in record.frames), "registered": record.registered,
+        "depth_unit": record.depth_unit, "notes": "; ".join(record.notes), "content_hash": record.content_hash,
     }  # fmt: skip
 
 
 def _frame_rows(record: ClipRecord) -> Iterator[dict[str, object]]:
     for frame in record.frames:
-        key = keys.crop_key(record.clip.clip_id, frame.index) if frame.crop and "rgb" in frame.crop.modalities else ""
+        held, clip_id = (frame.crop.modalities if frame.crop else ()), record.clip.clip_id
         yield {
-            "clip_id": record.clip.clip_id, "frame_index": frame.index, "pts": frame.pts, "face_status": frame.status,
-            "score": frame.score, "n_faces": frame.n_faces, "shift": frame.shift, "key_rgb": key,
+            "clip_id": clip_id, "frame_index": frame.index, "name": frame.name, "pts": frame.pts,
+            "face_status": frame.status, "score": frame.score, "n_faces": frame.n_faces, "shift": frame.shift,
+            **{f"key_{name}": keys.crop_key(clip_id, frame.index, name) if name in held else "" for name in MODALITIES},
+            "registered": record.registered, "depth_unit": record.depth_unit, "phash": frame.phash, "dark": frame.dark,
         }  # fmt: skip
 
 

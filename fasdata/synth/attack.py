@@ -10,17 +10,18 @@ from fasdata.synth.camera import Patch, rotation
 from fasdata.synth.clipspec import ClipSpec
 from fasdata.synth.display import Display
 from fasdata.synth.domains import Domain
-from fasdata.synth.fields import Array, sample, smoothstep
+from fasdata.synth.fields import Array, blurred, sample, smoothstep
 from fasdata.synth.headmaps import head_of
+from fasdata.synth.headrender import EYES_FORWARD
 from fasdata.synth.light import Light
 from fasdata.synth.motion import Pose, blinks, trajectory
 from fasdata.synth.printed import Print
-from fasdata.synth.sheet import Sheet, SheetView, blurred, view_sheet
+from fasdata.synth.sheet import Sheet, SheetView, view_sheet
 
 _STRENGTH = (0.2, 0.9)  # no attack is without artefacts, none is only artefact
 _BEND = (0.0010, 0.0024)  # 1/mm
 _EYE_HOLE = (15.0, 7.5)  # mm on a life-size print
-_HEAD_BEHIND = 100.0  # mm from the paper to the centre of the head that looks through it
+_HEAD_BEHIND = EYES_FORWARD + 15.0  # mm from the paper to the centre of the head that looks through it
 
 
 class Attack:
@@ -44,10 +45,11 @@ class Attack:
         self._magnify = float(rng.uniform(0.55, 0.95) if on_screen else rng.uniform(0.75, 1.05))
         if cut:
             self._magnify = float(rng.uniform(0.95, 1.05))
-        self._place = (place[0] * self._magnify, place[1] * self._magnify, place[2] * self._magnify)
+        nearer = self._magnify * photo.EYE_SCALE * (1 - EYES_FORWARD / place[2])
+        self._place = (place[0] * nearer, place[1] * nearer, place[2] * nearer)
         draw_instrument = Display.draw if on_screen else Print.draw
         self._instrument: Print | Display = draw_instrument(rng, domain, strength)
-        self._border = float(rng.uniform(4, 12) if on_screen else rng.uniform(0, 8))
+        self._border = float(rng.uniform(4, 12) if on_screen else max(0.0, rng.uniform(-8, 8)))
         wide, high = (float(rng.uniform(*domain.sheet_reach)) * self._magnify for _ in range(2))
         self._half = (wide, high)
         self._bend = float(rng.choice([-1, 1]) * rng.uniform(*_BEND)) if spec.presentation == "print-warped" else 0.0
@@ -67,8 +69,9 @@ class Attack:
         eyes = (shown.eyes - (photo.WIDTH / 2 - 0.5, photo.HEIGHT / 2 - 0.5)) * mm
         camera = self._domain.camera
         if self._attacker is not None:
-            behind = (x, y + float(eyes[:, 1].mean()), z + _HEAD_BEHIND)
-            looking = Pose(0.5 * pose.yaw, 0.5 * pose.pitch, pose.roll, pose.shift)
+            # The head keeps still behind the moving paper, its eyes at the holes.
+            behind = (x + float(eyes[:, 0].mean()), y + float(eyes[:, 1].mean()), z + _HEAD_BEHIND)
+            looking = Pose(0.1 * pose.yaw, 0.1 * pose.pitch, pose.roll, pose.shift)
             draw_person(picture, self._attacker, looking, behind, camera, self._light, self._closed[frame])
         view = view_sheet(sheet, camera)
         if view is not None:

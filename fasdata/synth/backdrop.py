@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from fasdata.synth.fields import Array, fractal_noise, smoothstep
+from fasdata.synth.fields import Array, blurred, fractal_noise, smoothstep
 
 KINDS = ("plain", "shelf", "office", "outdoor")
 _USUAL_SHARE = 0.6
@@ -39,7 +39,7 @@ def _plain(rng: np.random.Generator, height: int, width: int, clouds: Array) -> 
         panel, edge = ([float(c) for c in _muted(rng, 0.05, 0.7)] for _ in range(2))
         cv2.rectangle(picture, (left, top), (right, bottom), panel, -1)
         cv2.rectangle(picture, (left, top), (right, bottom), edge, int(rng.integers(1, 6)))
-        picture = cv2.GaussianBlur(picture, (0, 0), 1.2)
+        picture = blurred(picture, 1.2)
     return picture * (1 + 0.15 * x - 0.12 * y + 0.03 * clouds)
 
 
@@ -53,7 +53,7 @@ def _shelf(rng: np.random.Generator, height: int, width: int, clouds: Array) -> 
         cv2.rectangle(picture, (left, floor - high), (left + wide, floor), colour, -1)
     for board in range(1, 6):
         cv2.line(picture, (0, board * shelf), (width, board * shelf), (0.05, 0.035, 0.02), 3)
-    return cv2.GaussianBlur(picture, (0, 0), 1.6) * (1 + 0.05 * clouds)
+    return blurred(picture, 1.6) * (1 + 0.05 * clouds)
 
 
 def _office(rng: np.random.Generator, height: int, width: int, clouds: Array) -> Array:
@@ -63,7 +63,7 @@ def _office(rng: np.random.Generator, height: int, width: int, clouds: Array) ->
     picture[top:bottom, left : left + wide] = rng.uniform(0.5, 0.9) * np.array([0.8, 0.95, 1.1], np.float32)
     picture[top:bottom, left + wide // 2 - 2 : left + wide // 2 + 2] = 0.1
     picture[int(height * 0.7) :] *= 0.5  # a desk
-    return cv2.GaussianBlur(picture, (0, 0), 3) * (1 + 0.08 * clouds)
+    return blurred(picture, 3) * (1 + 0.08 * clouds)
 
 
 def _outdoor(rng: np.random.Generator, height: int, width: int, clouds: Array) -> Array:
@@ -72,4 +72,4 @@ def _outdoor(rng: np.random.Generator, height: int, width: int, clouds: Array) -
     y = np.linspace(0, 1, height, dtype=np.float32)[:, None]
     sky = smoothstep(0.45, 0.2, y + 0.12 * clouds[..., 0])[..., None]
     picture = green * (1 - sky) + sky * np.array([0.75, 0.88, 1.1], np.float32)
-    return cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 1.8)
+    return blurred(picture.astype(np.float32), 1.8)

@@ -53,20 +53,18 @@ def render_clip(spec: ClipSpec, seed: int) -> Iterator[Shot]:
 
 
 def _metered(eyes: Array, camera: Camera) -> list[Window]:
-    """Return what a camera meters on: the face, twice, and two squares around it, so that the middle counts most."""
+    """Return what a camera meters on: squares within, about and around the face, so that its middle counts most."""
     x, y = eyes.mean(0).tolist()
     between = float(np.hypot(*(eyes[1] - eyes[0])))
-    y += 0.4 * between
-    windows = [camera.window(*face_box(eyes))] * 2
-    for half in (1.6 * between, 2.1 * between):
-        windows.append(camera.window(x - half, y - half, x + half, y + half))
-    whole = Window(0, 0, camera.width, camera.height)
-    return [window or whole for window in windows]
+    y += 0.3 * between
+    halves = [half * between for half in (1.0, 1.4, 1.85)]
+    windows = [camera.window(x - half, y - half, x + half, y + half) for half in halves]
+    return [window or Window(0, 0, camera.width, camera.height) for window in windows]
 
 
 def face_box(eyes: Array) -> tuple[int, int, int, int]:
-    """Return the box of a face from its eyes, in proportions of their distance: brow to chin, cheek to cheek."""
+    """Return the box of a face from its eyes, in proportions of their distance, as detectors put it."""
     (lx, ly), (rx, ry) = eyes.tolist()
     x, y, between = (lx + rx) / 2, (ly + ry) / 2, float(np.hypot(rx - lx, ry - ly))
-    left, top, right, bottom = x - 1.05 * between, y - 1.0 * between, x + 1.05 * between, y + 1.75 * between
+    left, top, right, bottom = x - 1.06 * between, y - 1.14 * between, x + 1.06 * between, y + 1.68 * between
     return round(left), round(top), round(right), round(bottom)

@@ -48,3 +48,8 @@ def luminance(image: Array) -> Array:
 def sample(image: Array, u: Array, v: Array) -> Array:
     """Return `image` at the pixel coordinates (u, v), bilinear, the border repeated."""
     return cv2.remap(image, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def blurred(image: Array, sd: float) -> Array:
+    """Return `image` blurred by a Gaussian of `sd` pixels."""
+    return cv2.GaussianBlur(image, (0, 0), sd)

@@ -38,7 +38,7 @@ def build_maps(who: Identity) -> HeadMaps:
     distance = at.plain + (shape.height + skin.hair_height) / at.radius
     semi_axes = np.array(who.semi_axes, np.float32)
     points = directions() * distance[..., None] * semi_axes
-    normals = np.concatenate([_normals(points), skin.occlusion[..., None]], -1)
+    normals = np.concatenate([surface_normals(points), skin.occlusion[..., None]], -1)
     pack = np.ascontiguousarray
     return HeadMaps(
         who, semi_axes, pack(distance, np.float32), pack(normals, np.float32), skin.open_eyes, skin.closed_eyes
@@ -51,7 +51,7 @@ def head_of(*key: object) -> HeadMaps:
     return build_maps(draw_identity(*key))
 
 
-def _normals(points: Array) -> Array:
+def surface_normals(points: Array) -> Array:
     """Return outward unit normals from the cross product of the surface's two grid tangents."""
     du = cv2.Sobel(points, cv2.CV_32F, 1, 0, ksize=3)
     dv = cv2.Sobel(points, cv2.CV_32F, 0, 1, ksize=3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -10,6 +12,8 @@ from fasdata.synth.fields import Array, sample
 from fasdata.synth.headmaps import HeadMaps
 from fasdata.synth.headshape import GRID, HALF_RANGE
 from fasdata.synth.light import Light
+
+EYES_FORWARD = 85.0  # mm from the head's centre to the plane of the eyes
 
 _ITERATIONS = 3  # the step from the third to the fourth is below a tenth of a pixel
 _SCALE, _OFFSET = GRID / (2 * HALF_RANGE), GRID / 2 - 0.5
@@ -21,22 +25,45 @@ _SHARP_LOBE, _SHARP_POWER = 0.9, 36.0
 _BROAD_LOBE, _BROAD_POWER = 0.14, 7.2
 
 
+@dataclass(frozen=True)
+class SeenHead:
+    """A head in the picture: its patch, and for every pixel what the ray met there.
+
+    `u` and `v` are map coordinates, `normals` as in `HeadMaps`, `depth` in mm along the camera's axis.
+    """
+
+    patch: Patch
+    u: Array
+    v: Array
+    normals: Array
+    depth: Array
+
+
 def render_head(
     maps: HeadMaps, turn: Array, centre: tuple[float, float, float], camera: Camera, light: Light, closed: float = 0.0
 ) -> Patch | None:
-    """Return the head seen by the camera, or None if it is out of the picture.
+    """Return the head seen by the camera, or None if it is out of the picture; see `see_head`."""
+    seen = see_head(maps, turn, centre, camera, light, closed)
+    return None if seen is None else seen.patch
+
+
+def see_head(
+    maps: HeadMaps, turn: Array, centre: tuple[float, float, float], camera: Camera, light: Light, closed: float = 0.0
+) -> SeenHead | None:
+    """Return the head and its geometry as the camera sees them, or None if it is out of the picture.
 
     `turn` is the head's rotation, `centre` its place in mm in the camera's frame, `closed` how far the eyes are shut.
     """
     window = head_window(centre, camera)
     if window is None:
         return None
-    u, v, silhouette = _trace(maps, turn, centre, camera, window)
+    u, v, silhouette, depth = _trace(maps, turn, centre, camera, window)
     coverage = np.clip(0.5 - silhouette * (camera.focal / centre[2]), 0, 1)
     colour = sample(maps.open_eyes, u, v)
     if closed > 0:
         colour = colour * (1 - closed) + sample(maps.closed_eyes, u, v) * closed
-    return Patch(window, _shade(sample(maps.normals, u, v), colour, turn, light), coverage)
+    normals = sample(maps.normals, u, v)
+    return SeenHead(Patch(window, _shade(normals, colour, turn, light), coverage), u, v, normals, depth)
 
 
 def head_window(centre: tuple[float, float, float], camera: Camera) -> Window | None:
@@ -48,16 +75,16 @@ def head_window(centre: tuple[float, float, float], camera: Camera) -> Window | 
 
 
 def eye_points(maps: HeadMaps, turn: Array, centre: tuple[float, float, float], camera: Camera) -> Array:
-    """Return the pixels of the two eyes, image-left one first, 2 x 2; the eyes lie about 85 mm before the centre."""
+    """Return the pixels of the two eyes, image-left one first, 2 x 2."""
     e, ey = maps.who.half_interocular, maps.who.eye_y
-    points = np.array([[-e, ey, 85.0], [e, ey, 85.0]], np.float32) @ (FACING @ turn).T
+    points = np.array([[-e, ey, EYES_FORWARD], [e, ey, EYES_FORWARD]], np.float32) @ (FACING @ turn).T
     return camera.project(points + np.asarray(centre, np.float32))
 
 
 def _trace(
     maps: HeadMaps, turn: Array, centre: tuple[float, float, float], camera: Camera, window: Window
-) -> tuple[Array, Array, Array]:
-    """Return the map coordinates each ray hits and its distance in mm outside the silhouette (negative: inside).
+) -> tuple[Array, Array, Array, Array]:
+    """Return the map coordinates each ray hits, its mm outside the silhouette (negative: inside), and the hit's depth.
 
     In space divided by the semi-axes the head is almost a sphere. The point of a ray closest to the centre tells the
     silhouette; the hit is the fixed point of "meet the sphere whose radius is the head's distance there".
@@ -81,12 +108,13 @@ def _trace(
     map_u, map_v, r = look_up(-od * per_dd)
     distance = sample(maps.distance, map_u, map_v)
     silhouette = (r - distance) * float(maps.semi_axes[0])
-    od_squared = od * od
+    od_squared, depth = od * od, -od * per_dd
     for _ in range(_ITERATIONS):
         discriminant = np.maximum(od_squared - dd * (oo - distance * distance), 0)
-        map_u, map_v, _r = look_up((-od - np.sqrt(discriminant)) * per_dd)
+        depth = (-od - np.sqrt(discriminant)) * per_dd
+        map_u, map_v, _r = look_up(depth)
         distance = sample(maps.distance, map_u, map_v)
-    return map_u, map_v, silhouette
+    return map_u, map_v, silhouette, depth
 
 
 def _shade(normals: Array, colour: Array, turn: Array, light: Light) -> Array:

@@ -13,10 +13,11 @@ Sidecar = Callable[[Sequence[Shot]], str]
 
 @dataclass(frozen=True)
 class PlannedClip:
-    """A video to write: `path` below the dataset's folder, its content and its encoding.
+    """A clip to write: `path` below the dataset's folder, its content and its encoding.
 
     `sidecar` is a path and the function that writes its text from the clip's frames. `upside_down` stores the clip
-    rotated by 180 degrees, without a tag, as a few real ones are.
+    rotated by 180 degrees, without a tag, as a few real ones are. A clip of several files has `path` written last;
+    `frame_paths` are its images where the encoding is `images`, one a frame, with `{modality}` in each.
     """
 
     path: str
@@ -24,6 +25,7 @@ class PlannedClip:
     codec: str
     sidecar: tuple[str, Sidecar] | None = None
     upside_down: bool = False
+    frame_paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

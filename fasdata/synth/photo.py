@@ -8,9 +8,11 @@ from functools import lru_cache
 from fasdata.synth.backdrop import draw_backdrop, draw_kind
 from fasdata.synth.bonafide import draw_person
 from fasdata.synth.camera import Camera
+from fasdata.synth.cropdomains import CROP_DOMAINS
 from fasdata.synth.domains import DOMAINS
 from fasdata.synth.fields import Array
 from fasdata.synth.headmaps import head_of
+from fasdata.synth.headrender import EYES_FORWARD
 from fasdata.synth.light import photo_light
 from fasdata.synth.motion import Pose, blinks, trajectory
 from fasdata.synth.seeding import generator
@@ -21,6 +23,7 @@ TAKES = 2  # different portraits of a person
 VIDEO_FRAMES = 4  # frames of a portrait video; it is shown at half the camera's rate and starts again
 
 _DISTANCE = 800.0
+EYE_SCALE = _DISTANCE / (_DISTANCE - EYES_FORWARD)  # the eyes are nearer than the head's centre, thus larger
 _EYES_ABOVE_MIDDLE = 8.0  # mm
 _SAME_PLACE = 0.5  # share of portraits taken in the light of the dataset
 _EXPOSURE = 1.2  # linear level of the light in the portrait
@@ -38,7 +41,7 @@ class Photo:
 def photo_of(seed: int, dataset: str, subject: str, take: int, frame: int) -> Photo:
     """Return one frame of a portrait; all attack clips on a person share the same few."""
     rng = generator(seed, dataset, subject, "portrait", take)
-    domain = DOMAINS[dataset]
+    domain = DOMAINS[dataset] if dataset in DOMAINS else CROP_DOMAINS[dataset]
     light = domain.light(rng, dim=False) if rng.random() < _SAME_PLACE else photo_light(rng)
     backdrop = draw_backdrop(draw_kind(domain.backdrop, rng), rng, HEIGHT, WIDTH)
     pixels = backdrop * (light.ambient + 0.5 * light.key)

@@ -42,9 +42,9 @@ class Print:
     def draw(cls, rng: np.random.Generator, domain: Domain, strength: float) -> Print:
         """Return one of a domain's prints; `strength` scales every artefact."""
         return cls(
-            black=float(rng.uniform(0.01, 0.03)),
-            saturation=float(rng.uniform(0.95, 1.2)),
-            gamma=float(rng.uniform(1.3, 1.9)),
+            black=float(rng.uniform(0.005, 0.02)),
+            saturation=float(rng.uniform(0.9, 1.15)),
+            gamma=float(rng.uniform(1.2, 1.6)),
             cast=np.array([rng.uniform(0.93, 1.05), 1, rng.uniform(0.92, 1.06)], np.float32),
             dot_pitch=float(rng.uniform(*domain.dot_pitch)),
             dot_angle=float(rng.uniform(0.2, 1.2)),

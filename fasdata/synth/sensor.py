@@ -14,7 +14,7 @@ import numpy as np
 
 from fasdata.synth.camera import Camera, Window
 from fasdata.synth.domains import Domain
-from fasdata.synth.fields import Array
+from fasdata.synth.fields import Array, blurred
 from fasdata.synth.seeding import generator
 
 _NOISE_MARGIN = 64
@@ -52,7 +52,7 @@ class Sensor:
         """Set white balance, exposure and levels on areas of a frame of linear light, each of equal weight."""
         d = self._domain
         mixing = np.eye(3) * d.saturation + (1 - d.saturation) / 3
-        areas = [cv2.GaussianBlur((light * self._vignette)[w.slices], (0, 0), 1.0) for w in windows]
+        areas = [blurred((light * self._vignette)[w.slices], 1.0) for w in windows]
         samples = np.concatenate([cv2.resize(area, (48, 48), interpolation=cv2.INTER_AREA) for area in areas])
         samples = np.maximum(cv2.transform(samples, mixing.astype(np.float32)).reshape(-1, 3), 0)
         gains = self._aim / np.maximum(samples.mean(0), 1e-3)
@@ -66,14 +66,14 @@ class Sensor:
         """Return the picture of a frame of linear light, uint8."""
         d = self._domain
         exposed = cv2.transform(light * self._vignette, self._colour)
-        exposed = cv2.GaussianBlur(exposed, (0, 0), self._blur)
+        exposed = blurred(exposed, self._blur)
         tones = cv2.pow(np.maximum(exposed, 0), 1 / d.gamma)
         # Photons come at random: their spread grows with the root of light, so among tones it is the same everywhere.
         tones = cv2.addWeighted(tones, 1.0, self._noise(), self._grain, 0.0)
         tones = cv2.transform(tones, self._levels)
         picture: Array = cv2.addWeighted(tones, 1.0, tones, 0.0, 0.0, dtype=cv2.CV_8U)  # rounds and saturates
         if d.sharpen:
-            soft = cv2.GaussianBlur(picture, (0, 0), 1.2)
+            soft = blurred(picture, 1.2)
             picture = cv2.addWeighted(picture, 1 + d.sharpen, soft, -d.sharpen, 0)
         return picture
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from fasdata.synth.camera import FACING, Camera, Window, unit
@@ -80,8 +79,3 @@ def view_sheet(sheet: Sheet, camera: Camera) -> SheetView | None:
 def waves(phase: Array) -> Array:
     """Return cos(2 pi phase)."""
     return np.cos(phase * (2 * np.pi))
-
-
-def blurred(picture: Array, sd: float) -> Array:
-    """Return a picture blurred by `sd` pixels."""
-    return cv2.GaussianBlur(picture, (0, 0), sd)

@@ -9,8 +9,14 @@ import cv2
 import numpy as np
 
 from fasdata.synth.clip import Shot, render_clip
+from fasdata.synth.imagefiles import write_images
 from fasdata.synth.layout import PlannedClip
+from fasdata.synth.padisifile import write_padisi
 from fasdata.synth.videofile import write_video
+from fasdata.synth.wmcafile import write_wmca
+
+# How clips are written that are no videos.
+_RECORDINGS = {"images": write_images, "wmca-hdf5": write_wmca, "padisi-npz": write_padisi}
 
 
 def write_clips(clips: Sequence[tuple[Path, PlannedClip]], seed: int) -> int:
@@ -26,6 +32,9 @@ def write_clips(clips: Sequence[tuple[Path, PlannedClip]], seed: int) -> int:
 
 
 def _write_clip(folder: Path, clip: PlannedClip, seed: int) -> None:
+    if clip.codec in _RECORDINGS:
+        _RECORDINGS[clip.codec](folder, clip, seed)
+        return
     shots = list(render_clip(clip.spec, seed))
     if clip.upside_down:
         shots = [_turned(shot) for shot in shots]

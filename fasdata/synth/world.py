@@ -6,6 +6,7 @@ import json
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -114,5 +115,8 @@ def _write_all(missing: list[tuple[Path, PlannedClip]], seed: int, workers: int)
         try:
             for done in as_completed([pool.submit(write_clips, unit, seed) for unit in units]):
                 bar.advance(done.result())
+        except BrokenProcessPool:
+            do = "run it again with fewer workers: what was finished is kept"
+            raise UserError("a worker process was killed, perhaps for want of memory", do=do) from None
         finally:
             pool.shutdown(cancel_futures=True)

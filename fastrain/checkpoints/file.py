@@ -30,19 +30,32 @@ class Checkpoint:
     facts: Mapping[str, Any]
 
     def write(self, path: Path) -> None:
-        """Write `path` (`.safetensors`) and its `.json`, each by a rename: a file there is always a whole one."""
-        from safetensors.torch import save_file
+        """Write `path` (`.safetensors`) and its `.json`, each by a rename: a file there is always a whole one.
+
+        Raises:
+            UserError: it cannot be written, for want of space above all; the file that was there is kept.
+        """
+        from safetensors import SafetensorError
 
         text = json.dumps({"format": FORMAT, **self.facts}, allow_nan=False)
-        with replacing(path) as temporary:
-            # Tied weights share memory, which the format refuses: each name gets its own copy.
-            save_file(
-                {name: tensor.detach().contiguous().clone() for name, tensor in self.tensors.items()},
-                temporary,
-                {_HEADER: text},
-            )
-            temporary.chmod(0o644)  # safetensors writes files that only their owner can read
+        try:
+            with replacing(path) as temporary:
+                self._save(temporary, {_HEADER: text})
+        except SafetensorError as error:  # the library's own wrapping of what the system said
+            raise UserError(
+                f"the checkpoint {path} cannot be written",
+                found=str(error).rpartition("error: ")[2],
+                do="free some space and run the same command again: it goes on from the checkpoint before",
+            ) from None
         write_text(path.with_suffix(".json"), json.dumps(_readable(self.facts), indent=1, allow_nan=False) + "\n")
+
+    def _save(self, path: Path, header: dict[str, str]) -> None:
+        from safetensors.torch import save_file
+
+        # Tied weights share memory, which the format refuses: each name gets its own copy.
+        own = {name: tensor.detach().contiguous().clone() for name, tensor in self.tensors.items()}
+        save_file(own, path, header)
+        path.chmod(0o644)  # safetensors writes files that only their owner can read
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint:

@@ -77,7 +77,8 @@ class AugmentConfig(_Strict):
     Applied in this order: resize, colour jitter (rgb only), random resized crop, horizontal flip, rotation (uniform in
     ± `rotation` degrees), random crop, then on the [0, 1] tensor random erasing and patch shuffle. With
     `shared_geometry` every modality gets the same crop, flip, rotation, rectangle and permutation; without it each has
-    its own. `depth_divisor` maps 16-bit depth to [0, 1] (values above it become 1).
+    its own. `depth_divisor` is the 16-bit depth that becomes 1 (values above it become 1 too); null = by the unit of
+    the data: 4096 of millimetres, 65535 of anything else.
     """
 
     resize: Annotated[int, Field(ge=1)] | None = None
@@ -90,4 +91,4 @@ class AugmentConfig(_Strict):
     random_erasing: RandomErasing | None = None
     patch_shuffle: PatchShuffle | None = None
     shared_geometry: bool = True
-    depth_divisor: Annotated[FiniteFloat, Field(gt=0)] = 65535.0
+    depth_divisor: Annotated[FiniteFloat, Field(gt=0)] | None = None

@@ -75,7 +75,7 @@ class TrainLoader:
         batches = [self._next(group) for group in groups]
         members = np.concatenate([batch.members for batch in batches])
         images = [image.result() for batch in batches for image in batch.images]
-        return collate(self._images.samples, members, images)
+        return collate(self._images, members, images)
 
     def state(self) -> dict[str, int]:
         """Return the position of every stream, by `domain/label`; images prepared ahead do not count."""
@@ -119,4 +119,5 @@ class TrainLoader:
 
     def _image(self, i: int, group: Group, position: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([self._seed, _CHANGES, *group, position])
-        return augment(self._images.load(i), self._changes, rng)
+        loaded = self._images.load(i)
+        return augment(loaded, self._changes, rng, self._images.depth_unit(i)) if loaded else {}

@@ -26,16 +26,17 @@ def ordered_batches(
     chunks = [members[start : start + size] for start in range(0, len(members), size)]
 
     def prepare(i: int) -> dict[str, Tensor]:
-        return to_tensors(images.load(i), config)
+        loaded = images.load(i)
+        return to_tensors(loaded, config, images.depth_unit(i)) if loaded else {}
 
     if not workers:
         for chunk in chunks:
-            yield collate(images.samples, chunk, [prepare(int(i)) for i in chunk])
+            yield collate(images, chunk, [prepare(int(i)) for i in chunk])
         return
     with ThreadPoolExecutor(workers, thread_name_prefix="images") as pool:
         waiting = deque((chunk, [pool.submit(prepare, int(i)) for i in chunk]) for chunk in chunks[: _AHEAD + 1])
         for following in [*chunks[_AHEAD + 1 :], *[None] * len(waiting)]:
             chunk, futures = waiting.popleft()
-            yield collate(images.samples, chunk, [future.result() for future in futures])
+            yield collate(images, chunk, [future.result() for future in futures])
             if following is not None:
                 waiting.append((following, [pool.submit(prepare, int(i)) for i in following]))

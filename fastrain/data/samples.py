@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fasdata.errors import UserError
-from fasdata.records import BONAFIDE
+from fasdata.records import BONAFIDE, MODALITIES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,8 +23,9 @@ class Samples:
 
     Strings are stored once: `dataset` and `clip` (int32 (N,)) index `datasets` and `clip_ids`. `label` is int8 with
     1 = bona fide, `domain` int16 (the target is -1), `region` int32 (N,4), `scale` float32, `box` float32 (N,4),
-    `landmarks` float32 (N,5,2), NaN where unknown; coordinates are pixels of the upright source frame. `row` is the
-    place in the manifest.
+    `landmarks` float32 (N,5,2), NaN where unknown; coordinates are pixels of the upright source frame. `available`
+    tells for each modality, bool (N,), which samples have it: neither absent in the dataset nor taken away by the
+    protocol. `row` is the place in the manifest.
     """
 
     part: str
@@ -39,6 +41,7 @@ class Samples:
     scale: np.ndarray
     box: np.ndarray
     landmarks: np.ndarray
+    available: Mapping[str, np.ndarray]
 
     @classmethod
     def of(cls, manifest: Manifest, part: str) -> Samples:
@@ -64,6 +67,7 @@ class Samples:
             scale=_numbers(table["scale"], np.float32),
             box=_vectors(table["box"], np.float32, 4),
             landmarks=_vectors(table["landmarks"], np.float32, 10).reshape(-1, 5, 2),
+            available={name: _numbers(pc.not_equal(table[f"key_{name}"], ""), np.bool_) for name in MODALITIES},
         )
 
     def __len__(self) -> int:
@@ -76,6 +80,23 @@ class Samples:
     def sample_id(self, i: int) -> str:
         """Return `<dataset>/<clip_id>/<frame_index>` of sample `i`."""
         return f"{self.datasets[self.dataset[i]]}/{self.clip_id(i)}/{self.frame_index[i]}"
+
+    def require(self, modalities: Sequence[str]) -> None:
+        """Check that each of `modalities` is there in some sample.
+
+        Raises:
+            UserError: one is in none of them.
+        """
+        have = [name for name, there in self.available.items() if there.any()]
+        lacking = [name for name in modalities if name not in have]
+        if lacking:
+            raise UserError(
+                f"no {self.part} frame has {' or '.join(lacking)}",
+                found=", ".join(have) or "no image at all",
+                do=f"--set model.modalities=[{','.join(name for name in modalities if name in have)}]"
+                if have
+                else "look at the protocol with 'fasdata protocol show'",
+            )
 
     def recordings(self) -> np.ndarray:
         """Return, for each sample, the number of its recording: clip ids are unique within a dataset only."""
@@ -104,14 +125,22 @@ class Samples:
     def with_shuffled_labels(self, seed: int) -> Samples:
         """Return the samples with the labels of whole recordings permuted within each domain.
 
-        Each domain keeps its numbers of bona fide and attack recordings; every frame of a recording gets its new label.
+        Each domain keeps its numbers of bona fide and attack recordings, every frame of a recording gets its new label,
+        and among the recordings of each new label both true labels stand in the domain's own proportion. With few
+        recordings a plain permutation would by chance favour one side, and a network would learn the rest from it.
         """
         recording = self.recordings()
         first = np.unique(recording, return_index=True)[1]  # one sample a recording
         labels = self.label[first].copy()
         for domain in np.unique(self.domain):
             members = np.flatnonzero(self.domain[first] == domain)
-            labels[members] = np.random.default_rng([seed, int(domain) + 1]).permutation(labels[members])
+            rng = np.random.default_rng([seed, int(domain) + 1])
+            bonafide = rng.permutation(members[labels[members] == 1])
+            attacks = rng.permutation(members[labels[members] == 0])
+            kept = round(len(bonafide) ** 2 / max(1, len(members)))
+            labels[members] = 0
+            labels[bonafide[:kept]] = 1
+            labels[attacks[: len(bonafide) - kept]] = 1
         return replace(self, label=labels[recording])
 
 

@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 __all__ = ["AugmentConfig", "augment", "to_tensors"]
 
 _FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0}
+_DEPTH_DIVISOR = {"mm": 4096.0}  # by unit; the depth cameras of these datasets reach no further than 4 metres
 
 
-def augment(images: Mapping[str, np.ndarray], config: AugmentConfig, rng: np.random.Generator) -> dict[str, Tensor]:
+def augment(
+    images: Mapping[str, np.ndarray], config: AugmentConfig, rng: np.random.Generator, depth_unit: str = ""
+) -> dict[str, Tensor]:
     """Return the randomly changed sample as float32 tensors CxHxW in [0, 1], one a modality.
 
     `images`: modality -> HxW or HxWxC (C 1 or 3), uint8 or uint16, all of one height and width after `config.resize`.
     The result depends on `images`, `config` and `rng` alone, not on the order of the dictionary; what happens to rgb
-    does not depend on which other modalities are there.
+    does not depend on which other modalities are there. `depth_unit` is what 16-bit depth means in the store.
 
     Raises:
         ValueError: no modality, an unknown one, other types or shapes, or sizes that differ.
@@ -45,17 +48,17 @@ def augment(images: Mapping[str, np.ndarray], config: AugmentConfig, rng: np.ran
         if name == "rgb":
             image = _recoloured(image, colours)
         image = np.ascontiguousarray(_moved(image, geometry, config, name))
-        result[name] = _masked(_tensor(image, name, config), geometry, config.patch_shuffle)
+        result[name] = _masked(_tensor(image, name, config, depth_unit), geometry, config.patch_shuffle)
     return result
 
 
-def to_tensors(images: Mapping[str, np.ndarray], config: AugmentConfig) -> dict[str, Tensor]:
+def to_tensors(images: Mapping[str, np.ndarray], config: AugmentConfig, depth_unit: str = "") -> dict[str, Tensor]:
     """Return the sample as `augment` does, without the random steps: what validation and test use.
 
     Raises:
         ValueError: as `augment`.
     """
-    return {name: _tensor(image, name, config) for name, image in _resized(images, config).items()}
+    return {name: _tensor(image, name, config, depth_unit) for name, image in _resized(images, config).items()}
 
 
 def _resized(images: Mapping[str, np.ndarray], config: AugmentConfig) -> dict[str, np.ndarray]:
@@ -121,12 +124,13 @@ def _resample(
     return done[:, :, 0] if image.ndim == 2 else done
 
 
-def _tensor(image: np.ndarray, modality: str, config: AugmentConfig) -> Tensor:
+def _tensor(image: np.ndarray, modality: str, config: AugmentConfig, depth_unit: str) -> Tensor:
     import numpy as np
     import torch
 
     deep = modality == "depth" and image.dtype == np.uint16
-    divisor = config.depth_divisor if deep else _FULL_SCALE[str(image.dtype)]
+    full = _FULL_SCALE[str(image.dtype)]
+    divisor = (config.depth_divisor or _DEPTH_DIVISOR.get(depth_unit, full)) if deep else full
     planes = image[:, :, None] if image.ndim == 2 else image
     scaled = np.minimum(planes.astype(np.float32) / np.float32(divisor), np.float32(1))
     return torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1)))

@@ -14,7 +14,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from fastrain.methods.settings import MethodSettings
 
 # Keys: `modalities` {name: float32 (B,C,S,S) in [0,1], RGB order}, `label` (B,) int64 with 1 = bona fide,
-# `domain` (B,) int64, `group` (B,) int64 = 2 * domain + label, `id` list[str], `available` {name: bool (B,)}.
+# `domain` (B,) int64, `group` (B,) int64 = 2 * domain + label, `id` list[str], `available` {name: bool (B,)}: an image
+# that a sample does not have, or that the protocol takes away, is zero.
 Batch: TypeAlias = dict[str, Any]
 
 
@@ -76,6 +77,8 @@ class Method(nn.Module):
         super().__init__()
         self.n_domains = n_domains
         self.image_size = image_size
+        self.modalities: tuple[str, ...] = ("rgb",)
+        """What the batches have to hold, in the order of `Batch`; a method that uses more sets it."""
 
     def configure(self) -> dict[str, OptimSpec]:
         """Return the optimisers by the name that `training_step` uses for them."""

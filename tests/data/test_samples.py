@@ -43,7 +43,7 @@ def test_a_sample_is_its_manifest_row(manifest: Manifest) -> None:
 
 
 def test_clips_that_were_not_acquired_have_no_sample(manifest: Manifest) -> None:
-    lost = row(TARGET, -1, "test", "s9__bonafide", "s9", "bonafide", -1)
+    lost = {**manifest.table.to_pylist()[0], **row(TARGET, -1, "test", "s9__bonafide", "s9", "bonafide", -1)}
     table = pa.concat_tables([manifest.table, pa.Table.from_pylist([lost], schema=manifest.table.schema)])
     samples = Samples.of(Manifest(table, manifest.meta), "test")
     assert len(samples) == len(Samples.of(manifest, "test"))
@@ -108,3 +108,16 @@ def test_a_million_rows_stay_columns(manifest: Manifest, tmp_path: Path) -> None
     assert not any(array.dtype == object for array in arrays)
     assert sum(array.nbytes for array in arrays) / many < 150
     assert len(samples.clip_ids) == table["clip_id"].combine_chunks().unique().__len__()
+
+
+def test_a_shuffled_label_says_nothing_of_the_true_one(manifest: Manifest) -> None:
+    samples = Samples.of(manifest, "train")
+    recording = samples.recordings()
+    first = np.unique(recording, return_index=True)[1]
+    for seed in range(10):
+        shuffled = samples.with_shuffled_labels(seed).label[first]
+        for domain in np.unique(samples.domain):
+            here = samples.domain[first] == domain
+            true, new = samples.label[first][here], shuffled[here]
+            expected = true.mean() * new.sum()
+            assert abs((true * new).sum() - expected) <= 0.5

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors
 import torch
 from torch import nn
 
@@ -57,10 +58,10 @@ def test_a_crash_while_writing_leaves_the_old_file(tmp_path: Path, monkeypatch: 
     def half(tensors: dict, target: Path, metadata: dict) -> None:
         real(tensors, target, metadata)
         Path(target).write_bytes(Path(target).read_bytes()[:40])
-        raise OSError(28, "No space left on device")
+        raise safetensors.SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
     monkeypatch.setattr(library, "save_file", half)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(UserError, match="cannot be written; found No space left on device"):
         Checkpoint({"x": torch.ones(3)}, {**FACTS, "iteration": 4}).write(path)
     back = Checkpoint.read(path)
     assert back.facts["iteration"] == 3 and back.tensors["x"].sum() == 0

@@ -11,6 +11,7 @@ import torch
 from fasdata.errors import UserError
 from fasdata.library import Library
 from fastrain.checkpoints.training_state import load_method
+from fastrain.logbook import keep_until
 from fastrain.session import Session
 from tests.engine.sessions import before_step, last, log, request, session
 from tests.engine.world import SOURCES
@@ -129,6 +130,16 @@ def test_the_log_averages_windows_and_never_across_a_validation(library: Library
     ]  # fmt: skip
     assert {"auc", "eer", "auc_frame", "eer_frame"} <= set(lines[2])
     assert list((run_folder / "tensorboard").iterdir())
+
+
+def test_a_log_is_cut_back_to_a_checkpoint_half_a_line_included(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.jsonl"
+    lines = [f'{{"kind": "train", "iteration": {i}, "epoch": 1, "loss": 0.5}}\n' for i in (1, 2, 3, 4)]
+    file.write_text("".join(lines) + lines[0][:20])
+    keep_until(file, 3)
+    assert file.read_text() == "".join(lines[:3])
+    keep_until(tmp_path / "absent.jsonl", 3)
+    assert not (tmp_path / "absent.jsonl").exists()
 
 
 @pytest.mark.parametrize("precision", ["bf16-mixed", "64-true"])

@@ -23,9 +23,11 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "erm-adamw-cosine": ("erm", ("optimiser=adamw", "schedule=cosine", "schedule_epochs=4", "workers=2")),
     "hfn-sgd": ("hfn_mp", ("horizontal_flip=0.5", "batch_per_group=3")),
     "hfn-adam": ("hfn_mp", ("optimiser=adam", "workers=2", "cache=memory", "dropout=0.3")),
-    "hfn-sync": ("hfn_mp", ("mode=sync", "replicate_buffers=true")),
+    "hfn-sync": ("hfn_mp", ("mode=sync", "replicate_buffers=true", "log_every=1")),
     "hfn-last": ("hfn_mp", ("select=last", "max_iterations=8")),
 }
+
+LONGER = ("max_iterations=24", "validate_every_epochs=2", "optimiser=adam")
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -63,7 +65,7 @@ def test_a_killed_process_is_continued_by_its_folder_alone(
     library: Library, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The same with a command that gets a real SIGKILL, and `--resume` without any other option."""
-    settings = [part for setting in (*TINY_HFN, "max_iterations=60", "optimiser=adam") for part in ("--set", setting)]
+    settings = [part for setting in (*TINY_HFN, *LONGER) for part in ("--set", setting)]
     arguments = ["hfn_mp", "--protocol", "CIO-M", "--data", library.root, "--accelerator", "cpu", *settings]
     process = start("fastrain", "run", *arguments, "--out", tmp_path / "killed")
     marker, patience = tmp_path / "killed" / "checkpoints" / "last.json", time.monotonic() + 120
@@ -72,13 +74,13 @@ def test_a_killed_process_is_continued_by_its_folder_alone(
     process.send_signal(signal.SIGKILL)
     process.communicate()
     done = last(tmp_path / "killed").facts["iteration"]
-    assert 0 < done < 60, "it was not killed in the middle"
+    assert 0 < done < 24, "it was not killed in the middle"
     run(RunRequest(resume=str(tmp_path / "killed")))
     said = capsys.readouterr().out
     assert f"continuing after iteration {done}\n" in said
     assert f"report: {tmp_path / 'killed' / 'report.html'}" in said
 
-    undisturbed = session(request("hfn_mp", library, tmp_path / "whole", "max_iterations=60", "optimiser=adam"))
+    undisturbed = session(request("hfn_mp", library, tmp_path / "whole", *LONGER))
     undisturbed.train()
     assert_same_checkpoint(last(tmp_path / "whole"), last(tmp_path / "killed"))
     assert log(tmp_path / "whole") == log(tmp_path / "killed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -169,6 +170,16 @@ def test_without_validation_only_the_last_checkpoint_can_be_taken(library: Libra
     assert {r["part"] for r in results["counts"]} == {"test"}
 
 
+def test_a_built_manifest_is_never_replaced(library: Library, tmp_path: Path) -> None:
+    file = library.protocol_dir(CANONICAL, RECIPE) / "manifest.parquet"
+    before = file.read_bytes()
+    with pytest.raises(UserError, match=r"select=last"):
+        run(request("erm", library, tmp_path / "run", val="none"))
+    with pytest.raises(UserError, match=r"was built with --val auto; .*build-protocol 'CIO-M' .*--val none"):
+        run(request("erm", library, tmp_path / "run", "select=last", val="none"))
+    assert file.read_bytes() == before
+
+
 def test_what_stops_a_run_is_written_down(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fastrain.methods.erm.method import ERM
 
@@ -177,11 +188,19 @@ def test_what_stops_a_run_is_written_down(library: Library, tmp_path: Path, monk
 
     monkeypatch.setattr(ERM, "training_step", fail)
     with pytest.raises(UserError):
-        run(request("erm", library, tmp_path / "run"))
+        run(request("erm", library, tmp_path / "run", "max_iterations=2"))
     about = json.loads((tmp_path / "run" / "run.json").read_text())
     assert (about["status"], about["reason"]) == ("stopped", "the loss became nan")
+
+    def interrupt(self: ERM, batch: object, ctx: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ERM, "training_step", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(request("erm", library, tmp_path / "run", "max_iterations=2"))
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "stopped"
     monkeypatch.undo()
-    run(request("erm", library, tmp_path / "run"))
+    run(request("erm", library, tmp_path / "run", "max_iterations=2"))
     about = json.loads((tmp_path / "run" / "run.json").read_text())
     assert about["status"] == "finished" and "reason" not in about
 
@@ -198,3 +217,5 @@ def test_a_given_manifest_is_used_and_checked_against_the_protocol(library: Libr
     wanted = request("erm", library, tmp_path / "run", "max_iterations=1", manifest=file, protocol="COM-I")
     with pytest.raises(UserError, match=r"another protocol; expected mcio:COM2I; found mcio:CIO2M"):
         run(wanted)
+    with pytest.raises(UserError, match="another recipe; expected hfn_mp; found standard"):
+        run(replace(wanted, protocol=None, recipe="hfn_mp"))

@@ -63,7 +63,8 @@ def write_library(root: Path) -> Library:
 
 def write_manifest(library: Library, rows: list[dict[str, Any]]) -> Path:
     """Write the manifest of these rows where the library keeps that protocol; return its path."""
-    table = _as_stored(pa.Table.from_pylist(rows, schema=SCHEMA))
+    blank = {name: "" for name, kind in zip(SCHEMA.names, SCHEMA.types, strict=True) if kind == pa.string()}
+    table = _as_stored(pa.Table.from_pylist([{**blank, **row} for row in rows], schema=SCHEMA))
     manifest = Manifest(table, _meta(library, table, rows))
     return manifest.write(library.protocol_dir(CANONICAL, RECIPE))
 
@@ -114,6 +115,7 @@ def row(dataset: str, domain: int, part: str, clip_id: str, subject: str, label:
         "n_frames": 12,
         "frame_rule": "linspace(2)@decoded",
         "modalities_available": "rgb" if usable else "",
+        "missing_reason": "",
         "key_rgb": crop_key(clip_id, frame) if usable else "",
         "key_depth": "",
         "key_ir": "",

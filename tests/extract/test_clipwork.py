@@ -41,7 +41,7 @@ class ReadsThePixel:
 class Listed:
     """A frame source over a list; counts its passes."""
 
-    frame_rate, rotation, damage = 25.0, 0, ""
+    frame_rate, rotation, damage, notes = 25.0, 0, "", ()
 
     def __init__(self, faces, n, *, hint=None, turned=0):
         self.pictures = []
@@ -57,7 +57,7 @@ class Listed:
         self.passes += 1
         for index, picture in enumerate(self.pictures):
             if indices is None or index in indices:
-                yield Frame(index, index / 25, picture)
+                yield Frame(index, index / 25, {"rgb": picture})
         self.n_decoded = len(self.pictures)
         if not self.pictures:
             raise UnreadableMedia("the file has no decodable frame")

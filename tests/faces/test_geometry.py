@@ -124,3 +124,24 @@ def test_views_that_need_landmarks_say_so_and_unknown_ones_name_the_nearest():
         View.named("fas-256").matrix(REGION, BOX, None)
     with pytest.raises(UserError, match="mxnet-256"):
         View.named("mxnet256")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("ratio", [0.5, 2.0])
+def test_a_registered_modality_at_another_size_gets_the_same_warp(name, ratio):
+    import cv2
+
+    rgb = cv2.GaussianBlur(np.random.default_rng(3).integers(0, 255, (240, 240), dtype=np.uint8), (0, 0), 8)
+    side = round(240 * ratio)
+    other = cv2.resize(rgb, (side, side), interpolation=cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR)
+    view = View.named(name, 64)
+    seen = view.render(rgb, REGION, 1.0, BOX, POINTS).astype(int)
+    assert np.array_equal(view.render(rgb, REGION, None, BOX, POINTS), seen)
+    assert np.abs(view.render(other, REGION, None, BOX, POINTS) - seen).mean() < 1.0
+
+
+def test_an_unregistered_modality_is_stretched_whole():
+    image = np.zeros((30, 60), np.uint8)
+    image[:, 30:] = 200
+    whole = View.named("mxnet-256", 40).whole(image)
+    assert whole.shape == (40, 40) and whole[:, :19].max() == 0 and whole[:, 21:].min() == 200

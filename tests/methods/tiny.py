@@ -33,20 +33,21 @@ def images(domains: Sequence[int], *, per_group: int = 2, size: int = SIZE, seed
     generator = torch.Generator().manual_seed(seed)
     stripes = 0.3 * (torch.arange(size) % 4 < 2).float().expand(3, size, size)
     pictures, labels, groups = [], [], []
+    # depth and ir come from rgb: drawing them would change what `seed` means for rgb
     for domain in domains:
         for label in (1, 0):
             noise = 0.1 * torch.rand(per_group, 3, size, size, generator=generator)
             pictures.append(0.2 + 0.1 * domain + noise + (0 if label else stripes))
             labels += [label] * per_group
             groups += [2 * domain + label] * per_group
-    group = torch.tensor(groups)
+    group, rgb = torch.tensor(groups), torch.cat(pictures)
     return {
-        "modalities": {"rgb": torch.cat(pictures)},
+        "modalities": {"rgb": rgb, "depth": rgb[:, :1] ** 2, "ir": 1 - rgb[:, 1:2]},
         "label": torch.tensor(labels),
         "domain": group // 2,
         "group": group,
         "id": [f"clip{index}/0" for index in range(len(labels))],
-        "available": {"rgb": torch.ones(len(labels), dtype=torch.bool)},
+        "available": {name: torch.ones(len(labels), dtype=torch.bool) for name in ("rgb", "depth", "ir")},
     }
 
 

@@ -13,7 +13,7 @@ from fasdata.records import Clip, ClipRecord, CropRecord, FrameRecord
 FRAMES = 20
 
 
-def frame(index: int, status: str = "ok", shift: int = 0) -> FrameRecord:
+def frame(index: int, status: str = "ok", shift: int = 0, modalities: tuple[str, ...] = ("rgb",)) -> FrameRecord:
     """A frame with a face and a crop, or without either when its status is skip."""
     if status == "skip":
         return FrameRecord(index, index / 25, "skip")
@@ -27,13 +27,15 @@ def frame(index: int, status: str = "ok", shift: int = 0) -> FrameRecord:
         (20.5, 30.0, 60.0, 80.0),
         points,
         shift,
-        CropRecord((0, 5, 80, 105), 1.0, "png"),
+        CropRecord((0, 5, 80, 105), 1.0, "png", modalities),
     )  # type: ignore[arg-type]
 
 
-def record(clip: Clip, statuses: dict[int, str] | None = None, n: int = FRAMES) -> ClipRecord:
+def record(
+    clip: Clip, statuses: dict[int, str] | None = None, n: int = FRAMES, modalities: tuple[str, ...] = ("rgb",)
+) -> ClipRecord:
     """A clip whose every frame was searched; `statuses` names the frames that are not ok."""
-    frames = tuple(frame(index, (statuses or {}).get(index, "ok")) for index in range(n))
+    frames = tuple(frame(index, (statuses or {}).get(index, "ok"), modalities=modalities) for index in range(n))
     usable = any(one.crop for one in frames)
     return ClipRecord(
         clip,
@@ -101,6 +103,25 @@ def dataset(slug: str) -> FakeStore:
     return FakeStore(records, content=f"hash of {slug}")
 
 
+def mm_dataset(slug: str, modalities: tuple[str, ...] = ("rgb", "depth", "ir"), frames: int = 40) -> FakeStore:
+    """Pre-cropped: the release says where the face is. CeFA's people are named after their race."""
+    records = []
+    for split, people in {"train": 3, "dev": 2, "test": 3}.items():
+        for person in range(people):
+            subject = f"{'AF-' if slug == 'casia-surf-cefa' else ''}{split}{person}"
+            for label, number in (("bonafide", 0), ("attack", 0), ("attack", 1)):
+                made = record(clip(slug, split, subject, label, number), n=frames, modalities=modalities)
+                given = tuple(replace(one, status="given") for one in made.frames)
+                records.append(replace(made, frames=given))
+    return FakeStore(records, {"detector": "none"}, f"hash of {slug}")
+
+
+@pytest.fixture
+def mm_stores() -> dict[str, FakeStore]:
+    """The four datasets with several modalities, small."""
+    return {slug: mm_dataset(slug) for slug in ("casia-surf", "casia-surf-cefa", "padisi-face", "wmca")}
+
+
 @pytest.fixture
 def stores() -> dict[str, FakeStore]:
     """The four RGB datasets, small."""
@@ -110,4 +131,6 @@ def stores() -> dict[str, FakeStore]:
 @pytest.fixture(scope="session")
 def make() -> SimpleNamespace:
     """The makers above, for tests that change things."""
-    return SimpleNamespace(frame=frame, record=record, clip=clip, dataset=dataset, slugs=list(PEOPLE))
+    return SimpleNamespace(
+        frame=frame, record=record, clip=clip, dataset=dataset, mm_dataset=mm_dataset, slugs=list(PEOPLE)
+    )

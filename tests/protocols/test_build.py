@@ -9,7 +9,7 @@ import pytest
 
 from fasdata.errors import UserError
 from fasdata.manifest import Manifest
-from fasdata.protocols.build import assemble, build_protocol
+from fasdata.protocols.build import Options, assemble, build_protocol
 from fasdata.protocols.describe import describe
 from fasdata.protocols.grammar import parse
 from fasdata.protocols.plan import make_plan
@@ -19,7 +19,7 @@ from fasdata.store.reader import Store
 
 def build(stores, name="CIO-M", recipe="standard", **options) -> Manifest:
     chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    manifest = assemble(make_plan(parse(name), chosen), stores, **options)
+    manifest = assemble(make_plan(parse(name), chosen), stores, Options(**options))
     manifest.check()
     return manifest
 
@@ -335,7 +335,7 @@ def test_build_protocol_reads_the_library_and_writes_into_it(stores, tmp_path, m
     (library.store_dir("oulu-npu") / "store.json").unlink()
     with pytest.raises(UserError, match=r"no store of oulu-npu.*fasdata extract oulu-npu"):
         build_protocol("CIO-M", library=library)
-    with pytest.raises(UserError, match=r"this version cannot read.*ROSE-Youtu"):
+    with pytest.raises(UserError, match=r"no store of rose-youtu.*fasdata extract rose-youtu"):
         build_protocol("Y2M", library=library)
 
 

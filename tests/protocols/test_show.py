@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fasdata.errors import UserError
+from fasdata.protocols.diff import diff_text
+from fasdata.protocols.recipe import load_recipe, recipes
 from fasdata.protocols.show import list_text, show_text
 
 
@@ -17,16 +19,25 @@ def test_show_prints_the_canonical_name_first_and_spells_the_recipe_out():
     assert (
         "MSU-MFSD: Pattern Recognition and Image Processing Laboratory, Michigan State University; research use" in text
     )
-    assert [line.split() for line in lines if "OULU" in line and "source" in line.split()] == [
-        ["source", "OULU-NPU", "990", "3,960"]
-    ]
+    [row] = [line.split() for line in lines if "OULU" in line and "train" in line.split()]
+    assert row == ["train", "OULU-NPU", "all", "linspace(2)@with_face", "skipped", "990", "3,960"]
 
 
-def test_show_tells_what_cannot_be_built_yet():
-    assert "cannot be built yet: pool mm with the recipe standard" in show_text("SCP2W")
-    assert "cannot be built yet: the variant shot5" in show_text("CIO-M@shot5")
+def test_show_spells_variants_masks_shots_and_lists_out():
+    assert "depth, ir taken away at test" in show_text("SCP2W@miss-DI", "mmdg")
+    assert "2 = PADISI-Face (P) x10" in show_text("SCP2W", "mmdgfas")
+    text = show_text("CIO-M", "flip_5shot")
+    assert "4 = MSU-MFSD (M) shots x4" in text
+    assert "needs list  FLIP's shot lists of msu: msu_real_shot.txt, msu_fake_shot.txt" in text
+    assert "phone not 2" in show_text("oulu:P4.2")
+    assert "8,942 frames" in show_text("surf:challenge")
+    assert ", before frame 60" in show_text("siw:P1")
+
+
+def test_show_tells_what_cannot_be_built():
+    assert "cannot be built: the recipe hfn_mp says nothing about pool mm" in show_text("SCP2W", "hfn_mp")
+    assert "needs a list" in show_text("siw-mv2:P3.B")
     assert show_text("oulu:p3.1").splitlines()[0] == "oulu:P3.1  (given as oulu:p3.1)"
-    assert "ROSE-Youtu: not supported yet" in show_text("CY2M")
     with pytest.raises(UserError, match="did you mean 'standard'"):
         show_text("CIO-M", "standart")
 
@@ -34,7 +45,33 @@ def test_show_tells_what_cannot_be_built_yet():
 def test_list_names_protocols_recipes_and_letters():
     text = list_text()
     line = next(line for line in text.splitlines() if "mcio:CIO2M" in line)
-    assert line.split() == ["mcio:CIO2M", "standard,", "hfn_mp"]
-    assert next(line for line in text.splitlines() if "mm:CPS2W" in line).endswith("not yet")
+    assert line.endswith("standard, flip, flip_5shot, gac_fas, hfn_mp, me_fas, sa_fas, ssdg")
+    assert next(line for line in text.splitlines() if "mm:CPS2W" in line).endswith("standard, mmdg, mmdgfas")
     assert "P3.{1,2,3,4,5,6}" in text
     assert "C CASIA-FASD, I Replay-Attack" in text
+
+
+def test_diff_says_in_one_screen_why_two_papers_do_not_compare():
+    lines = diff_text("CIO-M/hfn_mp", "CIO-M/gac_fas").splitlines()
+    assert len(lines) <= 40 and max(map(len, lines)) <= 100
+    text = "\n".join(lines)
+    for told in ("splits, train", "splits, test", "clips, test M", "70 / 210", "40 / 120", "linspace(2)@with_face",
+                 "every(5,1000)@decoded", "authors select", "do not compare"):  # fmt: skip
+        assert told in text
+    assert "extra sources (none)" in text
+
+
+@pytest.mark.parametrize("first", [*(f"CIO-M/{one}" for one in recipes() if "mcio" in load_recipe(one).pools)])
+@pytest.mark.parametrize("second", ["OMI2C/flip", "SCP2W@miss-DI/mmdgfas", "oulu:P3.1", "mm:CS2W/flip_wcs"])
+def test_any_diff_fits_a_screen(first, second):
+    lines = diff_text(first, second).splitlines()
+    assert len(lines) <= 60 and max(map(len, lines)) <= 100
+
+
+def test_diff_of_the_same_says_so_and_of_a_variant_that_the_test_differs():
+    assert "nothing that is written down differs" in diff_text("CIO-M/ssdg", "C&I&O to M/ssdg")
+    assert "test sets differ" in diff_text("SCP2W", "SCP2W@miss-D")
+    with pytest.raises(UserError, match="did you mean 'ssdg'"):
+        diff_text("CIO-M/sdsg", "CIO-M")
+    with pytest.raises(UserError, match="no manifest at"):
+        diff_text("nowhere/manifest.parquet", "CIO-M")

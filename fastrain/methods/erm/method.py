@@ -11,13 +11,15 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, StepLR
 
 from fastrain.methods.base import Batch, Method, OptimSpec, StepContext
 from fastrain.methods.erm.settings import ERMSettings
-from fastrain.networks.normalize import imagenet_normalized
+from fastrain.networks.fusion import stacked, widen_first_layer
 from fastrain.networks.trunk import pooled_trunk
 from fastrain.networks.weights import load_trunk
 
 
 class ERM(Method):
     """A trunk, a linear layer with two outputs, and the mean cross entropy over a domain-balanced batch.
+
+    With several modalities the trunk's first layer is widened to take them stacked (see `fastrain.networks.fusion`).
 
     Raises:
         UserError: the trunk is unknown or its weights cannot be had.
@@ -34,6 +36,8 @@ class ERM(Method):
         self.trunk, width = pooled_trunk(config.trunk, config.trunk_kwargs)
         self.head = nn.Linear(width, 2)
         load_trunk(self.trunk, config.trunk, config.pretrained)
+        self.modalities = config.modalities
+        widen_first_layer(self.trunk, config.modalities)
 
     def configure(self) -> dict[str, OptimSpec]:
         optimiser = self._optimiser()
@@ -51,8 +55,7 @@ class ERM(Method):
         return self._logits(batch).softmax(dim=1)[:, 1]
 
     def _logits(self, batch: Batch) -> Tensor:
-        image = batch["modalities"]["rgb"]
-        return self.head(self.trunk(imagenet_normalized(image) if self.config.normalize else image))
+        return self.head(self.trunk(stacked(batch, self.modalities, normalize=self.config.normalize)))
 
     def _optimiser(self) -> Optimizer:
         config = self.config

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
+from fasdata.records import MODALITIES
 from fastrain.methods.settings import TrunkSettings
 
 
 class ERMSettings(TrunkSettings):
     """Settings of the baseline: one trunk, one linear layer, one optimiser."""
+
+    modalities: tuple[Literal["rgb", "depth", "ir"], ...] = Field(("rgb",), min_length=1)
+    """What the network sees, stacked as the channels of one image (early fusion); any of rgb, depth, ir, each once."""
 
     optimiser: Literal["sgd", "adamw"] = "sgd"
     lr: PositiveFloat = 0.001
@@ -26,3 +30,10 @@ class ERMSettings(TrunkSettings):
 
     normalize: bool = True
     """Give images ImageNet's mean and deviation, as the pretrained trunks expect."""
+
+    @field_validator("modalities")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError(f"expected each modality once; found {', '.join(value)}")
+        return tuple(name for name in MODALITIES if name in value)

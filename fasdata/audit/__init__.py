@@ -1,0 +1,1 @@
+"""Audits: what could make a result on a manifest dishonest."""

@@ -1,0 +1,75 @@
+"""Near-duplicates: recordings of two parts that show almost the same pictures."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fasdata.audit.finding import Finding
+
+NEAR = 4  # differing bits of 64, at most
+FRAMES = 3  # frames of a pair of clips, at least; of a clip with fewer frames all of them
+_BANDS = ((0, 13), (13, 13), (26, 13), (39, 13), (52, 12))  # with 4 differing bits one of 5 bands is equal
+_MOST = 4096  # hashes with an equal band that are compared with each other
+
+
+@dataclass(frozen=True)
+class ClipHashes:
+    """The hashes of one clip's frames, its name and its part."""
+
+    name: str
+    part: str
+    hashes: tuple[int, ...]
+
+
+def near_duplicates(clips: Sequence[ClipHashes]) -> list[Finding]:
+    """Return a warning about pairs of clips in two parts with at least 3 frames at most 4 bits apart.
+
+    A clip with fewer frames counts when all of them are near.
+    """
+    pairs = near_pairs(clips)
+    if not pairs:
+        return []
+    shown = [
+        f"{clips[a].name} ({clips[a].part}) and {clips[b].name} ({clips[b].part}) on {frames} frames"
+        for (a, b), frames in sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:3]
+    ]
+    return [Finding("near-duplicates", "warning", len(pairs), "pairs of clips in two parts", tuple(shown))]
+
+
+def near_pairs(clips: Sequence[ClipHashes]) -> dict[tuple[int, int], int]:
+    """Return the pairs of places in `clips` that are near-duplicates, with the number of near frames."""
+    owner = np.repeat(np.arange(len(clips)), [len(clip.hashes) for clip in clips])
+    hashes = np.array([value for clip in clips for value in clip.hashes], np.uint64)
+    codes = {part: number for number, part in enumerate(dict.fromkeys(clip.part for clip in clips))}
+    part = np.array([codes[clip.part] for clip in clips], np.int16)[owner] if len(owner) else np.empty(0, np.int16)
+    touching: defaultdict[tuple[int, int], tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
+    for first, second in _candidates(hashes):
+        near = (part[first] != part[second]) & (np.bitwise_count(hashes[first] ^ hashes[second]) <= NEAR)
+        for a, b in zip(first[near].tolist(), second[near].tolist(), strict=True):
+            low, high = (a, b) if owner[a] < owner[b] else (b, a)
+            frames = touching[int(owner[low]), int(owner[high])]
+            frames[0].add(low)
+            frames[1].add(high)
+    found = {}
+    for (a, b), (of_a, of_b) in touching.items():
+        near_frames = min(len(of_a), len(of_b))
+        if near_frames >= min(FRAMES, len(clips[a].hashes), len(clips[b].hashes)):
+            found[a, b] = near_frames
+    return found
+
+
+def _candidates(hashes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield pairs of places whose hashes agree in one band; all pairs at most 4 bits apart are among them."""
+    for shift, width in _BANDS:
+        band = (hashes >> np.uint64(shift)) & np.uint64(2**width - 1)
+        order = np.argsort(band, kind="stable")
+        ordered = band[order]
+        for step in range(1, min(len(order), _MOST)):
+            equal = ordered[step:] == ordered[:-step]
+            if not equal.any():
+                break
+            yield order[:-step][equal], order[step:][equal]

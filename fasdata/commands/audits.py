@@ -1,0 +1,34 @@
+"""The verb `audit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fasdata.commands.options import Data
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Example: fasdata audit data/protocols/mcio-CIO2M/standard. Exit code 3: something stands in two parts."
+)
+def audit(
+    manifest: Annotated[Path, typer.Argument(help="A manifest's file or folder.")],
+    data: Data = None,
+    near: Annotated[
+        bool, typer.Option("--near/--no-near", help="Look for near-duplicates too, by perceptual hash.")
+    ] = True,
+) -> None:
+    """Look for leakage, near-duplicates, contradictory labels, missing modalities and uneven losses."""
+    from fasdata.audit.audit import audit_manifest
+    from fasdata.errors import EXIT_PARTIAL
+    from fasdata.library import Library
+    from fasdata.manifest import Manifest
+
+    report = audit_manifest(Manifest.read(manifest), Library.locate(data), near=near)
+    typer.echo(report.text())
+    if report.stops:
+        raise typer.Exit(EXIT_PARTIAL)

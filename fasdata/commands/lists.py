@@ -1,0 +1,71 @@
+"""Verbs about other projects' lists: `lists import`, `lists export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fasdata.commands.options import Data
+
+lists_app = typer.Typer(help="Read and write the list files of other projects.", no_args_is_help=True)
+
+Format = Annotated[
+    str,
+    typer.Option("--format", help="metapattern (csv), flip (txt, json), columns (color depth ir label), bob (csv)."),
+]
+BonafideIs = Annotated[int, typer.Option(min=0, max=1, help="The number that means bona fide in that list: 0 or 1.")]
+
+
+@lists_app.command(
+    "import",
+    epilog="Example: fasdata lists import OULU-NPU oulu_real_train.txt oulu_fake_train.txt --format flip "
+    "--bonafide-is 1 --root /mnt/oulu --out oulu.csv",
+)
+def lists_import(
+    dataset: Annotated[str, typer.Argument(help="The dataset whose clips the list names.")],
+    files: Annotated[list[Path], typer.Argument(help="List files.")],
+    form: Format,
+    bonafide_is: BonafideIs,
+    out: Annotated[Path, typer.Option(help="The CSV to write: dataset, clip_id, label, frames.")],
+    root: Annotated[Path | None, typer.Option(help="The raw dataset; without it the library's store.")] = None,
+    release_lists: Annotated[
+        Path | None, typer.Option("--lists", help="Folder of the release's own list files, if not in the root.")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Find the clips that a foreign list means; rows that match none are reported, never guessed."""
+    from fasdata.datasets.registry import find_card
+    from fasdata.errors import EXIT_PARTIAL
+    from fasdata.lists.imported import import_lists, known_clips, write_matched
+
+    card = find_card(dataset)
+    matched = import_lists(files, form, bonafide_is, known_clips(card, root, release_lists, data))
+    write_matched(matched, card.slug, out)
+    typer.echo(f"{len(matched.clips)} clips of {card.name} from {matched.rows} rows: {out}")
+    problems = matched.report(", ".join(path.name for path in files))
+    for line in problems:
+        typer.echo(f"warning: {line}", err=True)
+    if matched.unmatched or matched.contradicting:
+        raise typer.Exit(EXIT_PARTIAL)
+
+
+@lists_app.command(
+    "export",
+    epilog="Example: fasdata lists export data/protocols/mcio-CIO2M/standard --format metapattern --bonafide-is 0 "
+    "--out lists",
+)
+def lists_export(
+    manifest: Annotated[Path, typer.Argument(help="A manifest's file or folder.")],
+    form: Format,
+    bonafide_is: BonafideIs,
+    out: Annotated[Path, typer.Option(help="The folder to write into.")],
+    part: Annotated[str, typer.Option(help="Only this part: train, val or test.")] = "",
+) -> None:
+    """Write a manifest's rows as lists of another project, one file a part."""
+    from fasdata.lists.export import export_lists
+    from fasdata.manifest import Manifest
+
+    for path in export_lists(Manifest.read(manifest), form, bonafide_is, out, part):
+        typer.echo(path)

@@ -1,0 +1,147 @@
+"""What one path means, as a card states it: a pattern and a value for everything that the pattern tells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from operator import itemgetter
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from fasdata.records import ATTACK_TYPES, LABELS, SPLITS
+
+_PLACEHOLDER = re.compile(r"\{(\w+)(?::(\d+|upper))?\}")
+
+
+class Form(BaseModel):
+    """Base of everything read from a file: an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_compiles)]
+
+
+class Mapped(Form):
+    """A value looked up in a table: the template `of`, filled from the path, is what the keys are compared with.
+
+    A key is a regular expression that must match in full, without regard to case; the first that does gives the value.
+    `default` serves where none does; without it the whole path counts as not understood.
+    """
+
+    of: str
+    map: dict[Pattern, str]
+    default: str | None = None
+
+    def values(self) -> set[str]:
+        """Return everything that the table can answer."""
+        return {*self.map.values()} | ({self.default} if self.default is not None else set())
+
+
+Value = str | Mapped
+
+
+class PathRule(Form):
+    """One regular expression and what a path that ends in it means.
+
+    `pattern` has named groups and is matched, without regard to case, against the end of the path, from a folder name
+    on. `tail` is the canonical path of the clip, without extension: the clip's id is made of it. Values are templates
+    such as `{split}-{person:2}` (`:2` pads with zeros to two characters, `:upper` writes capitals) or tables. `derive`
+    adds names that templates may use like groups. A group called `frame` is the number of a frame: the clip then lies
+    in the folder above.
+    """
+
+    pattern: Pattern
+    tail: str
+    derive: dict[str, Value] = Field(default_factory=dict)
+    split: Value = ""
+    label: Value = ""
+    attack_type: Value = ""
+    pai: Value = ""
+    subject: Value = ""
+    fields: dict[str, Value] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _closed(self) -> PathRule:
+        names = self.groups
+        for name in self.derive:
+            if name in names:
+                raise ValueError(f"{{{name}}} is derived, and a group of the pattern too")
+        for value in [*self.derive.values(), *self._values()]:
+            for name in placeholders(value):
+                if name not in names and name not in self.derive:
+                    raise ValueError(f"{{{name}}} is not a group of the pattern")
+        for name, allowed in (("split", SPLITS), ("label", LABELS), ("attack_type", ATTACK_TYPES)):
+            value = getattr(self, name)
+            if isinstance(value, Mapped) and not value.values() <= {"", *allowed}:
+                raise ValueError(f"{name} maps to something other than {', '.join(allowed)}")
+        return self
+
+    @property
+    def groups(self) -> set[str]:
+        """The names of the pattern's groups."""
+        return set(re.compile(self.pattern).groupindex)
+
+    def _values(self) -> list[Value]:
+        values = [self.tail, self.split, self.label, self.attack_type, self.pai, self.subject]
+        return [*values, *self.fields.values()]
+
+
+Reader = Callable[[Mapping[str, str]], str | None]
+
+
+def reader_of(value: Value) -> Reader:
+    """Return the function that fills a template, or looks up a table, with a path's groups.
+
+    It returns None where the table lacks the key and has no default.
+    """
+    if isinstance(value, str):
+        return template(value)
+    key_of, default = template(value.of), value.default
+    keys = [(re.compile(key, re.IGNORECASE), answer) for key, answer in value.map.items()]
+    seen: dict[str, str | None] = {}
+
+    def look_up(groups: Mapping[str, str]) -> str | None:
+        text = key_of(groups)
+        if text not in seen:
+            seen[text] = next((answer for key, answer in keys if key.fullmatch(text)), default)
+        return seen[text]
+
+    return look_up
+
+
+def template(text: str) -> Callable[[Mapping[str, str]], str]:
+    """Return the function that fills the `{group}`, `{group:width}` and `{group:upper}` places of a text."""
+    pieces = _PLACEHOLDER.split(text)  # text, name, shape, text, name, shape, …, text
+    if len(pieces) == 1:
+        return lambda _: text
+    if len(pieces) == 4 and not pieces[0] and not pieces[3] and not pieces[2]:
+        return itemgetter(pieces[1])
+    places = [(pieces[at], pieces[at + 1], pieces[at + 2]) for at in range(1, len(pieces), 3)]
+    start = pieces[0]
+
+    def fill(groups: Mapping[str, str]) -> str:
+        return start + "".join([_shaped(groups[name], shape) + after for name, shape, after in places])
+
+    return fill
+
+
+def placeholders(value: Value) -> Iterator[str]:
+    """Yield the names that a template, or the template of a table, takes from the path."""
+    for found in _PLACEHOLDER.finditer(value.of if isinstance(value, Mapped) else value):
+        yield found[1]
+
+
+def _shaped(text: str, shape: str | None) -> str:
+    if shape is None:
+        return text
+    return text.upper() if shape == "upper" else text.zfill(int(shape))

@@ -1,0 +1,1 @@
+"""Lists of other projects: reading them, finding the clips they mean, writing them."""

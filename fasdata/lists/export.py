@@ -1,0 +1,85 @@
+"""Manifests to the list formats of other projects."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fasdata.errors import UserError, unknown_name
+from fasdata.lists.read import FORMATS
+from fasdata.manifest import Manifest
+from fasdata.manifest.columns import PARTS
+from fasdata.records import BONAFIDE, MODALITIES
+
+_ENDING = {"metapattern": "csv", "flip": "txt", "columns": "txt", "bob": "csv"}
+_NAMES = {"rgb": "color", "depth": "depth", "ir": "ir"}
+
+
+def export_lists(manifest: Manifest, form: str, bonafide_is: int, folder: Path, part: str = "") -> list[Path]:
+    """Write the manifest's usable rows as lists into `folder`, one file a part (FLIP: and label); return the files.
+
+    Paths are `<dataset>/<clip path>/<six digits>_<modality>.png`; MetaPattern names a clip once, as a zip.
+
+    Raises:
+        UserError: unknown format or part.
+    """
+    if form not in FORMATS:
+        raise unknown_name("list format", form, FORMATS)
+    if part and part not in PARTS:
+        raise unknown_name("part", part, PARTS)
+    if bonafide_is not in (0, 1):
+        raise UserError(f"--bonafide-is {bonafide_is}", expected="0 or 1")
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [row for row in _rows(manifest) if row["status"] == "ok" and part in ("", row["part"])]
+    made: dict[str, list[str]] = {}
+    for row in rows:
+        end = f"_{'real' if row['label'] == BONAFIDE else 'fake'}" if form == "flip" else ""
+        made.setdefault(f"{row['part']}{end}.{_ENDING[form]}", []).append(_line(form, row, bonafide_is))
+    header = "filename,subject,attack_type\n" if form == "bob" else ""
+    paths = []
+    for name, lines in made.items():
+        paths.append(folder / name)
+        paths[-1].write_text(header + "\n".join(dict.fromkeys(lines)) + "\n", encoding="utf-8")
+    return paths
+
+
+def _rows(manifest: Manifest) -> Iterator[dict[str, Any]]:
+    names = (
+        "part",
+        "dataset",
+        "clip_id",
+        "label",
+        "attack_type",
+        "subject",
+        "frame_index",
+        "n_frames",
+        "status",
+        "modalities_available",
+    )
+    for batch in manifest.table.select(names).to_batches():
+        yield from batch.to_pylist()
+
+
+def _line(form: str, row: dict[str, Any], bonafide_is: int) -> str:
+    label = bonafide_is if row["label"] == BONAFIDE else 1 - bonafide_is
+    clip = f"{row['dataset']}/{row['clip_id'].replace('__', '/')}"
+    image = f"{clip}/{row['frame_index']:06d}"
+    if form == "metapattern":
+        return _csv(f"{clip}.zip", label, row["n_frames"], row["n_frames"])
+    if form == "columns":
+        shown = [one for one in MODALITIES if one in row["modalities_available"].split(",")]
+        return " ".join([*(f"{image}_{_NAMES[one]}.png" for one in shown), str(label)])
+    if form == "bob":
+        return _csv(
+            f"{image}_color.png", row["subject"], "" if row["label"] == BONAFIDE else row["attack_type"] or "attack"
+        )
+    return f"{image}_color.png"
+
+
+def _csv(*cells: object) -> str:
+    file = io.StringIO()
+    csv.writer(file, lineterminator="").writerow(cells)
+    return file.getvalue()

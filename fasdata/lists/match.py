@@ -1,0 +1,163 @@
+"""List rows to clips: by the end of the path, and by the names that a paper gave its images."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from fasdata.datasets.card import Form, Pattern
+from fasdata.datasets.declared import read_declared
+from fasdata.datasets.naming import clip_id
+from fasdata.lists.row import ListRow
+from fasdata.records import Clip
+from fasdata.resources import manifests_dir
+
+_EXTENSION = re.compile(r"(?:\.(?:zip|avi|mov|mp4|png|jpe?g|bmp|hdf5|h5|npz|npy|rar|mkv|rssdk))+$", re.IGNORECASE)
+_FRAME = re.compile(r"^(?:frame_?)?(\d+)(?:[_-](?:rgb|color|colour|profile|depth|ir|infrared))?$", re.IGNORECASE)
+_IN_NAME = re.compile(r"^(?P<stem>.+)_frame(?P<frame>\d+)$", re.IGNORECASE)
+_MODALITY = {"rgb", "color", "colour", "profile", "depth", "ir", "infrared"}
+_SHOWN = 3
+
+
+class Renaming(Form):
+    """Image names of a paper and the end of the clip's path that they mean; `frame` is the number in the name."""
+
+    pattern: Pattern
+    clip: str
+    frame: str = ""
+
+
+class Names(Form):
+    """All renamings, in the order in which they are tried."""
+
+    renamings: list[Renaming]
+
+
+@dataclass(frozen=True)
+class Matched:
+    """`clips` maps a clip id to the frames named for it ("" where a row names none).
+
+    `unmatched` rows mean no clip or several; `contradicting` rows have another label than their clip; `repeated` rows
+    say the same again.
+    """
+
+    clips: dict[str, list[str]]
+    labels: dict[str, str]
+    unmatched: tuple[ListRow, ...]
+    contradicting: tuple[ListRow, ...]
+    repeated: int
+    rows: int
+
+    def report(self, name: str) -> list[str]:
+        """Return one line for each kind of row that needs attention."""
+        lines = []
+        if self.unmatched:
+            lines.append(f"{name}: {len(self.unmatched)} of {self.rows} rows match no clip{_shown(self.unmatched)}")
+        if self.contradicting:
+            most = 2 * len(self.contradicting) > self.rows - len(self.unmatched)
+            hint = "; is the number for bona fide the other one?" if most else ""
+            shown = _shown(self.contradicting)
+            lines.append(f"{name}: {len(self.contradicting)} rows have another label than their clip{shown}{hint}")
+        if self.repeated:
+            lines.append(f"{name}: {self.repeated} rows are repeated")
+        return lines
+
+
+def match_rows(rows: Iterable[ListRow], clips: Sequence[Clip]) -> Matched:
+    """Return the clips that rows mean; a row that fits no clip, or several, is reported and never guessed."""
+    index = _Index(clips)
+    by_id = {clip.clip_id: clip for clip in clips}
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    labels: dict[str, str] = {}
+    unmatched: list[ListRow] = []
+    contradicting: list[ListRow] = []
+    seen: set[tuple[str, str]] = set()
+    repeated = number = 0
+    for row in rows:
+        number += 1
+        meant = {index.find(path) for path in row.paths}
+        if len({name for name, _ in meant}) != 1 or "" in {name for name, _ in meant}:
+            unmatched.append(row)
+            continue
+        name, frame = sorted(meant)[0]
+        if (name, frame) in seen:
+            repeated += 1
+            continue
+        seen.add((name, frame))
+        found[name].append(frame)
+        labels[name] = row.label
+        if row.label and by_id[name].label and row.label != by_id[name].label:
+            contradicting.append(row)
+    return Matched(dict(found), labels, tuple(unmatched), tuple(contradicting), repeated, number)
+
+
+class _Index:
+    """Clips by every end of their path, as far as it is unambiguous."""
+
+    def __init__(self, clips: Sequence[Clip]) -> None:
+        self._ends: dict[str, str] = {}
+        for clip in clips:
+            parts = clip.clip_id.lower().split("__")
+            for end in ("__".join(parts[place:]) for place in range(1, len(parts)) if _telling(parts[place:])):
+                # An end that several clips share says nothing.
+                self._ends[end] = "" if end in self._ends else clip.clip_id
+        self._ends.update((clip.clip_id.lower(), clip.clip_id) for clip in clips)
+
+    def find(self, path: str) -> tuple[str, str]:
+        """Return the clip id and the frame a path names, each "" where there is none."""
+        plain = _EXTENSION.sub("", path.replace("\\", "/").lower())
+        for renaming in renamed_names().renamings:
+            match = re.search(rf"(?:^|/){renaming.pattern}$", plain, re.IGNORECASE)
+            if match:
+                groups = match.groupdict("")
+                name = self._end(renaming.clip.format_map(groups).split("/"))
+                if name:
+                    return name, renaming.frame.format_map(groups)
+        parts = [_EXTENSION.sub("", part) for part in plain.split("/") if part not in ("", ".", "..", "+")]
+        for kept, frame in _readings(parts):
+            name = self._end(kept)
+            if name:
+                return name, frame
+        return "", ""
+
+    def _end(self, parts: Sequence[str]) -> str:
+        """Return the clip whose path ends in all of `parts`, or in as many of them as possible."""
+        for place in range(len(parts)):
+            name = self._ends.get(clip_id("/".join(parts[place:])).lower())
+            if name is not None:
+                return name
+        return ""
+
+
+def _readings(parts: list[str]) -> list[tuple[list[str], str]]:
+    """Return the ways to read a path: as a clip, as a clip and a frame, as a clip, a modality and a frame."""
+    readings = [(parts, "")]
+    if not parts:
+        return []
+    named = _IN_NAME.match(parts[-1])
+    if named:
+        readings.append(([*parts[:-1], named["stem"]], named["frame"]))
+    number = _FRAME.match(parts[-1])
+    if number and len(parts) > 1:
+        if parts[-2] in _MODALITY and len(parts) > 2:
+            readings.append((parts[:-2], number[1]))
+        readings.append((parts[:-1], number[1]))
+    return readings
+
+
+@cache
+def renamed_names() -> Names:
+    """Return the image names that papers use, as `manifests/lists/` declares them."""
+    return read_declared(manifests_dir() / "lists" / "names.yaml", Names)
+
+
+def _telling(end: Sequence[str]) -> bool:
+    """Tell whether an end of a path may name a clip: a bare `7` or `real.rssdk` may not, even if it is the only one."""
+    return len(end) > 1 or sum(character.isdigit() for character in end[0]) >= 3
+
+
+def _shown(rows: Sequence[ListRow]) -> str:
+    return ", such as " + ", ".join(f"{row.paths[0]} ({row.where})" for row in rows[:_SHOWN])

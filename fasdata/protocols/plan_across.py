@@ -1,0 +1,105 @@
+"""Plans of protocols across datasets."""
+
+from __future__ import annotations
+
+from fasdata.errors import UserError
+from fasdata.protocols.grammar import ProtocolName
+from fasdata.protocols.plan import TARGET_ID, Domain, Plan, Role, Take, counts, require_modality
+from fasdata.protocols.recipe import PoolRecipe, Recipe, extra_letter
+from fasdata.protocols.recipe_parts import Part
+from fasdata.protocols.vocabulary import Letter, cross
+
+MASKS = {"miss-D": ("depth",), "miss-I": ("ir",), "miss-DI": ("depth", "ir")}
+_PARTS: dict[Role, str] = {"sources": "train", "validation": "val", "target": "test"}
+
+
+def plan_across(name: ProtocolName, recipe: Recipe) -> Plan:
+    """Return the plan of a protocol across datasets; see `make_plan`."""
+    rules, pool = recipe.pool(name.pool), cross().pools[name.pool]
+    extras = [extra_letter(name.pool, text).dataset for text in rules.sources.extra]
+    both = [letter for letter in name.targets if pool.entry(letter).dataset in extras]
+    if both:
+        raise UserError(
+            f"the recipe {recipe.name} adds {', '.join(both)} to the sources, which is the target of {name.canonical}",
+            do="choose another recipe",
+        )
+    short = f"{name.sources}2{name.targets}"
+    if rules.covers and short not in rules.covers:
+        raise UserError(
+            f"the recipe {recipe.name} says nothing about {name.canonical}",
+            expected=f"one of {', '.join(f'{name.pool}:{one}' for one in rules.covers)}",
+        )
+    masked = MASKS.get(name.variant, ())
+    require_modality(name, recipe, rules, masked)
+    shots = _shots(name, recipe, rules)
+    entries = _sources(name, rules)
+    repeats = rules.sources.repeats.get(name.targets, {})
+    sources = [
+        Domain(number, entry.letter, entry.dataset, entry.name, _source(rules, entry), repeats.get(entry.letter, 1))
+        for number, entry in enumerate(entries)
+    ]
+    targets = [pool.entry(letter) for letter in name.targets]
+    if shots:
+        times = rules.shots.repeats if rules.shots else 1
+        sources += [
+            Domain(len(sources) + number, entry.letter, entry.dataset, entry.name, (_shot(rules, entry),), times, True)
+            for number, entry in enumerate(targets)
+        ]
+    tested = [
+        Domain(TARGET_ID, entry.letter, entry.dataset, entry.name, (_take("target", rules.target, entry.letter),))
+        for entry in targets
+    ]
+    return Plan(name, recipe, rules, tuple(sources), tuple(tested), masked, shots, note=rules.note)
+
+
+def _sources(name: ProtocolName, rules: PoolRecipe) -> list[Letter]:
+    order = rules.sources.ordered(name.sources, name.targets, cross().pools[name.pool].order)
+    return [extra_letter(name.pool, letter) for letter in order]
+
+
+def _source(rules: PoolRecipe, entry: Letter) -> tuple[Take, ...]:
+    return (
+        _take("sources", rules.sources, entry.letter),
+        _take("validation", rules.validation, entry.letter),
+    )
+
+
+def _take(role: Role, part: Part, letter: str) -> Take:
+    return Take(
+        part=_PARTS[role],  # type: ignore[arg-type]
+        role=role,
+        splits=tuple(part.splits_of.get(letter, part.splits)),
+        frames=part.frames_of.get(letter, part.frames),
+        on_miss=tuple(part.on_miss),
+        where=tuple(part.keep.get(letter, ())),
+        draw=part.draw,
+        lists=part.lists.get(letter),
+        expected=counts(
+            {key[len(letter) + 1 :]: count for key, count in part.expected.items() if key.split("@")[0] == letter}
+        ),
+        unit="frame" if letter in part.counted_by_frame else "clip",
+    )
+
+
+def _shot(rules: PoolRecipe, entry: Letter) -> Take:
+    """Return what training takes of the target's few clips: its frame rule, of the clips that may be tested."""
+    target = rules.target
+    return Take(
+        part="train",
+        role="sources",
+        splits=tuple(target.splits_of.get(entry.letter, target.splits)),
+        frames=rules.sources.frames_of.get(entry.letter, rules.sources.frames),
+        on_miss=tuple(rules.sources.on_miss),
+        where=tuple(target.keep.get(entry.letter, ())),
+        draw=rules.sources.draw,
+        lists=rules.shots.lists.get(entry.letter) if rules.shots else None,
+    )
+
+
+def _shots(name: ProtocolName, recipe: Recipe, rules: PoolRecipe) -> int:
+    asked = int(name.variant.removeprefix("shot")) if name.variant.startswith("shot") else 0
+    if rules.shots and asked not in (0, rules.shots.clips):
+        raise UserError(
+            f"{name.canonical} asks for {asked} shots", expected=f"{rules.shots.clips}, as the recipe {recipe.name} has"
+        )
+    return rules.shots.clips if rules.shots else asked

@@ -1,0 +1,122 @@
+"""Paper or a screen with a portrait on it, held or worn before a face, in all layers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fasdata.synth import photo
+from fasdata.synth.camera import FACING, Patch, rotation
+from fasdata.synth.clipspec import ClipSpec
+from fasdata.synth.display import Display
+from fasdata.synth.domains import Domain
+from fasdata.synth.fields import Array, blurred, bump, luminance, sample, smoothstep
+from fasdata.synth.headmaps import head_of
+from fasdata.synth.layers import Layers
+from fasdata.synth.light import Light
+from fasdata.synth.materials import living
+from fasdata.synth.motion import Pose, blinks, trajectory
+from fasdata.synth.personlayers import Head, Point, lay_person
+from fasdata.synth.printed import Print
+from fasdata.synth.sensing import Sensing
+from fasdata.synth.sheet import Sheet, SheetView, view_sheet
+
+_STRENGTH = (0.2, 0.9)
+_BEND = (0.0012, 0.0026)  # 1/mm, the middle nearest: paper laid around a face
+_HEAD_BEHIND = 98.0  # mm from the paper to the centre of the head behind it: a nose reaches through its hole
+_TOWARDS = np.array([0, 0, 1], np.float32)
+# Holes in mm of a life-size face: offset from the middle of the eyes (the eyes' own from each eye), half sizes.
+_HOLES = {"eyes": (0.0, 15.0, 8.0), "nose": (32.0, 15.0, 22.0), "mouth": (66.0, 28.0, 13.0)}
+
+
+class HeldSheet:
+    """One attack clip with a sheet; `face` is where the eyes of a live face would rest, in mm in the camera's frame."""
+
+    def __init__(
+        self, spec: ClipSpec, seed: int, face: Point, domain: Domain, sensing: Sensing, light: Light,
+        rng: np.random.Generator,
+    ) -> None:  # fmt: skip
+        self._spec, self._seed, self._camera, self._light = spec, seed, domain.camera, light
+        self._take = int(rng.integers(photo.TAKES))
+        strength = float(rng.uniform(*_STRENGTH))
+        on_screen = spec.presentation.startswith("display")
+        magnify = float(rng.uniform(0.62, 0.95) if on_screen else rng.uniform(0.85, 1.05))
+        worn = spec.presentation == "print-cut"
+        self._magnify = float(rng.uniform(0.97, 1.04)) if worn else magnify
+        draw_instrument = Display.draw if on_screen else Print.draw
+        self._instrument: Print | Display = draw_instrument(rng, domain, strength)
+        self._half = tuple(float(rng.uniform(*domain.sheet_reach)) * self._magnify for _ in range(2))
+        self._border = float(rng.uniform(2, 10)) if on_screen else 0.0
+        bent = spec.bent or spec.presentation == "print-warped"
+        self._bend = -float(rng.uniform(*_BEND)) if bent else float(rng.uniform(-0.0003, 0.0003)) * (not on_screen)
+        self._base = float(rng.uniform(*(sensing.screen if on_screen else sensing.paper)))
+        self._contrast = float(rng.uniform(*(sensing.leak if on_screen else sensing.ink)))
+        self._lamp_mirrored = float(rng.uniform(0.2, 0.9) * (rng.random() < 0.6)) if on_screen else 0.0
+        self._warmth = float(rng.uniform(0.35, 0.5) if on_screen else rng.uniform(0.22, 0.45))
+        self._poses = trajectory(rng, spec.frames, yaw=9, amount=0.7 * spec.sway)
+        self._closed = blinks(rng, spec.frames)
+        self._face = face
+        self._attacker: Head | None = None
+        if worn:
+            behind = head_of(seed, spec.dataset, spec.subject, "attacker")
+            self._attacker = Head(behind, living(behind), float(rng.uniform(*sensing.skin)))
+
+    def draw(self, layers: Layers, frame: int) -> Array:
+        """Draw the frame into the layers and return the pixels of the portrait's eyes."""
+        pose = self._poses[frame]
+        shown = self._shown(frame)
+        mm = photo.MM_PER_PIXEL * self._magnify
+        eyes = (shown.eyes - (photo.WIDTH / 2 - 0.5, photo.HEIGHT / 2 - 0.5)) * mm
+        between = float(np.hypot(*(eyes[1] - eyes[0])))
+        # As near as makes the shown face appear as large as a live one.
+        distance = self._face[2] * between / 63.0
+        middle_x, middle_y = eyes.mean(0).tolist()
+        x = self._face[0] * distance / self._face[2] - middle_x + 0.3 * pose.shift[0]
+        y = self._face[1] * distance / self._face[2] - middle_y + 0.3 * pose.shift[1]
+        centre = (x, y, distance + 0.3 * pose.shift[2])
+        turn = rotation(pose.yaw, pose.pitch, pose.roll)
+        half_width, half_height = self._half[0] + self._border, self._half[1] + self._border
+        sheet = Sheet(half_width, half_height, self._bend, turn, centre)
+        if self._attacker is not None:
+            behind = (x + middle_x, y + middle_y, centre[2] + _HEAD_BEHIND)
+            looking = Pose(0.8 * pose.yaw, 0.8 * pose.pitch, pose.roll, pose.shift)
+            lay_person(layers, self._attacker, looking, behind, self._camera, self._light, self._closed[frame])
+        view = view_sheet(sheet, self._camera)
+        if view is not None:
+            self._lay(layers, view, shown, eyes, mm, frame)
+        return self._camera.project(sheet.to_camera(eyes))
+
+    def _shown(self, frame: int) -> photo.Photo:
+        inner = (frame // 2) % photo.VIDEO_FRAMES if self._spec.presentation == "display-video" else 0
+        return photo.photo_of(self._seed, self._spec.dataset, self._spec.subject, self._take, inner)
+
+    def _lay(self, layers: Layers, view: SheetView, shown: photo.Photo, eyes: Array, mm: float, frame: int) -> None:
+        source = blurred(shown.pixels, max(0.3, 0.35 * view.footprint / mm))
+        picture = sample(source, view.x / mm + (photo.WIDTH / 2 - 0.5), view.y / mm + (photo.HEIGHT / 2 - 0.5))
+        inside = view.inside(*self._half)
+        radiance = self._instrument.radiance(picture, inside, view, self._light, frame)
+        grey, facing = np.minimum(luminance(picture), 1), view.facing(_TOWARDS)
+        if isinstance(self._instrument, Display):
+            mirrored = self._lamp_mirrored * bump(view.x, view.y, 8.0 - 60 * float(view.sheet.turn[0, 2]), 0, 9, 9)
+            nir = self._base * (1 - self._contrast + 2 * self._contrast * grey) + mirrored
+        else:
+            nir = self._base * (1 - self._contrast * (1 - grey) * inside) * (0.15 + 0.85 * facing)
+        patch = Patch(view.window, radiance, self._coverage(view, eyes))
+        layers.lay(patch, nir.astype(np.float32), self._warmth, _depth(view))
+
+    def _coverage(self, view: SheetView, eyes: Array) -> Array:
+        coverage = view.inside(view.sheet.half_width, view.sheet.half_height)
+        if self._attacker is None:
+            return coverage
+        middle = eyes.mean(0, keepdims=True)
+        for hole in self._spec.holes:
+            below, wide, high = (size * self._magnify for size in _HOLES[hole])
+            for x, y in (eyes if hole == "eyes" else middle).tolist():
+                far = ((view.x - x) / wide) ** 2 + ((view.y - y - below) / high) ** 2
+                coverage = coverage * smoothstep(0.9, 1.1, far)
+        return coverage
+
+
+def _depth(view: SheetView) -> Array:
+    row = (FACING @ view.sheet.turn)[2].tolist()
+    lifted = row[0] * view.x + row[1] * view.y + row[2] * view.sheet.bend * view.x**2
+    return (view.sheet.centre[2] + lifted).astype(np.float32)

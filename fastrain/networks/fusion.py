@@ -1,0 +1,52 @@
+"""Early fusion: several modalities as the channels of one image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from fasdata.errors import UserError
+from fastrain.methods.base import Batch
+from fastrain.networks.normalize import imagenet_normalized
+
+
+def stacked(batch: Batch, modalities: Sequence[str], *, normalize: bool) -> Tensor:
+    """Return (B,C,S,S): the images of `modalities` one after the other, rgb with three channels, the others with one.
+
+    An image that is not available is zero after normalisation too, which is the middle grey of the others.
+    """
+    planes = []
+    for name in modalities:
+        image = batch["modalities"][name]
+        if normalize:
+            image = imagenet_normalized(image)
+        available = batch.get("available", {}).get(name)
+        planes.append(image if available is None else image * available.view(-1, 1, 1, 1).to(image.dtype))
+    return planes[0] if len(planes) == 1 else torch.cat(planes, dim=1)
+
+
+def widen_first_layer(trunk: nn.Module, modalities: Sequence[str]) -> None:
+    """Let the first convolution of a trunk for rgb take `modalities` stacked; it is changed in place.
+
+    Its weights become those that, on a stack, give the mean of what the old layer gives for each modality alone, a
+    modality of one channel being shown as grey: rgb keeps its kernels, the others get their sum over the channels,
+    all divided by the number of modalities. So pretrained weights keep their meaning.
+
+    Raises:
+        UserError: the trunk does not begin with a convolution over three channels.
+    """
+    if tuple(modalities) == ("rgb",):
+        return
+    old = next((module for module in trunk.modules() if isinstance(module, nn.Conv2d)), None)
+    if old is None or old.in_channels != 3 or old.groups != 1:
+        raise UserError(
+            f"the trunk cannot take {', '.join(modalities)}",
+            expected="a trunk that begins with a convolution over three channels",
+            found=repr(old),
+        )
+    rgb = old.weight.detach()
+    kernels = torch.cat([rgb if one == "rgb" else rgb.sum(dim=1, keepdim=True) for one in modalities], dim=1)
+    old.weight = nn.Parameter(kernels / len(modalities))
+    old.in_channels = kernels.shape[1]
