@@ -1,9 +1,9 @@
 """How long building a protocol over a large index takes, against one pandas row a frame.
 
 Run: python benchmarks/build_protocol.py [--frames 1000000] [--naive-frames 50000]
-The index is made here: four datasets whose clip records come out of JSON, as out of a store. Times are processor seconds of one process;
-peak memory is measured in a process of its own for each way. The naive way is measured on fewer frames and stated for
-the same number.
+The index is made here: four datasets whose clip records come out of JSON, as out of a store. Times are processor
+seconds; each way runs in a process of its own, whose peak memory is printed. The naive way is measured on fewer frames
+and stated for the same number.
 """
 
 from __future__ import annotations

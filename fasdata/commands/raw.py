@@ -112,15 +112,22 @@ def synth(
     preset: Annotated[
         str, typer.Option(help="Size of the world: mini (for tests) or demo (under 3,000 frames).")
     ] = "demo",
-    datasets: Annotated[str, typer.Option(help="Comma-separated dataset names; default: all four.")] = "",
+    datasets: Annotated[
+        str,
+        typer.Option(
+            help="Comma-separated dataset names, or a group: rgb (four video sets, the default), mm (four with depth and infrared)."
+        ),
+    ] = "",
     seed: Annotated[int, typer.Option(help="The world's seed: same seed, same frames.")] = 0,
     workers: Workers = 0,
 ) -> None:
     """Write raw datasets of a procedural world in the true layouts of licensed ones. No person is in them."""
     from fasdata.datasets.registry import find_card
+    from fasdata.synth.presets import GROUPS
     from fasdata.synth.world import write_world
 
-    slugs = [find_card(name).slug for name in datasets.replace(" ", ",").split(",") if name]
+    names = [name for name in datasets.replace(" ", ",").split(",") if name]
+    slugs = [name if name in GROUPS else find_card(name).slug for name in names]
     counts = write_world(out, preset=preset, datasets=slugs, seed=seed, workers=processes(workers))
     for dataset, made in counts.items():
         typer.echo(f"{dataset}: {made['clips']} clips, {made['frames']} frames in {made['folder']}")

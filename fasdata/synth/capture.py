@@ -100,10 +100,10 @@ def render_capture(spec: ClipSpec, seed: int) -> Iterator[Capture]:
 def _head(spec: ClipSpec, seed: int, sensing: Sensing, rng: np.random.Generator) -> Head:
     """Return who sits before the camera: a bona fide subject, or someone who wears the subject's face."""
     maps = head_of(seed, spec.dataset, spec.subject)
-    materials, skin = living(maps), float(rng.uniform(*sensing.skin))
+    materials, skin, soft = living(maps), float(rng.uniform(*sensing.skin)), float(rng.uniform(*sensing.soft))
     if spec.presentation != "bonafide":
         maps, materials = put_on(maps, materials, COSTUMES[spec.presentation], rng)
-    return Head(maps, materials, skin)
+    return Head(maps, materials, skin, soft)
 
 
 def _backdrop(usual: str, rng: np.random.Generator, camera: Camera) -> tuple[Array, Array]:

@@ -16,6 +16,8 @@ from fasdata.synth.videofile import TEMPORARY
 
 MODALITIES = ("color", "depth", "ir")  # the last one is written last
 _SPAN = {"casia-surf": 90.0, "casia-surf-cefa": 150.0}  # mm from white to black
+# The range shown is set by hand: it differs between clips, and does not begin at the nose.
+_SPAN_FACTOR, _MARGIN = (0.75, 1.5), (0.0, 0.35)
 _QUALITY = {"casia-surf": 92, "casia-surf-cefa": 85}
 _COLOUR_SCALE = (0.85, 1.0)  # no two clips have crops of one size
 _SHARE = {"casia-surf": (0.52, 0.6), "casia-surf-cefa": (0.7, 0.8)}  # size of depth and infrared beside colour
@@ -24,19 +26,20 @@ _SHARE = {"casia-surf": (0.52, 0.6), "casia-surf-cefa": (0.7, 0.8)}  # size of d
 def write_images(folder: Path, clip: PlannedClip, seed: int) -> None:
     """Render and write the frames of a clip to its `frame_paths`."""
     rng = generator(seed, clip.spec.dataset, clip.spec.name, "size")
+    span = _SPAN[clip.spec.dataset] * float(rng.uniform(*_SPAN_FACTOR))
+    margin = span * float(rng.uniform(*_MARGIN))
     scale, share = float(rng.uniform(*_COLOUR_SCALE)), float(rng.uniform(*_SHARE[clip.spec.dataset]))
     for path, capture in zip(clip.frame_paths, render_capture(clip.spec, seed), strict=True):
-        pictures = _pictures(capture, clip.spec.dataset, scale, share)
+        pictures = _pictures(capture, face_relief(capture.depth, capture.face, margin, span), scale, share)
         for modality in MODALITIES:
             target = folder / path.format(modality=modality)
             _write_jpg(target, pictures[modality], _QUALITY[clip.spec.dataset])
 
 
-def _pictures(capture: Capture, dataset: str, scale: float, share: float) -> dict[str, Array]:
+def _pictures(capture: Capture, depth: Array, scale: float, share: float) -> dict[str, Array]:
     face = capture.face
     colour = np.where(face[..., None], capture.colour, 0).astype(np.uint8)
     infrared = np.where(face, np.round(capture.infrared * 255), 0).astype(np.uint8)
-    depth = face_relief(capture.depth, face, _SPAN[dataset])
     return {
         "color": _resized(colour[..., ::-1], scale),
         "depth": _resized(depth, scale * share),

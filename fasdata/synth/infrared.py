@@ -9,7 +9,7 @@ from fasdata.synth.fields import Array, blurred
 from fasdata.synth.sensing import Sensing
 
 _REFERENCE = 500.0  # mm
-_MOST_GAIN = 4.0
+_MOST_GAIN = 6.0
 
 
 class InfraredCamera:

@@ -22,11 +22,15 @@ _SHIRT_WARMTH = 0.42
 
 @dataclass(frozen=True)
 class Head:
-    """A head to draw: maps, materials (`materials.living`), and how its skin answers infrared (1 = typical)."""
+    """A head to draw: maps, materials (`materials.living`), and how its surface answers infrared.
+
+    `skin` scales what comes back; `soft` is the share that went below the skin and so comes back whatever the angle.
+    """
 
     maps: HeadMaps
     materials: Array
-    skin: float = 1.0
+    skin: float
+    soft: float
 
 
 def lay_person(
@@ -42,7 +46,7 @@ def lay_person(
     seen = see_head(head.maps, turn, centre, camera, light, closed)
     if seen is not None:
         stuff = sample(head.materials, seen.u, seen.v)
-        layers.lay(seen.patch, head.skin * _returned(seen, turn, stuff[..., 0]), stuff[..., 1], seen.depth)
+        layers.lay(seen.patch, head.skin * _returned(seen, turn, stuff[..., 0], head.soft), stuff[..., 1], seen.depth)
     return eye_points(head.maps, turn, centre, camera)
 
 
@@ -53,10 +57,10 @@ def _body(window: Window, centre: Point, camera: Camera) -> tuple[Array, Array]:
     return out, (centre[2] + 70 - 70 * out).astype(np.float32)
 
 
-def _returned(seen: SeenHead, turn: Array, reflectance: Array) -> Array:
+def _returned(seen: SeenHead, turn: Array, reflectance: Array, soft: float) -> Array:
     """Return the share of the light of a lamp beside the camera that comes back, with a gloss where skin faces it."""
     row = np.zeros((1, 4), np.float32)
     row[0, :3] = turn[2]
     facing = np.clip(cv2.transform(seen.normals, row), 0, 1)
-    shaded = reflectance * (0.12 + 0.88 * facing) * (0.6 + 0.4 * seen.normals[..., 3])
+    shaded = reflectance * (soft + (1 - soft) * facing) * (0.6 + 0.4 * seen.normals[..., 3])
     return shaded + 0.04 * cv2.pow(facing, 30.0)

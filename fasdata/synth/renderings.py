@@ -7,15 +7,15 @@ import numpy as np
 from fasdata.synth.fields import Array
 
 
-def face_relief(depth: Array, face: Array, span: float) -> Array:
-    """Return depth in mm as uint8 brightness: the nearest of the face is white, `span` mm behind it nearly black.
+def face_relief(depth: Array, face: Array, margin: float, span: float) -> Array:
+    """Return depth in mm as uint8 brightness: `margin` before the face is white, `span` mm behind that nearly black.
 
     0 is left to what is not the face and to what was not measured.
     """
     measured = face & (depth > 0)
     if not measured.any():
         return np.zeros(depth.shape, np.uint8)
-    nearest = float(np.percentile(depth[measured], 2))
+    nearest = float(np.percentile(depth[measured], 2)) - margin
     behind = np.clip((depth.astype(np.float32) - nearest) / span, 0, 1)
     return np.where(measured, np.round(255 - 250 * behind), 0).astype(np.uint8)
 

@@ -21,7 +21,7 @@ from fasdata.synth.sensing import Sensing
 from fasdata.synth.sheet import Sheet, SheetView, view_sheet
 
 _STRENGTH = (0.2, 0.9)
-_BEND = (0.0012, 0.0026)  # 1/mm, the middle nearest: paper laid around a face
+_BEND = (0.0012, 0.0045)  # 1/mm, the middle nearest: paper laid around a face
 _HEAD_BEHIND = 98.0  # mm from the paper to the centre of the head behind it: a nose reaches through its hole
 _TOWARDS = np.array([0, 0, 1], np.float32)
 # Holes in mm of a life-size face: offset from the middle of the eyes (the eyes' own from each eye), half sizes.
@@ -50,7 +50,7 @@ class HeldSheet:
         self._bend = -float(rng.uniform(*_BEND)) if bent else float(rng.uniform(-0.0003, 0.0003)) * (not on_screen)
         self._base = float(rng.uniform(*(sensing.screen if on_screen else sensing.paper)))
         self._contrast = float(rng.uniform(*(sensing.leak if on_screen else sensing.ink)))
-        self._lamp_mirrored = float(rng.uniform(0.2, 0.9) * (rng.random() < 0.6)) if on_screen else 0.0
+        self._lamp_mirrored = float(rng.uniform(0.1, 0.6) * (rng.random() < 0.4)) if on_screen else 0.0
         self._warmth = float(rng.uniform(0.35, 0.5) if on_screen else rng.uniform(0.22, 0.45))
         self._poses = trajectory(rng, spec.frames, yaw=9, amount=0.7 * spec.sway)
         self._closed = blinks(rng, spec.frames)
@@ -58,7 +58,8 @@ class HeldSheet:
         self._attacker: Head | None = None
         if worn:
             behind = head_of(seed, spec.dataset, spec.subject, "attacker")
-            self._attacker = Head(behind, living(behind), float(rng.uniform(*sensing.skin)))
+            skin, soft = float(rng.uniform(*sensing.skin)), float(rng.uniform(*sensing.soft))
+            self._attacker = Head(behind, living(behind), skin, soft)
 
     def draw(self, layers: Layers, frame: int) -> Array:
         """Draw the frame into the layers and return the pixels of the portrait's eyes."""
@@ -94,7 +95,9 @@ class HeldSheet:
         picture = sample(source, view.x / mm + (photo.WIDTH / 2 - 0.5), view.y / mm + (photo.HEIGHT / 2 - 0.5))
         inside = view.inside(*self._half)
         radiance = self._instrument.radiance(picture, inside, view, self._light, frame)
-        grey, facing = np.minimum(luminance(picture), 1), view.facing(_TOWARDS)
+        # Printers and screens are driven to use their whole range.
+        grey = np.minimum(luminance(picture) / max(float(np.percentile(luminance(shown.pixels), 95)), 0.1), 1)
+        facing = view.facing(_TOWARDS)
         if isinstance(self._instrument, Display):
             mirrored = self._lamp_mirrored * bump(view.x, view.y, 8.0 - 60 * float(view.sheet.turn[0, 2]), 0, 9, 9)
             nir = self._base * (1 - self._contrast + 2 * self._contrast * grey) + mirrored

@@ -50,7 +50,7 @@ def test_a_partial_dataset_is_told_and_strict_refuses_it(tmp_path):
 def test_check_reads_everything_again(library):
     path = build_protocol("C2M", library=library).path
     told = Called("fasdata", "protocol", "check", path, "--data", library.root)
-    assert told.code == 0 and told.out.splitlines()[0] == "mcio:C2M"
+    assert told.code == 0 and told.out.splitlines()[0] == "mcio:C2M  (given as C2M)"
     assert "checked: columns, keys, parts, fingerprint, stores" in told.out
     assert "no store of" in Called("fasdata", "protocol", "check", path, "--data", library.root / "other").line
     assert "no manifest at" in Called("fasdata", "protocol", "check", library.root).line
