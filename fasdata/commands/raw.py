@@ -115,7 +115,8 @@ def synth(
     datasets: Annotated[
         str,
         typer.Option(
-            help="Comma-separated dataset names, or a group: rgb (four video sets, the default), mm (four with depth and infrared)."
+            help="Comma-separated dataset names, or a group: rgb (four video sets, the default), "
+            "mm (four with depth and infrared)."
         ),
     ] = "",
     seed: Annotated[int, typer.Option(help="The world's seed: same seed, same frames.")] = 0,
