@@ -23,6 +23,7 @@ from fasdata.synth.sheet import Sheet, SheetView, view_sheet
 _STRENGTH = (0.2, 0.9)
 _BEND = (0.0012, 0.0045)  # 1/mm, the middle nearest: paper laid around a face
 _HEAD_BEHIND = 98.0  # mm from the paper to the centre of the head behind it: a nose reaches through its hole
+_EYES_APART = (57.0, 64.0)  # mm, of the live face that a shown one is as large as
 _TOWARDS = np.array([0, 0, 1], np.float32)
 # Holes in mm of a life-size face: offset from the middle of the eyes (the eyes' own from each eye), half sizes.
 _HOLES = {"eyes": (0.0, 15.0, 8.0), "nose": (32.0, 15.0, 22.0), "mouth": (66.0, 28.0, 13.0)}
@@ -54,7 +55,7 @@ class HeldSheet:
         self._warmth = float(rng.uniform(0.35, 0.5) if on_screen else rng.uniform(0.22, 0.45))
         self._poses = trajectory(rng, spec.frames, yaw=9, amount=0.7 * spec.sway)
         self._closed = blinks(rng, spec.frames)
-        self._face = face
+        self._face, self._apart = face, float(rng.uniform(*_EYES_APART))
         self._attacker: Head | None = None
         if worn:
             behind = head_of(seed, spec.dataset, spec.subject, "attacker")
@@ -69,7 +70,7 @@ class HeldSheet:
         eyes = (shown.eyes - (photo.WIDTH / 2 - 0.5, photo.HEIGHT / 2 - 0.5)) * mm
         between = float(np.hypot(*(eyes[1] - eyes[0])))
         # As near as makes the shown face appear as large as a live one.
-        distance = self._face[2] * between / 63.0
+        distance = self._face[2] * between / self._apart
         middle_x, middle_y = eyes.mean(0).tolist()
         x = self._face[0] * distance / self._face[2] - middle_x + 0.3 * pose.shift[0]
         y = self._face[1] * distance / self._face[2] - middle_y + 0.3 * pose.shift[1]

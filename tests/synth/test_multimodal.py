@@ -185,9 +185,10 @@ def pictures(made: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     for name in ("CASIA-SURF", "CASIA-SURF-CeFA"):
         for path in sorted(files(made / name)):
             if path.endswith(".jpg") and "color" in path:
-                read = {
-                    m: cv2.imread(str(made / name / path.replace("color", m)), cv2.IMREAD_UNCHANGED) for m in MODALITIES
-                }
+                read = {}
+                for modality in MODALITIES:
+                    member = made / name / path.replace("color", modality)
+                    read[modality] = np.asarray(cv2.imread(str(member), cv2.IMREAD_UNCHANGED))
                 yield path, read
 
 
