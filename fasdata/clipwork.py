@@ -30,9 +30,12 @@ class ClipWork:
         """
         search = FaceSearch(self.settings, self.detector, source, clip.clip_id)
         try:
-            seen = search.run()
+            return self._extract(clip, source, search)
         except UnreadableMedia as error:
             return ClipRecord(clip, "failed", str(error), notes=source.notes), {}
+
+    def _extract(self, clip: Clip, source: FrameSource, search: FaceSearch) -> tuple[ClipRecord, dict[str, bytes]]:
+        seen = search.run()
         n = source.n_decoded or 0
         selections = {str(rule): rule.resolve(n, seen.searched, clip.clip_id) or () for rule in self.settings.rules}
         wanted = sorted({index for chosen in selections.values() for index in chosen})

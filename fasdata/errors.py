@@ -75,6 +75,10 @@ _OS_ADVICE = {
     errno.EACCES: "check the permissions of that path",
     errno.EPERM: "check the permissions of that path",
     errno.EROFS: "choose a place that can be written",
+    errno.ENOENT: "check that path",
+    errno.ENOTDIR: "a folder is expected there, not a file",
+    errno.EISDIR: "a file is expected there, not a folder",
+    errno.EEXIST: "a folder is expected there, not a file",
 }
 
 

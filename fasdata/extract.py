@@ -16,7 +16,7 @@ from fasdata.media.form import MediaForm
 from fasdata.media.readers import require_reader
 from fasdata.progress import progress
 from fasdata.records import Clip, ClipRecord
-from fasdata.settings import ExtractSettings
+from fasdata.settings import ExtractSettings, require_device
 from fasdata.store.info import FILE, StoreInfo
 from fasdata.store.writer import StoreWriter
 
@@ -34,6 +34,7 @@ class ExtractReport:
     folder: Path
     found: int = 0
     already: int = 0
+    described_anew: int = 0  # of those: label, split or another fact of the path or the lists has changed
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # (label, status)
     reasons: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # (label, status, reason)
     frames: Counter[str] = field(default_factory=Counter)  # face status of the chosen frames
@@ -115,12 +116,19 @@ def run_extract(plan: ExtractPlan, root: Path, *, workers: int = 1, retry_failed
     from fasdata.executors.local import extract_clips
     from fasdata.store.reader import Store
 
+    if plan.settings.uses_torch:
+        require_device(plan.settings.device)
     info = StoreInfo(plan.dataset, plan.settings.recorded(), __version__)
     report = ExtractReport(plan.dataset, plan.folder, found=len(plan.clips))
     again = ("failed",) if retry_failed else ()
     with StoreWriter(plan.folder, info) as writer:
         todo = [clip for clip in plan.clips if writer.done.get(clip.clip_id) in (None, *again)]
         report.already = len(plan.clips) - len(todo)
+        # A list file given since, or a corrected card: the pixels are the same, what they mean is not.
+        for clip in plan.clips:
+            if clip.clip_id in writer.clips and writer.clips[clip.clip_id] != clip:
+                writer.describe(clip)
+                report.described_anew += 1
         with progress(f"extract {plan.dataset}", len(todo), "clips") as bar:
             faces = misses = failed = 0
             for record, crops in extract_clips(todo, root, plan.settings, workers):

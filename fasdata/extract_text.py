@@ -33,7 +33,11 @@ def describe_plan(plan: ExtractPlan) -> str:
 def describe_report(report: ExtractReport) -> str:
     """Return the closing summary: outcomes by label, reasons, and where the store is."""
     labels = [*LABELS, *sorted({label for label, _ in report.outcomes} - set(LABELS))]
-    lines = [f"{report.dataset}: {report.found} clips ({report.already} from an earlier run)", ""]
+    lines = [f"{report.dataset}: {report.found} clips ({report.already} from an earlier run)"]
+    if report.described_anew:
+        told = "have another label, split or description now, which was written anew"
+        lines.append(f"{report.described_anew} of them {told}")
+    lines.append("")
     lines.append(f"{'label':<12}{'usable':>8}{'no face':>9}{'failed':>8}")
     for label in labels:
         counts = [report.outcomes[label, status] for status in ("ok", "fta", "failed")]

@@ -48,4 +48,9 @@ class Library:
                 found=", ".join(self.stores()) or "no store at all",
                 do=f"run 'fasdata extract {dataset} --root <raw dataset> --out {self.root}' or pass --data",
             )
+        if not (folder / "clips.parquet").is_file():
+            raise UserError(
+                f"the extraction of {dataset} into {self.root} was not finished",
+                do="run the same 'fasdata extract' again: it continues",
+            )
         return folder

@@ -188,8 +188,11 @@ def choose(rule: FrameRule, record: ClipRecord) -> tuple[int, ...]:
         return tuple(stored)
     has_face = {frame.index: frame.face_observed for frame in record.frames}
     chosen = rule.resolve(record.n_frames, has_face, record.clip.clip_id)
-    stored_crops = {frame.index for frame in record.frames if frame.crop is not None or frame.status == "skip"}
-    if chosen is None or not stored_crops.issuperset(chosen):
+    # A frame that was only searched has no crop, and "no face there" does not say that no fallback would have served:
+    # only for frames that some rule chose was that worked out.
+    settled = {frame.index for frame in record.frames if frame.crop is not None}
+    settled |= {index for indices in record.selections.values() for index in indices}
+    if chosen is None or not settled.issuperset(chosen):
         raise UserError(
             f"clip {record.clip.clip_id} of {record.clip.dataset} lacks frames of the rule {rule}",
             found="rules " + ", ".join(record.selections),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -109,4 +110,22 @@ def make_detector(settings: ExtractSettings) -> Any:
         return WholeImage(cut_borders=settings.cuts_borders)
     from fasdata.faces.mtcnn import MtcnnDetector
 
+    require_device(settings.device)
     return MtcnnDetector(min_face=settings.min_face, device=settings.device)
+
+
+def require_device(device: str) -> None:
+    """Check that the detector's device is there.
+
+    Raises:
+        UserError: no such device on this machine, or not a device's name.
+    """
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise unknown_name("device", device, ("cpu", "cuda", "cuda:0"))
+    if device != "cpu":
+        import torch
+
+        number = int(device.partition(":")[2] or 0)
+        if not torch.cuda.is_available() or number >= torch.cuda.device_count():
+            found = f"{torch.cuda.device_count()} CUDA devices"
+            raise UserError(f"--device {device} is not there", found=found, do="use --device cpu")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fasdata.errors import UserError
+from fasdata.errors import UserError, unknown_name
 from fasdata.library import Library
 from fastrain.config import RunConfig
 from fastrain.manifests import FoundManifest, find_manifest, given_manifest, manifest_path
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fasdata.store.reader import Store
 
 RECIPE = "standard"
+VALIDATION = ("auto", "none")
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ def make_plan(request: RunRequest, config: RunConfig) -> RunPlan:
     Raises:
         UserError: something is missing, or the folder holds a run with another configuration.
     """
+    if request.val not in (None, *VALIDATION):
+        raise unknown_name("value of --val", str(request.val), VALIDATION)
     library = Library.locate(Path(request.data) if request.data else None)
     view_of(config)  # a wrong name is told before anything is built
     _check_selection(config, request.val != "none", "--val none")
@@ -76,6 +79,7 @@ def make_plan(request: RunRequest, config: RunConfig) -> RunPlan:
     validated = any(tally["part"] == "val" for tally in manifest.meta["counts"])
     _check_selection(config, validated, f"no part val in {found.path}")
     view, view_note = settled_view(config, request.sets("data.view"), manifest)
+    _check_crop(config, view.size)
     run = RunDir(
         Path(request.out)
         if request.out
@@ -186,4 +190,15 @@ def _check_selection(config: RunConfig, validated: bool, found: str) -> None:
             "select=source_val needs validation clips",
             found=found,
             do="build the protocol with --val auto, or --set select=last",
+        )
+
+
+def _check_crop(config: RunConfig, size: int) -> None:
+    from fastrain.data.augment_config import AugmentConfig
+
+    crop = AugmentConfig.model_validate(config.data.augment).random_crop
+    if crop and crop.size and crop.size > size + 2 * crop.padding:
+        raise UserError(
+            f"data.augment.random_crop.size {crop.size} is larger than the padded image",
+            expected=f"at most {size + 2 * crop.padding}",
         )

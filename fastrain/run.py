@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fasdata import __version__
 from fasdata.errors import EXIT_USER_ERROR, UserError
+from fastrain.manifests import unapplied
 from fastrain.plan import RunPlan, check_settings, describe_dry, make_plan
 from fastrain.request import RunRequest
 from fastrain.rundir import RunDir
@@ -43,6 +44,8 @@ def run(request: RunRequest) -> Path | None:
     plan = make_plan(request, config)
     if plan.standing == "finished":
         print(f"{plan.run.path} is finished already; nothing to do")
+        if not plan.run.file("report.html").is_file():  # stopped between the results and the page
+            _report(plan)
         show(plan.run)
         return plan.run.path
     from fastrain.devices import open_devices
@@ -66,6 +69,8 @@ def show(run: RunDir) -> None:
 def evaluate_run(folder: Path, fta: str | None = None) -> None:
     """Compute `results.json` of a run again from its `scores.csv`, and print the summary.
 
+    With `fta` the other rule's numbers are printed only: what the folder says stays what the run was configured for.
+
     Raises:
         UserError: no run, no scores, a damaged table.
     """
@@ -74,10 +79,15 @@ def evaluate_run(folder: Path, fta: str | None = None) -> None:
 
     run = RunDir(folder)
     about = run.read_json("run.json")
-    rule = fta or run.read_config()["evaluate"]["fta"]
+    own = run.read_config()["evaluate"]["fta"]
     table = ScoreTable.read_csv(run.file("scores.csv"))
-    run.write_json("results.json", finite(evaluate(table, selection=about["selection"]["policy"], fta=rule)))
-    show(run)
+    results = finite(evaluate(table, selection=about["selection"]["policy"], fta=fta or own))
+    if fta in (None, own):
+        run.write_json("results.json", results)
+        show(run)
+    else:
+        print(f"failure to acquire: {fta} (the run's own results, with {own}, stay as they are)")
+        print(summary(about, results))
 
 
 def finite(value: Any) -> Any:
@@ -97,6 +107,8 @@ def _carry_out(plan: RunPlan, fabric: Fabric) -> None:
         print(f"{plan.found.note}; view {plan.view.name} at {plan.view.size} pixels; run folder {plan.run.path}")
         if plan.view_note:
             print(f"note: {plan.view_note}; so the view is {plan.view.name}")
+        for note in unapplied(plan.found.manifest.meta):
+            print(f"note: {note}")
     session = Session(plan, fabric)
     about = _begun(plan, session, fabric) if first else {}
     with _status(plan.run, about) if first else nullcontext():
@@ -130,6 +142,7 @@ def _begun(plan: RunPlan, session: Session, fabric: Fabric) -> dict[str, Any]:
         "preset": plan.request.preset,
         "overrides": list(plan.request.overrides),
         "shuffle_labels": config.data.shuffle_labels,
+        "not_applied": unapplied(manifest.meta),
         "color_order": config.model.get("color_order", "rgb"),
         "device": _device_name(fabric),
         "config_hash": config_hash(config),
@@ -150,7 +163,6 @@ def _begun(plan: RunPlan, session: Session, fabric: Fabric) -> dict[str, Any]:
 def _conclude(plan: RunPlan, session: Session, scored: Any, about: dict[str, Any]) -> None:
     from fastrain.conclude import probe, score_table
     from fastrain.evaluation.results import evaluate
-    from fastrain.report.run_report import write_report
 
     run = plan.run
     table = score_table(plan.found.manifest, scored)
@@ -160,7 +172,13 @@ def _conclude(plan: RunPlan, session: Session, scored: Any, about: dict[str, Any
     run.write_json("probe.json", finite(probe(session.true_images)))
     about |= {"status": "finished", "finished": _now()}
     run.write_json("run.json", about)
-    write_report([run.path], run.file("report.html"), faces=plan.request.faces)
+    _report(plan)
+
+
+def _report(plan: RunPlan) -> None:
+    from fastrain.report.run_report import write_report
+
+    write_report([plan.run.path], plan.run.file("report.html"), faces=plan.request.faces)
 
 
 @contextmanager

@@ -54,13 +54,15 @@ class RunDir:
             yield
 
     def standing(self) -> Standing:
-        """Tell whether a run was begun here, and ended.
+        """Tell whether a run was begun here, and ended; one without a checkpoint has nothing to go on from.
 
         Raises:
             UserError: the folder holds something else.
         """
         if self.file("run.json").is_file():
-            return "finished" if self.read_json("run.json").get("status") == "finished" else "unfinished"
+            if self.read_json("run.json").get("status") == "finished":
+                return "finished"
+            return "unfinished" if (self.checkpoints / "last.safetensors").is_file() else "new"
         strangers = (
             [found.name for found in self.path.glob("*") if found.name not in _EARLY] if self.path.is_dir() else []
         )

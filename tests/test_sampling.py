@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -156,3 +157,15 @@ def test_choose_works_out_a_rule_whose_frames_are_there():
 def test_choose_says_how_to_get_missing_frames():
     with pytest.raises(UserError, match=r"--frames 'quarter@decoded'"):
         choose(rule("quarter"), record())
+
+
+def test_a_frame_that_was_only_searched_is_no_answer():
+    """It may have no face of its own and still get one from its neighbours: only extraction works that out."""
+    searched = FrameRecord(8, 8 / 25, "skip")
+    with pytest.raises(UserError, match="lacks frames"):
+        choose(rule("random(20,1)"), replace(record(), frames=(*record().frames, searched)))
+    chosen = record(selections={"first(9)@decoded": (8,)})
+    assert choose(rule("every(8,8)"), replace(chosen, n_frames=9, frames=(searched,), selections={"a": (0, 8)})) == (
+        0,
+        8,
+    )

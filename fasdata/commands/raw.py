@@ -37,7 +37,7 @@ def datasets(
 
 
 @app.command(
-    epilog="Example: find CASIA-FASD -type f > paths.txt; fasdata parse CASIA-FASD --paths paths.txt --format csv. "
+    epilog="Example: fasdata parse CASIA-FASD --paths paths.txt --format csv. "
     "An empty cell: the path does not tell, and no list was given that does."
 )
 def parse(

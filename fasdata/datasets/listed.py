@@ -74,6 +74,8 @@ def listed_facts(card: Card, relpaths: Iterable[str], root: Path | None, lists: 
         UserError: `lists` does not exist; a list file does not have the form of the release's.
     """
     found = Listed()
+    if lists is not None and not lists.is_dir():
+        raise UserError(f"--lists {lists} is not there", expected="a folder with the release's list files")
     if not card.hook:
         return found
     module = import_module(f"fasdata.datasets.hooks.{card.hook}")

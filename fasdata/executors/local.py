@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 
@@ -52,7 +53,14 @@ def _bounded(pool: ProcessPoolExecutor, clips: Sequence[Clip], limit: int) -> It
             return
         finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
         for future in finished:
-            yield future.result()
+            try:
+                result = future.result()
+            except BrokenProcessPool:
+                raise UserError(
+                    "a worker process was ended from outside (out of memory?)",
+                    do="run the same command again with fewer --workers: finished clips are kept",
+                ) from None
+            yield result
 
 
 _work: ClipWork | None = None

@@ -64,7 +64,11 @@ class VideoSource:
                     break
                 position += 1
                 if indices is None or position in indices:
-                    yield self._convert(picture, position)
+                    try:
+                        frame = self._convert(picture, position)
+                    except (av.error.FFmpegError, ValueError) as error:
+                        raise UnreadableMedia(f"frame {position} cannot be converted: {_plain(error)}") from None
+                    yield frame
         if self.n_decoded == 0:
             raise UnreadableMedia(self.damage or "the file has no decodable frame")
 

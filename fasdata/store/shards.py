@@ -74,7 +74,7 @@ def _open_read_only(path: Path) -> lmdb.Environment:
             f"the shard {path} cannot be read",
             expected="an LMDB file",
             found=str(error),
-            do="restore it from a copy or extract again",
+            do="restore it from a copy, or remove the whole store and extract again",
         ) from None
 
 

@@ -12,7 +12,7 @@ from types import TracebackType
 import lmdb
 
 from fasdata.errors import UserError
-from fasdata.records import ClipRecord, clip_record_to_json
+from fasdata.records import Clip, ClipRecord, clip_record_to_json
 from fasdata.store import keys, shards, tables
 from fasdata.store.info import FILE, StoreInfo, canonical_json
 
@@ -52,9 +52,11 @@ class StoreWriter:
         tables.remove(folder)
         self._shard_of: dict[str, int] = {}
         self.done: dict[str, str] = {}  # clip_id -> status
+        self.clips: dict[str, Clip] = {}  # what each stored clip was taken to mean
         for path in shards.shard_paths(folder):
             for record in tables.read_shard(path):
                 self.done[record.clip.clip_id] = record.status
+                self.clips[record.clip.clip_id] = record.clip
                 self._shard_of[record.clip.clip_id] = int(path.stem)
         shards.close_readers(folder)
         existing = shards.shard_paths(folder)
@@ -81,15 +83,30 @@ class StoreWriter:
         clip_id = record.clip.clip_id
         if self.done.get(clip_id, "failed") != "failed":
             raise ValueError(f"clip {clip_id} is already in the store")
-        if clip_id in self.done:
-            self._forget_failure(clip_id)
+        if self._shard_of.get(clip_id, self._number) != self._number:
+            self._elsewhere(clip_id, {keys.clip_key(clip_id): None})  # the failure lies in an older shard
         record = replace(record, pixel_hash=pixel_hash(crops))
         record = replace(record, content_hash=content_hash(record))
-        values = {key.encode(): value for key, value in crops.items()}
+        values: dict[bytes, bytes | None] = {key.encode(): value for key, value in crops.items()}
         values[keys.clip_key(clip_id)] = canonical_json(clip_record_to_json(record)).encode()
         self._write(values)
         self.done[clip_id], self._shard_of[clip_id] = record.status, self._number
+        self.clips[clip_id] = record.clip
         return record
+
+    def describe(self, clip: Clip) -> None:
+        """Give a stored clip the meaning that its path and the list files have now; its crops stay as they are."""
+        shard = shards.shard_path(self.folder, self._shard_of[clip.clip_id])
+        self._switch_to(self._shard_of[clip.clip_id])
+        with self._shard(roll=False).begin() as transaction:
+            record = tables.parse_record(
+                transaction.get(keys.clip_key(clip.clip_id)) or b"", f"{clip.clip_id} in {shard}"
+            )
+        record = replace(record, clip=clip)
+        record = replace(record, content_hash=content_hash(record))
+        body = canonical_json(clip_record_to_json(record)).encode()
+        self._elsewhere(clip.clip_id, {keys.clip_key(clip.clip_id): body})
+        self.clips[clip.clip_id] = clip
 
     def close(self, *, finish: bool = True) -> None:
         """Close the shards and, when `finish`, write the derived tables."""
@@ -101,13 +118,17 @@ class StoreWriter:
         shards.close_readers(self.folder)
         self._lock.close()
 
-    def _write(self, values: Mapping[bytes, bytes]) -> None:
+    def _write(self, values: Mapping[bytes, bytes | None], *, roll: bool = True) -> None:
+        """Put (or, where the value is None, delete) all of `values` in one transaction."""
         while True:
-            env = self._shard()
+            env = self._shard(roll=roll)
             try:
                 with env.begin(write=True) as transaction:
                     for key, value in values.items():
-                        transaction.put(key, value)
+                        if value is None:
+                            transaction.delete(key)
+                        else:
+                            transaction.put(key, value)
                 return
             except lmdb.MapFullError:
                 env.set_mapsize(2 * env.info()["map_size"])
@@ -118,11 +139,10 @@ class StoreWriter:
                     do="free some space and run the same command again: finished clips are kept",
                 ) from None
 
-    def _forget_failure(self, clip_id: str) -> None:
-        """Remove the record of a failed clip (it has no crops) from the shard it lies in."""
+    def _elsewhere(self, clip_id: str, values: Mapping[bytes, bytes | None]) -> None:
+        """Write to the shard that a stored clip lies in, then go back to the last one."""
         self._switch_to(self._shard_of[clip_id])
-        with self._shard(roll=False).begin(write=True) as transaction:
-            transaction.delete(keys.clip_key(clip_id))
+        self._write(values, roll=False)
         self._switch_to(max(int(path.stem) for path in shards.shard_paths(self.folder)))
 
     def _switch_to(self, number: int) -> None:

@@ -70,8 +70,6 @@ def test_results_can_be_computed_again_from_the_scores(finished: Path, tmp_path:
     (copy / "results.json").unlink()
     evaluate_run(copy)
     assert (copy / "results.json").read_text() == before
-    evaluate_run(copy, fta="exclude")
-    assert json.loads((copy / "results.json").read_text())["fta"] == "exclude"
 
 
 def test_a_finished_run_is_shown_and_not_repeated(
@@ -219,3 +217,33 @@ def test_a_given_manifest_is_used_and_checked_against_the_protocol(library: Libr
         run(wanted)
     with pytest.raises(UserError, match="another recipe; expected hfn_mp; found standard"):
         run(replace(wanted, protocol=None, recipe="hfn_mp"))
+
+
+def test_a_run_that_never_reached_a_checkpoint_leaves_its_folder_free(library: Library, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"became|not a number"):
+        run(request("erm", library, tmp_path / "run", "max_iterations=2", "lr=1e30", "optimiser=sgd"))
+    run(request("erm", library, tmp_path / "run", "max_iterations=2"))
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "finished"
+
+
+def test_another_rule_for_failures_to_acquire_is_printed_and_changes_nothing(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (finished / "results.json").read_text()
+    evaluate_run(finished, fta="exclude")
+    assert "failure to acquire: exclude" in capsys.readouterr().out
+    assert (finished / "results.json").read_text() == before
+
+
+def test_a_lost_report_is_written_again(library: Library, tmp_path: Path) -> None:
+    wanted = request("erm", library, tmp_path / "run", "max_iterations=2")
+    run(wanted)
+    (tmp_path / "run" / "report.html").unlink()
+    run(wanted)
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+def test_a_crop_larger_than_the_image_is_refused_before_anything_is_written(library: Library, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="random_crop"):
+        run(request("erm", library, tmp_path / "run", "data.augment.random_crop.size=500"))
+    assert not (tmp_path / "run").exists()

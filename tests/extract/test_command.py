@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fasdata.errors import UserError
+from fasdata.library import Library
 from fasdata.store.reader import Store
 from tests.commands import Called, refused
 from tests.videos import flat_frames, write_video
@@ -71,6 +73,36 @@ def test_bad_input_ends_in_one_line_and_writes_nothing(tree, tmp_path, arguments
     filled = [argument.format(tree=tree, empty=tmp_path / "empty") for argument in arguments]
     assert told in Called("fasdata", "extract", *filled, "--out", tmp_path / "lib").line
     assert not (tmp_path / "lib").exists()
+
+
+def test_labels_given_later_reach_clips_extracted_before(tmp_path):
+    write_video(tmp_path / "raw" / "a.avi", flat_frames(9))
+    write_video(tmp_path / "raw" / "b.avi", flat_frames(9))
+    lib = tmp_path / "lib"
+    told = []
+    for first, second in (("bonafide", "attack"), ("bonafide", "attack"), ("attack", "bonafide")):
+        (tmp_path / "mine.csv").write_text(f"path,label\na.avi,{first}\nb.avi,{second}\n")
+        command = ("extract", "mine", "--card", tmp_path / "mine.csv", "--root", tmp_path / "raw", "--out", lib)
+        told.append(Called("fasdata", *command, "--frames", "first(1)", "-j", 1).out)
+    assert "have another label" not in told[1] and "2 of them have another label" in told[2]
+    labels = {r.clip.relpaths["rgb"]: r.clip.label for r in Store.open(lib / "mine").records()}
+    assert labels == {"a.avi": "attack", "b.avi": "bonafide"}
+
+
+def test_a_device_that_is_not_there_and_a_file_for_a_folder_are_one_line(tree, tmp_path):
+    command = ("extract", "folder", "--root", tree, "--frames", "first(1)", "-j", 2)
+    assert "cuda:9" in Called("fasdata", *command, "--out", tmp_path / "lib", "--device", "cuda:9").line
+    (tmp_path / "file").write_text("")
+    assert "a folder is expected there" in refused("fasdata", *command, "--out", tmp_path / "file")
+
+
+def test_an_unfinished_extraction_is_not_taken_for_a_whole_one(tree, tmp_path):
+    lib = tmp_path / "lib"
+    Called("fasdata", "extract", "folder", "--root", tree, "--out", lib, "--frames", "first(1)", "-j", 1)
+    assert Library(lib).require_store("folder") == lib / "folder"
+    (lib / "folder" / "clips.parquet").unlink()  # what an interruption leaves behind
+    with pytest.raises(UserError, match="was not finished"):
+        Library(lib).require_store("folder")
 
 
 def test_a_refusal_leaves_as_one_line_and_exit_code_2(tmp_path):

@@ -118,6 +118,20 @@ def test_a_clip_is_written_once_unless_it_failed(tmp_path):
     assert store.content_hash() == fill(tmp_path / "t", [1, 2]).content_hash()
 
 
+@pytest.mark.parametrize("shard_bytes", [1, 1 << 30])
+def test_a_stored_clip_can_be_given_another_meaning(tmp_path, shard_bytes):
+    with StoreWriter(tmp_path / "s", INFO, shard_bytes=shard_bytes) as writer:
+        for number in (1, 2, 3):
+            writer.add(*clip(number))
+        relabelled = replace(clip(1)[0].clip, label="bonafide", attack_type="bonafide", split="test")
+        writer.describe(relabelled)
+        writer.add(*clip(4))
+    store = Store.open(tmp_path / "s")
+    assert store.record("train__1").clip == relabelled and len(store.clip_ids()) == 4
+    assert np.array_equal(store.crop("train__1", 1), picture(101))
+    assert store.content_hash() != fill(tmp_path / "t", [1, 2, 3, 4]).content_hash()
+
+
 def test_another_configuration_is_refused_and_named(tmp_path):
     fill(tmp_path / "s", [1])
     other = StoreInfo("demo-set", {"frames": ["ssdg(2)@decoded"], "codec": "png"}, "0")
