@@ -145,20 +145,20 @@ def run_extract(plan: ExtractPlan, root: Path, *, workers: int = 1, retry_failed
 
 
 def settings_for(dataset: str, frames: str, **options: object) -> ExtractSettings:
-    """Return settings whose rules are `frames`, or for `recipes` all that the shipped recipes need of this dataset."""
-    from fasdata.sampling import FrameRule, parse_rules
+    """Return settings with the rules of `frames`, where `recipes` stands for all that shipped recipes need of it."""
+    from fasdata.sampling import parse_rules
 
-    if frames.strip() == "recipes":
+    words = [word for word in re.split(r"[+\s;]+", frames) if word]
+    if "recipes" in words:
         from fasdata.protocols.recipe import frame_rules_for
 
-        rules = tuple(FrameRule.parse(text) for text in frame_rules_for(dataset))
-        if not rules:
+        needed = frame_rules_for(dataset)
+        if not needed:
             raise UserError(
                 f"no recipe says which frames of {dataset} to keep", do="give --frames, e.g. --frames 'ssdg(2)@decoded'"
             )
-    else:
-        rules = tuple(parse_rules(frames))
-    return ExtractSettings(rules=rules, **options)  # type: ignore[arg-type]
+        words = [rule for word in words for rule in (needed if word == "recipes" else [word])]
+    return ExtractSettings(rules=tuple(parse_rules(" ".join(words))), **options)  # type: ignore[arg-type]
 
 
 def _without_numbers(reason: str) -> str:

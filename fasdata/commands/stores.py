@@ -25,9 +25,7 @@ def extract(
     ] = None,
     frames: Annotated[
         str,
-        typer.Option(
-            help="Frame rules joined by +, e.g. 'ssdg(2)@decoded + every(5)'; 'recipes' = what shipped recipes need."
-        ),
+        typer.Option(help="Frame rules joined by +, e.g. 'recipes + every(5)'; 'recipes' = what shipped recipes need."),
     ] = "recipes",
     detector: Annotated[
         str, typer.Option(help="mtcnn; none = every image is a face; auto = none where the release is pre-cropped.")

@@ -30,6 +30,13 @@ def test_dry_run_says_what_it_would_do_and_writes_nothing(tree, tmp_path):
     assert not (tmp_path / "lib").exists()
 
 
+def test_recipes_can_be_joined_with_further_rules(tree, tmp_path):
+    command = ("extract", "folder", "--root", tree, "--out", tmp_path / "lib", "--dry-run", "--frames")
+    told = Called("fasdata", *command, "recipes + every(4)").out
+    assert "ssdg(2)@decoded" in told and "every(4)@decoded" in told
+    assert "recipes" not in told
+
+
 def test_unusable_recordings_are_recorded_listed_and_do_not_stop_the_run(tree, tmp_path):
     root = tmp_path / "raw"
     shutil.copytree(tree, root)

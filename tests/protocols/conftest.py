@@ -44,6 +44,7 @@ def record(
         n_frames=n,
         scanned_all=True,
         frames=frames,
+        selections={"all@decoded": tuple(range(n))},  # every frame was chosen, so a skipped one had no fallback either
         pixel_hash=f"pixels of {clip.dataset} {clip.clip_id}",
         content_hash=f"content of {clip.dataset} {clip.clip_id}",
     )

@@ -293,7 +293,7 @@ def test_a_store_without_a_split_that_is_needed(stores, make):
 
 def test_frames_that_were_not_extracted_are_asked_for(stores, make):
     first = stores["msu-mfsd"].clip_records[0]
-    stores["msu-mfsd"].change(0, frames=first.frames[:3], scanned_all=False)
+    stores["msu-mfsd"].change(0, frames=first.frames[:3], scanned_all=False, selections={})
     with pytest.raises(UserError, match=r"lacks frames of the rule ssdg\(2\)@decoded.*--frames"):
         build(stores)
 
@@ -320,6 +320,7 @@ def test_build_protocol_reads_the_library_and_writes_into_it(stores, tmp_path, m
     for slug in stores:
         library.store_dir(slug).mkdir()
         (library.store_dir(slug) / "store.json").write_text("{}")
+        (library.store_dir(slug) / "clips.parquet").write_bytes(b"")
     monkeypatch.setattr(Store, "open", lambda folder: stores[folder.name])
     manifest = build_protocol("CIO-M", library=library)
     assert manifest.path == tmp_path / "protocols" / "mcio-CIO2M" / "standard" / "manifest.parquet"

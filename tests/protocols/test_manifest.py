@@ -239,6 +239,7 @@ def test_stores_are_compared_with_what_was_built(manifest, stores, tmp_path, mon
     for slug in stores:
         library.store_dir(slug).mkdir()
         (library.store_dir(slug) / "store.json").write_text("{}")
+        (library.store_dir(slug) / "clips.parquet").write_bytes(b"")
     monkeypatch.setattr(Store, "open", lambda folder: stores[folder.name])
     assert set(manifest.open_stores(library)) == set(stores)
     stores["oulu-npu"].content = "extracted again"
