@@ -130,3 +130,18 @@ class RunDir:
             self.file("config.yaml"),
             yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
         )
+
+
+def selected_checkpoint(run: Path) -> Path:
+    """Return the checkpoint of a finished run that its selection policy names.
+
+    Raises:
+        UserError: no finished or imported run there, or its checkpoint is gone.
+    """
+    about = RunDir(run).read_json("run.json")
+    if about.get("status") not in ("finished", "imported"):
+        raise UserError(f"the run {run} is not finished", found=str(about.get("status")), do="let it end first")
+    path = RunDir(run).checkpoints / f"{about['selection']['checkpoint']}.safetensors"
+    if not path.is_file():
+        raise UserError(f"the run {run} has no checkpoint any more", expected=str(path))
+    return path

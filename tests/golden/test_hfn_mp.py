@@ -173,7 +173,7 @@ def test_score_fusion(folder: Path) -> None:
 TRAINED = {
     "meta_train_sgd": {"optimiser": "sgd", "meta_lr": 0.001, "inner_loops": 2, "momentum": 0.9},
     "meta_train_adam": {"optimiser": "adam", "meta_lr": 0.0005, "inner_loops": 1},
-    "sync_sgd": {"mode": "sync", "optimiser": "sgd", "sync_lr": 0.001, "momentum": 0.9},
+    "sync_sgd": {"mode": "sync", "optimiser": "sgd", "init_lr": 0.001, "momentum": 0.9},
 }
 
 

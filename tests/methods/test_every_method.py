@@ -14,6 +14,7 @@ from torch import Tensor
 
 from fasdata.errors import UserError
 from fasdata.resources import configs_dir
+from fastrain.checkpoints.file import Checkpoint
 from fastrain.methods.base import Batch, Method
 from fastrain.methods.registry import METHODS, SETTINGS, method_class, settings_class
 from tests.methods.tiny import DOMAINS, TINY, images, scored, tiny, trained
@@ -43,7 +44,8 @@ OTHER: dict[str, dict[str, tuple[Any, dict[str, Any]]]] = {
         "meta_train_size": (1, {}),
         "inner_loops": (2, {}),
         "meta_lr": (0.02, {}),
-        "sync_lr": (0.01, {"mode": "sync"}),
+        "init_lr": (0.01, {"mode": "sync"}),
+        "extractor": ("OTHER EXTRACTOR", {"mode": "second_stage", "extractor": "EXTRACTOR"}),
         "optimiser": ("sgd", {}),
         "momentum": (0.5, {"optimiser": "sgd"}),
         "weight_decay_hfn": (0.1, {"optimiser": "sgd"}),
@@ -104,10 +106,13 @@ def test_the_demo_preset_builds_and_steps(name: str) -> None:
 
 
 @every_key
-def test_every_key_changes_something(name: str, key: str, weights_file: str) -> None:
+def test_every_key_changes_something(name: str, key: str, files: dict[str, str]) -> None:
     value, along = OTHER[name][key]
     assert set(OTHER[name]) == set(settings_class(name).model_fields)
-    before, after = tiny(name, **along), tiny(name, **{**along, key: weights_file if value == "FILE" else value})
+    before, after = (
+        tiny(name, **{k: files.get(v, v) if isinstance(v, str) else v for k, v in changes.items()})
+        for changes in (along, {**along, key: value})
+    )
     assert getattr(before.config, key) != getattr(after.config, key)
     one, other = (outcome(method) for method in (before, after))
     assert one.keys() != other.keys() or any(not alike(one[part], other[part]) for part in one)
@@ -192,14 +197,17 @@ def test_a_step_leaves_everything_trainable_and_optimised(name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def weights_file(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Weights of the tiny trunk, as `pretrained` takes them."""
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Files that settings name, by the word that stands for them in `OTHER`."""
     from safetensors.torch import save_file
 
-    trunk = tiny("erm", seed=77).trunk
-    path = tmp_path_factory.mktemp("weights") / "model.safetensors"
-    save_file(trunk.state_dict(), path)
-    return str(path)
+    folder = tmp_path_factory.mktemp("files")
+    save_file(tiny("erm", seed=77).trunk.state_dict(), folder / "model.safetensors")
+    for seed in (1, 2):
+        state = {f"method/{key}": value for key, value in tiny("hfn_mp", seed=seed).state_dict().items()}
+        Checkpoint(state, {"method": "hfn_mp"}).write(folder / f"{seed}.safetensors")
+    names = {"FILE": "model", "EXTRACTOR": "1", "OTHER EXTRACTOR": "2"}
+    return {word: str(folder / f"{name}.safetensors") for word, name in names.items()}
 
 
 def outcome(method: Method) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from fasdata.errors import UserError
+from fastrain.checkpoints.file import Checkpoint
 from fastrain.methods.base import Batch
 from fastrain.methods.hfn_mp.method import HFNMP
 from fastrain.methods.hfn_mp.reference_names import from_reference, to_reference
@@ -59,9 +61,47 @@ def test_the_two_networks_learn_in_turn_on_different_domains(order: str) -> None
 
 
 def test_synchronous_training_moves_both_on_all_domains() -> None:
-    context = WatchedContext(tiny("hfn_mp", mode="sync", optimiser="sgd", sync_lr=0.01))
+    context = WatchedContext(tiny("hfn_mp", mode="sync", optimiser="sgd", init_lr=0.01))
     context.run_step()
     assert context.notes == [("both", (0, 1, 2), {"extractor", "hfn"})]
+
+
+@pytest.fixture
+def first_stage(tmp_path: Path) -> Path:
+    """The checkpoint of a first stage, its extractor with statistics of its own."""
+    method = tiny("hfn_mp", seed=5)
+    trained(method, 2)
+    path = tmp_path / "best.safetensors"
+    state = {f"method/{key}": value for key, value in method.state_dict().items()}
+    Checkpoint(state, {"method": "hfn_mp"}).write(path)
+    return path
+
+
+def test_the_second_stage_keeps_the_extractor_and_trains_a_new_network(first_stage: Path) -> None:
+    before = {k: v for k, v in Checkpoint.read(first_stage).part("method").items() if k.startswith("extractor.")}
+    method = tiny("hfn_mp", mode="second_stage", extractor=str(first_stage), optimiser="sgd", init_lr=0.01)
+    context = WatchedContext(method)
+    logs = [context.run_step() for _ in range(2)]
+    assert context.notes == [("hfn", (0, 1, 2), {"hfn"})] * 2
+    torch.testing.assert_close(logs[0]["loss"], logs[0]["loss_map"] + logs[0]["loss_cls"])
+    assert len(before) == 28
+    for key, value in before.items():  # batch norm statistics included
+        assert torch.equal(method.state_dict()[key], value), key
+    old = Checkpoint.read(first_stage).part("method")
+    assert not torch.equal(method.state_dict()["hfn.rgb.conv6.weight"], old["hfn.rgb.conv6.weight"])
+
+
+def test_the_second_stage_needs_a_first(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="go together"):
+        HFNMPSettings(mode="second_stage")
+    with pytest.raises(ValidationError, match="go together"):
+        HFNMPSettings(mode="meta", extractor="runs/a")
+    asked = HFNMPSettings(mode="second_stage", extractor=str(tmp_path / "nowhere"), pretrained=False)
+    with pytest.raises(UserError, match="not a finished run folder"):
+        asked.preflight()
+    Checkpoint({"method/x": torch.zeros(1)}, {"method": "erm"}).write(tmp_path / "erm.safetensors")
+    with pytest.raises(UserError, match="holds no pattern extractor.*found erm"):
+        tiny("hfn_mp", mode="second_stage", extractor=str(tmp_path / "erm.safetensors"))
 
 
 def test_learning_rates_follow_the_spec() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from torch import Tensor, nn
+
+from fasdata.errors import UserError
 
 
 class PatternExtractor(nn.Module):
@@ -20,6 +24,23 @@ class PatternExtractor(nn.Module):
     def forward(self, image: Tensor, *, reconstruct: bool = False) -> tuple[Tensor, Tensor | None]:
         pattern = self.encoder(image)
         return pattern, self.decoder(pattern) if reconstruct else None
+
+
+def load_extractor(extractor: PatternExtractor, path: Path) -> None:
+    """Give `extractor` the weights and statistics of the one in an hfn_mp checkpoint.
+
+    Raises:
+        UserError: no readable checkpoint, or one of another method.
+    """
+    from fastrain.checkpoints.file import Checkpoint
+
+    checkpoint = Checkpoint.read(path)
+    if checkpoint.facts.get("method") != "hfn_mp":
+        found = str(checkpoint.facts.get("method"))
+        raise UserError(f"{path} holds no pattern extractor", expected="a checkpoint of hfn_mp", found=found)
+    prefix = "extractor."
+    state = checkpoint.part("method")
+    extractor.load_state_dict({key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)})
 
 
 def _stack() -> nn.Sequential:

@@ -11,7 +11,7 @@ from torch.optim import SGD, Adam, Optimizer
 from fasdata.errors import UserError
 from fastrain.methods.base import Batch, Method, OptimSpec, StepContext
 from fastrain.methods.hfn_mp import losses
-from fastrain.methods.hfn_mp.extractor import PatternExtractor
+from fastrain.methods.hfn_mp.extractor import PatternExtractor, load_extractor
 from fastrain.methods.hfn_mp.network import FusionNetwork
 from fastrain.methods.hfn_mp.settings import HFNMPSettings
 from fastrain.networks.normalize import imagenet_normalized
@@ -45,13 +45,18 @@ class HFNMP(Method):
             normalize_pattern=config.mean_std_normal,
         )
         self.hfn.start_from(config.trunk, config.pretrained)
+        if config.mode == "second_stage":
+            load_extractor(self.extractor, config.extractor_file())
+            self.extractor.requires_grad_(False)
 
     def configure(self) -> dict[str, OptimSpec]:
         config = self.config
         hfn = {"params": list(self.hfn.parameters()), "weight_decay": config.weight_decay_hfn}
         extractor = {"params": list(self.extractor.parameters()), "weight_decay": config.weight_decay_extractor}
         if config.mode == "sync":
-            return {"both": OptimSpec(self._optimiser([hfn, extractor], config.sync_lr))}
+            return {"both": OptimSpec(self._optimiser([hfn, extractor], config.init_lr))}
+        if config.mode == "second_stage":
+            return {"hfn": OptimSpec(self._optimiser([hfn], config.init_lr))}
         return {
             "hfn": OptimSpec(self._optimiser([hfn], config.meta_lr)),
             "extractor": OptimSpec(self._optimiser([extractor], config.meta_lr * config.inner_loops)),
@@ -60,6 +65,8 @@ class HFNMP(Method):
     def training_step(self, batch: Batch | None, ctx: StepContext) -> dict[str, Tensor]:
         if self.config.mode == "sync":
             return self._sync_step(ctx)
+        if self.config.mode == "second_stage":
+            return self._second_stage_step(ctx)
         domains = list(range(self.n_domains))
         ctx.python_random.shuffle(domains)
         meta_train, meta_test = domains[: self.config.meta_train_size], domains[self.config.meta_train_size :]
@@ -114,6 +121,19 @@ class HFNMP(Method):
         ctx.backward(terms[""])
         ctx.step("both")
         return _named("loss", terms)
+
+    def _second_stage_step(self, ctx: StepContext) -> dict[str, Tensor]:
+        """Move the fusion network alone on all domains; the extractor stays as it was learnt, statistics included."""
+        self.extractor.eval()
+        image, label = _inputs(ctx.draw(range(self.n_domains)))
+        with torch.no_grad():
+            pattern, _ = self._pattern(image)
+        terms = self._terms(image, pattern, label)
+        loss = terms["map"] + terms["cls"]
+        ctx.zero_grad("hfn")
+        ctx.backward(loss)
+        ctx.step("hfn")
+        return _named("loss", {"": loss, **terms})
 
     def _joint_loss(self, image: Tensor, label: Tensor) -> dict[str, Tensor]:
         """Return the loss, by the empty name, and its terms: map + class + lambda_rec * reconstruction."""

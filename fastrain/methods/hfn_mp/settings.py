@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
@@ -12,16 +13,20 @@ from fastrain.methods.settings import TrunkSettings
 class HFNMPSettings(TrunkSettings):
     """Settings of HFN_MP: mode of training, network, input conventions and optimisers."""
 
-    mode: Literal["meta", "sync"] = "meta"
-    """meta: extractor and fusion network learn in turn on different domains; sync: both at once on all of them."""
+    mode: Literal["meta", "sync", "second_stage"] = "meta"
+    """meta: extractor and fusion network learn in turn on different domains; sync: both at once on all of them;
+    second_stage: a new fusion network learns on all of them from the frozen extractor of another run."""
 
     # Meta training.
     order: Literal["extractor_first", "hfn_first"] = "extractor_first"
     meta_train_size: PositiveInt = 2
     inner_loops: PositiveInt = 4
     meta_lr: PositiveFloat = 0.001
-    # Synchronous training.
-    sync_lr: PositiveFloat = 0.0001
+    # Synchronous training and the second stage.
+    init_lr: PositiveFloat = 0.0001
+    # The second stage.
+    extractor: str = ""
+    """The hfn_mp run (its folder, then its selected checkpoint) or the checkpoint file that the extractor is from."""
 
     optimiser: Literal["sgd", "adam"] = "sgd"
     momentum: float = Field(0.9, ge=0, lt=1)
@@ -43,3 +48,33 @@ class HFNMPSettings(TrunkSettings):
         if self.optimiser == "adam" and (self.weight_decay_hfn or self.weight_decay_extractor):
             raise ValueError("optimiser adam has no weight decay here, as published: set both to 0 or take sgd")
         return self
+
+    @model_validator(mode="after")
+    def _second_stage_has_an_extractor(self) -> Self:
+        if (self.mode == "second_stage") != bool(self.extractor):
+            raise ValueError(
+                "mode second_stage and extractor go together: name the run whose extractor is kept, with "
+                "--set mode=second_stage --set extractor=RUN"
+            )
+        return self
+
+    def preflight(self) -> None:
+        """Find the pretrained weights and, for the second stage, the checkpoint of the first.
+
+        Raises:
+            UserError: they are not there.
+        """
+        super().preflight()
+        if self.extractor:
+            self.extractor_file()
+
+    def extractor_file(self) -> Path:
+        """Return the checkpoint that `extractor` names: a file, or the selected one of a run folder.
+
+        Raises:
+            UserError: there is none.
+        """
+        from fastrain.rundir import selected_checkpoint
+
+        path = Path(self.extractor)
+        return path if path.is_file() else selected_checkpoint(path)
