@@ -29,8 +29,12 @@ def presets(method: str) -> list[str]:
     return sorted(path.name[len(method) + 1 : -len(".yaml")] for path in configs_dir().glob(f"{method}.*.yaml"))
 
 
-def layered(method: str, preset: str | None = None, overrides: Sequence[str] = ()) -> dict[str, Any]:
+def layered(
+    method: str, preset: str | None = None, overrides: Sequence[str] = (), *, implied: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return the method's defaults, under a preset (a shipped name or a YAML file), under `key=value` pairs.
+
+    `implied` is a tree between preset and pairs: what an imported checkpoint was trained with.
 
     Keys of `overrides` are full paths (`train.seed`) or the unambiguous end of one (`seed`, `augment.horizontal_flip`);
     values are read as YAML. The result is not validated yet.
@@ -42,6 +46,7 @@ def layered(method: str, preset: str | None = None, overrides: Sequence[str] = (
     tree: dict[str, Any] = {"method": method}
     for file in _files(method, preset):
         tree = _merged(tree, _read(file, method))
+    tree = _merged(tree, implied or {})
     for override in overrides:
         path, value = _parse_override(override, keys)
         _assign(tree, path.split("."), value)

@@ -100,7 +100,7 @@ def test_the_second_stage_needs_a_first(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not a finished run folder"):
         asked.preflight()
     Checkpoint({"method/x": torch.zeros(1)}, {"method": "erm"}).write(tmp_path / "erm.safetensors")
-    with pytest.raises(UserError, match="holds no pattern extractor.*found erm"):
+    with pytest.raises(UserError, match=r"holds no pattern extractor.*found erm"):
         tiny("hfn_mp", mode="second_stage", extractor=str(tmp_path / "erm.safetensors"))
 
 
