@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from fasdata.errors import UserError
 from fastrain.methods.base import Batch
-from fastrain.networks.normalize import imagenet_normalized
+from fastrain.networks.normalize import normalized
+
+Statistics: TypeAlias = tuple[Sequence[float], Sequence[float]]
+"""Three channel means and three deviations."""
 
 
-def stacked(batch: Batch, modalities: Sequence[str], *, normalize: bool) -> Tensor:
+def stacked(batch: Batch, modalities: Sequence[str], statistics: Statistics | None) -> Tensor:
     """Return (B,C,S,S): the images of `modalities` one after the other, rgb with three channels, the others with one.
+
+    They are normalised by `statistics` unless that is None.
 
     An image that is not available is zero after normalisation too, which is the middle grey of the others.
     """
     planes = []
     for name in modalities:
         image = batch["modalities"][name]
-        if normalize:
-            image = imagenet_normalized(image)
+        if statistics is not None:
+            image = normalized(image, *statistics)
         available = batch.get("available", {}).get(name)
         planes.append(image if available is None else image * available.view(-1, 1, 1, 1).to(image.dtype))
     return planes[0] if len(planes) == 1 else torch.cat(planes, dim=1)

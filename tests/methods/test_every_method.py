@@ -34,6 +34,7 @@ OTHER: dict[str, dict[str, tuple[Any, dict[str, Any]]]] = {
         "schedule_epochs": (1, {"schedule": "step"}),
         "schedule_factor": (0.5, {"schedule": "cosine", "schedule_epochs": 2}),
         "normalize": (False, {}),
+        "freeze_trunk": (True, {}),
     },
     "hfn_mp": {
         "trunk": ("resnet18", {"trunk_kwargs": {"channels": [8, 8, 8, 8]}}),

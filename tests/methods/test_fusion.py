@@ -11,22 +11,23 @@ from torch import nn
 from fasdata.errors import UserError
 from fastrain.methods.erm.settings import ERMSettings
 from fastrain.networks.fusion import stacked, widen_first_layer
-from fastrain.networks.normalize import imagenet_normalized
+from fastrain.networks.normalize import IMAGENET_MEAN, IMAGENET_STD, imagenet_normalized
 from tests.methods.tiny import images, scored, tiny, trained
 
 ALL = ("rgb", "depth", "ir")
+IMAGENET = (IMAGENET_MEAN, IMAGENET_STD)
 
 
 def test_rgb_alone_is_exactly_the_image() -> None:
     batch = images([0])
-    assert torch.equal(stacked(batch, ("rgb",), normalize=False), batch["modalities"]["rgb"])
-    assert torch.equal(stacked(batch, ("rgb",), normalize=True), imagenet_normalized(batch["modalities"]["rgb"]))
+    assert torch.equal(stacked(batch, ("rgb",), None), batch["modalities"]["rgb"])
+    assert torch.equal(stacked(batch, ("rgb",), IMAGENET), imagenet_normalized(batch["modalities"]["rgb"]))
 
 
 def test_modalities_are_stacked_and_what_is_missing_is_zero_after_normalisation() -> None:
     batch = images([0])
     batch["available"]["depth"][1] = False
-    whole = stacked(batch, ALL, normalize=True)
+    whole = stacked(batch, ALL, IMAGENET)
     assert whole.shape[1] == 5
     assert not whole[1, 3].any() and whole[0, 3].any() and whole[1, 4].any()
     assert torch.allclose(whole[0, 4], (batch["modalities"]["ir"][0, 0] - 0.449) / 0.226, atol=1e-6)

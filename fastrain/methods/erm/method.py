@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import SGD, AdamW, Optimizer
@@ -12,6 +13,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, StepLR
 from fastrain.methods.base import Batch, Method, OptimSpec, StepContext
 from fastrain.methods.erm.settings import ERMSettings
 from fastrain.networks.fusion import stacked, widen_first_layer
+from fastrain.networks.normalize import statistics_of
 from fastrain.networks.trunk import pooled_trunk
 from fastrain.networks.weights import load_trunk
 
@@ -38,6 +40,9 @@ class ERM(Method):
         load_trunk(self.trunk, config.trunk, config.pretrained)
         self.modalities = config.modalities
         widen_first_layer(self.trunk, config.modalities)
+        self._statistics = statistics_of(config.trunk) if config.normalize else None
+        if config.freeze_trunk:
+            self.trunk.requires_grad_(False)
 
     def configure(self) -> dict[str, OptimSpec]:
         optimiser = self._optimiser()
@@ -45,6 +50,8 @@ class ERM(Method):
 
     def training_step(self, batch: Batch | None, ctx: StepContext) -> dict[str, Tensor]:
         assert batch is not None
+        if self.config.freeze_trunk:
+            self.trunk.eval()  # its statistics stay too
         loss = F.cross_entropy(self._logits(batch), batch["label"])
         ctx.zero_grad("all")
         ctx.backward(loss)
@@ -55,13 +62,17 @@ class ERM(Method):
         return self._logits(batch).softmax(dim=1)[:, 1]
 
     def _logits(self, batch: Batch) -> Tensor:
-        return self.head(self.trunk(stacked(batch, self.modalities, normalize=self.config.normalize)))
+        image = stacked(batch, self.modalities, self._statistics)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.freeze_trunk):
+            features = self.trunk(image)
+        return self.head(features)
 
     def _optimiser(self) -> Optimizer:
         config = self.config
+        learnt = [parameter for parameter in self.parameters() if parameter.requires_grad]
         if config.optimiser == "adamw":
-            return AdamW(self.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-        return SGD(self.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
+            return AdamW(learnt, lr=config.lr, weight_decay=config.weight_decay)
+        return SGD(learnt, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
 
     def _schedule(self, optimiser: Optimizer) -> LRScheduler | None:
         config = self.config

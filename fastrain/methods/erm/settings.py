@@ -29,7 +29,9 @@ class ERMSettings(TrunkSettings):
     """What a step multiplies the learning rate by, or what the cosine ends at, as a part of the start."""
 
     normalize: bool = True
-    """Give images ImageNet's mean and deviation, as the pretrained trunks expect."""
+    """Give images the mean and deviation that the trunk was pretrained with; ImageNet's where it has none."""
+    freeze_trunk: bool = False
+    """Train the linear layer alone, on the features of a trunk that stays as it is: a linear probe."""
 
     @field_validator("modalities")
     @classmethod
