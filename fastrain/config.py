@@ -66,6 +66,9 @@ class RunConfig(_Section):
     """
 
     method: str
+    published_for: str | None = None
+    """Protocol that the values of a preset were published for; with another number of source domains they are refused,
+    on another protocol of as many they are used and the run says so."""
     model: dict[str, Any] = Field(default_factory=dict)
     data: DataConfig = Field(default_factory=lambda: DataConfig.model_validate({}))
     train: TrainConfig = Field(default_factory=lambda: TrainConfig.model_validate({}))

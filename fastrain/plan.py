@@ -11,6 +11,7 @@ from fasdata.library import Library
 from fastrain.config import RunConfig
 from fastrain.manifests import FoundManifest, find_manifest, given_manifest, manifest_path
 from fastrain.methods.registry import method_class, settings_class
+from fastrain.published_for import preset_note
 from fastrain.request import RunRequest
 from fastrain.rundir import RunDir, Standing
 
@@ -34,6 +35,7 @@ class RunPlan:
     stores: dict[str, Store]
     view: View
     view_note: str
+    preset_note: str
     n_domains: int
     run: RunDir
     standing: Standing
@@ -80,6 +82,8 @@ def make_plan(request: RunRequest, config: RunConfig) -> RunPlan:
     _check_selection(config, validated, f"no part val in {found.path}")
     view, view_note = settled_view(config, request.sets("data.view"), manifest)
     _check_crop(config, view.size)
+    n_domains = len(manifest.meta["domains"])
+    note = preset_note(config.published_for, manifest.meta["canonical"], n_domains)
     run = RunDir(
         Path(request.out)
         if request.out
@@ -93,7 +97,8 @@ def make_plan(request: RunRequest, config: RunConfig) -> RunPlan:
         stores=manifest.open_stores(library),
         view=view,
         view_note=view_note,
-        n_domains=len(manifest.meta["domains"]),
+        preset_note=note,
+        n_domains=n_domains,
         run=run,
         standing=run.standing(),
     )

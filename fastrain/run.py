@@ -107,6 +107,8 @@ def _carry_out(plan: RunPlan, fabric: Fabric) -> None:
         print(f"{plan.found.note}; view {plan.view.name} at {plan.view.size} pixels; run folder {plan.run.path}")
         if plan.view_note:
             print(f"note: {plan.view_note}; so the view is {plan.view.name}")
+        if plan.preset_note:
+            print(f"note: {plan.preset_note}")
         for note in unapplied(plan.found.manifest.meta):
             print(f"note: {note}")
     session = Session(plan, fabric)
