@@ -1,0 +1,61 @@
+"""The results of a run whose metrics are means over several of its networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean, pstdev
+from typing import Any
+
+from fastrain.evaluation.results import evaluate
+from fastrain.evaluation.scores import ScoreTable
+
+AT, BEST = "score_at_", "score_best"
+_NUMBER = {"thresholds": "value", "metrics": "value", "species": "apcer"}
+_Row = dict[str, Any]
+
+
+def run_results(table: ScoreTable, *, selection: str, fta: str) -> dict[str, Any]:
+    """Return what `evaluate` makes of a run's scores, its columns for further networks included.
+
+    With columns `score_at_<iteration>`, every threshold and rate is the mean over these networks and that of `score`,
+    and its row has `std`, the deviation over them (of the population, as GAC-FAS reports); `averaged_over` counts them.
+    ROC curves and counts are those of `score`. A column `score_best` gives `beside`: the metrics of the network that
+    `source_val` would have chosen.
+
+    Raises:
+        UserError: as `evaluate`.
+    """
+    results = evaluate(table, selection=selection, fta=fta)
+    columns = [name for name in table.frame.columns if name.startswith(AT)]
+    if columns:
+        others = [evaluate(_scored_by(table, name), selection=selection, fta=fta) for name in columns]
+        results = _averaged([*others, results])
+    if BEST in table.frame.columns:
+        best = evaluate(_scored_by(table, BEST), selection="source_val", fta=fta)
+        results["beside"] = {name: best[name] for name in ("selection", "thresholds", "metrics")}
+    return results
+
+
+def _scored_by(table: ScoreTable, column: str) -> ScoreTable:
+    return ScoreTable(table.frame.assign(score=table.frame[column]), f"{table.source}, {column}")
+
+
+def _averaged(all_results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    last = all_results[-1]
+    averaged = {**last, "averaged_over": len(all_results)}
+    for block, number in _NUMBER.items():
+        found = [{_key(row): row for row in one[block]} for one in all_results]
+        averaged[block] = [_mean_row(row, [one.get(_key(row)) for one in found], number) for row in last[block]]
+    return averaged
+
+
+def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row.get(name) for name in ("part", "level", "metric", "species", "policy", "threshold_policy"))
+
+
+def _mean_row(row: _Row, rows: Sequence[_Row | None], number: str) -> _Row:
+    values = [one[number] for one in rows if one is not None and one[number] is not None]
+    if len(values) < len(rows):
+        lacking = next((one["reason"] for one in rows if one is not None and one.get("reason")), "not in every network")
+        return {**row, number: None, "std": None, "reason": lacking}
+    return {**row, number: fmean(values), "std": pstdev(values)}

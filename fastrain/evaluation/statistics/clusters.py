@@ -1,0 +1,93 @@
+"""What is resampled together: all presentations of one person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastrain.evaluation.score_rules import KEY_COLUMNS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEW = 20  # people; percentiles of a bootstrap over fewer are known to be too narrow
+_PASSES = 200  # a class that so many redraws do not bring back is not to be had
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """`unit` (N,) numbers the resampling unit of every sample; `stratum` the dataset of every unit.
+
+    `subjects` counts the people, `unknown` the clips whose person is not known: each of those is a unit of its own.
+    """
+
+    unit: NDArray[np.int64]
+    stratum: NDArray[np.int64]
+    subjects: int
+    unknown: int
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> Clusters:
+        """Number the people of a score table's rows, one dataset's apart from another's."""
+        named = frame["subject"] != ""
+        own = frame["dataset"] + "\0clip\0" + frame["clip_id"]
+        key = own.where(~named, frame["dataset"] + "\0subject\0" + frame["subject"])
+        first, unit = np.unique(key.to_numpy(str), return_index=True, return_inverse=True)[1:]
+        stratum = np.unique(frame["dataset"].to_numpy(str)[first], return_inverse=True)[1]
+        loose = frame[~named]
+        return cls(
+            unit.astype(np.int64),
+            stratum.astype(np.int64),
+            subjects=int(key[named].nunique()),
+            unknown=len(loose[list(KEY_COLUMNS)].drop_duplicates()),
+        )
+
+    @property
+    def level(self) -> str:
+        """Return what the units are: `subject`, `clip` where no person is known, or `subject and clip`."""
+        if not self.unknown:
+            return "subject"
+        return "subject and clip" if self.subjects else "clip"
+
+    def note(self) -> str:
+        """Return what has to stand beside an interval: the people behind it, and a warning where they are few."""
+        units = len(self.stratum)
+        if self.level == "clip":
+            told = f"clip-level CI, {units} clips: who is in them is not known"
+        elif self.unknown:
+            told = f"{self.subjects} subjects and {self.unknown} clips of unknown subjects"
+        else:
+            told = f"{self.subjects} subjects"
+        return told + (f"; fewer than {FEW}: too few to tell" if units < FEW else "")
+
+    def weights(
+        self, labels: NDArray[np.int64], resamples: int, seed: int, chunk: int = 256
+    ) -> Iterator[NDArray[np.int64]]:
+        """Yield arrays (up to `chunk`, N): how often each sample stands in a resample.
+
+        Inside each dataset as many units are drawn, with replacement, as it has. A resample without bona fide or
+        without attack samples is drawn again. Yields nothing when `labels` (N,) lack a class.
+        """
+        rng = np.random.default_rng(seed)
+        if not (labels == 1).any() or not (labels == 0).any():
+            return
+        of_class = np.stack([np.bincount(self.unit[labels == one], minlength=len(self.stratum)) for one in (0, 1)], 1)
+        for start in range(0, resamples, chunk):
+            drawn = self._draw(rng, min(chunk, resamples - start))
+            for _ in range(_PASSES):
+                lacking = ((drawn @ of_class) == 0).any(axis=1)
+                if not lacking.any():
+                    break
+                drawn[lacking] = self._draw(rng, int(lacking.sum()))
+            yield drawn[~((drawn @ of_class) == 0).any(axis=1)][:, self.unit]
+
+    def _draw(self, rng: np.random.Generator, rows: int) -> NDArray[np.int64]:
+        drawn = np.zeros((rows, len(self.stratum)), np.int64)
+        for dataset in np.unique(self.stratum):
+            members = np.flatnonzero(self.stratum == dataset)
+            drawn[:, members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), size=rows)
+        return drawn
