@@ -10,7 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from fasdata.errors import unknown_name
 
 # A fusion reduces a matrix, one group a row, along axis 1.
-FUSIONS: dict[str, Callable[..., NDArray[np.float64]]] = {"mean": np.mean}
+FUSIONS: dict[str, Callable[..., NDArray[np.float64]]] = {
+    "mean": np.mean,
+    "median": np.median,
+    "min": np.min,
+    "max": np.max,
+}
 
 
 def fuse(scores: ArrayLike, groups: ArrayLike, how: str = "mean") -> tuple[NDArray[np.int64], NDArray[np.float64]]:

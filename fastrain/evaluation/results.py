@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fasdata.errors import unknown_name
 from fasdata.records import ATTACK, BONAFIDE
-from fastrain.evaluation.metrics.acer import acer_max, acer_pooled
-from fastrain.evaluation.metrics.apcer import apcer_by_species, apcer_max
-from fastrain.evaluation.metrics.auc import auc
-from fastrain.evaluation.metrics.bpcer import bpcer
-from fastrain.evaluation.metrics.eer import eer
-from fastrain.evaluation.metrics.hter import hter
-from fastrain.evaluation.metrics.min_hter import min_hter
+from fastrain.evaluation.measures import AT, BEST, FREE, Measured
+from fastrain.evaluation.metrics.apcer import apcer_by_species
 from fastrain.evaluation.metrics.roc import Roc
-from fastrain.evaluation.metrics.tpr_at_fpr import tpr_at_fpr
-from fastrain.evaluation.samples import FTA_RULES, Samples
+from fastrain.evaluation.samples import FTA_RULES, SPECIES, Samples
 from fastrain.evaluation.scores import ScoreTable
-from fastrain.evaluation.thresholds import STANDARD_POLICIES, TARGET_MIN_HTER, ThresholdPolicy
+from fastrain.evaluation.statistics.clusters import Clusters
+from fastrain.evaluation.statistics.interval import LEVEL, RESAMPLES, intervals
+from fastrain.evaluation.thresholds import STANDARD_POLICIES, ThresholdPolicy
 
 FEW = 20  # a species with fewer clips than this says little
 PARTS = ("val", "test")
 _Row = dict[str, Any]
+_NO_LIMIT = "too many bona fide failures to acquire for any threshold to keep the limit"
 
 
 def evaluate(
@@ -33,37 +30,49 @@ def evaluate(
     selection: str,
     fta: str = "count",
     policies: Sequence[ThresholdPolicy] = STANDARD_POLICIES,
+    fusion: str = "mean",
+    species: str = "attack_type",
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Return thresholds, metrics, species, counts and ROC curves of the parts val and test, frame and clip level.
 
     `selection` names how the checkpoint was chosen; it is passed through, so that it stands beside every number. `fta`:
     `count` takes a clip without a usable frame as rejected at every threshold (right for an attack, an error for a bona
     fide clip; at frame level it is one sample), `exclude` leaves it out, as papers do. The non-response rates are
-    those of the clips whatever `fta` is.
+    those of the clips whatever `fta` is. `fusion` makes a clip's score of its frames'; `species` tells PAI species
+    apart by `attack_type` or by `pai`.
+
+    At clip level a metric has `low` and `high`, the ends of its 95 % interval by a bootstrap over subjects (`resamples`
+    of them, none = no interval); `uncertainty` says who stands behind it. A threshold is held fixed in the resamples.
 
     The result is plain JSON: a number that does not exist is None and its row has a `reason`. Without part val the
     threshold of `source_eer` and all that rests on it are None. Threshold None with the reason "rejects everything"
     stands for +inf. Policies that look at the test part are not applied to val.
 
     Raises:
-        UserError: no failure-to-acquire rule is called `fta`.
+        UserError: no failure-to-acquire rule, fusion or kind of species has that name.
     """
-    if fta not in FTA_RULES:
-        raise unknown_name("rule for failures to acquire", fta, FTA_RULES)
-    result: dict[str, Any] = {"selection": selection, "fta": fta}
-    result |= {"thresholds": [], "metrics": [], "species": [], "counts": [], "roc": {}}
-    for level, whole in (("frame", table), ("clip", table.clips())):
+    for what, given, known in (("rule for failures to acquire", fta, FTA_RULES), ("kind of species", species, SPECIES)):
+        if given not in known:
+            raise unknown_name(what, given, known)
+    result: dict[str, Any] = {"selection": selection, "fta": fta, "fusion": fusion, "species_by": species}
+    result |= {"thresholds": [], "metrics": [], "species": [], "counts": [], "roc": {}, "uncertainty": {}}
+    for level, whole in (("frame", table), ("clip", table.clips(fusion))):
         present = {name: found for name in PARTS if (found := whole.part(name))}
-        samples = {name: Samples.of(found, fta) for name, found in present.items()}
-        chosen = [_choose(policy, samples, level) for policy in policies]
-        result["thresholds"] += [row for row, _ in chosen]
+        samples = {name: Samples.of(found, fta, species) for name, found in present.items()}
+        chosen = {policy: _choose(policy, samples, level, present) for policy in policies}
+        result["thresholds"] += [row for row, _ in chosen.values()]
         for part, those in samples.items():
-            result["metrics"] += _free_of_threshold(those, part, level)
-            for policy, (row, value) in zip(policies, chosen, strict=True):
-                if policy.part in ("", "val", part):
-                    metrics, species = _at(those, part, level, policy, value, row.get("reason", ""))
-                    result["metrics"] += metrics
-                    result["species"] += species
+            rows = _rows(those, part, level, chosen)
+            if level == "clip" and resamples:
+                clusters = Clusters.of(_counted(present[part], fta))
+                _add_intervals(rows, those, clusters, resamples, seed)
+                result["uncertainty"][part] = _uncertainty(clusters, resamples)
+            result["metrics"] += [row for row, _, _ in rows]
+            for policy, (_, threshold) in chosen.items():
+                if _applies(policy, part) and not np.isnan(threshold):
+                    result["species"] += _species(those, part, level, policy, threshold)
             result["roc"][f"{part}/{level}"] = _curve(those)
         if level == "clip":
             for part, clips in present.items():
@@ -72,55 +81,88 @@ def evaluate(
     return result
 
 
-def _choose(policy: ThresholdPolicy, samples: dict[str, Samples], level: str) -> tuple[_Row, float]:
+def _choose(
+    policy: ThresholdPolicy, samples: dict[str, Samples], level: str, tables: Mapping[str, ScoreTable]
+) -> tuple[_Row, float]:
     """Return the row of the report and the threshold itself, NaN where there is none."""
     row = {"level": level, "policy": policy.name, "value": None, "from_part": policy.part}
     if policy.part and policy.part not in samples:
         return row | {"reason": f"there is no part {policy.part}"}, np.nan
+    if policy.own_data and "test" in tables:
+        datasets = [set(tables[part].frame["dataset"]) for part in (policy.part, "test")]
+        if datasets[0] != datasets[1]:
+            return row | {"reason": f"part {policy.part} is of other datasets than the test part"}, np.nan
     basis = samples.get(policy.part)
     if basis and basis.missing:
         return row | {"reason": f"{basis.missing} in part {policy.part}"}, np.nan
     nothing = np.zeros(0)
     value = policy.choose(basis.scores, basis.labels) if basis else policy.choose(nothing, nothing)
+    if np.isnan(value):
+        return row | {"reason": "no threshold keeps the limit"}, np.nan
     if np.isinf(value):
         return row | {"reason": "rejects everything"}, value
     return row | {"value": float(value)}, value
 
 
-def _free_of_threshold(samples: Samples, part: str, level: str) -> list[_Row]:
-    scores, labels = samples.scores, samples.labels
-    numbers = {
-        "auc": auc(scores, labels),
-        "eer": eer(scores, labels).hter,
-        "tpr_at_fpr_5": tpr_at_fpr(scores, labels, 0.05),
-    }
-    rows = [_metric(part, level, name, value, "", samples.missing) for name, value in numbers.items()]
-    if part == TARGET_MIN_HTER.part:
-        best = min_hter(scores, labels).hter
-        rows.append(_metric(part, level, "min_hter", best, TARGET_MIN_HTER.name, samples.missing))
+def _applies(policy: ThresholdPolicy, part: str) -> bool:
+    return policy.part in ("", "val", part)
+
+
+def _rows(
+    samples: Samples, part: str, level: str, chosen: Mapping[ThresholdPolicy, tuple[_Row, float]]
+) -> list[tuple[_Row, Measured, float]]:
+    """Return the metrics of a part, each with what computes it and the threshold it holds at."""
+    free = (*FREE, BEST) if part == "test" else FREE
+    rows = [
+        (
+            _metric(part, level, one.name, one.plain(samples, np.nan), one.policy, samples.missing or _NO_LIMIT),
+            one,
+            np.nan,
+        )
+        for one in free
+    ]
+    for policy, (about, threshold) in chosen.items():
+        if not _applies(policy, part):
+            continue
+        for one in AT:
+            there = not np.isnan(threshold)
+            value = one.plain(samples, threshold) if there else np.nan
+            why = samples.missing if there else about.get("reason", "")
+            rows.append((_metric(part, level, one.name, value, policy.name, why), one, threshold))
     return rows
 
 
-def _at(
-    samples: Samples, part: str, level: str, policy: ThresholdPolicy, threshold: float, why_none: str
-) -> tuple[list[_Row], list[_Row]]:
-    scores, labels, species = samples.scores, samples.labels, samples.species
-    names = ("hter", "apcer", "bpcer", "acer_max", "acer_pooled")
-    if np.isnan(threshold):
-        return [_metric(part, level, name, np.nan, policy.name, why_none) for name in names], []
-    values = (
-        hter(scores, labels, threshold),
-        apcer_max(scores, labels, species, threshold),
-        bpcer(scores, labels, threshold),
-        acer_max(scores, labels, species, threshold),
-        acer_pooled(scores, labels, threshold),
-    )
-    metrics = [
-        _metric(part, level, name, value, policy.name, samples.missing)
-        for name, value in zip(names, values, strict=True)
-    ]
-    rates = apcer_by_species(scores, labels, species, threshold)
-    rows = [
+def _add_intervals(
+    rows: Sequence[tuple[_Row, Measured, float]], samples: Samples, clusters: Clusters, resamples: int, seed: int
+) -> None:
+    measures = {
+        str(number): lambda weighted, one=one, threshold=threshold: one.weighted(weighted, threshold)
+        for number, (row, one, threshold) in enumerate(rows)
+        if row["value"] is not None
+    }
+    found = intervals(samples, clusters, measures, resamples=resamples, seed=seed)
+    for number, interval in found.items():
+        if not np.isnan(interval.low):
+            rows[int(number)][0].update(low=interval.low, high=interval.high)
+
+
+def _counted(clips: ScoreTable, fta: str) -> Any:
+    return clips.frame if fta == "count" else clips.frame[clips.frame["status"] == "ok"]
+
+
+def _uncertainty(clusters: Clusters, resamples: int) -> _Row:
+    return {
+        "unit": clusters.level,
+        "subjects": clusters.subjects,
+        "clips_of_unknown_subject": clusters.unknown,
+        "note": clusters.note(),
+        "level": LEVEL,
+        "resamples": resamples,
+    }
+
+
+def _species(samples: Samples, part: str, level: str, policy: ThresholdPolicy, threshold: float) -> list[_Row]:
+    return [
         {
             "part": part,
             "level": level,
@@ -130,9 +172,8 @@ def _at(
             "threshold_policy": policy.name,
             "few": samples.clips_of(name) < FEW,
         }
-        for name, rate in rates.items()
+        for name, rate in apcer_by_species(samples.scores, samples.labels, samples.species, threshold).items()
     ]
-    return metrics, rows
 
 
 def _curve(samples: Samples) -> _Row:

@@ -13,6 +13,7 @@ from fastrain.evaluation.score_rules import KEY_COLUMNS
 from fastrain.evaluation.scores import ScoreTable
 
 FTA_RULES = ("count", "exclude")
+SPECIES = ("attack_type", "pai")
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,17 @@ class Samples:
     clip: NDArray[np.int64]
 
     @classmethod
-    def of(cls, table: ScoreTable, fta: str) -> Samples:
-        """Take the samples of `table`; `fta` is one of `FTA_RULES`.
+    def of(cls, table: ScoreTable, fta: str, species_by: str = "attack_type") -> Samples:
+        """Take the samples of `table`; `fta` is one of `FTA_RULES`, `species_by` one of `SPECIES`.
 
-        A failure to acquire that counts gets the score -inf, below every threshold. An attack without a known type is
-        of the species "unknown".
+        A failure to acquire that counts gets the score -inf, below every threshold. The species of an attack is its
+        type, or the instrument (`pai`) where that is asked for and known; one without either is "unknown".
         """
         rows = table.frame if fta == "count" else table.frame[table.frame["status"] == "ok"]
         species = rows["attack_type"].to_numpy(object)
+        if species_by == "pai":
+            instrument = rows["pai"].to_numpy(object)
+            species = np.where(instrument == "", species, instrument)
         return cls(
             rows["score"].fillna(-np.inf).to_numpy(np.float64),
             np.asarray(rows["label"] == BONAFIDE, np.int64),

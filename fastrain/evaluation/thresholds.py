@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from fasdata.errors import unknown_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,18 +17,48 @@ if TYPE_CHECKING:
 class ThresholdPolicy:
     """`choose(scores, labels)` looks at the samples of `part` only; an empty `part` = no data are needed.
 
-    `oracle`: the threshold is chosen on the very samples it is judged on, which no deployment could do.
+    `oracle`: the threshold is chosen on the very samples it is judged on, which no deployment could do. `own_data`: it
+    only applies where `part` is of the datasets that it is judged on, as the development set of a single dataset is.
     """
 
     name: str
     part: str
     oracle: bool
     choose: Callable[[np.ndarray, np.ndarray], float]
+    own_data: bool = False
 
 
 def fixed(value: float) -> ThresholdPolicy:
     """Return the policy of a threshold known beforehand."""
     return ThresholdPolicy(f"fixed({value:g})", "", False, lambda scores, labels: value)
+
+
+def source_bpcer(limit: float) -> ThresholdPolicy:
+    """Return the policy that rejects at most `limit` of the held-out bona fide samples of the sources."""
+
+    def choose(scores: np.ndarray, labels: np.ndarray) -> float:
+        from fastrain.evaluation.metrics.bpcer_at_apcer import apcer_at_bpcer
+
+        return apcer_at_bpcer(scores, labels, ["any"] * len(labels), limit).threshold
+
+    return ThresholdPolicy(f"source_bpcer({limit:g})", "val", False, choose)
+
+
+def named_policy(text: str) -> ThresholdPolicy:
+    """Return the policy of a name as it is printed; "(oracle)" may be left out.
+
+    Raises:
+        UserError: there is none of that name, or its number is missing or no rate.
+    """
+    name = text.replace("(oracle)", "").strip()
+    for policy in (SOURCE_EER, DEV_EER, TARGET_EER, TARGET_MIN_HTER):
+        if name == policy.name.replace("(oracle)", "").strip():
+            return policy
+    found = re.fullmatch(r"(fixed|source_bpcer)\((-?\d*\.?\d+(?:e-?\d+)?)\)", name)
+    if found and (found[1] == "fixed" or 0 <= float(found[2]) <= 1):
+        return {"fixed": fixed, "source_bpcer": source_bpcer}[found[1]](float(found[2]))
+    known = ("source_eer", "dev_eer", "target_eer", "target_min_hter", "fixed(0.5)", "source_bpcer(0.05)")
+    raise unknown_name("threshold policy", text, known)
 
 
 def _eer(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -41,6 +74,7 @@ def _min_hter(scores: np.ndarray, labels: np.ndarray) -> float:
 
 
 SOURCE_EER = ThresholdPolicy("source_eer", "val", False, _eer)
+DEV_EER = ThresholdPolicy("dev_eer", "val", False, _eer, own_data=True)
 TARGET_EER = ThresholdPolicy("target_eer (oracle)", "test", True, _eer)
 TARGET_MIN_HTER = ThresholdPolicy("target_min_hter (oracle)", "test", True, _min_hter)
 

@@ -11,6 +11,7 @@ import pytest
 from fasdata.errors import UserError
 from fastrain.evaluation.results import evaluate
 from fastrain.evaluation.scores import ScoreTable
+from fastrain.evaluation.thresholds import DEV_EER, fixed, named_policy, source_bpcer
 from tests.evaluation.tables import frame, row, twelve
 
 
@@ -56,6 +57,74 @@ def test_twelve_clips_worked_out_by_hand() -> None:
     assert number(result, "tpr_at_fpr_5") == pytest.approx(2 / 6)
     assert number(result, "non_response_bonafide") == pytest.approx(1 / 6)
     assert number(result, "non_response_attack") == 0
+
+
+def test_intervals_and_operating_points_of_the_twelve_worked_out_by_hand() -> None:
+    result = evaluate(twelve(), selection="last")
+    found = {
+        (row["metric"], row["threshold_policy"]): row
+        for row in result["metrics"]
+        if row["part"] == "test" and row["level"] == "clip"
+    }
+    # Three clips a species: at 5 % none may be accepted (0.05 x 3 < 1), so all up to the best attack, 0.7, is rejected:
+    # of 0.9 0.8 0.5 0.5 0.3 and the failure to acquire that is 4 of 6.
+    assert found["bpcer20", "apcer_max@0.05 of the same part (oracle)"]["value"] == pytest.approx(4 / 6)
+    # One bona fide clip of six is lost already, so no threshold has a BPCER of 5 % or less.
+    assert found["apcer_at_bpcer_5", "bpcer@0.05 of the same part (oracle)"]["value"] is None
+    # Each clip is of another person. A resample draws 12 of them; n ~ B(12, 1/2) are bona fide, and of these B(n, 1/3)
+    # are rejected at 0.5. P(none rejected) = (5/6)^12 / (1 - 2/2^12) = 0.112 > 2.5 %, so the interval begins at 0.
+    # Summed over n, P(rate <= 8/11) = 0.9648 and P(rate <= 3/4) = 0.9788, so its other end is 3/4.
+    rejected = found["bpcer", "source_eer"]
+    assert (rejected["value"], rejected["low"], rejected["high"]) == (pytest.approx(1 / 3), 0.0, 0.75)
+    # The worst species is replay, 2 of 3 accepted; any species may be accepted or rejected whole in 1 of 40 resamples.
+    worst = found["apcer", "source_eer"]
+    assert (worst["value"], worst["low"], worst["high"]) == (pytest.approx(2 / 3), 0.0, 1.0)
+    assert result["uncertainty"]["test"]["note"] == "12 subjects; fewer than 20: too few to tell"
+    assert all("low" not in row for row in result["metrics"] if row["level"] == "frame")
+    without = evaluate(twelve(), selection="last", resamples=0)
+    assert without["uncertainty"] == {} and all("low" not in row for row in without["metrics"])
+
+
+def test_policies_by_name() -> None:
+    for text in ("source_eer", "dev_eer", "target_eer (oracle)", "target_min_hter", "fixed(-0.5)", "source_bpcer(0.1)"):
+        assert named_policy(text).name.startswith(text)
+    for text in ("source_er", "fixed", "source_bpcer(2)", "fixed(x)"):
+        with pytest.raises(UserError, match="threshold policy"):
+            named_policy(text)
+
+
+def test_the_threshold_of_a_source_bpcer_and_of_a_development_set() -> None:
+    policies = [source_bpcer(0.0), source_bpcer(0.5), DEV_EER]
+    result = evaluate(twelve(), selection="last", policies=policies)
+    chosen = {row["policy"]: row for row in result["thresholds"] if row["level"] == "clip"}
+    assert chosen["source_bpcer(0)"]["value"] == 0.6  # held-out bona fide: 0.8 and 0.6
+    assert chosen["source_bpcer(0.5)"]["value"] == 0.8
+    assert chosen["dev_eer"]["reason"] == "part val is of other datasets than the test part"
+    own = twelve().frame.assign(dataset="OULU-NPU")
+    own["sample_id"] = own["dataset"] + "/" + own["clip_id"]
+    (row,) = (r for r in evaluate(ScoreTable(own), selection="last", policies=[DEV_EER])["thresholds"][1:])
+    assert row["value"] == 0.5
+
+
+@pytest.mark.parametrize(("fusion", "score"), [("mean", 0.4), ("median", 0.3), ("min", 0.1), ("max", 0.8)])
+def test_clips_are_fused_as_asked(fusion: str, score: float) -> None:
+    frames = [row("c", value, frame_index=i) for i, value in enumerate([0.1, 0.3, 0.8])]
+    table = ScoreTable(frame(*frames, row("a", score - 0.01, "attack:print")))
+    result = evaluate(table, selection="last", fusion=fusion, policies=[fixed(score)])
+    assert result["fusion"] == fusion
+    found = {r["metric"]: r["value"] for r in result["metrics"] if r["level"] == "clip"}
+    assert (found["bpcer"], found["apcer"]) == (0.0, 0.0)
+
+
+def test_species_by_instrument() -> None:
+    pais = [row(f"p{i}", 0.9 - i / 2, "attack:print", pai=f"print-{i + 1}") for i in range(2)]
+    table = ScoreTable(frame(row("b", 0.8), *pais, row("r", 0.1, "attack:replay")))
+    by_type = evaluate(table, selection="last", policies=[fixed(0.5)])
+    by_pai = evaluate(table, selection="last", policies=[fixed(0.5)], species="pai")
+    rates = [{r["species"]: r["apcer"] for r in one["species"] if r["level"] == "clip"} for one in (by_type, by_pai)]
+    assert rates == [{"print": 0.5, "replay": 0.0}, {"print-1": 1.0, "print-2": 0.0, "replay": 0.0}]
+    with pytest.raises(UserError, match="kind of species"):
+        evaluate(table, selection="last", species="pay")
 
 
 def test_excluding_failures_is_the_papers_way_and_leaves_the_non_response_rate() -> None:
@@ -139,7 +208,7 @@ def test_without_val_the_source_threshold_is_reported_absent() -> None:
 def test_policies_that_look_at_the_target_are_not_applied_to_val() -> None:
     result = evaluate(twelve(), selection="last")
     on_val = {m["threshold_policy"] for m in result["metrics"] if m["part"] == "val"}
-    assert on_val == {"", "source_eer", "fixed(0.5)"}
+    assert {policy for policy in on_val if "same part" not in policy} == {"", "source_eer", "fixed(0.5)"}
 
 
 def test_one_label_only_gives_none_with_the_reason() -> None:

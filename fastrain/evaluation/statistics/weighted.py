@@ -94,6 +94,23 @@ class Weighted:
         place = np.searchsorted(self._order.live_scores, refused, side="right")
         return np.take_along_axis(self._below_live, place[:, None], axis=1)[:, 0] / self.bonafides
 
+    def apcer_at_bpcer(self, limit: float) -> Rates:
+        """Return the APCER of the worst species at the highest threshold that keeps the BPCER at `limit` or below.
+
+        NaN where too many bona fide samples have no score (-inf) for any threshold to keep it.
+        """
+        allowed = np.floor(limit * self.bonafides + _SLACK)
+        over = self._below_live[:, 1:] > allowed[:, None]
+        scores = np.append(self._order.live_scores, np.inf)
+        threshold = scores[np.where(over.any(axis=1), np.argmax(over, axis=1), len(scores) - 1)]
+        rates = []
+        for members, of_species in self._order.species:
+            below = _cumulated(self._weights[:, members])
+            place = np.searchsorted(of_species, threshold, side="left")
+            accepted = below[:, -1] - np.take_along_axis(below, place[:, None], axis=1)[:, 0]
+            rates.append(np.where(below[:, -1] > 0, accepted / np.maximum(below[:, -1], 1), -1.0))
+        return np.where(np.isneginf(threshold), np.nan, np.max(rates, axis=0))
+
     @cached_property
     def _errors(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Accepted attacks and rejected bona fide at every threshold, each times the size of the other class."""

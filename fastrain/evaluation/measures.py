@@ -1,0 +1,80 @@
+"""Every number that is printed of a set of scores: how it is computed plainly, and under many weightings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastrain.evaluation.metrics.acer import acer_max, acer_pooled
+from fastrain.evaluation.metrics.apcer import apcer_max
+from fastrain.evaluation.metrics.auc import auc
+from fastrain.evaluation.metrics.bpcer import bpcer
+from fastrain.evaluation.metrics.bpcer_at_apcer import apcer_at_bpcer, bpcer_at_apcer
+from fastrain.evaluation.metrics.eer import eer
+from fastrain.evaluation.metrics.hter import hter
+from fastrain.evaluation.metrics.min_hter import min_hter
+from fastrain.evaluation.metrics.tpr_at_fpr import tpr_at_fpr
+from fastrain.evaluation.samples import Samples
+from fastrain.evaluation.statistics.weighted import Rates, Weighted
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One metric. Both functions also take the threshold, which a metric that is free of one does not look at.
+
+    `policy` names where the operating point of such a metric comes from, "" where it has none.
+    """
+
+    name: str
+    plain: Callable[[Samples, float], float]
+    weighted: Callable[[Weighted, float], Rates]
+    policy: str = ""
+
+
+def _bpcer(name: str, limit: float) -> Measured:
+    return Measured(
+        name,
+        lambda s, t: bpcer_at_apcer(s.scores, s.labels, s.species, limit).frr,
+        lambda w, t: w.bpcer_at_apcer(limit),
+        f"apcer_max@{limit:g} of the same part (oracle)",
+    )
+
+
+def _apcer(name: str, limit: float) -> Measured:
+    return Measured(
+        name,
+        lambda s, t: apcer_at_bpcer(s.scores, s.labels, s.species, limit).far,
+        lambda w, t: w.apcer_at_bpcer(limit),
+        f"bpcer@{limit:g} of the same part (oracle)",
+    )
+
+
+def _tpr(name: str, limit: float) -> Measured:
+    return Measured(name, lambda s, t: tpr_at_fpr(s.scores, s.labels, limit), lambda w, t: w.tpr_at_fpr(limit))
+
+
+MIN_HTER = "target_min_hter (oracle)"
+
+# Free of a threshold, or with one that the metric itself finds on the part it is measured on.
+FREE = (
+    Measured("auc", lambda s, t: auc(s.scores, s.labels), lambda w, t: w.auc()),
+    Measured("eer", lambda s, t: eer(s.scores, s.labels).hter, lambda w, t: w.eer()),
+    _tpr("tpr_at_fpr_1", 0.01),
+    _tpr("tpr_at_fpr_5", 0.05),
+    _bpcer("bpcer10", 0.10),
+    _bpcer("bpcer20", 0.05),
+    _bpcer("bpcer100", 0.01),
+    _apcer("apcer_at_bpcer_5", 0.05),
+)
+
+# What the best threshold of all would give; of the target only.
+BEST = Measured("min_hter", lambda s, t: min_hter(s.scores, s.labels).hter, lambda w, t: w.min_hter(), MIN_HTER)
+
+# At a threshold that a policy chose.
+AT = (
+    Measured("hter", lambda s, t: hter(s.scores, s.labels, t), lambda w, t: w.hter(t)),
+    Measured("apcer", lambda s, t: apcer_max(s.scores, s.labels, s.species, t), lambda w, t: w.apcer_max(t)),
+    Measured("bpcer", lambda s, t: bpcer(s.scores, s.labels, t), lambda w, t: w.bpcer(t)),
+    Measured("acer_max", lambda s, t: acer_max(s.scores, s.labels, s.species, t), lambda w, t: w.acer_max(t)),
+    Measured("acer_pooled", lambda s, t: acer_pooled(s.scores, s.labels, t), lambda w, t: w.hter(t)),
+)
