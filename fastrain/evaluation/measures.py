@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from fasdata.errors import unknown_name
 from fastrain.evaluation.metrics.acer import acer_max, acer_pooled
 from fastrain.evaluation.metrics.apcer import apcer_max
 from fastrain.evaluation.metrics.auc import auc
@@ -78,3 +79,15 @@ AT = (
     Measured("acer_max", lambda s, t: acer_max(s.scores, s.labels, s.species, t), lambda w, t: w.acer_max(t)),
     Measured("acer_pooled", lambda s, t: acer_pooled(s.scores, s.labels, t), lambda w, t: w.hter(t)),
 )
+
+
+def measured(name: str) -> Measured:
+    """Return the metric of that name.
+
+    Raises:
+        UserError: there is none; names the nearest.
+    """
+    known = {one.name: one for one in (*FREE, BEST, *AT)}
+    if name not in known:
+        raise unknown_name("metric", name, known)
+    return known[name]

@@ -45,10 +45,11 @@ def paired_bootstrap(
     values = [
         resampled(samples, clusters, measures, resamples=resamples, seed=seed) for samples, measures in (first, second)
     ]
-    return {name: _difference(values[0][name] - values[1][name], level) for name in values[0] if name in values[1]}
+    return {name: difference_of(values[0][name] - values[1][name], level) for name in values[0] if name in values[1]}
 
 
-def _difference(values: NDArray[np.float64], level: float) -> Difference:
+def difference_of(values: NDArray[np.float64], level: float = LEVEL) -> Difference:
+    """Return what resampled differences say; NaN where there are none."""
     if not values.size:
         return Difference(interval_of(values), np.nan)
     below, above = int((values <= 0).sum()), int((values >= 0).sum())

@@ -1,0 +1,166 @@
+"""The numbers of a comparison: every system on a protocol, with intervals, and against the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasdata.errors import UserError, unknown_name
+from fastrain.compare.system import ScoredRun, System
+from fastrain.evaluation.measures import Measured, measured
+from fastrain.evaluation.samples import Samples
+from fastrain.evaluation.score_rules import KEY_COLUMNS
+from fastrain.evaluation.scores import ScoreTable
+from fastrain.evaluation.statistics.clusters import Clusters
+from fastrain.evaluation.statistics.interval import RESAMPLES, Interval, interval_of, resampled
+from fastrain.evaluation.statistics.paired import difference_of
+from fastrain.evaluation.thresholds import SOURCE_EER, TARGET_EER, ThresholdPolicy
+
+# What a table shows: title, metric, threshold policy. The honest line first, then the one that papers print.
+COLUMNS: tuple[tuple[str, str, ThresholdPolicy | None], ...] = (
+    ("AUC", "auc", None),
+    ("HTER at source_eer", "hter", SOURCE_EER),
+    ("HTER at target_eer (oracle)", "hter", TARGET_EER),
+    ("BPCER20 (oracle)", "bpcer20", None),
+)
+BASELINE = "erm"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number: the mean over seeds and its deviation (None with one seed), its interval, and p against the baseline.
+
+    `value` is None where it is undefined; `p` is None for the baseline itself and where nothing can be compared.
+    """
+
+    value: float | None
+    sd: float | None
+    interval: Interval | None
+    p: float | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A system in the table of a protocol."""
+
+    system: System
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class ProtocolTable:
+    """The comparison on one protocol; `people` says who stands behind the intervals."""
+
+    protocol: str
+    alias: str
+    baseline: str
+    lines: tuple[Line, ...]
+    people: str
+    resamples: int
+
+
+def compared(
+    protocol: str, systems: Sequence[System], *, baseline: str | None = None, resamples: int = RESAMPLES
+) -> ProtocolTable:
+    """Compute the table of a protocol at clip level; failures to acquire count as errors.
+
+    The interval of a mean over seeds resamples people, the same for all seeds; p is that of a paired bootstrap of the
+    differences to the baseline (`erm` if it is among them, else the first system; `--baseline` names another).
+
+    Raises:
+        UserError: the runs scored different clips, or no system is called `baseline`.
+    """
+    names = [system.name for system in systems]
+    if baseline is not None and baseline not in names:
+        raise unknown_name("baseline", baseline, names)
+    base = baseline or (BASELINE if BASELINE in names else names[0])
+    tables = {run.folder: _target(run) for system in systems for run in system.runs}
+    first = next(iter(tables.values()))
+    for folder, table in tables.items():
+        _require_same_clips(first, table, str(folder))
+    clusters = Clusters.of(first.frame)
+    values = {system.name: _values(system, tables, clusters, resamples) for system in systems}
+    lines = [_line(system, values[system.name], None if system.name == base else values[base]) for system in systems]
+    alias = str(systems[0].about.get("protocol_alias") or protocol)
+    return ProtocolTable(protocol, alias, base, tuple(lines), clusters.note(), resamples)
+
+
+@dataclass(frozen=True)
+class _Values:
+    """Of each column: the plain value of every run, and the resampled mean over the runs."""
+
+    plain: list[NDArray[np.float64]]
+    many: list[NDArray[np.float64]]
+
+
+def _values(system: System, tables: Mapping[Path, ScoreTable], clusters: Clusters, resamples: int) -> _Values:
+    plain: list[list[float]] = [[] for _ in COLUMNS]
+    many: list[list[NDArray[np.float64]]] = [[] for _ in COLUMNS]
+    for run in system.runs:
+        samples = Samples.of(tables[run.folder], "count")
+        measures = {}
+        for number, (_, name, policy) in enumerate(COLUMNS):
+            one, threshold = measured(name), _threshold(run, samples, policy)
+            defined = policy is None or not np.isnan(threshold)
+            plain[number].append(one.plain(samples, threshold) if defined else np.nan)
+            if defined:
+                measures[str(number)] = _bound(one, threshold)
+        found = resampled(samples, clusters, measures, resamples=resamples, seed=0)
+        for number in range(len(COLUMNS)):
+            many[number].append(found.get(str(number), np.zeros(0)))
+    means = [np.mean(one, axis=0) if len({len(run) for run in one}) == 1 else np.zeros(0) for one in many]
+    return _Values([np.array(one) for one in plain], means)
+
+
+def _bound(one: Measured, threshold: float):  # type: ignore[no-untyped-def]
+    return lambda weighted: one.weighted(weighted, threshold)
+
+
+def _line(system: System, own: _Values, base: _Values | None) -> Line:
+    cells = []
+    for number in range(len(COLUMNS)):
+        values, many = own.plain[number], own.many[number]
+        if np.isnan(values).any():
+            cells.append(Cell(None, None, None, None))
+            continue
+        p = None
+        if base is not None and many.size and base.many[number].size == many.size:
+            p = difference_of(many - base.many[number]).p
+        sd = float(values.std(ddof=1)) if len(values) > 1 else None
+        cells.append(Cell(float(values.mean()), sd, interval_of(many) if many.size else None, p))
+    return Line(system, tuple(cells))
+
+
+def _threshold(run: ScoredRun, target: Samples, policy: ThresholdPolicy | None) -> float:
+    if policy is None:
+        return np.nan
+    if policy.part == "test":
+        basis = target
+    else:
+        held_out = run.scores.clips().part(policy.part)
+        if held_out is None:
+            return np.nan
+        basis = Samples.of(held_out, "count")
+    return np.nan if basis.missing else policy.choose(basis.scores, basis.labels)
+
+
+def _target(run: ScoredRun) -> ScoreTable:
+    clips = run.scores.clips().part("test")
+    if clips is None:
+        raise UserError(f"the run {run.folder} has no scores of the target", do="run 'fastrain eval' on it")
+    return ScoreTable(clips.frame.sort_values(list(KEY_COLUMNS), kind="stable"), str(run.folder))
+
+
+def _require_same_clips(one: ScoreTable, other: ScoreTable, where: str) -> None:
+    keys = [set(map(tuple, table.frame[[*KEY_COLUMNS, "label"]].to_numpy(str).tolist())) for table in (one, other)]
+    if keys[0] != keys[1]:
+        only = sorted(keys[0] ^ keys[1])
+        raise UserError(
+            f"{one.source} and {where} scored different clips",
+            found=f"{len(only)} clips that only one of them has, such as {'/'.join(only[0][:2])}",
+            do="compare runs of one manifest",
+        )

@@ -1,0 +1,86 @@
+"""Published numbers, as `manifests/results/*.yaml` hold them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fasdata.errors import UserError
+from fasdata.protocols.grammar import parse
+from fasdata.resources import manifests_dir
+
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    method: str
+    protocol: str
+    hter: Percent
+    auc: Percent | None = None
+    hter_sd: Percent | None = None
+    auc_sd: Percent | None = None
+    tpr_at_fpr_1: Percent | None = None
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    paper: str
+    source: str
+    verified: bool
+    selection: str
+    threshold: str
+    rows: list[_Row]
+
+
+@dataclass(frozen=True)
+class PublishedResult:
+    """One published result; rates are shares (not percent), None where nothing is printed.
+
+    `selection` and `threshold` say how it came about; `verified` whether it was read from its source.
+    """
+
+    method: str
+    protocol: str
+    hter: float
+    auc: float | None
+    hter_sd: float | None
+    auc_sd: float | None
+    paper: str
+    source: str
+    verified: bool
+    selection: str
+    threshold: str
+
+
+def load_published(folder: Path | None = None) -> list[PublishedResult]:
+    """Return all published results; protocols in their canonical names.
+
+    Raises:
+        UserError: a file has another form, or names a protocol that does not exist.
+    """
+    found = []
+    for path in sorted((folder or manifests_dir() / "results").glob("*.yaml")):
+        try:
+            file = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise UserError(f"{path} is not readable YAML", found=" ".join(str(error).split())[:120]) from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(step) for step in first["loc"])
+            raise UserError(f"{path}: {place}: {first['msg']}", found=repr(first["input"])[:60]) from None
+        about: dict[str, Any] = {
+            name: getattr(file, name) for name in ("paper", "source", "verified", "selection", "threshold")
+        }
+        for row in file.rows:
+            rates: dict[str, Any] = {
+                name: None if value is None else value / 100
+                for name in ("hter", "auc", "hter_sd", "auc_sd")
+                for value in [getattr(row, name)]
+            }
+            found.append(PublishedResult(row.method, parse(row.protocol).canonical, **rates, **about))
+    return found

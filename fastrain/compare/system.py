@@ -1,0 +1,111 @@
+"""A system under comparison: one configuration, trained with one or several seeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fasdata.errors import UserError
+from fastrain.evaluation.scores import ScoreTable
+from fastrain.rundir import RunDir
+
+
+@dataclass(frozen=True)
+class ScoredRun:
+    """A finished run: what it says of itself, and its scores."""
+
+    folder: Path
+    about: Mapping[str, Any]
+    config: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path) -> ScoredRun:
+        """Read a run folder.
+
+        Raises:
+            UserError: no finished run there.
+        """
+        run = RunDir(folder)
+        about = run.read_json("run.json")
+        if about.get("status") != "finished":
+            raise UserError(f"the run {folder} is not finished", found=str(about.get("status")), do="let it end first")
+        return cls(folder, about, run.read_config(), run.read_json("manifest.json"))
+
+    @cached_property
+    def scores(self) -> ScoreTable:
+        """Return the run's score table."""
+        return ScoreTable.read_csv(self.folder / "scores.csv")
+
+    @property
+    def data(self) -> str:
+        """Return the fingerprint of the manifest."""
+        return str(self.about.get("manifest_fingerprint"))
+
+
+@dataclass(frozen=True)
+class System:
+    """`runs` differ in their seed alone; `name` is the method, with its preset or changed settings where needed."""
+
+    name: str
+    runs: tuple[ScoredRun, ...]
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Return what the first run says of itself."""
+        return self.runs[0].about
+
+
+def systems_of(runs: Sequence[ScoredRun]) -> dict[str, list[System]]:
+    """Return the systems of each protocol, runs with other seeds together, in order of first appearance.
+
+    Raises:
+        UserError: a run with shuffled labels, or two runs of one configuration and seed.
+    """
+    groups: dict[tuple[str, str], list[ScoredRun]] = {}
+    for run in runs:
+        if run.about.get("shuffle_labels"):
+            raise UserError(f"{run.folder} was trained on shuffled labels", do="leave control runs out of a comparison")
+        groups.setdefault((str(run.about["protocol"]), _without_seed(run)), []).append(run)
+    found: dict[str, list[System]] = {}
+    for (protocol, _), members in groups.items():
+        seeds = [run.about.get("seed") for run in members]
+        if len(set(seeds)) < len(seeds):
+            twice = next(seed for seed in seeds if seeds.count(seed) > 1)
+            raise UserError(
+                f"seed {twice} of {members[0].about['method']} on {protocol} is given twice",
+                found=", ".join(str(run.folder) for run in members if run.about.get("seed") == twice),
+            )
+        found.setdefault(protocol, []).append(System(str(members[0].about["method"]), tuple(members)))
+    return {protocol: _named_apart(systems) for protocol, systems in found.items()}
+
+
+def _without_seed(run: ScoredRun) -> str:
+    tree = json.loads(json.dumps(run.config))
+    tree.get("train", {}).pop("seed", None)
+    return json.dumps([tree, run.about.get("recipe"), run.data], sort_keys=True)
+
+
+def _named_apart(systems: list[System]) -> list[System]:
+    """Give systems of one method names that tell them apart: preset, changed settings, else the folder."""
+    names = [system.name for system in systems]
+    if len(set(names)) == len(names):
+        return systems
+
+    def longer(system: System) -> str:
+        if names.count(system.name) == 1:
+            return system.name
+        changed = [one for one in system.about.get("overrides") or [] if not one.startswith("train.seed=")]
+        told = [str(system.about["preset"])] if system.about.get("preset") else []
+        return f"{system.name} ({', '.join([*told, *changed]) or 'defaults'})"
+
+    renamed = [System(longer(system), system.runs) for system in systems]
+    again = [system.name for system in renamed]
+    return [
+        System(f"{system.name} [{system.runs[0].folder.name}]", system.runs) if again.count(system.name) > 1 else system
+        for system in renamed
+    ]

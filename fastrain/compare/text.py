@@ -1,0 +1,128 @@
+"""A comparison as text, Markdown or LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fasdata.errors import unknown_name
+from fastrain.compare.comparison import COLUMNS, Cell, ProtocolTable
+from fastrain.compare.published import PublishedResult
+
+FORMS = ("text", "md", "latex")
+HEAD = ("Method", "Seeds", "Checkpoint", *(title for title, _, _ in COLUMNS))
+NOTE = (
+    "Clip level; a clip without a usable face counts as rejected. In brackets: 95 % interval, people resampled; "
+    "± deviation over seeds. * p < 0.05, ** p < 0.01 against {baseline} (paired bootstrap, not corrected for the "
+    "number of comparisons). source_eer is fixed on held-out source subjects; (oracle) looks at the target's labels."
+)
+
+
+def rendered(
+    tables: Sequence[ProtocolTable], published: Sequence[PublishedResult], form: str, warning: str = ""
+) -> str:
+    """Return the tables, one a protocol, with the published rows of it below.
+
+    Raises:
+        UserError: no form has that name.
+    """
+    if form not in FORMS:
+        raise unknown_name("form of a comparison", form, (*FORMS, "html"))
+    parts = [f"WARNING: {warning}"] if warning and form == "text" else []
+    if warning and form == "md":
+        parts = [f"**{warning}**"]
+    if warning and form == "latex":
+        parts = [f"% {warning}"]
+    for table in tables:
+        rows = [row_of(line.system.name, line) for line in table.lines]
+        quoted = [published_row(one) for one in published if one.protocol == table.protocol]
+        parts.append({"text": _text, "md": _markdown, "latex": _latex}[form](table, rows, quoted))
+    return "\n\n".join(parts)
+
+
+def row_of(name: str, line) -> list[str]:  # type: ignore[no-untyped-def]
+    """Return the cells of a system's row."""
+    seeds = ", ".join(str(run.about.get("seed")) for run in line.system.runs)
+    policy = str((line.system.about.get("selection") or {}).get("policy"))
+    return [
+        name,
+        seeds,
+        policy,
+        *(cell_text(cell, column) for cell, (_, column, _) in zip(line.cells, COLUMNS, strict=True)),
+    ]
+
+
+def cell_text(cell: Cell, metric: str) -> str:
+    """Return a number as it is printed: AUC as a share, rates in percent."""
+    if cell.value is None:
+        return "-"
+    factor, digits = (1, 3) if metric == "auc" else (100, 2)
+
+    def number(value: float) -> str:
+        return f"{factor * value:.{digits}f}"
+
+    text = number(cell.value)
+    if cell.sd is not None:
+        text += f" ± {number(cell.sd)}"
+    if cell.interval is not None:
+        text += f" [{number(cell.interval.low)}, {number(cell.interval.high)}]"
+    if cell.p is not None and cell.p < 0.05:
+        text += " **" if cell.p < 0.01 else " *"
+    return text
+
+
+def published_row(one: PublishedResult) -> list[str]:
+    """Return a published result as a row: its HTER under the policy that it was made with, the other cell empty."""
+
+    def number(value: float | None, sd: float | None, factor: int, digits: int) -> str:
+        if value is None:
+            return "-"
+        return f"{factor * value:.{digits}f}" + (f" ± {factor * sd:.{digits}f}" if sd is not None else "")
+
+    mark = "" if one.verified else " (not verified)"
+    oracle = f"{number(one.hter, one.hter_sd, 100, 2)} at {one.threshold}"
+    auc = number(one.auc, one.auc_sd, 1, 3)
+    return [f"{one.method}, published{mark}", "", one.selection, auc, "-", oracle, "-"]
+
+
+def _text(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]]) -> str:
+    every = [list(HEAD), *rows, *quoted]
+    widths = [max(len(row[i]) for row in every) for i in range(len(HEAD))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in every]
+    title = f"{table.alias} ({table.protocol}); {table.people}; {table.resamples} resamples"
+    return "\n".join([title, *lines, NOTE.format(baseline=table.baseline)])
+
+
+def _markdown(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]]) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|").replace("*", "\\*") for cell in cells) + " |"
+
+    head = [f"### {table.alias} (`{table.protocol}`)", "", line(HEAD), "|" + "---|" * len(HEAD)]
+    return "\n".join([*head, *map(line, rows), *map(line, quoted), "", _foot(table).replace("*", "\\*")])
+
+
+def _latex(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]]) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return " & ".join(map(_escaped, cells)) + r" \\"
+
+    body = [*map(line, rows), *([r"\midrule", *map(line, quoted)] if quoted else [])]
+    return "\n".join(
+        [
+            r"\begin{tabular}{lll" + "r" * len(COLUMNS) + "}",
+            r"\toprule",
+            line(HEAD),
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            f"% {table.alias} ({table.protocol}). {_foot(table)}",
+        ]
+    )
+
+
+def _foot(table: ProtocolTable) -> str:
+    return f"{table.people}; {table.resamples} resamples. {NOTE.format(baseline=table.baseline)}"
+
+
+def _escaped(text: str) -> str:
+    special = {"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "$": r"\$", "±": r"$\pm$", "{": r"\{", "}": r"\}"}
+    return "".join(special.get(letter, letter) for letter in text)
