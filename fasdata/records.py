@@ -49,8 +49,8 @@ class Face:
     """One detected face in the upright source frame.
 
     `box` is x0, y0, x1, y1 and `landmarks` five (x, y), image-left eye first (left eye, right eye, nose, left and
-    right mouth corner), all in pixels with pixel centres at integers; empty where nobody looked for them. `score` lies
-    in [0, 1].
+    right mouth corner), all in pixels with pixel centres at integers; the two eyes alone where a release gives no
+    more, empty where nobody looked for them. `score` lies in [0, 1].
     """
 
     box: Box
@@ -165,6 +165,8 @@ def _frame_from_json(data: Mapping[str, Any]) -> FrameRecord:
     if values.keys() != _FRAME_NAMES:
         raise TypeError(f"a frame record has {', '.join(sorted(values.keys() ^ _FRAME_NAMES))} too many or too few")
     crop, box, landmarks = values["crop"], values["box"], values["landmarks"]
+    if landmarks and len(landmarks) not in (2, 5):
+        raise ValueError(f"a face has five landmarks, its two eyes, or none; here are {len(landmarks)}")
     values["box"] = tuple(box) if box else None
     values["landmarks"] = tuple([(float(x), float(y)) for x, y in landmarks]) if landmarks else None
     if crop:

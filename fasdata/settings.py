@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from fasdata.errors import UserError, unknown_name
 from fasdata.media.form import MediaForm
 from fasdata.sampling import FrameRule
-from fasdata.store.codec import CODECS
+from fasdata.store.codec import STORE_CODECS, Codec
 
-DETECTORS = ("mtcnn", "none")
+DETECTORS = ("mtcnn", "retinaface", "yunet", "given", "none", "json")
+WITH_MODEL = ("retinaface", "yunet", "json")  # their model, or file of faces, is named by the user
 AUTO = "auto"
 BORDERS = ("cut", "keep")
 
@@ -24,11 +26,14 @@ class ExtractSettings:
     none); `min_score` the detector score from which a face counts; `fallbacks` whether a frame without a face may take
     one from its neighbours (in a pre-cropped release: the central square); `borders` what becomes of black around
     faces that the release cropped and the detector `none` takes as they are. `form` is how the release keeps its
-    recordings. The detector `auto` stands until `settled` knows that form.
+    recordings. The detector `auto` stands until `settled` knows that form. `detector_model` is the detector's file, or
+    a model pack of insightface, which is downloaded only if `allow_download`.
     """
 
     rules: tuple[FrameRule, ...]
     detector: str = "mtcnn"
+    detector_model: str = ""
+    allow_download: bool = False
     min_face: int = 40
     min_score: float = 0.5
     context: float = 2.0
@@ -43,10 +48,14 @@ class ExtractSettings:
     def __post_init__(self) -> None:
         if self.detector not in (*DETECTORS, AUTO):
             raise unknown_name("detector", self.detector, (*DETECTORS, AUTO))
+        self._check_model()
         if self.borders not in BORDERS:
             raise unknown_name("value of --borders", self.borders, BORDERS)
-        if self.codec not in CODECS:
-            raise unknown_name("codec", self.codec, CODECS)
+        if Codec.parse(self.codec).name not in STORE_CODECS:
+            raise unknown_name("codec of a store", self.codec, STORE_CODECS)
+        object.__setattr__(self, "codec", str(Codec.parse(self.codec)))
+        # One order, whoever asks: what is recorded of a clip must not depend on it.
+        object.__setattr__(self, "rules", tuple(sorted(set(self.rules), key=str)))
         if not self.rules:
             raise UserError("no frame rule given", expected="e.g. --frames 'ssdg(2)@decoded'")
         if not 1.0 <= self.context <= 10:
@@ -64,6 +73,21 @@ class ExtractSettings:
                 "--max-side is out of range", expected="0 (no limit) or a number of pixels", found=str(self.max_side)
             )
 
+    def _check_model(self) -> None:
+        named = self.detector_model
+        if self.detector in WITH_MODEL and not named:
+            what = {"retinaface": "an .onnx file or a model pack such as buffalo_l", "json": "a file of JSON lines"}
+            raise UserError(
+                f"--detector {self.detector} needs --detector-model",
+                expected=what.get(self.detector, "the path of its .onnx file"),
+            )
+        if named and self.detector not in WITH_MODEL:
+            raise UserError("--detector-model says nothing here", expected=" or ".join(WITH_MODEL), found=self.detector)
+        if self.allow_download and self.detector != "retinaface":
+            raise UserError("--allow-download says nothing here", expected="retinaface", found=self.detector)
+        if named and Path(named).is_file():  # workers may stand elsewhere
+            object.__setattr__(self, "detector_model", str(Path(named).absolute()))
+
     @property
     def cuts_borders(self) -> bool:
         """Whether black around the faces is cut away."""
@@ -73,6 +97,16 @@ class ExtractSettings:
     def uses_torch(self) -> bool:
         """Whether the detector needs torch."""
         return self.detector == "mtcnn"
+
+    @property
+    def looks_at_pixels(self) -> bool:
+        """Whether the detector searches pictures; the others answer from what is known without looking."""
+        return self.detector in ("mtcnn", "retinaface", "yunet")
+
+    @property
+    def takes_release_word(self) -> bool:
+        """Whether faces are where the release says, so that their status is `given` though nobody searched."""
+        return self.detector in ("none", "given")
 
     def settled(self, form: MediaForm) -> ExtractSettings:
         """Return the settings for recordings of this form; `auto` becomes `none` where they are pre-cropped."""
@@ -84,14 +118,12 @@ class ExtractSettings:
 
         Nothing heavy is loaded for it: the process that writes the store need not be one that detects.
         """
-        from fasdata.faces.mtcnn import mtcnn_settings, weights_fingerprint
+        from fasdata.faces.chosen import detector_identity
 
-        mtcnn = self.detector == "mtcnn"
         return {
             "frames": [str(rule) for rule in self.rules],
             "detector": self.detector,
-            "detector_weights_sha256": weights_fingerprint() if mtcnn else "",
-            "detector_settings": mtcnn_settings(self.min_face) if mtcnn else {},
+            **detector_identity(self),
             "min_score": self.min_score,
             "context": self.context,
             "max_side": self.max_side,
@@ -100,18 +132,6 @@ class ExtractSettings:
             "borders": "cut" if self.cuts_borders else "keep",
             **asdict(self.form),
         }
-
-
-def make_detector(settings: ExtractSettings) -> Any:
-    """Build the detector that the settings name, in the process that will use it."""
-    if settings.detector == "none":
-        from fasdata.faces.whole import WholeImage
-
-        return WholeImage(cut_borders=settings.cuts_borders)
-    from fasdata.faces.mtcnn import MtcnnDetector
-
-    require_device(settings.device)
-    return MtcnnDetector(min_face=settings.min_face, device=settings.device)
 
 
 def require_device(device: str) -> None:

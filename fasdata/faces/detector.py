@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from fasdata.records import Box, Face
+from fasdata.records import Box, Clip, Face
 
 
 class Detector(Protocol):
     """Finds faces in batches of frames.
 
-    `name` and `fingerprint` (sha256 of the weights) and `settings` go into every store made with it.
+    `name`, `fingerprint` (sha256 of the weights, or of the file of known faces) and `settings` go into every store
+    made with it.
     """
 
     name: str
     fingerprint: str
     settings: dict[str, float]
 
-    def detect(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
-        """Return the faces of each frame (RGB uint8, height x width x 3), in no particular order."""
+    def detect(self, frames: Sequence[np.ndarray], indices: Sequence[int] = ()) -> list[list[Face]]:
+        """Return the faces of each frame (RGB uint8, height x width x 3), in no particular order.
+
+        `indices` are the places of the frames in their clip; only detectors that answer from known faces ask for them.
+        """
         ...
+
+    def for_clip(self, clip: Clip, root: Path) -> Detector:
+        """Return the detector to use on a clip below the dataset's `root`: this one, unless it knows faces by clip.
+
+        Raises:
+            UserError: it should know the faces of this clip and does not.
+        """
+        return self
 
 
 def pick_face(faces: Sequence[Face], previous: Box | None = None, *, follow_iou: float = 0.3) -> Face | None:

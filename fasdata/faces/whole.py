@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from fasdata.faces.borders import content_box
+from fasdata.faces.detector import Detector
 from fasdata.records import Face
 
 
-class WholeImage:
+class WholeImage(Detector):
     """Takes the release's word that every image is one face: the box is the whole image, the score 1, no landmarks.
 
     With `cut_borders` the box is what lies inside the black surround.
@@ -23,7 +24,7 @@ class WholeImage:
         self.settings: dict[str, float] = {}
         self._cut_borders = cut_borders
 
-    def detect(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
+    def detect(self, frames: Sequence[np.ndarray], indices: Sequence[int] = ()) -> list[list[Face]]:
         """Return one face for each frame."""
         return [[self._face(frame)] for frame in frames]
 

@@ -36,7 +36,7 @@ _TYPES: dict[str, pa.DataType] = {
     "key_depth": _TEXT,
     "key_ir": _TEXT,
     "box": pa.list_(pa.float32(), 4),  # x0 y0 x1 y1
-    "landmarks": pa.list_(pa.float32(), 10),  # x y of five points, image-left eye first
+    "landmarks": pa.list_(pa.float32(), 10),  # x y of five points, image-left eye first; NaN after the eyes if unknown
     "region": pa.list_(pa.int32(), 4),  # stored crop: x0 y0 x1 y1
     "scale": pa.float32(),  # stored pixels a source pixel
     "detector": _TEXT,

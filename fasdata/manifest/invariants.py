@@ -103,8 +103,11 @@ class _Check:
             raise self._error("column region", "0 <= x0 < x1 and 0 <= y0 < y1", "a row with another")
         if not (np.isfinite(scale).all() and (scale > 0).all()):
             raise self._error("column scale", "a positive number", "a row with another")
-        for name in ("box", "landmarks"):
-            if not np.isfinite(pc.list_flatten(self.table.column(name).drop_null()).to_numpy()).all():
+        for name, width in (("box", 4), ("landmarks", 10)):
+            values = pc.list_flatten(self.table.column(name).drop_null()).to_numpy().reshape(-1, width)
+            known = np.isfinite(values)
+            eyes_alone = known[:, :4].all(axis=1) & np.isnan(values[:, 4:]).all(axis=1)
+            if not (known.all(axis=1) | (eyes_alone & (width > 4))).all():
                 raise self._error(f"column {name}", "finite numbers", "a row with another")
 
     def keys(self) -> None:

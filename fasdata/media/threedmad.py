@@ -55,6 +55,16 @@ class ThreedmadSource(IndexedSource):
         return Frame(index, -1.0, images, eyes=_points(values(_eyes(handle), index)) if self._eyes else None)
 
 
+def eye_positions(path: Path) -> list[tuple[Point, Point] | None]:
+    """Return the image-left and image-right eye of every frame, None where the release marks them as unknown.
+
+    Raises:
+        UnreadableMedia: no HDF5 file, or `Eye_Pos` has another form.
+    """
+    with opened(path) as file:
+        return [_points(row) for row in values(_eyes(file))] if "Eye_Pos" in file else []
+
+
 def _colour(file: h5py.File) -> h5py.Dataset:
     return require(member(file, "Color_Data", h5py.Dataset), (None, 3, None, None), np.uint8)
 

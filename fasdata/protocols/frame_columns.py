@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Sequence
 from itertools import chain
@@ -10,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from fasdata.manifest.columns import SCHEMA
-from fasdata.records import FrameRecord
+from fasdata.records import FrameRecord, Landmarks
 
 Span = tuple[int, int]  # rows from, to (exclusive)
 _NO_BOX = (0.0,) * 4
 _NO_POINTS = ((0.0, 0.0),) * 5
+_REST = ((math.nan, math.nan),) * 3  # where a release gives the eyes alone
 _NO_REGION = (0,) * 4
 
 
@@ -38,7 +40,7 @@ class FrameColumns:
         self._score.extend([frame.score for frame in frames])
         self._status.extend([frame.status for frame in frames])
         self._box.extend(chain.from_iterable([frame.box or _NO_BOX for frame in frames]))
-        points = chain.from_iterable([frame.landmarks or _NO_POINTS for frame in frames])
+        points = chain.from_iterable([_five(frame.landmarks) for frame in frames])
         self._landmarks.extend(chain.from_iterable(points))
         self._region.extend(chain.from_iterable([crop.region if crop else _NO_REGION for crop in crops]))
         self._scale.extend([crop.scale if crop else 0.0 for crop in crops])
@@ -62,6 +64,12 @@ class FrameColumns:
             "landmarks": _lists("landmarks", _numbers(self._landmarks, np.float32), rows, absent["landmarks"]),
             "region": _lists("region", _numbers(self._region, np.int32), rows, absent["crop"]),
         }
+
+
+def _five(landmarks: Landmarks | None) -> Landmarks:
+    if not landmarks:
+        return _NO_POINTS
+    return landmarks if len(landmarks) == 5 else landmarks + _REST
 
 
 def _numbers(values: array, kind: type) -> np.ndarray:

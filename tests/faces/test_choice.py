@@ -49,6 +49,13 @@ def test_interpolation_is_linear_and_keeps_the_lower_score():
     assert outcome.face.score == 0.9
 
 
+def test_interpolation_keeps_only_points_that_both_faces_have():
+    eyes, none = Face(SMALL.box, SMALL.landmarks[:2], 1.0), Face(SMALL.box, (), 1.0)
+    assert fall_back(1, {0: eyes, 2: eyes}).face.landmarks == eyes.landmarks
+    assert fall_back(1, {0: eyes, 2: none}).face.landmarks == ()
+    assert fall_back(1, {0: eyes, 2: LARGE}).face.landmarks == ()
+
+
 def test_neighbours_are_near_unsearched_and_inside_the_clip():
     assert neighbours(1, 5, {1: False, 2: True}) == [0, 3, 4]
     assert neighbours(50, 200, {50: False})[:4] == [49, 51, 48, 52]

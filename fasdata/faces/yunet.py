@@ -1,0 +1,89 @@
+"""YuNet through OpenCV's `FaceDetectorYN`: a small and quick detector whose weights may be used commercially."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from fasdata.errors import UserError
+from fasdata.faces.detector import Detector
+from fasdata.faces.found import found_face
+from fasdata.faces.letterbox import Letterbox
+from fasdata.faces.model_file import file_sha256
+from fasdata.records import Face
+
+SIDE = 640  # YuNet was trained on faces of about 10 to 300 pixels: large frames are shrunk to this
+MARGIN = 0.5  # around a pre-cropped face, which would otherwise be larger than those
+NMS = 0.3
+MANY = 5000
+
+
+class YunetDetector(Detector):
+    """YuNet (Wu et al. 2023): box, five points and a score per face, on the processor.
+
+    Frames whose longer side passes 640 pixels are shrunk to it; what is found comes back in the frame's own pixels.
+    """
+
+    name = "yunet"
+
+    def __init__(self, model: Path, *, min_face: int = 40, min_score: float = 0.5, precropped: bool = False) -> None:
+        """Load the ONNX file `model`.
+
+        Raises:
+            UserError: OpenCV cannot read it, or it is no YuNet.
+        """
+        import cv2
+
+        self.settings = yunet_settings(min_face, precropped)
+        self.fingerprint = file_sha256(model)
+        self._min_face, self._margin = min_face, self.settings["margin"]
+        try:
+            with _quiet():
+                self._net = cv2.FaceDetectorYN.create(str(model), "", (SIDE, SIDE), min_score, NMS, MANY)
+                self._net.detect(np.zeros((SIDE, SIDE, 3), np.uint8))  # only now it shows what kind of network it is
+        except (cv2.error, RuntimeError, ValueError) as error:
+            raise UserError(
+                f"{model} cannot be used as --detector-model", expected="the ONNX file of a YuNet face detector",
+                found=" ".join(str(error).split())[:160], do="see README, detectors",
+            ) from None  # fmt: skip
+
+    def detect(self, frames: Sequence[np.ndarray], indices: Sequence[int] = ()) -> list[list[Face]]:
+        """Return the faces of each frame."""
+        return [self._detect(frame) for frame in frames]
+
+    def _detect(self, frame: np.ndarray) -> list[Face]:
+        import cv2
+
+        box = Letterbox.within(frame.shape[1], frame.shape[0], SIDE, self._margin)
+        canvas = cv2.cvtColor(box.lay(frame), cv2.COLOR_RGB2BGR)
+        self._net.setInputSize((box.width, box.height))
+        _, rows = self._net.detect(canvas)
+        faces = []
+        for row in rows if rows is not None else ():
+            # x, y, width, height; the person's right eye first, which is the left one in the image; score
+            corners = box.back(np.array([row[:2], row[:2] + row[2:4]]))
+            if (corners[1] - corners[0]).max() >= self._min_face:
+                faces.append(found_face(corners, box.back(row[4:14].reshape(5, 2)), row[14]))
+        return faces
+
+
+def yunet_settings(min_face: int, precropped: bool) -> dict[str, float]:
+    """Return the settings that, with the weights, decide what this detector finds."""
+    return {"min_face": min_face, "side": SIDE, "margin": MARGIN if precropped else 0.0, "nms": NMS}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep OpenCV's own lines off the terminal: what is wrong is told in one."""
+    import cv2
+
+    logging = cv2.utils.logging
+    level = logging.getLogLevel()
+    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        logging.setLogLevel(level)
