@@ -1,0 +1,1 @@
+"""How scores hold when pictures get worse."""
