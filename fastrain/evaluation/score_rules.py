@@ -17,6 +17,7 @@ COLUMNS = (
     "frame_index", "status", "score",
 )  # fmt: skip
 KEY_COLUMNS = ("dataset", "clip_id")
+FIELD_PREFIX = "field_"  # further columns: what the release says of a clip (device, session, …), to group by
 PARTS = ("train", "val", "test")
 STATUSES = ("ok", "fta")
 _TEXT = tuple(name for name in COLUMNS if name not in ("frame_index", "score"))
@@ -39,7 +40,7 @@ def checked(frame: pd.DataFrame, source: str) -> pd.DataFrame:
     if not len(frame):
         raise UserError(f"{source} holds no score", expected="at least one row")
     table = frame.reset_index(drop=True).copy()
-    for name in _TEXT:
+    for name in (*_TEXT, *(column for column in table.columns if str(column).startswith(FIELD_PREFIX))):
         table[name] = table[name].astype(object).where(table[name].notna(), "").astype(str)
     for name in [c for c in table.columns if c == "score" or c.startswith("score_")]:
         table[name] = _numbers(table, name, source)

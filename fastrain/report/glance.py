@@ -9,6 +9,7 @@ from fasdata.report.page import Section
 from fasdata.report.prose import Details, Paragraph
 from fasdata.report.table import Column, Row, Table
 from fasdata.report.value import Absent, percent, ratio
+from fastrain.report.ledger import terms_notice
 from fastrain.report.numbers import AUC, EER, HTER, ORACLE_HTER, VAL_AUC
 from fastrain.report.results import BEST_ORACLE, HONEST, ORACLE, TEST, VAL
 from fastrain.report.run_folder import RunFolder
@@ -21,7 +22,8 @@ def glance_section(runs: Sequence[RunFolder], controls: Sequence[RunFolder]) -> 
     """Return the answer and four cards; both take the median of several runs."""
     answer = verdict(evidence(runs, controls))
     how = Details("How the answer is worked out", [Paragraph(RULES)])
-    return Section("glance", "At a glance", [answer, _cards(runs), how])
+    terms = terms_notice(runs[0])
+    return Section("glance", "At a glance", [answer, _cards(runs), how, *([terms] if terms else [])])
 
 
 def lines_section(run: RunFolder, *, several: bool) -> Section:

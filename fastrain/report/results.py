@@ -37,6 +37,12 @@ class Results:
         why = self.absent or (row.get("reason") or "undefined" if row else f"no {PARTS[part]} scores")
         return spell(row.get("value"), str(why))
 
+    def interval(self, part: str, name: str, policy: str = "") -> tuple[float, float] | None:
+        """Return the ends of a clip-level metric's interval, None where none was computed."""
+        row = self._metric(part, "clip", name, policy)
+        low, high = row.get("low"), row.get("high")
+        return (float(low), float(high)) if is_number(low) and is_number(high) else None  # type: ignore[arg-type]
+
     def threshold(self, level: str, policy: str) -> float | None:
         """Return the value of a threshold, None where there is none."""
         value = self.threshold_row(level, policy).get("value")

@@ -9,17 +9,21 @@ from typing import Any
 from fasdata.errors import UserError
 from fasdata.report.page import Page
 from fasdata.report.value import text
+from fastrain.report.breakdown import breakdown_section
 from fastrain.report.configuration import configuration_section, environment_section, missing_section
 from fastrain.report.data_tables import data_section
 from fastrain.report.glance import glance_section, lines_section
 from fastrain.report.glossary import glossary_section
+from fastrain.report.ledger import ledger_section
 from fastrain.report.metric_tables import metrics_section
 from fastrain.report.mistakes import mistakes_section
+from fastrain.report.operating_points import iso_section
 from fastrain.report.results import HONEST
 from fastrain.report.run_folder import RunFolder
 from fastrain.report.score_charts import scores_section
 from fastrain.report.seeds import seeds_section
 from fastrain.report.training_charts import training_section
+from fastrain.report.transfer import transfer_section
 
 
 def write_report(run_dirs: Sequence[Path], out: Path, *, control: Sequence[Path] = (), faces: bool = True) -> None:
@@ -46,11 +50,15 @@ def run_page(runs: Sequence[RunFolder], controls: Sequence[RunFolder], *, faces:
         sections.append(seeds_section(runs, controls))
     sections += [
         lines_section(first, several=len(runs) > 1),
+        iso_section(first),
         scores_section(first),
         metrics_section(first),
+        breakdown_section(first),
+        transfer_section(first),
         mistakes_section(first, faces=faces),
         training_section(first),
         data_section(first),
+        ledger_section(first),
         configuration_section(first),
         environment_section(first),
         glossary_section(),

@@ -12,6 +12,7 @@ from fasdata.report.histogram import Group, histogram_rows
 from fasdata.report.lines import Axis, Line, line_chart
 from fasdata.report.page import Section
 from fasdata.report.prose import Notice
+from fastrain.report.curves import det_chart, roc_band_chart
 from fastrain.report.results import HONEST, LEVELS, ORACLE, PARTS, TEST, VAL, Results
 from fastrain.report.run_folder import SCORES, RunFolder
 
@@ -23,7 +24,7 @@ ROC_POINTS = 400  # a curve; more would not be seen
 
 def scores_section(run: RunFolder) -> Section:
     """Return the ROC curves and the histograms by label and by attack type."""
-    charts: list[Chart | Notice] = [_roc(run.results)]
+    charts: list[Chart | Notice] = [_roc(run.results), roc_band_chart(run), det_chart(run.results)]
     if run.scores is None:
         charts.append(Notice("No histograms", [f"{run.missing[SCORES]}."]))
     else:

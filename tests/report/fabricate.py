@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fasdata.manifest.meta import Deviation, Domain, HeldOut, Loss, Meta, Tally, Unused, Validation
-from fasdata.records import LABELS, Clip, ClipRecord
+from fasdata.records import LABELS, Clip, ClipRecord, CropRecord, FrameRecord
 from fasdata.store.codec import encode
 from fasdata.store.info import StoreInfo
 from fasdata.store.keys import crop_key
@@ -63,8 +63,10 @@ def fabricate_store(library: Path) -> None:
         for subject in range(1, 9):
             for kind in ("bonafide", "print", "replay"):
                 name, image = f"{subject}__{kind}", np.full((150, 140, 3), random.integers(60, 220, 3), np.uint8)
-                record = ClipRecord(Clip(TARGET, name, {}), "ok")
-                writer.add(record, {crop_key(name, 10 * frame): encode(image) for frame in range(FRAMES)})
+                crop = CropRecord((0, 0, 140, 150), 1.0, "png")
+                frames = tuple(FrameRecord(10 * frame, 0.0, "ok", crop=crop) for frame in range(FRAMES))
+                record = ClipRecord(Clip(TARGET, name, {}), "ok", frames=frames)
+                writer.add(record, {crop_key(name, frame.index): encode(image) for frame in frames})
 
 
 def _clips(

@@ -7,10 +7,8 @@ from statistics import median
 
 import numpy as np
 import pytest
-from markupsafe import Markup as HtmlText
 
 from fasdata.errors import UserError
-from fasdata.report import histogram, lines
 from fastrain.evaluation.scores import ScoreTable
 from fastrain.report.mistakes import worst_mistakes
 from fastrain.report.run_report import write_report
@@ -18,7 +16,8 @@ from tests.report.fabricate import fabricate_run, fabricate_store
 from tests.report.markup import Markup
 
 SECTIONS = [
-    "glance", "lines", "scores", "metrics", "mistakes", "training", "data", "configuration", "environment", "words",
+    "glance", "lines", "iso", "scores", "metrics", "breakdown", "transfer", "mistakes", "training", "data", "ledger",
+    "configuration", "environment", "words",
 ]  # fmt: skip
 HONEST, ORACLE = "source_eer", "target_eer (oracle)"
 
@@ -51,13 +50,6 @@ def page(html):
 @pytest.fixture
 def copied(runs, tmp_path):
     return shutil.copytree(runs[0], tmp_path / "run")
-
-
-@pytest.fixture
-def undrawn(monkeypatch):
-    """Leave the drawings empty, where they are not the point: they take most of the time."""
-    for module in (lines, histogram):
-        monkeypatch.setattr(module, "draw", lambda paint, **named: HtmlText("<svg></svg>"))
 
 
 def reported(run, tmp_path, **options):

@@ -36,20 +36,22 @@ def min_cllr(scores: ArrayLike, labels: ArrayLike) -> float:
     Raises:
         UserError: as `ClassScores.of`.
     """
-    from sklearn.isotonic import IsotonicRegression
+    from scipy.optimize import isotonic_regression
 
     values, truth = np.asarray(scores, np.float64), np.asarray(labels)
-    classes = ClassScores.of(values, truth)
-    if classes.missing:
+    if ClassScores.of(values, truth).missing:
         return float("nan")
     kept = np.isfinite(values)
     values, truth = values[kept], truth[kept]
     live, spoof = int((truth == 1).sum()), int((truth == 0).sum())
     if not live or not spoof:
         return float("nan")
-    weights = np.where(truth == 1, spoof, live).astype(np.float64)  # equal priors
-    fitted = IsotonicRegression(y_min=0, y_max=1).fit_transform(values, truth, sample_weight=weights)
-    return cllr(fitted, truth)
+    prior = np.where(truth == 1, 1 / live, 1 / spoof)  # equal weight of the classes
+    place = np.unique(values, return_inverse=True)[1]
+    weights = np.bincount(place, prior)
+    share = np.bincount(place, prior * truth) / weights
+    fitted = isotonic_regression(share, weights=weights).x
+    return cllr(np.clip(fitted, 0, 1)[place], truth)
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,12 @@ class Weighted:
             rates.append(np.where(below[:, -1] > 0, accepted / np.maximum(below[:, -1], 1), -1.0))
         return np.where(np.isneginf(threshold), np.nan, np.max(rates, axis=0))
 
+    def rates(self) -> tuple[Rates, Rates]:
+        """Return (FAR, FRR), (B, T) each, at every threshold in ascending order, +inf last."""
+        accepted, rejected = self._errors
+        pairs = (self.attacks * self.bonafides)[:, None]
+        return accepted / pairs, rejected / pairs
+
     @cached_property
     def _errors(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Accepted attacks and rejected bona fide at every threshold, each times the size of the other class."""

@@ -1,0 +1,102 @@
+"""Under which terms everything behind a run may be used; what is not commercial is said first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fasdata.errors import UserError
+from fasdata.report.page import Section
+from fasdata.report.prose import Notice
+from fasdata.report.table import Column, Row, Table
+from fastrain.report.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One part of a run, its licence in words, and whether it bars commercial use (None = not known)."""
+
+    what: str
+    name: str
+    licence: str
+    research_only: bool | None
+
+
+def entries(run: RunFolder) -> list[Entry]:
+    """Return datasets, detectors and pretrained weights of a run; each once."""
+    return list(dict.fromkeys([*_datasets(run), *_detectors(run), *_weights(run)]))
+
+
+def ledger_section(run: RunFolder) -> Section:
+    """Return the ledger; a trained network inherits the strictest of its terms."""
+    found = entries(run)
+    words = {True: "research only", False: "not limited", None: "not known"}
+    rows = [
+        Row((one.what, one.name, one.licence, words[one.research_only]), "strong" if one.research_only else "")
+        for one in found
+    ]
+    columns = [Column("Part"), Column("Name"), Column("Licence or terms"), Column("Use")]
+    note = "In words of this project, not of the owners: what counts is the agreement that you signed."
+    return Section("ledger", "Data and licences", [Table("What this run is made of", columns, rows, note)])
+
+
+def terms_notice(run: RunFolder) -> Notice | None:
+    """Return a notice on what limits the use of the trained network, None where nothing is known to."""
+    barred = [one.name for one in entries(run) if one.research_only]
+    if not barred:
+        return None
+    names = ", ".join(dict.fromkeys(barred))
+    return Notice("For research only", [f"The network was made with {names}, whose terms bar commercial use."], "mixed")
+
+
+def _datasets(run: RunFolder) -> Iterator[Entry]:
+    from fasdata.datasets.registry import find_card
+
+    for slug in _slugs(run):
+        try:
+            card = find_card(slug)
+        except UserError:
+            yield Entry("dataset", slug, "no card of it comes with fasdata", None)
+            continue
+        yield Entry("dataset", card.name, card.licence, card.research_only)
+
+
+def _detectors(run: RunFolder) -> Iterator[Entry]:
+    from fasdata.doctor.licences import INSIGHTFACE, detector_licence
+
+    for slug in _slugs(run):
+        try:
+            store = json.loads((Path(str(run.run.get("library"))) / slug / "store.json").read_text(encoding="utf-8"))
+            name = str(store["config"]["detector"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # the library is elsewhere now
+        licence = detector_licence(name)
+        yield Entry("face detector", name, licence, INSIGHTFACE in licence)
+
+
+def _weights(run: RunFolder) -> Iterator[Entry]:
+    import yaml
+
+    try:
+        model = (yaml.safe_load(run.config_text) or {}).get("model") or {}
+    except (yaml.YAMLError, AttributeError):
+        return
+    pretrained, trunk = model.get("pretrained"), str(model.get("trunk") or model.get("clip") or "")
+    if pretrained is False or not trunk:
+        yield Entry("starting weights", "none", "trained from scratch", False)
+    elif isinstance(pretrained, str):
+        yield Entry("starting weights", Path(pretrained).name, "your own file: as its owner says", None)
+    elif trunk.endswith(".tv_in1k"):
+        yield Entry("starting weights", trunk, "BSD-3-Clause (torchvision); learnt from ImageNet, for research", None)
+    elif trunk.endswith(".openai"):
+        yield Entry("starting weights", trunk, "MIT; learnt from pictures of the web", None)
+    elif pretrained:
+        yield Entry("starting weights", trunk, "as its page on the hub says", None)
+
+
+def _slugs(run: RunFolder) -> list[str]:
+    if run.manifest is None:
+        return []
+    return [one.dataset for one in (*run.manifest.domains, *run.manifest.target)]

@@ -1,0 +1,105 @@
+"""What becomes of a threshold on the way from the sources to the target, and whether scores mean what they say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fasdata.errors import UserError
+from fasdata.report.chart import Chart
+from fasdata.report.lines import Axis, Line, line_chart
+from fasdata.report.page import Section
+from fasdata.report.prose import Notice
+from fasdata.report.table import Column, Row, Table
+from fasdata.report.value import Absent, percent, ratio
+from fastrain.report.results import HONEST, PARTS, TEST, VAL
+from fastrain.report.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from fastrain.evaluation.samples import Samples
+
+
+def transfer_section(run: RunFolder) -> Section:
+    """Return the rates of one threshold on both sides, the costs of calibration, and the reliability diagram."""
+    samples = _samples(run)
+    parts: list[Any] = [_rates(run), _calibration(samples), _reliability(samples)]
+    lead = "A threshold set on the sources is what a deployment has; this is what it does on faces from elsewhere."
+    return Section("transfer", "Threshold transfer and calibration", parts, lead)
+
+
+def _samples(run: RunFolder) -> dict[str, Samples]:
+    from fastrain.evaluation.samples import Samples
+
+    if run.scores is None:
+        return {}
+    clips = run.scores.clips()
+    return {part: Samples.of(found, "exclude") for part in (VAL, TEST) if (found := clips.part(part))}
+
+
+def _rates(run: RunFolder) -> Table:
+    results = run.results
+    columns = [
+        Column(f"At {HONEST}, clips"),
+        *(Column(PARTS[part], True) for part in (VAL, TEST)),
+        Column("Change", True),
+    ]
+    rows = []
+    for title, name in (("APCER, worst species", "apcer"), ("BPCER", "bpcer"), ("HTER", "hter")):
+        values = [results.metric(part, "clip", name, HONEST) for part in (VAL, TEST)]
+        shown = [results.shown(percent, part, "clip", name, HONEST) for part in (VAL, TEST)]
+        off = (
+            Absent("undefined")
+            if values[0] is None or values[1] is None
+            else f"{100 * (values[1] - values[0]):+.2f} points"
+        )
+        rows.append(Row((title, *shown, off)))
+    note = "A change in APCER and BPCER of opposite signs means that the scores of the target moved as a whole."
+    return Table("One threshold, two places", columns, rows, note)
+
+
+def _calibration(samples: dict[str, Samples]) -> Table:
+    from fastrain.evaluation.metrics.calibration import cllr, min_cllr
+
+    columns = [Column("Clips of"), Column("Cllr", True), Column("min Cllr", True), Column("Lost by calibration", True)]
+    rows = []
+    for part, those in samples.items():
+        best = min_cllr(those.scores, those.labels)
+        try:
+            cost = cllr(those.scores, those.labels)
+        except UserError:
+            cost = float("nan")
+        why = "scores are no probabilities"
+        rows.append(Row((PARTS[part], ratio(cost, why), ratio(best, "one label is missing"), ratio(cost - best, why))))
+    note = (
+        "Cllr: the cost in bits of taking the scores at their word (0 perfect, 1 says nothing, above 1 misleads); "
+        "min Cllr: after the best monotone recalibration. Clips without a face are left out."
+    )
+    return Table("Calibration", columns, rows, note if rows else "No clip has a score.")
+
+
+def _reliability(samples: dict[str, Samples]) -> Chart | Notice:
+    from fastrain.evaluation.metrics.calibration import reliability
+
+    title = "Reliability diagram, clips"
+    lines = []
+    for place, (part, those) in enumerate(samples.items()):
+        try:
+            found = reliability(those.scores, those.labels)
+        except UserError as error:
+            return Notice(title, [f"Nothing to draw: {error}."])
+        name = f"{PARTS[part]}: error {found.error:.3f}"
+        lines.append(Line(name, found.predicted.tolist(), found.observed.tolist(), colour=place, dots=True))
+    if not lines:
+        return Notice(title, ["Nothing to draw: no clip has a score."])
+    svg = line_chart(
+        lines,
+        Axis("score, as a probability of bona fide", -0.02, 1.02),
+        Axis("share of bona fide among such clips", -0.02, 1.02),
+        name="reliability",
+        alt="Reliability: " + "; ".join(line.name for line in lines),
+        diagonal="means what it says",
+    )
+    reading = (
+        "On the dotted line a score of 0.7 is right in 7 of 10 cases. The share depends on how many attacks a dataset "
+        "holds, so a curve off the line need not be a fault of the network."
+    )
+    return Chart(title, svg, reading)
