@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from fasdata.errors import UserError, unknown_name
+from fasdata.lists.line import list_line
 from fasdata.lists.read import FORMATS
 from fasdata.manifest import Manifest
 from fasdata.manifest.columns import PARTS
@@ -64,22 +63,17 @@ def _rows(manifest: Manifest) -> Iterator[dict[str, Any]]:
 
 
 def _line(form: str, row: dict[str, Any], bonafide_is: int) -> str:
-    label = bonafide_is if row["label"] == BONAFIDE else 1 - bonafide_is
+    bonafide = row["label"] == BONAFIDE
     clip = f"{row['dataset']}/{row['clip_id'].replace('__', '/')}"
     image = f"{clip}/{row['frame_index']:06d}"
-    if form == "metapattern":
-        return _csv(f"{clip}.zip", label, row["n_frames"], row["n_frames"])
-    if form == "columns":
-        shown = [one for one in MODALITIES if one in row["modalities_available"].split(",")]
-        return " ".join([*(f"{image}_{_NAMES[one]}.png" for one in shown), str(label)])
-    if form == "bob":
-        return _csv(
-            f"{image}_color.png", row["subject"], "" if row["label"] == BONAFIDE else row["attack_type"] or "attack"
-        )
-    return f"{image}_color.png"
-
-
-def _csv(*cells: object) -> str:
-    file = io.StringIO()
-    csv.writer(file, lineterminator="").writerow(cells)
-    return file.getvalue()
+    shown = row["modalities_available"].split(",") if form == "columns" else ["rgb"]
+    paths = [f"{image}_{_NAMES[one]}.png" for one in MODALITIES if one in shown]
+    return list_line(
+        form,
+        [f"{clip}.zip"] if form == "metapattern" else paths,
+        bonafide_is if bonafide else 1 - bonafide_is,
+        faces=row["n_frames"],
+        frames=row["n_frames"],
+        subject=row["subject"],
+        attack_type="" if bonafide else row["attack_type"] or "attack",
+    )

@@ -1,0 +1,52 @@
+"""The verb `export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fasdata.commands.options import Data, Workers, processes
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Example: fasdata export --as metapattern --protocol CIO-M --recipe hfn_mp --data data --out hfn_mp_data"
+)
+def export(
+    layout: Annotated[
+        str, typer.Option("--as", help="Whose layout: metapattern, safas (GAC-FAS too), flip, mmdg, webdataset.")
+    ],
+    protocol: Annotated[str, typer.Option(help="Protocol in any common spelling: CIO-M, SCP2W …")],
+    out: Annotated[Path, typer.Option(help="The folder to write; new, empty, or of the same export to continue.")],
+    recipe: Annotated[str, typer.Option(help="How a paper realises the protocol.")] = "standard",
+    data: Data = None,
+    view: Annotated[
+        str, typer.Option(help="How faces are cut: a view, or native (the box, not resampled). Default: the layout's.")
+    ] = "",
+    codec: Annotated[str, typer.Option(help="png, or jpeg:98 with its quality. Default: the layout's.")] = "",
+    sidecars: Annotated[
+        str,
+        typer.Option(
+            help="Only safas: plain, or safas, as SA-FAS's own code opens them (by unpickling; GAC-FAS needs neither)."
+        ),
+    ] = "",
+    workers: Workers = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written and stop.")] = False,
+) -> None:
+    """Write the pictures and lists of a protocol as other projects' own code reads them."""
+    from fasdata.exchange.options import layout_options
+    from fasdata.exchange.report_text import describe_plan, describe_report
+    from fasdata.exchange.run import Request, plan_export, run_export
+    from fasdata.exchange.source import manifest_for
+    from fasdata.library import Library
+
+    request = Request(layout, out, view, codec, layout_options(layout, sidecars))
+    library = Library.locate(data)
+    manifest = manifest_for(protocol, recipe, library, build=not dry_run)
+    plan = plan_export(request, manifest, manifest.open_stores(library))
+    typer.echo(describe_plan(plan))
+    if not dry_run:
+        typer.echo(describe_report(plan, run_export(plan, workers=processes(workers))))
