@@ -64,7 +64,11 @@ def verify(card: Card, root: Path, *, lists: Path | None = None, layout: str = "
     Raises:
         UserError: as `scan`.
     """
-    result = scan(card, root, lists=lists, layout=layout)
+    return compare(card, scan(card, root, lists=lists, layout=layout))
+
+
+def compare(card: Card, result: ScanResult) -> Verification:
+    """Compare clips, as a scan found them, with the release."""
     have = {clip.clip_id for clip in result.clips}
     spec = result.layout_spec
     wanted = [clip_id for group in spec.complete for clip_id in group.clip_ids()]

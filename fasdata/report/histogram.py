@@ -28,9 +28,18 @@ class Group:
 
 
 def histogram_rows(
-    groups: Sequence[Group], x_label: str, unit: str, *, name: str, alt: str, marks: Sequence[tuple[str, float]] = ()
+    groups: Sequence[Group],
+    x_label: str,
+    unit: str,
+    *,
+    name: str,
+    alt: str,
+    marks: Sequence[tuple[str, float]] = (),
+    same_height: bool = True,
 ) -> Markup:
-    """Draw one row a group, all with the same bins and the same height; `marks` are named vertical lines through all.
+    """Draw one row a group, all with the same bins; `marks` are named vertical lines through all.
+
+    The vertical axis is common too, unless `same_height` is False: then a group with one tall bar flattens no other.
 
     Bars are shares of their own group in percent, so that a large group does not bury a small one. `unit` names what
     is counted (clips, frames).
@@ -44,7 +53,7 @@ def histogram_rows(
     shares = [100 * np.histogram(group.values, edges)[0] / len(group.values) for group in groups]
 
     def paint(figure: Figure) -> None:
-        rows = figure.subplots(len(groups), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+        rows = figure.subplots(len(groups), 1, sharex=True, sharey=same_height, squeeze=False)[:, 0]
         for axes, group, share in zip(rows, groups, shares, strict=True):
             axes.stairs(share, edges, fill=True, color=COLOURS[group.colour % len(COLOURS)], alpha=0.85)
             axes.set_title(f"{group.name} ({len(group.values)})", fontsize=10, loc="left", pad=3)

@@ -49,9 +49,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures in a grid."""
+    """Pictures in a grid, under a caption if there is one."""
 
     pictures: Sequence[Picture]
+    caption: str = ""
 
     def __html__(self) -> Markup:
-        return fill("gallery", pictures=self.pictures)
+        return fill("gallery", pictures=self.pictures, caption=self.caption)

@@ -1,13 +1,16 @@
 """The measures by themselves: pose from five points, sharpness and brightness, what tells labels apart."""
 
+from typing import get_args
+
 import cv2
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from fasdata.records import FaceStatus
 from fasdata.report.album import different_people, shown
 from fasdata.report.histogram import Group
-from fasdata.report.losses import without_numbers
+from fasdata.report.losses import STATUS_MEANINGS, without_numbers
 from fasdata.report.measures import separation
 from fasdata.report.overlay import MOST_BINS, bin_edges, overlay
 from fasdata.report.pixels import face_in_crop, measure
@@ -87,6 +90,10 @@ def test_an_overlay_of_any_values(values):
     svg = overlay([Group("a", values, 0), Group("b", [1.0], 1)], "x", "frames", name="n", alt="a", log=True)
     assert "<svg" in svg
     assert "mathdefault" not in svg  # formulas are not set in these drawings
+
+
+def test_every_status_of_a_frame_has_a_meaning():
+    assert set(STATUS_MEANINGS) == set(get_args(FaceStatus))
 
 
 def test_reasons_with_other_numbers_count_together():
