@@ -71,6 +71,7 @@ def guarded(command: Callable[[], object]) -> None:
 
 _OS_ADVICE = {
     errno.ENOSPC: "free some space and run the same command again: finished work is kept",
+    errno.EFBIG: "a file may not grow further here: lift the limit and run the same command again",
     errno.EDQUOT: "the quota is used up: free some space and run the same command again",
     errno.EACCES: "check the permissions of that path",
     errno.EPERM: "check the permissions of that path",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fasdata.errors import UserError
+from fasdata.forget.unfinished import require_none
 
 ENVIRONMENT = "FASDATA_DATA"
 DEFAULT = "data"
@@ -48,7 +49,8 @@ class Library:
                 found=", ".join(self.stores()) or "no store at all",
                 do=f"run 'fasdata extract {dataset} --root <raw dataset> --out {self.root}' or pass --data",
             )
-        if not (folder / "clips.parquet").is_file():
+        require_none(self.root, dataset)
+        if not (folder / "clips.parquet").is_file() or (folder / "unfinished").exists():
             raise UserError(
                 f"the extraction of {dataset} into {self.root} was not finished",
                 do="run the same 'fasdata extract' again: it continues",

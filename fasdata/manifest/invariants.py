@@ -79,7 +79,7 @@ class _Check:
     def names(self) -> None:
         """Names that stay inside the library."""
         for slug in [*self._unique("dataset"), *self.meta["stores"]]:
-            if not SLUG.fullmatch(slug) or slug == "protocols":
+            if not SLUG.fullmatch(slug) or slug in ("protocols", "packs"):
                 raise self._error("column dataset", "the folder name of a store", repr(slug))
         for clip_id in self._unique("clip_id"):
             if not CLIP_ID.fullmatch(clip_id):

@@ -101,12 +101,23 @@ class Leakage(Form):
     found: list[Crossing]
 
 
+class Forgotten(Form):
+    """A person's clips taken out after the build (`fasdata forget`), and the fingerprint the rows had before."""
+
+    dataset: str = Slug
+    clips: int
+    frames: int
+    parts: list[Literal["train", "val", "test"]]
+    fingerprint: str
+
+
 class Meta(Form):
     """The form of `Manifest.meta`; `manifest.json` holds the same.
 
     `stores` maps each dataset's slug, which is its store's folder in the library, to the content hash it had.
     `masked` are modalities taken away at test, `notes` what the recipe replaces, `lists` what list files decided.
     `drops` are clips left out, `fta` target clips kept without a usable frame, `missed_frames` single frames.
+    `forgotten` are people taken out later: `counts` and `fta` are without them, other losses as the build had them.
     """
 
     format: Literal[1]
@@ -132,6 +143,7 @@ class Meta(Form):
     warnings: list[str]
     leakage: Leakage | None = None
     stores: dict[str, str]
+    forgotten: list[Forgotten] = Field(default_factory=list)
     fingerprint: str
     tool_version: str
 

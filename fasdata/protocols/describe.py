@@ -50,6 +50,10 @@ def _particular(meta: dict[str, Any]) -> list[str]:
     lines += [f"masked      {', '.join(meta['masked'])}, at test"] if meta["masked"] else []
     lines += [f"shots       {meta['shots']} clips a label of the target train"] if meta["shots"] else []
     lines += [f"note        {note}" for note in meta["notes"]] + [f"list        {said}" for said in meta["lists"]]
+    lines += [
+        f"forgotten   {one['clips']} clips ({one['frames']} frames) of {one['dataset']}, taken out after the build"
+        for one in meta.get("forgotten", ())
+    ]
     if meta["leakage"]:
         found = ", ".join(f"{one['number']} times the same {one['kind']}" for one in meta["leakage"]["found"])
         lines.append(f"leakage     let through: {meta['leakage']['reason']}; {found}")

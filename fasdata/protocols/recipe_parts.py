@@ -72,12 +72,14 @@ class Part(Form):
 class Sources(Part):
     """Training data. `extra` letters are always added (`mcio:B`: a letter of another pool).
 
-    By target letter, `domain_order` is the order of domain ids and `repeats` how often a source is listed.
+    By target letter, `domain_order` is the order of domain ids and `repeats` how often a source is listed. `mix`: the
+    authors draw as much from each source (`alike`), or from all together, so that a source counts `by_length`.
     """
 
     extra: list[str]
     domain_order: dict[str, list[str]]
     repeats: dict[str, dict[str, int]] = Field(default_factory=dict)
+    mix: Literal["alike", "by_length"] = "alike"
 
     def ordered(self, sources: str, targets: str, pool_order: str) -> list[str]:
         """Return the source letters in the order of their domain ids, extra sources last.

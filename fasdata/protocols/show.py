@@ -81,7 +81,8 @@ def _plan_lines(plan: Plan) -> list[str]:
     lines = [
         f"recipe      {recipe.name}: {recipe.title}",
         *wrap(recipe.differs, width=_WIDTH, initial_indent=" " * 12, subsequent_indent=" " * 12),
-        f"sources     {', '.join(map(domain_text, plan.sources))}",
+        f"sources     {', '.join(map(domain_text, plan.sources))}"
+        + ("; mixed by their length" if rules.sources.mix == "by_length" else ""),
         f"target      {', '.join(map(domain_text, plan.targets))}",
         f"modalities  {', '.join(plan.modalities)}"
         + (f"; {', '.join(plan.masked)} taken away at test" if plan.masked else ""),

@@ -18,6 +18,7 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
+        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -26,3 +27,18 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file atomically, as UTF-8."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names of new files in `folder` outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sweep(folder: Path) -> None:
+    """Remove temporary files that a killed process left in `folder`; only for whoever holds its writer's lock."""
+    for left in folder.glob(".*.tmp"):
+        left.unlink(missing_ok=True)

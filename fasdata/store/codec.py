@@ -2,34 +2,121 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 import numpy as np
 
-CODECS = ("png",)
+from fasdata.errors import UserError, unknown_name
+from fasdata.store import raw
+from fasdata.store.picture_header import claimed
+
+CODECS = ("png", "jpeg", "webp", "raw")
+STORE_CODECS = CODECS[:3]
+MAX_PIXELS = 64_000_000  # what a stored image may claim: as much as one that is read from a release
+GENTLE = 98  # a JPEG under this quality loses what tells a print from a face
+_WEBP_SIDE, _JPEG_SIDE = 16383, 65500  # the longest sides that these formats can hold
+
+
+@dataclass(frozen=True)
+class Codec:
+    """How crops are stored: `png`, `webp` (lossless), `jpeg:98` (its quality, full colour resolution) or `raw`.
+
+    What a codec cannot keep whole is stored as png whatever it says: 16-bit depth under jpeg and webp, one channel
+    under webp (which has none).
+    """
+
+    name: str
+    quality: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Codec:
+        """Read the text form; `jpeg` alone is `jpeg:98`.
+
+        Raises:
+            UserError: no such codec, or a quality outside 1 to 100.
+        """
+        name, colon, number = text.partition(":")
+        if name not in CODECS:
+            raise unknown_name("codec", text, CODECS)
+        if name != "jpeg":
+            if colon:
+                raise UserError(f"codec {text!r}", expected=f"{name!r} alone: only jpeg has a quality")
+            return cls(name)
+        quality = GENTLE if not colon else int(number) if number.isascii() and number.isdigit() else 0
+        if not 1 <= quality <= 100:
+            raise UserError(f"codec {text!r}", expected="a quality from 1 to 100, e.g. jpeg:98", found=number)
+        return cls(name, quality)
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.quality}" if self.quality else self.name
 
 
 def encode(image: np.ndarray, codec: str = "png") -> bytes:
-    """Return the encoded image: uint8 RGB (h, w, 3), or one channel of uint8 or uint16 (h, w)."""
+    """Return the encoded image: uint8 RGB (h, w, 3), or one channel of uint8 or uint16 (h, w).
+
+    Raises:
+        UserError: no such codec.
+        ValueError: an image of another kind.
+    """
     import cv2
 
-    if codec not in CODECS:
-        raise ValueError(f"no codec {codec!r}")
-    # Level 1 is 4x faster than the default on face crops and 5 % larger.
+    kind = _parsed(codec)
+    if not is_crop(image):
+        raise ValueError(f"an image of shape {image.shape} and type {image.dtype} cannot be encoded")
+    if kind.name == "raw":
+        return raw.encode(image)
+    suffix, options = _options(kind, image)
     ordered = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
-    done, data = cv2.imencode(".png", ordered, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    done, data = cv2.imencode(suffix, ordered, options)
     if not done:
         raise ValueError(f"an image of shape {image.shape} and type {image.dtype} cannot be encoded")
     return data.tobytes()
 
 
 def decode(data: bytes) -> np.ndarray:
-    """Return the image with its own depth and channels (colour as RGB).
+    """Return the image with its own depth and channels (colour as RGB), whichever codec made the bytes.
+
+    Nothing is allocated before the size that the bytes claim has been found acceptable.
 
     Raises:
-        ValueError: the bytes are no image.
+        ValueError: the bytes are no image of a kind that `encode` makes, or claim more than 64 million pixels.
     """
     import cv2
 
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise ValueError("the stored bytes are no image")
+    if raw.is_raw(data):
+        return raw.decode(data, MAX_PIXELS)
+    width, height = claimed(data)
+    if not 0 < width * height <= MAX_PIXELS:
+        raise ValueError(f"the stored bytes claim {width}x{height} pixels")
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        image = None
+    if image is None or image.shape[:2] != (height, width) or not is_crop(image):
+        raise ValueError("the stored bytes are no image, or a damaged one")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if image.ndim == 3 else image
+
+
+def is_crop(image: np.ndarray) -> bool:
+    """Tell whether an image is of a kind that is stored: uint8 (h, w, 3), or uint8 or uint16 (h, w)."""
+    colour = image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
+    return image.size > 0 and (colour or (image.ndim == 2 and image.dtype in (np.uint8, np.uint16)))
+
+
+def _options(kind: Codec, image: np.ndarray) -> tuple[str, list[int]]:
+    import cv2
+
+    side, deep = max(image.shape[:2]), image.dtype != np.uint8
+    if kind.name == "jpeg" and not deep and side <= _JPEG_SIDE:
+        full = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+        return ".jpg", [cv2.IMWRITE_JPEG_QUALITY, kind.quality, *full]
+    if kind.name == "webp" and image.ndim == 3 and side <= _WEBP_SIDE:
+        return ".webp", [cv2.IMWRITE_WEBP_QUALITY, 101]  # over 100 means lossless
+    # Level 1 is 4x faster than the default on face crops and 5 % larger.
+    return ".png", [cv2.IMWRITE_PNG_COMPRESSION, 1]
+
+
+@lru_cache(maxsize=16)
+def _parsed(codec: str) -> Codec:
+    return Codec.parse(codec)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,15 @@ from fasdata.store.atomic import write_text
 
 FILE = "store.json"
 FORMAT = 1
+RULES = "frames"  # of the configuration: which frames were asked for, so far
 
 
 @dataclass(frozen=True)
 class StoreInfo:
-    """The dataset, and every setting that decides what the store's pixels are."""
+    """The dataset, and every setting that decides what the store's pixels are.
+
+    The frame rules are kept for information: frames can be added later, so they are no part of the fingerprint.
+    """
 
     dataset: str
     config: dict[str, Any]
@@ -26,8 +31,19 @@ class StoreInfo:
 
     @property
     def fingerprint(self) -> str:
-        """Return the sha256 of dataset and settings."""
-        return hashlib.sha256(canonical_json({"dataset": self.dataset, "config": self.config}).encode()).hexdigest()
+        """Return the sha256 of dataset and settings, but for the frame rules."""
+        deciding = {key: value for key, value in self.config.items() if key != RULES}
+        return hashlib.sha256(canonical_json({"dataset": self.dataset, "config": deciding}).encode()).hexdigest()
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Return the frame rules that were asked for, as text."""
+        return tuple(map(str, self.config.get(RULES) or ()))
+
+    def with_rules(self, rules: Iterable[str]) -> StoreInfo:
+        """Return the same store with these frame rules too."""
+        wider = sorted({*self.rules, *rules})
+        return replace(self, config={**self.config, RULES: wider}) if wider else self
 
     def write(self, folder: Path) -> None:
         """Write `store.json` atomically."""
@@ -53,12 +69,13 @@ class StoreInfo:
             raise UserError(
                 f"no store at {folder}", expected=f"a file {FILE} there", do="extract the dataset first"
             ) from None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{path} is damaged", expected="JSON", found=str(error)) from None
         if (
             not isinstance(data, dict)
             or not isinstance(data.get("dataset"), str)
             or not isinstance(data.get("config"), dict)
+            or not _are_rules(data["config"].get(RULES, []))
         ):
             raise UserError(f"{path} does not describe a store", expected="the keys format, dataset, config")
         if data.get("format") != FORMAT:
@@ -79,7 +96,7 @@ class StoreInfo:
         if self.fingerprint == wanted.fingerprint:
             return
         mine, other = {"dataset": self.dataset, **self.config}, {"dataset": wanted.dataset, **wanted.config}
-        keys = [key for key in sorted(mine.keys() | other.keys()) if mine.get(key) != other.get(key)]
+        keys = [key for key in sorted((mine.keys() | other.keys()) - {RULES}) if mine.get(key) != other.get(key)]
         raise UserError(
             f"the store {folder} was made with another configuration",
             expected=", ".join(f"{key}={_short(mine.get(key))}" for key in keys),
@@ -91,6 +108,10 @@ class StoreInfo:
 def canonical_json(data: object) -> str:
     """Return the one spelling of JSON data that hashes are taken of."""
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _are_rules(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(rule, str) for rule in value)
 
 
 def _short(value: object) -> str:

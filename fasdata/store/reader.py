@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from functools import cached_property
@@ -12,10 +11,14 @@ from typing import TYPE_CHECKING
 from fasdata.errors import UserError
 from fasdata.records import ClipRecord
 from fasdata.store import keys, shards, tables
+from fasdata.store.hashes import store_hash
 from fasdata.store.info import StoreInfo
+from fasdata.store.record_bytes import from_bytes
 
 if TYPE_CHECKING:
     import numpy as np
+
+_MEND = "run 'fasdata store check --repair', then extract again"
 
 
 class Store:
@@ -38,7 +41,10 @@ class Store:
 
     @cached_property
     def _shard_of(self) -> dict[str, int]:
-        return tables.clip_shards(self.folder)
+        if (self.folder / tables.CLIPS).is_file():
+            columns = tables.read_columns(self.folder, "clip_id", "shard")
+            return dict(zip(columns["clip_id"], columns["shard"], strict=True))
+        return {record.clip.clip_id: shard for shard, record in tables.read_shards(self.folder)}
 
     def clip_ids(self) -> list[str]:
         """Return all clip ids in natural order (`9` before `10`)."""
@@ -55,7 +61,7 @@ class Store:
         Raises:
             UserError: the store has no such clip.
         """
-        return tables.parse_record(self._get(clip_id, keys.clip_key(clip_id)), clip_id)
+        return from_bytes(self._get(clip_id, keys.clip_key(clip_id)), f"{clip_id} in {self.folder}", clip_id)
 
     def crop(self, clip_id: str, frame_index: int, modality: str = "rgb") -> np.ndarray:
         """Return a stored crop: RGB uint8 (h, w, 3), or the modality's own depth and channels.
@@ -69,24 +75,26 @@ class Store:
         try:
             return decode(self._get(clip_id, key.encode()))
         except ValueError as error:
-            raise UserError(f"{key} in {self.folder} is damaged", found=str(error), do="extract again") from None
+            raise UserError(f"{key} in {self.folder} is damaged", found=str(error), do=_MEND) from None
 
     def content_hash(self) -> str:
         """Return the sha256 over all clips' content hashes; independent of shards, workers and order of writing."""
-        digest = hashlib.sha256(self.info.fingerprint.encode())
-        for clip_id, content in sorted(tables.clip_hashes(self.folder).items()):
-            digest.update(f"{clip_id}:{content}\n".encode())
-        return digest.hexdigest()
+        if (self.folder / tables.CLIPS).is_file():
+            columns = tables.read_columns(self.folder, "clip_id", "content_hash")
+            hashes = dict(zip(columns["clip_id"], columns["content_hash"], strict=True))
+        else:
+            hashes = {record.clip.clip_id: record.content_hash for _, record in tables.read_shards(self.folder)}
+        return store_hash(self.info.fingerprint, hashes)
 
     def _get(self, clip_id: str, key: bytes) -> bytes:
         shard = self._shard_of.get(clip_id)
         if shard is not None:
-            with shards.open_for_reading(shards.shard_path(self.folder, shard)).begin() as transaction:
+            with shards.reading(shards.shard_path(self.folder, shard)) as transaction:
                 value = transaction.get(key)
             if value is not None:
-                return value
+                return bytes(value)
         raise UserError(
-            f"{key.decode()} is not in the store {self.folder}",
+            f"{key.decode()[:300]} is not in the store {self.folder}",
             found=f"{len(self._shard_of)} clips" if shard is None else "the clip, without that entry",
             do="extract the dataset again, or build the manifest again from this store",
         )

@@ -1,133 +1,169 @@
-"""`clips.parquet` and `index.parquet`: derived from the shards, and rebuilt from them at any time."""
+"""`clips.parquet`, `index.parquet` and `failures.csv`: derived from the shards, and rebuilt from them at any time."""
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO
 
 from fasdata.errors import UserError
-from fasdata.records import MODALITIES, ClipRecord, clip_record_from_json
+from fasdata.records import MODALITIES, ClipRecord
 from fasdata.store import keys, shards
 from fasdata.store.atomic import replacing
+from fasdata.store.record_bytes import from_bytes
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
 CLIPS = "clips.parquet"
 INDEX = "index.parquet"
+FAILURES = "failures.csv"
+DERIVED = (CLIPS, INDEX, FAILURES)
+FAILURE_COLUMNS = ["clip_id", "relpath", "label", "attack_type", "status", "reason"]
+_TEXT, _WHOLE, _REAL, _TRUTH = "string", "int64", "double", "bool"
+_CLIP_TYPES = {
+    **dict.fromkeys(
+        ["clip_id", "split", "label", "attack_type", "pai", "subject", "fields", "layout", "relpath_rgb",
+         "relpath_depth", "relpath_ir", "status", "reason"], _TEXT,
+    ),
+    "n_frames": _WHOLE, "frame_rate": _REAL, "width": _WHOLE, "height": _WHOLE, "rotation": _WHOLE,
+    "frames_with_face": _WHOLE, "registered": _TEXT, "depth_unit": _TEXT, "notes": _TEXT, "rules": _TEXT,
+    "content_hash": _TEXT, "shard": _WHOLE,
+}  # fmt: skip
+_FRAME_TYPES = {
+    "clip_id": _TEXT, "frame_index": _WHOLE, "name": _TEXT, "pts": _REAL, "face_status": _TEXT, "score": _REAL,
+    "n_faces": _WHOLE, "shift": _WHOLE, "key_rgb": _TEXT, "key_depth": _TEXT, "key_ir": _TEXT, "registered": _TEXT,
+    "depth_unit": _TEXT, "phash": _TEXT, "dark": _TRUTH,
+}  # fmt: skip
+_AT_ONCE = 256  # clips: their rows are all of the table that lies in memory
 
 
 def read_shard(path: Path) -> Iterator[ClipRecord]:
     """Yield the clip records of one shard in key order.
 
     Raises:
-        UserError: a record is not of the form this version writes.
+        UserError: the shard is damaged, or a record is not of the form this version writes.
     """
-    env = shards.open_for_reading(path)
-    with env.begin() as transaction, transaction.cursor() as cursor:
-        if not cursor.set_range(keys.CLIP):
-            return
-        for key, value in cursor:
-            if not key.startswith(keys.CLIP):
-                return
-            yield parse_record(value, f"{path.name}:{key.decode(errors='replace')}")
+    with shards.reading(path) as transaction:
+        for key, value in shards.entries(transaction, keys.CLIP):
+            clip_id = key[len(keys.CLIP) :].decode(errors="replace")
+            yield from_bytes(value, f"{clip_id} in {path}", clip_id)
 
 
-def parse_record(value: bytes, where: str) -> ClipRecord:
-    """Return the clip record held in `value`; `where` names it in errors."""
-    try:
-        return clip_record_from_json(json.loads(value))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"the clip record {where} is damaged or foreign",
-            found=f"{type(error).__name__}: {error}",
-            do="extract again",
-        ) from None
+def read_shards(folder: Path) -> Iterator[tuple[int, ClipRecord]]:
+    """Yield every clip record of a store with the number of its shard, in the order of the tables."""
+    for path in shards.shard_paths(folder):
+        for record in read_shard(path):
+            yield int(path.stem), record
+
+
+def present(folder: Path) -> bool:
+    """Tell whether the store has its derived tables."""
+    return all((folder / name).is_file() for name in DERIVED)
 
 
 def remove(folder: Path) -> None:
     """Remove the derived tables: a store without them is being written, or was interrupted."""
-    for name in (CLIPS, INDEX):
+    for name in DERIVED:
         (folder / name).unlink(missing_ok=True)
 
 
 def rebuild(folder: Path) -> None:
-    """Write both tables from the shards."""
-    import pandas as pd
+    """Write the tables from the shards; `clips.parquet`, by which a store counts as whole, comes last."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    clips: list[dict[str, object]] = []
-    frames: list[dict[str, object]] = []
-    for path in shards.shard_paths(folder):
-        for record in read_shard(path):
-            clips.append({**_clip_row(record), "shard": int(path.stem)})
-            frames.extend(_frame_rows(record))
-    tables = {CLIPS: pd.DataFrame(clips, columns=CLIP_COLUMNS), INDEX: pd.DataFrame(frames, columns=FRAME_COLUMNS)}
-    for name, table in tables.items():
-        with replacing(folder / name) as temporary:
-            table.to_parquet(temporary, index=False)
-
-
-CLIP_COLUMNS = [
-    "clip_id", "split", "label", "attack_type", "pai", "subject", "fields", "layout", "relpath_rgb", "relpath_depth",
-    "relpath_ir", "status", "reason", "n_frames", "frame_rate", "width", "height", "rotation", "frames_with_face",
-    "registered", "depth_unit", "notes", "content_hash", "shard",
-]  # fmt: skip
-FRAME_COLUMNS = [
-    "clip_id", "frame_index", "name", "pts", "face_status", "score", "n_faces", "shift", "key_rgb", "key_depth",
-    "key_ir", "registered", "depth_unit", "phash", "dark",
-]  # fmt: skip
+    with ExitStack() as stack:
+        temporary = {name: stack.enter_context(replacing(folder / name)) for name in DERIVED}
+        with ExitStack() as open_files:
+            failures = _Failures(open_files.enter_context(temporary[FAILURES].open("w", encoding="utf-8", newline="")))
+            frames = open_files.enter_context(pq.ParquetWriter(temporary[INDEX], _schema(_FRAME_TYPES)))
+            clips = open_files.enter_context(pq.ParquetWriter(temporary[CLIPS], _schema(_CLIP_TYPES)))
+            records = read_shards(folder)
+            while some := list(islice(records, _AT_ONCE)):
+                failures.add(record for _, record in some)
+                frames.write_table(pa.Table.from_pylist(list(frame_rows(some)), _schema(_FRAME_TYPES)))
+                clips.write_table(pa.Table.from_pylist(list(clip_rows(some)), _schema(_CLIP_TYPES)))
 
 
-def _clip_row(record: ClipRecord) -> dict[str, object]:
-    clip = record.clip
-    return {
-        "clip_id": clip.clip_id, "split": clip.split, "label": clip.label, "attack_type": clip.attack_type,
-        "pai": clip.pai, "subject": clip.subject, "fields": json.dumps(dict(clip.fields), sort_keys=True),
-        "layout": clip.layout, **{f"relpath_{name}": clip.relpaths.get(name, "") for name in MODALITIES},
-        "status": record.status,
-        "reason": record.reason, "n_frames": record.n_frames, "frame_rate": record.frame_rate,
-        "width": record.width, "height": record.height, "rotation": record.rotation,
-        "frames_with_face": sum(frame.face_observed for frame in record.frames), "registered": record.registered,
-        "depth_unit": record.depth_unit, "notes": "; ".join(record.notes), "content_hash": record.content_hash,
-    }  # fmt: skip
-
-
-def _frame_rows(record: ClipRecord) -> Iterator[dict[str, object]]:
-    for frame in record.frames:
-        held, clip_id = (frame.crop.modalities if frame.crop else ()), record.clip.clip_id
+def clip_rows(records: Iterable[tuple[int, ClipRecord]]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of `clips.parquet` for records with their shards."""
+    for shard, record in records:
+        clip = record.clip
         yield {
-            "clip_id": clip_id, "frame_index": frame.index, "name": frame.name, "pts": frame.pts,
-            "face_status": frame.status, "score": frame.score, "n_faces": frame.n_faces, "shift": frame.shift,
-            **{f"key_{name}": keys.crop_key(clip_id, frame.index, name) if name in held else "" for name in MODALITIES},
-            "registered": record.registered, "depth_unit": record.depth_unit, "phash": frame.phash, "dark": frame.dark,
+            "clip_id": clip.clip_id, "split": clip.split, "label": clip.label, "attack_type": clip.attack_type,
+            "pai": clip.pai, "subject": clip.subject, "fields": json.dumps(dict(clip.fields), sort_keys=True),
+            "layout": clip.layout, **{f"relpath_{name}": clip.relpaths.get(name, "") for name in MODALITIES},
+            "status": record.status, "reason": record.reason, "n_frames": record.n_frames,
+            "frame_rate": float(record.frame_rate), "width": record.width, "height": record.height,
+            "rotation": record.rotation, "frames_with_face": sum(frame.face_observed for frame in record.frames),
+            "registered": record.registered, "depth_unit": record.depth_unit, "notes": "; ".join(record.notes),
+            "rules": " + ".join(sorted(record.selections)), "content_hash": record.content_hash, "shard": shard,
         }  # fmt: skip
 
 
-def clip_shards(folder: Path) -> dict[str, int]:
-    """Return clip id to shard number, from the table when there is one, else from the shards."""
-    if (folder / CLIPS).is_file():
-        table = _read_clips(folder, "shard")
-        return dict(zip(table["clip_id"], table["shard"].astype(int), strict=True))
-    return {record.clip.clip_id: int(path.stem) for path in shards.shard_paths(folder) for record in read_shard(path)}
+def frame_rows(records: Iterable[tuple[int, ClipRecord]]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of `index.parquet` for records with their shards."""
+    for _, record in records:
+        clip_id = record.clip.clip_id
+        for frame in record.frames:
+            held, index = (frame.crop.modalities if frame.crop else ()), frame.index
+            yield {
+                "clip_id": clip_id, "frame_index": index, "name": frame.name, "pts": float(frame.pts),
+                "face_status": frame.status, "score": float(frame.score), "n_faces": frame.n_faces,
+                "shift": frame.shift,
+                **{f"key_{name}": keys.crop_key(clip_id, index, name) if name in held else "" for name in MODALITIES},
+                "registered": record.registered, "depth_unit": record.depth_unit, "phash": frame.phash,
+                "dark": frame.dark,
+            }  # fmt: skip
 
 
-def clip_hashes(folder: Path) -> dict[str, str]:
-    """Return clip id to content hash, from the table when there is one, else from the shards."""
-    if (folder / CLIPS).is_file():
-        table = _read_clips(folder, "content_hash")
-        return dict(zip(table["clip_id"], table["content_hash"], strict=True))
-    found = (record for path in shards.shard_paths(folder) for record in read_shard(path))
-    return {record.clip.clip_id: record.content_hash for record in found}
+def failure_rows(records: Iterable[ClipRecord]) -> Iterator[list[str]]:
+    """Yield the rows of `failures.csv`: clips without a usable face, and those that could not be decoded."""
+    for record in records:
+        if record.status != "ok":
+            clip = record.clip
+            path = clip.relpaths.get("rgb") or next(iter(clip.relpaths.values()), "")
+            yield [clip.clip_id, path, clip.label, clip.attack_type, record.status, record.reason]
 
 
-def _read_clips(folder: Path, column: str) -> pd.DataFrame:
-    import pandas as pd
+def read_columns(folder: Path, *columns: str) -> dict[str, list[Any]]:
+    """Return columns of `clips.parquet`.
+
+    Raises:
+        UserError: the file is damaged or foreign.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     try:
-        return pd.read_parquet(folder / CLIPS, columns=["clip_id", column])
-    except (OSError, ValueError, KeyError) as error:
+        table = pq.ParquetFile(folder / CLIPS).read(columns=list(columns))
+        for name in columns:
+            if table.schema.field(name).type != pa.type_for_alias(_CLIP_TYPES[name]) or table.column(name).null_count:
+                raise ValueError(f"the column {name} is not all {_CLIP_TYPES[name]}")
+        return {name: table.column(name).to_pylist() for name in columns}
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise UserError(
-            f"{folder / CLIPS} cannot be read", found=str(error), do="remove it: it is rebuilt from the shards"
+            f"{folder / CLIPS} cannot be read",
+            found=" ".join(str(error).split())[:200],
+            do="run 'fasdata store check --repair': it is rebuilt from the shards",
         ) from None
+
+
+class _Failures:
+    def __init__(self, file: TextIO) -> None:
+        self._writer = csv.writer(file, lineterminator="\n")
+        self._writer.writerow(FAILURE_COLUMNS)
+
+    def add(self, records: Iterable[ClipRecord]) -> None:
+        self._writer.writerows(failure_rows(records))
+
+
+def _schema(types: dict[str, str]) -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema([(name, pa.type_for_alias(alias)) for name, alias in types.items()])

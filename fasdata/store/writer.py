@@ -2,66 +2,67 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-import lmdb
-
 from fasdata.errors import UserError
-from fasdata.records import Clip, ClipRecord, clip_record_to_json
-from fasdata.store import keys, shards, tables
-from fasdata.store.info import FILE, StoreInfo, canonical_json
-
-SHARD_BYTES = 2 << 30
+from fasdata.records import Clip, ClipRecord
+from fasdata.store import keys, shards, tables, writer_lock
+from fasdata.store.atomic import sweep
+from fasdata.store.hashes import digest, sealed
+from fasdata.store.info import FILE, StoreInfo
+from fasdata.store.record_bytes import from_bytes, to_bytes
+from fasdata.store.shard_writer import FIRST_MAP, SHARD_BYTES, ShardWriter
 
 
 class StoreWriter:
-    """Adds clips to a store; what it has returned from `add` survives a crash.
+    """Adds clips to a store; what it has returned from `add`, `extend`, `describe` or `remove` survives a crash.
 
-    A shard's map doubles when it is full and a new shard starts once the current one passes `shard_bytes`. A second
-    writer is refused. The derived tables are removed at the start and written anew by `close`.
+    A second writer is refused. From the first change on the store is marked as unfinished and its derived tables are
+    gone; `close` writes them anew. `done` gives the status of every stored clip, `clips` what it was taken to mean,
+    `rules` the frame rules its record answers.
     """
 
     def __init__(
-        self, folder: Path, info: StoreInfo, *, shard_bytes: int = SHARD_BYTES, first_map: int = shards.FIRST_MAP
+        self, folder: Path, info: StoreInfo, *, shard_bytes: int = SHARD_BYTES, first_map: int = FIRST_MAP
     ) -> None:
-        """Create the store or continue it.
+        """Create the store or continue it; frame rules that it does not have yet are added to its description.
 
         Raises:
-            UserError: it was made with another configuration, or somebody else is writing to it.
+            UserError: it was made with another configuration, is damaged, or somebody else is writing to it.
         """
-        self.folder, self.info = folder, info
-        self._shard_bytes, self._first_map = shard_bytes, first_map
+        self.folder = folder
         if (folder / FILE).is_file():
             StoreInfo.read(folder).require_same(info, folder)
-        elif folder.is_dir() and any(folder.iterdir()) and not _only_lock(folder):
-            raise UserError(
-                f"{folder} is not empty and holds no store",
-                found=next(path.name for path in folder.iterdir()),
-                do="give another --out",
-            )
+        elif folder.is_dir() and (strange := _foreign(folder)):
+            raise UserError(f"{folder} is not empty and holds no store", found=strange, do="give another --out")
         (folder / shards.FOLDER).mkdir(parents=True, exist_ok=True)
-        self._lock = _lock_writer(folder)
-        if not (folder / FILE).is_file():
-            info.write(folder)
-        shards.close_readers(folder)
-        tables.remove(folder)
-        self._shard_of: dict[str, int] = {}
-        self.done: dict[str, str] = {}  # clip_id -> status
-        self.clips: dict[str, Clip] = {}  # what each stored clip was taken to mean
-        for path in shards.shard_paths(folder):
-            for record in tables.read_shard(path):
-                self.done[record.clip.clip_id] = record.status
-                self.clips[record.clip.clip_id] = record.clip
-                self._shard_of[record.clip.clip_id] = int(path.stem)
-        shards.close_readers(folder)
-        existing = shards.shard_paths(folder)
-        self._number = int(existing[-1].stem) if existing else 0
-        self._env: lmdb.Environment | None = None
+        self._lock = writer_lock.lock_writer(folder)
+        try:
+            sweep(folder)
+            sweep(folder / shards.FOLDER)
+            shards.close_readers(folder)
+            before = StoreInfo.read(folder) if (folder / FILE).is_file() else None
+            if before is not None:
+                before.require_same(info, folder)  # another process may have made it since
+            self.info = (before or info).with_rules(info.rules)
+            self._changed = False
+            self._shards = ShardWriter(folder, shard_bytes=shard_bytes, first_map=first_map)
+            self._shard_of: dict[str, int] = {}
+            self._to_compact: set[int] = set()
+            self.done: dict[str, str] = {}
+            self.clips: dict[str, Clip] = {}
+            self.rules: dict[str, frozenset[str]] = {}
+            self._same_rules: dict[frozenset[str], frozenset[str]] = {}  # one set for the many clips that share it
+            self._read()
+            if self.info != before:
+                self._change()
+                self.info.write(folder)
+        except BaseException:
+            self._lock.close()
+            raise
 
     def __enter__(self) -> StoreWriter:
         return self
@@ -72,127 +73,134 @@ class StoreWriter:
         self.close(finish=kind is None)
 
     def add(self, record: ClipRecord, crops: Mapping[str, bytes]) -> ClipRecord:
-        """Write a clip and its crops (key text to encoded image) and return the record with its content hash.
+        """Write a clip and its crops (key text to encoded image) and return the record with its hashes.
 
         A clip that failed before is replaced.
 
         Raises:
             UserError: the disk is full; nothing of this clip was written.
-            ValueError: the clip is already in the store.
+            ValueError: the clip is already in the store, or its crops are not those of its record.
         """
         clip_id = record.clip.clip_id
         if self.done.get(clip_id, "failed") != "failed":
             raise ValueError(f"clip {clip_id} is already in the store")
-        if self._shard_of.get(clip_id, self._number) != self._number:
-            self._elsewhere(clip_id, {keys.clip_key(clip_id): None})  # the failure lies in an older shard
-        record = replace(record, pixel_hash=pixel_hash(crops))
-        record = replace(record, content_hash=content_hash(record))
-        values: dict[bytes, bytes | None] = {key.encode(): value for key, value in crops.items()}
-        values[keys.clip_key(clip_id)] = canonical_json(clip_record_to_json(record)).encode()
-        self._write(values)
-        self.done[clip_id], self._shard_of[clip_id] = record.status, self._number
-        self.clips[clip_id] = record.clip
-        return record
+        return self._put(record, crops, {})
+
+    def extend(self, record: ClipRecord, crops: Mapping[str, bytes]) -> ClipRecord:
+        """Write the wider record of a stored clip with its new crops, and return it with its hashes.
+
+        Crops that the store has and the record still names stay as they are, unless given anew.
+
+        Raises:
+            UserError: the disk is full; the clip stays as it was.
+            ValueError: the store has no such clip, or a crop of the record is neither there nor given.
+        """
+        clip_id = record.clip.clip_id
+        if clip_id not in self.done:
+            raise ValueError(f"clip {clip_id} is not in the store")
+        return self._put(record, crops, self._stored_crops(clip_id))
 
     def describe(self, clip: Clip) -> None:
         """Give a stored clip the meaning that its path and the list files have now; its crops stay as they are."""
-        shard = shards.shard_path(self.folder, self._shard_of[clip.clip_id])
-        self._switch_to(self._shard_of[clip.clip_id])
-        with self._shard(roll=False).begin() as transaction:
-            record = tables.parse_record(
-                transaction.get(keys.clip_key(clip.clip_id)) or b"", f"{clip.clip_id} in {shard}"
-            )
-        record = replace(record, clip=clip)
-        record = replace(record, content_hash=content_hash(record))
-        body = canonical_json(clip_record_to_json(record)).encode()
-        self._elsewhere(clip.clip_id, {keys.clip_key(clip.clip_id): body})
-        self.clips[clip.clip_id] = clip
+        self._put(replace(self.record(clip.clip_id), clip=clip), {}, self._stored_crops(clip.clip_id))
+
+    def remove(self, clip_id: str) -> None:
+        """Take a clip with all its crops out of the store; `close` takes their bytes out of the file too.
+
+        Raises:
+            ValueError: the store has no such clip.
+        """
+        if clip_id not in self.done:
+            raise ValueError(f"clip {clip_id} is not in the store")
+        shard = self._shard_of[clip_id]
+        self._change(compact=shard)
+        gone = [keys.clip_key(clip_id), *(key.encode() for key in self._stored_crops(clip_id))]
+        self._shards.write(shard, dict.fromkeys(gone))
+        for known in (self.done, self.clips, self.rules, self._shard_of):
+            del known[clip_id]
+
+    def record(self, clip_id: str) -> ClipRecord:
+        """Return a stored clip's record.
+
+        Raises:
+            KeyError: the store has no such clip.
+        """
+        shard = self._shard_of[clip_id]
+        with self._shards.read(shard) as transaction:
+            value = bytes(transaction.get(keys.clip_key(clip_id)) or b"")
+        return from_bytes(value, f"{clip_id} in {shards.shard_path(self.folder, shard)}", clip_id)
+
+    def by_shard(self, clips: Iterable[Clip]) -> list[Clip]:
+        """Return stored clips in an order in which reading and extending them one by one reopens no shard twice."""
+        return sorted(clips, key=lambda clip: self._shard_of[clip.clip_id])
 
     def close(self, *, finish: bool = True) -> None:
-        """Close the shards and, when `finish`, write the derived tables."""
-        if self._env is not None:
-            self._env.close()
-            self._env = None
-        if finish:
-            tables.rebuild(self.folder)
+        """Close the shards and, when `finish`, compact what was removed from and write the derived tables."""
+        try:
+            if finish and (self._changed or not tables.present(self.folder)):
+                self._change()
+                for shard in sorted(self._to_compact):
+                    self._shards.compact(shard)
+                self._shards.close()
+                tables.rebuild(self.folder)
+                writer_lock.clear_mark(self.folder)
+        finally:
+            self._shards.close()
+            shards.close_readers(self.folder)
+            self._lock.close()
+
+    def _read(self) -> None:
+        """Take in what the store holds; every shard is found whole on the way, or refused."""
+        for path in shards.shard_paths(self.folder):
+            for record in tables.read_shard(path):
+                self._know(record, int(path.stem))
         shards.close_readers(self.folder)
-        self._lock.close()
+        left = writer_lock.interrupted(self.folder)
+        if left is not None:
+            self._changed, self._to_compact = True, left
+            tables.remove(self.folder)
 
-    def _write(self, values: Mapping[bytes, bytes | None], *, roll: bool = True) -> None:
-        """Put (or, where the value is None, delete) all of `values` in one transaction."""
-        while True:
-            env = self._shard(roll=roll)
-            try:
-                with env.begin(write=True) as transaction:
-                    for key, value in values.items():
-                        if value is None:
-                            transaction.delete(key)
-                        else:
-                            transaction.put(key, value)
-                return
-            except lmdb.MapFullError:
-                env.set_mapsize(2 * env.info()["map_size"])
-            except lmdb.Error as error:
-                raise UserError(
-                    f"the store {self.folder} cannot be written",
-                    found=str(error),
-                    do="free some space and run the same command again: finished clips are kept",
-                ) from None
+    def _know(self, record: ClipRecord, shard: int) -> None:
+        clip_id, rules = record.clip.clip_id, frozenset(record.selections)
+        self.done[clip_id], self.clips[clip_id], self._shard_of[clip_id] = record.status, record.clip, shard
+        self.rules[clip_id] = self._same_rules.setdefault(rules, rules)
 
-    def _elsewhere(self, clip_id: str, values: Mapping[bytes, bytes | None]) -> None:
-        """Write to the shard that a stored clip lies in, then go back to the last one."""
-        self._switch_to(self._shard_of[clip_id])
-        self._write(values, roll=False)
-        self._switch_to(max(int(path.stem) for path in shards.shard_paths(self.folder)))
+    def _stored_crops(self, clip_id: str) -> dict[str, str]:
+        """Return the sha256 of each crop that the store has of a clip, by key text."""
+        with self._shards.read(self._shard_of[clip_id]) as transaction:
+            stored = shards.entries(transaction, keys.crop_prefix(clip_id))
+            return {key.decode(): digest(value) for key, value in stored}
 
-    def _switch_to(self, number: int) -> None:
-        if number != self._number and self._env is not None:
-            self._env.close()
-            self._env = None
-        self._number = number
+    def _put(self, record: ClipRecord, crops: Mapping[str, bytes], stored: Mapping[str, str]) -> ClipRecord:
+        """Write a clip in one transaction: its record, its new crops, and without the stored ones it no longer has."""
+        clip_id = record.clip.clip_id
+        held = {**stored, **{key: digest(value) for key, value in crops.items()}}
+        named = set(keys.crop_keys(record))
+        if not held.keys() >= named or not crops.keys() <= named:
+            wrong = sorted(named - held.keys()) or sorted(crops.keys() - named)
+            raise ValueError(f"the crops of clip {clip_id} are not those of its record: {wrong[0]}")
+        record = sealed(record, {key: held[key] for key in named})
+        values: dict[bytes, bytes | None] = {key.encode(): value for key, value in crops.items()}
+        values.update({key.encode(): None for key in stored.keys() - named})
+        values[keys.clip_key(clip_id)] = to_bytes(record)
+        self._change()
+        shard = self._shard_of[clip_id] if clip_id in self._shard_of else self._shards.last()
+        self._shards.write(shard, values)
+        self._know(record, shard)
+        return record
 
-    def _shard(self, *, roll: bool = True) -> lmdb.Environment:
-        if roll and self._env is not None and self._used() > self._shard_bytes:
-            self._switch_to(self._number + 1)
-        if self._env is None:
-            path = shards.shard_path(self.folder, self._number)
-            size = max(self._first_map, path.stat().st_size * 2 if path.exists() else 0)
-            try:
-                self._env = lmdb.open(str(path), subdir=False, map_size=size, max_readers=512, readahead=False)
-            except lmdb.Error as error:
-                raise UserError(f"the shard {path} cannot be opened for writing", found=str(error)) from None
-        return self._env
-
-    def _used(self) -> int:
-        assert self._env is not None
-        return (self._env.info()["last_pgno"] + 1) * self._env.stat()["psize"]
+    def _change(self, *, compact: int | None = None) -> None:
+        """From here on the store is not what its tables say, and `compact` is a shard that removed bytes lie in."""
+        if self._changed and compact in (None, *self._to_compact):
+            return
+        self._to_compact.update(() if compact is None else (compact,))
+        writer_lock.mark_unfinished(self.folder, self._to_compact)
+        if not self._changed:
+            tables.remove(self.folder)
+        self._changed = True
 
 
-def pixel_hash(crops: Mapping[str, bytes]) -> str:
-    """Return the sha256 over a clip's crops by frame and modality, "" when it has none; the clip's name is left out."""
-    placed = sorted((keys.crop_place(key), hashlib.sha256(value).hexdigest()) for key, value in crops.items())
-    return hashlib.sha256(canonical_json(placed).encode()).hexdigest() if placed else ""
-
-
-def content_hash(record: ClipRecord) -> str:
-    """Return the sha256 over a clip's record, its pixel hash included: equal content, equal hash, in any shard."""
-    body = clip_record_to_json(replace(record, content_hash=""))
-    return hashlib.sha256(canonical_json(body).encode()).hexdigest()
-
-
-def _only_lock(folder: Path) -> bool:
-    return {path.name for path in folder.iterdir()} <= {"writer.lock", shards.FOLDER}
-
-
-def _lock_writer(folder: Path):  # type: ignore[no-untyped-def]
-    handle = (folder / "writer.lock").open("a")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        handle.close()
-        raise UserError(
-            f"another process is writing to the store {folder}",
-            expected="one writer",
-            do="wait for it to end, or stop it",
-        ) from None
-    return handle
+def _foreign(folder: Path) -> str:
+    """Return a file that no store has, "" when there is none."""
+    ours = {writer_lock.LOCK, writer_lock.UNFINISHED, shards.FOLDER}
+    return next((path.name for path in folder.iterdir() if path.name not in ours and path.suffix != ".tmp"), "")

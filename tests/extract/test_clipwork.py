@@ -26,7 +26,7 @@ class ReadsThePixel:
     def __init__(self) -> None:
         self.seen: list[int] = []
 
-    def detect(self, frames):
+    def detect(self, frames, indices=()):
         found = []
         for frame in frames:
             self.seen.append(int(frame[0, 0, 1]))

@@ -123,7 +123,7 @@ def test_another_configuration_is_refused_and_the_store_stays(tree, tmp_path):
     line = Called(
         "fasdata", "extract", "folder", "--root", tree, "--out", lib, "--frames", "first(2)", "--context", 3
     ).line
-    assert "another configuration" in line and "context=2.0" in line and "context=3.0" in line and "frames" in line
+    assert "another configuration" in line and "context=2.0" in line and "context=3.0" in line
     assert Store.open(lib / "folder").content_hash() == before
 
 

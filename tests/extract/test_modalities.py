@@ -7,16 +7,17 @@ import pytest
 
 from fasdata.clipwork import ClipWork
 from fasdata.errors import UserError
+from fasdata.faces.chosen import make_detector
 from fasdata.faces.phash import perceptual_hash
 from fasdata.media.form import MediaForm
 from fasdata.media.frame import Frame, UnreadableMedia
 from fasdata.media.indexed import IndexedSource
 from fasdata.records import Clip, Face
 from fasdata.sampling import choose, parse_rules
-from fasdata.settings import ExtractSettings, make_detector
+from fasdata.settings import ExtractSettings
 from fasdata.store.codec import decode
+from fasdata.store.hashes import content_hash
 from fasdata.store.keys import crop_key
-from fasdata.store.writer import content_hash
 from tests.fabricate import noise
 
 CLIP = Clip("d", "c", {"rgb": "c/color", "depth": "c/depth", "ir": "c/ir"}, "train", "bonafide", "bonafide", "", "01")
@@ -42,7 +43,7 @@ class Fixed:
 
     name, fingerprint, settings = "fixed", "0", {}
 
-    def detect(self, frames):
+    def detect(self, frames, indices=()):
         face = Face((16.0, 16.0, 32.0, 32.0), POINTS, 0.9)
         return [[face] if frame[0, 0].any() else [] for frame in frames]
 

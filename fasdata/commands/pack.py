@@ -1,0 +1,52 @@
+"""The verb `pack`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fasdata.commands.options import Data
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Example: fasdata pack --protocol CIO-M --view mxnet-256 --codec raw --data data. Interrupted? The same "
+    "command goes on where it was."
+)
+def pack(
+    protocol: Annotated[str, typer.Option(help="A built protocol, in any common spelling: CIO-M, SCP2W …")],
+    view: Annotated[
+        str,
+        typer.Option(
+            help="fas-256, mxnet-256, arcface-112, box or box-224; with parameters: "
+            "'fas-256(eye_dist=0.35,eye_y=0.45,border=reflect)'."
+        ),
+    ],
+    recipe: Annotated[str, typer.Option(help="The recipe that the protocol was built in.")] = "standard",
+    size: Annotated[
+        int | None, typer.Option(min=8, max=4096, help="Side of the views, pixels. Default: the view's own.")
+    ] = None,
+    codec: Annotated[
+        str,
+        typer.Option(help="raw: quickest to read; png, webp: smaller, the same pixels; jpeg:N: of quality N."),
+    ] = "raw",
+    parts: Annotated[str, typer.Option(help="Which parts, with commas.")] = "train,val,test",
+    data: Data = None,
+    workers: Annotated[int, typer.Option("--workers", "-j", min=0, help="Threads; 0 = one a core.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and stop.")] = False,
+) -> None:
+    """Make the views of a protocol ahead, so that training reads them instead of warping stored faces."""
+    from fasdata.commands.options import processes
+    from fasdata.faces.view import View
+    from fasdata.library import Library
+    from fasdata.packs.make import describe_report, make_pack
+    from fasdata.packs.plan import describe_plan, plan_pack
+
+    named = [part.strip() for part in parts.split(",")]
+    plan = plan_pack(protocol, recipe, Library.locate(data), View.named(view, size), codec, named)
+    typer.echo(describe_plan(plan))
+    if dry_run:
+        return
+    typer.echo(describe_report(plan, make_pack(plan, workers=processes(workers))))

@@ -1,0 +1,94 @@
+"""`fasdata forget`: a person out of stores, manifests and packs of a library, continued where it was killed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fasdata.errors import UserError
+from fasdata.forget.erase import Proof, erase, prove
+from fasdata.forget.manifests import forget_rows
+from fasdata.forget.plan import ForgetPlan
+from fasdata.forget.traces import Traces, pieces_of
+from fasdata.forget.unfinished import journal_path
+from fasdata.library import Library
+from fasdata.manifest.manifest import TABLE, TEXT
+from fasdata.packs.info import FILE as PACK
+from fasdata.store.info import FILE as STORE
+from fasdata.store.tables import FAILURES
+from fasdata.store.writer_lock import lock_writer
+
+_PLAIN = (".json", ".csv", ".html", ".txt", ".md", ".lock", ".yaml")
+
+
+@dataclass
+class ForgetReport:
+    """What was done; `named_in` are other files in the library that still name the person's clips, `pages` reports."""
+
+    removed: int = 0
+    manifests: dict[str, str] = field(default_factory=dict)
+    packs: list[str] = field(default_factory=list)
+    proof: Proof | None = None
+    named_in: list[Path] = field(default_factory=list)
+    pages: list[Path] = field(default_factory=list)
+
+
+def carry_out(plan: ForgetPlan, library: Library) -> ForgetReport:
+    """Remove everything of the plan, prove it, and drop the journal that was written first.
+
+    Raises:
+        UserError: somebody is writing to the store or a pack, the disk is full, or something is left after all.
+    """
+    folder, report = library.store_dir(plan.dataset), ForgetReport()
+    held = (folder / STORE).is_file()
+    pieces = pieces_of(folder, plan.clips) if held else []
+    plan.write(library)
+    for touched in plan.manifests:
+        path = library.root / touched.path
+        _sweep(path.parent)
+        report.manifests[touched.path] = forget_rows(path, plan) if path.is_file() else "removed before"
+    for name in plan.packs:
+        _remove_pack(library.root / name)
+        report.packs.append(name)
+    if held:
+        report.removed = erase(folder, plan.clips)
+        report.proof = prove(folder, plan, pieces)
+    traces = Traces(plan.clips)
+    journal = journal_path(library.root, plan.dataset)
+    files = [path for path in _plain_files(library, folder) if path != journal]
+    report.named_in = [path for path in files if traces.named_in(path)]
+    report.pages = [path for path in files if path.suffix == ".html" and path not in report.named_in]
+    ours = [path for path in report.named_in if path.name in (STORE, FAILURES, TEXT)]
+    if ours:
+        raise UserError(f"{ours[0]} still names a clip of {plan.subject}", do="run the same command again")
+    journal.unlink(missing_ok=True)
+    return report
+
+
+def _remove_pack(folder: Path) -> None:
+    """Remove a pack, its description last: a killed removal finds it again."""
+    if not folder.is_dir():
+        return
+    with lock_writer(folder):
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == PACK):
+            path.unlink()
+    folder.rmdir()
+
+
+def _plain_files(library: Library, folder: Path) -> list[Path]:
+    """Return the files of a library that people read, and those of the store; tables and shards have been seen to."""
+    places = [library.root.glob("*"), folder.glob("*"), (library.root / "protocols").glob("**/*")]
+    return sorted({path for place in places for path in place if path.suffix in _PLAIN and path.is_file()})
+
+
+def _sweep(folder: Path) -> None:
+    """Remove half-written tables that a killed process left; those of a living one are its own."""
+    for path in folder.glob(f".{TABLE}.*.tmp"):
+        owner = path.name.split(".")[-2]
+        try:
+            os.kill(int(owner), 0)
+        except (ProcessLookupError, ValueError):
+            path.unlink(missing_ok=True)
+        except PermissionError:
+            continue

@@ -1,0 +1,136 @@
+"""A manifest without one person's rows, and with a description that fits what is left."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fasdata.errors import UserError
+from fasdata.forget.plan import ForgetPlan
+from fasdata.manifest.fingerprint import table_fingerprint
+from fasdata.manifest.manifest import TABLE, TEXT, Manifest
+
+GONE = "(forgotten)"
+_IN_NAMES = r"\w.+=@-"  # what clip ids are made of
+
+
+def forget_rows(path: Path, plan: ForgetPlan) -> str:
+    """Take the person out of the manifest at `path` and say what was done.
+
+    A manifest that would no longer hold what every manifest must (both labels in every part) is removed: it has to be
+    built again.
+    """
+    manifest = Manifest.read(path)
+    left, gone = _parted(manifest.table, plan)
+    meta = _redescribed(manifest.meta, left, gone, plan)
+    if meta == manifest.meta:
+        return "done before"
+    try:
+        Manifest(left, meta).write(path.parent)
+    except UserError as error:
+        for name in (TABLE, TEXT):
+            (path.parent / name).unlink(missing_ok=True)
+        return f"removed: without its {gone.num_rows} rows of this person it cannot stand ({error}); build it again"
+    told = f"{gone.num_rows} rows removed" if gone.num_rows else "no rows; it notes the store's new content"
+    return f"{told}; rows {manifest.meta['fingerprint'][:12]} -> {meta['fingerprint'][:12]}"
+
+
+def _parted(table: pa.Table, plan: ForgetPlan) -> tuple[pa.Table, pa.Table]:
+    """Return the rows that stay and those that go."""
+    own = pc.and_(
+        pc.equal(table["dataset"], plan.dataset),
+        pc.or_(pc.equal(table["subject"], plan.subject), pc.is_in(table["clip_id"], pa.array(plan.clips, pa.string()))),
+    )
+    return table.filter(pc.invert(own)).combine_chunks(), table.filter(own).combine_chunks()
+
+
+def _redescribed(old: dict[str, Any], left: pa.Table, gone: pa.Table, plan: ForgetPlan) -> dict[str, Any]:
+    """Return the description of what is left: counts, held-out people and stores anew; no name of what went.
+
+    What the build lost (`drops`, `missed_frames`) and found missing (`deviations`) stays as the build counted it.
+    """
+    meta = _without_names(old, _renamer(plan))
+    stores = dict(old["stores"])
+    if stores[plan.dataset] == plan.before:
+        stores[plan.dataset] = plan.after
+    meta |= {"stores": stores, "fingerprint": table_fingerprint(left) if gone.num_rows else old["fingerprint"]}
+    if gone.num_rows:
+        meta["counts"] = [one for one in (_recounted(one, left, plan) for one in old["counts"]) if one["clips"]]
+        meta["fta"] = _fewer_failures(meta["fta"], gone, plan)
+        meta["validation"] = {
+            **meta["validation"],
+            "datasets": [_held_out(one, gone, plan) for one in meta["validation"]["datasets"]],
+        }
+        entry = {
+            "dataset": plan.dataset,
+            "clips": len(gone["clip_id"].unique()),
+            "frames": pc.sum(pc.equal(gone["status"], "ok")).as_py(),
+            "parts": sorted(gone["part"].unique().to_pylist()),
+            "fingerprint": old["fingerprint"],
+        }
+        meta["forgotten"] = [*old.get("forgotten", ()), entry]
+    return meta
+
+
+def _recounted(tally: dict[str, Any], left: pa.Table, plan: ForgetPlan) -> dict[str, Any]:
+    if tally["dataset"] != plan.dataset:
+        return tally
+    cell = left.filter(
+        pc.and_(
+            pc.equal(left["dataset"], plan.dataset),
+            pc.and_(pc.equal(left["part"], tally["part"]), pc.equal(left["label"], tally["label"])),
+        )
+    )
+    failed = cell.filter(pc.equal(cell["status"], "fta"))
+    return {
+        **tally,
+        "clips": len(cell["clip_id"].unique()),
+        "frames": cell.num_rows - failed.num_rows,
+        "subjects": len(set(cell["subject"].unique().to_pylist()) - {""}),
+        "fta": failed.num_rows,
+    }
+
+
+def _fewer_failures(losses: list[dict[str, Any]], gone: pa.Table, plan: ForgetPlan) -> list[dict[str, Any]]:
+    """Take the person's clips without a usable frame from the counts, the most frequent reason of a cell first."""
+    failed = gone.filter(pc.equal(gone["status"], "fta"))
+    left = Counter(zip(failed["part"].to_pylist(), failed["label"].to_pylist(), strict=True))
+    kept = {}
+    for place, one in sorted(enumerate(losses), key=lambda pair: -pair[1]["clips"]):
+        cell = (one["part"], one["label"])
+        taken = min(left[cell], one["clips"]) if one["dataset"] == plan.dataset else 0
+        left[cell] -= taken
+        kept[place] = {**one, "clips": one["clips"] - taken}
+    return [kept[place] for place in sorted(kept) if kept[place]["clips"]]
+
+
+def _held_out(one: dict[str, Any], gone: pa.Table, plan: ForgetPlan) -> dict[str, Any]:
+    if one["dataset"] != plan.dataset or one["rule"] != "subjects":
+        return one
+    drawn_from = {"train", "val"} & set(gone["part"].to_pylist())
+    people = [who for who in one["subjects"] if who != plan.subject]
+    return {**one, "subjects": people, "of": one["of"] - bool(drawn_from)}
+
+
+def _renamer(plan: ForgetPlan) -> Callable[[str], str]:
+    names = sorted([*plan.clips, f"{plan.dataset}/{plan.subject}"], key=len, reverse=True)
+    pattern = re.compile(rf"(?<![{_IN_NAMES}])(?:{'|'.join(map(re.escape, names))})(?![{_IN_NAMES}])")
+    return lambda text: pattern.sub(GONE, text)
+
+
+def _without_names(value: Any, rename: Callable[[str], str]) -> Any:
+    """Return JSON data in which no text names the person's clips; lists of examples lose them."""
+    if isinstance(value, str):
+        return rename(value)
+    if isinstance(value, dict):
+        cleaned = {key: _without_names(item, rename) for key, item in value.items()}
+        if "examples" in cleaned:
+            cleaned["examples"] = [one for one in cleaned["examples"] if one != GONE]
+        return cleaned
+    return [_without_names(item, rename) for item in value] if isinstance(value, list) else value

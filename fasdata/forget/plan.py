@@ -1,0 +1,142 @@
+"""What a library holds of a person, and the journal by which a killed `forget` is continued."""
+
+from __future__ import annotations
+
+import json
+from difflib import get_close_matches
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field, ValidationError
+
+from fasdata.datasets.rule import Form
+from fasdata.errors import UserError
+from fasdata.forget.unfinished import journal_path
+from fasdata.library import Library
+from fasdata.manifest.manifest import TABLE, Manifest
+from fasdata.packs import info as pack_info
+from fasdata.store import tables
+from fasdata.store.atomic import write_text
+from fasdata.store.hashes import store_hash
+from fasdata.store.info import FILE, StoreInfo
+
+
+class Touched(Form):
+    """A manifest that holds rows of the person, by its path below the library, with the fingerprints it has had."""
+
+    path: str
+    fingerprints: list[str]
+    rows: int
+    parts: list[str]
+
+
+class ForgetPlan(Form):
+    """What is to go: clips by id, rows of manifests, packs; and the store's content hash before and after."""
+
+    dataset: str
+    subject: str
+    clips: list[str]
+    crops: int = 0
+    before: str = ""
+    after: str = ""
+    manifests: list[Touched] = Field(default_factory=list)
+    packs: list[str] = Field(default_factory=list)
+
+    def write(self, library: Library) -> None:
+        """Write the journal: from here on only the same command goes on with this store."""
+        write_text(journal_path(library.root, self.dataset), self.model_dump_json(indent=1) + "\n")
+
+
+def make_plan(library: Library, dataset: str, subject: str) -> ForgetPlan:
+    """Return what there is of a person, together with what an earlier, killed run had found.
+
+    Raises:
+        UserError: nothing is known of that person (names those that come near), an earlier run on another person was
+            not finished, a store was left unfinished by an extraction, a manifest is damaged.
+    """
+    if not subject:
+        raise UserError("the empty name stands for people who are not known", expected="a person's name in the store")
+    begun = _begun(library, dataset)
+    if begun and begun.subject != subject:
+        raise UserError(
+            f"an earlier 'fasdata forget' on {dataset} was not finished",
+            do=f"finish it first: fasdata forget {dataset} {begun.subject!r} --data {library.root}",
+        )
+    people, found = _in_store(library, dataset, subject, begun)
+    plan = _with_manifests(library, found, people)
+    if not plan.clips:
+        close = get_close_matches(subject, sorted(people), n=3, cutoff=0.4)
+        raise UserError(
+            f"nothing of a person {subject!r} in {dataset} of the library {library.root}",
+            found=f"{len(people)} other people",
+            do=f"did you mean {' or '.join(map(repr, close))}?" if close else "look at clips.parquet of the store",
+        )
+    packs = {str(path.parent.relative_to(library.root)) for path in _packs(library) if _is_of(path, dataset)}
+    return plan.model_copy(update={"packs": sorted({*packs, *(begun.packs if begun else ())})})
+
+
+def fingerprints(plan: ForgetPlan) -> dict[str, list[str]]:
+    """Return the parts in which the person stood, by each fingerprint that a run may have been made with."""
+    return {one: touched.parts for touched in plan.manifests if touched.rows for one in touched.fingerprints}
+
+
+def _begun(library: Library, dataset: str) -> ForgetPlan | None:
+    path = journal_path(library.root, dataset)
+    try:
+        return ForgetPlan.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (ValueError, ValidationError) as error:
+        raise UserError(f"{path} is damaged", found=" ".join(str(error).split())[:120], do="remove it") from None
+
+
+def _in_store(library: Library, dataset: str, subject: str, begun: ForgetPlan | None) -> tuple[set[str], ForgetPlan]:
+    """Return everybody in the store, and the plan as far as the store goes."""
+    folder = library.store_dir(dataset)
+    if begun:
+        return set(), begun
+    if not (folder / FILE).is_file():
+        return set(), ForgetPlan(dataset=dataset, subject=subject, clips=[])
+    library.require_store(dataset)
+    columns = tables.read_columns(folder, "clip_id", "subject", "content_hash")
+    rows = list(zip(columns["clip_id"], columns["subject"], columns["content_hash"], strict=True))
+    fingerprint = StoreInfo.read(folder).fingerprint
+    return {who for _, who, _ in rows} - {""}, ForgetPlan(
+        dataset=dataset,
+        subject=subject,
+        clips=sorted(clip for clip, who, _ in rows if who == subject),
+        before=store_hash(fingerprint, {clip: content for clip, _, content in rows}),
+        after=store_hash(fingerprint, {clip: content for clip, who, content in rows if who != subject}),
+    )
+
+
+def _with_manifests(library: Library, plan: ForgetPlan, people: set[str]) -> ForgetPlan:
+    own: dict[str, tuple[pa.Table, list[str]]] = {}
+    for path in sorted((library.root / "protocols").glob(f"*/*/{TABLE}")):
+        manifest = Manifest.read(path)
+        if plan.dataset in manifest.meta["stores"]:
+            rows = manifest.table.select(["dataset", "clip_id", "subject", "part"])
+            earlier = [one["fingerprint"] for one in manifest.meta.get("forgotten", ())]
+            own[str(path.relative_to(library.root))] = (
+                rows.filter(pc.equal(rows["dataset"], plan.dataset)),
+                [manifest.meta["fingerprint"], *earlier],
+            )
+    clips = set(plan.clips)
+    for rows, _ in own.values():
+        people |= set(rows["subject"].unique().to_pylist()) - {""}
+        clips |= set(rows.filter(pc.equal(rows["subject"], plan.subject))["clip_id"].unique().to_pylist())
+    touched = {one.path: one for one in plan.manifests}
+    for name, (rows, known) in own.items():
+        theirs = rows.filter(pc.is_in(rows["clip_id"], pa.array(sorted(clips), pa.string())))
+        parts = sorted(theirs["part"].unique().to_pylist())
+        touched.setdefault(name, Touched(path=name, fingerprints=known, rows=theirs.num_rows, parts=parts))
+    return plan.model_copy(update={"clips": sorted(clips), "manifests": list(touched.values())})
+
+
+def _packs(library: Library) -> list[Path]:
+    return sorted((library.root / "packs").glob(f"**/{pack_info.FILE}"))
+
+
+def _is_of(path: Path, dataset: str) -> bool:
+    return dataset in pack_info.PackInfo.read(path.parent).stores

@@ -1,0 +1,1 @@
+"""What a library holds, in hashes: written down once, compared ever after."""

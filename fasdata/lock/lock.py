@@ -1,0 +1,141 @@
+"""`fas.lock`: the hashes of stores, of what made them, and of protocols."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import ValidationError
+
+from fasdata import __version__
+from fasdata.datasets.rule import Form
+from fasdata.errors import UserError
+from fasdata.store.atomic import write_text
+
+if TYPE_CHECKING:
+    from fasdata.manifest import Manifest
+    from fasdata.store.reader import Store
+
+FILE = "fas.lock"
+SHOWN = 12  # characters of a hash that are told
+
+
+class StoreEntry(Form):
+    """A store: the hash of all it holds, the fingerprint of the configuration that made it, that configuration."""
+
+    content_hash: str
+    fingerprint: str
+    config: dict[str, Any]
+
+
+class Lock(Form):
+    """Stores by slug, and fingerprints of manifests by `<canonical protocol>/<recipe>`."""
+
+    format: Literal[1] = 1
+    tool_version: str = __version__
+    stores: dict[str, StoreEntry]
+    protocols: dict[str, str]
+
+    @classmethod
+    def of(cls, stores: Mapping[str, Store], manifests: Mapping[str, str]) -> Lock:
+        """Return the lock of opened stores and of manifests (key to fingerprint)."""
+        entries = {
+            slug: StoreEntry(
+                content_hash=store.content_hash(), fingerprint=store.info.fingerprint, config=store.info.config
+            )
+            for slug, store in sorted(stores.items())
+        }
+        return cls(stores=entries, protocols=dict(sorted(manifests.items())))
+
+    @classmethod
+    def of_manifest(cls, manifest: Manifest, stores: Mapping[str, Store]) -> Lock:
+        """Return the lock of what one manifest touches; `stores` are those that it opened."""
+        return cls.of(stores, {protocol_key(manifest): manifest.meta["fingerprint"]})
+
+    @classmethod
+    def parse(cls, data: Any, where: str) -> Lock:
+        """Return the lock held in parsed JSON; `where` names it in errors.
+
+        Raises:
+            UserError: it has another form.
+        """
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(map(str, first["loc"])) or "its form"
+            raise UserError(f"{where} is no lock: {place}: {first['msg']}", do="write it again: fasdata lock") from None
+
+    @classmethod
+    def read(cls, path: Path) -> Lock:
+        """Read a lock file.
+
+        Raises:
+            UserError: there is none, or it is damaged.
+        """
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(f"no lock at {path}", do="write one: fasdata lock") from None
+        except ValueError as error:
+            raise UserError(f"{path} is damaged", expected="JSON", found=str(error), do="fasdata lock") from None
+        return cls.parse(data, str(path))
+
+    def write(self, path: Path) -> None:
+        """Write the lock file atomically."""
+        write_text(path, json.dumps(self.as_json(), indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON data that `parse` reads."""
+        return self.model_dump(mode="json")
+
+    def differences(self, now: Lock) -> list[str]:
+        """Return in words what `now` holds otherwise, lacks or has beside; empty where both say the same."""
+        return [
+            *_compared("store", self.stores, now.stores, _store_differences),
+            *_compared("protocol", self.protocols, now.protocols, _row_differences),
+        ]
+
+    def shared_with(self, other: Lock) -> Lock:
+        """Return this lock without what the other does not know."""
+        stores = {slug: entry for slug, entry in self.stores.items() if slug in other.stores}
+        protocols = {key: value for key, value in self.protocols.items() if key in other.protocols}
+        return self.model_copy(update={"stores": stores, "protocols": protocols})
+
+
+def protocol_key(manifest: Manifest) -> str:
+    """Return the name of a manifest in a lock."""
+    return f"{manifest.meta['canonical']}/{manifest.meta['recipe']['name']}"
+
+
+def _compared(kind: str, old: Mapping[str, Any], new: Mapping[str, Any], differences: Any) -> Iterator[str]:
+    for name in sorted(old.keys() | new.keys()):
+        if name not in new:
+            yield f"{kind} {name}: gone"
+        elif name not in old:
+            yield f"{kind} {name}: new"
+        else:
+            yield from (f"{kind} {name}: {text}" for text in differences(old[name], new[name]))
+
+
+def _store_differences(old: StoreEntry, new: StoreEntry) -> Iterator[str]:
+    if (old.content_hash, old.fingerprint) == (new.content_hash, new.fingerprint):
+        return
+    for key in sorted(old.config.keys() | new.config.keys()):
+        before, after = old.config.get(key), new.config.get(key)
+        if before != after:
+            yield f"{key} {_text(before)} -> {_text(after)}"
+    if old.content_hash != new.content_hash:
+        yield f"content {old.content_hash[:SHOWN]} -> {new.content_hash[:SHOWN]}"
+
+
+def _row_differences(old: str, new: str) -> Iterator[str]:
+    if old != new:
+        yield f"rows {old[:SHOWN]} -> {new[:SHOWN]}"
+
+
+def _text(value: Any) -> str:
+    text = "absent" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,185 @@
+"""Whether a store holds what it says: every record, every crop, every table, and on demand every hash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import lmdb
+
+from fasdata.errors import UserError
+from fasdata.progress import Bar, progress
+from fasdata.records import ClipRecord
+from fasdata.store import keys, raw, shards, tables, writer_lock
+from fasdata.store.check_tables import TableCheck
+from fasdata.store.hashes import digest, sealed, store_hash
+from fasdata.store.info import StoreInfo
+from fasdata.store.picture_header import claimed
+from fasdata.store.record_bytes import from_bytes
+
+AGAIN = "run the same 'fasdata extract' again: it continues"
+REPAIR = "run 'fasdata store check --repair', then extract again: only those clips are made anew"
+
+
+@dataclass
+class Problem:
+    """One kind of thing that is wrong: how often, the first place, and what to do."""
+
+    what: str
+    do: str
+    times: int = 0
+    first: str = ""
+
+
+@dataclass
+class StoreReport:
+    """What a check found. `drop` are the keys by shard that `--repair` would delete, `damaged` whole shards."""
+
+    folder: Path
+    info: StoreInfo
+    rehashed: bool
+    clips: int = 0
+    crops: int = 0
+    size: int = 0
+    content_hash: str = ""
+    problems: dict[str, Problem] = field(default_factory=dict)
+    drop: dict[int, list[bytes]] = field(default_factory=dict)
+    damaged: list[Path] = field(default_factory=list)
+
+    def note(self, what: str, first: str, do: str, times: int = 1) -> None:
+        """Add a problem to its kind."""
+        known = self.problems.setdefault(what, Problem(what, do, first=first))
+        known.times += times
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+def check_store(folder: Path, *, rehash: bool = False) -> StoreReport:
+    """Check a store without changing it; with `rehash` the hash of every crop and record is computed again.
+
+    Raises:
+        UserError: there is no store, or `store.json` is damaged.
+    """
+    report = StoreReport(folder, StoreInfo.read(folder), rehash)
+    if writer_lock.interrupted(folder) is not None or not tables.present(folder):
+        report.note("the last run that wrote to it has not ended", folder.name, AGAIN)
+    derived = TableCheck(folder)
+    hashes: dict[str, str] = {}
+    paths = shards.shard_paths(folder)
+    with progress(f"check {report.info.dataset}", sum(path.stat().st_size for path in paths) >> 20, "MiB") as bar:
+        for path in paths:
+            _check_shard(path, report, derived, hashes, bar)
+    for what in derived.differences():
+        report.note(what, folder.name, "run 'fasdata store check --repair': it is rebuilt from the shards")
+    report.clips, report.content_hash = len(hashes), store_hash(report.info.fingerprint, hashes)
+    return report
+
+
+def _check_shard(path: Path, report: StoreReport, derived: TableCheck, hashes: dict[str, str], bar: Bar) -> None:
+    shard, left, advanced = int(path.stem), path.stat().st_size >> 20, 0
+    try:
+        with shards.reading(path) as transaction:
+            known: set[str] = set()
+            read = 0
+            for key, value in shards.entries(transaction, keys.CLIP):
+                clip_id = key[len(keys.CLIP) :].decode(errors="replace")
+                known.add(clip_id)
+                stored = shards.entries(transaction, keys.crop_prefix(clip_id))
+                found = {name.decode(errors="replace"): data for name, data in stored}
+                read += sum(map(len, found.values()))
+                record = _check_clip(clip_id, value, found, shard, report)
+                if record is None:
+                    continue
+                if clip_id in hashes:
+                    report.note("a clip stands in two shards", clip_id, REPAIR)
+                    _drop(report, shard, clip_id, found)
+                    continue
+                hashes[clip_id] = record.content_hash
+                derived.compare(shard, record)
+                report.crops += len(found)
+                report.size += sum(map(len, found.values()))
+                bar.advance((read >> 20) - advanced, clips=len(hashes), problems=len(report.problems))
+                advanced = read >> 20
+            if not _find_strays(transaction, known, shard, report):
+                report.note("the entries of a shard are out of order", path.name, REPAIR)
+                report.drop[shard] = []  # what does belong together shows once they are in order again
+    except UserError as error:
+        report.damaged.append(path)
+        report.note("a shard is damaged or foreign", str(error), "restore it from a copy, or " + REPAIR)
+    bar.advance(max(0, left - advanced))
+
+
+def _check_clip(
+    clip_id: str, value: bytes, crops: dict[str, bytes], shard: int, report: StoreReport
+) -> ClipRecord | None:
+    """Check one clip against its crops; return its record where that can be believed."""
+    wrong: list[tuple[str, str]] = []
+    record = None
+    try:
+        record = from_bytes(value, f"{clip_id} in shard {shard}", clip_id)
+    except UserError as error:
+        wrong.append(("a clip record is damaged or foreign", str(error)))
+    if record is not None:
+        wrong += _inside(record, report.info.dataset)
+        named = set(keys.crop_keys(record))
+        wrong += [("a crop of a record is missing", key) for key in sorted(named - crops.keys())[:1]]
+        wrong += [("a crop belongs to no record", key) for key in sorted(crops.keys() - named)[:1]]
+        wrong += [("a crop is no image", key) for key in sorted(crops) if not _is_image(crops[key])][:1]
+        if report.rehashed and not wrong:
+            again = sealed(record, {key: digest(data) for key, data in crops.items()})
+            if again.pixel_hash != record.pixel_hash:
+                wrong.append(("the pixels of a clip are not those that were written", clip_id))
+            elif again.content_hash != record.content_hash:
+                wrong.append(("the record of a clip is not the one that was written", clip_id))
+        lacking = sorted(set(report.info.rules) - record.selections.keys()) if record.status != "failed" else []
+        if lacking:
+            report.note("a clip lacks frames of a rule of the store", f"{clip_id}: {lacking[0]}", AGAIN)
+    for what, where in wrong:
+        report.note(what, where, REPAIR)
+    if wrong:
+        _drop(report, shard, clip_id, crops)
+        return None
+    return record
+
+
+def _inside(record: ClipRecord, dataset: str) -> list[tuple[str, str]]:
+    """What a record says that cannot be true by itself."""
+    clip_id, wrong = record.clip.clip_id, []
+    if record.clip.dataset != dataset:
+        wrong.append(("a clip is of another dataset", f"{clip_id}: {record.clip.dataset}"))
+    known = {frame.index for frame in record.frames}
+    if any(not known.issuperset(chosen) for chosen in record.selections.values()):
+        wrong.append(("a selected frame is not on record", clip_id))
+    if (record.status == "ok") != any(frame.crop for frame in record.frames):
+        wrong.append(("a clip's status does not agree with its crops", f"{clip_id}: {record.status}"))
+    return wrong
+
+
+def _is_image(data: bytes) -> bool:
+    try:
+        return raw.is_raw(data) or min(claimed(data)) > 0
+    except ValueError:
+        return False
+
+
+def _drop(report: StoreReport, shard: int, clip_id: str, crops: dict[str, bytes]) -> None:
+    report.drop.setdefault(shard, []).extend([keys.clip_key(clip_id), *(key.encode() for key in crops)])
+
+
+def _find_strays(transaction: lmdb.Transaction, known: set[str], shard: int, report: StoreReport) -> bool:
+    """Name the entries of a shard that belong to none of its clips; return False where the keys are not in order."""
+    ordered, before = True, b""
+    with transaction.cursor() as cursor:
+        for found in cursor.iternext(keys=True, values=False):
+            key = bytes(found)
+            ordered, before = ordered and before < key, key
+            text = key.decode(errors="replace")
+            ours = keys.CROP_KEY.fullmatch(text)
+            if (ours and ours["clip_id"] in known) or key.startswith(keys.CLIP):
+                continue
+            report.note("a crop belongs to no record" if ours else "an entry is not one of a store", text, REPAIR)
+            report.drop.setdefault(shard, []).append(key)
+    return ordered

@@ -1,0 +1,55 @@
+"""The size an encoded image claims, read from its first bytes before any decoder sees it."""
+
+from __future__ import annotations
+
+import struct
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # JPEG's start-of-frame markers
+_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))  # markers without a length
+# The most pixels a byte can stand for: deflate shrinks 1032 times at best, a baseline JPEG block needs two bits.
+_PNG_DENSEST, _JPEG_DENSEST, _SMALL = 1040, 256, 1 << 16
+
+
+def claimed(data: bytes) -> tuple[int, int]:
+    """Return (width, height) of a PNG, a JPEG or a lossless WebP.
+
+    Raises:
+        ValueError: none of these, cut off within its header, or a size that so few bytes cannot hold. Other formats
+            are refused unread: fewer decoders meet bytes that somebody else may have made.
+    """
+    most = float("inf")  # one colour of any size is a WebP of 30 bytes
+    try:
+        if data[:8] == _PNG and data[12:16] == b"IHDR":
+            width, height = struct.unpack_from(">II", data, 16)
+            most = _PNG_DENSEST * len(data) + _SMALL
+        elif data[:3] == b"\xff\xd8\xff":
+            width, height = _jpeg(data)
+            most = _JPEG_DENSEST * len(data) + _SMALL
+        elif data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8L" and data[20] == 0x2F:
+            (bits,) = struct.unpack_from("<I", data, 21)
+            width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+        else:
+            raise ValueError("the stored bytes are no image")
+    except (struct.error, IndexError):
+        raise ValueError("the stored bytes end within the header of an image") from None
+    if width * height > most:
+        raise ValueError(f"the stored bytes claim {width}x{height} pixels, which {len(data)} bytes cannot hold")
+    return width, height
+
+
+def _jpeg(data: bytes) -> tuple[int, int]:
+    at = 2
+    while True:
+        if data[at] != 0xFF:
+            raise ValueError("the stored bytes are no image")
+        while data[at] == 0xFF:
+            at += 1
+        marker = data[at]
+        at += 1
+        if marker in _FRAMES:
+            height, width = struct.unpack_from(">HH", data, at + 3)
+            return width, height
+        if marker not in _ALONE:
+            (length,) = struct.unpack_from(">H", data, at)
+            at += max(length, 2)

@@ -1,0 +1,27 @@
+"""What victims do: each takes text, so that it can be told to another process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fasdata.store.info import StoreInfo
+from fasdata.store.writer import StoreWriter
+from tests.faults import world
+
+
+def extract(root: str, out: str, rules: str) -> None:
+    """Extract with the faces of the file."""
+    world.extract(Path(root), Path(out), rules)
+
+
+def search(root: str, out: str, rules: str) -> None:
+    """Extract CASIA-FASD with MTCNN."""
+    world.extract(Path(root), Path(out), rules, dataset="CASIA-FASD", detector="mtcnn")
+
+
+def remove(out: str, subject: str) -> None:
+    """Take a person's clips out of the store."""
+    folder = world.store_of(Path(out))
+    with StoreWriter(folder, StoreInfo.read(folder)) as writer:
+        for clip in [clip for clip in writer.clips.values() if clip.subject == subject]:
+            writer.remove(clip.clip_id)

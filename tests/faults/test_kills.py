@@ -1,0 +1,171 @@
+"""SIGKILL at random moments loses nothing and changes nothing."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fasdata.store import tables
+from fasdata.store.check import check_store
+from fasdata.store.info import FILE, StoreInfo
+from fasdata.store.reader import Store
+from fasdata.store.writer import StoreWriter
+from fasdata.synth.world import write_world
+from tests.faults.victims import Victims, victims
+from tests.faults.world import FEW, MORE, extract, sound_hash, store_of, write_raw
+
+SEED = 20
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("kills") / "raw"
+    write_raw(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def calm(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Libraries of runs that nobody disturbed, by their rules."""
+    made = {}
+    for rules in (FEW, f"{FEW} + {MORE}"):
+        made[rules] = tmp_path_factory.mktemp("calm")
+        extract(raw, made[rules], rules)
+    return made
+
+
+@pytest.fixture(scope="module")
+def forked() -> Iterator[Victims]:
+    with victims() as made:
+        yield made
+
+
+def clips_of(out: Path, dataset: str = "folder") -> int:
+    """Look into the store a kill has left: what is there must be whole. Return the number of finished clips."""
+    folder = store_of(out, dataset)
+    if not (folder / FILE).is_file():
+        return 0
+    report = check_store(folder)
+    unfinished = {"the last run that wrote to it has not ended", "a clip lacks frames of a rule of the store"}
+    assert report.problems.keys() <= unfinished, report.problems
+    assert (folder / tables.CLIPS).exists() <= report.sound
+    return report.clips
+
+
+def spread(kills: int, whole: float, seed: int) -> Iterator[float]:
+    """Moments over a run of `whole` seconds: one at random in each of `kills` equal parts, again and again."""
+    chance = random.Random(seed)
+    while True:
+        for part in chance.sample(range(kills), kills):
+            yield (part + chance.random()) / kills * whole
+
+
+def test_an_extraction_killed_anywhere_is_continued_to_the_same_content(raw, calm, forked, tmp_path):
+    expected = sound_hash(calm[FEW])
+    whole = min(forked.run("extract", raw, tmp_path / f"timed{i}", FEW) for i in range(2))
+    left = []
+    moments = spread(10, whole, SEED)
+    for attempt in range(40):
+        out = tmp_path / str(attempt)
+        if not forked.kill("extract", raw, out, FEW, after=next(moments)):
+            continue
+        left.append(clips_of(out))
+        report = extract(raw, out)
+        assert report.already == left[-1] and sound_hash(out) == expected
+        if len(left) == 10:
+            break
+    assert len(left) == 10
+    assert len({clips for clips in left if 0 < clips < report.found}) >= 2  # some hit the middle
+
+
+def test_a_widening_killed_anywhere_is_continued_to_the_content_of_the_union(raw, calm, forked, tmp_path):
+    union = f"{FEW} + {MORE}"
+    expected = sound_hash(calm[union])
+
+    def narrow(name: str) -> Path:
+        return Path(shutil.copytree(calm[FEW], tmp_path / name))
+
+    whole = forked.run("extract", raw, narrow("timed"), MORE)
+    kills = 0
+    moments = spread(5, whole, SEED + 1)
+    for attempt in range(20):
+        out = narrow(str(attempt))
+        if not forked.kill("extract", raw, out, MORE, after=next(moments)):
+            continue
+        assert clips_of(out) == 18
+        extract(raw, out, FEW if StoreInfo.read(store_of(out)).rules != tuple(sorted(FEW.split(" + "))) else MORE)
+        assert sound_hash(out) == expected
+        kills += 1
+        if kills == 5:
+            break
+    assert kills == 5
+
+
+def test_a_removal_killed_anywhere_can_be_repeated_and_leaves_no_byte(raw, calm, forked, tmp_path):
+    folder = store_of(calm[FEW])
+    with StoreWriter(folder, StoreInfo.read(folder)) as writer:
+        mine = [clip.clip_id for clip in writer.clips.values() if clip.subject == "anna"]
+    assert len(mine) == 6
+    secret = crop_bytes(folder, mine)
+    assert secret and any(data in whole_bytes(folder) for data in secret)
+    hashes = set()
+    moments = spread(4, forked.run("remove", shutil.copytree(calm[FEW], tmp_path / "timed"), "anna"), SEED + 2)
+    kills = 0
+    for attempt in range(12):
+        out = Path(shutil.copytree(calm[FEW], tmp_path / str(attempt)))
+        kills += forked.kill("remove", out, "anna", after=next(moments))
+        assert check_store(store_of(out)).problems.keys() <= {"the last run that wrote to it has not ended"}
+        forked.run("remove", out, "anna")
+        hashes.add(sound_hash(out))
+        assert not any(data in whole_bytes(store_of(out)) for data in secret)
+        if kills == 2:
+            break
+    assert kills == 2 and len(hashes) == 1
+
+
+def test_with_a_network_too(forked, tmp_path):
+    world = tmp_path / "world"
+    write_world(world, preset="mini", datasets=["casia-fasd"], seed=5, workers=1)
+    raw = world / "CASIA-FASD"
+    for path in sorted(raw.rglob("*.avi"))[::2]:
+        path.unlink()
+    kept, rules = len(list(raw.rglob("*.avi"))), "linspace(2)@with_face"
+    whole = forked.run("search", raw, tmp_path / "calm", rules)
+    expected = sound_hash(tmp_path / "calm", "casia-fasd")
+    out, kills, left = tmp_path / "shot", 0, [0]
+    for moment in spread(3, 0.7 * whole, SEED + 3):  # one store, killed again and again
+        if not forked.kill("search", raw, out, rules, after=moment):
+            shutil.rmtree(out)
+            left = [0]
+            continue
+        kills += 1
+        left.append(clips_of(out, "casia-fasd"))
+        assert left[-2] <= left[-1]
+        if kills == 3:
+            break
+    forked.run("search", raw, out, rules)
+    assert sound_hash(out, "casia-fasd") == expected
+    records = list(Store.open(store_of(out, "casia-fasd")).records())
+    assert len(records) == kept and all(record.status == "ok" for record in records)
+
+
+def crop_bytes(folder: Path, clip_ids: list[str]) -> list[bytes]:
+    """A piece of each crop of some clips, as it lies in the file."""
+    from fasdata.store import keys, shards
+
+    found = []
+    with shards.reading(shards.shard_paths(folder)[0]) as transaction, transaction.cursor() as cursor:
+        for clip_id in clip_ids:
+            if cursor.set_range(keys.crop_prefix(clip_id)) and cursor.key().startswith(keys.crop_prefix(clip_id)):
+                found.append(bytes(cursor.value()[100:160]))
+    shards.close_readers(folder)
+    return found
+
+
+def whole_bytes(folder: Path) -> bytes:
+    """Everything that lies in the files of a store."""
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())

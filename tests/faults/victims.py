@@ -1,0 +1,96 @@
+"""Processes to be killed: forked from one that has imported everything, so that a run is all work and no start."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+LOOP = """
+import json, os, sys
+from pathlib import Path
+import av, cv2, facenet_pytorch, pyarrow.parquet, torch
+import fasdata.clipwork, fasdata.faces.json_faces, fasdata.media.video, fasdata.store.reader
+from tests.faults import tasks
+cv2.setNumThreads(1)
+torch.set_num_threads(1)
+print("ready", flush=True)
+for line in sys.stdin:
+    name, arguments = json.loads(line)
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        sys.stderr = open(os.devnull, "w")
+        os.write(write, b"x")
+        try:
+            getattr(tasks, name)(*arguments)
+        except BaseException as error:
+            os.write(1, f"died {type(error).__name__}: {error}\\n".encode())
+            os._exit(1)
+        os._exit(0)
+    os.read(read, 1)
+    os.close(read)
+    os.close(write)
+    print(child, flush=True)
+    _, status = os.waitpid(child, 0)
+    print(os.waitstatus_to_exitcode(status), flush=True)
+"""
+
+
+class Victims:
+    """Starts tasks (functions of `tests.faults.tasks`) one at a time, and kills them on demand."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        assert self._read() == "ready"
+
+    def run(self, task: str, *arguments: object) -> float:
+        """Run a task to its end; return the seconds it took."""
+        started = time.monotonic()
+        assert self._start(task, arguments)
+        assert self._read() == "0"
+        return time.monotonic() - started
+
+    def kill(self, task: str, *arguments: object, after: float) -> bool:
+        """Start a task and kill its process group after so many seconds; return False if it had ended by then."""
+        child = self._start(task, arguments)
+        time.sleep(after)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)
+        ended = self._read()
+        assert ended in ("0", str(-signal.SIGKILL)), ended
+        return ended != "0"
+
+    def _start(self, task: str, arguments: tuple[object, ...]) -> int:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps([task, [str(argument) for argument in arguments]]) + "\n")
+        self._process.stdin.flush()
+        return int(self._read())
+
+    def _read(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+@contextmanager
+def victims() -> Iterator[Victims]:
+    """Give a process that forks victims."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", LOOP],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    try:
+        yield Victims(process)
+    finally:
+        process.kill()
+        process.communicate()
