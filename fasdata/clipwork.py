@@ -82,7 +82,7 @@ class ClipWork:
         return fall_back(index, seen.faces)
 
     def _own_status(self, seen: Seen) -> FaceStatus:
-        if self.settings.detector == "none":
+        if self.settings.takes_release_word:
             return "given"
         return "rotated" if seen.extra_turn else "ok"
 

@@ -101,7 +101,7 @@ class FaceSearch:
 
     def _look_at(self, batch: Sequence[Frame], *, keep: bool) -> None:
         seen, upright = self.seen, [self.seen.upright(frame) for frame in batch]
-        found_in = self.detector.detect([images["rgb"] for images in upright])
+        found_in = self.detector.detect([images["rgb"] for images in upright], [frame.index for frame in batch])
         for frame, images, found in zip(batch, upright, found_in, strict=True):
             index = frame.index
             seen.size = seen.sizes[index] = (images["rgb"].shape[1], images["rgb"].shape[0])
@@ -117,7 +117,7 @@ class FaceSearch:
 
     def _try_orientations(self, n: int) -> None:
         """Turn the clip when none of its first frames shows a face upright but does so turned."""
-        if any(self.seen.searched.values()):
+        if any(self.seen.searched.values()) or not self.settings.looks_at_pixels:
             return
         trial = sorted(set(range(min(n, UPRIGHT_TRIAL))) | set(self.seen.searched))[:UPRIGHT_TRIAL]
         self._look([index for index in trial if index not in self.seen.searched])

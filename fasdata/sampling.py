@@ -196,6 +196,6 @@ def choose(rule: FrameRule, record: ClipRecord) -> tuple[int, ...]:
         raise UserError(
             f"clip {record.clip.clip_id} of {record.clip.dataset} lacks frames of the rule {rule}",
             found="rules " + ", ".join(record.selections),
-            do=f"extract again into another library with --frames 'recipes + {rule}'",
+            do=f"run the same 'fasdata extract' with --frames '{rule}': it adds those frames to the store",
         )
     return chosen

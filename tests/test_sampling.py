@@ -155,7 +155,7 @@ def test_choose_works_out_a_rule_whose_frames_are_there():
 
 
 def test_choose_says_how_to_get_missing_frames():
-    with pytest.raises(UserError, match=r"--frames 'recipes \+ quarter@decoded'"):
+    with pytest.raises(UserError, match=r"--frames 'quarter@decoded'"):
         choose(rule("quarter"), record())
 
 

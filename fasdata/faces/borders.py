@@ -9,7 +9,7 @@ import numpy as np
 from fasdata.faces.detector import iou
 from fasdata.faces.region import Region
 
-THRESHOLD = 7  # of 255, on the largest channel: compression leaves no pure black
+THRESHOLD = 7  # on the largest channel: compression leaves no pure black
 LEAST = 16  # pixels: a smaller remainder is no face, and the image is kept whole
 AGREE = 0.7  # IoU from which the box found on colour serves depth and ir too
 
@@ -17,12 +17,12 @@ AGREE = 0.7  # IoU from which the box found on colour serves depth and ir too
 def content_box(image: np.ndarray) -> Region:
     """Return x0, y0, x1, y1 (end exclusive) of what is brighter than black; the whole image when that is too small.
 
-    16-bit images are compared with the same share of their range.
+    16-bit images are held against the same number, not the same share of their range: a face at a metre's distance is
+    no surround.
     """
-    planes = image if image.ndim == 2 else image.max(axis=2)
-    bright = planes > (THRESHOLD if image.dtype == np.uint8 else THRESHOLD * 257)
+    bright = (image if image.ndim == 2 else image.max(axis=2)) > THRESHOLD
     rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
-    height, width = planes.shape
+    height, width = bright.shape
     if not len(rows) or min(rows[-1] - rows[0], columns[-1] - columns[0]) + 1 < LEAST:
         return (0, 0, width, height)
     return (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)

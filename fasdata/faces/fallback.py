@@ -50,5 +50,7 @@ def interpolate(a: Face, b: Face, weight: float) -> Face:
         return round(p + (q - p) * weight, 3)
 
     x0, y0, x1, y1 = (mix(p, q) for p, q in zip(a.box, b.box, strict=True))
-    points = tuple((mix(p[0], q[0]), mix(p[1], q[1])) for p, q in zip(a.landmarks, b.landmarks, strict=True))
+    # Where one of the two lacks some (a release may give eyes on the one frame only), there is nothing between them.
+    known = zip(a.landmarks, b.landmarks, strict=True) if len(a.landmarks) == len(b.landmarks) else ()
+    points = tuple((mix(p[0], q[0]), mix(p[1], q[1])) for p, q in known)
     return Face((x0, y0, x1, y1), points, min(a.score, b.score))

@@ -15,27 +15,45 @@ def fit(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: the source points coincide.
     """
-    p, q = np.asarray(source, np.float64), np.asarray(target, np.float64)
-    p_mean, q_mean = p.mean(axis=0), q.mean(axis=0)
-    dp, dq = p - p_mean, q - q_mean
-    spread = (dp**2).sum()
-    if spread < 1e-12:
-        raise ValueError("the source points coincide")
-    # In the plane, scaled rotations are multiplications by a + bi: least squares gives both parts at once.
-    a = (dp * dq).sum() / spread
-    b = (dp[:, 0] * dq[:, 1] - dp[:, 1] * dq[:, 0]).sum() / spread
-    linear = np.array([[a, -b], [b, a]])
-    return np.hstack([linear, (q_mean - linear @ p_mean)[:, None]])
+    return _matrix(*_solve(_complex(source), _complex(target)))
 
 
 def fit_face(landmarks: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return the similarity from five landmarks, or from the two eyes alone when the five do not fit a face."""
-    matrix = fit(landmarks, target)
-    residual = np.linalg.norm(apply(matrix, landmarks) - target, axis=1).mean()
-    eye_distance = np.linalg.norm(target[1] - target[0])
-    return fit(landmarks[:2], target[:2]) if residual > RESIDUAL_LIMIT * eye_distance else matrix
+    """Return the similarity from five landmarks, or from the two eyes alone when the five do not fit a face.
+
+    Where only the eyes are known (two rows, or NaN from the third on) they alone decide.
+
+    Raises:
+        ValueError: the landmarks coincide.
+    """
+    p, q = _complex(landmarks), _complex(target)
+    if len(p) > 2 and not np.isnan(p).any():
+        turn, move = _solve(p, q)
+        residual = float(np.abs(turn * p + move - q).mean())
+        if residual <= RESIDUAL_LIMIT * abs(q[1] - q[0]):
+            return _matrix(turn, move)
+    return _matrix(*_solve(p[:2], q[:2]))
 
 
 def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Return `points` (n, 2) mapped by a 2x3 matrix."""
     return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+
+
+def _complex(points: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(points, np.float64).view(np.complex128)[:, 0]
+
+
+def _solve(p: np.ndarray, q: np.ndarray) -> tuple[complex, complex]:
+    """In the plane a scaled rotation is a multiplication by a complex number: least squares gives it at once."""
+    p_mean, q_mean = p.mean(), q.mean()
+    centred = p - p_mean
+    spread = np.vdot(centred, centred).real
+    if spread < 1e-12:
+        raise ValueError("the source points coincide")
+    turn = complex(np.vdot(centred, q - q_mean) / spread)
+    return turn, complex(q_mean - turn * p_mean)
+
+
+def _matrix(turn: complex, move: complex) -> np.ndarray:
+    return np.array([[turn.real, -turn.imag, move.real], [turn.imag, turn.real, move.imag]])

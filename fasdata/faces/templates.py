@@ -11,6 +11,8 @@ import numpy as np
 MXNET_X = (0.224152, 0.756101, 0.490127, 0.254149, 0.726104)
 MXNET_Y = (0.211947, 0.211947, 0.628106, 0.780233, 0.780233)
 MXNET_PADDING = 0.37
+# Of our own template, fractions of the side.
+EYE_DISTANCE, EYE_HEIGHT = 0.30, 0.40
 
 # ArcFace's reference points for a 112 x 112 chip.
 ARCFACE_112 = np.array(
@@ -43,7 +45,7 @@ def arcface_points(size: int) -> np.ndarray:
     return ARCFACE_112 * (size / 112)
 
 
-def fas_points(size: int, eye_distance: float = 0.30, eye_height: float = 0.40) -> np.ndarray:
+def fas_points(size: int, eye_distance: float = EYE_DISTANCE, eye_height: float = EYE_HEIGHT) -> np.ndarray:
     """Return ArcFace's shape with the context anti-spoofing needs: eye distance and height as fractions of the side."""
     left, right = ARCFACE_112[0], ARCFACE_112[1]
     scale = eye_distance * size / np.linalg.norm(right - left)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 
 from fasdata.errors import UserError, unknown_name
 from fasdata.faces.similarity import apply, fit_face
-from fasdata.faces.templates import TEMPLATES
+from fasdata.faces.templates import EYE_DISTANCE, EYE_HEIGHT, TEMPLATES, fas_points
+from fasdata.faces.view_text import parameters
 
 BOX_VIEWS = {"box": 256, "box-224": 224}
 NAMES = (*TEMPLATES, *BOX_VIEWS)
+MOVABLE = "fas-256"  # the template whose eyes can be put elsewhere
 
 
 @dataclass(frozen=True)
@@ -21,25 +25,50 @@ class View:
     """A named geometry at a side length.
 
     `mxnet-256`, `fas-256` and `arcface-112` rotate the face upright by its landmarks; `box` and `box-224` cut the
-    detector's box, whole pixels towards zero and held inside the frame, and stretch it without rotation.
+    detector's box, whole pixels towards zero and held inside the frame, and stretch it without rotation. `eye_dist`
+    and `eye_y`, fractions of the side, are those of `fas-256`: how far apart its eyes stand and how far down. `border`
+    is what a landmark view shows past the stored region: black, or the region mirrored.
     """
 
     name: str
     size: int
     border: Literal["constant", "reflect"] = "constant"
+    eye_dist: float = EYE_DISTANCE
+    eye_y: float = EYE_HEIGHT
 
     @classmethod
-    def named(cls, name: str, size: int | None = None) -> View:
-        """Return the view of that name, at its own side length unless `size` is given.
+    def named(cls, text: str, size: int | None = None) -> View:
+        """Return the view that `text` describes: a name, or `fas-256(size=224,eye_dist=0.3,eye_y=0.4,border=reflect)`.
+
+        The side is that of the text, else `size`, else the view's own.
 
         Raises:
-            UserError: no such view; names the nearest.
+            UserError: no such view (names the nearest) or parameter, one that the view does not have or out of range;
+                the text states another side than `size`.
         """
-        if name in TEMPLATES:
-            return cls(name, size or TEMPLATES[name].size)
-        if name in BOX_VIEWS:
-            return cls(name, size or BOX_VIEWS[name])
-        raise unknown_name("view", name, NAMES)
+        name, given = parameters(text)
+        if name not in NAMES:
+            raise unknown_name("view", name, NAMES)
+        moving = sorted(given.keys() & {"eye_dist", "eye_y"})
+        if moving and name != MOVABLE:
+            raise UserError(f"the view {name} has no {' and '.join(moving)}", do=f"they are those of {MOVABLE}")
+        if "border" in given and name in BOX_VIEWS:
+            raise UserError(f"the view {name} has no border", do="a box lies inside the stored region")
+        if size and given.get("size", size) != size:
+            raise UserError(f"the view {text} is asked for at another size", found=str(size), do="state one of them")
+        own = TEMPLATES[name].size if name in TEMPLATES else BOX_VIEWS[name]
+        return cls(**{"name": name, "size": size or own, **given})  # type: ignore[arg-type]
+
+    def __str__(self) -> str:
+        """Return the text that `named` reads back, without what is the view's own anyway."""
+        own = View.named(self.name)
+        said = {key: value for key, value in vars(self).items() if value != getattr(own, key)}
+        return self.name + (f"({','.join(f'{key}={_spelt(value)}' for key, value in said.items())})" if said else "")
+
+    @property
+    def geometry(self) -> str:
+        """The text of the view without its side length."""
+        return str(replace(self, size=View.named(self.name).size))
 
     @property
     def needs_landmarks(self) -> bool:
@@ -56,18 +85,25 @@ class View:
         """Return the 2x3 matrix (float64) from upright source-frame pixels to view pixels.
 
         Raises:
-            UserError: the view rotates by landmarks and there are none.
+            UserError: the view rotates by landmarks and there are none, or they all lie in one point.
         """
         if self.name in BOX_VIEWS:
             return _box_matrix(region, box, self.size)
         if landmarks is None or len(landmarks) == 0:
             raise UserError(f"the view {self.name} needs landmarks and this face has none", do="use the view 'box'")
-        template, points = TEMPLATES[self.name], np.asarray(landmarks, np.float64).reshape(5, 2)
-        matrix = fit_face(points, template.points(self.size))
+        template, points = TEMPLATES[self.name], np.asarray(landmarks, np.float64).reshape(-1, 2)
+        try:
+            matrix = fit_face(points, self._targets())
+        except ValueError as error:
+            raise UserError(f"a face cannot be aligned: {error}", do="use the view 'box'") from None
         if template.eyes_at is not None:
             eyes = apply(matrix, points[:2]).mean(axis=0)
             matrix[:, 2] += np.array(template.eyes_at) * self.size - eyes
         return matrix
+
+    def _targets(self) -> np.ndarray:
+        """Where the five points go, in pixels of the view."""
+        return _points(self.name, self.size, self.eye_dist, self.eye_y)
 
     def render(
         self,
@@ -90,7 +126,8 @@ class View:
         matrix = self.matrix(region, box, landmarks)
         nearest = crop.dtype == np.uint16
         stored = np.full(2, scale) if scale else np.array(crop.shape[1::-1]) / _sides(region)
-        zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2])) / np.prod(stored)))
+        (a, b, _), (c, d, _) = matrix.tolist()
+        zoom = math.sqrt(abs(a * d - b * c) / float(stored[0] * stored[1]))
         if not nearest and zoom < 0.5:
             size = (max(1, round(crop.shape[1] * zoom)), max(1, round(crop.shape[0] * zoom)))
             shrink = np.array([size[0] / crop.shape[1], size[1] / crop.shape[0]])
@@ -107,9 +144,7 @@ class View:
     def whole(self, image: np.ndarray) -> np.ndarray:
         """Return an image stretched to the view's square: all there is to do where nobody knows how it lies on rgb."""
         height, width = image.shape[:2]
-        return View("box", self.size, self.border).render(
-            image, (0, 0, width, height), 1.0, (0, 0, width, height), None
-        )
+        return View("box", self.size).render(image, (0, 0, width, height), 1.0, (0, 0, width, height), None)
 
     def outside(
         self, region: Sequence[int], box: Sequence[float], landmarks: Sequence[Sequence[float]] | None
@@ -121,6 +156,17 @@ class View:
         source = (points - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
         low, high = np.array(region[:2]) - 0.5, np.array(region[2:]) - 0.5
         return float(1 - ((source >= low) & (source <= high)).all(axis=1).mean())
+
+
+@lru_cache(maxsize=64)
+def _points(name: str, size: int, eye_dist: float, eye_y: float) -> np.ndarray:
+    points = fas_points(size, eye_dist, eye_y) if name == MOVABLE else TEMPLATES[name].points(size)
+    points.setflags(write=False)  # all callers share it
+    return points
+
+
+def _spelt(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _sides(region: Sequence[int]) -> np.ndarray:

@@ -33,9 +33,9 @@ def test_what_is_too_small_leaves_the_image_whole():
     assert content_box(np.zeros((40, 50, 3), np.uint8)) == (0, 0, 50, 40)
 
 
-def test_sixteen_bits_are_held_against_the_same_share():
-    depth = np.full((40, 40), 7 * 257, np.uint16)
-    depth[10:30, 10:30] = 8 * 257
+def test_a_face_at_a_metre_is_no_surround_in_sixteen_bits():
+    depth = np.full((40, 40), 7, np.uint16)
+    depth[10:30, 10:30] = 1000
     assert content_box(depth) == (10, 10, 30, 30)
 
 

@@ -1,0 +1,1 @@
+"""Views made ahead: the images of a manifest under one view, ready to be read."""

@@ -1,0 +1,118 @@
+"""What a pack was made from: `pack.json`, written first and compared before anything is added or read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from fasdata import __version__
+from fasdata.errors import UserError
+from fasdata.faces.view import View
+from fasdata.library import Library
+from fasdata.store.atomic import write_text
+from fasdata.store.codec import Codec
+
+if TYPE_CHECKING:
+    from fasdata.manifest import Manifest
+
+FILE = "pack.json"
+FORMAT = 1
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    format: int
+    protocol: str
+    recipe: str
+    manifest: str
+    stores: dict[str, str]
+    view: str
+    codec: str
+    tool_version: str
+
+
+@dataclass(frozen=True)
+class PackInfo:
+    """The manifest (by fingerprint), the stores (content hash by dataset), the view and the codec of a pack."""
+
+    protocol: str
+    recipe: str
+    manifest: str
+    stores: dict[str, str]
+    view: View
+    codec: str
+
+    @classmethod
+    def of(cls, manifest: Manifest, view: View, codec: str) -> PackInfo:
+        """Return what a pack of this manifest says."""
+        meta, kept = manifest.meta, str(Codec.parse(codec))
+        return cls(meta["canonical"], meta["recipe"]["name"], meta["fingerprint"], meta["stores"], view, kept)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the pack holds every pixel as it would be made from the stores."""
+        return Codec.parse(self.codec).name != "jpeg"
+
+    def differences(self, other: PackInfo) -> list[str]:
+        """Return in words what else `other` was made from; the codec does not count."""
+        found = []
+        if (self.protocol, self.recipe) != (other.protocol, other.recipe):
+            found.append(f"{other.protocol} in recipe {other.recipe}")
+        elif self.manifest != other.manifest:
+            found.append(f"a manifest built at another time ({other.manifest[:12]})")
+        changed = [name for name in self.stores if self.stores[name] != other.stores.get(name)]
+        if changed:
+            found.append(f"other content of {', '.join(changed)}")
+        return [*found, *([f"the view {other.view}"] if other.view != self.view else [])]
+
+    def require_same(self, there: PackInfo, folder: Path) -> None:
+        """Compare with the pack that stands in `folder`, to which something is to be added.
+
+        Raises:
+            UserError: it was made from something else, or with another codec.
+        """
+        different = [*self.differences(there), *([f"the codec {there.codec}"] if there.codec != self.codec else [])]
+        if different:
+            raise UserError(
+                f"the pack {folder} was made from something else",
+                expected=f"{self.protocol} in recipe {self.recipe} as built now, view {self.view}, codec {self.codec}",
+                found=", ".join(different),
+                do="remove that folder and pack again",
+            )
+
+    def write(self, folder: Path) -> None:
+        """Write `pack.json` atomically."""
+        text: dict[str, Any] = {**vars(self), "view": str(self.view), "format": FORMAT, "tool_version": __version__}
+        write_text(folder / FILE, json.dumps(text, indent=2, sort_keys=True) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> PackInfo:
+        """Read and check `pack.json`.
+
+        Raises:
+            UserError: missing, damaged, or of another format.
+        """
+        path, remove = folder / FILE, f"remove {folder} and pack again"
+        try:
+            form = _Form.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            raise UserError(f"no pack at {folder}", expected=f"a file {FILE}", do="make it: fasdata pack") from None
+        except (ValidationError, ValueError) as error:
+            found = " ".join(str(error).split())[:120]
+            raise UserError(f"{path} does not describe a pack", found=found, do=remove) from None
+        if form.format != FORMAT:
+            raise UserError(f"{path} has another format", expected=str(FORMAT), found=str(form.format), do=remove)
+        said = form.model_dump(exclude={"format", "tool_version"})
+        Codec.parse(form.codec)
+        return cls(**{**said, "view": View.named(form.view)})
+
+
+def pack_dir(library: Library, protocol: str, recipe: str, view: View) -> Path:
+    """Return where a library keeps the pack of a protocol in a recipe (canonical names) under a view."""
+    name = str(view).replace("(", "-").replace(",", "-").replace("=", "").rstrip(")")
+    return library.root / "packs" / protocol.replace(":", "-") / recipe / name

@@ -1,0 +1,135 @@
+"""Reading a pack."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fasdata.errors import UserError
+from fasdata.packs.index import read_index
+from fasdata.packs.info import PackInfo
+from fasdata.records import MODALITIES
+
+if TYPE_CHECKING:
+    from fasdata.manifest import Manifest
+
+IMAGES = "images.bin"
+
+
+class Pack:
+    """The views of a manifest's frames, by row of the manifest. Reading is safe from several threads.
+
+    Files are read, never mapped: memory stays flat, and a file cut short is an error and not a crash.
+    """
+
+    def __init__(self, folder: Path, info: PackInfo, n_rows: int) -> None:
+        self.folder, self.info = folder, info
+        self._raw = info.codec == "raw"
+        path = folder / IMAGES
+        records = read_index(folder, n_rows, path.stat().st_size if path.is_file() else 0)
+        self._place = np.full(n_rows, -1, np.int32)
+        self._place[records["row"]] = np.arange(len(records))
+        # Columns of their own: a record array would be unpacked field by field at every look.
+        self._where = {
+            name: (records["offset"][:, m].copy(), records["length"][:, m].copy()) for m, name in enumerate(MODALITIES)
+        }
+        self._kinds = _kinds(info.view.size)
+        if self._raw:
+            self._check_lengths()
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC) if len(records) else -1
+        weakref.finalize(self, _close, self._file)
+
+    @classmethod
+    def open(cls, folder: Path, manifest: Manifest) -> Pack:
+        """Open a pack of this manifest.
+
+        Raises:
+            UserError: there is none, it was made from something else, or it is damaged.
+        """
+        info = PackInfo.read(folder)
+        different = PackInfo.of(manifest, info.view, info.codec).differences(info)
+        if different:
+            raise UserError(
+                f"the pack {folder} is not of this manifest",
+                expected=f"{manifest.meta['canonical']} in recipe {manifest.meta['recipe']['name']}, as built now",
+                found=", ".join(different),
+                do="remove it and pack again",
+            )
+        return cls(folder, info, manifest.table.num_rows)
+
+    def holds(self, rows: np.ndarray) -> np.ndarray:
+        """Tell for each of these manifest rows whether the pack has it."""
+        return self._place[rows] >= 0
+
+    def require(self, rows: np.ndarray, part: str) -> None:
+        """Check that the pack has all of these rows of a part.
+
+        Raises:
+            UserError: some are missing.
+        """
+        lacking = int((~self.holds(rows)).sum())
+        if lacking:
+            raise UserError(
+                f"the pack {self.folder} does not hold the whole part {part}",
+                expected=f"{len(rows)} frames",
+                found=f"{len(rows) - lacking}",
+                do="run the same 'fasdata pack' again, without --parts",
+            )
+
+    def image(self, row: int, modality: str) -> np.ndarray:
+        """Return the view of a manifest row: uint8 (S,S,3), or (S,S) with the bits of the store.
+
+        Raises:
+            UserError: the pack does not hold it, or its bytes are no image of that size.
+        """
+        place, (offsets, lengths) = self._place[row], self._where[modality]
+        length = int(lengths[place]) if place >= 0 else 0
+        if not length:
+            raise UserError(f"the pack {self.folder} has no {modality} of row {row}", do="pack again")
+        read = self._read_raw if self._raw else self._read_encoded
+        return read(modality, int(offsets[place]), length)
+
+    def _read_raw(self, modality: str, offset: int, length: int) -> np.ndarray:
+        image = np.empty(*self._kinds[modality == "rgb", length])
+        if os.preadv(self._file, [image.data], offset) != length:
+            raise self._damaged("ends too early")
+        return image
+
+    def _read_encoded(self, modality: str, offset: int, length: int) -> np.ndarray:
+        from fasdata.store.codec import decode
+
+        try:
+            image = decode(os.pread(self._file, length, offset))
+        except ValueError as error:
+            raise self._damaged(str(error)) from None
+        if image.shape[:2] != (self.info.view.size,) * 2 or (image.ndim == 3) != (modality == "rgb"):
+            raise self._damaged(f"an image of shape {image.shape}")
+        return image
+
+    def _check_lengths(self) -> None:
+        for name, (_, lengths) in self._where.items():
+            known = [length for coloured, length in self._kinds if coloured == (name == "rgb")]
+            if not np.isin(lengths, [0, *known]).all():
+                raise self._damaged(f"{name} images of another size")
+
+    def _damaged(self, found: str) -> UserError:
+        return UserError(f"the pack {self.folder} is damaged", found=found, do="remove it and pack again")
+
+
+def _close(file: int) -> None:
+    if file >= 0:
+        os.close(file)
+
+
+def _kinds(size: int) -> dict[tuple[bool, int], tuple[tuple[int, ...], np.dtype]]:
+    """Shape and type of raw pixels, by (whether rgb, number of bytes)."""
+    pixels, byte, word = size * size, np.dtype(np.uint8), np.dtype("<u2")
+    return {
+        (True, 3 * pixels): ((size, size, 3), byte),
+        (False, pixels): ((size, size), byte),
+        (False, 2 * pixels): ((size, size), word),
+    }

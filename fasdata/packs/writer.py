@@ -1,0 +1,110 @@
+"""The one writer of a pack: images first, then the record that says where they are."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from fasdata.errors import UserError
+from fasdata.packs import index
+from fasdata.packs.info import FILE, PackInfo
+from fasdata.packs.pack import IMAGES
+from fasdata.records import MODALITIES
+
+_SAFE_AFTER = 64 << 20  # bytes of images between two syncs
+
+
+class PackWriter:
+    """Adds frames to a pack; whatever a crash leaves behind, a new writer goes on from the last safe record.
+
+    Raises:
+        UserError: the folder holds a pack of something else or with another codec, or no pack; somebody else writes.
+    """
+
+    def __init__(self, folder: Path, info: PackInfo, n_rows: int) -> None:
+        self.folder = folder
+        _require_fit(folder, info)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(folder)
+        try:
+            _require_fit(folder, info)  # again, now that nobody else can have begun one
+            if not (folder / FILE).is_file():
+                info.write(folder)
+            images = folder / IMAGES
+            records = index.read_index(folder, n_rows, images.stat().st_size if images.is_file() else 0)
+        except BaseException:
+            self._lock.close()
+            raise
+        self.done = frozenset(records["row"].tolist())
+        self._end = int((records["offset"] + records["length"]).max()) if len(records) else 0
+        self._images = images.open("ab")
+        self._images.truncate(self._end)
+        self._index = (folder / index.FILE).open("ab")
+        self._index.truncate(len(records) * index.RECORD.itemsize)
+        self._waiting: list[np.ndarray] = []
+        self._unsafe = 0
+
+    def __enter__(self) -> PackWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if not isinstance(error, OSError):
+                self._make_safe()
+        finally:
+            for file in (self._index, self._images, self._lock):
+                with suppress(OSError):  # a full disk refuses what is still buffered; no record points to it
+                    file.close()
+
+    def add(self, row: int, images: Mapping[str, bytes], outside: float) -> None:
+        """Append the encoded images (by modality) of a manifest row."""
+        record = np.zeros((), index.RECORD)
+        record["row"], record["outside"] = row, outside
+        for name, data in images.items():
+            m = MODALITIES.index(name)
+            record["offset"][m], record["length"][m] = self._end, len(data)
+            self._images.write(data)
+            self._end += len(data)
+            self._unsafe += len(data)
+        self._waiting.append(record)
+        if self._unsafe >= _SAFE_AFTER:
+            self._make_safe()
+
+    def _make_safe(self) -> None:
+        """Let the disk have the images, then write the records that point to them."""
+        self._images.flush()
+        os.fsync(self._images.fileno())
+        self._index.write(b"".join(record.tobytes() for record in self._waiting))
+        self._index.flush()
+        os.fsync(self._index.fileno())
+        self._waiting, self._unsafe = [], 0
+
+
+def _require_fit(folder: Path, info: PackInfo) -> None:
+    if not (folder / FILE).is_file():
+        strangers = sorted(path.name for path in folder.iterdir() if path.name != _LOCK) if folder.is_dir() else []
+        if strangers:
+            raise UserError(f"{folder} holds no pack", found=strangers[0], do="remove it")
+        return
+    info.require_same(PackInfo.read(folder), folder)
+
+
+_LOCK = "writer.lock"
+
+
+def _locked(folder: Path):  # type: ignore[no-untyped-def]
+    handle = (folder / _LOCK).open("a")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.close()
+        raise UserError(f"another process is writing the pack {folder}", do="wait for it, or stop it") from None
+    return handle

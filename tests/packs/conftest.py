@@ -1,0 +1,3 @@
+from tests.engine.conftest import library
+
+__all__ = ["library"]
