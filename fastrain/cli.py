@@ -20,6 +20,9 @@ app = typer.Typer(
 )
 
 NoFaces = Annotated[bool, typer.Option("--no-faces", help="Leave pictures of people out of the report.")]
+AllowChangedData = Annotated[
+    bool, typer.Option("--allow-changed-data", help="Go on with data that a lock contradicts; the results say so.")
+]
 
 
 @app.command(epilog="Example: fastrain methods")
@@ -75,6 +78,7 @@ def run(
         int | None, typer.Option(min=1, help="Threads torch computes with. Default: $OMP_NUM_THREADS, else all.")
     ] = None,
     no_faces: NoFaces = False,
+    allow_changed_data: AllowChangedData = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the request, say what would be done, and stop.")
     ] = False,
@@ -87,22 +91,45 @@ def run(
     request = RunRequest(
         method=method, protocol=protocol, recipe=recipe, manifest=manifest, preset=preset, overrides=tuple(overrides),
         val=val, data=data, out=out, resume=resume, devices=devices, precision=precision, accelerator=accelerator,
-        threads=threads, faces=not no_faces, dry_run=dry_run,
+        threads=threads, faces=not no_faces, allow_changed_data=allow_changed_data, dry_run=dry_run,
     )  # fmt: skip
     carry_out(request)
 
 
-@app.command(epilog="Example: fastrain eval runs/hfn_mp-mcio-CIO2M-standard-seed0 --fta exclude")
+@app.command(
+    epilog="Example: fastrain eval runs/hfn_mp-mcio-CIO2M-standard-seed0 --fta exclude. On data: "
+    "fastrain eval runs/published --protocol CIO-M --data data"
+)
 def eval(  # the verb of the command line
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run folder.")],
     fta: Annotated[
         str | None, typer.Option(help="count or exclude clips without a usable face. Default: as configured.")
     ] = None,
+    protocol: Annotated[str | None, typer.Option(help="Score the network anew on the target of this protocol.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="The recipe of that protocol. Default: the run's own.")] = None,
+    manifest: Annotated[str | None, typer.Option(help="A manifest.parquet to score anew on.")] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", help="Score anew on data of this library. Default: the run's own.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for what was scored anew. Default: one below RUN/evaluations.")
+    ] = None,
+    allow_changed_data: AllowChangedData = False,
 ) -> None:
-    """Compute the results of a run again from its scores.csv."""
-    from fastrain.run import evaluate_run
+    """Compute the results of a run again from its scores.csv, or score its network anew on data.
 
-    evaluate_run(folder, fta)
+    Other data than those the network was made with are refused unless that is allowed.
+    """
+    from fastrain.rescore import Asked, score_again
+    from fastrain.run import evaluate_run, show
+
+    asked = Asked(protocol, recipe, manifest, data)
+    if asked:
+        show(score_again(folder, asked, out, fta=fta, allow_changed=allow_changed_data))
+    elif out or allow_changed_data:
+        raise UserError("nothing is scored anew", expected="--protocol, --manifest or --data beside that option")
+    else:
+        evaluate_run(folder, fta)
 
 
 @app.command(epilog="Example: fastrain report runs/a runs/b runs/c --control runs/shuffled --out report.html")
@@ -130,7 +157,7 @@ def report(
     "fastrain eval runs/published --protocol CIO-M --data data",
 )
 def import_(
-    method: Annotated[str, typer.Argument(help="The method that the checkpoint belongs to: hfn_mp, gac_fas.")],
+    method: Annotated[str, typer.Argument(help="The method that the checkpoint belongs to: hfn_mp, gac_fas, mmdgfas.")],
     file: Annotated[Path, typer.Argument(help="A checkpoint written by that method's published code.")],
     out: Annotated[Path, typer.Option(help="Run folder to make.")],
     settings: Annotated[
@@ -148,6 +175,32 @@ def import_(
         f"(images in {about['color_order'].upper()} order; chosen by its authors by {about['selection']['policy']})\n"
         f"next: fastrain eval {run.path} --protocol NAME --data LIBRARY"
     )
+
+
+@app.command(
+    epilog="Example: fastrain compare runs/hfn0 runs/hfn1 runs/erm0 runs/erm1 --published --format html --out table.html"
+)
+def compare(
+    folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Finished runs; seeds of one go together.")],
+    published: Annotated[bool, typer.Option("--published", help="Quote published numbers below ours.")] = False,
+    baseline: Annotated[
+        str | None, typer.Option(help="The system that others are tested against. Default: erm, else the first.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="text, md, latex or html.")] = "text",
+    out: Annotated[Path | None, typer.Option(help="Write it to this file instead of printing it.")] = None,
+    allow_different_data: Annotated[
+        bool, typer.Option("--allow-different-data", help="Put runs of different manifests side by side all the same.")
+    ] = False,
+    resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap over people.")] = 10_000,
+) -> None:
+    """Put runs side by side, one table a protocol, with intervals over people and tests against a baseline."""
+    from fastrain.compare.run import compare as carry_out
+
+    text = carry_out(
+        folders, published=published, baseline=baseline, form=form, out=out, different_data=allow_different_data,
+        resamples=resamples,
+    )  # fmt: skip
+    typer.echo(text if out is None else f"comparison: {out}")
 
 
 def main() -> None:

@@ -33,7 +33,10 @@ def score_table(manifest: Manifest, scored: Mapping[str, tuple[Images, Mapping[s
             columns[name][images.samples.row] = values
     frame = manifest.table.select(_FROM_MANIFEST).to_pandas()
     frame = frame.assign(**{_column(name): values for name, values in columns.items()})
-    return ScoreTable(pd.concat([frame[frame["part"] == part] for part in scored], ignore_index=True))
+    listed = np.array(frame["status"] != "ok")  # of one frame a clip, those that were not drawn have no score
+    for images, _ in scored.values():
+        listed[images.samples.row] = True
+    return ScoreTable(pd.concat([frame[listed & (frame["part"] == part)] for part in scored], ignore_index=True))
 
 
 def _column(name: str) -> str:

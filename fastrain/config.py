@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,8 +20,29 @@ class DataConfig(_Section):
     """Side of the square input in pixels; null = the view's own."""
     augment: dict[str, Any] = Field(default_factory=dict)
     """Settings of `fastrain.data.transforms.AugmentConfig`."""
+    images: Literal["auto", "store", "pack"] = "auto"
+    """Where views come from: warped from the stores, or read from what `fasdata pack` made ahead. `auto`: from the pack
+    if there is one of this manifest and view that holds the very same pixels."""
+    grey: tuple[str, ...] = ()
+    """Datasets whose colour is shown as grey; by their short names, such as casia-surf-cefa."""
+    cut_black: tuple[str, ...] = ()
+    """Datasets whose images lose the rows and columns that are dark throughout, each modality by itself."""
+    items: Literal["recipe", "frames", "clips"] = "recipe"
+    """What is drawn: every frame of the manifest, or every clip, one of its frames at random each time; `recipe`: as
+    the manifest's recipe draws."""
+    sampler: Literal["recipe", "groups", "sources", "shuffled", "balanced"] = "recipe"
+    """`groups`: as many of every (domain, label); `sources`: each item's source by its length, its label by turns
+    (MMDGFAS' reference); `shuffled`: all sources together as they come; `balanced`: so, each (domain, label) repeated
+    to the length of the longest, which balances a batch in expectation (GAC-FAS' reference). A source that the recipe
+    lists several times is so much longer. `recipe`: as the recipe mixes its sources. A method that draws domains apart
+    needs `groups`, and gets them from `recipe`."""
+    source_weights: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """How many times a source counts, by its letter in the protocol, whatever the recipe says; not read by sampler
+    groups."""
     batch_per_group: int = Field(4, ge=1)
-    """Images a draw takes of every (domain, label), on each device."""
+    """Items a draw takes of every (domain, label), on each device; read by sampler groups."""
+    batch_items: int = Field(24, ge=1)
+    """Items a draw takes altogether, on each device; read by the other samplers."""
     last_batch: Literal["keep", "fill"] = "keep"
     """`keep`: the short rest of a pass is a batch of its own (HFN_MP's reference); `fill`: the next pass completes it.
     Several devices always fill theirs, so that none is left without a group."""
@@ -38,21 +59,33 @@ class TrainConfig(_Section):
 
     max_iterations: int = Field(20_000, ge=1)
     steps_per_epoch: int = Field(100, ge=1)
-    """Iteration i belongs to epoch 1 + i // steps_per_epoch (HFN_MP's count: iteration 100 opens epoch 2)."""
+    """Which of them opens an epoch is the method's own count; with HFN_MP and ERM iteration 100 opens epoch 2."""
     validate_every_epochs: int = Field(2, ge=1)
     """Validate, and write checkpoints, each time this many epochs' worth of iterations is done, and at the end."""
     log_every: int = Field(10, ge=1)
     """Iterations whose losses are averaged into one line of the log."""
     seed: int = Field(0, ge=0, lt=2**32)
+    channels_last: bool = False
+    """Keep images and weights with the channels innermost in memory, which convolutions are often faster with."""
+    sync_batch_norm: bool = False
+    """Batch statistics over all devices instead of each one's own; for several CUDA devices."""
+    compile: bool = False
+    """Let torch compile the method's networks; for CUDA."""
 
 
 class EvaluateConfig(_Section):
     """How checkpoints are chosen and scores counted."""
 
-    select: Literal["source_val", "last"] = "source_val"
-    """Which checkpoint makes the scores: the best on the held-out part of the sources, or the last."""
+    select: Literal["source_val", "last", "mean_last"] = "source_val"
+    """Which checkpoint makes the scores: the best on the held-out part of the sources, or the last. `mean_last`: each
+    of the last `last_n` epochs is validated and kept; every metric is the mean over them, with its deviation, the
+    scores are those of the last, and what `source_val` would have chosen is told beside."""
+    last_n: int = Field(10, ge=1)
+    """Epochs that `mean_last` takes."""
     metric: Literal["auc", "eer"] = "auc"
     """What `source_val` compares, at clip level."""
+    frames: Literal["all", "random_one"] = "all"
+    """Which frames of a clip are scored: every one of the manifest, or one at random, another at each evaluation."""
     batch_size: int = Field(32, ge=1)
     fta: Literal["count", "exclude"] = "count"
     """Clips without a usable face count as errors (bona fide) or rejections (attack), or are left out."""

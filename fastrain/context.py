@@ -10,14 +10,16 @@ import torch
 from torch import Generator, Tensor, nn
 
 from fasdata.errors import UserError
-from fastrain.devices import average_gradients, gather
+from fastrain.culprits import clips_in_words, culprits
+from fastrain.devices import average, average_gradients, gather
+from fastrain.gathering import GatherRows
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
     from fastrain.checkpoints.randomness import Generators
     from fastrain.data.loader import TrainLoader
-    from fastrain.methods.base import Batch, OptimSpec
+    from fastrain.methods.base import Batch, Method, OptimSpec
 
 
 class TrainingContext:
@@ -37,8 +39,10 @@ class TrainingContext:
         dtype: torch.dtype,
         n_domains: int,
         steps_per_epoch: int,
+        method: Method | None = None,
     ) -> None:
-        self._fabric, self._loader, self._dtype = fabric, loader, dtype
+        self._fabric, self._loader, self._dtype, self._method = fabric, loader, dtype, method
+        self._first_of_epoch = method.first_of_epoch if method else 0
         self._parameters = {
             name: [parameter for group in spec.optimizer.param_groups for parameter in group["params"]]
             for name, spec in optimizers.items()
@@ -50,28 +54,44 @@ class TrainingContext:
         self.python_random: random.Random = generators.python
         self.n_domains = n_domains
         self.steps_per_epoch = steps_per_epoch
+        self.devices = fabric.world_size
         self.iteration = 0
         self.epoch = 1
-        self.last_drawn: list[str] = []
+        self._drawn: Batch = {"id": []}
 
     def move_to(self, iteration: int) -> None:
-        """Set iteration and epoch; epochs are counted as HFN_MP does: iteration S opens epoch 2."""
+        """Set iteration and epoch; which iteration opens an epoch is the method's to say."""
         self.iteration = iteration
-        self.epoch = 1 + iteration // self.steps_per_epoch
+        self.epoch = 1 + max(0, iteration - self._first_of_epoch) // self.steps_per_epoch
 
     def backward(self, loss: Tensor) -> None:
         """Backpropagate.
 
         Raises:
-            UserError: the loss is not finite; names the iteration and the clips of the batch.
+            UserError: the loss is not finite; names the iteration, and the clips that make it so or those of the batch.
         """
-        if not all(gather(self._fabric, bool(torch.isfinite(loss.detach()).all()))):  # all devices stop, or none
-            raise UserError(
-                f"the loss became {loss.item()} in iteration {self.iteration}",
-                found="a batch of " + _listed(self.last_drawn),
-                do="the checkpoints written before are kept; a smaller learning rate or 32-true precision may help",
-            )
+        self._require_finite(loss)
         self._fabric.backward(loss)
+
+    def gradients(self, loss: Tensor, parameters: Sequence[nn.Parameter], *, keep_graph: bool = False) -> list[Tensor]:
+        """Return the gradient of `loss` for each parameter, averaged over the devices; zeros where it has no part.
+
+        Raises:
+            UserError: as `backward`; or the precision is one that scales losses, which makes gradients useless as such.
+        """
+        self._require_finite(loss)
+        if getattr(self._fabric.strategy.precision, "scaler", None) is not None:
+            raise UserError(
+                "the method works with gradients themselves, which 16-mixed precision scales",
+                do="--precision bf16-mixed or 32-true",
+            )
+        found = torch.autograd.grad(loss, parameters, retain_graph=keep_graph, materialize_grads=True)
+        average(self._fabric, found)
+        return list(found)
+
+    def gathered(self, tensor: Tensor) -> Tensor:
+        """Return the rows of all devices, one device after the other; gradients flow back to each device's own."""
+        return tensor if self.devices == 1 else GatherRows.apply(tensor)
 
     def step(self, name: str) -> None:
         """Step the optimiser `name`."""
@@ -93,19 +113,29 @@ class TrainingContext:
 
     def draw(self, domains: Sequence[int]) -> Batch:
         """Return the next images of `domains` on the device, k bona fide then k attacks of each."""
-        batch = self._loader.draw(domains)
-        self.last_drawn = batch["id"]
-        return on_device(self._fabric, batch, self._dtype)
+        self._drawn = on_device(self._fabric, self._loader.draw(domains), self._dtype)
+        return self._drawn
+
+    def _require_finite(self, loss: Tensor) -> None:
+        if all(gather(self._fabric, bool(torch.isfinite(loss.detach()).all()))):  # all devices stop, or none
+            return
+        bad = culprits(self._method, self._drawn) if self._method and self._drawn["id"] else []
+        all_bad, everything = (
+            [name for ids in gather(self._fabric, names) for name in ids] for names in (bad, self._drawn["id"])
+        )
+        raise UserError(
+            f"the loss became {loss.item()} in iteration {self.iteration}",
+            found=f"not finite by itself: {clips_in_words(all_bad)}"
+            if all_bad
+            else f"a batch of the clips {clips_in_words(everything)}",
+            do="the checkpoints written before are kept; a smaller learning rate or 32-true precision may help",
+        )
 
 
 def on_device(fabric: Fabric, batch: dict[str, Any], dtype: torch.dtype) -> Batch:
     """Return the batch on the device of the run, images in the floating type of the network."""
-    moved = fabric.to_device(batch)
-    moved["modalities"] = {name: image.to(dtype) for name, image in moved["modalities"].items()}
-    return moved
-
-
-def _listed(ids: Sequence[str], most: int = 8) -> str:
-    clips = list(dict.fromkeys(sample.rpartition("/")[0] for sample in ids))
-    rest = len(clips) - most
-    return "the clips " + ", ".join(clips[:most]) + (f" and {rest} more" if rest > 0 else "")
+    views = batch.get("views", [batch["modalities"]])
+    rest = {name: value for name, value in batch.items() if name not in ("views", "modalities")}
+    views = [{name: image.to(dtype) for name, image in view.items()} for view in fabric.to_device(views)]
+    moved = {**fabric.to_device(rest), "modalities": views[0]}  # of several views the first, once on the device
+    return {**moved, "views": views} if "views" in batch else moved

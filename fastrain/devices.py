@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError
@@ -57,14 +57,16 @@ def share_state(fabric: Fabric, module: torch.nn.Module, *, parameters: bool) ->
 
 def average_gradients(fabric: Fabric, parameters: Iterable[torch.nn.Parameter]) -> None:
     """Replace gradients by their mean over the devices: the gradient of the whole batch, for losses that are means."""
-    if fabric.world_size == 1:
+    average(fabric, [parameter.grad for parameter in parameters if parameter.grad is not None])
+
+
+def average(fabric: Fabric, gradients: Sequence[torch.Tensor]) -> None:
+    """Replace each tensor by its mean over the devices, all in one exchange."""
+    if fabric.world_size == 1 or not gradients:
         return
     import torch
     import torch.distributed as dist
 
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    if not gradients:
-        return
     flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
     dist.all_reduce(flat)
     flat /= fabric.world_size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from fasdata.errors import UserError
 from fasdata.progress import Bar, progress
 from fasdata.store.atomic import replacing
 from fastrain.checkpoints.file import Checkpoint
 from fastrain.checkpoints.randomness import Generators
-from fastrain.checkpoints.training_state import Progress, load_method, pack, unpack
+from fastrain.checkpoints.training_state import Progress, load_method, pack, require_method, unpack
 from fastrain.config import TrainConfig
 from fastrain.context import TrainingContext
 from fastrain.data.images import Images
@@ -42,9 +43,10 @@ class Outcome:
 
 
 class Engine:
-    """Trains `method` and keeps its checkpoints (`last`, `best`) in `folder`.
+    """Trains `method` and keeps its checkpoints (`last`, `best`, those the selection asks for) in `folder`.
 
-    `validation` is None when there is no held-out part. `identity` is written into every checkpoint.
+    `validation` is None when there is no held-out part. `identity` and `lock` (the data's hashes) are written into
+    every checkpoint.
     """
 
     def __init__(
@@ -60,11 +62,12 @@ class Engine:
         *,
         folder: Path,
         identity: Mapping[str, str],
+        lock: Mapping[str, Any],
     ) -> None:
         self._fabric, self._method, self._loader = fabric, method, loader
         self._scorer, self._validation, self._selection = scorer, validation, selection
         self._config, self._generators = config, generators
-        self._folder, self._identity = folder, dict(identity)
+        self._folder, self._identity, self._lock = folder, dict(identity), dict(lock)
         share_state(fabric, method, parameters=True)
         self._optimizers = method.configure()
         self._context = TrainingContext(
@@ -75,7 +78,9 @@ class Engine:
             dtype=next(method.parameters()).dtype,
             n_domains=method.n_domains,
             steps_per_epoch=config.steps_per_epoch,
+            method=method,
         )
+        self._kept = selection.kept(config)
         self._best: Mapping[str, Any] | None = None
         self._seconds = 0.0
 
@@ -88,7 +93,7 @@ class Engine:
         path = checkpoint_path(self._folder, "last")
         if not path.is_file():
             return 0
-        stood = unpack(Checkpoint.read(path), self._method, self._optimizers)
+        stood = unpack(self._own("last"), self._method, self._optimizers)
         self._loader.restore(stood.streams)
         self._generators.restore(stood.random[self._fabric.global_rank])
         if stood.scaler:
@@ -101,7 +106,7 @@ class Engine:
         """Train from where things stand to the last iteration; `logbook` is None on all devices but the first.
 
         Raises:
-            UserError: a loss or a validation score is not finite; what was saved before is kept.
+            UserError: a loss, a weight or a validation score is not finite; what was saved before is kept.
         """
         last, started = self._config.max_iterations, time.monotonic()
         before = self._seconds
@@ -114,6 +119,7 @@ class Engine:
                 if (
                     iteration % (self._config.steps_per_epoch * self._config.validate_every_epochs) == 0
                     or iteration == last
+                    or iteration in self._kept
                 ):
                     self._seconds = before + time.monotonic() - started
                     self._check_point(iteration, logbook)
@@ -125,9 +131,39 @@ class Engine:
 
     def load_selected(self) -> int:
         """Load the checkpoint that the selection policy names into the method; return its iteration."""
-        checkpoint = Checkpoint.read(checkpoint_path(self._folder, self._selection.checkpoint))
+        return self._load(self._selection.checkpoint)
+
+    def load_each(self) -> Iterator[tuple[str, int]]:
+        """Load one network after the other that is to be scored; yield the name of its scores, and its iteration.
+
+        The selected one, whose scores are `score`, comes last, and stays. Where the policy keeps more, `at_<iteration>`
+        are those, and `best` is the best validated one.
+        """
+        for iteration in self._kept[:-1]:
+            yield f"at_{iteration}", self._load(f"at-{iteration}")
+        if self._kept and self._best:
+            yield "best", self._load("best")
+        yield SCORE, self.load_selected()
+
+    def _load(self, name: str) -> int:
+        checkpoint = self._own(name)
         load_method(checkpoint, self._method)
         return int(checkpoint.facts["iteration"])
+
+    def _own(self, name: str) -> Checkpoint:
+        path = checkpoint_path(self._folder, name)
+        checkpoint = Checkpoint.read(path)
+        require_method(checkpoint, self._method)
+        found = checkpoint.facts.get("identity") or {}
+        differing = {key: value for key, value in self._identity.items() if found.get(key) != value}
+        if differing:
+            raise UserError(
+                f"{path} belongs to another run",
+                expected=", ".join(f"{key} {value}" for key, value in differing.items()),
+                found=", ".join(f"{key} {found.get(key)}" for key in differing),
+                do="put back the run's own checkpoint, or start again in another --out",
+            )
+        return checkpoint
 
     def _bar(self, steps: int) -> AbstractContextManager[Bar | None]:
         return progress(f"train {self._method.name}", steps, "it") if self._fabric.is_global_zero else nullcontext()
@@ -158,14 +194,24 @@ class Engine:
         epoch, improved = self._context.epoch, False
         if logbook:
             logbook.flush(iteration, epoch)
+        self._require_finite_weights()
         if self._validation is not None:
-            metrics = validation_metrics(self._validation, self._scorer.scores(self._validation)[SCORE])
+            images = self._scorer.frames(self._validation, iteration)
+            metrics = validation_metrics(images, self._scorer.scores(images)[SCORE])
             improved = self._selection.improves(metrics, self._best)
             if improved:
                 self._best = {"iteration": iteration, **metrics}
             if logbook:
                 logbook.validation(iteration, epoch, metrics)
         self._save(improved)
+
+    def _require_finite_weights(self) -> None:
+        for name, tensor in self._method.state_dict().items():
+            if not torch.isfinite(tensor).all():
+                raise UserError(
+                    f"{name} is not finite after iteration {self._context.iteration}",
+                    do="the checkpoints written before are kept; a smaller learning rate or 32-true precision may help",
+                )
 
     def _save(self, improved: bool) -> None:
         stands = Progress(
@@ -176,11 +222,16 @@ class Engine:
             random=gather(self._fabric, self._generators.state()),
             scaler=self._fabric.strategy.precision.state_dict(),
             identity=self._identity,
+            lock=self._lock,
         )
         if self._fabric.is_global_zero:
             path = checkpoint_path(self._folder, "last")
             best = checkpoint_path(self._folder, "best")
             checkpoint = pack(self._method, self._optimizers, stands)
+            if stands.iteration in self._kept[:-1]:
+                tensors = {name: tensor for name, tensor in checkpoint.tensors.items() if name.startswith("method/")}
+                facts = {name: checkpoint.facts[name] for name in ("method", "iteration", "identity", "lock")}
+                Checkpoint(tensors, facts).write(checkpoint_path(self._folder, f"at-{stands.iteration}"))
             if improved:  # best first: a stop in between repeats the iterations since `last` and finds the same best
                 checkpoint.write(best)
                 self._replace(best, path)
@@ -195,5 +246,5 @@ class Engine:
 
 
 def checkpoint_path(folder: Path, name: str) -> Path:
-    """Return the path of the checkpoint `last` or `best` of a run."""
+    """Return the path of the checkpoint `last`, `best` or `at-<iteration>` of a run."""
     return folder / f"{name}.safetensors"

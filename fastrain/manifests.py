@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fasdata.errors import UserError
 from fasdata.library import Library
@@ -59,17 +58,6 @@ def find_manifest(library: Library, protocol: str, recipe: str, val: str | None)
             do=f"replace it: fasdata build-protocol {protocol!r} --recipe {recipe} --val {val} --data {library.root}",
         )
     return FoundManifest(manifest, path, f"manifest {path} (built before)")
-
-
-def unapplied(meta: Mapping[str, Any]) -> list[str]:
-    """Return what the recipe states and training does not do: it uses every listed frame and draws sources alike."""
-    notes = []
-    if "'draw': 'one'" in str(meta["recipe"]):
-        notes.append("the recipe draws one frame of a clip at random each time; here all frames listed are used")
-    for one in meta["domains"]:
-        if one.get("repeats", 1) > 1:
-            notes.append(f"the recipe lists {one['name']} {one['repeats']} times; here every source is drawn alike")
-    return notes
 
 
 def given_manifest(path: Path, protocol: str | None, recipe: str | None) -> FoundManifest:

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError, unknown_name
 from fasdata.library import Library
+from fasdata.lock.lock import Lock
 from fastrain.config import RunConfig
+from fastrain.data_lock import against_library, require_same_data
+from fastrain.drawing import Drawing
+from fastrain.image_source import ImageSource, image_source
 from fastrain.manifests import FoundManifest, find_manifest, given_manifest, manifest_path
 from fastrain.methods.registry import method_class, settings_class
 from fastrain.published_for import preset_note
@@ -35,10 +39,14 @@ class RunPlan:
     stores: dict[str, Store]
     view: View
     view_note: str
+    images: ImageSource
+    drawing: Drawing
     preset_note: str
     n_domains: int
     run: RunDir
     standing: Standing
+    lock: Lock
+    changed_data: list[str]
 
     def facts(self) -> dict[str, Any]:
         """Return what, beside the configuration, decides the result; a run is only continued with the same."""
@@ -47,7 +55,8 @@ class RunPlan:
             "protocol": meta["canonical"],
             "recipe": meta["recipe"]["name"],
             "manifest_fingerprint": self.found.manifest.meta["fingerprint"],
-            "view": self.view.name,
+            "view": self.view.geometry,
+            "pixels": self.images.pixels,
             "image_size": self.view.size,
             "devices": self.request.devices or "1",
             "precision": self.request.precision or "32-true",
@@ -69,7 +78,8 @@ def make_plan(request: RunRequest, config: RunConfig) -> RunPlan:
     """Find or build the manifest, open its stores, settle view and folder.
 
     Raises:
-        UserError: something is missing, or the folder holds a run with another configuration.
+        UserError: something is missing, the data are not those of the library's lock, or the folder holds a run with
+            another configuration or other data.
     """
     if request.val not in (None, *VALIDATION):
         raise unknown_name("value of --val", str(request.val), VALIDATION)
@@ -89,21 +99,28 @@ def make_plan(request: RunRequest, config: RunConfig) -> RunPlan:
         if request.out
         else default_out(config, manifest.meta["canonical"], manifest.meta["recipe"]["name"])
     )
+    stores = manifest.open_stores(library)
+    lock = Lock.of_manifest(manifest, stores)
     plan = RunPlan(
         request=request,
         config=config,
         library=library,
         found=found,
-        stores=manifest.open_stores(library),
+        stores=stores,
         view=view,
         view_note=view_note,
+        images=image_source(config.data.images, library, manifest, view),
+        drawing=Drawing.of(config, manifest.meta, apart=method_class(config.method).draws_own_batches),
         preset_note=note,
         n_domains=n_domains,
         run=run,
         standing=run.standing(),
+        lock=lock,
+        changed_data=against_library(library, lock, allowed=request.allow_changed_data),
     )
     if plan.standing != "new":
         run.require_same(config, plan.facts())
+        require_same_data(run, lock)
     return plan
 
 
@@ -111,12 +128,11 @@ def view_of(config: RunConfig) -> View:
     """Return the view that the network sees: of the configuration, else the method's own.
 
     Raises:
-        UserError: no such view.
+        UserError: no such view, or `data.image_size` is another than the one that the view states.
     """
     from fasdata.faces.view import View
 
-    view = View.named(config.data.view or method_class(config.method).default_view)
-    return view.resized(config.data.image_size) if config.data.image_size else view
+    return View.named(config.data.view or method_class(config.method).default_view, config.data.image_size)
 
 
 def settled_view(config: RunConfig, asked: bool, manifest: Manifest) -> tuple[View, str]:
@@ -201,7 +217,13 @@ def _check_selection(config: RunConfig, validated: bool, found: str) -> None:
 def _check_crop(config: RunConfig, size: int) -> None:
     from fastrain.data.augment_config import AugmentConfig
 
-    crop = AugmentConfig.model_validate(config.data.augment).random_crop
+    augment = AugmentConfig.model_validate(config.data.augment)
+    if augment.mix_crop_mask and augment.mix_crop_mask.crop > (augment.resize or size):
+        raise UserError(
+            f"data.augment.mix_crop_mask.crop {augment.mix_crop_mask.crop} is larger than the image",
+            expected=f"at most {augment.resize or size}",
+        )
+    crop = augment.random_crop
     if crop and crop.size and crop.size > size + 2 * crop.padding:
         raise UserError(
             f"data.augment.random_crop.size {crop.size} is larger than the padded image",

@@ -34,6 +34,7 @@ class RunRequest:
     accelerator: str | None = None
     threads: int | None = None
     faces: bool = True
+    allow_changed_data: bool = False
     dry_run: bool = False
 
     def kept(self) -> dict[str, Any]:

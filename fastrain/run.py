@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fasdata import __version__
 from fasdata.errors import EXIT_USER_ERROR, UserError
-from fastrain.manifests import unapplied
+from fastrain.data_lock import with_changes
 from fastrain.plan import RunPlan, check_settings, describe_dry, make_plan
 from fastrain.request import RunRequest
 from fastrain.rundir import RunDir
@@ -74,16 +74,16 @@ def evaluate_run(folder: Path, fta: str | None = None) -> None:
     Raises:
         UserError: no run, no scores, a damaged table.
     """
-    from fastrain.evaluation.results import evaluate
+    from fastrain.evaluation.averaged import run_results
     from fastrain.evaluation.scores import ScoreTable
 
     run = RunDir(folder)
     about = run.read_json("run.json")
     own = run.read_config()["evaluate"]["fta"]
     table = ScoreTable.read_csv(run.file("scores.csv"))
-    results = finite(evaluate(table, selection=about["selection"]["policy"], fta=fta or own))
+    results = finite(run_results(table, selection=about["selection"]["policy"], fta=fta or own))
     if fta in (None, own):
-        run.write_json("results.json", results)
+        run.write_json("results.json", with_changes(results, about))
         show(run)
     else:
         print(f"failure to acquire: {fta} (the run's own results, with {own}, stay as they are)")
@@ -104,19 +104,20 @@ def _carry_out(plan: RunPlan, fabric: Fabric) -> None:
 
     first = fabric.is_global_zero
     if first:
-        print(f"{plan.found.note}; view {plan.view.name} at {plan.view.size} pixels; run folder {plan.run.path}")
+        print(f"{plan.found.note}; view {plan.view.geometry} at {plan.view.size} pixels; run folder {plan.run.path}")
         if plan.view_note:
             print(f"note: {plan.view_note}; so the view is {plan.view.name}")
         if plan.preset_note:
             print(f"note: {plan.preset_note}")
-        for note in unapplied(plan.found.manifest.meta):
+        print(f"images {plan.images.note}")
+        for note in (*plan.drawing.notes, *plan.drawing.deviations):
             print(f"note: {note}")
     session = Session(plan, fabric)
     about = _begun(plan, session, fabric) if first else {}
     with _status(plan.run, about) if first else nullcontext():
         outcome = session.train()
-        iteration = session.engine.load_selected()
         scored = session.score()
+        iteration = session.engine.load_selected()
         if first:
             about["train_seconds"] = round(outcome.seconds, 1)
             about["selection"]["iteration"] = iteration
@@ -138,13 +139,17 @@ def _begun(plan: RunPlan, session: Session, fabric: Fabric) -> dict[str, Any]:
         "method": config.method,
         "protocol_alias": manifest.meta["alias"],
         **plan.facts(),
+        "lock": plan.lock.as_json(),
+        "changed_data": plan.changed_data,
         "manifest_path": str(plan.found.path),
         "library": str(plan.library.root),
         "seed": config.train.seed,
         "preset": plan.request.preset,
         "overrides": list(plan.request.overrides),
         "shuffle_labels": config.data.shuffle_labels,
-        "not_applied": unapplied(manifest.meta),
+        "images": plan.images.note,
+        "drawing": list(plan.drawing.notes),
+        "not_applied": list(plan.drawing.deviations),
         "color_order": config.model.get("color_order", "rgb"),
         "device": _device_name(fabric),
         "config_hash": config_hash(config),
@@ -163,14 +168,15 @@ def _begun(plan: RunPlan, session: Session, fabric: Fabric) -> dict[str, Any]:
 
 
 def _conclude(plan: RunPlan, session: Session, scored: Any, about: dict[str, Any]) -> None:
+    from fastrain.clip_fields import with_fields
     from fastrain.conclude import probe, score_table
-    from fastrain.evaluation.results import evaluate
+    from fastrain.evaluation.averaged import run_results
 
     run = plan.run
-    table = score_table(plan.found.manifest, scored)
+    table = with_fields(score_table(plan.found.manifest, scored), plan.stores)
     table.write_csv(run.file("scores.csv"))
-    results = evaluate(table, selection=about["selection"]["policy"], fta=plan.config.evaluate.fta)
-    run.write_json("results.json", finite(results))
+    results = run_results(table, selection=about["selection"]["policy"], fta=plan.config.evaluate.fta)
+    run.write_json("results.json", finite(with_changes(results, about)))
     run.write_json("probe.json", finite(probe(session.true_images)))
     about |= {"status": "finished", "finished": _now()}
     run.write_json("run.json", about)

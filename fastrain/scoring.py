@@ -11,6 +11,7 @@ import torch
 from fasdata.errors import UserError
 from fastrain.context import on_device
 from fastrain.data.augment_config import AugmentConfig
+from fastrain.data.clip_frames import ClipFrames
 from fastrain.data.images import Images
 from fastrain.data.passes import ordered_batches
 from fastrain.devices import gather
@@ -35,6 +36,15 @@ class Scorer:
     changes: AugmentConfig
     batch_size: int
     workers: int
+    one_frame: int | None = None
+    """A seed: of every clip one random frame is scored instead of all."""
+
+    def frames(self, images: Images, iteration: int) -> Images:
+        """Return the images that an evaluation of the network of `iteration` scores."""
+        if self.one_frame is None:
+            return images
+        rng = np.random.default_rng([self.one_frame, iteration])
+        return images.only(ClipFrames.of(images.samples).one_of_each(rng))
 
     def scores(self, images: Images, *, parts: bool = False) -> dict[str, np.ndarray]:
         """Return `score` (N,) float64 in the order of the samples, with `parts` also the method's further scores.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from fastrain.config import EvaluateConfig
+from fastrain.config import EvaluateConfig, TrainConfig
 
 HIGHER_IS_BETTER = {"auc": True, "eer": False}
 
@@ -29,6 +29,10 @@ class SourceVal:
             return True
         return value > best[self.metric] if HIGHER_IS_BETTER[self.metric] else value < best[self.metric]
 
+    def kept(self, train: TrainConfig) -> list[int]:
+        """Return no iteration: `best` and `last` are all there is to keep."""
+        return []
+
 
 @dataclass(frozen=True)
 class Last:
@@ -41,11 +45,40 @@ class Last:
         """Return False: nothing is compared."""
         return False
 
+    def kept(self, train: TrainConfig) -> list[int]:
+        """Return no iteration: `last` is all there is to keep."""
+        return []
 
-# A policy: its name, the file it takes, and when a validation makes a new best.
-Selection: TypeAlias = SourceVal | Last
+
+@dataclass(frozen=True)
+class MeanLast:
+    """The mean over the ends of the last `n` epochs, as GAC-FAS reports; the best validation is kept beside."""
+
+    n: int
+    beside: SourceVal
+    checkpoint: Literal["best", "last"] = "last"
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"mean_last_{self.n}")
+
+    def improves(self, validation: Mapping[str, float], best: Mapping[str, Any] | None) -> bool:
+        """Tell whether this validation is the new best of those that `source_val` would compare."""
+        return self.beside.improves(validation, best)
+
+    def kept(self, train: TrainConfig) -> list[int]:
+        """Return the iterations whose networks are kept: the last one and the ends of the epochs before, `n` in all."""
+        last, epoch = train.max_iterations, train.steps_per_epoch
+        ends = range(epoch, last, epoch)
+        return [*ends[max(0, len(ends) - self.n + 1) :], last]
+
+
+# A policy: its name, the file it takes, when a validation makes a new best, and which iterations are kept as well.
+Selection: TypeAlias = SourceVal | Last | MeanLast
 
 
 def selection_of(config: EvaluateConfig) -> Selection:
     """Return the policy that a configuration names."""
+    if config.select == "mean_last":
+        return MeanLast(config.last_n, SourceVal(config.metric))
     return SourceVal(config.metric) if config.select == "source_val" else Last()

@@ -8,12 +8,14 @@ from fastrain.checkpoints.randomness import Generators
 from fastrain.data.augment_config import AugmentConfig
 from fastrain.data.images import Images
 from fastrain.data.loader import TrainLoader
+from fastrain.data.preparation import Preparation
 from fastrain.data.samples import Samples
 from fastrain.engine import Engine, Outcome
 from fastrain.logbook import Logbook
 from fastrain.methods.registry import method_class
+from fastrain.placement import place
 from fastrain.plan import RunPlan
-from fastrain.scoring import Scorer
+from fastrain.scoring import SCORE, Scorer
 from fastrain.selection import selection_of
 from fastrain.settings import config_hash
 
@@ -34,8 +36,7 @@ class Session:
         generators = Generators.seeded(config.train.seed, fabric_rank)
         kind = method_class(config.method)
         method = kind(kind.Config.model_validate(config.model), n_domains=plan.n_domains, image_size=plan.view.size)
-        fabric.strategy.precision.convert_module(method)  # changes the module in place
-        fabric.strategy.module_to_device(method)
+        place(method, fabric, config.train)
         self.method = method
         self._selection = selection_of(config.evaluate)
         keep = config.data.cache == "memory"
@@ -49,13 +50,25 @@ class Session:
             changes,
             n_domains=plan.n_domains,
             per_group=config.data.batch_per_group,
+            sampler=plan.drawing.sampler,
+            batch_items=config.data.batch_items,
+            repeats=plan.drawing.repeats,
+            clips=plan.drawing.clips,
+            views=method.views,
             seed=config.train.seed,
             fill=config.data.last_batch == "fill",
             workers=config.data.workers,
             rank=fabric_rank,
             devices=fabric.world_size,
         )
-        self._scorer = Scorer(fabric, method, changes, config.evaluate.batch_size, config.data.workers)
+        self._scorer = Scorer(
+            fabric,
+            method,
+            changes,
+            config.evaluate.batch_size,
+            config.data.workers,
+            one_frame=config.train.seed if config.evaluate.frames == "random_one" else None,
+        )
         self.engine = Engine(
             fabric,
             method,
@@ -66,7 +79,8 @@ class Session:
             config.train,
             generators,
             folder=plan.run.checkpoints,
-            identity={"config": config_hash(config), "manifest": plan.found.manifest.meta["fingerprint"]},
+            identity=_identity(plan),
+            lock=plan.lock.as_json(),
         )
 
     def train(self) -> Outcome:
@@ -89,13 +103,19 @@ class Session:
             self.loader.close()
 
     def score(self) -> dict[str, tuple[Images, dict[str, np.ndarray]]]:
-        """Return the scores of the parts `val` (where there is one) and `test`."""
-        parts = {name: self.true_images[name] for name in ("val", "test")}
-        return {
-            name: (images, self._scorer.scores(images, parts=True))
-            for name, images in parts.items()
-            if len(images.samples)
-        }
+        """Return what was scored of the parts `val` (where there is one) and `test`, and its scores by name.
+
+        The network of the selected checkpoint is loaded afterwards; its are `score` and its parts (`Engine.load_each`).
+        """
+        parts = {name: images for name in ("val", "test") if len((images := self.true_images[name]).samples)}
+        scored: dict[str, tuple[Images, dict[str, np.ndarray]]] = {name: (images, {}) for name, images in parts.items()}
+        for column, iteration in self.engine.load_each():
+            for name, whole in parts.items():
+                images = self._scorer.frames(whole, iteration)
+                found = self._scorer.scores(images, parts=column == SCORE)
+                named = found if column == SCORE else {column: found[SCORE]}
+                scored[name] = (images, {**scored[name][1], **named})
+        return scored
 
     def about_selection(self) -> dict[str, Any]:
         """Return what `run.json` says of the selection; the iteration is known at the end."""
@@ -113,4 +133,23 @@ class Session:
         modalities = self.method.modalities
         if part == "train":
             samples.require(modalities)
-        return Images(samples, self._plan.stores, self._plan.view, modalities=modalities, cache=keep)
+        plan = self._plan
+        return Images(
+            samples,
+            plan.stores,
+            plan.view,
+            modalities=modalities,
+            cache=keep,
+            pack=plan.images.of(part),
+            preparation=Preparation.of(plan.config.data),
+        )
+
+
+def _identity(plan: RunPlan) -> dict[str, str]:
+    meta = plan.found.manifest.meta
+    return {
+        "protocol": meta["canonical"],
+        "recipe": meta["recipe"]["name"],
+        "manifest": meta["fingerprint"],
+        "config": config_hash(plan.config),
+    }

@@ -20,8 +20,9 @@ from fastrain.methods.registry import settings_class
 
 Model = TypeVar("Model", bound=BaseModel)
 
-# The result does not depend on these, so a run may be continued with other values.
-WITHOUT_EFFECT = ("data.workers", "data.cache")
+# The result does not depend on these, so a run may be continued with other values. (Of a pack that changes pixels the
+# run's facts tell.)
+WITHOUT_EFFECT = ("data.workers", "data.cache", "data.images")
 
 
 def presets(method: str) -> list[str]:

@@ -18,24 +18,31 @@ def summary(run: Mapping[str, Any], results: Mapping[str, Any]) -> str:
     """Return protocol, recipe, selection, thresholds and the main error rates, as lines of plain text."""
     chosen = run["selection"]
     by = f" by clip {chosen['metric']}" if chosen.get("metric") else ""
+    over = results.get("averaged_over")
+    mean = f"; rates are means over {over} iterations ± their deviation" if over else ""
     lines = [
         "",
         f"{run['method']} on {run['protocol']}, recipe {run['recipe']}, seed {run['seed']}"
         + (", CONTROL: training labels shuffled" if run.get("shuffle_labels") else ""),
-        f"checkpoint  selected by {chosen['policy']}{by}: iteration {chosen['iteration']}",
+        *(f"DATA CHANGED  {change}" for change in run.get("changed_data") or ()),
+        f"checkpoint  selected by {chosen['policy']}{by}: iteration {chosen['iteration']}{mean}",
         "thresholds  "
         + ", ".join(f"{row['policy']} {_value(row)}" for row in results["thresholds"] if row["level"] == "clip")
         + " (clip level)",
         "",
         *_aligned([["scores of", "level", *(title for title, _, _ in _RATES)], *_rows(results)]),
     ]
+    beside = results.get("beside")
+    if beside:
+        rows = _rows(beside, levels=("clip",))
+        lines += ["", f"beside: the best by {beside['selection']}", *_aligned(rows)]
     return "\n".join(lines)
 
 
-def _rows(results: Mapping[str, Any]) -> list[list[str]]:
+def _rows(results: Mapping[str, Any], levels: Sequence[str] = ("clip", "frame")) -> list[list[str]]:
     rows = []
     for part, words in PARTS.items():
-        for level in ("clip", "frame"):
+        for level in levels:
             found = [row for row in results["metrics"] if row["part"] == part and row["level"] == level]
             if found:
                 rows.append([words, level, *(_cell(found, name, policy) for _, name, policy in _RATES)])
@@ -47,7 +54,10 @@ def _cell(rows: Sequence[Mapping[str, Any]], name: str, policy: str | None) -> s
         if row["metric"] == name and policy in (None, row["threshold_policy"]):
             if row["value"] is None:
                 return "-"
-            return f"{row['value']:.3f}" if name == "auc" else f"{100 * row['value']:.2f} %"
+            std = row.get("std")
+            if name == "auc":
+                return f"{row['value']:.3f}" + (f" ± {std:.3f}" if std is not None else "")
+            return f"{100 * row['value']:.2f}" + (f" ± {100 * std:.2f}" if std is not None else "") + " %"
     return "-"
 
 

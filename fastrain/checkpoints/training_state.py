@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from torch.optim.lr_scheduler import LRScheduler
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Progress:
     """Where training stands: iterations done, seconds spent, the best validation so far, positions and generators.
 
-    `random` and `scaler` are one entry a device; `identity` tells which configuration and manifest this belongs to.
+    `random` and `scaler` are one entry a device; `identity` tells which configuration and manifest this belongs to,
+    `lock` the hashes of the data.
     """
 
     iteration: int
@@ -32,6 +33,7 @@ class Progress:
     random: list[Any]
     scaler: Mapping[str, Any]
     identity: Mapping[str, str]
+    lock: Mapping[str, Any] = field(default_factory=dict)
 
 
 def pack(method: Method, optimizers: Mapping[str, OptimSpec], progress: Progress) -> Checkpoint:
@@ -52,6 +54,7 @@ def pack(method: Method, optimizers: Mapping[str, OptimSpec], progress: Progress
         "random": progress.random,
         "scaler": plain(progress.scaler),
         "identity": dict(progress.identity),
+        "lock": dict(progress.lock),
         "frozen": [name for name, parameter in method.named_parameters() if not parameter.requires_grad],
         "optimizers": optimizer_facts,
         "schedulers": scheduler_facts,
@@ -80,7 +83,7 @@ def unpack(checkpoint: Checkpoint, method: Method, optimizers: Mapping[str, Opti
         unpack_optimizer(spec.optimizer, checkpoint.part(f"optimizer/{name}"), facts["optimizers"][name])
         if spec.scheduler:
             restore_scheduler(spec.scheduler, facts["schedulers"][name])
-    return Progress(**{name: facts[name] for name in Progress.__dataclass_fields__})
+    return Progress(**{name: facts[name] for name in Progress.__dataclass_fields__ if name in facts})
 
 
 def load_method(checkpoint: Checkpoint, method: Method) -> None:
@@ -89,15 +92,20 @@ def load_method(checkpoint: Checkpoint, method: Method) -> None:
     Raises:
         UserError: the checkpoint belongs to another method or to another size of its network.
     """
-    if checkpoint.facts["method"] != method.name:
-        raise UserError(
-            "the checkpoint belongs to another method", expected=method.name, found=checkpoint.facts["method"]
-        )
+    require_method(checkpoint, method)
     try:
         method.load_state_dict(checkpoint.part("method"))
     except RuntimeError as error:
         found = " ".join(str(error).split())[:200]
         raise UserError(f"the checkpoint does not fit the network of {method.name}", found=found) from error
+
+
+def require_method(checkpoint: Checkpoint, method: Method) -> None:
+    """Raise a UserError when the checkpoint belongs to another method."""
+    if checkpoint.facts["method"] != method.name:
+        raise UserError(
+            "the checkpoint belongs to another method", expected=method.name, found=checkpoint.facts["method"]
+        )
 
 
 def plain_state(scheduler: LRScheduler) -> dict[str, Any]:

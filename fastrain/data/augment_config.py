@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 Probability = Annotated[FiniteFloat, Field(ge=0, le=1)]
 Strength = Annotated[FiniteFloat, Field(ge=0)]
@@ -64,6 +64,12 @@ class RandomErasing(_Strict):
     ratio: Interval = (0.3, 3.3)
 
 
+class Cutout(_Strict):
+    """A box anywhere, of an area share drawn from 0 to 1, filled with its own mean colour (GAC-FAS)."""
+
+    p: Probability = 0.5
+
+
 class PatchShuffle(_Strict):
     """Square patches of `size` pixels change places; what does not fill a patch stays."""
 
@@ -71,14 +77,42 @@ class PatchShuffle(_Strict):
     p: Probability = 0.5
 
 
+class MixCropMask(_Strict):
+    """MMDGFAS' augmentation of 8-bit images: AugMix, a square window of `crop` pixels, and modalities taken away."""
+
+    crop: Annotated[int, Field(ge=1)] = 48
+    mix: bool = True
+    mask: bool = True
+
+
+class BaseViews(_Strict):
+    """ME-FAS' augmentation of rgb: the base, and views made from it where the method asks for several images.
+
+    Base: a flip, and luminance multiplied by `luminance` and shifted by up to `luminance_shift` in a random colour
+    space. Views: each side loses up to `crop_share`; with probability `recolour` luminance, hue and saturation are
+    multiplied; a Gaussian blur of a deviation in `blur` pixels; a flip.
+    """
+
+    base_flip: Probability = 0.5
+    luminance: Interval = (0.8, 1.2)
+    luminance_shift: Annotated[int, Field(ge=0, le=255)] = 3
+    crop_share: Annotated[FiniteFloat, Field(ge=0, lt=0.5)] = 0.2
+    recolour: Probability = 0.6
+    hue_factor: Interval = (0.95, 1.05)
+    saturation_factor: Interval = (0.8, 1.2)
+    blur: Interval = (0.5, 1.0)
+    view_flip: Probability = 0.5
+
+
 class AugmentConfig(_Strict):
     """The augmentation of a sample, all modalities together.
 
     Applied in this order: resize, colour jitter (rgb only), random resized crop, horizontal flip, rotation (uniform in
-    ± `rotation` degrees), random crop, then on the [0, 1] tensor random erasing and patch shuffle. With
-    `shared_geometry` every modality gets the same crop, flip, rotation, rectangle and permutation; without it each has
-    its own. `depth_divisor` is the 16-bit depth that becomes 1 (values above it become 1 too); null = by the unit of
-    the data: 4096 of millimetres, 65535 of anything else.
+    ± `rotation` degrees), random crop, then on the [0, 1] tensor random erasing, cut-out and patch shuffle. With
+    `shared_geometry` every modality gets the same crop, flip, rotation, rectangles and permutation; without it each has
+    its own. `mix_crop_mask` comes after the rotation, in the place of all that would follow; with it images of 16 bits
+    are brought down to 8, for validation and test too. `depth_divisor` is the 16-bit depth that becomes 1 (values above
+    it become 1 too); null = by the unit of the data: 4096 of millimetres, 65535 of anything else.
     """
 
     resize: Annotated[int, Field(ge=1)] | None = None
@@ -89,6 +123,25 @@ class AugmentConfig(_Strict):
     rotation: Annotated[FiniteFloat, Field(ge=0, le=180)] = 0.0
     random_crop: RandomCrop | None = None
     random_erasing: RandomErasing | None = None
+    cutout: Cutout | None = None
     patch_shuffle: PatchShuffle | None = None
+    mix_crop_mask: MixCropMask | None = None
+    base_views: BaseViews | None = None
     shared_geometry: bool = True
     depth_divisor: Annotated[FiniteFloat, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _nothing_after_mix_crop_mask(self) -> Self:
+        after = [name for name in ("random_crop", "random_erasing", "cutout", "patch_shuffle") if getattr(self, name)]
+        if self.mix_crop_mask and after:
+            raise ValueError(f"mix_crop_mask takes the place of {after[0]}: set one of them to null")
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_beside_base_views(self) -> Self:
+        names = ("colour_jitter", "random_resized_crop", "horizontal_flip", "rotation", "random_crop")
+        names += ("random_erasing", "cutout", "patch_shuffle", "mix_crop_mask")
+        beside = [name for name in names if getattr(self, name)]
+        if self.base_views and beside:
+            raise ValueError(f"base_views takes the place of {beside[0]}: set one of them to null, or 0")
+        return self

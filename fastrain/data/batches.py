@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from fastrain.data.images import Images
+from fastrain.data.room import Part, joined
 
-_CHANNELS = {"rgb": 3, "depth": 1, "ir": 1}
 
+def collate(images: Images, members: np.ndarray, parts: Sequence[Part]) -> dict[str, Any]:
+    """Return the batch of `members`, whose images lie in these parts of rooms, in the same order.
 
-def collate(images: Images, members: np.ndarray, prepared: Sequence[Mapping[str, Tensor]]) -> dict[str, Any]:
-    """Return the batch of `members`, whose prepared images (modality -> float32 CxSxS) are given in the same order.
-
-    A modality that a sample lacks is zero there, and False in `available`.
+    With more than one view the batch has them all in `views`, and the first in `modalities` as ever. A modality that a
+    sample lacks is zero there, and False in `available`.
     """
     samples = images.samples
-    label = torch.from_numpy(samples.label[members].astype(np.int64))
-    domain = torch.from_numpy(samples.domain[members].astype(np.int64))
-    side = next((image.shape[-1] for sample in prepared for image in sample.values()), images.size)
-    nothing = {name: torch.zeros(_CHANNELS[name], side, side) for name in images.modalities}
-    return {
-        "modalities": {name: torch.stack([sample.get(name, nothing[name]) for sample in prepared]) for name in nothing},
-        "label": label,
-        "domain": domain,
-        "group": 2 * domain + label,
-        "id": [samples.sample_id(int(i)) for i in members],
-        "available": {name: torch.tensor([name in sample for sample in prepared]) for name in nothing},
+    label, domain = samples.label[members].astype(np.int64), samples.domain[members].astype(np.int64)
+    views, available = joined(parts)
+    batch = {
+        "modalities": views[0],
+        "label": torch.from_numpy(label),
+        "domain": torch.from_numpy(domain),
+        "group": torch.from_numpy(2 * domain + label),
+        "id": samples.sample_ids(members),
+        "available": available,
     }
+    return batch if len(views) == 1 else {**batch, "views": views}

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fastrain.data.augment_config import AugmentConfig, PatchShuffle, RandomErasing, RandomResizedCrop
+from fastrain.data.augment_config import AugmentConfig, Cutout, PatchShuffle, RandomErasing, RandomResizedCrop
+from fastrain.data.cutout import cutout_box
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,8 +20,8 @@ _TRIES = 10  # a drawn rectangle may not fit; after so many draws the operation 
 class Geometry:
     """What happens to the pixel grid of one image; None or zero = that step is left out.
 
-    `resized_crop` is in pixels of the input, `window` in pixels of the padded image, `erased` in pixels of the output;
-    `patches` is the permutation of the patches of the output, row by row.
+    `resized_crop` is in pixels of the input, `window` in pixels of the padded image, `erased` and `cut` in pixels of
+    the output; `patches` is the permutation of the patches of the output, row by row.
     """
 
     resized_crop: Rectangle | None
@@ -28,6 +29,7 @@ class Geometry:
     angle: float
     window: Rectangle | None
     erased: Rectangle | None
+    cut: Rectangle | None
     patches: tuple[int, ...] | None
 
     @classmethod
@@ -40,7 +42,9 @@ class Geometry:
         if window:
             height, width = window[3] - window[1], window[2] - window[0]
         erased = _erased(config.random_erasing, height, width, rng)
-        return cls(resized_crop, flip, angle, window, erased, _patches(config.patch_shuffle, height, width, rng))
+        cut = _cut(config.cutout, height, width, rng)
+        patches = _patches(config.patch_shuffle, height, width, rng)
+        return cls(resized_crop, flip, angle, window, erased, cut, patches)
 
 
 def _resized_crop(
@@ -65,6 +69,12 @@ def _erased(config: RandomErasing | None, height: int, width: int, rng: np.rando
         return None
     low, high = config.ratio  # height over width
     return _rectangle(config.scale, (1 / high, 1 / low), height, width, rng)
+
+
+def _cut(config: Cutout | None, height: int, width: int, rng: np.random.Generator) -> Rectangle | None:
+    if config is None or rng.random() >= config.p:
+        return None
+    return cutout_box(height, width, rng.random(), int(rng.integers(width)), int(rng.integers(height)))
 
 
 def _patches(config: PatchShuffle | None, height: int, width: int, rng: np.random.Generator) -> tuple[int, ...] | None:

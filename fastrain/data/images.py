@@ -10,22 +10,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fasdata.errors import UserError
+from fasdata.packs.renderer import Frame, Renderer
+from fastrain.data.preparation import Preparation
 
 if TYPE_CHECKING:
     from fasdata.faces.view import View
+    from fasdata.packs.pack import Pack
     from fasdata.store.reader import Store
     from fastrain.data.samples import Samples
 
 
 class Images:
-    """The rendered views of `samples` in some `modalities`, read from `stores` (by dataset) when asked for.
+    """The views of `samples` in some `modalities`: read from `pack`, or else rendered from `stores` (by dataset).
 
     rgb is uint8 (S,S,3); depth and ir are (S,S) with the bits of the store. They get the warp of rgb where the release
-    is registered; otherwise each is stretched whole. With `cache` every view is kept after its first use. Reading is
-    safe from several threads.
+    is registered; otherwise each is stretched whole. All go through `preparation`. With `cache` every view is kept
+    after its first use. Reading is safe from several threads.
 
     Raises:
-        UserError: samples lack what the view is aligned by, or the views would not fit in memory.
+        UserError: samples lack what the view is aligned by, a modality cannot be placed on rgb, the pack does not hold
+            all samples, or the views would not fit in memory.
     """
 
     def __init__(
@@ -36,14 +40,21 @@ class Images:
         *,
         modalities: Sequence[str] = ("rgb",),
         cache: bool = False,
+        pack: Pack | None = None,
+        preparation: Preparation | None = None,
     ) -> None:
         self.samples = samples
+        self._preparation = preparation or Preparation()
+        self._prepares = self._preparation != Preparation()
         self.modalities = tuple(modalities)
         self.size = view.size
-        self._stores = stores
-        self._view = view
+        self._pack = pack
+        self._renderer = Renderer(stores, view)
         self._kept: dict[int, dict[str, np.ndarray]] | None = {} if cache else None
         _check_geometry(samples, view)
+        self._renderer.require(_used(samples, self.modalities))
+        if pack:
+            pack.require(samples.row, samples.part)
         if cache:
             pixels = view.size**2 * sum(3 if name == "rgb" else 2 for name in self.modalities)
             _check_memory(len(samples) * pixels, samples.part)
@@ -54,41 +65,52 @@ class Images:
         other.samples = samples
         return other
 
+    def only(self, members: np.ndarray) -> Images:
+        """Return some of the images (and the same memory of them), in the given order."""
+        return self.relabelled(self.samples.only(members))
+
     def load(self, i: int) -> dict[str, np.ndarray]:
         """Return the view of sample `i` in every modality that it has."""
         if self._kept is None:
             return self._all(i)
-        if i not in self._kept:
-            self._kept[i] = self._all(i)
-        return self._kept[i]
+        row = int(self.samples.row[i])
+        if row not in self._kept:
+            self._kept[row] = self._all(i)
+        return self._kept[row]
 
     def colour(self, i: int) -> np.ndarray:
         """Return the rgb view of sample `i`, whatever the network sees."""
-        return self.load(i)["rgb"] if "rgb" in self.modalities else self._render(i, "rgb")
+        return self.load(i)["rgb"] if "rgb" in self.modalities else self._one(i, "rgb")
 
     def depth_unit(self, i: int) -> str:
         """Return what a depth value of sample `i` means: relative, mm, scaled-65535, or "" when unknown."""
-        return str(self._store(i).info.config.get("depth_unit", "")) if "depth" in self.modalities else ""
+        return self._renderer.depth_unit(self._dataset(i)) if "depth" in self.modalities else ""
 
     def _all(self, i: int) -> dict[str, np.ndarray]:
-        return {name: self._render(i, name) for name in self.modalities if self.samples.available[name][i]}
+        return {name: self._one(i, name) for name in self.modalities if self.samples.available[name][i]}
 
-    def _render(self, i: int, modality: str) -> np.ndarray:
-        s, store = self.samples, self._store(i)
-        crop = store.crop(s.clip_id(i), int(s.frame_index[i]), modality)
-        if modality == "rgb":
-            return self._view.render(crop, s.region[i], float(s.scale[i]), s.box[i], s.landmarks[i])
-        if store.info.config.get("registered") == "none":
-            return self._view.whole(crop)
-        return self._view.render(crop, s.region[i], None, s.box[i], s.landmarks[i])
+    def _one(self, i: int, modality: str) -> np.ndarray:
+        image = self._pack.image(int(self.samples.row[i]), modality) if self._pack else self._rendered(i, modality)
+        return self._preparation.apply(image, self._dataset(i)) if self._prepares else image
 
-    def _store(self, i: int) -> Store:
-        return self._stores[self.samples.datasets[self.samples.dataset[i]]]
+    def _rendered(self, i: int, modality: str) -> np.ndarray:
+        s = self.samples
+        place = (s.region[i], float(s.scale[i]), s.box[i], s.landmarks[i])
+        return self._renderer.image(Frame(self._dataset(i), s.clip_id(i), int(s.frame_index[i]), *place), modality)
+
+    def _dataset(self, i: int) -> str:
+        return self.samples.datasets[self.samples.dataset[i]]
+
+
+def _used(samples: Samples, modalities: Sequence[str]) -> set[tuple[str, str]]:
+    """Return which modalities are shown of which datasets."""
+    shown = {name: np.unique(samples.dataset[samples.available[name]]).tolist() for name in modalities}
+    return {(samples.datasets[dataset], name) for name, of in shown.items() for dataset in of}
 
 
 def _check_geometry(samples: Samples, view: View) -> None:
     what = "landmarks" if view.needs_landmarks else "box"
-    numbers = samples.landmarks[:, :, 0] if view.needs_landmarks else samples.box
+    numbers = samples.landmarks[:, 0] if view.needs_landmarks else samples.box
     lacking = np.flatnonzero(np.isnan(numbers).any(axis=1))
     if len(lacking):
         raise UserError(

@@ -81,6 +81,13 @@ class Samples:
         """Return `<dataset>/<clip_id>/<frame_index>` of sample `i`."""
         return f"{self.datasets[self.dataset[i]]}/{self.clip_id(i)}/{self.frame_index[i]}"
 
+    def sample_ids(self, members: np.ndarray) -> list[str]:
+        """Return what `sample_id` returns of several samples, quicker than one by one."""
+        names = [self.datasets[dataset] for dataset in self.dataset[members].tolist()]
+        clips = self.clip_ids.take(self.clip[members]).to_pylist()
+        places = zip(names, clips, self.frame_index[members].tolist(), strict=True)
+        return [f"{name}/{clip}/{index}" for name, clip, index in places]
+
     def require(self, modalities: Sequence[str]) -> None:
         """Check that each of `modalities` is there in some sample.
 
@@ -97,6 +104,11 @@ class Samples:
                 if have
                 else "look at the protocol with 'fasdata protocol show'",
             )
+
+    def only(self, members: np.ndarray) -> Samples:
+        """Return some of the samples, by their positions, in the given order."""
+        columns = {name: value[members] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        return replace(self, **columns, available={name: there[members] for name, there in self.available.items()})
 
     def recordings(self) -> np.ndarray:
         """Return, for each sample, the number of its recording: clip ids are unique within a dataset only."""

@@ -1,11 +1,17 @@
-"""Endless shuffled passes over a group of samples, without any state but a position."""
+"""Endless shuffled passes over samples, without any state but a position."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 import numpy as np
+
+Sampler: TypeAlias = Literal["groups", "sources", "shuffled", "balanced"]
+Group = tuple[int, int]  # domain, label
+WHOLE: Group = (0, 2)  # names the one stream of all domains; 2 is no label
 
 
 @dataclass
@@ -36,3 +42,70 @@ class GroupStream:
             shuffled = np.random.default_rng([*self.key, number]).permutation(self.members)
             self._order = (number, shuffled)
         return self._order[1][offset:]
+
+
+@dataclass
+class MixedStream:
+    """An endless stream over several streams; which one comes next is drawn too.
+
+    In every pass of `turns` the stream `i` comes `weights[i]` times, in an order fixed by `key` and the pass. The
+    streams themselves go on from where their last turn ended, so here too a position is all there is to save.
+    """
+
+    streams: Sequence[GroupStream]
+    weights: Sequence[int]
+    key: Sequence[int]
+    _turns: GroupStream = field(init=False, repr=False)
+    _counted: tuple[int, np.ndarray] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        numbers = np.arange(len(self.streams), dtype=np.int32)
+        self._turns = GroupStream(np.repeat(numbers, self.weights), self.key, fill=True)
+        self._counted = (0, np.zeros(len(self.streams), np.int64))
+
+    def batch(self, position: int, size: int) -> np.ndarray:
+        """Return `size` members from `position` on."""
+        turns, before = self._turns.batch(position, size), self._count(position)
+        taken = np.empty(size, np.int64)
+        more = np.bincount(turns, minlength=len(self.streams))
+        for number, stream in enumerate(self.streams):
+            if more[number]:
+                taken[turns == number] = stream.batch(int(before[number]), int(more[number]))
+        self._counted = (position + size, before + more)
+        return taken
+
+    def _count(self, position: int) -> np.ndarray:
+        """Return how often each stream had its turn before `position`; a run of batches needs no counting."""
+        if self._counted[0] == position:
+            return self._counted[1]
+        passes, offset = divmod(position, len(self._turns.members))
+        begun = self._turns.batch(passes * len(self._turns.members), offset) if offset else np.empty(0, np.int32)
+        return passes * np.asarray(self.weights, np.int64) + np.bincount(begun, minlength=len(self.streams))
+
+
+Stream: TypeAlias = GroupStream | MixedStream
+
+
+def by_sources(groups: Mapping[Group, np.ndarray], times: Mapping[Group, int], key: Sequence[int]) -> MixedStream:
+    """Return the stream in which a domain comes as often as its length (`times` over) says, each label half the time.
+
+    This is how MMDGFAS' reference reads several sources: an index into all of them decides the source alone, which
+    then takes a genuine face or an attack with the same chance.
+    """
+    lengths: Counter[int] = Counter()
+    for group, members in groups.items():
+        lengths[group[0]] += len(members) * times[group]
+    streams = [GroupStream(members, (*key, *group), fill=True) for group, members in groups.items()]
+    return MixedStream(streams, [lengths[domain] for domain, _ in groups], (*key, *WHOLE))
+
+
+def shuffled_together(groups: Mapping[Group, np.ndarray], times: Mapping[Group, int], *, balanced: bool) -> np.ndarray:
+    """Return the members of all groups as one list, those of a group `times` over.
+
+    `balanced`: each group is repeated to the length of the longest instead. A shuffled pass over that list holds every
+    group alike in expectation, not in every batch: the balanced loader of GAC-FAS' reference.
+    """
+    longest = max(len(members) for members in groups.values())
+    return np.concatenate(
+        [np.resize(members, longest if balanced else len(members) * times[g]) for g, members in groups.items()]
+    )

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from fastrain.methods.base import Method
 
 # Modules with `RECORDS`, the foreign types to be read as dictionaries, and `convert(content) -> Published`.
-IMPORTERS = {"hfn_mp": "fastrain.imports.hfn_mp", "gac_fas": "fastrain.imports.gac_fas"}
+IMPORTERS = {
+    "gac_fas": "fastrain.imports.gac_fas",
+    "hfn_mp": "fastrain.imports.hfn_mp",
+    "me_fas": "fastrain.imports.me_fas",
+    "mmdgfas": "fastrain.imports.mmdgfas",
+}
 
 
 def import_run(method: str, file: Path, out: Path, overrides: Sequence[str] = (), domains: int = 3) -> RunDir:

@@ -15,7 +15,8 @@ from fastrain.methods.settings import MethodSettings
 
 # Keys: `modalities` {name: float32 (B,C,S,S) in [0,1], RGB order}, `label` (B,) int64 with 1 = bona fide,
 # `domain` (B,) int64, `group` (B,) int64 = 2 * domain + label, `id` list[str], `available` {name: bool (B,)}: an image
-# that a sample does not have, or that the protocol takes away, is zero.
+# that a sample does not have, or that the protocol takes away, is zero. Training batches of a method with `views` > 1
+# also have `views`, a list of that many `modalities`: augmentations of the same images, the first being `modalities`.
 Batch: TypeAlias = dict[str, Any]
 
 
@@ -41,9 +42,24 @@ class StepContext(Protocol):
     """1-based."""
     steps_per_epoch: int
     n_domains: int
+    devices: int
+    """How many train together, each on its own images; gradients are averaged over them where an optimiser steps."""
 
     def backward(self, loss: Tensor) -> None:
         """Backpropagate `loss` at the precision of the run."""
+
+    def gradients(self, loss: Tensor, parameters: Sequence[nn.Parameter], *, keep_graph: bool = False) -> list[Tensor]:
+        """Return the gradient of `loss` for each parameter, averaged over the devices; zeros where it has no part.
+
+        What `backward` accumulates is not touched. With `keep_graph` the loss's graph can be used again.
+        """
+
+    def gathered(self, tensor: Tensor) -> Tensor:
+        """Return the rows of all devices, one device after the other; each has to have the same number.
+
+        A loss of gathered rows is the same on every device, and the average of its gradients is that of the whole
+        batch, as on one device.
+        """
 
     def step(self, name: str) -> None:
         """Step the optimiser that `configure` called `name`."""
@@ -72,6 +88,11 @@ class Method(nn.Module):
     """Name of the face view that the method is trained on unless the run says otherwise."""
     draws_own_batches: ClassVar[bool] = False
     """True when `training_step` calls `ctx.draw` itself; its `batch` is then None."""
+    views: ClassVar[int] = 1
+    """How many augmentations of every training image a batch holds."""
+    first_of_epoch: ClassVar[int] = 0
+    """Which iteration of every `steps_per_epoch` opens an epoch: 0 = the last of them, as HFN_MP's published code
+    counts (so that the first epoch is one iteration short); 1 = the first, so that every epoch is whole."""
 
     def __init__(self, config: MethodSettings, *, n_domains: int, image_size: int) -> None:
         super().__init__()

@@ -13,13 +13,19 @@ if TYPE_CHECKING:
 
 METHODS: dict[str, str] = {
     "erm": "fastrain.methods.erm.method:ERM",
+    "gac_fas": "fastrain.methods.gac_fas.method:GACFAS",
     "hfn_mp": "fastrain.methods.hfn_mp.method:HFNMP",
+    "me_fas": "fastrain.methods.me_fas.method:MEFAS",
+    "mmdgfas": "fastrain.methods.mmdgfas.method:MMDGFAS",
 }
 
 # The `Config` of each class above, where it can be imported without torch: checking settings must not take seconds.
 SETTINGS: dict[str, str] = {
     "erm": "fastrain.methods.erm.settings:ERMSettings",
+    "gac_fas": "fastrain.methods.gac_fas.settings:GACFASSettings",
     "hfn_mp": "fastrain.methods.hfn_mp.settings:HFNMPSettings",
+    "me_fas": "fastrain.methods.me_fas.settings:MEFASSettings",
+    "mmdgfas": "fastrain.methods.mmdgfas.settings:MMDGFASSettings",
 }
 
 

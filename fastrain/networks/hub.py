@@ -24,20 +24,32 @@ def find_weights(trunk: str, pretrained: bool | str) -> Path | None:
     Raises:
         UserError: the file is not there, or there is no way to the hub; without a network after two seconds at most.
     """
+    if not isinstance(pretrained, str) and pretrained:
+        return find_file(f"trunk {trunk!r}", *hub_source(trunk), True)
+    return find_file(f"trunk {trunk!r}", "", None, (), pretrained)
+
+
+def find_file(
+    what: str, repo: str, revision: str | None, names: tuple[str, ...], pretrained: bool | str
+) -> Path | None:
+    """Return the weight file of `what`: one of `names` in `repo` on the hub, or what `pretrained` says instead.
+
+    Raises:
+        UserError: as `find_weights`.
+    """
     if pretrained is False:
         return None
     if isinstance(pretrained, str):
         path = Path(pretrained).expanduser()
         if not path.is_file():
-            raise UserError(f"no weight file at {path}", expected=f"a safetensors or torch file of {trunk}")
+            raise UserError(f"no weight file at {path}", expected=f"a safetensors or torch file of {what}")
         return path
-    repo, revision, names = hub_source(trunk)
     cached = _cached(repo, revision, names)
     if cached is not None:
         return cached
     if not hub_reachable():
-        raise _absent(trunk, repo, names[0], "the hub cannot be reached")
-    return _download(trunk, repo, revision, names)
+        raise _absent(what, repo, names[0], "the hub cannot be reached")
+    return _download(what, repo, revision, names)
 
 
 def hub_source(trunk: str) -> tuple[str, str | None, tuple[str, ...]]:
@@ -101,7 +113,7 @@ def _cached(repo: str, revision: str | None, names: tuple[str, ...]) -> Path | N
     return None
 
 
-def _download(trunk: str, repo: str, revision: str | None, names: tuple[str, ...]) -> Path:
+def _download(what: str, repo: str, revision: str | None, names: tuple[str, ...]) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
@@ -113,16 +125,16 @@ def _download(trunk: str, repo: str, revision: str | None, names: tuple[str, ...
         except Exception as error:  # the client's errors and its transport's have no common base
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            raise _absent(trunk, repo, name, f"the hub answered with {type(error).__name__}") from error
-    raise _absent(trunk, repo, names[0], "the repository holds no such file")
+            raise _absent(what, repo, name, f"the hub answered with {type(error).__name__}") from error
+    raise _absent(what, repo, names[0], "the repository holds no such file")
 
 
-def _absent(trunk: str, repo: str, name: str, reason: str) -> UserError:
+def _absent(what: str, repo: str, name: str, reason: str) -> UserError:
     from huggingface_hub import constants
 
     folder = Path(constants.HF_HUB_CACHE) / ("models--" + repo.replace("/", "--"))
     return UserError(
-        f"no pretrained weights for trunk {trunk!r}: {reason}",
+        f"no pretrained weights for {what}: {reason}",
         expected=f"{name} of {repo} under {folder}",
         do=f"with a network, `hf download {repo} {name}` puts it there; or take --set pretrained=/path/{name}"
         " for a copy of that file, or --set pretrained=false to start from scratch",

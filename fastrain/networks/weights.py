@@ -58,20 +58,25 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
-def check_fits(module: nn.Module, state: dict[str, Tensor], trunk: str, path: Path) -> None:
-    """Raise a UserError that counts and names what differs when `state` is not a state of `module`."""
+def check_fits(
+    module: nn.Module, state: dict[str, Tensor], name: str, path: Path, *, what: str = "trunk", key: str = "trunk"
+) -> None:
+    """Raise a UserError that counts and names what differs when `state` is not a state of `module`.
+
+    The message calls the module `what` and its `name`, which the setting `key` gives.
+    """
     wanted = module.state_dict()
     # Files from before batch norm counted its batches lack that buffer; torch fills it in.
-    missing = [key for key in wanted if key not in state and not key.endswith("num_batches_tracked")]
-    unexpected = [key for key in state if key not in wanted]
-    reshaped = [key for key in state if key in wanted and state[key].shape != wanted[key].shape]
+    missing = [one for one in wanted if one not in state and not one.endswith("num_batches_tracked")]
+    unexpected = [one for one in state if one not in wanted]
+    reshaped = [one for one in state if one in wanted and state[one].shape != wanted[one].shape]
     if missing or unexpected or reshaped:
         raise UserError(
-            f"{path} holds the weights of another network than trunk {trunk!r}",
+            f"{path} holds the weights of another network than {what} {name!r}",
             found=", ".join(
                 (_told(missing, "missing"), _told(unexpected, "unexpected"), _told(reshaped, "of another shape"))
             ),
-            do="pass that trunk's own file, or name the file's trunk with --set trunk=",
+            do=f"pass that {what}'s own file, or name the file's {what} with --set {key}=",
         )
 
 

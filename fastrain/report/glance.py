@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fasdata.report.card import Card, Cards
 from fasdata.report.page import Section
-from fasdata.report.prose import Details, Paragraph
+from fasdata.report.prose import Details, Notice, Paragraph
 from fasdata.report.table import Column, Row, Table
 from fasdata.report.value import Absent, percent, ratio
 from fastrain.report.ledger import terms_notice
@@ -23,7 +23,9 @@ def glance_section(runs: Sequence[RunFolder], controls: Sequence[RunFolder]) -> 
     answer = verdict(evidence(runs, controls))
     how = Details("How the answer is worked out", [Paragraph(RULES)])
     terms = terms_notice(runs[0])
-    return Section("glance", "At a glance", [answer, _cards(runs), how, *([terms] if terms else [])])
+    return Section(
+        "glance", "At a glance", [*_changed_data(runs), answer, _cards(runs), how, *([terms] if terms else [])]
+    )
 
 
 def lines_section(run: RunFolder, *, several: bool) -> Section:
@@ -46,6 +48,11 @@ def evidence(runs: Sequence[RunFolder], controls: Sequence[RunFolder]) -> Eviden
         control_given=bool(controls),
         shuffled=bool(first.run.get("shuffle_labels")),
     )
+
+
+def _changed_data(runs: Sequence[RunFolder]) -> list[Notice]:
+    said = [f"{run.name}: {change}" for run in runs for change in run.run.get("changed_data") or ()]
+    return [Notice("The data are not those that were locked; it was allowed.", said, "bad")] if said else []
 
 
 def _cards(runs: Sequence[RunFolder]) -> Cards:

@@ -82,6 +82,7 @@ def _jpeg(image: np.ndarray, place: int, rng: np.random.Generator) -> np.ndarray
     ordered = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if colour else image
     data = cv2.imencode(".jpg", ordered, [cv2.IMWRITE_JPEG_QUALITY, QUALITY[place]])[1]
     back = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    assert back is not None  # just encoded
     return cv2.cvtColor(back, cv2.COLOR_BGR2RGB) if colour else back
 
 

@@ -87,3 +87,26 @@ def test_a_missing_modality_masks_the_test_rows_and_nothing_else(library):
     tested = table["part"] == "test"
     assert not table.loc[tested, "modalities_available"].str.contains("depth").any()
     assert table.loc[~tested, "modalities_available"].str.contains("depth").all()
+
+
+SMALL = ("--set", "data.image_size=56", "--set", "data.batch_items=8")
+
+
+def test_mmdgfas_runs_and_loses_a_modality(library, tmp_path):
+    """Three streams on the complete protocol; then the same network on what is left without depth and infrared."""
+    out = tmp_path / "run"
+    done = Called(
+        "fastrain", "run", "mmdgfas", "--protocol", "SCP2W", "--data", library.root, *SHORT, *SMALL, "--out", out
+    )
+    assert done.code == 0, done.out
+    about = json.loads((out / "run.json").read_text())
+    assert (about["status"], about["protocol"], about["view"]) == ("finished", "mm:CPS2W", "box")
+    left = ("--protocol", "SCP2W@miss-DI", "--allow-changed-data", "--out", tmp_path / "left")
+    told = Called("fastrain", "eval", out, *left, "--data", library.root)
+    assert told.code == 0, told.out
+    scores = [
+        [row for row in (folder / "scores.csv").read_text().splitlines() if ",test," in row]
+        for folder in (out, tmp_path / "left")
+    ]
+    assert len(scores[0]) == len(scores[1]) > 0
+    assert scores[0] != scores[1]

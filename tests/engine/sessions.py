@@ -16,9 +16,9 @@ from fastrain.engine import checkpoint_path
 from fastrain.plan import check_settings, make_plan
 from fastrain.request import RunRequest
 from fastrain.session import Session
-from tests.engine.world import TINY_ERM, TINY_HFN
+from tests.engine.world import TINY_ERM, TINY_GAC, TINY_HFN
 
-SETTINGS = {"erm": TINY_ERM, "hfn_mp": TINY_HFN}
+SETTINGS = {"erm": TINY_ERM, "gac_fas": TINY_GAC, "hfn_mp": TINY_HFN}
 
 
 class Killed(BaseException):

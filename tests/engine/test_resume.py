@@ -21,6 +21,9 @@ from tests.engine.world import TINY_HFN
 CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "erm-sgd-step": ("erm", ("schedule=step", "schedule_epochs=2", "log_every=4", "horizontal_flip=0.5")),
     "erm-adamw-cosine": ("erm", ("optimiser=adamw", "schedule=cosine", "schedule_epochs=4", "workers=2")),
+    "gac": ("gac_fas", ("workers=2",)),
+    "gac-balanced": ("gac_fas", ("sampler=balanced", "frames=random_one", "select=source_val", "last_batch=fill")),
+    "gac-literal": ("gac_fas", ("behaviour=literal", "sampler=groups", "select=last", "max_iterations=8")),
     "hfn-sgd": ("hfn_mp", ("horizontal_flip=0.5", "batch_per_group=3")),
     "hfn-adam": ("hfn_mp", ("optimiser=adam", "workers=2", "cache=memory", "dropout=0.3")),
     "hfn-sync": ("hfn_mp", ("mode=sync", "replicate_buffers=true", "log_every=1")),

@@ -18,6 +18,7 @@ from fastrain.evaluation.metrics.hter import hter
 from fastrain.evaluation.metrics.min_hter import min_hter
 from fastrain.evaluation.metrics.tpr_at_fpr import tpr_at_fpr
 from fastrain.evaluation.samples import Samples
+from fastrain.evaluation.statistics.bands import roc_band
 from fastrain.evaluation.statistics.clusters import Clusters
 from fastrain.evaluation.statistics.interval import intervals, resampled
 from fastrain.evaluation.statistics.paired import delong, mcnemar, paired_bootstrap
@@ -131,6 +132,19 @@ def test_an_interval_covers_as_often_as_it_says() -> None:
         found = intervals(few, own, {"auc": Weighted.auc}, resamples=300, seed=trial)["auc"]
         hits += found.low <= truth <= found.high
     assert hits >= 52  # of 60 at 95 %: fewer than 52 happens once in a thousand
+
+
+def test_the_band_of_a_roc_curve_lies_around_it() -> None:
+    samples, clusters = people(40, 3)
+    band = roc_band(samples, clusters, resamples=300)
+    assert band is not None
+    own = np.array([tpr_at_fpr(samples.scores, samples.labels, x) for x in band.fpr])
+    assert (band.low <= own + 1e-9).all() and (own <= band.high + 1e-9).all()
+    assert (np.diff(band.low) >= 0).all() and (np.diff(band.high) >= 0).all()
+    assert band.high[-1] == band.low[-1] == 1.0
+    assert (band.high - band.low).max() > 0.1
+    lone = samples_of(np.array([0.1, 0.2]), np.array([1, 1]))
+    assert roc_band(lone, Clusters(np.array([0, 1]), np.zeros(2, int), 2, 0)) is None
 
 
 def test_without_a_class_there_is_no_interval() -> None:

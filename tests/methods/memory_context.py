@@ -25,10 +25,17 @@ class MemoryContext:
         self.iteration = 0
         self.steps_per_epoch = steps_per_epoch
         self.n_domains = method.n_domains
+        self.devices = 1
         self.drawn: list[tuple[int, ...]] = []
 
     def backward(self, loss: Tensor) -> None:
         loss.backward()
+
+    def gradients(self, loss: Tensor, parameters: Sequence[nn.Parameter], *, keep_graph: bool = False) -> list[Tensor]:
+        return list(torch.autograd.grad(loss, parameters, retain_graph=keep_graph, materialize_grads=True))
+
+    def gathered(self, tensor: Tensor) -> Tensor:
+        return tensor
 
     def step(self, name: str) -> None:
         self.specs[name].optimizer.step()
@@ -46,7 +53,7 @@ class MemoryContext:
 
     @property
     def epoch(self) -> int:
-        return 1 + self.iteration // self.steps_per_epoch
+        return 1 + max(0, self.iteration - self.method.first_of_epoch) // self.steps_per_epoch
 
     def run_step(self) -> dict[str, Tensor]:
         """Do one iteration as the engine does: train mode, a batch unless the method draws its own, schedules."""

@@ -15,9 +15,11 @@ from torch import Tensor
 from fasdata.errors import UserError
 from fasdata.resources import configs_dir
 from fastrain.checkpoints.file import Checkpoint
+from fastrain.data.transforms import AugmentConfig, output_side
 from fastrain.methods.base import Batch, Method
 from fastrain.methods.registry import METHODS, SETTINGS, method_class, settings_class
-from tests.methods.tiny import DOMAINS, TINY, images, scored, tiny, trained
+from fastrain.settings import layered, resolve
+from tests.methods.tiny import DOMAINS, SIZE, TINY, images, scored, tiny, trained
 
 # For every key another value, and what else must be set for the key to matter.
 OTHER: dict[str, dict[str, tuple[Any, dict[str, Any]]]] = {
@@ -35,6 +37,32 @@ OTHER: dict[str, dict[str, tuple[Any, dict[str, Any]]]] = {
         "schedule_factor": (0.5, {"schedule": "cosine", "schedule_epochs": 2}),
         "normalize": (False, {}),
         "freeze_trunk": (True, {}),
+    },
+    "gac_fas": {
+        "trunk": ("resnet18", {"trunk_kwargs": {"channels": [8, 8, 8, 8]}}),
+        "trunk_kwargs": ({"channels": [8, 16, 16, 32], "stem_width": 8}, {}),
+        "pretrained": ("FILE", {}),
+        "behaviour": ("literal", {}),
+        "adaptive": (False, {}),
+        "rho": (0.5, {}),
+        "alpha": (0.5, {}),
+        "eta": (0.1, {}),
+        "warming_epochs": (1, {}),
+        "minimizer_warming": (1, {}),
+        "loss": ("ce", {}),
+        "logit_scale": (4.0, {}),
+        "ce_scale": (4.0, {"loss": "ce"}),
+        "contrastive_weight": (1.0, {}),
+        "temperature": (0.5, {}),
+        "dropout": (0.5, {}),
+        "freeze_norm": (True, {}),
+        "normalize": (False, {}),
+        "lr": (0.01, {}),
+        "head_lr_scale": (2.0, {}),
+        "momentum": (0.5, {}),
+        "weight_decay": (0.1, {}),
+        "lr_step_epochs": (1, {}),
+        "lr_gamma": (0.1, {"lr_step_epochs": 1}),
     },
     "hfn_mp": {
         "trunk": ("resnet18", {"trunk_kwargs": {"channels": [8, 8, 8, 8]}}),
@@ -59,6 +87,47 @@ OTHER: dict[str, dict[str, tuple[Any, dict[str, Any]]]] = {
         "normalize_rgb": (True, {}),
         "mean_std_normal": (False, {}),
     },
+}
+
+OTHER["mmdgfas"] = {
+    "modalities": (("rgb",), {}),
+    "planes": (32, {}),
+    "dropout": (0.5, {}),
+    "color_order": ("bgr", {}),
+    "fusion": ({"decision": "hybrid"}, {"loss": "combined_all", "ce_weight": 1.0}),
+    "loss": ("combined", {}),
+    "ce_weight": (1.0, {"loss": "combined"}),
+    "cross_modal": ({"gamma": 2.0}, {"loss": "combined"}),
+    "crop": (16, {}),
+    "eval_views": ("crops36", {"crop": 16}),
+    "lr": (0.03, {}),
+    "lr_lowest": (0.01, {}),
+    "cycle_epochs": (2, {}),
+    "momentum": (0.9, {}),
+    "weight_decay": (0.1, {}),
+}
+
+OTHER["me_fas"] = {
+    "clip": ("ViT-B-16", {}),
+    "clip_kwargs": ({**TINY["me_fas"]["clip_kwargs"], "embed_dim": 24}, {}),
+    "pretrained": ("CLIP FILE", {}),
+    "compat": ("paper", {}),
+    "words": ("an image of a", {}),
+    "classes": (("paper mask", "person"), {}),
+    "prompts": ({"n_ctx": 1, "depth": 2}, {}),
+    "fusion_width": (12, {}),
+    "text": ({"final_norm": True}, {}),
+    "mask": ({"mode": "none"}, {}),
+    "head_width": (24, {}),
+    "head_out": (12, {}),
+    "losses": ({"simclr": 1.0}, {}),
+    "temperature": (0.5, {}),
+    "lr": (0.01, {}),
+    "lr_new": (0.01, {}),
+    "weight_decay": (0.1, {}),
+    "schedule": ({"use": True, "steps": 1, "epochs": 5, "warmup_epochs": 0}, {}),
+    "freeze": (("clip.visual",), {}),
+    "eval": ({"policy": "reference"}, {}),
 }
 
 every_method = pytest.mark.parametrize("name", METHODS)
@@ -99,11 +168,11 @@ def test_the_shipped_defaults_are_the_settings_own(name: str) -> None:
 
 @every_method
 def test_the_demo_preset_builds_and_steps(name: str) -> None:
-    preset = yaml.safe_load((configs_dir() / f"{name}.demo.yaml").read_text())
-    size = preset["data"]["image_size"]
-    assert preset["model"]["pretrained"] is False
-    method = method_class(name)(settings_class(name)(**preset["model"]), n_domains=DOMAINS, image_size=size)
-    trained(method, 1, size=size)
+    preset = resolve(layered(name, "demo"))
+    size = preset.data.image_size
+    assert not preset.model.get("pretrained")
+    method = method_class(name)(settings_class(name)(**preset.model), n_domains=DOMAINS, image_size=size)
+    trained(method, 1, size=output_side(AugmentConfig(**preset.data.augment), size, random=True))
 
 
 @every_key
@@ -124,7 +193,7 @@ def test_it_learns_and_bona_fide_scores_higher(name: str) -> None:
     method = tiny(name)
     context = trained(method, 0)
     logs = [context.run_step() for _ in range(20)]
-    losses = [key for key in logs[0] if key.rpartition("_")[2] not in ("map", "cls", "rec")]
+    losses = [key for key in logs[0] if key.rpartition("_")[2] not in ("map", "cls", "rec", "con", "simclr", "mse")]
     assert losses
     for key in losses:
         assert not any(log[key].requires_grad for log in logs)
@@ -142,10 +211,13 @@ def test_a_score_depends_on_its_own_image_alone(name: str) -> None:
     batch = images(range(DOMAINS))
     together = scored(method, batch)
     order = torch.randperm(len(together), generator=torch.Generator().manual_seed(3))
-    torch.testing.assert_close(
-        scored(method, {"modalities": {"rgb": batch["modalities"]["rgb"][order]}}), together[order]
-    )
-    alone = [scored(method, {"modalities": {"rgb": image[None]}}) for image in batch["modalities"]["rgb"]]
+    images_of = batch["modalities"]
+    shuffled = {name: image[order] for name, image in images_of.items()}
+    torch.testing.assert_close(scored(method, {"modalities": shuffled}), together[order])
+    alone = [
+        scored(method, {"modalities": {name: image[k : k + 1] for name, image in images_of.items()}})
+        for k in range(len(together))
+    ]
     torch.testing.assert_close(torch.cat(alone), together)
     assert len(torch.unique(together)) > 1
 
@@ -204,16 +276,17 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
     folder = tmp_path_factory.mktemp("files")
     save_file(tiny("erm", seed=77).trunk.state_dict(), folder / "model.safetensors")
+    save_file(tiny("me_fas", seed=77).network.clip.state_dict(), folder / "clip.safetensors")
     for seed in (1, 2):
         state = {f"method/{key}": value for key, value in tiny("hfn_mp", seed=seed).state_dict().items()}
         Checkpoint(state, {"method": "hfn_mp"}).write(folder / f"{seed}.safetensors")
-    names = {"FILE": "model", "EXTRACTOR": "1", "OTHER EXTRACTOR": "2"}
+    names = {"FILE": "model", "CLIP FILE": "clip", "EXTRACTOR": "1", "OTHER EXTRACTOR": "2"}
     return {word: str(folder / f"{name}.safetensors") for word, name in names.items()}
 
 
 def outcome(method: Method) -> dict[str, Tensor]:
     """Return all that settings can influence: the network after two epochs of one step, and its scores."""
-    trained(method, 2, steps_per_epoch=1)
+    trained(method, 2, steps_per_epoch=1, size=getattr(method.config, "crop", SIZE))
     batch: Batch = images(range(DOMAINS), seed=4)
     return {**method.state_dict(), "score": scored(method, batch)}
 

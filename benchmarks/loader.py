@@ -1,0 +1,359 @@
+"""How fast training images come from a pack and from a store, against what people do today and against pure pixel work.
+
+Run: python benchmarks/loader.py [--crops 300 600] [--seconds 20] [--rows 1000000]
+
+Everything is made here: faces on stored crops of the given sides (the face box is half of that), a protocol over them,
+a raw pack, and the same faces as aligned 256 px PNGs in one zip a video. One process, one thread, processor seconds;
+the ways take turns, so that a busy machine is busy for all of them. All ways give batches of the same images, with the
+same random flip (`--augment full` adds colour jitter and erasing), as float tensors in [0, 1].
+
+  pack, store   manifest -> pack or store -> view -> augmentation -> batch, as `fastrain run` does it
+  (a)           zip of PNGs -> PIL -> torchvision transforms -> default_collate
+  (b)           bytes in memory -> decode -> warp (of the pack: copy) -> the same augmentation -> tensors
+
+Memory: a worker's anonymous memory while it passes over a manifest of many rows (their pack shows few pictures often).
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from types import SimpleNamespace
+from typing import Any
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import cv2
+import numpy as np
+import torch
+
+from fasdata.faces.view import View
+from fasdata.library import Library
+from fasdata.manifest import Manifest
+from fastrain.data.augment_config import AugmentConfig
+from fastrain.data.images import Images
+from fastrain.data.loader import TrainLoader
+from fastrain.data.samples import Samples
+from fastrain.data.transforms import augment
+
+VIEW = View.named("mxnet-256")
+SOURCES, TARGET = ("casia-fasd", "replay-attack", "oulu-npu"), "msu-mfsd"
+SPLITS = {"replay-attack": ("train", "test", "dev"), "oulu-npu": ("train", "test", "dev")}
+FRAMES = (6, 16)  # what the standard recipe takes of 20
+PER_GROUP = 4
+ROUNDS = 15
+CHANGES = {
+    "flip": {"horizontal_flip": 0.5},
+    "full": {"horizontal_flip": 0.5, "colour_jitter": {"brightness": 0.3}, "random_erasing": {"p": 0.5}},
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """A library with a built protocol and its pack, and the same training faces as zips, by sample id."""
+
+    library: Library
+    manifest: Manifest
+    zips: dict[str, Path]
+
+
+def main() -> None:
+    """Print images a second of every way, the ratios, and memory."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--crops", type=int, nargs="+", default=[300], help="sides of the stored crops, pixels")
+    parser.add_argument("--clips", type=int, default=60, help="clips of a label in each dataset")
+    parser.add_argument("--seconds", type=float, default=4.0, help="processor seconds for each way")
+    parser.add_argument("--augment", choices=sorted(CHANGES), default="flip")
+    parser.add_argument("--rows", type=int, default=100_000, help="rows of the manifest for the memory test; 0 = none")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    changes = AugmentConfig.model_validate(CHANGES[given.augment])
+    with tempfile.TemporaryDirectory() as folder:
+        for side in given.crops:
+            report(make_world(Path(folder) / str(side), side, given.clips), changes, side, given.seconds)
+        if given.rows:
+            memory(Path(folder) / "rows", given.rows)
+
+
+def report(world: World, changes: AugmentConfig, side: int, seconds: float) -> None:
+    """Print the speeds and their ratios for one side of stored crops."""
+    ways = {
+        "pack": ours(world, changes, packed=True),
+        "store": ours(world, changes, packed=False),
+        "(a) zip": zips(world, changes),
+        "(b) pack": pure_pack(world, changes),
+        "(b) store": pure_store(world, changes),
+    }
+    rounds = measured(ways, seconds)
+    print(f"\nstored crops of {side} x {side} pixels, views of {VIEW.size} x {VIEW.size}: images a second, one thread")
+    print("  ".join(f"{name} {median(rates):.0f}" for name, rates in rounds.items()))
+    for name, wanted in (("pack", 3.0), ("store", 0.7)):
+        against_a, against_b = ratio(rounds, name, "(a) zip"), ratio(rounds, name, f"(b) {name}")
+        print(f"{name:6}{against_a:5.2f} x (a), aim {wanted}; {against_b:5.2f} of (b), aim 0.9")
+    for workers in (1, 2):
+        rates = {
+            name: walled(ours_loader(world, changes, name == "pack", workers), seconds) for name in ("pack", "store")
+        }
+        said = ", ".join(f"{name} {rate:.0f}" for name, rate in rates.items())
+        print(f"with {workers} worker thread{'s' * (workers > 1)}, by the wall clock: {said}")
+
+
+def ratio(rounds: dict[str, list[float]], one: str, other: str) -> float:
+    """Return the median over rounds of one way's speed over another's in the same round."""
+    return median(a / b for a, b in zip(rounds[one], rounds[other], strict=True))
+
+
+def measured(ways: dict[str, Iterator[int]], seconds: float) -> dict[str, list[float]]:
+    """Return images a processor second of each way, in rounds in which all of them take turns."""
+    rounds: dict[str, list[float]] = {name: [] for name in ways}
+    for one in ways.values():
+        next(one)  # open files, fill caches
+    for _ in range(ROUNDS):
+        for name, one in ways.items():
+            start, images = time.process_time(), 0
+            while (spent := time.process_time() - start) < seconds / ROUNDS:
+                images += next(one)
+            rounds[name].append(images / spent)
+    return rounds
+
+
+def walled(loader: TrainLoader, seconds: float) -> float:
+    """Return images a second by the wall clock."""
+    for _ in range(3):
+        loader.draw(range(3))
+    start, images = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds / 2:
+        images += len(loader.draw(range(3))["id"])
+    rate = images / (time.perf_counter() - start)
+    loader.close()
+    return rate
+
+
+def ours(world: World, changes: AugmentConfig, *, packed: bool) -> Iterator[int]:
+    """The loader of training, in the thread that asks."""
+    loader = ours_loader(world, changes, packed, workers=0)
+    while True:
+        yield len(loader.draw(range(3))["id"])
+
+
+def ours_loader(world: World, changes: AugmentConfig, packed: bool, workers: int) -> TrainLoader:
+    """Return the loader of training over a pack or over the stores."""
+    return TrainLoader(
+        images_of(world, packed), changes, n_domains=3, per_group=PER_GROUP, seed=0, workers=workers, fill=True
+    )
+
+
+def images_of(world: World, packed: bool) -> Images:
+    """Return the images of the training part."""
+    from fastrain.image_source import image_source
+
+    source = image_source("pack" if packed else "store", world.library, world.manifest, VIEW)
+    stores = world.manifest.open_stores(world.library)
+    return Images(Samples.of(world.manifest, "train"), stores, VIEW, pack=source.of("train"))
+
+
+def zips(world: World, changes: AugmentConfig) -> Iterator[int]:
+    """What the published loaders do: open a video's zip, decode a PNG with PIL, transform, collate."""
+    from PIL import Image
+    from torch.utils.data import default_collate
+    from torchvision import transforms as tv
+
+    jitter = changes.colour_jitter.brightness if changes.colour_jitter else 0.0
+    steps: list[Any] = [tv.ColorJitter(brightness=jitter)] if jitter else []
+    steps += [tv.RandomHorizontalFlip(0.5), tv.ToTensor()]
+    steps += [tv.RandomErasing(0.5)] if changes.random_erasing else []
+    transform, samples = tv.Compose(steps), Samples.of(world.manifest, "train")
+    ids = [samples.sample_id(i) for i in range(len(samples))]
+
+    def item(i: int) -> dict[str, Any]:
+        with zipfile.ZipFile(world.zips[ids[i]]) as file:
+            data = file.read(f"{samples.frame_index[i]}.png")
+        image = transform(Image.open(io.BytesIO(data)).convert("RGB"))
+        return {"rgb": image, "label": int(samples.label[i]), "domain": int(samples.domain[i]), "id": ids[i]}
+
+    for order in orders(len(samples)):
+        yield len(default_collate([item(int(i)) for i in order])["id"])
+
+
+def pure_store(world: World, changes: AugmentConfig) -> Iterator[int]:
+    """Decode, warp, augment and convert: encoded crops in memory, matrices worked out before."""
+    from fasdata.store.keys import crop_key
+    from fasdata.store.reader import Store
+
+    samples = Samples.of(world.manifest, "train")
+    stores: dict[str, Store] = world.manifest.open_stores(world.library)
+    encoded, matrices = [], []
+    for i in range(len(samples)):
+        key = crop_key(samples.clip_id(i), int(samples.frame_index[i]))
+        store = stores[samples.datasets[samples.dataset[i]]]
+        encoded.append(np.frombuffer(store._get(samples.clip_id(i), key.encode()), np.uint8))
+        place = np.eye(3)
+        place[:2, 2] = samples.region[i, :2]
+        matrices.append(VIEW.matrix(samples.region[i], samples.box[i], samples.landmarks[i]) @ place)
+    rng, size = np.random.default_rng(0), (VIEW.size, VIEW.size)
+
+    def one(i: int) -> dict[str, torch.Tensor]:
+        crop = cv2.cvtColor(cv2.imdecode(encoded[i], cv2.IMREAD_UNCHANGED), cv2.COLOR_BGR2RGB)
+        return augment({"rgb": cv2.warpAffine(crop, matrices[i], size)}, changes, rng)
+
+    for order in orders(len(samples)):
+        yield len([one(i) for i in order])  # all of a batch are there at once, as they have to be
+
+
+def pure_pack(world: World, changes: AugmentConfig) -> Iterator[int]:
+    """Copy out of an array, augment and convert."""
+    images = images_of(world, packed=True)
+    pixels = np.stack([images.load(i)["rgb"] for i in range(len(images.samples))])
+    rng = np.random.default_rng(0)
+    for order in orders(len(pixels)):
+        yield len([augment({"rgb": pixels[i].copy()}, changes, rng) for i in order])
+
+
+def orders(count: int) -> Iterator[np.ndarray]:
+    """Yield batches of random indices, as large as those of the loader."""
+    rng = np.random.default_rng(0)
+    while True:
+        yield rng.integers(0, count, 3 * 2 * PER_GROUP)
+
+
+def memory(folder: Path, rows: int) -> None:
+    """Print a worker's memory before, during and after a pass over a manifest of `rows` frames."""
+    side, view = 32, View.named("box", 32)
+    before = anonymous_mib()
+    images = Images(Samples.of(many_rows(rows), "train"), {}, view, pack=many_images(folder, rows, side))  # type: ignore[arg-type]
+    loader = TrainLoader(images, AugmentConfig(), n_domains=3, per_group=50, seed=0)
+    loader.draw(range(3))
+    print(f"\nmanifest of {rows:,} rows: {before:.0f} MiB of anonymous memory before it, {anonymous_mib():.0f} with it")
+    print("the first batch, and at tenths of a pass over it: ", end="")
+    batches = rows // 300
+    for number in range(1, batches + 1):
+        loader.draw(range(3))
+        if number % max(1, batches // 10) == 0:
+            print(f"{anonymous_mib():.1f}", end=" ", flush=True)
+    print()
+
+
+def anonymous_mib() -> float:
+    """Return what the process holds for itself; pages of files that it read do not count."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("RssAnon")).split()[1]) / 1024
+
+
+def many_rows(rows: int) -> Any:
+    """Return what `Samples.of` reads of a manifest, for that many frames of three sources."""
+    import pyarrow as pa
+
+    number = np.arange(rows)
+    clip, domain, label = number // 20, number % 3, number // 3 % 2
+
+    def fixed(value: np.ndarray) -> pa.Array:
+        return pa.FixedSizeListArray.from_arrays(pa.array(np.tile(value, rows)), len(value))
+
+    text = pa.array([f"subject{c}__session_{c % 7}" for c in range(clip[-1] + 1)])
+    columns = {
+        "part": pa.array(["train"] * rows), "status": pa.array(["ok"] * rows),
+        "dataset": pa.array(SOURCES).take(pa.array(domain)), "clip_id": text.take(pa.array(clip)),
+        "frame_index": pa.array((number % 20).astype(np.int32)), "domain_id": pa.array(domain.astype(np.int32)),
+        "label": pa.array(["attack", "bonafide"]).take(pa.array(label)),
+        "region": fixed(np.array([0, 0, 32, 32], np.int32)), "scale": pa.array(np.ones(rows, np.float32)),
+        "box": fixed(np.array([0, 0, 32, 32], np.float32)), "landmarks": fixed(np.full(10, 9, np.float32)),
+        "key_rgb": pa.array(["crop"] * rows), "key_depth": pa.array([""] * rows), "key_ir": pa.array([""] * rows),
+    }  # fmt: skip
+    return SimpleNamespace(table=pa.table({name: pa.chunked_array([column]) for name, column in columns.items()}))
+
+
+def many_images(folder: Path, rows: int, side: int) -> Any:
+    """Return a pack of that many rows in which ten pictures lie, each shown by every tenth row."""
+    from fasdata.packs.index import FILE, RECORD
+    from fasdata.packs.info import PackInfo
+    from fasdata.packs.pack import IMAGES, Pack
+
+    folder.mkdir()
+    length = 3 * side * side
+    (folder / IMAGES).write_bytes(np.random.default_rng(0).bytes(10 * length))
+    records = np.zeros(rows, RECORD)
+    records["row"] = np.arange(rows)
+    records["offset"][:, 0] = np.arange(rows) % 10 * length
+    records["length"][:, 0] = length
+    records.tofile(folder / FILE)
+    return Pack(folder, PackInfo("mcio:CIO2M", "standard", "", {}, View.named("box", side), "raw"), rows)
+
+
+def make_world(root: Path, side: int, clips: int) -> World:
+    """Write stores, a protocol, its raw pack, and zips of the same faces."""
+    from fasdata.packs.make import make_pack
+    from fasdata.packs.plan import plan_pack
+    from fasdata.protocols.build import build_protocol
+
+    library = Library(root)
+    for dataset in (*SOURCES, TARGET):
+        write_store(library, dataset, side, clips)
+    manifest = build_protocol("CIO-M", library=library)
+    make_pack(plan_pack("CIO-M", "standard", library, VIEW, "raw"))
+    world = World(library, manifest, {})
+    images = images_of(world, packed=True)
+    for i in range(len(images.samples)):
+        world.zips[images.samples.sample_id(i)] = write_zip(root / "zips" / f"{i}.zip", images, i)
+    return world
+
+
+def write_zip(path: Path, images: Images, i: int) -> Path:
+    """Write the zip of a video: its aligned face as PNG, among ten files."""
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = io.BytesIO()
+    Image.fromarray(images.load(i)["rgb"]).save(data, "PNG")
+    first = int(images.samples.frame_index[i])
+    with zipfile.ZipFile(path, "w") as file:
+        for number in range(first, first + 10):
+            file.writestr(f"{number}.png", data.getvalue())
+    return path
+
+
+def write_store(library: Library, dataset: str, side: int, clips: int) -> None:
+    """Write a store of `clips` clips a label, two frames each."""
+    from fasdata.records import Clip, ClipRecord, CropRecord, FrameRecord
+    from fasdata.store.codec import encode
+    from fasdata.store.info import StoreInfo
+    from fasdata.store.keys import crop_key
+    from fasdata.store.writer import StoreWriter
+
+    splits = SPLITS.get(dataset, ("train", "test"))
+    box = (side / 4, side / 4, 3 * side / 4, 3 * side / 4)
+    points = tuple((side * x, side * y) for x, y in ((0.4, 0.42), (0.6, 0.42), (0.5, 0.53), (0.42, 0.63), (0.58, 0.63)))
+    with StoreWriter(library.store_dir(dataset), StoreInfo(dataset, {"made": "by a benchmark"}, "0")) as writer:
+        for number in range(2 * clips):
+            label, split = ("bonafide", "attack")[number % 2], splits[number // 2 % len(splits)]
+            name = f"{split}__{number}"
+            clip = Clip(
+                dataset, name, {"rgb": f"{name}.avi"}, split, label, "bonafide" if number % 2 == 0 else "print",
+                subject=f"{split}{number // 2}",
+            )  # fmt: skip
+            crop = CropRecord((0, 0, side, side), 1.0, "png")
+            frames = tuple(FrameRecord(i, i / 25, "ok", 0.99, 1, box, points, 0, crop) for i in FRAMES)
+            record = ClipRecord(clip, "ok", n_frames=20, width=side, height=side, scanned_all=False, frames=frames)
+            seeds = [[(*SOURCES, TARGET).index(dataset), number, frame] for frame in FRAMES]
+            pictures = {crop_key(name, i): encode(picture(side, seed)) for i, seed in zip(FRAMES, seeds, strict=True)}
+            writer.add(record, pictures)
+
+
+def picture(side: int, seed: list[int]) -> np.ndarray:
+    """Return a picture as a camera gives it: soft shapes and a little noise."""
+    rng = np.random.default_rng([*seed, side])
+    coarse = rng.integers(0, 256, (side // 12 + 2, side // 12 + 2, 3)).astype(np.float32)
+    soft = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
+    return np.clip(soft + rng.normal(0, 2, soft.shape), 0, 255).astype(np.uint8)
+
+
+if __name__ == "__main__":
+    main()

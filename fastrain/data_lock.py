@@ -1,0 +1,80 @@
+"""Whether the data of a run are still the ones they were: against the library's lock file, and its own past."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fasdata.errors import UserError
+from fasdata.lock.library_lock import broken_locks, lock_path
+from fasdata.lock.lock import Lock
+
+if TYPE_CHECKING:
+    from fasdata.library import Library
+    from fastrain.rundir import RunDir
+
+ALLOW = "--allow-changed-data"
+
+
+def against_library(library: Library, now: Lock, *, allowed: bool) -> list[str]:
+    """Return where the library's lock file contradicts the data of a run; empty without such a file.
+
+    Raises:
+        UserError: it does, and that was not `allowed`.
+    """
+    changed = broken_locks(library, now)
+    if changed and not allowed:
+        raise UserError(
+            f"the data are not those of {lock_path(library)}",
+            found=_listed(changed),
+            do=f"restore them, or write the lock again (fasdata lock --data {library.root}), or {ALLOW}",
+        )
+    return changed
+
+
+def require_same_data(run: RunDir, now: Lock) -> None:
+    """Check that a run that was begun goes on with the data it was begun with.
+
+    Raises:
+        UserError: it would not; there is no way round this, its results would belong to neither.
+    """
+    before = run.read_json("run.json").get("lock")
+    changed = Lock.parse(before, f"the lock in {run.file('run.json')}").differences(now) if before else []
+    if changed:
+        raise UserError(
+            f"the data have changed since the run in {run.path} was begun",
+            found=_listed(changed),
+            do="restore them to continue it, or start a new run with another --out",
+        )
+
+
+def against_training(trained_on: Any, now: Lock, *, where: str, allowed: bool) -> list[str]:
+    """Return where data to be scored differ from those that a checkpoint was made with.
+
+    `trained_on` is the lock that the checkpoint carries, None where it carries none; `where` names it.
+
+    Raises:
+        UserError: they differ, and that was not `allowed`.
+    """
+    if trained_on is None:
+        changed = ["the checkpoint does not say what data it was made with"]
+    else:
+        changed = Lock.parse(trained_on, f"the lock in {where}").differences(now)
+    if changed and not allowed:
+        raise UserError(
+            f"these are not the data that {where} was made with",
+            found=_listed(changed),
+            do=f"name the run's own library and protocol, or {ALLOW} (the results will say so)",
+        )
+    return changed
+
+
+def with_changes(results: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return results that say, where `run.json` (`about`) does, which changes of the data were allowed."""
+    changed = about.get("changed_data")
+    return {**results, **({"changed_data": changed} if changed else {})}
+
+
+def _listed(changed: Sequence[str], shown: int = 4) -> str:
+    more = f" and {len(changed) - shown} more" if len(changed) > shown else ""
+    return ", ".join(changed[:shown]) + more

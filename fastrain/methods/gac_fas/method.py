@@ -1,0 +1,157 @@
+"""GAC-FAS: climb each source domain's loss, and follow the gradients found up there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD
+from torch.optim.lr_scheduler import StepLR
+
+from fastrain.methods.base import Batch, Method, OptimSpec, StepContext
+from fastrain.methods.gac_fas.ascent import Ascent, displaced
+from fastrain.methods.gac_fas.losses import domain_losses, supervised_contrast
+from fastrain.methods.gac_fas.network import CosineNetwork, unit
+from fastrain.methods.gac_fas.settings import GACFASSettings
+from fastrain.networks.normalize import imagenet_normalized
+from fastrain.networks.trunk import pooled_trunk
+from fastrain.networks.weights import load_trunk
+
+OPTIMISER = "all"
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What an iteration works on: all views' images, and label and domain of the images of all devices."""
+
+    images: Tensor
+    label: Tensor
+    domain: Tensor
+
+
+class GACFAS(Method):
+    """Gradient alignment for face anti-spoofing (Le and Woo, CVPR 2024); equations in this folder's README.
+
+    Raises:
+        UserError: the trunk is unknown or its weights cannot be had.
+    """
+
+    name: ClassVar[str] = "gac_fas"
+    Config: ClassVar[type[GACFASSettings]] = GACFASSettings
+    default_view: ClassVar[str] = "box"
+    views: ClassVar[int] = 2
+    first_of_epoch: ClassVar[int] = 1
+
+    def __init__(self, config: GACFASSettings, *, n_domains: int, image_size: int) -> None:
+        super().__init__(config, n_domains=n_domains, image_size=image_size)
+        config.preflight()
+        self.config = config
+        trunk, width = pooled_trunk(config.trunk, config.trunk_kwargs)
+        load_trunk(trunk, config.trunk, config.pretrained)
+        self.network = CosineNetwork(trunk, width, config.outputs, dropout=config.dropout)
+
+    def configure(self) -> dict[str, OptimSpec]:
+        config = self.config
+        trunk = {"params": list(self.network.trunk.parameters()), "lr": config.lr}
+        head = {"params": list(self.network.head.parameters()), "lr": config.lr * config.head_lr_scale}
+        optimiser = SGD([trunk, head], momentum=config.momentum, weight_decay=config.weight_decay)
+        return {OPTIMISER: OptimSpec(optimiser, StepLR(optimiser, config.lr_step_epochs, gamma=config.lr_gamma))}
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        if self.config.freeze_norm:
+            for module in self.modules():
+                if isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm):
+                    module.eval()
+        return self
+
+    def training_step(self, batch: Batch | None, ctx: StepContext) -> dict[str, Tensor]:
+        assert batch is not None
+        step = self._step(batch, ctx)
+        epoch = ctx.epoch - 1
+        with torch.set_grad_enabled(epoch >= self.config.warming_epochs):
+            features = self.network.features(step.images)
+        classified = self._classified(self.network.cosines(features), step, ctx)
+        contrast = self._contrast(features, batch, ctx)
+        ctx.zero_grad(OPTIMISER)
+        if epoch < max(self.config.warming_epochs, self.config.minimizer_warming):
+            ctx.backward(classified.sum() + contrast)
+            ascended = None
+        else:
+            ascended = self._climb(step, classified, contrast, ctx)
+        ctx.step(OPTIMISER)
+        terms = {"": classified.sum() + contrast, "cls": classified.sum(), "con": contrast}
+        if ascended is not None:
+            terms["ascended"] = ascended
+        return {f"loss_{name}" if name else "loss": value.detach() for name, value in terms.items()}
+
+    def predict(self, batch: Batch) -> Tensor:
+        _, cosines = self.network(self._seen(batch["modalities"]["rgb"]))
+        return cosines[:, 0] if self.config.outputs == 1 else cosines.softmax(dim=1)[:, 1]
+
+    def _climb(self, step: _Step, classified: Tensor, contrast: Tensor, ctx: StepContext) -> Tensor:
+        """Leave the sum of the gradients here and the mean of those at the ascending points; return the loss up there.
+
+        A domain is present when its loss is not exactly zero, as published; the others have no ascending point.
+        """
+        named = [(name, one) for name, one in self.network.named_parameters() if one.requires_grad]
+        names, parameters = [name for name, _ in named], [one for _, one in named]
+        present = [k for k, value in enumerate(classified.tolist()) if value != 0]
+        again = contrast.requires_grad  # whether another pass goes back through the same graph
+        gradients = {k: ctx.gradients(classified[k], parameters, keep_graph=again or k != present[-1]) for k in present}
+        if again:
+            ctx.backward(contrast)
+        for found in gradients.values():
+            for parameter, gradient in zip(parameters, found, strict=True):
+                parameter.grad = gradient.clone() if parameter.grad is None else parameter.grad.add_(gradient)
+        offsets = self._ascent(names, parameters, gradients).offsets()
+        losses = []
+        for k in present:
+            with displaced(self, parameters, offsets.pop(k)):
+                loss = self._classified(self._cosines_up_there(step.images), step, ctx).sum()
+                ctx.backward(loss / len(present))
+            losses.append(loss.detach())
+        return torch.stack(losses).mean() if losses else classified.new_zeros(())
+
+    def _ascent(self, names: list[str], parameters: list[nn.Parameter], gradients: dict[int, list[Tensor]]) -> Ascent:
+        config = self.config
+        return Ascent(
+            names,
+            parameters,
+            gradients,
+            self.n_domains,
+            rho=config.rho,
+            alpha=config.alpha,
+            eta=config.eta,
+            adaptive=config.adaptive,
+            running_total=config.behaviour != "corrected",
+        )
+
+    def _cosines_up_there(self, images: Tensor) -> Tensor:
+        with torch.set_grad_enabled(self.config.behaviour != "released"):
+            features = self.network.features(images)
+        return self.network.cosines(features)
+
+    def _step(self, batch: Batch, ctx: StepContext) -> _Step:
+        views = [self._seen(view["rgb"]) for view in batch["views"]]
+        label, domain = (ctx.gathered(batch[name].repeat(len(views))) for name in ("label", "domain"))
+        return _Step(torch.cat(views), label, domain)
+
+    def _classified(self, cosines: Tensor, step: _Step, ctx: StepContext) -> Tensor:
+        config = self.config
+        return domain_losses(
+            ctx.gathered(cosines), step.label, step.domain, self.n_domains, kind=config.loss, scale=config.scale
+        )
+
+    def _contrast(self, features: Tensor, batch: Batch, ctx: StepContext) -> Tensor:
+        """Return the weighted contrastive loss; its classes are the labels of each domain."""
+        if not self.config.contrastive_weight:
+            return features.new_zeros(())
+        vectors = unit(features).view(self.views, -1, features.shape[1]).transpose(0, 1)
+        loss = supervised_contrast(ctx.gathered(vectors), ctx.gathered(batch["group"]), self.config.temperature)
+        return self.config.contrastive_weight * loss
+
+    def _seen(self, image: Tensor) -> Tensor:
+        return imagenet_normalized(image) if self.config.normalize else image

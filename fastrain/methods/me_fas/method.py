@@ -1,0 +1,140 @@
+"""ME-FAS: CLIP tells bona fide from attack by two sentences, whose words and the images' prompts are tied together."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Adam
+from torch.optim.lr_scheduler import LambdaLR
+
+from fasdata.errors import UserError
+from fastrain.methods.base import Batch, Method, OptimSpec, StepContext
+from fastrain.methods.me_fas import losses
+from fastrain.methods.me_fas.draws import GeneratorDraws
+from fastrain.methods.me_fas.network import Masking, TextEnhancedCLIP
+from fastrain.methods.me_fas.schedule import learning_rate_factor
+from fastrain.methods.me_fas.settings import MEFASSettings
+from fastrain.networks.normalize import normalized
+from fastrain.networks.open_clip_model import load_clip, open_clip_model
+
+OPTIMISER = "all"
+MEAN, STD = (0.535, 0.419, 0.358), (0.276, 0.251, 0.242)  # the published constants, not CLIP's
+
+
+class MEFAS(Method):
+    """Multimodal text enhancement (Cai et al., IEEE TIFS 2025); equations in this folder's README.
+
+    Raises:
+        UserError: no such CLIP model, its weights cannot be had, a size that its patches do not fill.
+    """
+
+    name: ClassVar[str] = "me_fas"
+    Config: ClassVar[type[MEFASSettings]] = MEFASSettings
+    default_view: ClassVar[str] = "box-224"
+    views: ClassVar[int] = 3
+    first_of_epoch: ClassVar[int] = 1
+
+    def __init__(self, config: MEFASSettings, *, n_domains: int, image_size: int) -> None:
+        super().__init__(config, n_domains=n_domains, image_size=image_size)
+        config.preflight()
+        self.config = config
+        clip = open_clip_model(config.clip, config.clip_kwargs, image_size)
+        load_clip(clip, config.clip, config.pretrained)
+        self.network = TextEnhancedCLIP(clip, config)
+        self.head = contrastive_head(clip.visual.proj.shape[1], config.head_width, config.head_out)
+        self._freeze()
+
+    def configure(self) -> dict[str, OptimSpec]:
+        config = self.config
+        old, new = [], []
+        for name, parameter in self.named_parameters():
+            if not any(name.removeprefix("network.").startswith(one) for one in config.freeze):
+                (old if name.startswith("network.clip.") else new).append(parameter)
+        groups = [{"params": old, "lr": config.lr}, {"params": new, "lr": config.lr_new or config.lr}]
+        optimiser = Adam([group for group in groups if group["params"]], weight_decay=config.weight_decay)
+        schedule = LambdaLR(optimiser, lambda iteration: learning_rate_factor(iteration, config.schedule))
+        return {OPTIMISER: OptimSpec(optimiser, schedule, every="iteration")}
+
+    def training_step(self, batch: Batch | None, ctx: StepContext) -> dict[str, Tensor]:
+        assert batch is not None
+        images = torch.cat([view["rgb"] for view in batch["views"]])
+        terms = self.terms(images, batch["label"], ctx)
+        loss = torch.stack([getattr(self.config.losses, name) * value for name, value in terms.items()]).sum()
+        ctx.zero_grad(OPTIMISER)
+        ctx.backward(loss)
+        ctx.step(OPTIMISER)
+        return {"loss": loss.detach(), **{f"loss_{name}": value.detach() for name, value in terms.items()}}
+
+    def terms(self, images: Tensor, label: Tensor, ctx: StepContext) -> dict[str, Tensor]:
+        """Return the losses by name, unweighted, of the three views one after the other (3B,3,S,S) in [0,1]."""
+        if len(label) < 2:
+            raise UserError(
+                "me_fas needs two images in a batch, for batch statistics", do="--set batch_per_group=1 or more"
+            )
+        mask = self.config.mask
+        repeats = self.views if mask.views == "all" else 1
+        chosen_by = label.repeat(repeats) if mask.sentence == "label" else None
+        masking = Masking(len(label) * repeats, chosen_by)
+        features, text = self.network(self._seen(images), GeneratorDraws(ctx.generator), masking)
+        features, text = unit(features), unit(text[0])
+        origin, *views = features.chunk(self.views)
+        first, second = (self.head(view) for view in views)
+        vectors = ctx.gathered(torch.stack([first, second], dim=1))
+        return {
+            "cls": F.cross_entropy(self._logits(origin, text), label),
+            "simclr": losses.contrast(vectors[:, 0], vectors[:, 1], self.config.temperature),
+            "mse": losses.consistency(*(losses.likeness_to(view, text, label) for view in views)),
+        }
+
+    def predict(self, batch: Batch) -> Tensor:
+        images = self._seen(batch["modalities"]["rgb"])
+        draws = GeneratorDraws(Generator().manual_seed(self.config.eval.prompt_seed))
+        if self.config.eval.policy == "reference":
+            features, text = self.network(images.repeat(self.views, 1, 1, 1), draws, Masking(len(images)))
+            features = features[: len(images)]
+        else:
+            deep = self.network.deep_prompts(draws, images)
+            features, text = self.network.alone(images, deep, own=self.config.eval.context == "own")
+        return self._logits(unit(features), unit(text)).softmax(dim=-1)[:, 1]
+
+    def _logits(self, features: Tensor, text: Tensor) -> Tensor:
+        """Return (B,C) of features (B,D) and a text (C,D), or (1,C,D), or one of each image (B,C,D)."""
+        return self.network.clip.logit_scale.exp() * (text * features[:, None]).sum(dim=-1)
+
+    def _seen(self, image: Tensor) -> Tensor:
+        return normalized(image, MEAN, STD)
+
+    def _freeze(self) -> None:
+        names = [name.removeprefix("network.") for name, _ in self.named_parameters()]
+        for one in self.config.freeze:
+            if not any(name.startswith(one) for name in names):
+                raise UserError(
+                    f"no parameter of me_fas begins with {one!r}",
+                    expected="clip.visual, clip.transformer, prompts, fusions, head or longer names",
+                    do="correct --set freeze=",
+                )
+        for name, parameter in self.named_parameters():
+            if name.removeprefix("network.").startswith(self.config.freeze or ("\0",)):
+                parameter.requires_grad_(False)
+
+
+def contrastive_head(width: int, hidden: int, out: int) -> nn.Sequential:
+    """Return the projection head of the contrastive loss, three linear layers with batch norm between."""
+    head = nn.Sequential(
+        nn.Linear(width, hidden), nn.BatchNorm1d(hidden), nn.ReLU(),
+        nn.Linear(hidden, hidden), nn.BatchNorm1d(hidden), nn.ReLU(),
+        nn.Linear(hidden, out),
+    )  # fmt: skip
+    for layer in head:
+        if isinstance(layer, nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+    return head
+
+
+def unit(vectors: Tensor) -> Tensor:
+    """Return vectors over their length."""
+    return vectors / vectors.norm(dim=-1, keepdim=True)

@@ -1,0 +1,182 @@
+"""The network of ME-FAS: CLIP's two towers side by side, with shared prompts, prompt fusion and masks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fastrain.methods.me_fas.blocks import image_layer, text_layer
+from fastrain.methods.me_fas.draws import DEVIATION, Draws
+from fastrain.methods.me_fas.fusion import ImageToText
+from fastrain.methods.me_fas.masking import marked_patches
+from fastrain.methods.me_fas.prompts import SharedPrompts
+from fastrain.methods.me_fas.settings import MEFASSettings
+
+MOMENTUM = 0.1  # of the running means
+
+
+@dataclass
+class Masking:
+    """What a forward pass masks: the first `count` images, by the sentences of `label` (count,) where it is given.
+
+    `marked` holds what each layer marked, bool (count,P), afterwards.
+    """
+
+    count: int
+    label: Tensor | None = None
+    marked: list[Tensor] = field(default_factory=list)
+
+
+class TextEnhancedCLIP(nn.Module):
+    """Map images (N,3,S,S), normalised, to features (N,D) and text features (G,C,D), neither of unit length yet.
+
+    `clip` is an open_clip model of two plain transformers; its blocks are run from here, one layer of both towers
+    after the other. Between layers the text's context is replaced by what `fusions` make of the images' prompts, and
+    these by deep prompts. G is 1, or N where every image has a text of its own.
+    """
+
+    running_means: Tensor
+    batches_seen: Tensor
+
+    def __init__(self, clip: Any, config: MEFASSettings) -> None:
+        super().__init__()
+        self.clip, self.config = clip, config
+        text_width, image_width = clip.token_embedding.weight.shape[1], clip.visual.class_embedding.shape[0]
+        n_ctx = config.prompts.n_ctx
+        self.prompts = SharedPrompts(clip.token_embedding, config.words, config.classes, n_ctx, image_width)
+        self.layers = len(clip.visual.transformer.resblocks)
+        self.deep_layers = min(config.prompts.depth, self.layers) - 1
+        self.fusions = nn.ModuleList(
+            ImageToText(text_width, image_width, config.fusion_width) for _ in range(self.deep_layers)
+        )
+        if config.learned_prompts:
+            self.deep = nn.Parameter(torch.empty(self.deep_layers, n_ctx, image_width).normal_(std=DEVIATION))
+        # Moves text into the width of image tokens; only the choice of patches reads it, which has no gradient.
+        self.text_projection_image = nn.Parameter(torch.empty(text_width, image_width).normal_(std=text_width**-0.5))
+        self.register_buffer("running_means", torch.zeros(self.deep_layers, n_ctx, image_width))
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, images: Tensor, draws: Draws, masking: Masking | None = None) -> tuple[Tensor, Tensor]:
+        """Run both towers; the text sees the mean of all images, whose running mean follows in train mode."""
+        tokens, deep, text = self._image_tokens(images), self.deep_prompts(draws, images), self._text_tokens()
+        for layer in range(self.layers):
+            bias = self._bias(layer, tokens, text, draws, masking)
+            if layer < len(self.clip.transformer.resblocks):
+                text = self._text_layer(layer, text)
+            tokens = self._image_layer(layer, tokens, bias)
+            if layer < self.deep_layers:
+                means = tokens[:, -self.prompts.n_ctx :].mean(dim=0, keepdim=True)
+                self._remember(layer, means)
+                text = self._fused(layer, text, means)
+                tokens = self._with_prompts(tokens, deep[layer])
+        return self._image_features(tokens), self._text_features(self._remaining_text(text))
+
+    def alone(self, images: Tensor, deep: Tensor, *, own: bool) -> tuple[Tensor, Tensor]:
+        """Run both towers so that no image sees another, without masks.
+
+        The text sees the running means of training or, with `own` and in a network that never saw a batch, of each
+        image its own prompts.
+        """
+        own = own or not int(self.batches_seen)
+        tokens = self._image_tokens(images)
+        seen = []
+        for layer in range(self.layers):
+            tokens = self._image_layer(layer, tokens, None)
+            if layer < self.deep_layers:
+                seen.append(tokens[:, -self.prompts.n_ctx :])
+                tokens = self._with_prompts(tokens, deep[layer])
+        text = self._text_tokens()
+        text = text.expand(len(images) if own else 1, -1, -1, -1)
+        for layer, prompts in enumerate(seen):
+            means = prompts if own else self.running_means[layer : layer + 1].to(prompts.dtype)
+            if layer < len(self.clip.transformer.resblocks):
+                text = self._text_layer(layer, text)
+            text = self._fused(layer, text, means)
+        return self._image_features(tokens), self._text_features(self._remaining_text(text, len(seen)))
+
+    def deep_prompts(self, draws: Draws, like: Tensor) -> Tensor:
+        """Return the deep prompts of a call (deep_layers,n_ctx,W), learnt or noise."""
+        if self.config.learned_prompts:
+            return self.deep
+        n_ctx, width = self.running_means.shape[1:]
+        drawn = [draws.deep_prompt(number, (n_ctx, width)) for number in range(self.deep_layers)]
+        return (torch.stack(drawn) if drawn else self.running_means).to(like)
+
+    def _image_tokens(self, images: Tensor) -> Tensor:
+        visual = self.clip.visual
+        patches = visual.conv1(images).flatten(2).transpose(1, 2)
+        head = visual.class_embedding.expand(len(images), 1, -1).to(patches.dtype)
+        tokens = torch.cat([head, patches], dim=1) + visual.positional_embedding.to(patches.dtype)
+        shared = self.prompts()[1].expand(len(images), -1, -1).to(patches.dtype)
+        return visual.ln_pre(torch.cat([tokens, shared], dim=1))
+
+    def _text_tokens(self) -> Tensor:
+        """Return the text's tokens (1,C,L,W) up to the last end token: no token before it sees any behind it."""
+        length = int(self.prompts.end.max()) + 1
+        tokens = self.prompts()[0][:, :length] + self.clip.positional_embedding[:length]
+        return tokens[None]
+
+    def _image_layer(self, layer: int, tokens: Tensor, bias: Tensor | None) -> Tensor:
+        rows = 1 if layer == self.layers - 1 and layer >= self.deep_layers else None
+        return image_layer(self.clip.visual.transformer.resblocks[layer], tokens, bias, rows=rows)
+
+    def _text_layer(self, layer: int, text: Tensor) -> Tensor:
+        block = self.clip.transformer.resblocks[layer]
+        return text_layer(block, text.flatten(0, 1)).unflatten(0, text.shape[:2])
+
+    def _remaining_text(self, text: Tensor, done: int | None = None) -> Tensor:
+        blocks = len(self.clip.transformer.resblocks)
+        for layer in range(self.layers if done is None else done, blocks):
+            text = self._text_layer(layer, text)
+        return text
+
+    def _fused(self, layer: int, text: Tensor, means: Tensor) -> Tensor:
+        last = 1 + self.prompts.n_ctx
+        context = text[:, :, 1:last]
+        new = self.fusions[layer](context, means)[:, None].expand_as(context).to(text.dtype)
+        return torch.cat([text[:, :, :1], new, text[:, :, last:]], dim=2)
+
+    def _with_prompts(self, tokens: Tensor, prompts: Tensor) -> Tensor:
+        kept = tokens[:, : -self.prompts.n_ctx]
+        return torch.cat([kept, prompts.to(kept.dtype).expand(len(kept), -1, -1)], dim=1)
+
+    @torch.no_grad()
+    def _remember(self, layer: int, means: Tensor) -> None:
+        if not self.training:
+            return
+        if layer == 0:
+            self.batches_seen += 1
+        weight = max(MOMENTUM, 1 / int(self.batches_seen))
+        self.running_means[layer].lerp_(means[0].to(self.running_means.dtype), weight)
+
+    @torch.no_grad()
+    def _bias(self, layer: int, tokens: Tensor, text: Tensor, draws: Draws, masking: Masking | None) -> Tensor | None:
+        """Return what the layer's mask adds to the attention scores, (N,L); None without a mask."""
+        mask = self.config.mask
+        if masking is None or mask.mode == "none" or layer >= mask.depth:
+            return None
+        patches = tokens.shape[1] - self.prompts.n_ctx
+        sentences = self._ends(text)[0] @ self.text_projection_image
+        marked = marked_patches(mask, tokens[: masking.count, :patches], sentences, layer, draws, masking.label)
+        masking.marked.append(marked)
+        bias = tokens.new_zeros(tokens.shape[:2])
+        bias[: masking.count, 1:patches][marked] = -math.inf if self.config.hides else 1.0
+        return bias
+
+    def _ends(self, text: Tensor) -> Tensor:
+        classes = torch.arange(text.shape[1], device=text.device)
+        return text[:, classes, self.prompts.end.to(text.device)]
+
+    def _image_features(self, tokens: Tensor) -> Tensor:
+        visual = self.clip.visual
+        return visual.ln_post(tokens[:, 0]) @ visual.proj
+
+    def _text_features(self, text: Tensor) -> Tensor:
+        ends = self._ends(text)
+        if self.config.final_norm:
+            ends = self.clip.ln_final(ends)
+        return ends @ self.clip.text_projection

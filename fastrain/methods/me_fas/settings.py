@@ -1,0 +1,160 @@
+"""What can be set for ME-FAS."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from fastrain.methods.settings import MethodSettings
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Prompts(_Section):
+    """The tokens that text and image tower share."""
+
+    n_ctx: PositiveInt = 2
+    """Learnable words of the sentences, and prompts of the images."""
+    depth: PositiveInt = 9
+    """Layers whose prompts are new: the shared ones in the first, deep ones in the others; text is fused after each
+    but the last of them."""
+    deep: Literal["noise", "learned"] | None = None
+    """noise: drawn again at every call; learned: parameters; null: as `compat` has it."""
+
+
+class Text(_Section):
+    """The end of the text tower."""
+
+    final_norm: bool | None = None
+    """Apply CLIP's last layer norm; null: as `compat` has it."""
+
+
+class Mask(_Section):
+    """Which patches the text marks, and what becomes of them."""
+
+    mode: Literal["random_location", "location", "random", "grid", "border", "none"] = "random_location"
+    """location: the patches furthest from the sentence; random: any; random_location: both; grid, border: fixed."""
+    ratio: float = Field(0.5, ge=0, lt=1)
+    """Part of the patches in a set."""
+    depth: NonNegativeInt = 12
+    """Layers, from the first, that get a mask."""
+    apply: Literal["additive_one", "neg_inf"] | None = None
+    """additive_one: marked patches get more attention, as published; neg_inf: they are hidden; null: as `compat`."""
+    views: Literal["first", "all"] = "first"
+    """Which of the three batches of images are masked."""
+    sentence: Literal["farthest", "label"] = "farthest"
+    """The sentence least like the class token, or that of the image's label (in training only)."""
+
+
+class Losses(_Section):
+    """The weight of each loss."""
+
+    cls: NonNegativeFloat = 1.0
+    simclr: NonNegativeFloat = 1.0
+    mse: NonNegativeFloat = 1.0
+
+
+class Schedule(_Section):
+    """Of the learning rate, by iterations: a linear warm-up, then a polynomial down to zero."""
+
+    use: bool = False
+    steps: PositiveInt = 100
+    """Iterations in an epoch of the schedule."""
+    epochs: PositiveInt = 50
+    warmup_epochs: NonNegativeInt = 2
+    warmup_factor: float = Field(0.001, ge=0, le=1)
+    """What part of the learning rate the warm-up starts with."""
+
+    @model_validator(mode="after")
+    def _ends_after_the_warm_up(self) -> Self:
+        if self.use and self.epochs <= self.warmup_epochs:
+            raise ValueError(f"expected more epochs than the {self.warmup_epochs} of the warm-up; found {self.epochs}")
+        return self
+
+
+class Evaluation(_Section):
+    """How images are scored."""
+
+    policy: Literal["deterministic", "reference"] = "deterministic"
+    """deterministic: a score depends on its own image alone; reference: masks on, the image in all three places, and
+    text that sees the whole batch."""
+    prompt_seed: NonNegativeInt = 0
+    """Of the deep prompts that are noise, and in policy reference of the masks."""
+    context: Literal["running", "own"] = "running"
+    """What the text sees of images in policy deterministic: the running mean of training, or the image itself."""
+
+
+class MEFASSettings(MethodSettings):
+    """Settings of ME-FAS: network, masks, losses, optimiser."""
+
+    clip: str = "ViT-B-16-quickgelu"
+    """Name of an open_clip model of two plain transformers."""
+    clip_kwargs: dict[str, Any] = Field(default_factory=dict)
+    """Changes to that model's open_clip configuration: `embed_dim`, `vision_cfg: {…}`, `text_cfg: {…}`."""
+    pretrained: bool | str = True
+    """True: OpenAI's weights from the hub or its cache; false: from scratch; or the path of a weight file."""
+
+    compat: Literal["reference", "paper"] = "reference"
+    """What the switches that are null stand for: the published code, or the method as the paper describes it."""
+    words: str = "a photo of a"
+    classes: tuple[str, str] = ("spoof face", "real face")
+    """What follows the words in the sentences of attack and bona fide."""
+    prompts: Prompts = Prompts()
+    fusion_width: PositiveInt = 128
+    """Hidden width of the layers that bring the images' prompts to the text."""
+    text: Text = Text()
+    mask: Mask = Mask()
+    head_width: PositiveInt = 2048
+    """Hidden width of the contrastive head."""
+    head_out: PositiveInt = 256
+
+    losses: Losses = Losses()
+    temperature: PositiveFloat = 0.1
+    """Of the contrastive loss."""
+
+    lr: PositiveFloat = 1e-6
+    lr_new: PositiveFloat | None = None
+    """Of what CLIP does not have: prompts, fusion, heads; null: that of CLIP."""
+    weight_decay: NonNegativeFloat = 1e-6
+    schedule: Schedule = Schedule()
+    freeze: tuple[str, ...] = ()
+    """Beginnings of the names of parameters that stay as they are, such as `clip.visual`."""
+
+    eval: Evaluation = Evaluation()
+
+    @property
+    def final_norm(self) -> bool:
+        """Whether the text tower ends with its layer norm."""
+        return self.compat == "paper" if self.text.final_norm is None else self.text.final_norm
+
+    @property
+    def hides(self) -> bool:
+        """Whether marked patches are hidden."""
+        return (self.mask.apply or ("neg_inf" if self.compat == "paper" else "additive_one")) == "neg_inf"
+
+    @property
+    def learned_prompts(self) -> bool:
+        """Whether deep prompts are parameters."""
+        return (self.prompts.deep or ("learned" if self.compat == "paper" else "noise")) == "learned"
+
+    def preflight(self) -> None:
+        """Find (or fetch) the pretrained weights.
+
+        Raises:
+            UserError: they are neither here nor to be had; within two seconds when there is no network.
+        """
+        from fastrain.networks.clip_weights import find_clip_weights
+
+        find_clip_weights(self.clip, self.pretrained)

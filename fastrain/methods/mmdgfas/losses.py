@@ -1,0 +1,48 @@
+"""The losses of MMDGFAS."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+EPSILON = 1e-9
+
+
+def cross_modal_focal_loss(
+    first: Tensor,
+    second: Tensor,
+    target: Tensor,
+    *,
+    alpha: float = 1.0,
+    gamma: float = 3.0,
+    multiplier: float = 2.0,
+    attacks_only: bool = False,
+    detach_other: bool = False,
+) -> Tensor:
+    """Return the cross-modal focal loss of two modalities' probabilities of bona fide, (B,) or (B,1) each.
+
+    A modality's cross entropy counts less the surer both are of the truth: its factor is alpha * (1 - w) ** gamma, with
+    w the other's probability of the truth times their harmonic mean (George and Marcel, "Cross Modal Focal Loss for
+    RGBD Face Anti-Spoofing", CVPR 2021).
+    """
+    terms = [_binary(probability, target) for probability in (first, second)]
+    certain = [torch.exp(-term) for term in terms]
+    losses = []
+    for term, own, other in zip(terms, certain, reversed(certain), strict=True):
+        other = other.detach() if detach_other else other
+        weight = (other + EPSILON) * (multiplier * own * other) / (own + other + EPSILON)
+        if attacks_only:
+            weight = weight * (1 - target)
+        losses.append((alpha * (1 - weight) ** gamma * term).mean())
+    return 0.5 * losses[0] + 0.5 * losses[1]
+
+
+def binary_loss(probability: Tensor, target: Tensor) -> Tensor:
+    """Return the mean binary cross entropy of probabilities of bona fide and targets of the same shape."""
+    return _binary(probability, target).mean()
+
+
+def _binary(probability: Tensor, target: Tensor) -> Tensor:
+    with torch.autocast(probability.device.type, enabled=False):  # torch refuses it at half precision
+        return F.binary_cross_entropy(probability.float(), target.float(), reduction="none").to(probability.dtype)

@@ -1,0 +1,154 @@
+"""MMDGFAS: three streams of colour, depth and infrared, trained on small crops and on what is left of a face."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.optim import SGD
+
+from fasdata.errors import UserError
+from fastrain.methods.base import Batch, Method, OptimSpec, StepContext
+from fastrain.methods.mmdgfas.losses import binary_loss, cross_modal_focal_loss
+from fastrain.methods.mmdgfas.network import HybridNetwork
+from fastrain.methods.mmdgfas.schedule import CosineRestarts
+from fastrain.methods.mmdgfas.settings import MMDGFASSettings
+from fastrain.methods.mmdgfas.views import VIEWS, crops36
+
+OPTIMISER = "all"
+AT_ONCE = 4  # images whose views one forward pass takes; more need more memory and are no faster
+CHANNELS = {"rgb": (3,), "depth": (1, 3), "ir": (1, 3)}
+
+
+class MMDGFAS(Method):
+    """Multi-modal domain generalisation by MixCropMask and hybrid fusion (Zhang and Li, EAAI 158, 2025); see README.
+
+    Raises:
+        UserError: images are smaller than the crops that the network is to see.
+    """
+
+    name: ClassVar[str] = "mmdgfas"
+    Config: ClassVar[type[MMDGFASSettings]] = MMDGFASSettings
+    default_view: ClassVar[str] = "box"
+    first_of_epoch: ClassVar[int] = 1
+
+    def __init__(self, config: MMDGFASSettings, *, n_domains: int, image_size: int) -> None:
+        super().__init__(config, n_domains=n_domains, image_size=image_size)
+        if config.crop > image_size:
+            raise UserError(
+                f"images of {image_size} pixels are smaller than the crops of {config.crop}",
+                do="a larger --set data.image_size, or a smaller --set model.crop",
+            )
+        self.config = config
+        self.modalities = config.modalities
+        self.network = HybridNetwork(config.modalities, config.planes, config.dropout)
+
+    def configure(self) -> dict[str, OptimSpec]:
+        config = self.config
+        optimiser = SGD(self.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
+        return {OPTIMISER: OptimSpec(optimiser, CosineRestarts(optimiser, config.cycle_epochs, config.lr_lowest))}
+
+    def training_step(self, batch: Batch | None, ctx: StepContext) -> dict[str, Tensor]:
+        assert batch is not None
+        images = self._seen(batch)
+        self._require_crops(images)
+        features = self.network.features(images)
+        logits = self.network.fused(features)
+        if self.config.loss == "ce":
+            terms = {"": F.cross_entropy(logits, batch["label"])}
+        else:
+            terms = self._combined(logits, self.network.apart(features), batch["label"])
+        ctx.zero_grad(OPTIMISER)
+        ctx.backward(terms[""])
+        ctx.step(OPTIMISER)
+        return {f"loss_{name}" if name else "loss": value.detach() for name, value in terms.items()}
+
+    def predict(self, batch: Batch) -> Tensor:
+        return self.scores(batch)["score"]
+
+    def predict_parts(self, batch: Batch) -> dict[str, Tensor]:
+        return {name: value for name, value in self.scores(batch).items() if name != "score"}
+
+    def scores(self, batch: Batch) -> dict[str, Tensor]:
+        images = self._seen(batch)
+        hybrid = self.config.fusion.decision == "hybrid"
+        logits, apart = self._averaged(images, hybrid)
+        fused = logits.softmax(dim=1)[:, 1]
+        if not hybrid:
+            return {"score": fused}
+        heads = torch.stack([apart[name].sigmoid() for name in self.modalities], dim=1)
+        there = torch.stack([_available(batch, name, heads) for name in self.modalities], dim=1)
+        share = self.config.fusion.weight
+        mean = (heads * there).sum(dim=1) / there.sum(dim=1)
+        score = torch.where(there.any(dim=1), share * fused + (1 - share) * mean, fused)
+        return {"score": score, "fused": fused, **{name: heads[:, k] for k, name in enumerate(self.modalities)}}
+
+    def _combined(self, logits: Tensor, apart: dict[str, Tensor], label: Tensor) -> dict[str, Tensor]:
+        """Return the loss under "" and its terms; every probability is the sigmoid of a head's second output."""
+        config, target = self.config, label.to(logits.dtype)
+        pairs = list(combinations(self.modalities, 2))
+        if config.loss == "combined":
+            pairs = pairs[:1]  # colour and depth
+        options = config.cross_modal.model_dump()
+        certain = {name: one[:, 1].sigmoid() for name, one in apart.items()}
+        across = [cross_modal_focal_loss(certain[a], certain[b], target, **options) for a, b in pairs]
+        terms = {"cross_modal": torch.stack(across).mean(), "fused": binary_loss(logits[:, 1].sigmoid(), target)}
+        loss = 0.5 * terms["cross_modal"] + 0.5 * terms["fused"]
+        if config.ce_weight:
+            terms["ce"] = F.cross_entropy(logits, label)
+            loss = loss + config.ce_weight * terms["ce"]
+        return {"": loss, **terms}
+
+    def _averaged(self, images: dict[str, Tensor], hybrid: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return, averaged over the views of each image, the fused logits (B,2) and, if `hybrid`, (B,) of each head."""
+        if self.config.eval_views == "full":
+            return self._outputs(images, hybrid)
+        size = AT_ONCE
+        chunks = []
+        for start in range(0, len(next(iter(images.values()))), size):
+            views = crops36({name: image[start : start + size] for name, image in images.items()}, self.config.crop)
+            logits, apart = self._outputs(views, hybrid)
+            means = {name: values.view(-1, VIEWS).mean(dim=1) for name, values in apart.items()}
+            chunks.append((logits.view(-1, VIEWS, 2).mean(dim=1), means))
+        return torch.cat([one for one, _ in chunks]), {
+            name: torch.cat([means[name] for _, means in chunks]) for name in chunks[0][1]
+        }
+
+    def _outputs(self, images: dict[str, Tensor], hybrid: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        features = self.network.features(images)
+        apart = self.network.apart(features) if hybrid else {}
+        return self.network.fused(features), {name: logits[:, 1] for name, logits in apart.items()}
+
+    def _seen(self, batch: Batch) -> dict[str, Tensor]:
+        """Return every stream's images with three channels; what is not available is zero in the batch."""
+        seen = {}
+        for name in self.modalities:
+            image = batch["modalities"].get(name)
+            if image is None or image.shape[1] not in CHANNELS[name]:
+                raise UserError(
+                    f"the stream of {name} cannot take this batch",
+                    expected=f"images of {' or '.join(map(str, CHANNELS[name]))} channels",
+                    found="none" if image is None else f"images of {image.shape[1]} channels",
+                    do="--set model.modalities=[...] names what the data have",
+                )
+            if name == "rgb" and self.config.color_order == "bgr":
+                image = image.flip(1)
+            seen[name] = image.expand(-1, 3, -1, -1)
+        return seen
+
+    def _require_crops(self, images: dict[str, Tensor]) -> None:
+        side = next(iter(images.values())).shape[-1]
+        if side != self.config.crop and self.config.eval_views == "crops36":
+            raise UserError(
+                f"training images of {side} pixels, and test crops of {self.config.crop}",
+                do=f"--set data.augment.mix_crop_mask.crop={self.config.crop}, or --set model.eval_views=full",
+            )
+
+
+def _available(batch: Batch, name: str, like: Tensor) -> Tensor:
+    """Return 1 for samples that have the modality, 0 for the others."""
+    there = batch.get("available", {}).get(name)
+    return like.new_ones(len(like)) if there is None else there.to(like)

@@ -1,0 +1,73 @@
+"""State-dict keys of the published network and of ours."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+from torch import Tensor
+
+# The published network is given [colour, depth, infrared] and calls the first `depth` and the second `color`.
+MODULES = {"rgb": "depth", "depth": "color", "ir": "ir"}
+_STREAMS = {theirs: ours for ours, theirs in MODULES.items()}
+# Ours on the left; the published modality head has its pooling and flattening among its numbers.
+_JOINT = {
+    "squeeze.0": "bottleneck.0",
+    "squeeze.1": "bottleneck.1",
+    "joint.0": "res_0",
+    "joint.1": "res_1",
+    "head.1": "fc.1",
+    "head.3": "fc.3",
+    "modality_head.1": "bottleneckAndfc.3",
+    "modality_head.3": "bottleneckAndfc.5",
+}
+JOINED = "squeeze.0.weight"  # reads the modalities one after the other, in the published order or in ours
+
+_STREAM_KEY = re.compile(r"(color|depth|ir)_module\.(first_bn|encoder\.layer[012])\.(.+)")
+# What the output does not depend on: two more layers and two classifiers a stream, and a second name of every layer.
+_IDLE_KEY = re.compile(r"(color|depth|ir)_module\.(conv[1-5]|encoder\.(layer[34]|last_linear)|last_linear|fc)\..+")
+
+
+def to_reference(key: str) -> str:
+    """Return the published name of one of our network's keys.
+
+    Raises:
+        KeyError: our network has no such part.
+    """
+    part, _, rest = key.partition(".")
+    if part in ("streams", "reweighting"):
+        modality, _, inner = rest.partition(".")
+        if part == "reweighting":
+            return f"{MODULES[modality]}_SE.{inner}"
+        return f"{MODULES[modality]}_module.{'' if inner.startswith('first_bn') else 'encoder.'}{inner}"
+    for ours, theirs in _JOINT.items():
+        if key.startswith(ours + "."):
+            return theirs + key.removeprefix(ours)
+    raise KeyError(key)
+
+
+def from_reference(key: str) -> str | None:
+    """Return our name of a key of the published network; None for what its output does not depend on.
+
+    Raises:
+        KeyError: the published network has no such part.
+    """
+    if _IDLE_KEY.fullmatch(key):
+        return None
+    if found := _STREAM_KEY.fullmatch(key):
+        return f"streams.{_STREAMS[found[1]]}.{found[2].removeprefix('encoder.')}.{found[3]}"
+    if found := re.fullmatch(r"(color|depth|ir)_SE\.(.+)", key):
+        return f"reweighting.{_STREAMS[found[1]]}.{found[2]}"
+    for ours, theirs in _JOINT.items():
+        if key.startswith(theirs + "."):
+            return ours + key.removeprefix(theirs)
+    raise KeyError(key)
+
+
+def reordered(weight: Tensor) -> Tensor:
+    """Return the weight `JOINED` (O,3C,1,1) for the other order of modalities: the first two change places.
+
+    The published network joins depth, colour, infrared; ours colour, depth, infrared.
+    """
+    first, second, third = weight.chunk(3, dim=1)
+    return torch.cat([second, first, third], dim=1)

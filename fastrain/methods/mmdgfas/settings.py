@@ -1,0 +1,104 @@
+"""What can be set for MMDGFAS; the defaults are the published ones (`configs/mmdgfas.yaml` says where each is from)."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
+
+from fasdata.records import MODALITIES
+from fastrain.methods.settings import MethodSettings
+
+
+class FusionSettings(BaseModel):
+    """Where a score comes from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    decision: Literal["feature", "hybrid"] = "feature"
+    """feature: the fused head alone, as the published code; hybrid: with the modalities' own heads, as the paper."""
+    weight: float = Field(0.5, ge=0, le=1)
+    """The fused head's share of a hybrid score; the rest is the mean of the modalities that a face has."""
+
+
+class CrossModalSettings(BaseModel):
+    """The cross-modal focal loss; read by losses combined and combined_all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    alpha: PositiveFloat = 1.0
+    gamma: NonNegativeFloat = 3.0
+    multiplier: PositiveFloat = 2.0
+    attacks_only: bool = False
+    """Focus on attacks alone; bona fide faces get the plain cross entropy."""
+    detach_other: bool = False
+    """Let the other modality's certainty weigh a loss without being trained by it."""
+
+
+class MMDGFASSettings(MethodSettings):
+    """Settings of MMDGFAS: streams, fusion, losses, views of a test image, optimiser and schedule."""
+
+    # The network.
+    modalities: tuple[Literal["rgb", "depth", "ir"], ...] = Field(("rgb", "depth", "ir"), min_length=1)
+    """One stream each; any of rgb, depth, ir, each once. [rgb] alone is the baseline without fusion."""
+    planes: PositiveInt = Field(64, multiple_of=16)
+    """Width of a stream's first layer; all others follow."""
+    dropout: float = Field(0.5, ge=0, lt=1)
+    """In front of both heads."""
+    color_order: Literal["rgb", "bgr"] = "rgb"
+
+    fusion: FusionSettings = Field(default_factory=lambda: FusionSettings.model_validate({}))
+
+    # The loss.
+    loss: Literal["ce", "combined", "combined_all"] = "ce"
+    """ce: cross entropy of the fused head; combined: half binary cross entropy of the fused head, half cross-modal
+    focal loss of the first two modalities' own heads; combined_all: of every pair of modalities."""
+    ce_weight: NonNegativeFloat = 0.0
+    """Weight of the fused head's cross entropy beside a combined loss, which trains one of its two outputs only."""
+    cross_modal: CrossModalSettings = Field(default_factory=lambda: CrossModalSettings.model_validate({}))
+
+    # The views.
+    crop: PositiveInt = Field(48, ge=16)
+    """Side of what the network is trained on, and of the crops of a test image."""
+    eval_views: Literal["crops36", "full"] = "crops36"
+    """What a test image is scored by: 9 crops in 4 flips each, their logits averaged; or the whole image at once."""
+
+    # The optimiser: SGD, with a cosine that restarts.
+    lr: PositiveFloat = 0.1
+    lr_lowest: NonNegativeFloat = 0.001
+    cycle_epochs: PositiveInt = 5
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: NonNegativeFloat = 0.0005
+
+    @field_validator("modalities")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError(f"expected each modality once; found {', '.join(value)}")
+        return tuple(name for name in MODALITIES if name in value)
+
+    @model_validator(mode="after")
+    def _heads_that_decide_are_trained(self) -> Self:
+        if self.fusion.decision == "hybrid" and self.loss == "ce":
+            raise ValueError(
+                "fusion.decision=hybrid asks the modalities' own heads, which loss ce does not train: "
+                "set loss=combined_all and ce_weight=1"
+            )
+        if self.loss != "ce" and len(self.modalities) < 2:
+            raise ValueError(f"loss {self.loss} compares modalities and there is one: set loss=ce, or more modalities")
+        return self
+
+    @model_validator(mode="after")
+    def _the_schedule_falls(self) -> Self:
+        if self.lr_lowest > self.lr:
+            raise ValueError(f"lr_lowest {self.lr_lowest} is above lr {self.lr}")
+        return self

@@ -1,0 +1,101 @@
+"""The network of a run, loaded to score images of any manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from fastrain.checkpoints.file import Checkpoint
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from fasdata.faces.view import View
+    from fasdata.manifest import Manifest
+    from fasdata.store.reader import Store
+    from fastrain.config import RunConfig
+    from fastrain.data.images import Images
+    from fastrain.image_source import ImageSource
+    from fastrain.rundir import RunDir
+    from fastrain.scoring import Scorer
+
+Scored = dict[str, tuple["Images", dict[str, "np.ndarray"]]]
+PARTS = ("val", "test")
+
+
+def network_scores(
+    run: RunDir,
+    about: Mapping[str, Any],
+    config: RunConfig,
+    view: View,
+    manifest: Manifest,
+    stores: Mapping[str, Store],
+    source: ImageSource,
+) -> Scored:
+    """Return, for the parts val and test, what was scored and its scores by name.
+
+    `score` and its parts are those of the selected checkpoint. Where the run kept more networks (`at_<iteration>`,
+    `best`), each gives a column of that name.
+
+    Raises:
+        UserError: a checkpoint is missing or of another network, the manifest lacks what the view needs.
+    """
+    from fastrain.data.images import Images
+    from fastrain.data.preparation import Preparation
+    from fastrain.data.samples import Samples
+    from fastrain.scoring import SCORE
+
+    scorer = _scorer(run, about, config, view)
+    samples = {part: found for part in PARTS if len(found := Samples.of(manifest, part))}
+    modalities = scorer.method.modalities
+    whole = {
+        part: Images(
+            found,
+            stores,
+            view,
+            modalities=modalities,
+            pack=source.of(part),
+            preparation=Preparation.of(config.data),
+        )
+        for part, found in samples.items()
+    }
+    scored: Scored = {part: (images, {}) for part, images in whole.items()}
+    for column, iteration in _each(run, scorer, [*_kept(run), (SCORE, about["selection"]["checkpoint"])]):
+        for part, all_images in whole.items():
+            images = scorer.frames(all_images, iteration)
+            values = scorer.scores(images, parts=column == SCORE)
+            scored[part] = (images, {**scored[part][1], **(values if column == SCORE else {column: values[SCORE]})})
+    return scored
+
+
+def _scorer(run: RunDir, about: Mapping[str, Any], config: RunConfig, view: View) -> Scorer:
+    from fastrain.data.augment_config import AugmentConfig
+    from fastrain.devices import open_devices
+    from fastrain.methods.registry import method_class
+    from fastrain.placement import place
+    from fastrain.scoring import Scorer
+
+    fabric = open_devices("auto", "1", about.get("precision") or "32-true")
+    kind = method_class(config.method)
+    domains = about.get("n_domains") or len(run.read_json("manifest.json")["domains"])
+    method = kind(kind.Config.model_validate(config.model), n_domains=domains, image_size=view.size)
+    place(method, fabric, config.train)
+    changes = AugmentConfig.model_validate(config.data.augment)
+    one_frame = config.train.seed if config.evaluate.frames == "random_one" else None
+    return Scorer(fabric, method, changes, config.evaluate.batch_size, config.data.workers, one_frame=one_frame)
+
+
+def _kept(run: RunDir) -> list[tuple[str, str]]:
+    """Return column and checkpoint of the networks that the run kept beside the selected one."""
+    numbers = sorted(int(path.stem.removeprefix("at-")) for path in run.checkpoints.glob("at-*.safetensors"))
+    best = [("best", "best")] if numbers and (run.checkpoints / "best.safetensors").is_file() else []
+    return [*((f"at_{number}", f"at-{number}") for number in numbers), *best]
+
+
+def _each(run: RunDir, scorer: Scorer, names: list[tuple[str, str]]) -> Iterator[tuple[str, int]]:
+    from fastrain.checkpoints.training_state import load_method
+
+    for column, name in names:
+        checkpoint = Checkpoint.read(run.checkpoints / f"{name}.safetensors")
+        load_method(checkpoint, scorer.method)
+        yield column, int(checkpoint.facts["iteration"])
