@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "error: Python 3.11 or newer is needed; found $$($(PYTHON) -V); pass PYTHON=/path/to/python3.11"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,ray]'
 	@# Servers without libGL cannot load opencv-python; the headless build is the same cv2. Never both.
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
 	  echo "opencv-python cannot be loaded here (no libGL?): installing opencv-python-headless instead"; \
