@@ -98,12 +98,32 @@ def run(
 
 @app.command(
     epilog="Example: fastrain eval runs/hfn_mp-mcio-CIO2M-standard-seed0 --fta exclude. On data: "
-    "fastrain eval runs/published --protocol CIO-M --data data"
+    "fastrain eval runs/published --protocol CIO-M --data data. Scores alone: fastrain eval scores-eval.csv "
+    "--threshold 'fixed(0.5)'. Worse pictures: fastrain eval runs/a --corrupt jpeg,blur"
 )
 def eval(  # the verb of the command line
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run folder.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="RUN|SCORES", help="A finished run, or scores: ours, bob's or GRAD-GPAD's form.")
+    ],
     fta: Annotated[
         str | None, typer.Option(help="count or exclude clips without a usable face. Default: as configured.")
+    ] = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(help="Threshold policy, e.g. source_eer, dev_eer, 'fixed(0.5)', 'source_bpcer(0.05)'; repeat."),
+    ] = None,
+    fusion: Annotated[str | None, typer.Option(help="How frames make a clip: mean, median, min or max.")] = None,
+    species: Annotated[str | None, typer.Option(help="PAI species by attack_type or by pai (instrument).")] = None,
+    higher_is: Annotated[
+        str, typer.Option(help="Of score files that do not say so: which class scores higher, bonafide or attack.")
+    ] = "",
+    corrupt: Annotated[
+        str | None,
+        typer.Option(help="Score the target on worse pictures: jpeg,blur,resize,noise,gamma,frame-drop or all."),
+    ] = None,
+    write_scores: Annotated[
+        str | None,
+        typer.Option(metavar="FORM", help="Write the scores to --out in a form: bob, gradgpad, parquet, csv."),
     ] = None,
     protocol: Annotated[str | None, typer.Option(help="Score the network anew on the target of this protocol.")] = None,
     recipe: Annotated[str | None, typer.Option(help="The recipe of that protocol. Default: the run's own.")] = None,
@@ -116,7 +136,7 @@ def eval(  # the verb of the command line
     ] = None,
     allow_changed_data: AllowChangedData = False,
 ) -> None:
-    """Compute the results of a run again from its scores.csv, or score its network anew on data.
+    """Compute the results of a run or of scores again, or score a run's network anew on data or on worse pictures.
 
     Other data than those the network was made with are refused unless that is allowed.
     """
@@ -124,6 +144,22 @@ def eval(  # the verb of the command line
     from fastrain.run import evaluate_run, show
 
     asked = Asked(protocol, recipe, manifest, data)
+    otherwise = any((threshold, fusion, species, write_scores)) or not (folder / "run.json").is_file()
+    if corrupt:
+        from fastrain.robustness.command import corrupt_run
+
+        typer.echo(corrupt_run(folder, corrupt, out))
+        return
+    if otherwise:
+        from fastrain.eval_scores import evaluate_scores
+
+        typer.echo(
+            evaluate_scores(
+                folder, asked, fta=fta, thresholds=threshold or (), fusion=fusion, species=species, higher=higher_is,
+                form=write_scores, out=out,
+            )
+        )  # fmt: skip
+        return
     if asked:
         show(score_again(folder, asked, out, fta=fta, allow_changed=allow_changed_data))
     elif out or allow_changed_data:
@@ -178,7 +214,7 @@ def import_(
 
 
 @app.command(
-    epilog="Example: fastrain compare runs/hfn0 runs/hfn1 runs/erm0 runs/erm1 --published --format html --out table.html"
+    epilog="Example: fastrain compare runs/hfn0 runs/hfn1 runs/erm0 --published --format html --out table.html"
 )
 def compare(
     folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Finished runs; seeds of one go together.")],

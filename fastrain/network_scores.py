@@ -45,7 +45,7 @@ def network_scores(
     from fastrain.data.samples import Samples
     from fastrain.scoring import SCORE
 
-    scorer = _scorer(run, about, config, view)
+    scorer = run_scorer(run, about, config, view)
     samples = {part: found for part in PARTS if len(found := Samples.of(manifest, part))}
     modalities = scorer.method.modalities
     whole = {
@@ -68,7 +68,8 @@ def network_scores(
     return scored
 
 
-def _scorer(run: RunDir, about: Mapping[str, Any], config: RunConfig, view: View) -> Scorer:
+def run_scorer(run: RunDir, about: Mapping[str, Any], config: RunConfig, view: View) -> Scorer:
+    """Return what scores images with a run's method, on the device there is; no checkpoint is loaded yet."""
     from fastrain.data.augment_config import AugmentConfig
     from fastrain.devices import open_devices
     from fastrain.methods.registry import method_class

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from fastrain.methods.base import Method
 
 
-def place(method: Method, fabric: Fabric, config: TrainConfig) -> None:
+def place(method: Method, fabric: Fabric, config: TrainConfig, *, training: bool = True) -> None:
     """Move a method, in place, to the device of the run, in its precision and with what `config` asks for beside.
+
+    What is for CUDA is only asked of a device that trains: scores can be had anywhere.
 
     Raises:
         UserError: synchronised batch norm or compilation is asked for and the device is not CUDA.
@@ -25,15 +27,15 @@ def place(method: Method, fabric: Fabric, config: TrainConfig) -> None:
     fabric.strategy.precision.convert_module(method)
     fabric.strategy.module_to_device(method)
     for wanted, what in ((config.sync_batch_norm, "sync_batch_norm"), (config.compile, "compile")):
-        if wanted and fabric.device.type != "cuda":
+        if wanted and training and fabric.device.type != "cuda":
             raise UserError(
                 f"train.{what} is for CUDA", found=fabric.device.type, do=f"leave --set train.{what}=true out"
             )
     if config.channels_last:
         method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if config.sync_batch_norm:
+    if config.sync_batch_norm and training:
         nn.SyncBatchNorm.convert_sync_batchnorm(method)
-    if config.compile:
+    if config.compile and training:
         compile_networks(method)
 
 

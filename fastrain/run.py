@@ -26,7 +26,16 @@ if TYPE_CHECKING:
 
     from fastrain.session import Session
 
-_VERSIONED = ("torch", "torchvision", "timm", "lightning-fabric", "numpy", "opencv-python", "opencv-python-headless")
+_VERSIONED = (
+    "torch",
+    "torchvision",
+    "timm",
+    "open_clip_torch",
+    "lightning-fabric",
+    "numpy",
+    "opencv-python",
+    "opencv-python-headless",
+)
 
 
 def run(request: RunRequest) -> Path | None:

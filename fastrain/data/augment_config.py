@@ -139,9 +139,8 @@ class AugmentConfig(_Strict):
 
     @model_validator(mode="after")
     def _nothing_beside_base_views(self) -> Self:
-        names = ("colour_jitter", "random_resized_crop", "horizontal_flip", "rotation", "random_crop")
-        names += ("random_erasing", "cutout", "patch_shuffle", "mix_crop_mask")
-        beside = [name for name in names if getattr(self, name)]
+        kept = ("resize", "interpolation", "base_views", "shared_geometry", "depth_divisor")
+        beside = [name for name in type(self).model_fields if name not in kept and getattr(self, name)]
         if self.base_views and beside:
             raise ValueError(f"base_views takes the place of {beside[0]}: set one of them to null, or 0")
         return self

@@ -19,8 +19,8 @@ def run_results(table: ScoreTable, *, selection: str, fta: str) -> dict[str, Any
 
     With columns `score_at_<iteration>`, every threshold and rate is the mean over these networks and that of `score`,
     and its row has `std`, the deviation over them (of the population, as GAC-FAS reports); `averaged_over` counts them.
-    ROC curves and counts are those of `score`. A column `score_best` gives `beside`: the metrics of the network that
-    `source_val` would have chosen.
+    ROC curves and counts are those of `score`; there are no intervals, since one network's is not that of a mean. A
+    column `score_best` gives `beside`: the metrics of the network that `source_val` would have chosen.
 
     Raises:
         UserError: as `evaluate`.
@@ -28,10 +28,10 @@ def run_results(table: ScoreTable, *, selection: str, fta: str) -> dict[str, Any
     results = evaluate(table, selection=selection, fta=fta)
     columns = [name for name in table.frame.columns if name.startswith(AT)]
     if columns:
-        others = [evaluate(_scored_by(table, name), selection=selection, fta=fta) for name in columns]
+        others = [evaluate(_scored_by(table, name), selection=selection, fta=fta, resamples=0) for name in columns]
         results = _averaged([*others, results])
     if BEST in table.frame.columns:
-        best = evaluate(_scored_by(table, BEST), selection="source_val", fta=fta)
+        best = evaluate(_scored_by(table, BEST), selection="source_val", fta=fta, resamples=0)
         results["beside"] = {name: best[name] for name in ("selection", "thresholds", "metrics")}
     return results
 
@@ -58,4 +58,5 @@ def _mean_row(row: _Row, rows: Sequence[_Row | None], number: str) -> _Row:
     if len(values) < len(rows):
         lacking = next((one["reason"] for one in rows if one is not None and one.get("reason")), "not in every network")
         return {**row, number: None, "std": None, "reason": lacking}
-    return {**row, number: fmean(values), "std": pstdev(values)}
+    kept = {name: value for name, value in row.items() if name not in ("low", "high")}
+    return {**kept, number: fmean(values), "std": pstdev(values)}

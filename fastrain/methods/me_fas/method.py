@@ -49,7 +49,8 @@ class MEFAS(Method):
 
     def configure(self) -> dict[str, OptimSpec]:
         config = self.config
-        old, new = [], []
+        old: list[nn.Parameter] = []
+        new: list[nn.Parameter] = []
         for name, parameter in self.named_parameters():
             if not any(name.removeprefix("network.").startswith(one) for one in config.freeze):
                 (old if name.startswith("network.clip.") else new).append(parameter)

@@ -111,16 +111,16 @@ class MEFASSettings(MethodSettings):
     words: str = "a photo of a"
     classes: tuple[str, str] = ("spoof face", "real face")
     """What follows the words in the sentences of attack and bona fide."""
-    prompts: Prompts = Prompts()
+    prompts: Prompts = Prompts.model_validate({})
     fusion_width: PositiveInt = 128
     """Hidden width of the layers that bring the images' prompts to the text."""
-    text: Text = Text()
-    mask: Mask = Mask()
+    text: Text = Text.model_validate({})
+    mask: Mask = Mask.model_validate({})
     head_width: PositiveInt = 2048
     """Hidden width of the contrastive head."""
     head_out: PositiveInt = 256
 
-    losses: Losses = Losses()
+    losses: Losses = Losses.model_validate({})
     temperature: PositiveFloat = 0.1
     """Of the contrastive loss."""
 
@@ -128,11 +128,11 @@ class MEFASSettings(MethodSettings):
     lr_new: PositiveFloat | None = None
     """Of what CLIP does not have: prompts, fusion, heads; null: that of CLIP."""
     weight_decay: NonNegativeFloat = 1e-6
-    schedule: Schedule = Schedule()
+    schedule: Schedule = Schedule.model_validate({})
     freeze: tuple[str, ...] = ()
     """Beginnings of the names of parameters that stay as they are, such as `clip.visual`."""
 
-    eval: Evaluation = Evaluation()
+    eval: Evaluation = Evaluation.model_validate({})
 
     @property
     def final_norm(self) -> bool:

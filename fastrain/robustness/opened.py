@@ -1,0 +1,69 @@
+"""A finished run with its network and the pictures that it was tested on, opened once for many scorings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fasdata.library import Library
+from fastrain.checkpoints.file import Checkpoint
+from fastrain.rundir import RunDir, selected_checkpoint
+from fastrain.settings import resolve
+
+if TYPE_CHECKING:
+    from fasdata.manifest import Manifest
+    from fastrain.data.images import Images
+    from fastrain.scoring import Scorer
+
+PARTS = ("val", "test")
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """`images` by part (val, test; a part without samples is absent), and the network that scores them."""
+
+    manifest: Manifest
+    images: Mapping[str, Images]
+    _scorer: Scorer
+
+    @classmethod
+    def of(cls, folder: Path) -> OpenRun:
+        """Open a run on the manifest and the library that it names.
+
+        Raises:
+            UserError: no finished run, or its checkpoint, manifest or stores are gone, or the data have changed.
+        """
+        from fasdata.faces.view import View
+        from fasdata.lock.lock import Lock
+        from fastrain.checkpoints.training_state import load_method
+        from fastrain.data.images import Images
+        from fastrain.data.preparation import Preparation
+        from fastrain.data.samples import Samples
+        from fastrain.data_lock import against_training
+        from fastrain.manifests import given_manifest
+        from fastrain.network_scores import run_scorer
+
+        run = RunDir(folder)
+        path = selected_checkpoint(folder)
+        about, config = run.read_json("run.json"), resolve(run.read_config())
+        manifest = given_manifest(Path(about["manifest_path"]), None, None).manifest
+        stores = manifest.open_stores(Library.locate(Path(about["library"])))
+        checkpoint = Checkpoint.read(path)
+        lock = Lock.of_manifest(manifest, stores)
+        against_training(checkpoint.facts.get("lock"), lock, where=str(path), allowed=False)
+        view = View.named(about["view"], about["image_size"])
+        scorer = run_scorer(run, about, config, view)
+        load_method(checkpoint, scorer.method)
+        prepared = Preparation.of(config.data)
+        images = {
+            part: Images(found, stores, view, modalities=scorer.method.modalities, preparation=prepared)
+            for part in PARTS
+            if len(found := Samples.of(manifest, part))
+        }
+        return cls(manifest, images, scorer)
+
+    def scored(self, images: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what `conclude.score_table` takes: by part, the images and their scores."""
+        return {part: (one, self._scorer.scores(one)) for part, one in images.items()}

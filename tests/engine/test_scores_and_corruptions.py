@@ -1,0 +1,108 @@
+"""`fastrain eval` on scores alone and on worse pictures, from one finished run."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fasdata.errors import UserError
+from fasdata.library import Library
+from fastrain.eval_scores import evaluate_scores
+from fastrain.evaluation.scores import ScoreTable
+from fastrain.rescore import Asked
+from fastrain.robustness.command import corrupt_run
+from fastrain.robustness.corruptions import Corruption, parse_corruptions
+from fastrain.robustness.suite import robustness
+from fastrain.run import run
+from tests.engine.sessions import request
+from tests.engine.world import CANONICAL, RECIPE
+
+
+@pytest.fixture(scope="module")
+def finished(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of erm; not to be changed."""
+    folder = tmp_path_factory.mktemp("runs") / "finished"
+    run(request("erm", library, folder))
+    return folder
+
+
+def asked(library: Library) -> Asked:
+    return Asked(manifest=str(library.protocol_dir(CANONICAL, RECIPE) / "manifest.parquet"))
+
+
+def line(text: str, *words: str) -> str:
+    (found,) = [one for one in text.splitlines() if one.split()[: len(words)] == list(words)]
+    return found
+
+
+def test_a_run_and_its_scores_in_bobs_form_give_the_same_numbers(finished: Path, tmp_path: Path) -> None:
+    own = evaluate_scores(finished, Asked(), form="bob", out=tmp_path / "bob")
+    assert "written:" in own
+    again = evaluate_scores(tmp_path / "bob", Asked())
+    keep = [one for one in own.splitlines() if one.startswith(("val", "test", "people"))]
+    assert keep and [one for one in again.splitlines() if one.startswith(("val", "test", "people"))] == keep
+    assert "not known (scores alone)" in again
+
+
+def test_fusion_species_and_thresholds_are_as_asked(finished: Path) -> None:
+    text = evaluate_scores(finished, Asked(), thresholds=["fixed(0.5)"], fusion="max", species="pai", fta="exclude")
+    assert "failures to acquire: exclude; clip = max of its frames; species by pai" in text
+    assert "fixed(0.5)" in text and "source_eer" not in text
+
+
+def test_scores_of_another_manifest_are_refused(finished: Path, library: Library, tmp_path: Path) -> None:
+    table = ScoreTable.read_csv(finished / "scores.csv").frame
+    ScoreTable(table).write_csv(tmp_path / "scores.csv")
+    assert line(evaluate_scores(tmp_path / "scores.csv", asked(library)), "test", "auc")
+    strange = table.assign(sample_id=["x/" + name for name in table["sample_id"]])
+    ScoreTable(strange).write_csv(tmp_path / "strange.csv")
+    with pytest.raises(UserError, match=r"ids that the manifest does not have; found 'x/.*name the manifest"):
+        evaluate_scores(tmp_path / "strange.csv", asked(library))
+    ScoreTable(table.iloc[1:]).write_csv(tmp_path / "short.csv")
+    with pytest.raises(UserError, match="lacks scores of samples that the manifest has"):
+        evaluate_scores(tmp_path / "short.csv", asked(library))
+
+
+def test_labels_come_from_the_manifest(finished: Path, library: Library, tmp_path: Path) -> None:
+    table = ScoreTable.read_csv(finished / "scores.csv").frame
+    lying = table.assign(label="bonafide", attack_type="bonafide")
+    ScoreTable(lying).write_csv(tmp_path / "lying.csv")
+    told = evaluate_scores(tmp_path / "lying.csv", asked(library))
+    assert line(told, "test", "auc") == line(evaluate_scores(finished, Asked()), "test", "auc")
+
+
+def test_every_corruption_is_scored_at_the_threshold_of_the_unharmed_sources(finished: Path, library: Library) -> None:
+    wanted = [Corruption("noise", 5), Corruption("frame-drop", 5), Corruption("jpeg", 1)]
+    rungs = robustness(finished, wanted)
+    assert [rung.corruption for rung in rungs] == [None, *wanted]
+    clean = rungs[0].numbers
+    text = evaluate_scores(finished, Asked())
+    assert float(line(text, "test", "auc").split()[2]) == pytest.approx(clean["auc"], abs=6e-4)
+    assert rungs[1].numbers != clean
+    assert robustness(finished, wanted[:1])[1].numbers == rungs[1].numbers  # the same seed, the same harm
+    for rung in rungs:
+        hter, values = rung.numbers["hter"], [value for value in rung.numbers.values() if value is not None]
+        assert hter is not None and all(0 <= value <= 1 for value in values)
+
+
+def test_the_command_writes_a_table_and_a_page(finished: Path, tmp_path: Path) -> None:
+    text = corrupt_run(finished, "blur:1,blur:5", tmp_path / "out")
+    assert "as they are" in text and "blur 5" in text
+    rows = list(csv.DictReader((tmp_path / "out" / "robustness.csv").open()))
+    assert [(row["corruption"], row["severity"]) for row in rows] == [("none", "0"), ("blur", "1"), ("blur", "5")]
+    assert np.isfinite([float(row["auc"]) for row in rows]).all()
+    page = (tmp_path / "out" / "robustness.html").read_text()
+    assert "<svg" in page and "<script" not in page
+
+
+def test_a_run_that_is_gone_or_unfinished_is_told(finished: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not a finished run folder"):
+        robustness(tmp_path, parse_corruptions("jpeg:1"))
+    copy = shutil.copytree(finished, tmp_path / "copy")
+    shutil.rmtree(copy / "checkpoints")
+    with pytest.raises(UserError, match="has no checkpoint any more"):
+        robustness(copy, parse_corruptions("jpeg:1"))
