@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 2
 
 help:
-	@echo "make demo     raw synthetic datasets -> faces -> manifest -> HFN_MP -> demo/report.html (about five minutes)"
+	@echo "make demo     raw synthetic datasets -> faces -> manifest -> HFN_MP and ERM -> demo/report.html, comparison (about five minutes)"
 	@echo "make test     the test suite (under ten minutes on two cores)"
 	@echo "make lint     ruff and mypy"
 	@echo "make install  only set up $(VENV)"
@@ -48,6 +48,7 @@ format: install
 DEMO ?= demo
 DEMO_SETS := CASIA-FASD Replay-Attack OULU-NPU MSU-MFSD
 DEMO_SEEDS := 0 1 2
+COMPARED := 0 1
 demo_options = --protocol CIO-M --preset demo --data $(DEMO)/data --threads 1
 
 demo: install
@@ -59,11 +60,16 @@ demo: install
 	$(MAKE) --no-print-directory -j $(JOBS) --output-sync=target demo-runs
 	$(BIN)/fastrain report $(addprefix $(DEMO)/runs/seed,$(DEMO_SEEDS)) \
 	  $(addprefix --control $(DEMO)/runs/shuffled,$(DEMO_SEEDS)) --out $(DEMO)/report.html
+	$(BIN)/fastrain compare $(addprefix $(DEMO)/runs/seed,$(COMPARED)) $(addprefix $(DEMO)/runs/erm,$(COMPARED))
 
-demo-runs: $(addprefix $(DEMO)/runs/seed,$(DEMO_SEEDS)) $(addprefix $(DEMO)/runs/shuffled,$(DEMO_SEEDS))
+demo-runs: $(addprefix $(DEMO)/runs/seed,$(DEMO_SEEDS)) $(addprefix $(DEMO)/runs/shuffled,$(DEMO_SEEDS)) \
+  $(addprefix $(DEMO)/runs/erm,$(COMPARED))
 
 $(DEMO)/runs/seed%:
 	OMP_NUM_THREADS=1 $(BIN)/fastrain run hfn_mp $(demo_options) --seed $* --out $@
+
+$(DEMO)/runs/erm%:
+	OMP_NUM_THREADS=1 $(BIN)/fastrain run erm $(demo_options) --seed $* --out $@
 
 # The same training with labels permuted inside each source: what the numbers look like when there is nothing to learn.
 $(DEMO)/runs/shuffled%:

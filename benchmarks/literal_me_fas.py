@@ -208,9 +208,7 @@ def info_nce(one: Tensor, other: Tensor, temperature: float = 0.1) -> Tensor:
     return (total - partner).mean()
 
 
-def losses_of(
-    logits: Tensor, one: Tensor, other: Tensor, first: Tensor, second: Tensor, label: Tensor
-) -> list[Tensor]:
+def losses_of(logits: Tensor, one: Tensor, other: Tensor, first: Tensor, second: Tensor, label: Tensor) -> list[Tensor]:
     """Return the three losses of the network's outputs, and their sum."""
     terms = [F.cross_entropy(logits, label), info_nce(one, other), F.mse_loss(second, first)]
     return [*terms, sum(terms, torch.zeros((), device=label.device))]

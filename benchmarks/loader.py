@@ -9,7 +9,8 @@ same random flip (`--augment full` adds colour jitter and erasing), as float ten
 
   pack, store   manifest -> pack or store -> view -> augmentation -> batch, as `fastrain run` does it
   (a)           zip of PNGs -> PIL -> torchvision transforms -> default_collate
-  (b)           bytes in memory -> decode -> warp (of the pack: copy) -> the same augmentation -> tensors
+  (b)           bytes in memory -> decode -> warp (of the pack: a file of pixels -> read) -> the same augmentation ->
+                tensors; no manifest, no sampler, no seeding, no batch
 
 Memory: a worker's anonymous memory while it passes over a manifest of many rows (their pack shows few pictures often).
 """
@@ -210,12 +211,21 @@ def pure_store(world: World, changes: AugmentConfig) -> Iterator[int]:
 
 
 def pure_pack(world: World, changes: AugmentConfig) -> Iterator[int]:
-    """Copy out of an array, augment and convert."""
-    images = images_of(world, packed=True)
-    pixels = np.stack([images.load(i)["rgb"] for i in range(len(images.samples))])
-    rng = np.random.default_rng(0)
-    for order in orders(len(pixels)):
-        yield len([augment({"rgb": pixels[i].copy()}, changes, rng) for i in order])
+    """Read pixels out of a file, augment and convert."""
+    images, rng = images_of(world, packed=True), np.random.default_rng(0)
+    shape = (VIEW.size, VIEW.size, 3)
+    with tempfile.TemporaryFile() as file:
+        for i in range(len(images.samples)):
+            file.write(images.load(i)["rgb"].tobytes())
+        file.flush()
+
+        def one(i: int) -> dict[str, torch.Tensor]:
+            pixels = np.empty(shape, np.uint8)
+            os.preadv(file.fileno(), [pixels.data], i * pixels.nbytes)
+            return augment({"rgb": pixels}, changes, rng)
+
+        for order in orders(len(images.samples)):
+            yield len([one(int(i)) for i in order])
 
 
 def orders(count: int) -> Iterator[np.ndarray]:

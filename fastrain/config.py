@@ -76,14 +76,15 @@ class TrainConfig(_Section):
 class EvaluateConfig(_Section):
     """How checkpoints are chosen and scores counted."""
 
-    select: Literal["source_val", "last", "mean_last"] = "source_val"
+    select: Literal["source_val", "last", "mean_last", "target_oracle"] = "source_val"
     """Which checkpoint makes the scores: the best on the held-out part of the sources, or the last. `mean_last`: each
     of the last `last_n` epochs is validated and kept; every metric is the mean over them, with its deviation, the
-    scores are those of the last, and what `source_val` would have chosen is told beside."""
+    scores are those of the last, and what `source_val` would have chosen is told beside. `target_oracle`: the best on
+    the target's own test data, as most papers do; for replication, and named so beside every number."""
     last_n: int = Field(10, ge=1)
     """Epochs that `mean_last` takes."""
-    metric: Literal["auc", "eer"] = "auc"
-    """What `source_val` compares, at clip level."""
+    metric: Literal["auc", "eer", "min_hter", "min_hter_frame"] = "auc"
+    """What `source_val` and `target_oracle` compare, at clip level or, as HFN_MP's code does, of single frames."""
     frames: Literal["all", "random_one"] = "all"
     """Which frames of a clip are scored: every one of the manifest, or one at random, another at each evaluation."""
     batch_size: int = Field(32, ge=1)

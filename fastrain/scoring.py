@@ -18,6 +18,7 @@ from fastrain.devices import gather
 from fastrain.evaluation.fusion import fuse
 from fastrain.evaluation.metrics.auc import auc
 from fastrain.evaluation.metrics.eer import eer
+from fastrain.evaluation.metrics.min_hter import min_hter
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -82,12 +83,14 @@ class Scorer:
 
 
 def validation_metrics(images: Images, scores: np.ndarray) -> dict[str, float]:
-    """Return AUC and EER of clips (mean of the frames) as `auc`, `eer`, and of frames as `auc_frame`, `eer_frame`."""
+    """Return `auc`, `eer` and `min_hter` of clips (mean of the frames), and of frames as `auc_frame` and so on."""
     labels = images.samples.label
     first, fused = fuse(scores, images.samples.recordings())
     return {
         "auc": float(auc(fused, labels[first])),
         "eer": float(eer(fused, labels[first]).hter),
+        "min_hter": float(min_hter(fused, labels[first]).hter),
         "auc_frame": float(auc(scores, labels)),
         "eer_frame": float(eer(scores, labels).hter),
+        "min_hter_frame": float(min_hter(scores, labels).hter),
     }

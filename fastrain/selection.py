@@ -1,4 +1,4 @@
-"""Which checkpoint of a run is the one that counts. The target is never looked at."""
+"""Which checkpoint of a run is the one that counts. Only `target_oracle`, asked for by name, looks at the target."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from fastrain.config import EvaluateConfig, TrainConfig
 
-HIGHER_IS_BETTER = {"auc": True, "eer": False}
+HIGHER_IS_BETTER = {"auc": True, "eer": False, "min_hter": False, "min_hter_frame": False}
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,22 @@ class MeanLast:
         return [*ends[max(0, len(ends) - self.n + 1) :], last]
 
 
+@dataclass(frozen=True)
+class TargetOracle(SourceVal):
+    """The best on the target's own test data: what papers print and no deployment can have."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"target_oracle({self.metric})")
+
+
 # A policy: its name, the file it takes, when a validation makes a new best, and which iterations are kept as well.
 Selection: TypeAlias = SourceVal | Last | MeanLast
 
 
 def selection_of(config: EvaluateConfig) -> Selection:
     """Return the policy that a configuration names."""
+    if config.select == "target_oracle":
+        return TargetOracle(config.metric)
     if config.select == "mean_last":
         return MeanLast(config.last_n, SourceVal(config.metric))
     return SourceVal(config.metric) if config.select == "source_val" else Last()

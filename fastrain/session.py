@@ -69,12 +69,13 @@ class Session:
             config.data.workers,
             one_frame=config.train.seed if config.evaluate.frames == "random_one" else None,
         )
+        compared = self.true_images["test" if config.evaluate.select == "target_oracle" else "val"]
         self.engine = Engine(
             fabric,
             method,
             self.loader,
             self._scorer,
-            self.true_images["val"] if len(self.true_images["val"].samples) else None,
+            compared if len(compared.samples) else None,
             self._selection,
             config.train,
             generators,
@@ -120,7 +121,7 @@ class Session:
     def about_selection(self) -> dict[str, Any]:
         """Return what `run.json` says of the selection; the iteration is known at the end."""
         evaluate = self._plan.config.evaluate
-        metric = evaluate.metric if evaluate.select == "source_val" else None
+        metric = evaluate.metric if evaluate.select in ("source_val", "target_oracle") else None
         return {
             "policy": self._selection.name,
             "metric": metric,

@@ -16,6 +16,8 @@ from fastrain.session import Session
 from tests.engine.sessions import before_step, last, log, request, session
 from tests.engine.world import SOURCES
 
+AT_ONCE = {"erm": (), "gac_fas": ("warming_epochs=0", "minimizer_warming=0", "channels_last=true")}
+
 
 def small(library: Library, folder: Path, *overrides: str, method: str = "erm") -> Session:
     return session(request(method, library, folder, *overrides))
@@ -142,9 +144,10 @@ def test_a_log_is_cut_back_to_a_checkpoint_half_a_line_included(tmp_path: Path) 
     assert not (tmp_path / "absent.jsonl").exists()
 
 
+@pytest.mark.parametrize("method", ["erm", "gac_fas"])
 @pytest.mark.parametrize("precision", ["bf16-mixed", "64-true"])
-def test_other_precisions_train(precision: str, library: Library, run_folder: Path) -> None:
-    one = session(request("erm", library, run_folder, "max_iterations=3", precision=precision))
+def test_other_precisions_train(precision: str, method: str, library: Library, run_folder: Path) -> None:
+    one = session(request(method, library, run_folder, "max_iterations=3", *AT_ONCE[method], precision=precision))
     one.train()
     dtype = torch.float64 if precision == "64-true" else torch.float32
     assert next(one.method.parameters()).dtype == dtype

@@ -29,4 +29,3 @@ def test_another_protocol_is_told_and_another_number_of_sources_refused() -> Non
 def test_the_name_of_a_preset_file_is_the_protocol_inside(file) -> None:  # type: ignore[no-untyped-def]
     name = file.name.split(".")[1]
     assert parse(yaml.safe_load(file.read_text())["published_for"]).canonical == parse(name).canonical
-    assert len(parse(name).sources) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from pathlib import Path
 
@@ -106,3 +107,22 @@ def test_a_run_that_is_gone_or_unfinished_is_told(finished: Path, tmp_path: Path
     shutil.rmtree(copy / "checkpoints")
     with pytest.raises(UserError, match="has no checkpoint any more"):
         robustness(copy, parse_corruptions("jpeg:1"))
+
+
+def test_selection_on_the_target_is_named_an_oracle(library: Library, tmp_path: Path) -> None:
+    chosen = ("evaluate.select=target_oracle", "evaluate.metric=min_hter_frame")
+    run(request("erm", library, tmp_path / "run", *chosen))
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert about["selection"]["policy"] == "target_oracle(min_hter_frame)"
+    assert about["selection"]["metric"] == "min_hter_frame"
+    best = min(
+        (one for one in map(json.loads, (tmp_path / "run" / "metrics.jsonl").open()) if one["kind"] == "val"),
+        key=lambda one: one["min_hter_frame"],
+    )
+    assert about["selection"]["iteration"] == best["iteration"]
+    found = {
+        (row["part"], row["level"]): row["value"]
+        for row in json.loads((tmp_path / "run" / "results.json").read_text())["metrics"]
+        if row["metric"] == "min_hter"
+    }
+    assert found["test", "frame"] == pytest.approx(best["min_hter_frame"], abs=1e-6)

@@ -15,8 +15,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fastrain.data.imgaug_operations import blur, brightness, cropped, cropped_by, fitted, hue_and_saturation
-from fastrain.data.streams import GroupStream
+from fastrain.data.imgaug_operations import fitted
 from fastrain.evaluation.metrics.auc import auc
 from fastrain.evaluation.metrics.class_scores import ClassScores
 from fastrain.evaluation.metrics.counts import Counts
@@ -24,16 +23,16 @@ from fastrain.evaluation.metrics.legacy import legacy
 from fastrain.evaluation.metrics.tpr_at_fpr import tpr_at_fpr
 from fastrain.methods.me_fas import losses
 from fastrain.methods.me_fas.draws import Draws, GeneratorDraws
-from fastrain.methods.me_fas.method import MEAN, MEFAS, STD, contrastive_head, unit
-from fastrain.methods.me_fas.network import Masking, TextEnhancedCLIP
+from fastrain.methods.me_fas.method import MEAN, MEFAS, STD, unit
+from fastrain.methods.me_fas.network import Masking
 from fastrain.methods.me_fas.prompts import tokenized
 from fastrain.methods.me_fas.reference_names import from_reference, to_reference
 from fastrain.methods.me_fas.schedule import learning_rate_factor
 from fastrain.methods.me_fas.settings import MEFASSettings, Schedule
 from fastrain.networks.normalize import normalized
-from fastrain.networks.open_clip_model import open_clip_model
 from tests.golden.fill_me_fas import FillDraws, FillMEFAS
 from tests.golden.location import golden_dir
+from tests.golden.parts_me_fas import Parts, TorchPasses, operation, smooth
 from tests.methods.memory_context import MemoryContext
 
 FEATURE = {"rtol": 1e-4, "atol": 5e-5}
@@ -72,33 +71,6 @@ def fill(folder: Path) -> FillMEFAS:
 @pytest.fixture(scope="module")
 def golden(folder: Path) -> Mapping[str, np.ndarray]:
     return dict(np.load(folder / "model_forward.npz"))
-
-
-class Parts:
-    """CLIP and the contrastive head, filled once; networks of any configuration share them."""
-
-    def __init__(self, fill: FillMEFAS) -> None:
-        self.fill = fill
-        self.clip = open_clip_model("ViT-B-16-quickgelu", {}, 224)
-        self.head = contrastive_head(512, 2048, 256)
-        for module, prefix in ((self.clip, "clipModel."), (self.head, "projection_head.mlp.")):
-            filled(module, fill, prefix)
-        self.head_start = {key: value.clone() for key, value in self.head.state_dict().items()}
-
-    def network(self, **changes: Any) -> TextEnhancedCLIP:
-        network = TextEnhancedCLIP(self.clip, MEFASSettings(**CPU, **changes))
-        filled(network.fusions, self.fill, "clipModel.image_projections_prompt.")
-        filled(network.prompts.proj, self.fill, "prompt_learner.proj.")
-        key = "clipModel.text_projection_image"
-        network.text_projection_image.data.copy_(torch.from_numpy(self.fill.tensor(key, (512, 768))))
-        self.head.load_state_dict(self.head_start)
-        return network.eval()
-
-
-def filled(module: nn.Module, fill: FillMEFAS, prefix: str) -> None:
-    shapes = [(prefix + key, tuple(value.shape)) for key, value in module.state_dict().items()]
-    state = fill.state(shapes)
-    module.load_state_dict({key.removeprefix(prefix): value for key, value in state.items()})
 
 
 @pytest.fixture(scope="module")
@@ -322,24 +294,6 @@ def test_learning_rate(folder: Path) -> None:
         np.testing.assert_allclose(found, golden[f"{case}_lr"], rtol=1e-9, atol=1e-18)
 
 
-def operation(name: str, image: np.ndarray) -> np.ndarray:
-    """Carry out what the key of an array of the fixture says."""
-    kind, *words = name.split("_")
-    if kind.startswith("bright"):
-        numbers = [float(word) for word in words[1:]]
-        steps = {"mul": ["multiply"], "muladd": ["multiply", "add"], "addmul": ["multiply", "add"]}[kind[6:]]
-        done = list(zip(steps, numbers, strict=True))
-        return brightness(image, words[0], done[::-1] if kind == "brightaddmul" else done)
-    if kind == "fliplr":
-        return image[:, ::-1]
-    numbers = [float(word) for word in words if word != "trbl"]
-    if kind == "crop":
-        return cropped_by(image, [int(number) for number in numbers])
-    if kind == "croppercent":
-        return cropped(image, numbers)
-    return {"huesat": hue_and_saturation, "blur": blur}[kind](image, *numbers)
-
-
 def test_image_operations(folder: Path, fill: FillMEFAS) -> None:
     golden = np.load(folder / "image_ops.npz")
     made = [key for key in golden.files if key.endswith(("_smooth", "_noise")) and not key.startswith(("in_", "norm"))]
@@ -355,12 +309,6 @@ def test_image_operations(folder: Path, fill: FillMEFAS) -> None:
         alike(fitted(picture, int(kind.removeprefix("resizecrop"))), golden[key], key)
 
 
-def smooth(height: int, width: int, seed: int) -> np.ndarray:
-    row, column, channel = np.ogrid[:height, :width, :3]
-    ramp = (2 * row + column + 11 * channel + 37 * 2 + seed) % 256
-    return ((ramp // 2 + 40 + 60 * ((row // 8 + column // 8 + channel) % 2)) % 256).astype(np.uint8)
-
-
 def alike(ours: np.ndarray, theirs: np.ndarray, what: str) -> None:
     """Conversions and cubic resizing may differ by a grey level or two between versions of OpenCV."""
     assert ours.shape == theirs.shape and ours.dtype == theirs.dtype, what
@@ -374,17 +322,6 @@ def test_normalisation(folder: Path) -> None:
     np.testing.assert_array_equal(STD, golden["normalize_std"])
     image = torch.from_numpy(golden["in_smooth"][:6, :6].transpose(2, 0, 1).astype(np.float32) / 255)
     close(normalized(image[None], MEAN, STD)[0], golden["normalized_smooth"], rtol=1e-6, atol=1e-6)
-
-
-class TorchPasses(GroupStream):
-    """A stream whose passes are shuffled as torch's random sampler does, with a seed of torch's own generator."""
-
-    def _rest(self, position: int) -> np.ndarray:
-        number, offset = divmod(position, len(self.members))
-        if self._order[0] != number:
-            generator = torch.Generator().manual_seed(int(torch.empty((), dtype=torch.int64).random_()))
-            self._order = (number, self.members[torch.randperm(len(self.members), generator=generator).numpy()])
-        return self._order[1][offset:]
 
 
 def test_batches_of_an_epoch(folder: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from fasdata.errors import UserError
 from fastrain.evaluation.metrics.live_rejection import spoof_rejection_at_live_rejection
+from fastrain.evaluation.metrics.reference_points import reference_point
 from fastrain.evaluation.metrics.variants import variant
 from tests.golden.location import golden_dir
 
@@ -151,3 +152,31 @@ def test_every_array_of_the_file_is_looked_at() -> None:
     }  # fmt: skip
     assert {key.split("/")[1] for key in golden() if "/" in key} == looked_at
     assert {key for key in golden() if "/" not in key} == {"hfn_keys", "gac_keys", "n_sets"}
+
+
+@in_every_set
+@pytest.mark.parametrize(
+    ("name", "stored", "rate"),
+    [("hfn_min_hter", "hfn_frame", "MIN_HTER"), ("gac_eer_point", "gac", "HTER"), ("ssdg_eer", "legacy", "HTER")],
+)
+def test_the_point_a_repository_leads_with(number: str, name: str, stored: str, rate: str) -> None:
+    case = Case(number)
+    if stored == "legacy":
+        if f"{number}/legacy_EER_thr_HTER_ACC" not in golden() or np.isnan(case["legacy_EER_thr_HTER_ACC"]).any():
+            return
+        expected = case["legacy_EER_thr_HTER_ACC"][2]
+    else:
+        if case.error(stored):
+            return
+        expected = case[stored][names(f"{stored}_keys" if stored == "gac" else "hfn_keys").index(rate)]
+    both = 0 < np.sum(case["labels"]) < len(case["labels"])
+    if not both:
+        return  # their stand-ins for an empty class are those of the whole sets, tested above
+    assert same(reference_point(name)(case["scores"], case["labels"]).hter, float(expected), RATE)
+
+
+def test_at_half_a_score_of_exactly_half_is_an_attack() -> None:
+    point = reference_point("mmdg_at_half")([0.5, 0.6, 0.5, 0.500001], [1, 1, 0, 0])
+    assert (point.frr, point.far) == (0.5, 0.5)
+    with pytest.raises(UserError, match="did you mean 'ssdg_eer'"):
+        reference_point("ssdg_er")

@@ -57,9 +57,7 @@ def layers(image: int, text: int) -> list[str]:
     return [f"model.clip_kwargs={{vision_cfg: {{layers: {image}}}, text_cfg: {{layers: {text}}}}}"]
 
 
-def test_an_imported_checkpoint_gives_the_published_outputs(
-    tmp_path: Path, literal: LiteralMEFAS, file: Path
-) -> None:
+def test_an_imported_checkpoint_gives_the_published_outputs(tmp_path: Path, literal: LiteralMEFAS, file: Path) -> None:
     run = import_run("me_fas", file, tmp_path / "run", layers(LAYERS, LAYERS))
 
     about = run.read_json("run.json")

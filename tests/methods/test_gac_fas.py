@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from fasdata.errors import UserError
-from fasdata.resources import configs_dir
 from fastrain.data.augment_config import Cutout
 from fastrain.methods.base import Batch
 from fastrain.methods.gac_fas.ascent import Ascent, displaced, mixing
@@ -20,6 +19,7 @@ from fastrain.methods.gac_fas.method import GACFAS
 from fastrain.methods.gac_fas.reference_names import from_reference, repeated, to_reference
 from fastrain.methods.gac_fas.settings import GACFASSettings
 from fastrain.placement import compile_networks
+from fastrain.published_for import preset_note
 from fastrain.settings import layered, presets, resolve
 from tests.methods.memory_context import MemoryContext
 from tests.methods.tiny import DOMAINS, SIZE, TINY, images, scored, tiny, trained
@@ -254,7 +254,11 @@ def test_the_presets_are_the_published_rows() -> None:
     assert [name for name in PRESETS if rows[name].data.sampler == "balanced"] == ["OCI2M"]
     assert all((c.data.items, c.data.batch_items, c.evaluate.last_n) == ("clips", 96, 10) for c in rows.values())
     assert all(config.data.augment["cutout"] == Cutout().model_dump() for config in rows.values())
-    assert (configs_dir() / "gac_fas.demo.yaml").is_file()
+    for name in PRESETS:
+        with pytest.raises(
+            UserError, match=f"the preset is for {name}, with 3 source domains; found mcio:CI2M, with 2"
+        ):
+            preset_note(name, "mcio:CI2M", 2)
 
 
 def test_published_names_lead_there_and_back() -> None:
@@ -289,6 +293,19 @@ def test_a_loss_that_fails_up_there_leaves_the_network_as_it_was() -> None:
     with pytest.raises(UserError):
         Failing(method, images).run_step()
     assert torch.equal(weights(method), before)
+
+
+def test_mixed_precision_climbs_too() -> None:
+    """Its casts of weights are kept for a whole step; those from before the climb must not serve up there."""
+    climbed = {}
+    for precise in (True, False):
+        context = MemoryContext(tiny("gac_fas", rho=5.0, eta=0.1), images)
+        with torch.autocast("cpu", torch.bfloat16, enabled=not precise):
+            climbed[precise] = context.run_step()
+    precise, mixed = (climbed[which]["loss_ascended"] for which in (True, False))
+    assert precise > 1.5 * climbed[True]["loss_cls"]
+    assert mixed.item() == pytest.approx(precise.item(), rel=0.1)
+    assert mixed.dtype == torch.float32
 
 
 @pytest.mark.parametrize("how", ["compiled", "channels_last"])

@@ -141,9 +141,7 @@ def test_running_means_are_the_mean_of_the_first_batches() -> None:
     torch.testing.assert_close(method.network.running_means, after_one, rtol=1e-3, atol=1e-5)  # the same batch
 
 
-@pytest.mark.parametrize(
-    ("compat", "expected"), [("reference", (False, False, False)), ("paper", (True, True, True))]
-)
+@pytest.mark.parametrize(("compat", "expected"), [("reference", (False, False, False)), ("paper", (True, True, True))])
 def test_compat_stands_behind_the_switches_and_each_can_be_set_alone(
     compat: str, expected: tuple[bool, bool, bool]
 ) -> None:
@@ -242,3 +240,17 @@ def test_weights_are_loaded_also_in_half_precision_and_for_another_size(tmp_path
 def test_a_warm_up_longer_than_the_schedule_is_refused() -> None:
     with pytest.raises(ValueError, match="more epochs than the 2"):
         Schedule(use=True, epochs=2)
+
+
+@pytest.mark.parametrize("compat", ["reference", "paper"])
+def test_mixed_precision_trains_and_scores_alike(compat: str) -> None:
+    method = tiny("me_fas", compat=compat)
+    context = trained(method, 2)
+    batch = images(range(DOMAINS), seed=3)
+    whole = scored(method, batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = scored(method, batch)
+        logs = context.run_step()
+    assert all(torch.isfinite(value) for value in logs.values())
+    assert all(value.dtype == torch.float32 for value in method.parameters())
+    torch.testing.assert_close(half.float(), whole, rtol=0, atol=0.05)

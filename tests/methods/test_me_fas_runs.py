@@ -52,7 +52,7 @@ def test_a_run_from_start_to_report(library: Library, tmp_path: Path, overrides:
     folder = run(asked(library, tmp_path / "run", *overrides))
     assert folder is not None and (folder / "report.html").is_file()
     about = json.loads((folder / "run.json").read_text())
-    assert (about["status"], about["view"], about["image_size"]) == ("finished", "box", 32)
+    assert (about["status"], about["view"], about["image_size"]) == ("finished", "box-224", 32)
     scores = pd.read_csv(folder / "scores.csv")
     assert np.isfinite(scores["score"]).all() and scores["sample_id"].is_unique
     assert set(scores["part"]) == {"val", "test"}

@@ -63,7 +63,8 @@ class MEFAS(Method):
         assert batch is not None
         images = torch.cat([view["rgb"] for view in batch["views"]])
         terms = self.terms(images, batch["label"], ctx)
-        loss = torch.stack([getattr(self.config.losses, name) * value for name, value in terms.items()]).sum()
+        weigh = self.config.losses
+        loss = weigh.cls * terms["cls"] + weigh.simclr * terms["simclr"] + weigh.mse * terms["mse"]
         ctx.zero_grad(OPTIMISER)
         ctx.backward(loss)
         ctx.step(OPTIMISER)
