@@ -92,9 +92,21 @@ class MMDGFAS(Method):
         pairs = list(combinations(self.modalities, 2))
         if config.loss == "combined":
             pairs = pairs[:1]  # colour and depth
-        options = config.cross_modal.model_dump()
+        cross = config.cross_modal
         certain = {name: one[:, 1].sigmoid() for name, one in apart.items()}
-        across = [cross_modal_focal_loss(certain[a], certain[b], target, **options) for a, b in pairs]
+        across = [
+            cross_modal_focal_loss(
+                certain[a],
+                certain[b],
+                target,
+                alpha=cross.alpha,
+                gamma=cross.gamma,
+                multiplier=cross.multiplier,
+                attacks_only=cross.attacks_only,
+                detach_other=cross.detach_other,
+            )
+            for a, b in pairs
+        ]
         terms = {"cross_modal": torch.stack(across).mean(), "fused": binary_loss(logits[:, 1].sigmoid(), target)}
         loss = 0.5 * terms["cross_modal"] + 0.5 * terms["fused"]
         if config.ce_weight:
