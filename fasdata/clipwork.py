@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from fasdata.clipnotes import joined_notes
 from fasdata.faces.detector import Detector
 from fasdata.faces.fallback import Outcome, fall_back
-from fasdata.facesearch import FaceSearch, Seen
+from fasdata.facesearch import FaceSearch
+from fasdata.keptframes import kept_frames
 from fasdata.media.frame import FrameSource, UnreadableMedia
 from fasdata.records import Clip, ClipRecord, Face, FaceStatus, FrameRecord
+from fasdata.seen import Seen
 from fasdata.settings import ExtractSettings
 from fasdata.store.keys import crop_key
 
@@ -22,30 +25,54 @@ class ClipWork:
     def __init__(self, settings: ExtractSettings, detector: Detector) -> None:
         self.settings, self.detector = settings, detector
 
-    def extract(self, clip: Clip, source: FrameSource) -> tuple[ClipRecord, dict[str, bytes]]:
+    def extract(
+        self,
+        clip: Clip,
+        source: FrameSource,
+        *,
+        given: Mapping[int, Face] | None = None,
+        earlier: ClipRecord | None = None,
+    ) -> tuple[ClipRecord, dict[str, bytes]]:
         """Return the clip's record and its encoded crops by key.
 
-        A recording that cannot be decoded gives a record of status `failed`, one without a usable face `fta`; neither
-        raises, both say why.
-        """
-        search = FaceSearch(self.settings, self.detector, source, clip.clip_id)
-        try:
-            return self._extract(clip, source, search)
-        except UnreadableMedia as error:
-            return ClipRecord(clip, "failed", str(error), notes=source.notes), {}
+        `given` are the faces that the release names, by frame index: they help to choose among several, and stand in
+        where none is found. A recording that cannot be decoded gives a record of status `failed`, one without a usable
+        face `fta`; neither raises, both say why.
 
-    def _extract(self, clip: Clip, source: FrameSource, search: FaceSearch) -> tuple[ClipRecord, dict[str, bytes]]:
+        With the clip's `earlier` record, made by some of the rules, only what the others lack is searched, and only
+        new crops are returned; the record is complete. It equals that of an extraction with all rules at once, but
+        for two things that hang on the frames searched before: with tracking, the pixels' fractions of faces that
+        were followed, and which of several faces in view is kept.
+        """
+        search = FaceSearch(self.settings, self.detector, source, clip, given or {}, earlier)
+        try:
+            return self._extract(clip, source, search, earlier)
+        except UnreadableMedia as error:
+            return ClipRecord(clip, "failed", str(error), notes=joined_notes(source.notes)), {}
+
+    def _extract(
+        self, clip: Clip, source: FrameSource, search: FaceSearch, earlier: ClipRecord | None
+    ) -> tuple[ClipRecord, dict[str, bytes]]:
         seen = search.run()
-        n = source.n_decoded or 0
-        selections = {str(rule): rule.resolve(n, seen.searched, clip.clip_id) or () for rule in self.settings.rules}
-        wanted = sorted({index for chosen in selections.values() for index in chosen})
-        if seen.unreadable and seen.unreadable.issuperset(wanted or seen.searched):
-            return ClipRecord(clip, "failed", source.damage, notes=source.notes), {}
-        outcomes = {index: self._outcome(index, seen) for index in wanted}
+        n = earlier.n_frames if earlier else source.n_decoded or 0
+        selections = {**search.chosen(n), **(earlier.selections if earlier else {})}
+        wanted = sorted({index for chosen in selections.values() for index in chosen} - seen.settled)
+        if not earlier and seen.unreadable and seen.unreadable.issuperset(wanted or seen.searched):
+            return ClipRecord(clip, "failed", source.damage, notes=joined_notes(source.notes)), {}
+        outcomes = {index: self._outcome(index, search) for index in wanted}
         self._crop_rest(search, outcomes)
-        frames = tuple(self._frame_record(index, seen, outcomes) for index in sorted(seen.searched))
-        stored = {frame.index: frame.crop for frame in frames if frame.crop is not None}
-        held = {name for crop in stored.values() for name in crop.modalities}
+        made = {index: self._frame_record(index, seen, outcomes) for index in sorted(seen.searched)}
+        known = {frame.index: frame for frame in earlier.frames} if earlier else {}
+        kept = {index: frame for index, frame in known.items() if index not in outcomes}
+        every = {**made, **kept}
+        has_face = {index: frame.face_observed for index, frame in every.items()}
+        around = self.settings.fallbacks and not self.settings.form.precropped
+        frames = tuple(every[index] for index in sorted(kept_frames(n, has_face, selections, around_misses=around)))
+        known_size = (earlier.width, earlier.height) if earlier else seen.size
+        size = next((seen.sizes.get(frame.index, known_size) for frame in frames[:1]), known_size)
+        stored = [frame for frame in frames if frame.crop is not None]
+        new = [frame.index for frame in stored if frame.index in outcomes]
+        held = {name for frame in stored if frame.crop for name in frame.crop.modalities}
         form = self.settings.form
         record = ClipRecord(
             clip,
@@ -53,33 +80,38 @@ class ClipWork:
             reason="" if stored else f"no usable face in {len(frames)} searched frames of {n}",
             n_frames=n,
             frame_rate=round(source.frame_rate, 4),
-            width=seen.size[0],
-            height=seen.size[1],
-            rotation=(source.rotation + seen.extra_turn) % 360,
-            scanned_all=len(seen.searched) == n,
+            width=size[0],
+            height=size[1],
+            rotation=earlier.rotation if earlier else (source.rotation + seen.extra_turn) % 360,
+            scanned_all=len(frames) == n,
             frames=frames,
-            selections=selections,
-            notes=tuple(self._notes(source, seen, n, stored)),
+            selections=dict(sorted(selections.items())),
+            notes=joined_notes(
+                self._notes(source, seen, n, new, counted=earlier is None), earlier.notes if earlier else ()
+            ),
             registered=form.registered if held - {"rgb"} else "",
             depth_unit=form.depth_unit if "depth" in held else "",
         )
         keyed = {
             crop_key(clip.clip_id, index, name): data
-            for index in stored
+            for index in new
             for name, data in seen.crops[index].encoded.items()
         }
         return record, keyed
 
-    def _outcome(self, index: int, seen: Seen) -> Outcome:
+    def _outcome(self, index: int, search: FaceSearch) -> Outcome:
+        seen = search.seen
         if index in seen.unreadable:
             return Outcome("skip")
         if seen.searched[index]:
             return Outcome(self._own_status(seen), seen.faces[index])
         if not self.settings.fallbacks:
             return Outcome("skip")
-        if self.settings.form.precropped:
-            return Outcome("center", _central(*seen.sizes[index]))
-        return fall_back(index, seen.faces)
+        if not self.settings.form.precropped:
+            return fall_back(index, seen.faces, search.given)
+        if index in search.given:
+            return Outcome("given", search.given[index])
+        return Outcome("center", _central(*seen.sizes[index]))
 
     def _own_status(self, seen: Seen) -> FaceStatus:
         if self.settings.takes_release_word:
@@ -120,23 +152,23 @@ class ClipWork:
 
     def _scanned_only(self, index: int, seen: Seen) -> Outcome:
         """The outcome of a frame that was searched but not chosen: a fallback is not worked out for it."""
-        return self._outcome(index, seen) if seen.searched[index] else Outcome("skip")
+        return Outcome(self._own_status(seen), seen.faces[index]) if seen.searched[index] else Outcome("skip")
 
-    def _notes(self, source: FrameSource, seen: Seen, n: int, stored: Iterable[int]) -> Iterable[str]:
+    def _notes(self, source: FrameSource, seen: Seen, n: int, new: Iterable[int], *, counted: bool) -> Iterable[str]:
         yield from source.notes
         if source.damage:
             yield source.damage
-        elif n < SHORT_OF_CLAIM * source.n_hint:
+        elif counted and n < SHORT_OF_CLAIM * source.n_hint:  # where it was not, the earlier notes say it
             yield f"the container claims {source.n_hint} frames, {n} could be decoded"
         if seen.extra_turn:
             yield f"stored turned; upright after {seen.extra_turn} degrees clockwise"
-        left_out = Counter(why for index in stored for why in seen.crops[index].left_out)
+        left_out = Counter(why for index in new for why in seen.crops[index].left_out)
         for why, times in left_out.items():
             yield f"{why} ({times} of the stored frames)"
         for rule in self.settings.rules:
-            counted = n if rule.on == "decoded" else sum(seen.searched.values())
-            if rule.clamps(counted):
-                yield f"{rule}: only {counted} frames to count, positions were held at the last"
+            among = n if rule.on == "decoded" else sum(seen.searched.values())
+            if rule.clamps(among):
+                yield f"{rule}: only {among} frames to count, positions were held at the last"
 
 
 def _central(width: int, height: int) -> Face:

@@ -16,6 +16,7 @@ DETECTORS = ("mtcnn", "retinaface", "yunet", "given", "none", "json")
 WITH_MODEL = ("retinaface", "yunet", "json")  # their model, or file of faces, is named by the user
 AUTO = "auto"
 BORDERS = ("cut", "keep")
+TRACKING = ("off", "on", "careful")
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class ExtractSettings:
     one from its neighbours (in a pre-cropped release: the central square); `borders` what becomes of black around
     faces that the release cropped and the detector `none` takes as they are. `form` is how the release keeps its
     recordings. The detector `auto` stands until `settled` knows that form. `detector_model` is the detector's file, or
-    a model pack of insightface, which is downloaded only if `allow_download`.
+    a model pack of insightface, which is downloaded only if `allow_download`. With `tracking` a face is followed from
+    frame to frame (see `fasdata.faces.tracking`), and the whole frame is searched at least every `detect_every` frames.
     """
 
     rules: tuple[FrameRule, ...]
@@ -36,6 +38,8 @@ class ExtractSettings:
     allow_download: bool = False
     min_face: int = 40
     min_score: float = 0.5
+    tracking: str = "off"
+    detect_every: int = 15
     context: float = 2.0
     max_side: int = 1024
     codec: str = "png"
@@ -49,6 +53,7 @@ class ExtractSettings:
         if self.detector not in (*DETECTORS, AUTO):
             raise unknown_name("detector", self.detector, (*DETECTORS, AUTO))
         self._check_model()
+        self._check_tracking()
         if self.borders not in BORDERS:
             raise unknown_name("value of --borders", self.borders, BORDERS)
         if Codec.parse(self.codec).name not in STORE_CODECS:
@@ -88,6 +93,16 @@ class ExtractSettings:
         if named and Path(named).is_file():  # workers may stand elsewhere
             object.__setattr__(self, "detector_model", str(Path(named).absolute()))
 
+    def _check_tracking(self) -> None:
+        if self.tracking not in TRACKING:
+            raise unknown_name("value of --tracking", self.tracking, TRACKING)
+        if self.tracking != "off" and not self.looks_at_pixels and self.detector != AUTO:
+            raise UserError(
+                "--tracking says nothing here", expected="a detector that searches pictures", found=self.detector
+            )
+        if self.detect_every < 1:
+            raise UserError("--detect-every is out of range", expected="at least 1 frame", found=str(self.detect_every))
+
     @property
     def cuts_borders(self) -> bool:
         """Whether black around the faces is cut away."""
@@ -111,7 +126,8 @@ class ExtractSettings:
     def settled(self, form: MediaForm) -> ExtractSettings:
         """Return the settings for recordings of this form; `auto` becomes `none` where they are pre-cropped."""
         chosen = ("none" if form.precropped else "mtcnn") if self.detector == AUTO else self.detector
-        return replace(self, detector=chosen, form=form)
+        tracking = "off" if chosen == "none" else self.tracking  # every image is a face: there is nothing to follow
+        return replace(self, detector=chosen, form=form, tracking=tracking)
 
     def recorded(self) -> dict[str, Any]:
         """Return what `store.json` keeps: these settings and the identity of the detector.
@@ -125,6 +141,8 @@ class ExtractSettings:
             "detector": self.detector,
             **detector_identity(self),
             "min_score": self.min_score,
+            "tracking": self.tracking,
+            "detect_every": self.detect_every if self.tracking != "off" else 0,
             "context": self.context,
             "max_side": self.max_side,
             "codec": self.codec,

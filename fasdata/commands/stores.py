@@ -48,6 +48,16 @@ def extract(
     ] = False,
     min_face: Annotated[int, typer.Option(help="Smallest face side looked for, pixels.")] = 40,
     min_score: Annotated[float, typer.Option(help="Detector score from which a face counts.")] = 0.5,
+    tracking: Annotated[
+        str,
+        typer.Option(
+            help="off: search every frame as a whole; on: follow a found face, much quicker with many frames a clip; "
+            "careful: search the place around it."
+        ),
+    ] = "off",
+    detect_every: Annotated[
+        int, typer.Option(help="With tracking: search the whole frame at least every so many frames.")
+    ] = 15,
     context: Annotated[float, typer.Option(help="Side of the stored region in units of the longer box side.")] = 2.0,
     max_side: Annotated[int, typer.Option(help="Shrink stored regions longer than this, pixels; 0 = never.")] = 1024,
     codec: Annotated[
@@ -89,7 +99,7 @@ def extract(
     described = find_card(dataset, card)
     settings = settings_for(
         described.slug, frames, detector=detector, detector_model=detector_model, allow_download=allow_download,
-        min_face=min_face, min_score=min_score, context=context,
+        min_face=min_face, min_score=min_score, tracking=tracking, detect_every=detect_every, context=context,
         max_side=max_side, codec=codec, fallbacks=fallbacks == "on", borders=borders, device=device,
     )  # fmt: skip
     plan = plan_extract(described, root, Library.locate(out), settings, lists)

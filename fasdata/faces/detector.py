@@ -38,19 +38,21 @@ class Detector(Protocol):
         return self
 
 
-def pick_face(faces: Sequence[Face], previous: Box | None = None, *, follow_iou: float = 0.3) -> Face | None:
-    """Return the face to keep: the one that continues `previous` (IoU >= 0.3), else the largest.
+def pick_face(
+    faces: Sequence[Face], previous: Box | None = None, given: Box | None = None, *, follow_iou: float = 0.3
+) -> Face | None:
+    """Return the face to keep: the one that continues `previous`, else the release's `given` one, else the largest.
 
-    In replay and print attacks the operator's own face can be in view; following the face of the frame before keeps
-    the clip on one person.
+    A face continues a box, or is meant by it, from an IoU of 0.3 on. In replay and print attacks the operator's own
+    face can be in view; following the face of the frame before keeps the clip on one person. Of equally large faces
+    the one with the higher score is kept.
     """
-    if not faces:
-        return None
-    if previous is not None:
-        continued = max(faces, key=lambda face: iou(face.box, previous))
-        if iou(continued.box, previous) >= follow_iou:
-            return continued
-    return max(faces, key=lambda face: (area(face.box), face.score))
+    for box in (previous, given):
+        if box is not None and faces:
+            meant = max(faces, key=lambda face: iou(face.box, box))
+            if iou(meant.box, box) >= follow_iou:
+                return meant
+    return max(faces, key=lambda face: (area(face.box), face.score), default=None)
 
 
 def area(box: Box) -> float:

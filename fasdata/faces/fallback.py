@@ -19,28 +19,44 @@ class Outcome:
     shift: int = 0
 
 
-def fall_back(index: int, faces: Mapping[int, Face]) -> Outcome:
+def fall_back(index: int, faces: Mapping[int, Face], given: Mapping[int, Face] = {}) -> Outcome:
     """Return the outcome for frame `index`, on which no face was observed, from the `faces` of other frames.
 
     In this order: landmarks interpolated between two hits at most 15 frames apart (`interp`); the last box, at most
-    15 frames old (`hold`); the nearest later frame with a face, at most 15 away, which then stands in with its own
-    pixels (`shift`); otherwise `skip`. Never the whole frame.
+    15 frames old (`hold`); the release's own box (`given`); the nearest later frame with a face, at most 15 away,
+    which then stands in with its own pixels (`shift`); otherwise `skip`. Never the whole frame.
     """
-    before = max((hit for hit in faces if index - REACH <= hit < index), default=None)
-    after = min((hit for hit in faces if index < hit <= index + REACH), default=None)
+    before, after = (next((at for at in side if at in faces), None) for side in _around(index))
     if before is not None and after is not None and after - before <= REACH:
         return Outcome("interp", interpolate(faces[before], faces[after], (index - before) / (after - before)))
     if before is not None:
         return Outcome("hold", faces[before])
+    if index in given:
+        return Outcome("given", given[index])
     if after is not None:
         return Outcome("shift", faces[after], after - index)
     return Outcome("skip")
 
 
-def neighbours(index: int, n: int, known: Mapping[int, bool], reach: int = REACH) -> list[int]:
-    """Return the frames within `reach` of `index` that nobody has searched yet, nearest first."""
-    nearby = [index + sign * step for step in range(1, reach + 1) for sign in (-1, 1)]
-    return [place for place in nearby if 0 <= place < n and place not in known]
+def still_to_search(index: int, n: int, searched: Mapping[int, bool], reach: int = REACH) -> list[int]:
+    """Return the frames up to `reach` away that may yet show a face nearer to `index` than those known.
+
+    Once they are searched, the outcome of the frame depends on no other frame, so that it is the same whatever else
+    was searched.
+    """
+    wanted = []
+    for side in _around(index):
+        for at in side[:reach]:
+            if searched.get(at, False) or not 0 <= at < n:
+                break
+            if at not in searched:
+                wanted.append(at)
+    return sorted(wanted)
+
+
+def _around(index: int) -> tuple[range, range]:
+    """The frames before and after, nearest first."""
+    return range(index - 1, index - REACH - 1, -1), range(index + 1, index + REACH + 1)
 
 
 def interpolate(a: Face, b: Face, weight: float) -> Face:

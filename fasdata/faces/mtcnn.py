@@ -99,7 +99,7 @@ def mtcnn_settings(min_face: int) -> dict[str, float]:
 
 
 def _levels_left_out(min_face: int) -> int:
-    """How many levels of the pyramid that begins at 20 pixels are below `min_face`; negative where it must be longer."""
+    """How many levels of the pyramid from 20 pixels on are too small for `min_face`; negative where it needs more."""
     return math.floor(math.log(min_face / LEAST) / -math.log(FACTOR) + 1e-9)
 
 

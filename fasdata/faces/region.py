@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
-from fasdata.records import Box
+from fasdata.records import Box, Face
 
 Region = tuple[int, int, int, int]
 
@@ -39,3 +40,37 @@ def cut(image: np.ndarray, region: Region, max_side: int) -> tuple[np.ndarray, f
     scale, deep = max_side / longest, crop.dtype == np.uint16
     size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
     return cv2.resize(crop, size, interpolation=cv2.INTER_NEAREST if deep else cv2.INTER_AREA), scale
+
+
+def enlarged(box: Box, factor: float) -> Box:
+    """Return the square of side `factor` x the longer side of the box, centred on it."""
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    half = factor * max(box[2] - box[0], box[3] - box[1]) / 2
+    return (x - half, y - half, x + half, y + half)
+
+
+def to_square(image: np.ndarray, place: Box, side: int) -> tuple[np.ndarray, Callable[[Face], Face]]:
+    """Return the pixels of a square place as `side` x `side`, and the way of a face from there back to the image.
+
+    What lies outside the image is black.
+    """
+    import cv2
+
+    x0, y0 = math.floor(place[0]), math.floor(place[1])
+    length = max(1, math.ceil(place[2]) - x0, math.ceil(place[3]) - y0)
+    inside = (slice(max(0, y0), max(0, y0 + length)), slice(max(0, x0), max(0, x0 + length)))
+    part = image[inside]
+    square = np.zeros((length, length, *image.shape[2:]), image.dtype)
+    square[inside[0].start - y0 :, inside[1].start - x0 :][: part.shape[0], : part.shape[1]] = part
+    scale = side / length
+    patch = cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+
+    def back(face: Face) -> Face:
+        def at(x: float, y: float) -> tuple[float, float]:
+            # Pixel centres are at integers: the edge of the patch lies half a pixel before its first centre.
+            return round((x + 0.5) / scale - 0.5 + x0, 3), round((y + 0.5) / scale - 0.5 + y0, 3)
+
+        box = (*at(*face.box[:2]), *at(*face.box[2:]))
+        return Face(box, tuple(at(x, y) for x, y in face.landmarks), face.score)
+
+    return patch, back

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from fasdata.errors import UserError, unknown_name
-from fasdata.faces.similarity import apply, fit_face
+from fasdata.faces.similarity import complex_points, matrix_of, solve_face
 from fasdata.faces.templates import EYE_DISTANCE, EYE_HEIGHT, TEMPLATES, fas_points
 from fasdata.faces.view_text import parameters
 
@@ -91,19 +91,18 @@ class View:
             return _box_matrix(region, box, self.size)
         if landmarks is None or len(landmarks) == 0:
             raise UserError(f"the view {self.name} needs landmarks and this face has none", do="use the view 'box'")
-        template, points = TEMPLATES[self.name], np.asarray(landmarks, np.float64).reshape(-1, 2)
+        points, eyes_at = complex_points(landmarks), TEMPLATES[self.name].eyes_at
         try:
-            matrix = fit_face(points, self._targets())
+            turn, move = solve_face(points, self.targets())
         except ValueError as error:
             raise UserError(f"a face cannot be aligned: {error}", do="use the view 'box'") from None
-        if template.eyes_at is not None:
-            eyes = apply(matrix, points[:2]).mean(axis=0)
-            matrix[:, 2] += np.array(template.eyes_at) * self.size - eyes
-        return matrix
+        if eyes_at is not None:
+            move = complex(*eyes_at) * self.size - turn * (points[0] + points[1]) / 2
+        return matrix_of(turn, move)
 
-    def _targets(self) -> np.ndarray:
-        """Where the five points go, in pixels of the view."""
-        return _points(self.name, self.size, self.eye_dist, self.eye_y)
+    def targets(self) -> tuple[complex, ...]:
+        """Return where a landmark view puts the five points: x + iy in its pixels, in their order."""
+        return _targets(self.name, self.size, self.eye_dist, self.eye_y)
 
     def render(
         self,
@@ -123,18 +122,21 @@ class View:
         """
         import cv2
 
-        matrix = self.matrix(region, box, landmarks)
+        (a, b, x), (c, d, y) = self.matrix(region, box, landmarks).tolist()
+        height, width = crop.shape[:2]
+        left, top, right, bottom = (float(edge) for edge in region)
+        across, down = (scale, scale) if scale else (width / (right - left), height / (bottom - top))
+        zoom = math.sqrt(abs(a * d - b * c) / (across * down))
         nearest = crop.dtype == np.uint16
-        stored = np.full(2, scale) if scale else np.array(crop.shape[1::-1]) / _sides(region)
-        (a, b, _), (c, d, _) = matrix.tolist()
-        zoom = math.sqrt(abs(a * d - b * c) / float(stored[0] * stored[1]))
         if not nearest and zoom < 0.5:
-            size = (max(1, round(crop.shape[1] * zoom)), max(1, round(crop.shape[0] * zoom)))
-            shrink = np.array([size[0] / crop.shape[1], size[1] / crop.shape[0]])
+            size = (max(1, round(width * zoom)), max(1, round(height * zoom)))
             crop = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
-        else:
-            shrink = np.ones(2)
-        local = matrix @ _to_source(region, stored * shrink)
+            across, down = across * size[0] / width, down * size[1] / height
+        # A pixel (u, v) of the crop is the point (u / across + left, v / down + top) of the source, but for the halves.
+        left, top = left + 0.5 / across - 0.5, top + 0.5 / down - 0.5
+        local = np.array(
+            [[a / across, b / down, a * left + b * top + x], [c / across, d / down, c * left + d * top + y]]
+        )
         border = cv2.BORDER_REFLECT_101 if self.border == "reflect" else cv2.BORDER_CONSTANT
         if self.name in BOX_VIEWS:
             border = cv2.BORDER_REPLICATE  # only halves of edge pixels lie outside: black would draw a frame
@@ -159,30 +161,23 @@ class View:
 
 
 @lru_cache(maxsize=64)
-def _points(name: str, size: int, eye_dist: float, eye_y: float) -> np.ndarray:
+def _targets(name: str, size: int, eye_dist: float, eye_y: float) -> tuple[complex, ...]:
     points = fas_points(size, eye_dist, eye_y) if name == MOVABLE else TEMPLATES[name].points(size)
-    points.setflags(write=False)  # all callers share it
-    return points
+    return tuple(complex_points(points))
 
 
 def _spelt(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _sides(region: Sequence[int]) -> np.ndarray:
-    return np.array([region[2] - region[0], region[3] - region[1]], np.float64)
-
-
-def _to_source(region: Sequence[int], scale: np.ndarray) -> np.ndarray:
-    """Return the 3x3 matrix from pixels of the stored crop to pixels of the source frame."""
-    to_source = np.eye(3)
-    to_source[[0, 1], [0, 1]] = 1 / scale
-    to_source[:2, 2] = 0.5 / scale - 0.5 + np.array(region[:2])
-    return to_source
-
-
 def _box_matrix(region: Sequence[int], box: Sequence[float], size: int) -> np.ndarray:
-    low = np.maximum(np.trunc(np.asarray(box[:2], np.float64)), region[:2])
-    high = np.minimum(np.trunc(np.asarray(box[2:], np.float64)), region[2:])
-    scale = size / np.maximum(high - low, 1)
-    return np.array([[scale[0], 0, (0.5 - low[0]) * scale[0] - 0.5], [0, scale[1], (0.5 - low[1]) * scale[1] - 0.5]])
+    (left, across), (top, down) = (
+        _span(max(int(box[i]), int(region[i])), min(int(box[i + 2]), int(region[i + 2])), size)  # int() cuts towards 0
+        for i in (0, 1)
+    )
+    return np.array([[across, 0, (0.5 - left) * across - 0.5], [0, down, (0.5 - top) * down - 0.5]])
+
+
+def _span(low: int, high: int, size: int) -> tuple[int, float]:
+    """Return where a side of the box begins, and how many pixels of the view one of its own becomes."""
+    return low, size / max(high - low, 1)

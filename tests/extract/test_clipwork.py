@@ -52,15 +52,23 @@ class Listed:
         self.n_hint = n if hint is None else hint
         self.n_decoded = None
         self.passes = 0
+        self.decoded = []
 
     def frames(self, indices=None, *, to_end=False):
         self.passes += 1
+        self.decoded.append(sorted(indices) if indices is not None else None)
         for index, picture in enumerate(self.pictures):
             if indices is None or index in indices:
                 yield Frame(index, index / 25, {"rgb": picture})
         self.n_decoded = len(self.pictures)
         if not self.pictures:
             raise UnreadableMedia("the file has no decodable frame")
+
+
+def test_a_dense_rule_needs_one_pass_and_its_frames_are_cropped_as_they_are_searched():
+    record, crops, listed, detector = extract("every(2)", range(72), 72)
+    assert listed.passes == 1 and len(crops) == 36 and detector.seen == list(range(0, 72, 2))
+    assert all(frame.crop for frame in record.frames)
 
 
 def extract(rules, faces, n, *, fallbacks=True, **source):
@@ -153,7 +161,7 @@ def test_the_batch_size_changes_nothing():
     rules = tuple(parse_rules("every(3) + linspace(3)@with_face"))
     results = []
     for batch in (1, 7, 64):
-        settings = replace(ExtractSettings(rules), batch=batch)
+        settings = replace(ExtractSettings(rules), batch=batch, device="cuda")  # a processor takes frames one by one
         results.append(ClipWork(settings, ReadsThePixel()).extract(CLIP, Listed(set(range(5, 50)), 55)))
     assert results[0] == results[1] == results[2]
 

@@ -1,7 +1,7 @@
 import pytest
 
 from fasdata.faces.detector import iou, pick_face
-from fasdata.faces.fallback import fall_back, neighbours
+from fasdata.faces.fallback import fall_back, still_to_search
 from fasdata.records import Face
 
 SMALL = Face((0, 0, 10, 10), ((1, 1),) * 5, 0.99)
@@ -56,7 +56,29 @@ def test_interpolation_keeps_only_points_that_both_faces_have():
     assert fall_back(1, {0: eyes, 2: LARGE}).face.landmarks == ()
 
 
-def test_neighbours_are_near_unsearched_and_inside_the_clip():
-    assert neighbours(1, 5, {1: False, 2: True}) == [0, 3, 4]
-    assert neighbours(50, 200, {50: False})[:4] == [49, 51, 48, 52]
-    assert len(neighbours(50, 200, {50: False})) == 30
+def test_equally_large_faces_are_told_apart_by_their_score():
+    weaker = Face((200, 200, 260, 260), ((210, 210),) * 5, 0.8)
+    assert pick_face([weaker, LARGE]) is LARGE and pick_face([LARGE, weaker]) is LARGE
+
+
+def test_the_release_s_own_box_decides_where_no_face_continues_the_one_before():
+    assert pick_face([SMALL, LARGE], given=(1, 1, 11, 11)) is SMALL
+    assert pick_face([SMALL, LARGE], (110, 110, 160, 160), (1, 1, 11, 11)) is LARGE
+    assert pick_face([SMALL, LARGE], (50, 50, 60, 60), (0, 0, 10, 12)) is SMALL
+    assert pick_face([SMALL, LARGE], given=(50, 50, 60, 60)) is LARGE
+
+
+def test_the_release_s_own_box_comes_after_a_held_one_and_before_a_shift():
+    told = {20: LARGE}
+    assert fall_back(20, {30: SMALL}, told).status == "given"
+    assert fall_back(20, {}, told).face is LARGE and fall_back(20, {}, {21: LARGE}).status == "skip"
+    assert fall_back(20, {10: SMALL}, told).status == "hold"
+    assert fall_back(20, {15: SMALL, 25: SMALL}, told).status == "interp"
+
+
+def test_what_decides_a_miss_is_searched_and_no_more():
+    assert still_to_search(1, 5, {1: False, 2: True}) == [0]
+    assert still_to_search(50, 200, {50: False}, 2) == [48, 49, 51, 52]
+    assert still_to_search(50, 200, {50: False, 49: False, 51: True}, 3) == [47, 48]
+    assert len(still_to_search(50, 200, {50: False})) == 30
+    assert still_to_search(0, 4, {0: False}) == [1, 2, 3]

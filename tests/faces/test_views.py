@@ -9,6 +9,7 @@ import pytest
 from fasdata.errors import UserError
 from fasdata.faces.modalities import require_same_field, way_of
 from fasdata.faces.similarity import apply
+from fasdata.faces.templates import TEMPLATES
 from fasdata.faces.view import NAMES, View
 
 BOX = (100.0, 80.0, 180.0, 190.0)
@@ -67,7 +68,7 @@ def test_a_size_stated_twice_must_agree() -> None:
 def test_the_eyes_stand_where_the_parameters_say() -> None:
     view = View.named("fas-256(size=200,eye_dist=0.25,eye_y=0.5)")
     # Points of ArcFace's own shape, somewhere in the frame, turned: all five fit, so the eyes are exact.
-    turn, shape = np.array([[0.8, -0.6], [0.6, 0.8]]) * 1.7, View.named("arcface-112")._targets()
+    turn, shape = np.array([[0.8, -0.6], [0.6, 0.8]]) * 1.7, TEMPLATES["arcface-112"].points(112)
     eyes = apply(view.matrix((0, 0, 900, 900), BOX, shape @ turn.T + 300), (shape @ turn.T + 300)[:2])
     assert np.allclose(eyes.mean(axis=0), [100, 100]) and abs(eyes[1] - eyes[0])[1] < 0.5
     assert np.linalg.norm(eyes[1] - eyes[0]) == pytest.approx(50)
@@ -76,7 +77,7 @@ def test_the_eyes_stand_where_the_parameters_say() -> None:
 @pytest.mark.parametrize("name", ["fas-256", "mxnet-256", "arcface-112"])
 def test_points_that_fit_no_face_leave_it_to_the_eyes(name: str) -> None:
     """The mean residual from which the five points are given up is 0.15 of the eye distance."""
-    view, target = View.named(name), View.named(name)._targets()
+    view, target = View.named(name), TEMPLATES[name].points(TEMPLATES[name].size)
     eye_distance = np.linalg.norm(target[1] - target[0])
     for off, by_eyes in ((0.10, False), (1.2, True)):
         points = target.copy()
@@ -84,6 +85,17 @@ def test_points_that_fit_no_face_leave_it_to_the_eyes(name: str) -> None:
         eyes = apply(view.matrix((0, 0, 256, 256), BOX, points), points[:2])
         spread = np.linalg.norm(eyes[1] - eyes[0]) / eye_distance
         assert (abs(spread - 1) < 1e-6) == by_eyes
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, float])
+def test_geometry_may_come_as_rows_of_arrays(kind: type) -> None:
+    """As a manifest's columns hold it; a box is cut towards zero and held inside the region."""
+    region, points = np.array(REGION, np.int32), np.array(POINTS, kind)
+    box = np.array([99.7, -3.2, 180.9, 400.5], kind)
+    for name in NAMES:
+        view = View.named(name, 64)
+        plain = view.matrix(REGION, (99, 10, 180, 250), POINTS)
+        assert np.allclose(view.matrix(region, box, points), plain, atol=1e-5)
 
 
 def test_landmarks_in_one_point_are_an_error_of_one_line() -> None:

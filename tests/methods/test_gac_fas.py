@@ -304,7 +304,7 @@ def test_mixed_precision_climbs_too() -> None:
             climbed[precise] = context.run_step()
     precise, mixed = (climbed[which]["loss_ascended"] for which in (True, False))
     assert precise > 1.5 * climbed[True]["loss_cls"]
-    assert mixed.item() == pytest.approx(precise.item(), rel=0.1)
+    assert mixed.item() == pytest.approx(precise.item(), rel=0.03)
     assert mixed.dtype == torch.float32
 
 
