@@ -34,7 +34,7 @@ from fasdata.faces import tracking
 from fasdata.faces.detector import Detector, iou
 from fasdata.faces.mtcnn import MtcnnDetector
 from fasdata.media.video import SUFFIXES, VideoSource
-from fasdata.records import Clip, ClipRecord
+from fasdata.records import Clip, ClipRecord, Face
 from fasdata.sampling import parse_rules
 from fasdata.settings import ExtractSettings
 
@@ -48,7 +48,10 @@ class OnlyDetects(Detector):
 
     def __init__(self, inner: Detector) -> None:
         self.name, self.fingerprint, self.settings = inner.name, inner.fingerprint, inner.settings
-        self.detect = inner.detect  # type: ignore[method-assign]
+        self._inner = inner
+
+    def detect(self, frames: Sequence[np.ndarray], indices: Sequence[int] = ()) -> list[list[Face]]:
+        return self._inner.detect(frames)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The data of `benchmarks/loader.py`: stores, a protocol, its pack, the same faces in zips; and a very long manifest."""
+"""The data of `benchmarks/loader.py`: stores, a protocol, its pack, the same faces in zips, a very long manifest."""
 
 from __future__ import annotations
 

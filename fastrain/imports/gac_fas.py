@@ -1,0 +1,45 @@
+"""Checkpoints of the published GAC-FAS code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fasdata.errors import UserError
+from fastrain.imports.published import Published, plain, tensors
+from fastrain.methods.gac_fas.reference_names import from_reference, repeated
+
+# The settings of its authors, and the schedule, which is kept as an object and drags the optimiser along.
+RECORDS = ("easydict.EasyDict", "torch.optim.lr_scheduler.StepLR", "torch.optim.sgd.SGD")
+
+
+def convert(content: Any) -> Published:
+    """Return a published checkpoint in our names (keys: `reference_names`, this method's README).
+
+    The idle ImageNet classifier is left out, as is the second naming of the trunk's layers after a check that it names
+    the same numbers. A head of one row was trained with binary cross entropy, one of two with cross entropy. Files
+    `…_best.pth` were kept for AUC - HTER on the target's own test data; `…_recent.pth` are the last epoch.
+
+    Raises:
+        UserError: it has another form, or holds two versions of a layer.
+    """
+    if not isinstance(content, Mapping) or "state_dict" not in content:
+        found = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
+        raise UserError("not a checkpoint of gac_fas", expected="an entry state_dict", found=found[:120])
+    theirs = tensors(content["state_dict"], "state_dict")
+    state = {}
+    for key, value in theirs.items():
+        twin = repeated(key)
+        if twin is not None and (twin not in theirs or not theirs[twin].equal(value)):
+            raise UserError(f"the state holds {key} and {twin}, which are one layer", found="different numbers")
+        try:
+            ours = from_reference(key)
+        except KeyError:
+            raise UserError("the state holds an entry that gac_fas does not have", found=key) from None
+        if ours is not None:
+            state[f"network.{ours}"] = value
+    head = state.get("network.head.weight")
+    outputs = int(head.shape[0]) if head is not None else 1
+    model = {"pretrained": False, "loss": "bce" if outputs == 1 else "ce"}
+    about = {name: plain(content.get(name)) for name in ("epoch", "eva")}
+    return Published(state, model, "target_oracle(auc - hter, frame)", about)
