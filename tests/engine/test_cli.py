@@ -66,7 +66,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
         (["run", "erm", "--protocol", "CIO-M", "--data", "nowhere"], "no store of casia-fasd in the library nowhere"),
         (["run", "--resume", "nowhere"], "expected run.json"),
         (["run", "erm", "--manifest", "nowhere.parquet"], "no manifest at nowhere.parquet"),
-        (["eval", "nowhere"], "expected run.json"),
+        (["eval", "nowhere"], "no score file at nowhere"),
         (["report", "nowhere"], "no run folder at"),
     ],
 )

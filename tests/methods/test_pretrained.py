@@ -58,10 +58,11 @@ def test_without_network_a_whole_process_says_in_five_seconds_what_to_place_wher
     assert done.returncode == 2
     told = done.stderr.strip()
     assert "\n" not in told
+    trunk = settings_class(name)().trunk
     for part in (
-        "model.safetensors of timm/resnet50.tv_in1k",
-        str(tmp_path / "empty" / "models--timm--resnet50.tv_in1k"),
-        "hf download timm/resnet50.tv_in1k model.safetensors",
+        f"model.safetensors of timm/{trunk}",
+        str(tmp_path / "empty" / f"models--timm--{trunk}"),
+        f"hf download timm/{trunk} model.safetensors",
         "--set pretrained=false",
         "--set pretrained=/path/model.safetensors",
     ):
