@@ -29,7 +29,8 @@ def write_long_video(source: Path, path: Path, seconds: int) -> Path:
             for packet in packets:
                 again = av.Packet(bytes(packet))
                 again.stream, again.time_base, again.is_keyframe = stream, packet.time_base, packet.is_keyframe
-                again.pts, again.dts = (at + number * RATE * step for at in (packet.pts, packet.dts))
+                assert packet.pts is not None and packet.dts is not None
+                again.pts, again.dts = packet.pts + number * RATE * step, packet.dts + number * RATE * step
                 container.mux(again)
     return path
 

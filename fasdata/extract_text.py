@@ -98,7 +98,8 @@ def _row(name: str, counts: tuple[int, int, int]) -> str:
 
 def _detector(settings: ExtractSettings) -> str:
     if settings.detector != "none":
-        return settings.detector
+        followed = f", tracking {settings.tracking}" if settings.tracking != "off" else ""
+        return settings.detector + followed
     return "none: every image is a face" + (", black borders are cut" if settings.cuts_borders else "")
 
 

@@ -11,7 +11,7 @@ from fasdata.faces.detector import Detector, pick_face
 from fasdata.faces.fallback import still_to_search
 from fasdata.faces.tracking import REACH, Tracker
 from fasdata.media.frame import Frame, FrameSource, UnreadableMedia
-from fasdata.orientation import UPRIGHT_TRIAL, best_turn, listed_turn
+from fasdata.orientation import UPRIGHT_TRIAL, best_turn, listed_turn, score_to_turn
 from fasdata.records import Box, Clip, ClipRecord, Face
 from fasdata.seen import Seen, seen_before
 from fasdata.settings import ExtractSettings
@@ -149,15 +149,16 @@ class FaceSearch:
             yield self._tracker.detect(images["rgb"], frame.index, self.seen.faces, self.seen.searched)
 
     def _try_orientations(self, n: int) -> None:
-        """Turn the clip when none of its first frames shows a face upright but does so turned."""
-        if any(self.seen.searched.values()):
+        """Turn the clip when its first frames show no face upright, or none beyond doubt, but do so turned."""
+        if score_to_turn(self.seen.faces.values(), self.detector) is None:
             return
         trial = sorted(set(range(min(n, UPRIGHT_TRIAL))) | set(self.seen.searched))[:UPRIGHT_TRIAL]
         self._look([index for index in trial if index not in self.seen.searched])
-        if any(self.seen.searched.values()):
+        score = score_to_turn(self.seen.faces.values(), self.detector)
+        if score is None:
             return
         frames = list(self.source.frames(set(trial)))
-        angle = best_turn(frames, self.detector, self.seen.extra_turn)
+        angle = best_turn(frames, self.detector, self.seen.extra_turn, score)
         if angle is None:
             return
         self._begin(Seen(extra_turn=angle))

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from fasdata.faces.detector import Detector
 from fasdata.media.frame import Frame, FrameSource
 from fasdata.media.video import turn
-from fasdata.records import Clip
+from fasdata.records import Clip, Face
 from fasdata.settings import ExtractSettings
 
-UPRIGHT_TRIAL = 10  # frames without any face before other orientations are tried
+UPRIGHT_TRIAL = 10  # frames without a face beyond doubt before other orientations are tried
 LISTED_TRIAL = 4  # frames that decide about a recording of which it is known that its release stores it turned
 TURNS = (180, 90, 270)
 TRIAL_SCORE = 0.9
+# Upside down, MTCNN takes shirts and chins for faces, with scores up to here; others find nothing, or the face.
+DOUBTFUL = {"mtcnn": 0.98}
 
 
 def listed_turn(clip: Clip, settings: ExtractSettings, detector: Detector, source: FrameSource) -> int:
@@ -35,18 +37,26 @@ def listed_turn(clip: Clip, settings: ExtractSettings, detector: Detector, sourc
     return angle if turned > upright else 0
 
 
-def best_turn(frames: Sequence[Frame], detector: Detector, already: int) -> int | None:
-    """Return the turn at which most of the frames show a face beyond doubt, None when half of them or fewer do.
+def best_turn(frames: Sequence[Frame], detector: Detector, already: int, score: float) -> int | None:
+    """Return the turn at which most of the frames show a face of this score, None when half of them or fewer do.
 
     `already` is the turn at which they show none.
     """
-    sure = {
-        angle: int((_best_scores(frames, detector, angle) >= TRIAL_SCORE).sum())
-        for angle in (*TURNS, 0)
-        if angle != already
-    }
+    turns = [angle for angle in (*TURNS, 0) if angle != already]
+    sure = {angle: int((_best_scores(frames, detector, angle) >= score).sum()) for angle in turns}
     best = max(sure, key=lambda angle: sure[angle])
     return best if sure[best] * 2 > len(frames) else None
+
+
+def score_to_turn(faces: Iterable[Face], detector: Detector) -> float | None:
+    """Return the score that faces need in another orientation to be believed, given what was found in this one.
+
+    None: a face beyond doubt was found, and there is nothing to try.
+    """
+    best, doubtful = max((face.score for face in faces), default=None), DOUBTFUL.get(detector.name, 0.0)
+    if best is None:
+        return TRIAL_SCORE
+    return doubtful if best < doubtful else None
 
 
 def _best_scores(frames: Sequence[Frame], detector: Detector, angle: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 Point = tuple[float, float]
+MAX_PIXELS = 64_000_000  # of a frame: beyond any camera of a face dataset; an image bomb claims more
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from fasdata.media.frame import UnreadableMedia
+from fasdata.media.frame import MAX_PIXELS, UnreadableMedia
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
-MAX_PIXELS = 64_000_000  # beyond any camera of a face dataset; an image bomb claims more
 
 
 def read_still(path: Path, modality: str) -> np.ndarray:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
 
 import av
 import numpy as np
 
-from fasdata.media.frame import Frame, UnreadableMedia
+from fasdata.media.frame import MAX_PIXELS, Frame, UnreadableMedia
 
 SUFFIXES = (".avi", ".mov", ".mp4", ".mkv", ".m4v", ".webm", ".mpg", ".mpeg", ".wmv")
+# What FFmpeg also takes for a container, although it only names other files, or devices.
+_PLAYLISTS = {"concat", "dash", "hls", "imf", "lavfi", "rtsp", "sdp", "webm_dash_manifest"}
 
 
 class VideoSource:
@@ -38,7 +41,7 @@ class VideoSource:
         if path.stat().st_size == 0:
             raise UnreadableMedia("the file is empty (0 bytes)")
         with self._open() as container:
-            stream = container.streams.video[0]
+            stream = _video(container)
             self.frame_rate = float(stream.average_rate or stream.guessed_rate or 0)
             self.n_hint = stream.frames or self._frames_from_duration(container, stream)
 
@@ -47,7 +50,7 @@ class VideoSource:
         last = max(indices, default=-1) if indices is not None else None
         position = -1
         with self._open() as container:
-            stream = container.streams.video[0]
+            stream = _video(container)
             stream.thread_type = "AUTO"
             stream.codec_context.thread_count = self.threads
             decoded = container.decode(stream)
@@ -73,6 +76,8 @@ class VideoSource:
             raise UnreadableMedia(self.damage or "the file has no decodable frame")
 
     def _convert(self, picture: av.VideoFrame, position: int) -> Frame:
+        if picture.width * picture.height > MAX_PIXELS:
+            raise UnreadableMedia(f"frame {position} has {picture.width}x{picture.height} pixels, over the limit")
         self.rotation = round(-picture.rotation / 90) * 90 % 360
         rgb = picture.to_ndarray(format="rgb24")
         upright = turn(rgb, self.rotation)
@@ -80,12 +85,16 @@ class VideoSource:
 
     def _open(self) -> av.container.InputContainer:
         try:
-            container = av.open(str(self.path), mode="r", metadata_errors="ignore")
+            # Any file may be called .avi: none of them makes FFmpeg open another, or a connection.
+            options = {"protocol_whitelist": "file", "format_whitelist": _recordings()}
+            container = av.open(f"file:{self.path}", mode="r", metadata_errors="ignore", options=options)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise UnreadableMedia(f"the file cannot be opened as video: {_plain(error)}") from None
-        if not container.streams.video:
+        try:
+            _require_video(container)
+        except UnreadableMedia:
             container.close()
-            raise UnreadableMedia("the file has no video stream")
+            raise
         return container
 
     @staticmethod
@@ -94,6 +103,30 @@ class VideoSource:
         if not rate or not container.duration:
             return 0
         return round(float(rate) * container.duration / av.time_base)
+
+
+@cache
+def _recordings() -> str:
+    return ",".join(sorted(av.formats_available - _PLAYLISTS))
+
+
+def _video(container: av.container.InputContainer) -> av.VideoStream:
+    """Return the first stream that is a video and not the cover picture of a sound recording."""
+    cover = av.stream.Disposition.attached_pic
+    return next(stream for stream in container.streams.video if not stream.disposition & cover)
+
+
+def _require_video(container: av.container.InputContainer) -> None:
+    if container.format.name.endswith("_pipe"):
+        raise UnreadableMedia(f"the file is a still picture ({container.format.name[:-5]}), not a video")
+    try:
+        codec = _video(container).codec_context
+    except StopIteration:
+        raise UnreadableMedia("the file has no video stream") from None
+    if codec is None:
+        raise UnreadableMedia("there is no decoder for the file's video")
+    if codec.width * codec.height > MAX_PIXELS:
+        raise UnreadableMedia(f"{codec.width}x{codec.height} pixels, more than the limit of {MAX_PIXELS}")
 
 
 def turn(image: np.ndarray, clockwise: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -40,16 +41,18 @@ def test_recipes_can_be_joined_with_further_rules(tree, tmp_path):
 def test_unusable_recordings_are_recorded_listed_and_do_not_stop_the_run(tree, tmp_path):
     root = tmp_path / "raw"
     shutil.copytree(tree, root)
-    broken = {"empty.avi": b"", "text.mp4": b"no video " * 999}
+    picture = cv2.imencode(".png", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
+    broken = {"empty.avi": b"", "text.mp4": b"no video " * 999, "picture.mov": picture}
     for name, data in broken.items():
         (root / "train" / "attack" / "anna" / name).write_bytes(data)
     command = ("extract", "folder", "--root", root, "--out", tmp_path / "lib", "--frames", "first(1)", "-j", 1)
     done = Called("fasdata", *command)
     assert done.code == 3
     assert "empty.avi: the file is empty" in done.out and "text.mp4" in done.out
+    assert "picture.mov: the file is a still picture (png), not a video" in done.out
     store = Store.open(tmp_path / "lib" / "folder")
     statuses = {record.clip.relpaths["rgb"].rsplit("/")[-1]: record.status for record in store.records()}
-    assert statuses == {"clip é 1.avi": "fta", "empty.avi": "failed", "text.mp4": "failed"}
+    assert statuses == {"clip é 1.avi": "fta", "empty.avi": "failed", "text.mp4": "failed", "picture.mov": "failed"}
     assert all(record.reason for record in store.records())
 
     write_video(root / "train" / "attack" / "anna" / "empty.avi", flat_frames(9))
@@ -73,6 +76,9 @@ def test_unusable_recordings_are_recorded_listed_and_do_not_stop_the_run(tree, t
         (("folder", "--root", "{tree}", "--context", "0.2"), "1 to 10"),
         (("folder", "--root", "{tree}", "--fallbacks", "maybe"), "on"),
         (("folder", "--root", "{tree}", "--codec", "bmp"), "png"),
+        (("folder", "--root", "{tree}", "--tracking", "carefull"), "careful"),
+        (("folder", "--root", "{tree}", "--tracking", "on", "--detect-every", "0"), "at least 1"),
+        (("folder", "--root", "{tree}", "--tracking", "on", "--detector", "none"), "searches pictures"),
     ],
 )
 def test_bad_input_ends_in_one_line_and_writes_nothing(tree, tmp_path, arguments, told):

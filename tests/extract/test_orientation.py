@@ -55,6 +55,26 @@ def test_the_turn_adds_to_that_of_the_container():
     assert extract(LISTED, source).rotation == 90
 
 
+class LikeMtcnn(SeesBothWays):
+    """Its doubtful faces are known to be doubtful."""
+
+    name = "mtcnn"
+
+    def detect(self, frames, indices=()):
+        return [
+            [replace(face, score=0.99 if face.score > 0.9 else 0.7) for face in one] for one in super().detect(frames)
+        ]
+
+
+def test_doubtful_faces_do_not_keep_a_clip_from_being_turned():
+    record = extract(CLIP, Listed(set(range(20)), 20, turned=180), detector=LikeMtcnn())
+    assert record.rotation == 180 and {frame.score for frame in record.frames} == {0.99}
+    few = extract(CLIP, Listed({0, 1, 2}, 20, turned=180), detector=LikeMtcnn())  # turned, most frames are no better
+    assert few.rotation == 0
+    sure = extract(CLIP, Listed(set(range(20)), 20), detector=LikeMtcnn())
+    assert sure.rotation == 0 and sure.frames[0].score == 0.99
+
+
 class Two(ReadsThePixel):
     """Sees the large face that moves and a small one in the corner."""
 

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from fasdata.store import tables
 from fasdata.store.info import StoreInfo
+from fasdata.store.shard_writer import ShardWriter
 from fasdata.store.writer import StoreWriter
 from tests.faults import world
+
+
+def telling(work: Callable[..., Any]) -> Callable[..., Any]:
+    """The same work, which says on standard output when it is done."""
+
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        result = work(*arguments, **options)
+        os.write(1, b"+\n")
+        return result
+
+    return wrapped
+
+
+for owner, name in ((ShardWriter, "write"), (ShardWriter, "compact"), (StoreInfo, "write"), (tables, "rebuild")):
+    setattr(owner, name, telling(getattr(owner, name)))
 
 
 def extract(root: str, out: str, rules: str) -> None:

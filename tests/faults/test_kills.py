@@ -56,22 +56,23 @@ def clips_of(out: Path, dataset: str = "folder") -> int:
     return report.clips
 
 
-def spread(kills: int, whole: float, seed: int) -> Iterator[float]:
-    """Moments over a run of `whole` seconds: one at random in each of `kills` equal parts, again and again."""
+def spread(kills: int, seed: int) -> Iterator[float]:
+    """Moments from 0 to 1: one at random in each of `kills` equal parts, again and again."""
     chance = random.Random(seed)
     while True:
         for part in chance.sample(range(kills), kills):
-            yield (part + chance.random()) / kills * whole
+            yield (part + chance.random()) / kills
 
 
 def test_an_extraction_killed_anywhere_is_continued_to_the_same_content(raw, calm, forked, tmp_path):
     expected = sound_hash(calm[FEW])
-    whole = min(forked.run("extract", raw, tmp_path / f"timed{i}", FEW) for i in range(2))
-    left = []
-    moments = spread(10, whole, SEED)
+    course = forked.run("extract", raw, tmp_path / "timed", FEW)
+    assert course.steps == 20  # the description, 18 clips, the tables
+    left: list[int] = []
+    moments = spread(10, SEED)
     for attempt in range(40):
         out = tmp_path / str(attempt)
-        if not forked.kill("extract", raw, out, FEW, after=next(moments)):
+        if not forked.kill("extract", raw, out, FEW, moment=next(moments), course=course):
             continue
         left.append(clips_of(out))
         report = extract(raw, out)
@@ -89,12 +90,12 @@ def test_a_widening_killed_anywhere_is_continued_to_the_content_of_the_union(raw
     def narrow(name: str) -> Path:
         return Path(shutil.copytree(calm[FEW], tmp_path / name))
 
-    whole = forked.run("extract", raw, narrow("timed"), MORE)
+    course = forked.run("extract", raw, narrow("timed"), MORE)
     kills = 0
-    moments = spread(5, whole, SEED + 1)
+    moments = spread(5, SEED + 1)
     for attempt in range(20):
         out = narrow(str(attempt))
-        if not forked.kill("extract", raw, out, MORE, after=next(moments)):
+        if not forked.kill("extract", raw, out, MORE, moment=next(moments), course=course):
             continue
         assert clips_of(out) == 18
         extract(raw, out, FEW if StoreInfo.read(store_of(out)).rules != tuple(sorted(FEW.split(" + "))) else MORE)
@@ -113,11 +114,12 @@ def test_a_removal_killed_anywhere_can_be_repeated_and_leaves_no_byte(raw, calm,
     secret = crop_bytes(folder, mine)
     assert secret and any(data in whole_bytes(folder) for data in secret)
     hashes = set()
-    moments = spread(4, forked.run("remove", shutil.copytree(calm[FEW], tmp_path / "timed"), "anna"), SEED + 2)
+    course = forked.run("remove", shutil.copytree(calm[FEW], tmp_path / "timed"), "anna")
+    moments = spread(3, SEED + 2)
     kills = 0
     for attempt in range(12):
         out = Path(shutil.copytree(calm[FEW], tmp_path / str(attempt)))
-        kills += forked.kill("remove", out, "anna", after=next(moments))
+        kills += forked.kill("remove", out, "anna", moment=next(moments), course=course)
         assert check_store(store_of(out)).problems.keys() <= {"the last run that wrote to it has not ended"}
         forked.run("remove", out, "anna")
         hashes.add(sound_hash(out))
@@ -134,19 +136,14 @@ def test_with_a_network_too(forked, tmp_path):
     for path in sorted(raw.rglob("*.avi"))[::2]:
         path.unlink()
     kept, rules = len(list(raw.rglob("*.avi"))), "linspace(2)@with_face"
-    whole = forked.run("search", raw, tmp_path / "calm", rules)
+    course = forked.run("search", raw, tmp_path / "calm", rules)
     expected = sound_hash(tmp_path / "calm", "casia-fasd")
     out, kills, left = tmp_path / "shot", 0, [0]
-    for moment in spread(3, 0.7 * whole, SEED + 3):  # one store, killed again and again
-        if not forked.kill("search", raw, out, rules, after=moment):
-            shutil.rmtree(out)
-            left = [0]
-            continue
-        kills += 1
+    for moment in (0.1, 0.4, 0.3):  # one store, killed again and again
+        kills += forked.kill("search", raw, out, rules, moment=moment, course=course)
         left.append(clips_of(out, "casia-fasd"))
         assert left[-2] <= left[-1]
-        if kills == 3:
-            break
+    assert kills == 3 and 0 < left[-1] < kept
     forked.run("search", raw, out, rules)
     assert sound_hash(out, "casia-fasd") == expected
     records = list(Store.open(store_of(out, "casia-fasd")).records())

@@ -11,6 +11,18 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+STEP = "+"
+
+
+@dataclass(frozen=True)
+class Course:
+    """How an undisturbed run of a task goes."""
+
+    steps: int
+    seconds: float
+
 
 LOOP = """
 import json, os, sys
@@ -23,50 +35,58 @@ torch.set_num_threads(1)
 print("ready", flush=True)
 for line in sys.stdin:
     name, arguments = json.loads(line)
-    read, write = os.pipe()
     child = os.fork()
     if child == 0:
         os.setsid()
         sys.stderr = open(os.devnull, "w")
-        os.write(write, b"x")
+        os.write(1, f"{os.getpid()}\\n".encode())
         try:
             getattr(tasks, name)(*arguments)
         except BaseException as error:
             os.write(1, f"died {type(error).__name__}: {error}\\n".encode())
             os._exit(1)
         os._exit(0)
-    os.read(read, 1)
-    os.close(read)
-    os.close(write)
-    print(child, flush=True)
     _, status = os.waitpid(child, 0)
     print(os.waitstatus_to_exitcode(status), flush=True)
 """
 
 
 class Victims:
-    """Starts tasks (functions of `tests.faults.tasks`) one at a time, and kills them on demand."""
+    """Starts tasks (functions of `tests.faults.tasks`) one at a time, and kills them on demand.
+
+    A task tells of every step it has taken (a clip written, a table): kills are placed by steps, since seconds mean
+    nothing on a busy machine.
+    """
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
         assert self._read() == "ready"
 
-    def run(self, task: str, *arguments: object) -> float:
-        """Run a task to its end; return the seconds it took."""
+    def run(self, task: str, *arguments: object) -> Course:
+        """Run a task to its end; return how it went."""
         started = time.monotonic()
-        assert self._start(task, arguments)
-        assert self._read() == "0"
-        return time.monotonic() - started
+        self._start(task, arguments)
+        steps = 0
+        while (told := self._read()) == STEP:
+            steps += 1
+        assert told == "0", told
+        return Course(steps, time.monotonic() - started)
 
-    def kill(self, task: str, *arguments: object, after: float) -> bool:
-        """Start a task and kill its process group after so many seconds; return False if it had ended by then."""
+    def kill(self, task: str, *arguments: object, moment: float, course: Course) -> bool:
+        """Start a task and kill its process group at `moment`, 0 its start and 1 its end; return if it came to that."""
         child = self._start(task, arguments)
-        time.sleep(after)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child, signal.SIGKILL)
-        ended = self._read()
-        assert ended in ("0", str(-signal.SIGKILL)), ended
-        return ended != "0"
+        place = moment * (course.steps + 1)
+        told, steps = STEP, 0
+        while steps < int(place) and (told := self._read()) == STEP:
+            steps += 1
+        if told == STEP:
+            time.sleep((place - int(place)) * course.seconds / (course.steps + 1))
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child, signal.SIGKILL)
+            while (told := self._read()) == STEP:
+                pass
+        assert told in ("0", str(-signal.SIGKILL)), told
+        return told != "0"
 
     def _start(self, task: str, arguments: tuple[object, ...]) -> int:
         assert self._process.stdin is not None
