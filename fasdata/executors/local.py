@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from importlib.util import find_spec
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 
@@ -24,7 +23,7 @@ def extract_clips(jobs: Sequence[Job], root: Path, settings: ExtractSettings, wo
     Raises:
         UserError: the detector cannot be built, or a worker was ended from outside.
     """
-    if settings.device != "cpu" and settings.looks_at_pixels and find_spec("fasdata.faces.batching"):
+    if settings.device != "cpu" and settings.looks_at_pixels:
         from fasdata.executors.threads import extract_together
 
         yield from extract_together(jobs, root, settings, workers)

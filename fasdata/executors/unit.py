@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from inspect import signature
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from fasdata.clipnotes import joined_notes
 from fasdata.clipwork import ClipWork
 from fasdata.datasets.walk import locate
 from fasdata.errors import UserError
@@ -54,14 +53,9 @@ class Unit:
             detector = self.detector.for_clip(clip, self._root)
         except (UnreadableMedia, UserError) as error:
             return ClipRecord(clip, "failed", str(error)), {}
-        work = ClipWork(self._settings, detector)
-        known: dict[str, Any] = {}
-        accepted = signature(work.extract).parameters
-        if "given" in accepted:
-            known["given"] = given_faces(clip, self._root)
-        if "earlier" in accepted:
-            known["earlier"] = job.earlier
-        return work.extract(clip, source, **known)
+        given = given_faces(clip, self._root)
+        record, crops = ClipWork(self._settings, detector).extract(clip, source, given=given, earlier=job.earlier)
+        return replace(record, notes=joined_notes(given.notes, record.notes)), crops
 
 
 def limit_threads(settings: ExtractSettings) -> None:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
-from types import ModuleType
 
-import numpy as np
 import pytest
 
 from fasdata.errors import UserError
@@ -20,8 +15,7 @@ from fasdata.executors import local
 from fasdata.executors.bounded import IN_FLIGHT, bounded
 from fasdata.executors.threads import extract_together
 from fasdata.executors.unit import Job, Unit
-from fasdata.faces.detector import Detector
-from fasdata.records import Clip, Face
+from fasdata.records import Clip
 from fasdata.sampling import parse_rules
 from fasdata.settings import ExtractSettings
 from fasdata.synth.world import write_world
@@ -60,29 +54,8 @@ def test_what_a_worker_lacks_is_told_as_what_it_is(root: Path, workers: int) -> 
         list(local.extract_clips(jobs(0, 1), root, settings, workers))
 
 
-class OneAtATime:
-    """A shared detector that takes the frames of one clip after another."""
-
-    def __init__(self, detector: Detector, clips: int) -> None:
-        self._detector, self._turn = detector, Lock()
-        self.name, self.fingerprint, self.settings = detector.name, detector.fingerprint, detector.settings
-
-    def detect(self, frames: Sequence[np.ndarray], indices: Sequence[int] = ()) -> list[list[Face]]:
-        with self._turn:
-            return self._detector.detect(frames, indices)
-
-    def for_clip(self, clip: Clip, root: Path) -> OneAtATime:
-        return self
-
-
-def test_clips_that_share_one_detector_give_what_processes_give(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_clips_that_share_one_detector_give_what_processes_give(tmp_path: Path) -> None:
     """The road of a GPU, taken on the CPU."""
-    if not find_spec("fasdata.faces.batching"):
-        stand_in = ModuleType("fasdata.faces.batching")
-        stand_in.BatchingDetector = OneAtATime  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "fasdata.faces.batching", stand_in)
     settings = ExtractSettings(tuple(parse_rules("first(3)")), detector="mtcnn", min_face=20)
     write_world(tmp_path, preset="mini", datasets=["casia-fasd"], seed=5, workers=1)
     root = tmp_path / "CASIA-FASD"
