@@ -28,6 +28,7 @@ OTHER: dict[str, dict[str, tuple[Any, dict[str, Any]]]] = {
         "trunk_kwargs": ({"channels": [8, 16, 16, 32], "stem_width": 8}, {}),
         "pretrained": ("FILE", {}),
         "modalities": (("rgb", "depth", "ir"), {}),
+        "fusion": ("late", {"modalities": ("rgb", "depth", "ir")}),
         "optimiser": ("adamw", {}),
         "lr": (0.01, {}),
         "momentum": (0.5, {}),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, StepLR
 from fastrain.methods.base import Batch, Method, OptimSpec, StepContext
 from fastrain.methods.erm.settings import ERMSettings
 from fastrain.networks.fusion import stacked, widen_first_layer
+from fastrain.networks.late_fusion import availability, mean_of_available
 from fastrain.networks.normalize import statistics_of
 from fastrain.networks.trunk import pooled_trunk
 from fastrain.networks.weights import load_trunk
@@ -21,7 +23,8 @@ from fastrain.networks.weights import load_trunk
 class ERM(Method):
     """A trunk, a linear layer with two outputs, and the mean cross entropy over a domain-balanced batch.
 
-    With several modalities the trunk's first layer is widened to take them stacked (see `fastrain.networks.fusion`).
+    Several modalities are either stacked for a trunk whose first layer is widened (see `fastrain.networks.fusion`), or
+    get a trunk and a linear layer each, whose scores are averaged (see `fastrain.networks.late_fusion`).
 
     Raises:
         UserError: the trunk is unknown or its weights cannot be had.
@@ -35,11 +38,16 @@ class ERM(Method):
         super().__init__(config, n_domains=n_domains, image_size=image_size)
         config.preflight()
         self.config = config
-        self.trunk, width = pooled_trunk(config.trunk, config.trunk_kwargs)
-        self.head = nn.Linear(width, 2)
-        load_trunk(self.trunk, config.trunk, config.pretrained)
         self.modalities = config.modalities
-        widen_first_layer(self.trunk, config.modalities)
+        self.late = config.fusion == "late"
+        self.trunk: nn.Module
+        self.head: nn.Module
+        if self.late:
+            pairs = {name: _trunk_and_head(config, (name,)) for name in config.modalities}
+            self.trunk = nn.ModuleDict({name: trunk for name, (trunk, _) in pairs.items()})
+            self.head = nn.ModuleDict({name: head for name, (_, head) in pairs.items()})
+        else:
+            self.trunk, self.head = _trunk_and_head(config, config.modalities)
         self._statistics = statistics_of(config.trunk) if config.normalize else None
         if config.freeze_trunk:
             self.trunk.requires_grad_(False)
@@ -52,20 +60,50 @@ class ERM(Method):
         assert batch is not None
         if self.config.freeze_trunk:
             self.trunk.eval()  # its statistics stay too
-        loss = F.cross_entropy(self._logits(batch), batch["label"])
+        loss, terms = self._loss(batch)
         ctx.zero_grad("all")
         ctx.backward(loss)
         ctx.step("all")
-        return {"loss": loss.detach()}
+        return {"loss": loss.detach(), **{f"loss_{name}": value.detach() for name, value in terms.items()}}
 
     def predict(self, batch: Batch) -> Tensor:
-        return self._logits(batch).softmax(dim=1)[:, 1]
+        return self.scores(batch)["score"]
+
+    def predict_parts(self, batch: Batch) -> dict[str, Tensor]:
+        return {name: value for name, value in self.scores(batch).items() if name != "score"}
+
+    def scores(self, batch: Batch) -> dict[str, Tensor]:
+        logits = self._logits(batch)
+        if not self.late:
+            return {"score": logits.softmax(dim=1)[:, 1]}
+        apart = logits.softmax(dim=2)[..., 1]
+        score = mean_of_available(apart, availability(batch, self.modalities, apart))
+        return {"score": score, **{name: apart[:, k] for k, name in enumerate(self.modalities)}}
+
+    def _loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss and, in late fusion, its terms: the mean cross entropy of the faces with each modality."""
+        logits, label = self._logits(batch), batch["label"]
+        if not self.late:
+            return F.cross_entropy(logits, label), {}
+        each = F.cross_entropy(logits.transpose(1, 2), label[:, None].expand(-1, logits.shape[1]), reduction="none")
+        there = availability(batch, self.modalities, each)
+        terms = (each * there).sum(dim=0) / there.sum(dim=0).clamp(min=1)  # no face with it: 0, and no gradient
+        loss = mean_of_available(terms[None], there.amax(dim=0)[None])[0]
+        return loss, dict(zip(self.modalities, terms, strict=True))
 
     def _logits(self, batch: Batch) -> Tensor:
-        image = stacked(batch, self.modalities, self._statistics)
+        """Return (B,2), and in late fusion (B,M,2)."""
+        if not self.late:
+            return self._outputs(self.trunk, self.head, batch, self.modalities)
+        trunks, heads = cast(nn.ModuleDict, self.trunk), cast(nn.ModuleDict, self.head)
+        apart = [self._outputs(trunks[name], heads[name], batch, (name,)) for name in self.modalities]
+        return torch.stack(apart, dim=1)
+
+    def _outputs(self, trunk: nn.Module, head: nn.Module, batch: Batch, modalities: Sequence[str]) -> Tensor:
+        image = stacked(batch, modalities, self._statistics)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.freeze_trunk):
-            features = self.trunk(image)
-        return self.head(features)
+            features = trunk(image)
+        return head(features)
 
     def _optimiser(self) -> Optimizer:
         config = self.config
@@ -81,3 +119,11 @@ class ERM(Method):
         if config.schedule == "cosine":
             return CosineAnnealingLR(optimiser, config.schedule_epochs, eta_min=config.lr * config.schedule_factor)
         return None
+
+
+def _trunk_and_head(config: ERMSettings, modalities: Sequence[str]) -> tuple[nn.Module, nn.Linear]:
+    trunk, width = pooled_trunk(config.trunk, config.trunk_kwargs)
+    head = nn.Linear(width, 2)
+    load_trunk(trunk, config.trunk, config.pretrained)
+    widen_first_layer(trunk, modalities)
+    return trunk, head

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from fasdata.records import MODALITIES
 from fastrain.methods.settings import TrunkSettings
 
 
 class ERMSettings(TrunkSettings):
-    """Settings of the baseline: one trunk, one linear layer, one optimiser."""
+    """Settings of the baseline: one trunk and linear layer (late fusion: one a modality), one optimiser."""
 
     modalities: tuple[Literal["rgb", "depth", "ir"], ...] = Field(("rgb",), min_length=1)
-    """What the network sees, stacked as the channels of one image (early fusion); any of rgb, depth, ir, each once."""
+    """What the network sees; any of rgb, depth, ir, each once."""
+    fusion: Literal["early", "late"] = "early"
+    """early: modalities stacked as the channels of one image; late: a network each, whose scores are averaged."""
 
     optimiser: Literal["sgd", "adamw"] = "sgd"
     lr: PositiveFloat = 0.001
@@ -39,3 +41,12 @@ class ERMSettings(TrunkSettings):
         if len(set(value)) < len(value):
             raise ValueError(f"expected each modality once; found {', '.join(value)}")
         return tuple(name for name in MODALITIES if name in value)
+
+    @model_validator(mode="after")
+    def _several_to_fuse(self) -> Self:
+        if self.fusion == "late" and len(self.modalities) < 2:
+            raise ValueError(
+                f"late fusion averages the scores of several modalities and {self.modalities[0]} is the only one: "
+                "set fusion=early, or more modalities"
+            )
+        return self

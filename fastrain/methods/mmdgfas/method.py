@@ -17,6 +17,7 @@ from fastrain.methods.mmdgfas.network import HybridNetwork
 from fastrain.methods.mmdgfas.schedule import CosineRestarts
 from fastrain.methods.mmdgfas.settings import MMDGFASSettings
 from fastrain.methods.mmdgfas.views import VIEWS, crops36
+from fastrain.networks.late_fusion import availability
 
 OPTIMISER = "all"
 AT_ONCE = 4  # images whose views one forward pass takes; more need more memory and are no faster
@@ -80,7 +81,7 @@ class MMDGFAS(Method):
         if not hybrid:
             return {"score": fused}
         heads = torch.stack([apart[name].sigmoid() for name in self.modalities], dim=1)
-        there = torch.stack([_available(batch, name, heads) for name in self.modalities], dim=1)
+        there = availability(batch, self.modalities, heads)
         share = self.config.fusion.weight
         mean = (heads * there).sum(dim=1) / there.sum(dim=1)
         score = torch.where(there.any(dim=1), share * fused + (1 - share) * mean, fused)
@@ -158,9 +159,3 @@ class MMDGFAS(Method):
                 f"training images of {side} pixels, and test crops of {self.config.crop}",
                 do=f"--set data.augment.mix_crop_mask.crop={self.config.crop}, or --set model.eval_views=full",
             )
-
-
-def _available(batch: Batch, name: str, like: Tensor) -> Tensor:
-    """Return 1 for samples that have the modality, 0 for the others."""
-    there = batch.get("available", {}).get(name)
-    return like.new_ones(len(like)) if there is None else there.to(like)
