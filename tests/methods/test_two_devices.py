@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fastrain.devices import open_devices
-from tests.methods.two_devices import CHANGES, gradients
+from tests.methods.two_devices import CASES, gradients
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,10 +28,10 @@ def of_two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str,
     return torch.load(out, weights_only=True)
 
 
-@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("name", CASES)
 def test_two_devices_give_the_gradients_of_one(name: str, of_two: dict[str, list[dict[str, Tensor]]]) -> None:
-    two, one = of_two[name], gradients(name, open_devices("cpu", "1", "64-true"))
-    assert len(one) == len(two) > 0
+    two, one = of_two[name], gradients(CASES[name], open_devices("cpu", "1", "64-true"))
+    assert len(one) == len(two) == CASES[name].steps
     for alone, shared in zip(one, two, strict=True):
         assert alone.keys() == shared.keys()
         assert max(gradient.abs().max() for gradient in alone.values()) > 1e-6

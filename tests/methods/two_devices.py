@@ -1,4 +1,4 @@
-"""One training step of each method on one device or several, to be compared: `python two_devices.py DEVICES OUT`."""
+"""One iteration of each method and mode, on one device or several, to compare: `python two_devices.py DEVICES OUT`."""
 
 from __future__ import annotations
 
@@ -6,23 +6,46 @@ import random
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from fastrain.checkpoints.file import Checkpoint
 from fastrain.context import TrainingContext
 from fastrain.devices import open_devices
-from fastrain.methods.base import Batch
+from fastrain.methods.base import Batch, Method
 from tests.methods.tiny import images, tiny
 
+
+class Case(NamedTuple):
+    """One way to train: what is changed of the tiny settings, and how many optimiser steps an iteration has."""
+
+    method: str
+    changes: dict[str, Any]
+    steps: int = 1
+
+
 # Small steps: the comparison is of gradients, which must not drown in what a step before made different.
-CHANGES: dict[str, dict[str, Any]] = {
-    "erm": {},
-    "hfn_mp": {"optimiser": "sgd", "inner_loops": 2},
-    "gac_fas": {"alpha": 0.3, "eta": 0.01},
+_META = {"optimiser": "sgd", "inner_loops": 2}
+_CLIMB = {"alpha": 0.3, "eta": 0.01}
+CASES = {
+    "erm": Case("erm", {}),
+    "hfn_mp, meta": Case("hfn_mp", _META, 3),
+    "hfn_mp, meta, fusion network first": Case("hfn_mp", {**_META, "order": "hfn_first"}, 3),
+    "hfn_mp, meta, reconstruction": Case("hfn_mp", {**_META, "lambda_rec": 0.5}, 3),
+    "hfn_mp, sync": Case("hfn_mp", {"optimiser": "sgd", "mode": "sync", "lambda_rec": 0.5}),
+    "hfn_mp, second stage": Case("hfn_mp", {"optimiser": "sgd", "mode": "second_stage"}),
+    "gac_fas, head only": Case("gac_fas", {"warming_epochs": 1, "minimizer_warming": 2}),
+    "gac_fas, plain": Case("gac_fas", {"minimizer_warming": 2}),
+    "gac_fas, corrected": Case("gac_fas", _CLIMB),
+    "gac_fas, literal": Case("gac_fas", {**_CLIMB, "behaviour": "literal"}),
+    "gac_fas, released": Case("gac_fas", {**_CLIMB, "behaviour": "released"}),
+    "gac_fas, two outputs": Case("gac_fas", {**_CLIMB, "loss": "ce"}),
+    "gac_fas, no contrast": Case("gac_fas", {**_CLIMB, "contrastive_weight": 0.0}),
 }
 
 
@@ -56,9 +79,9 @@ class Watched(TrainingContext):
         self.taken.append({key: p.grad.clone() for key, p in named if p.grad is not None})
 
 
-def gradients(name: str, fabric: Fabric) -> list[dict[str, Tensor]]:
+def gradients(case: Case, fabric: Fabric) -> list[dict[str, Tensor]]:
     """Return the gradients of one iteration, step by step."""
-    method = tiny(name, **CHANGES[name]).double()
+    method = _method(case).double()
     method.train()
     for module in method.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -78,9 +101,19 @@ def gradients(name: str, fabric: Fabric) -> list[dict[str, Tensor]]:
     return context.taken
 
 
+def _method(case: Case) -> Method:
+    if case.changes.get("mode") != "second_stage":
+        return tiny(case.method, **case.changes)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "first.safetensors"
+        first = {f"method/{key}": value for key, value in tiny(case.method, seed=5).state_dict().items()}
+        Checkpoint(first, {"method": case.method}).write(path)
+        return tiny(case.method, **case.changes, extractor=str(path))
+
+
 if __name__ == "__main__":
     opened = open_devices("cpu", sys.argv[1], "64-true", threads=1)
-    found = {name: gradients(name, opened) for name in CHANGES}
+    found = {name: gradients(case, opened) for name, case in CASES.items()}
     opened.barrier()
     if opened.is_global_zero:
         torch.save(found, Path(sys.argv[2]))
