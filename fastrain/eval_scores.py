@@ -10,6 +10,7 @@ from fasdata.errors import UserError
 from fasdata.library import Library
 from fastrain.evaluation.results import evaluate
 from fastrain.evaluation.score_files import read_scores, write_scores
+from fastrain.evaluation.score_origin import ScoreOrigin
 from fastrain.evaluation.scores import ScoreTable
 from fastrain.evaluation.thresholds import STANDARD_POLICIES, named_policy
 from fastrain.manifests import find_manifest, given_manifest
@@ -36,29 +37,35 @@ def evaluate_scores(
 ) -> str:
     """Return the numbers of a run's scores or of a score file, as text; with `form` write the scores to `out`.
 
-    With a protocol or a manifest the ids have to be those of it, and its labels are the ones that count.
+    With a protocol or a manifest the ids have to be those of it, and its labels are the ones that count. Scores that
+    name their manifest have to name that one.
 
     Raises:
-        UserError: unreadable scores, ids of another manifest, an unknown policy, fusion, kind of species or form.
+        UserError: unreadable scores, ids or fingerprint of another manifest, an unknown policy, fusion, kind of species
+            or form.
     """
     run = RunDir(path) if (path / "run.json").is_file() else None
     about: Mapping[str, Any] = run.read_json("run.json") if run else {}
-    key = _key(_manifest(asked)) if asked else None
+    manifest = _manifest(asked) if asked else None
+    key = _key(manifest) if manifest else None
     table = read_scores(run.file("scores.csv") if run else path, key=key, higher=higher)
-    if key is not None:
-        table = relabelled(table, key)
+    origin = ScoreOrigin.of(table)
+    origin.require_manifest(about.get("manifest_fingerprint"), table.source)
+    if manifest and key:
+        origin.require_manifest(manifest.meta["fingerprint"], table.source)
+        table = origin.on(relabelled(table, key))
     said = []
     if form:
         if out is None:
             raise UserError("no place to write the scores to", expected="--out beside --write-scores")
         said = [f"written: {one}" for one in write_scores(table, out, form)]
     policies = [named_policy(text) for text in thresholds] or list(STANDARD_POLICIES)
-    selection = str((about.get("selection") or {}).get("policy") or "not known (scores alone)")
+    selection = origin.selection or ScoreOrigin.of_run(about).selection or "not known (scores alone)"
     results = evaluate(
         table, selection=selection, fta=fta or "count", policies=policies, fusion=fusion or "mean",
         species=species or "attack_type",
     )  # fmt: skip
-    return "\n".join([_text(results, str(path)), *said])
+    return "\n".join([_text(results, str(path), origin), *said])
 
 
 def relabelled(table: ScoreTable, key: ScoreTable) -> ScoreTable:
@@ -110,10 +117,12 @@ def _key(manifest: Manifest) -> ScoreTable:
     return ScoreTable(frame.assign(score=[0.0 if one == "ok" else float("nan") for one in frame["status"]]), "manifest")
 
 
-def _text(results: Mapping[str, Any], source: str) -> str:
+def _text(results: Mapping[str, Any], source: str, origin: ScoreOrigin) -> str:
+    known = f"{origin.protocol} {origin.recipe}, manifest {origin.manifest_fingerprint[:12]}"
     lines = [
-        f"scores      {source}",
-        f"checkpoint  selected by {results['selection']}",
+        f"scores      {source}" + (f", pictures worse by {origin.corruption}" if origin.corruption else ""),
+        *([f"data        {known}"] if origin.manifest_fingerprint else []),
+        f"checkpoint  selected by {results['selection']}" + (f": {origin.checkpoint}" if origin.checkpoint else ""),
         f"rules       failures to acquire: {results['fta']}; clip = {results['fusion']} of its frames; species by "
         f"{results['species_by']}",
     ]

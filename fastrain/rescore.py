@@ -16,6 +16,7 @@ from fastrain.checkpoints.file import Checkpoint
 from fastrain.data_lock import against_library, against_training, with_changes
 from fastrain.image_source import image_source
 from fastrain.manifests import FoundManifest, find_manifest, given_manifest
+from fastrain.missing.same_rows import only_masked
 from fastrain.plan import RECIPE, settled_view
 from fastrain.rundir import RunDir
 from fastrain.settings import resolve
@@ -23,7 +24,7 @@ from fastrain.settings import resolve
 if TYPE_CHECKING:
     from fasdata.faces.view import View
     from fastrain.config import RunConfig
-    from fastrain.network_scores import Scored
+    from fastrain.evaluation.scores import ScoreTable
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,13 @@ def score_again(
 
     That folder is `out`, by default one below the run's `evaluations/`; an imported run, which comes without data, is
     completed in place the first time. The checkpoint carries the lock of the data it was made with: other data have to
-    be allowed, and the results then list what differs.
+    be allowed, and the results then list what differs. A `@miss-*` variant of the run's own protocol is the same data.
 
     Raises:
         UserError: no such run, checkpoint, manifest or store; data that are not those of the lock; `out` is taken.
     """
+    from fastrain.clip_fields import with_fields
+    from fastrain.conclude import score_table
     from fastrain.network_scores import network_scores
 
     run = RunDir(folder)
@@ -67,7 +70,9 @@ def score_again(
     lock = Lock.of_manifest(found.manifest, stores)
     changed = against_library(library, lock, allowed=allow_changed)
     if not imported:
-        also = against_training(checkpoint.facts.get("lock"), lock, where=str(place), allowed=allow_changed)
+        masked = only_masked(run.read_json("manifest.json"), found.manifest.meta)
+        facts = checkpoint.facts
+        also = against_training(facts.get("lock"), lock, where=str(place), allowed=allow_changed, masked=masked)
         changed = list(dict.fromkeys([*changed, *also]))
     view = _view(about, config, found)
     source = image_source(config.data.images, library, found.manifest, view)
@@ -92,7 +97,8 @@ def score_again(
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "tool_version": __version__,
     }
-    _write(target, told, config, found, scored, fta)
+    table = with_fields(score_table(found.manifest, scored), stores)
+    _write(target, told, config, found, table, fta)
     return target
 
 
@@ -131,18 +137,18 @@ def _write(
     about: Mapping[str, Any],
     config: RunConfig,
     found: FoundManifest,
-    scored: Scored,
+    table: ScoreTable,
     fta: str | None,
 ) -> None:
-    from fastrain.conclude import score_table
     from fastrain.evaluation.averaged import run_results
+    from fastrain.evaluation.score_origin import ScoreOrigin
     from fastrain.report.run_report import write_report
     from fastrain.run import finite
 
     with target.locked():
         target.write_config(config)
         target.write_json("manifest.json", found.manifest.meta)
-        table = score_table(found.manifest, scored)
+        table = ScoreOrigin.of_run(about).on(table)
         table.write_csv(target.file("scores.csv"))
         results = run_results(table, selection=about["selection"]["policy"], fta=fta or config.evaluate.fta)
         target.write_json("results.json", finite(with_changes(results, about)))

@@ -81,15 +81,17 @@ def evaluate_run(folder: Path, fta: str | None = None) -> None:
     With `fta` the other rule's numbers are printed only: what the folder says stays what the run was configured for.
 
     Raises:
-        UserError: no run, no scores, a damaged table.
+        UserError: no run, no scores, a damaged table, one of another manifest.
     """
     from fastrain.evaluation.averaged import run_results
+    from fastrain.evaluation.score_origin import ScoreOrigin
     from fastrain.evaluation.scores import ScoreTable
 
     run = RunDir(folder)
     about = run.read_json("run.json")
     own = run.read_config()["evaluate"]["fta"]
     table = ScoreTable.read_csv(run.file("scores.csv"))
+    ScoreOrigin.of(table).require_manifest(about.get("manifest_fingerprint"), table.source)
     results = finite(run_results(table, selection=about["selection"]["policy"], fta=fta or own))
     if fta in (None, own):
         run.write_json("results.json", with_changes(results, about))
@@ -180,9 +182,11 @@ def _conclude(plan: RunPlan, session: Session, scored: Any, about: dict[str, Any
     from fastrain.clip_fields import with_fields
     from fastrain.conclude import probe, score_table
     from fastrain.evaluation.averaged import run_results
+    from fastrain.evaluation.score_origin import ScoreOrigin
 
     run = plan.run
     table = with_fields(score_table(plan.found.manifest, scored), plan.stores)
+    table = ScoreOrigin.of_run(about).on(table)
     table.write_csv(run.file("scores.csv"))
     results = run_results(table, selection=about["selection"]["policy"], fta=plan.config.evaluate.fta)
     run.write_json("results.json", finite(with_changes(results, about)))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fasdata.errors import UserError
+from fastrain.evaluation.score_origin import ScoreOrigin
 from fastrain.evaluation.scores import ScoreTable
 from fastrain.rundir import RunDir
 
@@ -38,8 +39,14 @@ class ScoredRun:
 
     @cached_property
     def scores(self) -> ScoreTable:
-        """Return the run's score table."""
-        return ScoreTable.read_csv(self.folder / "scores.csv")
+        """Return the run's score table.
+
+        Raises:
+            UserError: it is damaged, or of another manifest than the run.
+        """
+        table = ScoreTable.read_csv(self.folder / "scores.csv")
+        ScoreOrigin.of(table).require_manifest(self.about.get("manifest_fingerprint"), table.source)
+        return table
 
     @property
     def data(self) -> str:

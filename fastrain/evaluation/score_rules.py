@@ -18,6 +18,11 @@ COLUMNS = (
 )  # fmt: skip
 KEY_COLUMNS = ("dataset", "clip_id")
 FIELD_PREFIX = "field_"  # further columns: what the release says of a clip (device, session, …), to group by
+# What the whole table is of (see `ScoreOrigin`): absent, or the same in every row.
+ORIGIN_COLUMNS = (
+    "selection", "checkpoint", "protocol", "recipe", "manifest_fingerprint", "corruption", "higher_is",
+)  # fmt: skip
+HIGHER_IS = BONAFIDE
 PARTS = ("train", "val", "test")
 STATUSES = ("ok", "fta")
 _TEXT = tuple(name for name in COLUMNS if name not in ("frame_index", "score"))
@@ -40,11 +45,13 @@ def checked(frame: pd.DataFrame, source: str) -> pd.DataFrame:
     if not len(frame):
         raise UserError(f"{source} holds no score", expected="at least one row")
     table = frame.reset_index(drop=True).copy()
-    for name in (*_TEXT, *(column for column in table.columns if str(column).startswith(FIELD_PREFIX))):
+    origin = [name for name in ORIGIN_COLUMNS if name in table.columns]
+    for name in (*_TEXT, *origin, *(column for column in table.columns if str(column).startswith(FIELD_PREFIX))):
         table[name] = table[name].astype(object).where(table[name].notna(), "").astype(str)
     for name in [c for c in table.columns if c == "score" or c.startswith("score_")]:
         table[name] = _numbers(table, name, source)
     table["frame_index"] = _numbers(table, "frame_index", source).astype("int64")
+    _check_origin(table, origin, source)
     _check_names(table, source)
     _check_ids(table, source)
     _check_scores(table, source)
@@ -86,6 +93,24 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _check_origin(table: pd.DataFrame, columns: Collection[str], source: str) -> None:
+    for column in columns:
+        told = table[column].unique()
+        if len(told) > 1:
+            raise UserError(
+                f"{source} mixes scores of different origin",
+                expected=f"one {column} in all rows",
+                found=", ".join(one or "none" for one in told[:2]) + (", …" if len(told) > 2 else ""),
+            )
+    if "higher_is" in columns and table["higher_is"].iloc[0] not in (HIGHER_IS, ""):
+        raise UserError(
+            f"{source} says that another class scores higher",
+            expected=f"higher_is {HIGHER_IS}",
+            found=str(table["higher_is"].iloc[0]),
+            do="turn the scores' sign round",
+        )
 
 
 def _check_names(table: pd.DataFrame, source: str) -> None:

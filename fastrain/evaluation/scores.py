@@ -20,11 +20,12 @@ class ScoreTable:
 
     Columns: sample_id, dataset, domain, part, clip_id, subject, label, attack_type, pai, frame_index, status, score,
     and optionally `score_<part>` (the parts a method's score is made of). `score` is float64, higher = bona fide;
-    status is `ok`, or `fta` for a clip that gave no usable frame: one row, frame_index -1, no score (NaN).
+    status is `ok`, or `fta` for a clip that gave no usable frame: one row, frame_index -1, no score (NaN). Further
+    columns say what the table is of, the same in every row: see `ScoreOrigin`.
 
     Raises:
         UserError: a column is missing, an id occurs twice, a label, part, status or species is unknown, a score is not
-            finite, or the rows of one clip contradict each other.
+            finite, the rows of one clip contradict each other, or they are of different origin.
     """
 
     frame: pd.DataFrame

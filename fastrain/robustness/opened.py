@@ -15,6 +15,7 @@ from fastrain.settings import resolve
 if TYPE_CHECKING:
     from fasdata.manifest import Manifest
     from fastrain.data.images import Images
+    from fastrain.evaluation.scores import ScoreTable
     from fastrain.scoring import Scorer
 
 PARTS = ("val", "test")
@@ -26,6 +27,7 @@ class OpenRun:
 
     manifest: Manifest
     images: Mapping[str, Images]
+    _about: Mapping[str, Any]
     _scorer: Scorer
 
     @classmethod
@@ -62,8 +64,15 @@ class OpenRun:
             for part in PARTS
             if len(found := Samples.of(manifest, part))
         }
-        return cls(manifest, images, scorer)
+        return cls(manifest, images, about, scorer)
 
     def scored(self, images: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what `conclude.score_table` takes: by part, the images and their scores."""
+        """Return what `table` takes: by part, the images and their scores."""
         return {part: (one, self._scorer.scores(one)) for part, one in images.items()}
+
+    def table(self, scored: Mapping[str, Any], corruption: str = "") -> ScoreTable:
+        """Return these scores as a table that says what was done to the pictures."""
+        from fastrain.conclude import score_table
+        from fastrain.evaluation.score_origin import ScoreOrigin
+
+        return ScoreOrigin.of_run(self._about, corruption=corruption).on(score_table(self.manifest, scored))

@@ -25,11 +25,13 @@ MEASURES = ("auc", "hter", "apcer", "bpcer")
 class Rung:
     """The target's clip-level numbers under a corruption (None = the pictures as they are), shares, None = undefined.
 
-    HTER, APCER (worst species) and BPCER hold at the threshold that the unharmed held-out sources give.
+    HTER, APCER (worst species) and BPCER hold at the threshold that the unharmed held-out sources give. `scores` is
+    what the numbers are from.
     """
 
     corruption: Corruption | None
     numbers: dict[str, float | None]
+    scores: ScoreTable
 
     @property
     def name(self) -> str:
@@ -64,17 +66,16 @@ def robustness(folder: Path, wanted: Sequence[Corruption], *, seed: int = 0) -> 
     Raises:
         UserError: no finished run, its data are gone, or it has no held-out source to take a threshold from.
     """
-    from fastrain.conclude import score_table
     from fastrain.robustness.opened import OpenRun
 
     run = OpenRun.of(folder)
     clean = run.scored(run.images)
-    threshold = _source_threshold(score_table(run.manifest, clean), folder)
-    rungs = [_rung(None, score_table(run.manifest, {"test": clean["test"]}), threshold)]
+    threshold = _source_threshold(run.table(clean), folder)
+    rungs = [_rung(None, run.table({"test": clean["test"]}), threshold)]
     with progress(f"corrupt {folder.name}", len(wanted), "settings") as bar:
         for corruption in wanted:
             scored = run.scored({"test": _harmed(run.images["test"], corruption, seed)})
-            rungs.append(_rung(corruption, score_table(run.manifest, scored), threshold))
+            rungs.append(_rung(corruption, run.table(scored, f"{corruption.kind}:{corruption.severity}"), threshold))
             bar.advance()
     return rungs
 
@@ -112,4 +113,5 @@ def _rung(corruption: Corruption | None, table: ScoreTable, threshold: float) ->
     assert target is not None
     samples = Scores.of(target, "count")
     values = {name: measured(name).plain(samples, threshold) for name in MEASURES}
-    return Rung(corruption, {name: None if np.isnan(value) else float(value) for name, value in values.items()})
+    numbers = {name: None if np.isnan(value) else float(value) for name, value in values.items()}
+    return Rung(corruption, numbers, table)

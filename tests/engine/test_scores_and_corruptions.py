@@ -12,13 +12,18 @@ import pytest
 
 from fasdata.errors import UserError
 from fasdata.library import Library
+from fasdata.manifest import Manifest
 from fastrain.eval_scores import evaluate_scores
+from fastrain.evaluation.results import evaluate
+from fastrain.evaluation.score_files import read_scores
+from fastrain.evaluation.score_origin import ScoreOrigin
+from fastrain.evaluation.score_rules import ORIGIN_COLUMNS
 from fastrain.evaluation.scores import ScoreTable
 from fastrain.rescore import Asked
 from fastrain.robustness.command import corrupt_run
 from fastrain.robustness.corruptions import Corruption, parse_corruptions
 from fastrain.robustness.suite import robustness
-from fastrain.run import run
+from fastrain.run import evaluate_run, run
 from tests.engine.sessions import request
 from tests.engine.world import CANONICAL, RECIPE
 
@@ -68,6 +73,41 @@ def test_scores_of_another_manifest_are_refused(finished: Path, library: Library
         evaluate_scores(tmp_path / "short.csv", asked(library))
 
 
+def test_scores_tell_what_they_are_of_and_are_held_to_it(finished: Path, library: Library, tmp_path: Path) -> None:
+    about = json.loads((finished / "run.json").read_text())
+    table = ScoreTable.read_csv(finished / "scores.csv")
+    origin = ScoreOrigin.of(table)
+    assert origin == ScoreOrigin(
+        selection="source_val",
+        checkpoint=f"best@{about['selection']['iteration']}",
+        protocol=CANONICAL,
+        recipe=RECIPE,
+        manifest_fingerprint=Manifest.read(library.protocol_dir(CANONICAL, RECIPE)).meta["fingerprint"],
+    )
+    shutil.copy(finished / "scores.csv", tmp_path / "scores.csv")
+    told = evaluate_scores(tmp_path / "scores.csv", asked(library))
+    assert f"selected by source_val: {origin.checkpoint}" in told
+    assert f"data        {CANONICAL} {RECIPE}, manifest {origin.manifest_fingerprint[:12]}" in told
+    old = ScoreTable(table.frame.drop(columns=[*ORIGIN_COLUMNS], errors="ignore"))
+    old.write_csv(tmp_path / "old.csv")
+    without = evaluate_scores(tmp_path / "old.csv", asked(library))
+    assert [one for one in without.splitlines() if one.startswith("test")] == [
+        one for one in told.splitlines() if one.startswith("test")
+    ]
+    foreign = ScoreOrigin(**{**vars(origin), "manifest_fingerprint": "f" * 64}).on(table)  # the same ids
+    foreign.write_csv(tmp_path / "foreign.csv")
+    assert line(evaluate_scores(tmp_path / "foreign.csv", Asked()), "test", "auc")
+    words = rf"foreign.csv holds scores of another manifest; .*{origin.manifest_fingerprint[:12]}; found ffffffffffff"
+    with pytest.raises(UserError, match=words):
+        evaluate_scores(tmp_path / "foreign.csv", asked(library))
+    shutil.copytree(finished, tmp_path / "run")
+    foreign.write_csv(tmp_path / "run" / "scores.csv")
+    with pytest.raises(UserError, match=r"scores\.csv holds scores of another manifest"):
+        evaluate_run(tmp_path / "run")
+    with pytest.raises(UserError, match=r"scores\.csv holds scores of another manifest"):
+        evaluate_scores(tmp_path / "run", Asked(), fusion="max")
+
+
 def test_labels_come_from_the_manifest(finished: Path, library: Library, tmp_path: Path) -> None:
     table = ScoreTable.read_csv(finished / "scores.csv").frame
     lying = table.assign(label="bonafide", attack_type="bonafide")
@@ -96,6 +136,14 @@ def test_the_command_writes_a_table_and_a_page(finished: Path, tmp_path: Path) -
     rows = list(csv.DictReader((tmp_path / "out" / "robustness.csv").open()))
     assert [(row["corruption"], row["severity"]) for row in rows] == [("none", "0"), ("blur", "1"), ("blur", "5")]
     assert np.isfinite([float(row["auc"]) for row in rows]).all()
+    tables = {path.stem: read_scores(path) for path in (tmp_path / "out" / "robustness").iterdir()}
+    assert {name: ScoreOrigin.of(table).corruption for name, table in tables.items()} == {
+        "as-they-are": "", "blur-1": "blur:1", "blur-5": "blur:5",
+    }  # fmt: skip
+    assert {ScoreOrigin.of(table).selection for table in tables.values()} == {"source_val"}
+    again = evaluate(tables["blur-5"], selection="", resamples=0)["metrics"]
+    (auc,) = (one["value"] for one in again if (one["level"], one["metric"]) == ("clip", "auc"))
+    assert float(rows[2]["auc"]) == auc
     page = (tmp_path / "out" / "robustness.html").read_text()
     assert "<svg" in page and "<script" not in page
 
