@@ -38,11 +38,11 @@ def evaluate_scores(
     """Return the numbers of a run's scores or of a score file, as text; with `form` write the scores to `out`.
 
     With a protocol or a manifest the ids have to be those of it, and its labels are the ones that count. Scores that
-    name their manifest have to name that one.
+    name their manifest have to name that one. Scores of one label alone are judged only at thresholds that are given.
 
     Raises:
-        UserError: unreadable scores, ids or fingerprint of another manifest, an unknown policy, fusion, kind of species
-            or form.
+        UserError: unreadable scores, one label only, ids or fingerprint of another manifest, an unknown policy, fusion,
+            kind of species or form.
     """
     run = RunDir(path) if (path / "run.json").is_file() else None
     about: Mapping[str, Any] = run.read_json("run.json") if run else {}
@@ -54,6 +54,8 @@ def evaluate_scores(
     if manifest and key:
         origin.require_manifest(manifest.meta["fingerprint"], table.source)
         table = origin.on(relabelled(table, key))
+    if not thresholds:
+        _require_both_labels(table)
     said = []
     if form:
         if out is None:
@@ -99,6 +101,20 @@ def relabelled(table: ScoreTable, key: ScoreTable) -> ScoreTable:
     return ScoreTable(pd.concat([scored, lost], ignore_index=True), table.source)
 
 
+def _require_both_labels(table: ScoreTable) -> None:
+    judged = table.part("test") or table.part("val")
+    if judged is None:
+        raise UserError(f"{table.source} has nothing to evaluate", expected="rows of part test or val")
+    labels = judged.frame["label"].unique()
+    if len(labels) < 2:
+        raise UserError(
+            f"{table.source} has one label only in part {judged.frame['part'].iloc[0]}",
+            expected="bonafide and attack",
+            found=str(labels[0]),
+            do="name a threshold to see the error rate of that label alone: --threshold 'fixed(0.5)'",
+        )
+
+
 def _manifest(asked: Asked) -> Manifest:
     if asked.manifest:
         return given_manifest(Path(asked.manifest), asked.protocol, asked.recipe).manifest
@@ -128,6 +144,11 @@ def _text(results: Mapping[str, Any], source: str, origin: ScoreOrigin) -> str:
     ]
     for part, about in results["uncertainty"].items():
         lines.append(f"people      {part}: {about['note']}")
+    for part in ("val", "test"):
+        counts = [row for row in results["counts"] if row["part"] == part]
+        lost, clips = (sum(row[name] for row in counts) for name in ("fta_clips", "clips"))
+        if lost:
+            lines.append(f"no score    {part}: {lost} of {clips} clips, failures to acquire")
     for part in ("val", "test"):
         for row in results["metrics"]:
             if row["part"] == part and row["level"] == "clip" and row["metric"] in SHOWN:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 
 from fasdata.errors import UserError
+from fasdata.library import Library
 from fasdata.protocols.grammar import parse
 from fasdata.resources import configs_dir
 from fastrain.published_for import preset_note
+from fastrain.run import run
+from tests.engine.sessions import request
 
 NAMED = sorted(path for path in configs_dir().glob("*.yaml") if "published_for" in path.read_text())
 
@@ -29,3 +34,13 @@ def test_another_protocol_is_told_and_another_number_of_sources_refused() -> Non
 def test_the_name_of_a_preset_file_is_the_protocol_inside(file) -> None:  # type: ignore[no-untyped-def]
     name = file.name.split(".")[1]
     assert parse(yaml.safe_load(file.read_text())["published_for"]).canonical == parse(name).canonical
+
+
+def test_a_run_with_such_a_preset_never_begins(library: Library, tmp_path: Path) -> None:
+    preset, out = tmp_path / "mine.yaml", tmp_path / "run"
+    preset.write_text("published_for: CI2M\n")
+    with pytest.raises(
+        UserError, match=r"for CI2M, with 2 source domains; found mcio:CIO2M, with 3.*published_for=null"
+    ):
+        run(request("gac_fas", library, out, preset=str(preset)))
+    assert not out.exists()

@@ -88,6 +88,7 @@ def test_damaged_json_is_told_in_one_line(tmp_path: Path, content: str, words: s
         ("attack_type", "prnt", "did you mean 'print'"),
         ("score", "inf", "is not finite"),
         ("test_label", "OULU-NPU/b0/0", "occurs 2 times"),
+        ("test_label", "", "has no sample_id"),
     ],
 )
 def test_damaged_rows_of_bobs_form_are_told_in_one_line(tmp_path: Path, column: str, value: str, words: str) -> None:
