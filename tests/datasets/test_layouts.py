@@ -23,7 +23,7 @@ def test_frames_join_their_folder_and_modalities_their_clip():
     assert single.relpaths == {"rgb": sample[0], "depth": sample[1], "ir": sample[2]}
     assert (result.frames[folder.clip_id], result.frames[single.clip_id]) == (3, 1)
     spec = result.layout_spec
-    assert (result.layout, spec.reader, spec.registered, spec.precropped) == ("challenge", "frames", "scaled", True)
+    assert (result.layout, spec.reader, spec.registered, spec.precropped) == ("challenge", "frames", "none", True)
     assert spec.modality_words == ("rgb", "depth", "ir")
 
 
