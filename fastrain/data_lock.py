@@ -48,10 +48,12 @@ def require_same_data(run: RunDir, now: Lock) -> None:
         )
 
 
-def against_training(trained_on: Any, now: Lock, *, where: str, allowed: bool) -> list[str]:
+def against_training(trained_on: Any, now: Lock, *, where: str, allowed: bool, masked: bool = False) -> list[str]:
     """Return where data to be scored differ from those that a checkpoint was made with.
 
-    `trained_on` is the lock that the checkpoint carries, None where it carries none; `where` names it.
+    `trained_on` is the lock that the checkpoint carries, None where it carries none; `where` names it. `masked`: the
+    rows are those that it was made with, less modalities of the test rows (`fastrain.missing.same_rows`); what a
+    protocol takes away at test is no change of the data, another store is.
 
     Raises:
         UserError: they differ, and that was not `allowed`.
@@ -59,7 +61,8 @@ def against_training(trained_on: Any, now: Lock, *, where: str, allowed: bool) -
     if trained_on is None:
         changed = ["the checkpoint does not say what data it was made with"]
     else:
-        changed = Lock.parse(trained_on, f"the lock in {where}").differences(now)
+        before = Lock.parse(trained_on, f"the lock in {where}")
+        changed = (before.model_copy(update={"protocols": now.protocols}) if masked else before).differences(now)
     if changed and not allowed:
         raise UserError(
             f"these are not the data that {where} was made with",
