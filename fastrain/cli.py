@@ -99,7 +99,8 @@ def run(
 @app.command(
     epilog="Example: fastrain eval runs/hfn_mp-mcio-CIO2M-standard-seed0 --fta exclude. On data: "
     "fastrain eval runs/published --protocol CIO-M --data data. Scores alone: fastrain eval scores-eval.csv "
-    "--threshold 'fixed(0.5)'. Worse pictures: fastrain eval runs/a --corrupt jpeg,blur"
+    "--threshold 'fixed(0.5)'. Worse pictures: fastrain eval runs/a --corrupt jpeg,blur. Without depth or infrared: "
+    "fastrain eval runs/a --missing"
 )
 def eval(  # the verb of the command line
     folder: Annotated[
@@ -121,6 +122,9 @@ def eval(  # the verb of the command line
         str | None,
         typer.Option(help="Score the target on worse pictures: jpeg,blur,resize,noise,gamma,frame-drop or all."),
     ] = None,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Score the target again without depth, without ir, without both.")
+    ] = False,
     write_scores: Annotated[
         str | None,
         typer.Option(metavar="FORM", help="Write the scores to --out in a form: bob, gradgpad, parquet, csv."),
@@ -136,7 +140,8 @@ def eval(  # the verb of the command line
     ] = None,
     allow_changed_data: AllowChangedData = False,
 ) -> None:
-    """Compute the results of a run or of scores again, or score a run's network anew on data or on worse pictures.
+    """Compute the results of a run or of scores again, or score a run's network anew: on data, on worse pictures or
+    without modalities.
 
     Other data than those the network was made with are refused unless that is allowed.
     """
@@ -145,6 +150,16 @@ def eval(  # the verb of the command line
 
     asked = Asked(protocol, recipe, manifest, data)
     otherwise = any((threshold, fusion, species, write_scores)) or not (folder / "run.json").is_file()
+    if missing:
+        from fastrain.missing.command import score_missing
+
+        others = (fta, corrupt, protocol, recipe, manifest, out, allow_changed_data)
+        if any(others) or otherwise:
+            raise UserError(
+                "--missing scores a run as it is", expected="a run folder, and no option but --data beside it"
+            )
+        typer.echo(score_missing(folder, data))
+        return
     if corrupt:
         from fastrain.robustness.command import corrupt_run
 

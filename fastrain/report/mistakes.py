@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fasdata.store.reader import Store
 
 WORST = 10
+LEFT_OUT = "This report was written without faces (--no-faces)."
 
 
 def mistakes_section(run: RunFolder, *, faces: bool) -> Section:
@@ -51,7 +52,7 @@ def mistakes_section(run: RunFolder, *, faces: bool) -> Section:
     pictures = [_picture(run.scores.frame, row, album) for _, row in shown.iterrows()]
     parts: list[Any] = [Gallery(pictures)]
     if album is None:
-        parts.insert(0, Notice("Pictures left out", ["This report was written without faces (--no-faces)."]))
+        parts.insert(0, Notice("Pictures left out", [LEFT_OUT]))
     elif album.problems:
         parts.insert(0, Notice("Some pictures are missing", list(album.problems), "mixed"))
     return Section(anchor, title, parts, lead)

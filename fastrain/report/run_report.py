@@ -12,6 +12,7 @@ from fasdata.report.value import text
 from fastrain.report.breakdown import breakdown_section
 from fastrain.report.configuration import configuration_section, environment_section, missing_section
 from fastrain.report.data_tables import data_section
+from fastrain.report.degradation import degradation_section
 from fastrain.report.glance import glance_section, lines_section
 from fastrain.report.glossary import glossary_section
 from fastrain.report.ledger import ledger_section
@@ -45,6 +46,7 @@ def write_report(run_dirs: Sequence[Path], out: Path, *, control: Sequence[Path]
 def run_page(runs: Sequence[RunFolder], controls: Sequence[RunFolder], *, faces: bool) -> Page:
     """Put the page together; the first run is shown in full."""
     first = runs[0]
+    lost = degradation_section(first)
     sections = [glance_section(runs, controls)]
     if len(runs) > 1 or controls:
         sections.append(seeds_section(runs, controls))
@@ -54,6 +56,7 @@ def run_page(runs: Sequence[RunFolder], controls: Sequence[RunFolder], *, faces:
         scores_section(first),
         metrics_section(first),
         breakdown_section(first),
+        *([lost] if lost else []),
         transfer_section(first),
         mistakes_section(first, faces=faces),
         training_section(first),

@@ -10,6 +10,7 @@ from fasdata.manifest import Manifest
 from fasdata.store.reader import Store
 from fasdata.synth.world import write_world
 from tests.commands import Called
+from tests.report.markup import Markup
 
 SETS = {
     "casia-surf": "CASIA-SURF",
@@ -65,17 +66,24 @@ def test_the_manifest_lists_the_keys_of_each_modality(library):
     assert set(table.loc[table["part"] == "train", "split_official"]) == {"train"}
 
 
-@pytest.mark.parametrize("modalities", ["[rgb]", "[rgb, depth, ir]"])
-def test_the_baseline_runs(library, tmp_path, modalities):
+@pytest.mark.parametrize(
+    ("modalities", "fusion"), [("[rgb]", "early"), ("[rgb, depth, ir]", "early"), ("[rgb, depth, ir]", "late")]
+)
+def test_the_baseline_runs(library, tmp_path, modalities, fusion):
     out = tmp_path / "run"
     command = ("run", "erm", "--protocol", "SCP2W", "--data", library.root, "--set", f"model.modalities={modalities}")
-    done = Called("fastrain", *command, *SHORT, "--out", out)
+    done = Called("fastrain", *command, "--set", f"model.fusion={fusion}", *SHORT, "--out", out)
     assert done.code == 0, done.out
     results = json.loads((out / "results.json").read_text())
     clip_auc = [
         m["value"] for m in results["metrics"] if (m["part"], m["level"], m["metric"]) == ("test", "clip", "auc")
     ]
     assert clip_auc and clip_auc[0] is not None and 0 <= clip_auc[0] <= 1
+    header = (out / "scores.csv").read_text().splitlines()[0].split(",")
+    parts = {"score_rgb", "score_depth", "score_ir"}
+    assert parts & set(header) == (parts if fusion == "late" else set())
+    if modalities == "[rgb]":
+        assert "sees rgb alone" in Called("fastrain", "eval", out, "--missing").line
 
 
 def test_a_missing_modality_masks_the_test_rows_and_nothing_else(library):
@@ -92,21 +100,82 @@ def test_a_missing_modality_masks_the_test_rows_and_nothing_else(library):
 SMALL = ("--set", "data.image_size=56", "--set", "data.batch_items=8")
 
 
-def test_mmdgfas_runs_and_loses_a_modality(library, tmp_path):
-    """Three streams on the complete protocol; then the same network on what is left without depth and infrared."""
-    out = tmp_path / "run"
+@pytest.fixture(scope="module")
+def trained(library, tmp_path_factory):
+    """A run of three streams on the complete protocol."""
+    out = tmp_path_factory.mktemp("mmdgfas") / "run"
     done = Called(
         "fastrain", "run", "mmdgfas", "--protocol", "SCP2W", "--data", library.root, *SHORT, *SMALL, "--out", out
     )
     assert done.code == 0, done.out
     about = json.loads((out / "run.json").read_text())
     assert (about["status"], about["protocol"], about["view"]) == ("finished", "mm:CPS2W", "box")
-    left = ("--protocol", "SCP2W@miss-DI", "--allow-changed-data", "--out", tmp_path / "left")
-    told = Called("fastrain", "eval", out, *left, "--data", library.root)
-    assert told.code == 0, told.out
+    return out
+
+
+def test_mmdgfas_runs_and_loses_a_modality(library, trained, tmp_path):
+    """The same network on what is left without depth and infrared, which is no change of the data."""
+    told = Called("fastrain", "eval", trained, "--protocol", "SCP2W@miss-DI", "--out", tmp_path, "--data", library.root)
+    assert told.code == 0 and "DATA CHANGED" not in told.out
+    assert json.loads((tmp_path / "run.json").read_text())["changed_data"] == []
     scores = [
         [row for row in (folder / "scores.csv").read_text().splitlines() if ",test," in row]
-        for folder in (out, tmp_path / "left")
+        for folder in (trained, tmp_path)
     ]
     assert len(scores[0]) == len(scores[1]) > 0
     assert scores[0] != scores[1]
+
+
+def test_another_protocol_is_other_data(library, trained, tmp_path):
+    """Other people held out, or another target: refused as before."""
+    command = ("eval", trained, "--data", library.root, "--out", tmp_path / "out")
+    assert "protocol mm:CPW2S/standard: new" in Called("fastrain", *command, "--protocol", "CPW2S").line
+    built = Called("fasdata", "build-protocol", "SCP2W@miss-I", "--val", "none", "--data", library.root)
+    assert built.code == 0, built.out
+    assert "mm:CPS2W@miss-I/standard: new" in Called("fastrain", *command, "--protocol", "SCP2W@miss-I").line
+    assert "are not those of the run; expected mm:CPS2W with" in Called("fastrain", "eval", trained, "--missing").line
+    rebuilt = Called("fasdata", "build-protocol", "SCP2W@miss-I", "--data", library.root)
+    assert rebuilt.code == 0, rebuilt.out
+
+
+def test_what_each_missing_modality_costs(trained):
+    """One command: three evaluations, and one table of their numbers on the terminal and in the report."""
+    before = Markup((trained / "report.html").read_text("utf-8"))
+    assert f"fastrain eval {trained.name} --missing" in before.sections["degradation"]
+    told = Called("fastrain", "eval", trained, "--missing")
+    assert told.code == 0, told.out
+    page = Markup((trained / "report.html").read_text("utf-8"))
+    rows = {row["Target"]: row for row in page.table("The target without modalities")}
+    folders = {"complete": trained}
+    for folder in (trained / "evaluations").iterdir():
+        masked = json.loads((folder / "manifest.json").read_text())["masked"]
+        folders[f"without {' and '.join(masked)}"] = folder
+    assert list(rows) == ["complete", "without depth", "without ir", "without depth and ir"]
+    assert set(rows) == set(folders)
+    whole = numbers(trained)
+    for name, row in rows.items():
+        found, line = numbers(folders[name]), next(one for one in told.out.splitlines() if one.startswith(f"{name}  "))
+        for title, value in found.items():
+            spelled = f"{value:.3f}" if title == "AUC" else f"{100 * value:.2f} %"
+            change = "–" if name == "complete" else f"{100 * (value - whole[title]):+.2f}"
+            assert (row[title], row[f"{title}: change"]) == (spelled, change)
+            assert (spelled if name == "complete" else f"{spelled} ({change})") in line
+    assert any(numbers(folders[name]) != whole for name in rows)
+    assert "the source_eer threshold of the complete run" in page.sections["degradation"]
+    refused = Called("fastrain", "eval", trained, "--missing", "--fta", "exclude").line
+    assert "no option but --data" in refused
+
+
+def numbers(folder):
+    """Return the clip-level numbers of the target in a folder's results, by the report's titles."""
+    metrics = json.loads((folder / "results.json").read_text())["metrics"]
+    titles = {"auc": "AUC", "eer": "EER", "hter": "HTER", "apcer": "APCER, worst species", "bpcer": "BPCER"}
+    found = {
+        titles[row["metric"]]: row["value"]
+        for row in metrics
+        if (row["part"], row["level"]) == ("test", "clip")
+        and row["metric"] in titles
+        and row["threshold_policy"] in ("", "source_eer")
+    }
+    assert set(found) == set(titles.values())
+    return found
