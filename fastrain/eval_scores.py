@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fastrain.evaluation.results import evaluate
+from fastrain.evaluation.averaged import AT, BEST, networks, run_results
 from fastrain.evaluation.score_files import read_scores, write_scores
 from fastrain.evaluation.score_origin import ScoreOrigin
 from fastrain.evaluation.scores import ScoreTable
@@ -61,9 +61,11 @@ def evaluate_scores(
         if out is None:
             raise UserError("no place to write the scores to", expected="--out beside --write-scores")
         said = [f"written: {one}" for one in write_scores(table, out, form)]
+        if form in ("bob", "gradgpad") and len(networks(table)) > 1:
+            said.append("note: that form has one score a sample; these are the last network's")
     policies = [named_policy(text) for text in thresholds] or list(STANDARD_POLICIES)
     selection = origin.selection or ScoreOrigin.of_run(about).selection or "not known (scores alone)"
-    results = evaluate(
+    results = run_results(
         table, selection=selection, fta=fta or "count", policies=policies, fusion=fusion or "mean",
         species=species or "attack_type",
     )  # fmt: skip
@@ -97,7 +99,8 @@ def relabelled(table: ScoreTable, key: ScoreTable) -> ScoreTable:
     lost = key.frame[key.frame["part"].isin(parts) & (key.frame["status"] == "fta") & ~key.frame["sample_id"].isin(ids)]
     import pandas as pd
 
-    scored = rows.assign(score=table.frame["score"].to_numpy(), status=table.frame["status"].to_numpy())
+    kept = [name for name in table.frame.columns if name in ("score", "status", BEST) or name.startswith(AT)]
+    scored = rows.assign(**{name: table.frame[name].to_numpy() for name in kept})
     return ScoreTable(pd.concat([scored, lost], ignore_index=True), table.source)
 
 
@@ -138,7 +141,9 @@ def _text(results: Mapping[str, Any], source: str, origin: ScoreOrigin) -> str:
     lines = [
         f"scores      {source}" + (f", pictures worse by {origin.corruption}" if origin.corruption else ""),
         *([f"data        {known}"] if origin.manifest_fingerprint else []),
-        f"checkpoint  selected by {results['selection']}" + (f": {origin.checkpoint}" if origin.checkpoint else ""),
+        f"checkpoint  selected by {results['selection']}"
+        + (f": {origin.checkpoint}" if origin.checkpoint else "")
+        + (f"; means over {results['averaged_over']} networks" if "averaged_over" in results else ""),
         f"rules       failures to acquire: {results['fta']}; clip = {results['fusion']} of its frames; species by "
         f"{results['species_by']}",
     ]
@@ -161,4 +166,5 @@ def _number(row: Mapping[str, Any]) -> str:
         return f"- ({row.get('reason', 'undefined')})"
     factor, digits, unit = (1, 3, "") if row["metric"] == "auc" else (100, 2, " %")
     ends = f" [{factor * row['low']:.{digits}f}, {factor * row['high']:.{digits}f}]" if "low" in row else ""
-    return f"{factor * row['value']:.{digits}f}{unit}{ends}"
+    sd = f" ± {factor * row['std']:.{digits}f}" if row.get("std") is not None else ""
+    return f"{factor * row['value']:.{digits}f}{sd}{unit}{ends}"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fasdata.errors import UserError, unknown_name
-from fastrain.compare.system import ScoredRun, System
+from fastrain.compare.judged import target_of, threshold_of
+from fastrain.compare.pair_test import pair_test
+from fastrain.compare.system import System
+from fastrain.evaluation.averaged import networks
 from fastrain.evaluation.measures import Measured, measured
 from fastrain.evaluation.samples import Samples
 from fastrain.evaluation.score_rules import KEY_COLUMNS
@@ -53,7 +55,7 @@ class Line:
 
 @dataclass(frozen=True)
 class ProtocolTable:
-    """The comparison on one protocol; `people` says who stands behind the intervals."""
+    """The comparison on one protocol; `people` says who stands behind the intervals, `tests` are lines of text."""
 
     protocol: str
     alias: str
@@ -61,6 +63,7 @@ class ProtocolTable:
     lines: tuple[Line, ...]
     people: str
     resamples: int
+    tests: tuple[str, ...]
 
 
 def compared(
@@ -78,40 +81,49 @@ def compared(
     if baseline is not None and baseline not in names:
         raise unknown_name("baseline", baseline, names)
     base = baseline or (BASELINE if BASELINE in names else names[0])
-    tables = {run.folder: _target(run) for system in systems for run in system.runs}
-    first = next(iter(tables.values()))
-    for folder, table in tables.items():
-        _require_same_clips(first, table, str(folder))
+    first, *others = (target_of(run.scores, run.folder) for system in systems for run in system.runs)
+    for other in others:
+        _require_same_clips(first, other)
     clusters = Clusters.of(first.frame)
-    values = {system.name: _values(system, tables, clusters, resamples) for system in systems}
+    values = {system.name: _values(system, clusters, resamples) for system in systems}
     lines = [_line(system, values[system.name], None if system.name == base else values[base]) for system in systems]
     alias = str(systems[0].about.get("protocol_alias") or protocol)
-    return ProtocolTable(protocol, alias, base, tuple(lines), clusters.note(), resamples)
+    against = next(system for system in systems if system.name == base)
+    tests = tuple(pair_test(system, against) for system in systems if system is not against)
+    return ProtocolTable(protocol, alias, base, tuple(lines), clusters.note(), resamples, tests)
 
 
 @dataclass(frozen=True)
 class _Values:
-    """Of each column: the plain value of every run, and the resampled mean over the runs."""
+    """Of each column: the plain value of every run, and the resampled mean over the runs.
+
+    Where a run reports the mean over several of its networks, its value is that mean.
+    """
 
     plain: list[NDArray[np.float64]]
     many: list[NDArray[np.float64]]
 
 
-def _values(system: System, tables: Mapping[Path, ScoreTable], clusters: Clusters, resamples: int) -> _Values:
+def _values(system: System, clusters: Clusters, resamples: int) -> _Values:
     plain: list[list[float]] = [[] for _ in COLUMNS]
     many: list[list[NDArray[np.float64]]] = [[] for _ in COLUMNS]
     for run in system.runs:
-        samples = Samples.of(tables[run.folder], "count")
-        measures = {}
-        for number, (_, name, policy) in enumerate(COLUMNS):
-            one, threshold = measured(name), _threshold(run, samples, policy)
-            defined = policy is None or not np.isnan(threshold)
-            plain[number].append(one.plain(samples, threshold) if defined else np.nan)
-            if defined:
-                measures[str(number)] = _bound(one, threshold)
-        found = resampled(samples, clusters, measures, resamples=resamples, seed=0)
-        for number in range(len(COLUMNS)):
-            many[number].append(found.get(str(number), np.zeros(0)))
+        of_run: list[list[float]] = [[] for _ in COLUMNS]
+        for scores in networks(run.scores):
+            samples = Samples.of(target_of(scores, run.folder), "count")
+            measures = {}
+            for number, (_, name, policy) in enumerate(COLUMNS):
+                one, threshold = measured(name), threshold_of(scores, samples, policy)
+                defined = policy is None or not np.isnan(threshold)
+                of_run[number].append(one.plain(samples, threshold) if defined else np.nan)
+                if defined:
+                    measures[str(number)] = _bound(one, threshold)
+            found = resampled(samples, clusters, measures, resamples=resamples, seed=0)
+            for number in range(len(COLUMNS)):
+                many[number].append(found.get(str(number), np.zeros(0)))
+        for number, values in enumerate(of_run):
+            plain[number].append(float(np.mean(values)))
+    # Every run of a system has as many networks: the mean over all of them is the mean over runs of their means.
     means = [np.mean(one, axis=0) if len({len(run) for run in one}) == 1 else np.zeros(0) for one in many]
     return _Values([np.array(one) for one in plain], means)
 
@@ -135,32 +147,12 @@ def _line(system: System, own: _Values, base: _Values | None) -> Line:
     return Line(system, tuple(cells))
 
 
-def _threshold(run: ScoredRun, target: Samples, policy: ThresholdPolicy | None) -> float:
-    if policy is None:
-        return np.nan
-    if policy.part == "test":
-        basis = target
-    else:
-        held_out = run.scores.clips().part(policy.part)
-        if held_out is None:
-            return np.nan
-        basis = Samples.of(held_out, "count")
-    return np.nan if basis.missing else policy.choose(basis.scores, basis.labels)
-
-
-def _target(run: ScoredRun) -> ScoreTable:
-    clips = run.scores.clips().part("test")
-    if clips is None:
-        raise UserError(f"the run {run.folder} has no scores of the target", do="run 'fastrain eval' on it")
-    return ScoreTable(clips.frame.sort_values(list(KEY_COLUMNS), kind="stable"), str(run.folder))
-
-
-def _require_same_clips(one: ScoreTable, other: ScoreTable, where: str) -> None:
+def _require_same_clips(one: ScoreTable, other: ScoreTable) -> None:
     keys = [set(map(tuple, table.frame[[*KEY_COLUMNS, "label"]].to_numpy(str).tolist())) for table in (one, other)]
     if keys[0] != keys[1]:
         only = sorted(keys[0] ^ keys[1])
         raise UserError(
-            f"{one.source} and {where} scored different clips",
+            f"{one.source} and {other.source} scored different clips",
             found=f"{len(only)} clips that only one of them has, such as {'/'.join(only[0][:2])}",
             do="compare runs of one manifest",
         )

@@ -36,6 +36,7 @@ def _section(table: ProtocolTable, published: Sequence[PublishedResult]) -> Sect
     parts: list[object] = [
         Table(f"{table.alias}, target at clip level", columns, rows, NOTE.format(baseline=table.baseline))
     ]
+    parts += [Paragraph(f"{one}.") for one in table.tests]
     if published:
         sources = dict.fromkeys(f"{one.paper} ({one.source})" for one in published)
         parts.append(Paragraph("Published rows, under their own data and policies: " + "; ".join(sources) + "."))

@@ -89,7 +89,7 @@ def _text(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]]) 
     widths = [max(len(row[i]) for row in every) for i in range(len(HEAD))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in every]
     title = f"{table.alias} ({table.protocol}); {table.people}; {table.resamples} resamples"
-    return "\n".join([title, *lines, NOTE.format(baseline=table.baseline)])
+    return "\n".join([title, *lines, NOTE.format(baseline=table.baseline), *table.tests])
 
 
 def _markdown(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]]) -> str:
@@ -120,7 +120,8 @@ def _latex(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]])
 
 
 def _foot(table: ProtocolTable) -> str:
-    return f"{table.people}; {table.resamples} resamples. {NOTE.format(baseline=table.baseline)}"
+    note = NOTE.format(baseline=table.baseline)
+    return f"{table.people}; {table.resamples} resamples. {note}" + "".join(f" {one}." for one in table.tests)
 
 
 def _escaped(text: str) -> str:

@@ -14,8 +14,8 @@ _NUMBER = {"thresholds": "value", "metrics": "value", "species": "apcer"}
 _Row = dict[str, Any]
 
 
-def run_results(table: ScoreTable, *, selection: str, fta: str) -> dict[str, Any]:
-    """Return what `evaluate` makes of a run's scores, its columns for further networks included.
+def run_results(table: ScoreTable, *, selection: str, fta: str, **options: Any) -> dict[str, Any]:
+    """Return what `evaluate` makes, under its `options`, of a run's scores, columns for further networks included.
 
     With columns `score_at_<iteration>`, every threshold and rate is the mean over these networks and that of `score`,
     and its row has `std`, the deviation over them (of the population, as GAC-FAS reports); `averaged_over` counts them.
@@ -25,15 +25,20 @@ def run_results(table: ScoreTable, *, selection: str, fta: str) -> dict[str, Any
     Raises:
         UserError: as `evaluate`.
     """
-    results = evaluate(table, selection=selection, fta=fta)
-    columns = [name for name in table.frame.columns if name.startswith(AT)]
-    if columns:
-        others = [evaluate(_scored_by(table, name), selection=selection, fta=fta, resamples=0) for name in columns]
-        results = _averaged([*others, results])
+    results = evaluate(table, selection=selection, fta=fta, **options)
+    alone = {**options, "fta": fta, "resamples": 0}
+    *others, _ = networks(table)
+    if others:
+        results = _averaged([*(evaluate(one, selection=selection, **alone) for one in others), results])
     if BEST in table.frame.columns:
-        best = evaluate(_scored_by(table, BEST), selection="source_val", fta=fta, resamples=0)
+        best = evaluate(_scored_by(table, BEST), selection="source_val", **alone)
         results["beside"] = {name: best[name] for name in ("selection", "thresholds", "metrics")}
     return results
+
+
+def networks(table: ScoreTable) -> list[ScoreTable]:
+    """Return the scores of each network whose mean a run reports, the one of `score` last; most runs have but one."""
+    return [*(_scored_by(table, name) for name in table.frame.columns if name.startswith(AT)), table]
 
 
 def _scored_by(table: ScoreTable, column: str) -> ScoreTable:

@@ -21,6 +21,7 @@ from fastrain.evaluation.metrics.auc import auc
 from fastrain.evaluation.metrics.eer import eer
 from fastrain.evaluation.metrics.hter import hter
 from fastrain.evaluation.scores import ScoreTable
+from fastrain.evaluation.statistics.paired import delong, mcnemar
 from tests.evaluation.tables import frame, row
 
 PEOPLE, CLIPS = 24, 2
@@ -93,6 +94,42 @@ def test_seeds_go_together_and_the_numbers_are_the_means(runs: list[Path]) -> No
         assert cell.interval is not None and cell.interval.low <= cell.value <= cell.interval.high
     assert good.cells[0].p is not None and good.cells[0].p < 0.01
     assert base.cells[0].p is None
+
+
+def test_a_mean_over_networks_is_compared_as_that_mean(tmp_path: Path, runs: list[Path]) -> None:
+    """A run that reports the mean over its last epochs is not shown as the last network alone."""
+    table, other = (ScoreTable.read_csv(runs[place] / "scores.csv") for place in (0, 2))
+    both = ScoreTable(table.frame.assign(score_at_5=other.frame["score"]))  # a good last network, a poor one before
+    both.write_csv(runs[0] / "scores.csv")
+    (systems,) = systems_of([ScoredRun.read(folder) for folder in (runs[0], runs[2])]).values()
+    mean, poor = compared("mcio:CIO2M", systems, resamples=400).lines
+    test = table.clips().frame
+    labels = (test[test["part"] == "test"]["label"] == "bonafide").to_numpy(int)
+    good = auc(test[test["part"] == "test"]["score"], labels)
+    assert mean.cells[0].value == pytest.approx((good + poor.cells[0].value) / 2)
+    assert mean.cells[0].value < good
+    text = compare([runs[0], runs[2]], resamples=200)
+    assert "hfn_mp against erm: seed 0: DeLong not defined, McNemar not defined" in text
+
+
+def test_systems_are_tested_clip_by_clip_too(runs: list[Path]) -> None:
+    text = compare(runs, resamples=200)
+    (told,) = (line for line in text.splitlines() if line.startswith("hfn_mp against erm: "))
+    for seed in (0, 1):
+        of = []
+        for method in ("hfn_mp", "erm"):
+            clips = ScoreTable.read_csv(
+                next(run for run in runs if run.name == f"{method}{seed}") / "scores.csv"
+            ).clips()
+            test, val = (clips.frame[clips.frame["part"] == part].sort_values("clip_id") for part in ("test", "val"))
+            labels = [(part["label"] == "bonafide").to_numpy(int) for part in (test, val)]
+            accepted = test["score"].to_numpy() >= eer(val["score"], labels[1]).threshold
+            of.append((test["score"].to_numpy(), accepted == (labels[0] == 1)))
+        p = delong(of[0][0], of[1][0], labels[0]), mcnemar(of[0][1], of[1][1])
+        words = ["p < 0.001" if one < 0.001 else f"p = {one:.3f}" for one in p]
+        assert f"seed {seed}: DeLong {words[0]}, McNemar {words[1]}" in told
+    other = compare([runs[0], runs[3]], resamples=200)
+    assert "hfn_mp against erm: seeds 0 and 1: DeLong p" in other
 
 
 def test_a_system_like_the_baseline_is_not_marked(tmp_path: Path) -> None:

@@ -13,12 +13,15 @@ import pytest
 from fasdata.errors import UserError
 from fasdata.library import Library
 from fastrain.config import TrainConfig
+from fastrain.eval_scores import evaluate_scores
 from fastrain.evaluation.averaged import run_results
 from fastrain.evaluation.results import evaluate
 from fastrain.evaluation.scores import ScoreTable
+from fastrain.rescore import Asked
 from fastrain.run import evaluate_run, run
 from fastrain.selection import MeanLast, SourceVal
 from tests.engine.sessions import last, log, request, session
+from tests.engine.world import CANONICAL, RECIPE
 
 
 @pytest.mark.parametrize(
@@ -88,6 +91,18 @@ def test_the_words_of_a_run_say_so(finished: Path, capsys: pytest.CaptureFixture
     assert "beside: the best by source_val" in said and "±" in said
     about = json.loads((finished / "run.json").read_text())
     assert about["selection"]["policy"] == "mean_last_3" and about["selection"]["iteration"] == 15
+
+
+def test_evaluating_the_scores_again_keeps_the_mean(finished: Path, library: Library, tmp_path: Path) -> None:
+    results = json.loads((finished / "results.json").read_text())
+    row = value(results["metrics"], "auc", "")
+    asked = Asked(manifest=str(library.protocol_dir(CANONICAL, RECIPE) / "manifest.parquet"))
+    for given in (Asked(), asked):
+        text = evaluate_scores(finished, given, thresholds=["source_eer"])
+        assert "selected by mean_last_3: last@15; means over 3 networks" in text
+        assert f"test  auc       {row['value']:.3f} ± {row['std']:.3f}" in text
+    told = evaluate_scores(finished, Asked(), form="bob", out=tmp_path / "bob")
+    assert "note: that form has one score a sample; these are the last network's" in told
 
 
 def test_a_rate_that_one_network_lacks_has_no_mean() -> None:
