@@ -1,4 +1,4 @@
-"""Where the errors are: rates of the target by dataset, and by device, session and whatever else its paths tell."""
+"""Where the errors are: by device, session and whatever else the target's paths tell, and by domain of the sources."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from fasdata.report.prose import Paragraph
 from fasdata.report.table import Column, Row, Table
 from fasdata.report.value import Absent, count, percent
 from fastrain.evaluation.score_rules import FIELD_PREFIX
-from fastrain.report.results import HONEST, TEST
+from fastrain.report.results import HONEST, TEST, VAL
 from fastrain.report.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FEW = 20
+SOURCES = "domain of the held-out sources"
 MOST = 15  # values; a field with more (a serial number) is no way to group
 
 
@@ -25,12 +26,17 @@ def breakdown_section(run: RunFolder) -> Section:
     """Return one table a grouping, at the threshold of the sources."""
     title = "Breakdown"
     threshold = run.results.threshold("clip", HONEST)
-    clips = run.scores.clips().part(TEST) if run.scores else None
-    if clips is None or threshold is None:
+    whole = run.scores.clips() if run.scores else None
+    clips = whole.part(TEST) if whole else None
+    if whole is None or clips is None or threshold is None:
         return Section("breakdown", title, [Paragraph("Nothing to show: no scores, or no threshold from the sources.")])
     tables = [_table(name, clips.frame, column, threshold) for name, column in groupings(clips.frame)]
     parts: list[Any] = tables or [Paragraph("The target is one dataset, and its paths tell nothing to group by.")]
-    return Section("breakdown", title, parts, f"Clips of the target at {HONEST}; without a face: rejected.")
+    held_out = whole.part(VAL)
+    if held_out and held_out.frame["domain"].nunique() > 1:
+        parts.append(_table(SOURCES, held_out.frame, "domain", threshold))
+    lead = f"Clips at {HONEST}; without a face: rejected. Those of the target, but for the table of sources."
+    return Section("breakdown", title, parts, lead)
 
 
 def groupings(frame: pd.DataFrame) -> Iterator[tuple[str, str]]:
