@@ -12,13 +12,15 @@ import pytest
 
 from fasdata.errors import UserError
 from fasdata.library import Library
+from fasdata.manifest import Manifest
+from fastrain.conclude import score_table
 from fastrain.drawing import Drawing
 from fastrain.request import RunRequest
 from fastrain.run import run
 from fastrain.settings import layered, resolve
 from tests.engine.modalities import write_multimodal
-from tests.engine.sessions import Killed, assert_same_checkpoint, die_at, last, session
-from tests.engine.world import write_library
+from tests.engine.sessions import Killed, assert_same_checkpoint, die_at, last, log, session
+from tests.engine.world import CANONICAL, RECIPE, write_library
 
 TINY = (
     "planes=16",
@@ -63,17 +65,27 @@ def test_a_run_from_start_to_report(library: Library, tmp_path: Path, overrides:
         np.testing.assert_allclose(tested["score"], (tested["score_fused"] + mean) / 2, rtol=1e-5)
 
 
-@pytest.mark.parametrize("overrides", [(), ("workers=2", "loss=combined", "cache=memory")])
+@pytest.mark.parametrize("overrides", [(), ("workers=2", "loss=combined", "cache=memory", "eval_views=full")])
 def test_killed_and_resumed_equals_never_stopped(library: Library, tmp_path: Path, overrides: tuple[str, ...]) -> None:
-    session(asked(library, tmp_path / "whole", *overrides)).train()
+    """To the last bit of the weights, of what training goes on from, and of the scores as they are written."""
+    whole = session(asked(library, tmp_path / "whole", *overrides))
+    whole.train()
     for death in (2, 5):
         broken = session(asked(library, tmp_path / "broken", *overrides))
         die_at(broken, death)
         with pytest.raises(Killed):
             broken.train()
-    session(asked(library, tmp_path / "broken", *overrides)).train()
+    assert last(tmp_path / "broken").facts["iteration"] < last(tmp_path / "whole").facts["iteration"] == 7
+    resumed = session(asked(library, tmp_path / "broken", *overrides))
+    resumed.train()
     assert_same_checkpoint(last(tmp_path / "whole"), last(tmp_path / "broken"))
     assert_same_checkpoint(last(tmp_path / "whole", "best"), last(tmp_path / "broken", "best"))
+    assert log(tmp_path / "whole") == log(tmp_path / "broken")
+    manifest = Manifest.read(library.protocol_dir(CANONICAL, RECIPE))
+    for one, name in ((whole, "whole"), (resumed, "broken")):
+        score_table(manifest, one.score()).write_csv(tmp_path / name / "scores.csv")
+    written = (tmp_path / "whole" / "scores.csv").read_bytes()
+    assert written == (tmp_path / "broken" / "scores.csv").read_bytes() and len(written.splitlines()) > 20
 
 
 def test_data_without_a_modality_are_refused(tmp_path: Path) -> None:
