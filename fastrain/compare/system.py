@@ -33,7 +33,7 @@ class ScoredRun:
         """
         run = RunDir(folder)
         about = run.read_json("run.json")
-        if about.get("status") != "finished":
+        if about.get("status") not in ("finished", "evaluated"):  # evaluated: of an imported network, or on other data
             raise UserError(f"the run {folder} is not finished", found=str(about.get("status")), do="let it end first")
         return cls(folder, about, run.read_config(), run.read_json("manifest.json"))
 

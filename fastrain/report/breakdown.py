@@ -13,6 +13,7 @@ from fasdata.report.value import Absent, count, percent
 from fastrain.evaluation.score_rules import FIELD_PREFIX
 from fastrain.report.results import HONEST, TEST, VAL
 from fastrain.report.run_folder import RunFolder
+from fastrain.report.shown_threshold import shown_threshold
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ MOST = 15  # values; a field with more (a serial number) is no way to group
 def breakdown_section(run: RunFolder) -> Section:
     """Return one table a grouping, at the threshold of the sources."""
     title = "Breakdown"
-    threshold = run.results.threshold("clip", HONEST)
+    threshold, whose = shown_threshold(run)
     whole = run.scores.clips() if run.scores else None
     clips = whole.part(TEST) if whole else None
     if whole is None or clips is None or threshold is None:
@@ -35,7 +36,7 @@ def breakdown_section(run: RunFolder) -> Section:
     held_out = whole.part(VAL)
     if held_out and held_out.frame["domain"].nunique() > 1:
         parts.append(_table(SOURCES, held_out.frame, "domain", threshold))
-    lead = f"Clips at {HONEST}; without a face: rejected. Those of the target, but for the table of sources."
+    lead = f"{whose}Clips at {HONEST}; without a face: rejected. Those of the target, but for the table of sources."
     return Section("breakdown", title, parts, lead)
 
 

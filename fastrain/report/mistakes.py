@@ -16,6 +16,7 @@ from fasdata.report.prose import Notice, Paragraph
 from fasdata.report.value import text
 from fastrain.report.results import HONEST, TEST
 from fastrain.report.run_folder import SCORES, RunFolder
+from fastrain.report.shown_threshold import shown_threshold
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,7 @@ LEFT_OUT = "This report was written without faces (--no-faces)."
 def mistakes_section(run: RunFolder, *, faces: bool) -> Section:
     """Return the target clips furthest on the wrong side of the honest threshold; `faces` False leaves pictures out."""
     title, anchor = "Worst mistakes", "mistakes"
-    threshold = run.results.threshold("clip", HONEST)
+    threshold, whose = shown_threshold(run)
     if run.scores is None or threshold is None:
         reason = run.results.threshold_row("clip", HONEST).get("reason") or f"there is no threshold {HONEST}"
         return Section(anchor, title, [Paragraph(f"No list of mistakes: {run.missing.get(SCORES, reason)}.")])
@@ -38,7 +39,7 @@ def mistakes_section(run: RunFolder, *, faces: bool) -> Section:
     scored = int((clips["part"].eq(TEST) & clips["score"].notna()).sum())
     wrong = len(worst)
     lead = (
-        f"{wrong} of {scored} scored clips of the unseen domain are on the wrong side of the honest threshold "
+        f"{whose}{wrong} of {scored} scored clips of the unseen domain are on the wrong side of the honest threshold "
         f"({HONEST}, {threshold:.4f}). "
     )
     missed = int((clips["part"].eq(TEST) & clips["label"].eq(BONAFIDE) & clips["score"].isna()).sum())

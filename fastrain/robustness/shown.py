@@ -13,10 +13,11 @@ from fasdata.report.page import Page, Section
 from fasdata.report.table import Column, Row, Table
 from fasdata.report.value import percent, ratio
 from fasdata.store.atomic import write_text
+from fastrain.evaluation.score_origin import ScoreOrigin
 from fastrain.robustness.suite import MEASURES, Rung
 
 TITLES = {"auc": "AUC", "hter": "HTER", "apcer": "APCER, worst species", "bpcer": "BPCER"}
-NOTE = "Target, clip level; the threshold of HTER, APCER and BPCER is that of the unharmed held-out sources."
+NOTE = "Target, clip level; HTER, APCER and BPCER at source_eer, the threshold of the unharmed held-out sources."
 
 
 def as_text(rungs: Sequence[Rung]) -> str:
@@ -24,7 +25,7 @@ def as_text(rungs: Sequence[Rung]) -> str:
     rows = [["pictures", "what was done", *TITLES.values()], *(_cells(rung) for rung in rungs)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([*lines, NOTE])
+    return "\n".join([*lines, _note(rungs)])
 
 
 def write_csv(rungs: Sequence[Rung], out: Path) -> None:
@@ -44,10 +45,15 @@ def write_page(rungs: Sequence[Rung], out: Path, title: str) -> None:
     columns = [Column("Pictures"), Column("What was done"), *(Column(one, True) for one in TITLES.values())]
     rows = [Row(_cells(rung), "" if rung.corruption else "strong") for rung in rungs]
     sections = [
-        Section("curves", "By severity", [Charts(charts)], NOTE),
-        Section("table", "All numbers", [Table("Robustness", columns, rows, NOTE)]),
+        Section("curves", "By severity", [Charts(charts)], _note(rungs)),
+        Section("table", "All numbers", [Table("Robustness", columns, rows, _note(rungs))]),
     ]
     Page(title, sections, (), "Written by fastrain eval --corrupt.").write(out)
+
+
+def _note(rungs: Sequence[Rung]) -> str:
+    origin = ScoreOrigin.of(rungs[0].scores)
+    return f"{NOTE} Checkpoint selected by {origin.selection}: {origin.checkpoint}."
 
 
 def _chart(rungs: Sequence[Rung], name: str) -> Chart:

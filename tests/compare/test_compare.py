@@ -178,6 +178,12 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path, runs: list[Path]) ->
         compare(runs, form="pdf", resamples=100)
 
 
+def test_an_imported_network_that_was_evaluated_stands_beside_trained_ones(tmp_path: Path, runs: list[Path]) -> None:
+    imported = write_run(tmp_path / "i", "gac_fas", 3.0, 0, status="evaluated", selection={"policy": "theirs"})
+    line = next(line for line in compare([imported, *runs], resamples=200).splitlines() if line.startswith("gac_fas "))
+    assert line.split()[1:3] == ["0", "theirs"]
+
+
 def test_two_configurations_of_a_method_are_named_apart(tmp_path: Path) -> None:
     folders = [
         write_run(tmp_path / "a", "erm", 2.0, 0, overrides=["train.seed=0", "lr=0.1"], model={"lr": 0.1}),

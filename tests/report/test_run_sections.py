@@ -1,6 +1,7 @@
 """The sections of a run's report beyond its error rates: what they print is what the scores and results hold."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -73,6 +74,23 @@ def test_errors_are_broken_down_by_what_the_release_tells_and_by_source_domain(p
         for row in rows:
             group, *shown = row.values()
             assert shown == rates(frame[frame[column] == group], threshold), (caption, group)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_clips_of_a_run_that_reports_a_mean_are_judged_at_the_threshold_of_their_network(run, clips, results, tmp_path):
+    folder = shutil.copytree(run, tmp_path / "run")
+    keys = {"level": "clip", "policy": HONEST}
+    row = next(row for row in results["thresholds"] if keys.items() <= row.items())
+    other = [{**one, "value": 0.99} if one == row else one for one in results["thresholds"]]  # that of the mean
+    (folder / "results.json").write_text(json.dumps({**results, "thresholds": other, "averaged_over": 3}))
+    write_report([folder], tmp_path / "report.html", faces=False)
+    page = Markup((tmp_path / "report.html").read_text("utf-8"))
+    val = clips[clips["part"] == "val"]
+    for line in page.table("By domain of the held-out sources"):
+        group, *shown = line.values()
+        assert shown == rates(val[val["domain"] == group], row["value"])
+    for section in ("breakdown", "mistakes"):
+        assert "Of the last network alone, at its own threshold" in page.sections[section]
 
 
 def test_the_iso_page_states_operating_points_with_their_intervals(page, results):

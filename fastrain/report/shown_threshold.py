@@ -1,0 +1,28 @@
+"""The threshold that belongs to the scores a report shows clip by clip."""
+
+from __future__ import annotations
+
+import math
+
+from fastrain.report.results import HONEST, VAL
+from fastrain.report.run_folder import RunFolder
+
+LAST_ALONE = "Of the last network alone, at its own threshold: a mean over networks gives no clip a score. "
+
+
+def shown_threshold(run: RunFolder) -> tuple[float | None, str]:
+    """Return the clip-level threshold of the sources for `run.scores`, None where there is none, and what to say of it.
+
+    A run that reports the mean over several of its networks has their mean threshold in its results, but its scores are
+    the last network's: that one's threshold is found anew.
+    """
+    if "averaged_over" not in run.results.data:
+        return run.results.threshold("clip", HONEST), ""
+    from fastrain.evaluation.samples import Samples
+    from fastrain.evaluation.thresholds import SOURCE_EER
+
+    held_out = run.scores.clips().part(VAL) if run.scores else None
+    fta = "exclude" if run.results.data.get("fta") == "exclude" else "count"
+    basis = Samples.of(held_out, fta) if held_out else None
+    value = SOURCE_EER.choose(basis.scores, basis.labels) if basis and not basis.missing else math.nan
+    return (value if math.isfinite(value) else None), LAST_ALONE
