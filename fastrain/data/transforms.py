@@ -1,7 +1,7 @@
 """Augmentation of all modalities of a sample at once.
 
 `fastrain.data.geometry` draws what happens to the pixel grid; this file applies it, to every modality alike when the
-geometry is shared, and adds the colour changes that belong to rgb alone.
+geometry is shared, and adds the colour changes that belong to rgb alone (`fastrain.data.colours`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from torch import Tensor
 
 from fasdata.errors import UserError
 from fasdata.records import MODALITIES
-from fastrain.data.augment_config import AugmentConfig, ColourJitter, PatchShuffle
+from fastrain.data.augment_config import AugmentConfig, PatchShuffle
 from fastrain.data.base_views import ViewMaker
+from fastrain.data.colours import Colours
 from fastrain.data.cutout import fill_with_mean
 from fastrain.data.geometry import Geometry, Rectangle
 from fastrain.data.imgaug_operations import fitted
@@ -75,7 +76,7 @@ def augment_into(
         _write(views.next(changed["rgb"]), "rgb", config, depth_unit, out)
         return
     height, width = next(iter(changed.values())).shape[:2]
-    colours = _draw_colours(config.colour_jitter, rng)
+    colours = Colours.draw(config.colour_jitter, rng)
     # Drawn from apart, so that rgb's mixture does not depend on how many other modalities draw their geometry before.
     dice = GeneratorDice(np.random.default_rng(rng.integers(2**63))) if config.mix_crop_mask else None
     shared = Geometry.draw(config, height, width, rng) if config.shared_geometry else None
@@ -83,7 +84,7 @@ def augment_into(
     for name, image in changed.items():
         geometries[name] = shared or Geometry.draw(config, height, width, rng)
         if name == "rgb":
-            image = _recoloured(image, colours)
+            image = colours.changed(image)
         changed[name] = _moved(image, geometries[name], config, name)
     if config.mix_crop_mask and dice:
         changed = mix_crop_mask(changed, config.mix_crop_mask, dice, shared_crop=config.shared_geometry)
@@ -255,49 +256,3 @@ def _mask(image: np.ndarray, geometry: Geometry, shuffle: PatchShuffle | None) -
         for place, source in enumerate(geometry.patches):
             (y, x), (v, u) = ((side * (n // columns), side * (n % columns)) for n in (place, source))
             image[:, y : y + side, x : x + side] = before[:, v : v + side, u : u + side]
-
-
-def _draw_colours(config: ColourJitter | None, rng: np.random.Generator) -> list[tuple[str, float]]:
-    """Return the colour steps in the order in which they apply, each with its factor or shift."""
-    if config is None or rng.random() >= config.p:
-        return []
-    steps = [(name, float(rng.uniform(max(0.0, 1 - s), 1 + s))) for name, s in _strengths(config).items()]
-    if config.hue:
-        steps.append(("hue", float(rng.uniform(-config.hue, config.hue))))
-    return [steps[i] for i in rng.permutation(len(steps))]
-
-
-def _strengths(config: ColourJitter) -> dict[str, float]:
-    named = {"brightness": config.brightness, "contrast": config.contrast, "saturation": config.saturation}
-    return {name: strength for name, strength in named.items() if strength}
-
-
-def _recoloured(image: np.ndarray, colours: list[tuple[str, float]]) -> np.ndarray:
-    """Apply torchvision's colour steps; where each value changes by itself, one table stands for all pixels."""
-    if not colours:
-        return image
-    from torchvision.transforms.v2 import functional
-
-    for name, amount in colours:
-        if name == "brightness":
-            values = torch.arange(256, dtype=torch.uint8).view(1, 1, 256)
-            image = cv2.LUT(image, functional.adjust_brightness(values, amount).numpy().ravel()).reshape(image.shape)
-        elif name == "contrast":
-            image = cv2.LUT(image, _contrast_table(_planar(image), amount)).reshape(image.shape)
-        else:
-            change = functional.adjust_saturation if name == "saturation" else functional.adjust_hue
-            image = np.ascontiguousarray(change(_planar(image), amount).numpy().transpose(1, 2, 0))
-    return image
-
-
-def _planar(image: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.stack(cv2.split(image)))
-
-
-def _contrast_table(image: Tensor, amount: float) -> np.ndarray:
-    """What torchvision's `adjust_contrast` makes of each value: a blend with the mean of the grey image."""
-    from torchvision.transforms.v2 import functional
-
-    mean = functional.rgb_to_grayscale(image).float().mean()
-    table = torch.arange(256, dtype=torch.uint8).mul(amount).add_(mean, alpha=1 - amount)
-    return table.clamp_(0, 255).to(torch.uint8).numpy()

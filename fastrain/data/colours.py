@@ -1,0 +1,68 @@
+"""Random changes of brightness, contrast, saturation and hue, as torchvision's ColorJitter makes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from fastrain.data.augment_config import ColourJitter
+
+
+@dataclass(frozen=True)
+class Colours:
+    """What happens to the colours of one image: steps in the order in which they apply, with their factor or shift."""
+
+    steps: tuple[tuple[str, float], ...] = ()
+
+    @classmethod
+    def draw(cls, config: ColourJitter | None, rng: np.random.Generator) -> Colours:
+        """Draw the steps; none without `config`, or where its chance is missed."""
+        if config is None or rng.random() >= config.p:
+            return cls()
+        steps = [(name, float(rng.uniform(max(0.0, 1 - s), 1 + s))) for name, s in _strengths(config).items()]
+        if config.hue:
+            steps.append(("hue", float(rng.uniform(-config.hue, config.hue))))
+        return cls(tuple(steps[i] for i in rng.permutation(len(steps))))
+
+    def changed(self, image: np.ndarray) -> np.ndarray:
+        """Return the image HxWx3 of uint8 with these steps done.
+
+        Where each value changes by itself, one table stands for all pixels.
+        """
+        if not self.steps:
+            return image
+        from torchvision.transforms.v2 import functional
+
+        for name, amount in self.steps:
+            if name == "brightness":
+                values = torch.arange(256, dtype=torch.uint8).view(1, 1, 256)
+                table = functional.adjust_brightness(values, amount).numpy().ravel()
+                image = cv2.LUT(image, table).reshape(image.shape)
+            elif name == "contrast":
+                image = cv2.LUT(image, _contrast_table(_planar(image), amount)).reshape(image.shape)
+            else:
+                change = functional.adjust_saturation if name == "saturation" else functional.adjust_hue
+                image = np.ascontiguousarray(change(_planar(image), amount).numpy().transpose(1, 2, 0))
+        return image
+
+
+def _strengths(config: ColourJitter) -> dict[str, float]:
+    named = {"brightness": config.brightness, "contrast": config.contrast, "saturation": config.saturation}
+    return {name: strength for name, strength in named.items() if strength}
+
+
+def _planar(image: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.stack(cv2.split(image)))
+
+
+def _contrast_table(image: Tensor, amount: float) -> np.ndarray:
+    """What torchvision's `adjust_contrast` makes of each value: a blend with the mean of the grey image."""
+    from torchvision.transforms.v2 import functional
+
+    mean = functional.rgb_to_grayscale(image).float().mean()
+    table = torch.arange(256, dtype=torch.uint8).mul(amount).add_(mean, alpha=1 - amount)
+    return table.clamp_(0, 255).to(torch.uint8).numpy()
