@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from markupsafe import Markup
+
 from fasdata.report.page import Page, Section
 from fasdata.report.prose import Notice, Paragraph
 from fasdata.report.table import Column, Row, Table
@@ -45,4 +47,13 @@ def _section(table: ProtocolTable, published: Sequence[PublishedResult]) -> Sect
 
 
 def _cells(cells: Sequence[str]) -> list[object]:
-    return [Absent("not given") if cell in ("", "-") else cell for cell in cells]
+    return [Absent("not given") if cell in ("", "-") else _on_two_lines(cell) for cell in cells]
+
+
+def _on_two_lines(cell: str) -> object:
+    """Put an interval, or what a published number is at, below the number: a table of six such columns fits then."""
+    for mark in (" [", " at "):
+        number, found, rest = cell.partition(mark)
+        if found:
+            return Markup("{}<br>{}").format(number, (mark + rest).strip())
+    return cell
