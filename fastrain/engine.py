@@ -17,7 +17,14 @@ from fasdata.progress import Bar, progress
 from fasdata.store.atomic import replacing
 from fastrain.checkpoints.file import Checkpoint
 from fastrain.checkpoints.randomness import Generators
-from fastrain.checkpoints.training_state import Progress, load_method, pack, require_method, unpack
+from fastrain.checkpoints.training_state import (
+    Progress,
+    load_method,
+    pack,
+    require_identity,
+    require_method,
+    unpack,
+)
 from fastrain.config import TrainConfig
 from fastrain.context import TrainingContext
 from fastrain.data.images import Images
@@ -154,15 +161,7 @@ class Engine:
         path = checkpoint_path(self._folder, name)
         checkpoint = Checkpoint.read(path)
         require_method(checkpoint, self._method)
-        found = checkpoint.facts.get("identity") or {}
-        differing = {key: value for key, value in self._identity.items() if found.get(key) != value}
-        if differing:
-            raise UserError(
-                f"{path} belongs to another run",
-                expected=", ".join(f"{key} {value}" for key, value in differing.items()),
-                found=", ".join(f"{key} {found.get(key)}" for key in differing),
-                do="put back the run's own checkpoint, or start again in another --out",
-            )
+        require_identity(checkpoint, self._identity, path)
         return checkpoint
 
     def _bar(self, steps: int) -> AbstractContextManager[Bar | None]:

@@ -38,7 +38,7 @@ def network_scores(
     `best`), each gives a column of that name.
 
     Raises:
-        UserError: a checkpoint is missing or of another network, the manifest lacks what the view needs.
+        UserError: a checkpoint is missing or of another network or run, the manifest lacks what the view needs.
     """
     from fastrain.data.images import Images
     from fastrain.data.preparation import Preparation
@@ -60,7 +60,7 @@ def network_scores(
         for part, found in samples.items()
     }
     scored: Scored = {part: (images, {}) for part, images in whole.items()}
-    for column, iteration in _each(run, scorer, [*_kept(run), (SCORE, about["selection"]["checkpoint"])]):
+    for column, iteration in _each(run, about, scorer, [*_kept(run), (SCORE, about["selection"]["checkpoint"])]):
         for part, all_images in whole.items():
             images = scorer.frames(all_images, iteration)
             values = scorer.scores(images, parts=column == SCORE)
@@ -93,10 +93,14 @@ def _kept(run: RunDir) -> list[tuple[str, str]]:
     return [*((f"at_{number}", f"at-{number}") for number in numbers), *best]
 
 
-def _each(run: RunDir, scorer: Scorer, names: list[tuple[str, str]]) -> Iterator[tuple[str, int]]:
-    from fastrain.checkpoints.training_state import load_method
+def _each(
+    run: RunDir, about: Mapping[str, Any], scorer: Scorer, names: list[tuple[str, str]]
+) -> Iterator[tuple[str, int]]:
+    from fastrain.checkpoints.training_state import load_method, require_own
 
     for column, name in names:
-        checkpoint = Checkpoint.read(run.checkpoints / f"{name}.safetensors")
+        path = run.checkpoints / f"{name}.safetensors"
+        checkpoint = Checkpoint.read(path)
+        require_own(checkpoint, about, path)
         load_method(checkpoint, scorer.method)
         yield column, int(checkpoint.facts["iteration"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch.optim.lr_scheduler import LRScheduler
@@ -106,6 +107,30 @@ def require_method(checkpoint: Checkpoint, method: Method) -> None:
         raise UserError(
             "the checkpoint belongs to another method", expected=method.name, found=checkpoint.facts["method"]
         )
+
+
+def require_identity(checkpoint: Checkpoint, wanted: Mapping[str, str], path: Path) -> None:
+    """Raise a UserError when the checkpoint at `path` is of another configuration, protocol, recipe or manifest."""
+    found = checkpoint.facts.get("identity") or {}
+    differing = {key: value for key, value in wanted.items() if found.get(key) != value}
+    if differing:
+        raise UserError(
+            f"{path} belongs to another run",
+            expected=", ".join(f"{key} {value}" for key, value in differing.items()),
+            found=", ".join(f"{key} {found.get(key)}" for key in differing),
+            do="put back the run's own checkpoint, or start again in another --out",
+        )
+
+
+def require_own(checkpoint: Checkpoint, about: Mapping[str, Any], path: Path) -> None:
+    """Raise a UserError when the checkpoint is not that of the run whose `run.json` is `about`.
+
+    Only what both tell is compared: an imported network belongs to no protocol.
+    """
+    told = {"protocol": "protocol", "recipe": "recipe", "manifest": "manifest_fingerprint", "config": "config_hash"}
+    known = checkpoint.facts.get("identity") or {}
+    wanted = {key: str(about[name]) for key, name in told.items() if key in known and about.get(name)}
+    require_identity(checkpoint, wanted, path)
 
 
 def plain_state(scheduler: LRScheduler) -> dict[str, Any]:

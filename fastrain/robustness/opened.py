@@ -35,11 +35,11 @@ class OpenRun:
         """Open a run on the manifest and the library that it names.
 
         Raises:
-            UserError: no finished run, or its checkpoint, manifest or stores are gone, or the data have changed.
+            UserError: no finished run, or its checkpoint, manifest or stores are gone, or are not its own.
         """
         from fasdata.faces.view import View
         from fasdata.lock.lock import Lock
-        from fastrain.checkpoints.training_state import load_method
+        from fastrain.checkpoints.training_state import load_method, require_own
         from fastrain.data.images import Images
         from fastrain.data.preparation import Preparation
         from fastrain.data.samples import Samples
@@ -53,6 +53,7 @@ class OpenRun:
         manifest = given_manifest(Path(about["manifest_path"]), None, None).manifest
         stores = manifest.open_stores(Library.locate(Path(about["library"])))
         checkpoint = Checkpoint.read(path)
+        require_own(checkpoint, about, path)
         lock = Lock.of_manifest(manifest, stores)
         against_training(checkpoint.facts.get("lock"), lock, where=str(path), allowed=False)
         view = View.named(about["view"], about["image_size"])

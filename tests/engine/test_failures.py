@@ -158,6 +158,8 @@ def test_a_source_with_one_class_is_refused_by_name(library: Library, tmp_path: 
     for sampler in ("groups", "shuffled"):
         with pytest.raises(UserError, match=r"source domain 2 \(oulu-npu\) has no attack frames in part train"):
             run(request("gac_fas", other, tmp_path / sampler, f"sampler={sampler}"))
+    with pytest.raises(UserError, match=r"source domain 2 \(oulu-npu\) has no attack frames in part train"):
+        run(request("hfn_mp", other, tmp_path / "hfn_mp"))
 
 
 def test_what_needs_cuda_says_so(library: Library, tmp_path: Path) -> None:

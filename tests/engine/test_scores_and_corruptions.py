@@ -19,7 +19,7 @@ from fastrain.evaluation.score_files import read_scores
 from fastrain.evaluation.score_origin import ScoreOrigin
 from fastrain.evaluation.score_rules import ORIGIN_COLUMNS
 from fastrain.evaluation.scores import ScoreTable
-from fastrain.rescore import Asked
+from fastrain.rescore import Asked, score_again
 from fastrain.robustness.command import corrupt_run
 from fastrain.robustness.corruptions import Corruption, parse_corruptions
 from fastrain.robustness.suite import robustness
@@ -156,6 +156,21 @@ def test_a_run_that_is_gone_or_unfinished_is_told(finished: Path, tmp_path: Path
     shutil.rmtree(copy / "checkpoints")
     with pytest.raises(UserError, match="has no checkpoint any more"):
         robustness(copy, parse_corruptions("jpeg:1"))
+
+
+def test_a_checkpoint_of_another_run_scores_nothing(finished: Path, library: Library, tmp_path: Path) -> None:
+    """The same method, protocol and data, trained with another seed: it would load, and the numbers would be wrong."""
+    other, copy = tmp_path / "other", shutil.copytree(finished, tmp_path / "copy")
+    run(request("erm", library, other, "seed=9", "max_iterations=3"))
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(other / "checkpoints" / f"best{suffix}", copy / "checkpoints")
+    for scored in (
+        lambda: score_again(copy, Asked(data=str(library.root)), tmp_path / "out"),
+        lambda: robustness(copy, parse_corruptions("jpeg:1")),
+    ):
+        with pytest.raises(UserError, match=r"best\.safetensors belongs to another run; expected config "):
+            scored()
+    assert not (tmp_path / "out").exists()
 
 
 def test_selection_on_the_target_is_named_an_oracle(library: Library, tmp_path: Path) -> None:
