@@ -42,6 +42,22 @@ def test_erm_trains_on_what_it_is_told_and_says_which_view(
     assert "finished already" in capsys.readouterr().out
 
 
+def test_late_fusion_leaves_out_what_a_face_lacks(multimodal: Library, tmp_path: Path) -> None:
+    import pandas as pd
+
+    several = ("modalities=[rgb,depth,ir]", "model.fusion=late", "max_iterations=4")
+    folder = run(request("erm", multimodal, tmp_path / "run", *several))
+    assert folder is not None
+    scores = pd.read_csv(folder / "scores.csv")
+    target, held_out = (scores[scores["part"] == part] for part in ("test", "val"))
+    assert target["score_depth"].nunique() == 1 < target["score_ir"].nunique()  # the protocol takes its depth away
+    np.testing.assert_allclose(target["score"], target[["score_rgb", "score_ir"]].mean(axis=1), rtol=1e-5)
+    whole = held_out[held_out["clip_id"] != "s2__attack"]  # which never had infrared
+    every = ["score_rgb", "score_depth", "score_ir"]
+    np.testing.assert_allclose(whole["score"], whole[every].mean(axis=1), rtol=1e-5)
+    assert len(whole) and held_out["score"].notna().all()
+
+
 def test_a_view_that_was_asked_for_is_never_exchanged(multimodal: Library, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"mxnet-256 needs landmarks.*80 of 80.*data.view=box"):
         run(request("erm", multimodal, tmp_path / "run", "view=mxnet-256"))
