@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from fasdata.clipnotes import joined_notes
+from fasdata.clipnotes import joined_notes, turned_note
 from fasdata.faces.detector import Detector
 from fasdata.faces.fallback import Outcome, fall_back
 from fasdata.facesearch import FaceSearch
@@ -161,7 +161,7 @@ class ClipWork:
         elif counted and n < SHORT_OF_CLAIM * source.n_hint:  # where it was not, the earlier notes say it
             yield f"the container claims {source.n_hint} frames, {n} could be decoded"
         if seen.extra_turn:
-            yield f"stored turned; upright after {seen.extra_turn} degrees clockwise"
+            yield turned_note(seen.extra_turn)
         left_out = Counter(why for index in new for why in seen.crops[index].left_out)
         for why, times in left_out.items():
             yield f"{why} ({times} of the stored frames)"

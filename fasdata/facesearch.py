@@ -48,7 +48,7 @@ class FaceSearch:
             UnreadableMedia: nothing can be decoded, or not what was decoded before.
         """
         if self._earlier is not None:
-            self._begin(seen_before(self._earlier, self.source))
+            self._begin(seen_before(self._earlier))
             n = self._earlier.n_frames
             self._expect(n)
         else:

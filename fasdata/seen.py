@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fasdata.clipnotes import noted_turn
 from fasdata.cropping import Cropped
-from fasdata.media.frame import Frame, FrameSource
+from fasdata.media.frame import Frame
 from fasdata.media.video import turn
 from fasdata.records import ClipRecord, Face
 
@@ -38,16 +39,14 @@ class Seen:
         return {name: turn(image, self.extra_turn) for name, image in frame.images.items()}
 
 
-def seen_before(record: ClipRecord, source: FrameSource) -> Seen:
+def seen_before(record: ClipRecord) -> Seen:
     """Return what an earlier extraction of the clip found.
 
     Frames that it searched in vain and did not have to settle are left out: if they are chosen now, more has to be
     known of them.
-
-    Raises:
-        UnreadableMedia: the recording can no longer be decoded.
     """
-    seen = Seen(size=(record.width, record.height))
+    # The frames that decided about the turn need not be among those that the record keeps: its notes tell.
+    seen = Seen(size=(record.width, record.height), extra_turn=noted_turn(record.notes))
     seen.settled = {index for indices in record.selections.values() for index in indices}
     for frame in record.frames:
         if frame.face_observed and frame.box is not None:
@@ -57,7 +56,4 @@ def seen_before(record: ClipRecord, source: FrameSource) -> Seen:
         seen.searched[frame.index] = frame.face_observed
         seen.n_faces[frame.index] = frame.n_faces
         seen.pts[frame.index], seen.names[frame.index] = frame.pts, frame.name
-    if any(frame.status == "rotated" for frame in record.frames):
-        next(iter(source.frames({0})), None)  # only then is it known how far the container itself turns
-        seen.extra_turn = (record.rotation - source.rotation) % 360
     return seen

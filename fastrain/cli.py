@@ -208,7 +208,9 @@ def report(
     "fastrain eval runs/published --protocol CIO-M --data data",
 )
 def import_(
-    method: Annotated[str, typer.Argument(help="The method that the checkpoint belongs to: hfn_mp, gac_fas, mmdgfas.")],
+    method: Annotated[
+        str, typer.Argument(help="The method that the checkpoint belongs to: hfn_mp, gac_fas, me_fas, mmdgfas.")
+    ],
     file: Annotated[Path, typer.Argument(help="A checkpoint written by that method's published code.")],
     out: Annotated[Path, typer.Option(help="Run folder to make.")],
     settings: Annotated[

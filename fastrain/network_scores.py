@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fasdata.errors import UserError
+from fasdata.records import MODALITIES
 from fastrain.checkpoints.file import Checkpoint
 
 if TYPE_CHECKING:
@@ -38,7 +40,8 @@ def network_scores(
     `best`), each gives a column of that name.
 
     Raises:
-        UserError: a checkpoint is missing or of another network or run, the manifest lacks what the view needs.
+        UserError: a checkpoint is missing or of another network or run, the manifest lacks what the view needs or has
+            none of a modality, in training frames neither.
     """
     from fastrain.data.images import Images
     from fastrain.data.preparation import Preparation
@@ -48,6 +51,7 @@ def network_scores(
     scorer = run_scorer(run, about, config, view)
     samples = {part: found for part in PARTS if len(found := Samples.of(manifest, part))}
     modalities = scorer.method.modalities
+    _require(manifest, modalities)
     whole = {
         part: Images(
             found,
@@ -66,6 +70,22 @@ def network_scores(
             values = scorer.scores(images, parts=column == SCORE)
             scored[part] = (images, {**scored[part][1], **(values if column == SCORE else {column: values[SCORE]})})
     return scored
+
+
+def _require(manifest: Manifest, modalities: Sequence[str]) -> None:
+    """A target that has been robbed of a modality (`@miss-*`) is scored as black images; data without any are not."""
+    import pyarrow.compute as pc
+
+    def known(name: str) -> bool:
+        return bool(pc.any(pc.not_equal(manifest.table[f"key_{name}"], "")).as_py())
+
+    lacking = [name for name in modalities if not known(name)]
+    if lacking:
+        raise UserError(
+            f"no frame of {manifest.meta['canonical']} has {' or '.join(lacking)}, which the network sees",
+            found=", ".join(name for name in MODALITIES if known(name)) or "no image at all",
+            do="name a protocol of data that have them; its variants @miss-… take them away from the target alone",
+        )
 
 
 def run_scorer(run: RunDir, about: Mapping[str, Any], config: RunConfig, view: View) -> Scorer:

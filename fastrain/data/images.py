@@ -29,7 +29,7 @@ class Images:
 
     Raises:
         UserError: samples lack what the view is aligned by, a modality cannot be placed on rgb, the pack does not hold
-            all samples, or the views would not fit in memory.
+            all samples, the views would not fit in memory; later, an image of other channels or bits.
     """
 
     def __init__(
@@ -91,6 +91,8 @@ class Images:
 
     def _one(self, i: int, modality: str) -> np.ndarray:
         image = self._pack.image(int(self.samples.row[i]), modality) if self._pack else self._rendered(i, modality)
+        if not _fits(image, modality):
+            self._refuse(image, modality, i)
         return self._preparation.apply(image, self._dataset(i)) if self._prepares else image
 
     def _rendered(self, i: int, modality: str) -> np.ndarray:
@@ -98,8 +100,23 @@ class Images:
         place = (s.region[i], float(s.scale[i]), s.box[i], s.landmarks[i])
         return self._renderer.image(Frame(self._dataset(i), s.clip_id(i), int(s.frame_index[i]), *place), modality)
 
+    def _refuse(self, image: np.ndarray, modality: str, i: int) -> None:
+        channels = image.shape[2] if image.ndim == 3 else 1
+        raise UserError(
+            f"{modality} of {self.samples.sample_id(i)} is no picture that a network takes",
+            expected="3 channels of 8 bits" if modality == "rgb" else "1 channel of 8 or 16 bits",
+            found=f"{channels} channel{'s' if channels > 1 else ''} of {8 * image.itemsize} bits",
+            do=f"extract {self._dataset(i)} again, or leave the modality out: --set model.modalities=[...]",
+        )
+
     def _dataset(self, i: int) -> str:
         return self.samples.datasets[self.samples.dataset[i]]
+
+
+def _fits(image: np.ndarray, modality: str) -> bool:
+    if modality == "rgb":
+        return image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
+    return image.ndim == 2 and image.dtype in (np.uint8, np.uint16)
 
 
 def _used(samples: Samples, modalities: Sequence[str]) -> set[tuple[str, str]]:

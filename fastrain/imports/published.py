@@ -27,7 +27,7 @@ class Published:
 
 
 def tensors(value: object, what: str) -> dict[str, Tensor]:
-    """Return a state dictionary after checking that it is one.
+    """Return a state dictionary after checking that it is one, without the prefix of copies for several devices.
 
     Raises:
         UserError: it is something else; says what.
@@ -39,7 +39,11 @@ def tensors(value: object, what: str) -> dict[str, Tensor]:
     odd = [name for name, one in value.items() if not (isinstance(name, str) and isinstance(one, Tensor))]
     if odd:
         raise UserError(f"the {what} of the checkpoint holds more than tensors", found=str(odd[0])[:80])
-    return {name.removeprefix("module."): one for name, one in value.items()}
+    named = {name.removeprefix("module."): one for name, one in value.items()}
+    if len(named) < len(value):
+        twice = next(name for name in value if f"module.{name}" in value)
+        raise UserError(f"the {what} of the checkpoint holds {twice} twice", found=f"with and without {'module.'!r}")
+    return named
 
 
 def plain(value: object) -> Any:

@@ -83,6 +83,20 @@ def test_a_turned_clip_stays_turned(turned):
     assert (record.width, record.height) == (upright.width, upright.height)
 
 
+@pytest.mark.parametrize("clip", [CLIP, replace(CLIP, fields={"turned": "180"})])
+def test_a_turned_clip_stays_turned_where_no_frame_of_its_record_shows_it(clip):
+    def extract(rules, earlier=None):
+        source = Listed(set(range(12)), 60, turned=180)
+        return work(rules).extract(clip, source, earlier=earlier)
+
+    earlier, _ = extract("three(40,41,42)")
+    assert earlier.status == "fta" and earlier.rotation == 180
+    assert not any(frame.face_observed for frame in earlier.frames)
+    record, crops = extract("three(40,41,42) + first(3)", earlier)
+    assert [frame.status for frame in record.frames[:3]] == ["rotated"] * 3
+    assert (record, crops) == extract("three(40,41,42) + first(3)")
+
+
 def test_a_recording_that_can_no_longer_be_read_says_so():
     earlier, _ = work("ssdg(2)").extract(CLIP, Listed(set(range(20)), 20))
     record, crops = work("ssdg(2) + first(2)").extract(CLIP, Gone(set(), 20), earlier=earlier)

@@ -26,7 +26,7 @@ def cross_modal_focal_loss(
     w the other's probability of the truth times their harmonic mean (George and Marcel, "Cross Modal Focal Loss for
     RGBD Face Anti-Spoofing", CVPR 2021).
     """
-    terms = [_binary(probability, target) for probability in (first, second)]
+    terms = [_binary(probability, target) for probability in (first, second)]  # in single precision at least
     certain = [torch.exp(-term) for term in terms]
     losses = []
     for term, own, other in zip(terms, certain, reversed(certain), strict=True):
@@ -44,5 +44,12 @@ def binary_loss(probability: Tensor, target: Tensor) -> Tensor:
 
 
 def _binary(probability: Tensor, target: Tensor) -> Tensor:
-    with torch.autocast(probability.device.type, enabled=False):  # torch refuses it at half precision
-        return F.binary_cross_entropy(probability.float(), target.float(), reduction="none").to(probability.dtype)
+    """Return each face's cross entropy, in single precision at least: half of it knows no number as small as EPSILON.
+
+    What is no number stays none, for the engine to tell whose it is; torch's function would end the process over it.
+    """
+    certain = probability.float() if probability.dtype in (torch.bfloat16, torch.float16) else probability
+    broken = certain.isnan()
+    with torch.autocast(certain.device.type, enabled=False):  # torch refuses the function at half precision
+        each = F.binary_cross_entropy(torch.where(broken, 0.5, certain), target.to(certain.dtype), reduction="none")
+    return torch.where(broken, certain, each)
