@@ -60,7 +60,9 @@ def locate(root: Path, relpath: str) -> Path:
     there = [path for path in found if path.exists()]
     if len(there) != 1:
         raise UserError(
-            f"{relpath} below {root}", expected="one path that fits (* stands for what must not be written down)",
-            found=f"{len(there)}", do="point --root at one copy of the dataset",
-        )  # fmt: skip
+            f"{relpath} below the dataset's root",
+            expected="one path that fits (* stands for what must not be written down)",
+            found=f"{len(there)}",
+            do="point --root at one copy of the dataset",
+        )
     return there[0]

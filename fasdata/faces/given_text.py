@@ -68,7 +68,9 @@ def boxes_of_image(text: str, media: Path) -> GivenRows:
     try:
         width, height = _size(media)
     except (OSError, ValueError) as error:
-        return GivenRows(notes=[f"the size of its image is unknown ({' '.join(str(error).split())[:_SHOWN]})"])
+        from fasdata.media.still import plain
+
+        return GivenRows(notes=[f"the size of its image is unknown ({plain(error)[:_SHOWN]})"])
     across, down = width / GIVEN_SPACE, height / GIVEN_SPACE
 
     def face(numbers: Sequence[float], place: int) -> tuple[int, Face | None]:

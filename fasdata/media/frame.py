@@ -10,6 +10,7 @@ import numpy as np
 
 Point = tuple[float, float]
 MAX_PIXELS = 64_000_000  # of a frame: beyond any camera of a face dataset; an image bomb claims more
+MAX_CLAIM = 1_000_000  # frames that a header is believed to stand for, nine hours; lists as long are made of its word
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ def opened(path: Path) -> Iterator[h5py.File]:
     try:
         file = h5py.File(path, "r", locking=False)  # data sets lie on shares that know no locks
     except (OSError, ValueError, RuntimeError) as error:
-        raise UnreadableMedia(f"{path.name} is not a readable HDF5 file: {_plain(error)}") from None
+        told = _plain(error).replace(str(path), path.name)  # what is recorded is the same wherever the file lies
+        raise UnreadableMedia(f"{path.name} is not a readable HDF5 file: {told}") from None
     with file:
         yield file
 

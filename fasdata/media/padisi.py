@@ -76,4 +76,4 @@ def _scaled(plane: np.ndarray, kind: type) -> np.ndarray:
 
 
 def _plain(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return " ".join(str(getattr(error, "strerror", None) or error).split())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fasdata.media.frame import MAX_PIXELS, UnreadableMedia
 
@@ -40,7 +40,14 @@ def read_still(path: Path, modality: str) -> np.ndarray:
     except UnreadableMedia:
         raise
     except Exception as error:  # the file is foreign: whatever its parser raises means the same
-        raise UnreadableMedia(f"{modality}: not a readable image ({' '.join(str(error).split())})") from None
+        raise UnreadableMedia(f"{modality}: not a readable image ({plain(error)})") from None
+
+
+def plain(error: Exception) -> str:
+    """Return in one line what is wrong with an image, without its path: what is recorded is the same in any place."""
+    if isinstance(error, UnidentifiedImageError):
+        return "cannot identify image file"
+    return " ".join(str(getattr(error, "strerror", None) or error).split())
 
 
 def _pixels(image: Image.Image, modality: str, sixteen: bool) -> np.ndarray:

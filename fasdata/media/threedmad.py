@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from fasdata.media.frame import Frame, Point, UnreadableMedia
+from fasdata.media.frame import MAX_CLAIM, Frame, Point, UnreadableMedia
 from fasdata.media.hdf5 import member, opened, require, values
 from fasdata.media.indexed import IndexedSource
 
@@ -41,6 +41,8 @@ class ThreedmadSource(IndexedSource):
             if self._eyes and _eyes(file).shape[0] < min(counts):
                 self._eyes = False
                 notes.append("Eye_Pos has fewer rows than there are frames and is not used")
+        if min(counts) > MAX_CLAIM:  # an array of any length takes no room until it is filled
+            raise UnreadableMedia(f"Color_Data claims {min(counts)} frames, more than the limit of {MAX_CLAIM}")
         if len(set(counts)) > 1:
             notes.append(f"colour has {counts[0]} frames and depth {counts[1]}: the common ones are taken")
         super().__init__([""] * min(counts), notes)

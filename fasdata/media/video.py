@@ -9,11 +9,12 @@ from pathlib import Path
 import av
 import numpy as np
 
-from fasdata.media.frame import MAX_PIXELS, Frame, UnreadableMedia
+from fasdata.media.frame import MAX_CLAIM, MAX_PIXELS, Frame, UnreadableMedia
 
 SUFFIXES = (".avi", ".mov", ".mp4", ".mkv", ".m4v", ".webm", ".mpg", ".mpeg", ".wmv")
 # What FFmpeg also takes for a container, although it only names other files, or devices.
 _PLAYLISTS = {"concat", "dash", "hls", "imf", "lavfi", "rtsp", "sdp", "webm_dash_manifest"}
+_LEAST_BYTES = 4  # of a frame in any container, its place in the index included
 
 
 class VideoSource:
@@ -43,7 +44,10 @@ class VideoSource:
         with self._open() as container:
             stream = _video(container)
             self.frame_rate = float(stream.average_rate or stream.guessed_rate or 0)
-            self.n_hint = stream.frames or self._frames_from_duration(container, stream)
+            claimed = stream.frames or self._frames_from_duration(container, stream)
+        self.n_hint = claimed if 0 < claimed <= min(MAX_CLAIM, path.stat().st_size // _LEAST_BYTES) else 0
+        if self.n_hint != claimed:
+            self.notes = (f"the container claims {claimed} frames, which is not believed",)
 
     def frames(self, indices: Collection[int] | None = None, *, to_end: bool = False) -> Iterator[Frame]:
         """Yield upright frames in decode order; only the wanted ones are converted to RGB."""

@@ -103,7 +103,7 @@ def test_a_celeba_image_whose_size_is_unknown_is_noted(tmp_path):
     put(tmp_path, "Data/train/1/live/000184.png", b"no image")
     put(tmp_path, "Data/train/1/live/000184_BB.txt", "61 45 60 100 0.99\n")
     given = given_faces(clip("celeba-spoof", "Data/train/1/live/000184.png"), tmp_path)
-    assert len(given) == 0 and "size of its image is unknown" in given.notes[0]
+    assert len(given) == 0 and "size of its image is unknown (cannot identify image file)" in given.notes[0]
 
 
 def test_eyes_of_3dmad_stand_in_the_recording(tmp_path):

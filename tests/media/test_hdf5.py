@@ -150,6 +150,14 @@ def test_threedmad_of_another_form_is_told(tmp_path, changes, told):
         open_source(THREEDMAD, {"rgb": path, "depth": path})
 
 
+def test_a_recording_that_claims_billions_of_frames_is_refused_unread(tmp_path):
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        file.create_dataset("Color_Data", (1 << 34, 3, 8, 8), np.uint8, chunks=(1, 3, 8, 8))
+    assert (tmp_path / "a.hdf5").stat().st_size < 5000
+    with pytest.raises(UnreadableMedia, match="claims 17179869184 frames, more than the limit"):
+        open_source(THREEDMAD, {"rgb": tmp_path / "a.hdf5"})
+
+
 def test_an_unknown_reader_names_those_that_exist(tmp_path):
     with pytest.raises(UserError, match="hqwmca-hdf5"):
         open_source(MediaForm("hqwmca-hdf5"), {"rgb": tmp_path})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,10 +12,15 @@ import cv2
 import numpy as np
 import pytest
 
+from fasdata.clipwork import ClipWork
+from fasdata.faces.whole import WholeImage
 from fasdata.media.form import MediaForm
 from fasdata.media.frame import UnreadableMedia
 from fasdata.media.readers import open_source
 from fasdata.media.video import VideoSource
+from fasdata.records import Clip
+from fasdata.sampling import parse_rules
+from fasdata.settings import ExtractSettings
 from tests.videos import flat_frames, write_video
 
 
@@ -131,6 +137,18 @@ def test_unsteady_time_stamps_are_kept_and_frames_counted_as_they_come(tmp_path)
     assert source.n_decoded == 8 and [frame.index for frame in frames] == [0, 3, 5, 7]
     assert [frame.pts - frames[0].pts for frame in frames] == pytest.approx([0, 9 / 25, 40 / 25, 60 / 25], abs=0.002)
     assert abs(source.n_hint - 8) > 20  # what the container's length would make one believe
+
+
+def test_a_header_that_claims_more_frames_than_fit_is_not_believed(tmp_path):
+    data = bytearray(write_video(tmp_path / "a.avi", flat_frames(9)).read_bytes())
+    struct.pack_into("<I", data, data.index(b"strh") + 8 + 32, 0x7FFFFFF0)  # the stream's length
+    (tmp_path / "a.avi").write_bytes(data)
+    source = VideoSource(tmp_path / "a.avi")
+    assert source.n_hint == 0
+    work = ClipWork(ExtractSettings(tuple(parse_rules("every(4)")), detector="none"), WholeImage())
+    record, crops = work.extract(Clip("d", "c", {"rgb": "a.avi"}), source)
+    assert (record.n_frames, record.selections["every(4)@decoded"], len(crops)) == (9, (0, 4, 8), 3)
+    assert record.notes == ("the container claims 2147483632 frames, which is not believed",)
 
 
 def test_a_header_without_frames_says_so(tmp_path):

@@ -72,6 +72,17 @@ def test_single_images_are_one_frame_whatever_their_names(tmp_path):
     assert np.array_equal(frame.images["depth"], noise(2, 8, 9, kind=np.uint16))
 
 
+def test_what_is_told_of_a_broken_image_is_the_same_wherever_it_lies(tmp_path):
+    told = set()
+    for folder in ("here", "there"):
+        paths = write_clip(tmp_path / folder, ["1", "2"])
+        (paths["rgb"] / "2.png").write_bytes(b"no image")
+        source = open_source(FORM, paths)
+        list(source.frames())
+        told.add(source.damage)
+    assert told == {"1 frames cannot be read (2: rgb: not a readable image (cannot identify image file))"}
+
+
 def test_one_broken_image_is_left_out_and_counted(tmp_path):
     paths = write_clip(tmp_path, ["1", "2", "3"])
     whole = (paths["depth"] / "2.png").read_bytes()
