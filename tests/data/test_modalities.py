@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from fasdata.errors import UserError
 from fasdata.faces.view import View
 from fasdata.library import Library
 from fasdata.manifest import Manifest
+from fasdata.store.reader import Store
 from fastrain.data.augment_config import AugmentConfig
 from fastrain.data.images import Images
 from fastrain.data.loader import TrainLoader
@@ -115,6 +117,33 @@ def test_a_modality_that_no_training_frame_has_is_refused(library: Library, mult
     with pytest.raises(UserError, match=r"no train frame has depth.*found rgb.*modalities=\[rgb\]"):
         samples.require(("rgb", "depth"))
     Samples.of(Manifest.read(multimodal.protocol_dir(CANONICAL, RECIPE)), "train").require(ALL)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "told"),
+    [
+        ("rgb", lambda image: image[:, :, 0].copy(), "expected 3 channels of 8 bits; found 1 channel of 8 bits"),
+        ("rgb", lambda image: image.astype(np.uint16) * 257, "expected 3 channels of 8 bits; found 3 channels of 16"),
+        ("depth", lambda image: np.stack([image] * 3, axis=2), "1 channel of 8 or 16 bits; found 3 channels of"),
+        ("ir", lambda image: image.astype(np.float32), "1 channel of 8 or 16 bits; found 1 channel of 32 bits"),
+    ],
+    ids=["grey colour", "16-bit colour", "colour depth", "32-bit ir"],
+)
+def test_other_channels_or_bits_are_told_with_their_clip(
+    multimodal: Library, monkeypatch: pytest.MonkeyPatch, name: str, change: Callable, told: str
+) -> None:
+    """Stores that others filled may hold what ours never do."""
+    whole = Store.crop
+
+    def crop(self: Store, clip_id: str, frame_index: int, modality: str = "rgb") -> np.ndarray:
+        image = whole(self, clip_id, frame_index, modality)
+        return change(image) if modality == name else image
+
+    monkeypatch.setattr(Store, "crop", crop)
+    images = images_of(multimodal, "val")
+    sample = "casia-fasd/s2__bonafide/3"
+    with pytest.raises(UserError, match=f"{name} of {sample} .*{told}.*extract casia-fasd again"):
+        images.load([images.samples.sample_id(i) for i in range(len(images.samples))].index(sample))
 
 
 def test_the_probe_sees_colour_whatever_the_network_sees(multimodal: Library) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fasdata.errors import UserError
 from fastrain.methods.base import Batch
+from fastrain.methods.mmdgfas.losses import cross_modal_focal_loss
 from fastrain.methods.mmdgfas.method import AT_ONCE, MMDGFAS
 from fastrain.methods.mmdgfas.settings import MMDGFASSettings
 from fastrain.methods.mmdgfas.views import VIEWS, crop_corners, crops36
@@ -97,6 +98,26 @@ def test_combined_compares_colour_and_depth_alone() -> None:
     assert torch.equal(whole[""], other[""])
     every = tiny("mmdgfas", loss="combined_all")
     assert every._combined(logits, apart, label)["cross_modal"] != whole["cross_modal"]
+
+
+@pytest.mark.parametrize("loss", ["ce", "combined", "combined_all"])
+def test_a_broken_picture_makes_the_loss_no_number_and_ends_nothing(loss: str) -> None:
+    """The engine tells whose it is, and keeps what was saved before."""
+    batch = images(range(3))
+    batch["modalities"]["depth"][1, 0, 0, 0] = float("nan")
+    method = tiny("mmdgfas", loss=loss)
+    logs = MemoryContext(method, lambda domains: batch).run_step()
+    assert logs["loss"].isnan()
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_the_focal_loss_of_half_precision_is_that_of_the_same_numbers_in_single(kind: torch.dtype) -> None:
+    """Two heads as wrong as can be: in half precision their weight would be nothing over nothing."""
+    first, second = torch.tensor([0.0, 0.3, 1.0], dtype=kind), torch.tensor([0.0, 0.9, 1.0], dtype=kind)
+    label = torch.tensor([1.0, 1.0, 0.0], dtype=kind)
+    found = cross_modal_focal_loss(first, second, label)
+    assert torch.isfinite(found) and found.dtype == torch.float32
+    torch.testing.assert_close(found, cross_modal_focal_loss(first.float(), second.float(), label.float()))
 
 
 def test_views_are_taken_once_whatever_the_batch() -> None:
