@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from fasdata.datasets.walk import STANDS_FOR
 from fasdata.faces.given_text import GivenRows, boxes_of_image, comma_rows, corner_rows, eye_rows, rectangle_rows
-from fasdata.media.frame import UnreadableMedia
+from fasdata.media.frame import damage
 from fasdata.records import BONAFIDE, Clip, Face
 
 MAX_BYTES = 4 << 20  # a line a frame: more is no such file
@@ -116,7 +116,7 @@ def _eyes_in_file(path: Path) -> GivenFaces:
 
     try:
         eyes = eye_positions(path)
-    except UnreadableMedia as error:
-        return GivenFaces(notes=(f"Eye_Pos is not used: {error}",))
+    except Exception as error:  # the file is foreign: whatever its parser raises means the same
+        return GivenFaces(notes=(f"Eye_Pos is not used: {damage(error)}",))
     faces = {index: face_of_eyes(*pair) for index, pair in enumerate(eyes) if pair is not None}
     return GivenFaces({index: face for index, face in faces.items() if face is not None}, (), path.name)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Annotated
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from fasdata.datasets.rule import Form
 from fasdata.errors import UserError
@@ -22,10 +23,21 @@ from fasdata.store.hashes import store_hash
 from fasdata.store.info import FILE, StoreInfo
 
 
+def _inside(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    if parts[:1] not in (("protocols",), ("packs",)) or ".." in parts or len(parts) < 2:
+        raise ValueError(f"expected a path below protocols or packs, not {path[:60]!r}")
+    return path
+
+
+# The journal of a library that came from elsewhere must not lead to files beside it: what it names is removed.
+Inside = Annotated[str, AfterValidator(_inside)]
+
+
 class Touched(Form):
     """A manifest that holds rows of the person, by its path below the library, with the fingerprints it has had."""
 
-    path: str
+    path: Inside
     fingerprints: list[str]
     rows: int
     parts: list[str]
@@ -41,7 +53,7 @@ class ForgetPlan(Form):
     before: str = ""
     after: str = ""
     manifests: list[Touched] = Field(default_factory=list)
-    packs: list[str] = Field(default_factory=list)
+    packs: list[Inside] = Field(default_factory=list)
 
     def write(self, library: Library) -> None:
         """Write the journal: from here on only the same command goes on with this store."""
@@ -84,7 +96,10 @@ def fingerprints(plan: ForgetPlan) -> dict[str, list[str]]:
 def _begun(library: Library, dataset: str) -> ForgetPlan | None:
     path = journal_path(library.root, dataset)
     try:
-        return ForgetPlan.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        begun = ForgetPlan.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        if begun.dataset != dataset:
+            raise ValueError(f"it speaks of the dataset {begun.dataset[:60]!r}")
+        return begun
     except FileNotFoundError:
         return None
     except (ValueError, ValidationError) as error:

@@ -54,3 +54,13 @@ class FrameSource(Protocol):
 
 class UnreadableMedia(Exception):
     """A recording from which not one frame could be decoded; the text says why."""
+
+
+def damage(error: Exception) -> str:
+    """Return in one line why a file cannot be read, given whatever its parser raised.
+
+    Files may come from anywhere, and of a broken one a parser may raise anything; none of it may stop the others.
+    """
+    if isinstance(error, UnreadableMedia):
+        return str(error)
+    return f"the file is damaged ({type(error).__name__}: {' '.join(str(error).split())[:200]})"

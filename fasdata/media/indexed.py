@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from fasdata.media.frame import Frame, UnreadableMedia
+from fasdata.media.frame import Frame, UnreadableMedia, damage
 
 
 class IndexedSource(ABC):
@@ -37,9 +37,11 @@ class IndexedSource(ABC):
         with self._opened() as handle:
             for index in wanted:
                 try:
-                    yield self._read(handle, index)
-                except UnreadableMedia as error:
-                    self._broken[index] = str(error)
+                    frame = self._read(handle, index)
+                except Exception as error:  # the file is foreign: whatever its parser raises means the same
+                    self._broken[index] = damage(error)
+                else:
+                    yield frame
         if self._broken:
             first = min(self._broken)
             name = self.names[first] or f"frame {first}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fasdata.errors import unknown_name
 from fasdata.media.form import READERS, MediaForm
-from fasdata.media.frame import FrameSource, UnreadableMedia
+from fasdata.media.frame import FrameSource, UnreadableMedia, damage
 
 # Classes that take the files (or folders) of a clip by modality; a module is imported when it is first needed.
 _CLASSES = {
@@ -46,5 +46,8 @@ def open_source(form: MediaForm, paths: Mapping[str, Path]) -> FrameSource:
         raise UnreadableMedia("there is no colour file")
     module, _, name = _CLASSES[form.reader].partition(":")
     made = getattr(import_module(module), name)
-    source: FrameSource = made(paths["rgb"]) if form.reader == "video" else made(paths)
+    try:
+        source: FrameSource = made(paths["rgb"]) if form.reader == "video" else made(paths)
+    except Exception as error:  # the file is foreign: whatever its parser raises means the same
+        raise UnreadableMedia(damage(error)) from None
     return source

@@ -271,6 +271,26 @@ def test_killed_anywhere_the_same_command_goes_on(
     assert not any(crop[20:60] in data for crop in gone) and b"s3__" not in data
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("packs", ["../beside"]),
+        ("packs", ["packs/../../beside"]),
+        ("packs", ["casia-fasd"]),
+        ("manifests", [{"path": "../beside/manifest.parquet", "fingerprints": [], "rows": 1, "parts": []}]),
+        ("dataset", "../beside"),
+    ],
+)
+def test_a_journal_cannot_lead_out_of_its_library(library: Library, tmp_path: Path, key: str, value: object) -> None:
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "manifest.parquet").write_bytes(b"mine")
+    journal = {"dataset": DATASET, "subject": WHO, "clips": ["s3__attack"], key: value}
+    journal_path(library.root, DATASET).write_text(json.dumps(journal))
+    before = files(tmp_path)
+    assert "is damaged" in forget(library).line
+    assert files(tmp_path) == before
+
+
 def test_a_real_kill_is_survived(library: Library, tmp_path: Path) -> None:
     wanted = without(library, tmp_path / "never")
     for _ in range(2):

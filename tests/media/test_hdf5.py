@@ -1,14 +1,18 @@
 """WMCA and 3DMAD recordings, whole, with gaps, and hostile."""
 
+import random
+
 import h5py
 import numpy as np
 import pytest
 
 from fasdata.errors import UserError
+from fasdata.faces.given_faces import given_faces
 from fasdata.media.form import MediaForm
 from fasdata.media.frame import UnreadableMedia
 from fasdata.media.readers import open_source
 from fasdata.media.wmca import GREY_NOTE
+from fasdata.records import Clip
 from tests.fabricate import noise, wmca_pair, write_threedmad, write_wmca
 
 WMCA, THREEDMAD = MediaForm("wmca-hdf5"), MediaForm("3dmad-hdf5")
@@ -148,6 +152,34 @@ def test_threedmad_of_another_form_is_told(tmp_path, changes, told):
     path = write_threedmad(tmp_path / "a.hdf5", **changes)
     with pytest.raises(UnreadableMedia, match=told):
         open_source(THREEDMAD, {"rgb": path, "depth": path})
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_broken_in_a_file_it_gives_frames_or_a_reason(tmp_path, seed):
+    chance, told = random.Random(seed), 0
+    write_threedmad(tmp_path / "whole-0.hdf5")
+    with h5py.File(tmp_path / "whole-1.hdf5", "w") as file:
+        for number in range(3):
+            file.create_group(f"Frame_{number}").create_dataset("array", data=np.zeros((4, 16, 16), np.uint8))
+    np.savez_compressed(tmp_path / "whole-2.npz", data=np.random.default_rng(0).random((22, 8, 8), np.float32))
+    for form, whole in zip((THREEDMAD, WMCA, MediaForm("padisi-npz")), sorted(tmp_path.iterdir()), strict=True):
+        path = tmp_path / f"broken{whole.suffix}"
+        for _ in range(100):
+            data = bytearray(whole.read_bytes())
+            for _ in range(chance.randrange(1, 6)):
+                data[chance.randrange(min(len(data), 2000))] = chance.choice((0, 1, 128, 255))
+            path.write_bytes(data)
+            try:
+                source = open_source(form, {"rgb": path, "depth": path})
+                lost = source.n_hint - len(list(source.frames()))
+                assert bool(source.damage) == bool(lost)
+                told += lost > 0
+            except UnreadableMedia as error:
+                told += 1
+                assert str(error) and "\n" not in str(error) and str(tmp_path) not in str(error)
+            given_faces(Clip("3dmad", "c", {"rgb": path.name}), tmp_path)  # raises nothing
+        path.unlink()
+    assert told > 30
 
 
 def test_a_recording_that_claims_billions_of_frames_is_refused_unread(tmp_path):
