@@ -178,7 +178,7 @@ def pure_store(world: World, changes: AugmentConfig) -> Iterator[int]:
     rng, size = np.random.default_rng(0), (VIEW.size, VIEW.size)
 
     def one(i: int) -> dict[str, torch.Tensor]:
-        crop = cv2.cvtColor(cv2.imdecode(encoded[i], cv2.IMREAD_UNCHANGED), cv2.COLOR_BGR2RGB)
+        crop = cv2.imdecode(encoded[i], cv2.IMREAD_COLOR_RGB)
         return augment({"rgb": cv2.warpAffine(crop, matrices[i], size)}, changes, rng)
 
     for order in orders(len(samples)):

@@ -38,6 +38,11 @@ def claimed(data: bytes) -> tuple[int, int]:
     return width, height
 
 
+def is_colour_png(data: bytes) -> bool:
+    """Tell whether the bytes begin like a PNG of three channels of 8 bits."""
+    return data[:8] == _PNG and data[24:26] == b"\x08\x02"
+
+
 def _jpeg(data: bytes) -> tuple[int, int]:
     at = 2
     while True:

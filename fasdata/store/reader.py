@@ -46,6 +46,10 @@ class Store:
             return dict(zip(columns["clip_id"], columns["shard"], strict=True))
         return {record.clip.clip_id: shard for shard, record in tables.read_shards(self.folder)}
 
+    @cached_property
+    def _path_of(self) -> dict[int, Path]:
+        return {shard: shards.shard_path(self.folder, shard) for shard in set(self._shard_of.values())}
+
     def clip_ids(self) -> list[str]:
         """Return all clip ids in natural order (`9` before `10`)."""
         return sorted(self._shard_of, key=natural)
@@ -89,7 +93,7 @@ class Store:
     def _get(self, clip_id: str, key: bytes) -> bytes:
         shard = self._shard_of.get(clip_id)
         if shard is not None:
-            with shards.reading(shards.shard_path(self.folder, shard)) as transaction:
+            with shards.reading(self._path_of[shard]) as transaction:
                 value = transaction.get(key)
             if value is not None:
                 return bytes(value)
