@@ -11,6 +11,7 @@ from fasdata.faces.fallback import Outcome, fall_back
 from fasdata.facesearch import FaceSearch
 from fasdata.keptframes import kept_frames
 from fasdata.media.frame import FrameSource, UnreadableMedia
+from fasdata.orientation import unseen_turn
 from fasdata.records import Clip, ClipRecord, Face, FaceStatus, FrameRecord
 from fasdata.seen import Seen
 from fasdata.settings import ExtractSettings
@@ -87,7 +88,7 @@ class ClipWork:
             frames=frames,
             selections=dict(sorted(selections.items())),
             notes=joined_notes(
-                self._notes(source, seen, n, new, counted=earlier is None), earlier.notes if earlier else ()
+                self._notes(clip, source, seen, n, new, counted=earlier is None), earlier.notes if earlier else ()
             ),
             registered=form.registered if held - {"rgb"} else "",
             depth_unit=form.depth_unit if "depth" in held else "",
@@ -154,8 +155,12 @@ class ClipWork:
         """The outcome of a frame that was searched but not chosen: a fallback is not worked out for it."""
         return Outcome(self._own_status(seen), seen.faces[index]) if seen.searched[index] else Outcome("skip")
 
-    def _notes(self, source: FrameSource, seen: Seen, n: int, new: Iterable[int], *, counted: bool) -> Iterable[str]:
+    def _notes(
+        self, clip: Clip, source: FrameSource, seen: Seen, n: int, new: Iterable[int], *, counted: bool
+    ) -> Iterable[str]:
         yield from source.notes
+        if counted and (warning := unseen_turn(clip, self.settings, source)):
+            yield warning
         if source.damage:
             yield source.damage
         elif counted and n < SHORT_OF_CLAIM * source.n_hint:  # where it was not, the earlier notes say it

@@ -37,6 +37,17 @@ def listed_turn(clip: Clip, settings: ExtractSettings, detector: Detector, sourc
     return angle if turned > upright else 0
 
 
+def unseen_turn(clip: Clip, settings: ExtractSettings, source: FrameSource) -> str:
+    """Return, for a clip whose card says it is stored turned, the warning that nobody looked; "" where none is due.
+
+    A detector that answers without looking cannot know how this copy lies, unless the container itself turned it.
+    """
+    angle = int(clip.fields.get("turned") or 0)
+    if not angle or settings.looks_at_pixels or source.rotation == angle:
+        return ""
+    return f"its release stores it turned by {angle} degrees, and the detector {settings.detector} does not look"
+
+
 def best_turn(frames: Sequence[Frame], detector: Detector, already: int, score: float) -> int | None:
     """Return the turn at which most of the frames show a face of this score, None when half of them or fewer do.
 

@@ -54,6 +54,7 @@ class ExtractSettings:
             raise unknown_name("detector", self.detector, (*DETECTORS, AUTO))
         self._check_model()
         self._check_tracking()
+        self._check_device()
         if self.borders not in BORDERS:
             raise unknown_name("value of --borders", self.borders, BORDERS)
         if Codec.parse(self.codec).name not in STORE_CODECS:
@@ -103,6 +104,15 @@ class ExtractSettings:
         if self.detect_every < 1:
             raise UserError("--detect-every is out of range", expected="at least 1 frame", found=str(self.detect_every))
 
+    def _check_device(self) -> None:
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", self.device):
+            raise unknown_name("device", self.device, ("cpu", "cuda", "cuda:0"))
+        if self.device != "cpu" and not self.looks_at_pixels and self.detector != AUTO:
+            raise UserError(
+                f"--device {self.device} says nothing here", expected="a detector that searches pictures",
+                found=self.detector,
+            )  # fmt: skip
+
     @property
     def cuts_borders(self) -> bool:
         """Whether black around the faces is cut away."""
@@ -127,7 +137,8 @@ class ExtractSettings:
         """Return the settings for recordings of this form; `auto` becomes `none` where they are pre-cropped."""
         chosen = ("none" if form.precropped else "mtcnn") if self.detector == AUTO else self.detector
         tracking = "off" if chosen == "none" else self.tracking  # every image is a face: there is nothing to follow
-        return replace(self, detector=chosen, form=form, tracking=tracking)
+        device = "cpu" if chosen == "none" else self.device
+        return replace(self, detector=chosen, form=form, tracking=tracking, device=device)
 
     def recorded(self) -> dict[str, Any]:
         """Return what `store.json` keeps: these settings and the identity of the detector.
@@ -153,13 +164,11 @@ class ExtractSettings:
 
 
 def require_device(device: str) -> None:
-    """Check that the detector's device is there.
+    """Check that the detector's device, by a name that settings accept, is there.
 
     Raises:
-        UserError: no such device on this machine, or not a device's name.
+        UserError: no such device on this machine.
     """
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
-        raise unknown_name("device", device, ("cpu", "cuda", "cuda:0"))
     if device != "cpu":
         import torch
 

@@ -79,6 +79,8 @@ def test_unusable_recordings_are_recorded_listed_and_do_not_stop_the_run(tree, t
         (("folder", "--root", "{tree}", "--tracking", "carefull"), "careful"),
         (("folder", "--root", "{tree}", "--tracking", "on", "--detect-every", "0"), "at least 1"),
         (("folder", "--root", "{tree}", "--tracking", "on", "--detector", "none"), "searches pictures"),
+        (("folder", "--root", "{tree}", "--device", "cuba", "--detector", "none"), "cuda"),
+        (("folder", "--root", "{tree}", "--device", "cuda", "--detector", "none"), "searches pictures"),
     ],
 )
 def test_bad_input_ends_in_one_line_and_writes_nothing(tree, tmp_path, arguments, told):

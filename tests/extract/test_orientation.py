@@ -55,6 +55,21 @@ def test_the_turn_adds_to_that_of_the_container():
     assert extract(LISTED, source).rotation == 90
 
 
+@pytest.mark.parametrize("name", ["given", "none"])
+def test_a_detector_that_does_not_look_leaves_a_listed_clip_and_says_so(name):
+    def notes(clip, source):
+        work = ClipWork(ExtractSettings(tuple(parse_rules("ssdg(2)")), detector=name), ReadsThePixel())
+        record, _ = work.extract(clip, source)
+        assert record.rotation == source.rotation
+        return record.notes
+
+    told = f"its release stores it turned by 180 degrees, and the detector {name} does not look"
+    source = Listed(set(range(20)), 20)
+    assert notes(LISTED, source) == (told,) and notes(CLIP, source) == ()
+    source.rotation = 180  # the container itself has turned it
+    assert notes(LISTED, source) == ()
+
+
 class LikeMtcnn(SeesBothWays):
     """Its doubtful faces are known to be doubtful."""
 
