@@ -29,13 +29,12 @@ def convert(content: Any) -> Published:
     theirs = tensors(content["state_dict"], "state_dict")
     state = {}
     for key, value in theirs.items():
-        twin = repeated(key)
-        if twin is not None and (twin not in theirs or not theirs[twin].equal(value)):
-            raise UserError(f"the state holds {key} and {twin}, which are one layer", found="different numbers")
         try:
-            ours = from_reference(key)
+            twin, ours = repeated(key), from_reference(key)
         except KeyError:
             raise UserError("the state holds an entry that gac_fas does not have", found=key) from None
+        if twin is not None and (twin not in theirs or not theirs[twin].equal(value)):
+            raise UserError(f"the state holds {key} and {twin}, which are one layer", found="different numbers")
         if ours is not None:
             state[f"network.{ours}"] = value
     head = state.get("network.head.weight")

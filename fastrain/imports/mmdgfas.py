@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError
 from fastrain.imports.published import Published, tensors
-from fastrain.methods.mmdgfas.reference_names import JOINED, from_reference, reordered
+from fastrain.methods.mmdgfas.reference_names import JOINED, from_reference, reordered, repeated
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,7 +23,7 @@ def convert(content: Any) -> Published:
     swapped the channels, so it expects BGR. It was kept for the lowest ACER at a threshold of 0.5 on the target.
 
     Raises:
-        UserError: it has another form.
+        UserError: it has another form, or holds two versions of a layer.
     """
     if not isinstance(content, Mapping) or not any(str(key).endswith("first_bn.weight") for key in content):
         found = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
@@ -31,7 +31,11 @@ def convert(content: Any) -> Published:
             "not a checkpoint of mmdgfas", expected="the state dictionary of its network", found=found[:120]
         )
     state: dict[str, Tensor] = {}
-    for key, value in tensors(content, "network state").items():
+    theirs = tensors(content, "network state")
+    for key, value in theirs.items():
+        twin = repeated(key)
+        if twin in theirs and not theirs[twin].equal(value):
+            raise UserError(f"the state holds {key} and {twin}, which are one layer", found="different numbers")
         try:
             name = from_reference(key)
         except KeyError:

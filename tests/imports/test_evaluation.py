@@ -139,3 +139,24 @@ def test_a_name_with_and_without_the_prefix_of_several_devices_is_refused(tmp_pa
     torch.save(content, tmp_path / "a.pth")
     with pytest.raises(UserError, match=r"the state_dict of the checkpoint holds fc\.weight twice"):
         import_run("gac_fas", tmp_path / "a.pth", tmp_path / "run")
+
+
+CROOKED = [
+    ("hfn_mp", {"model_state": [{}, {}]}, "has no extractor state"),
+    ("hfn_mp", {"model_state": [{"a": torch.ones(1)}, {"b": torch.ones(1)}]}, "does not have; found b"),
+    ("gac_fas", {"state_dict": {"layer_blocks.x.y": torch.ones(1)}}, r"does not have; found layer_blocks\.x\.y"),
+    ("me_fas", {"prompt_learner.ctx": torch.ones(2, 3)}, "lacks the shared prompts"),
+    ("me_fas", {"prompt_learner.ctx": torch.ones(2), "prompt_learner.proj.weight": torch.ones(2, 2)}, "two axes each"),
+    ("mmdgfas", {"ir_module.first_bn.weight": torch.ones(3), "bottleneck.0.weight": torch.ones(3)}, "another network"),
+    *[(name, [torch.ones(1)], f"not a checkpoint of {name}") for name in IMPORTERS],
+    *[(name, {1: torch.ones(1)}, f"not a checkpoint of {name}") for name in IMPORTERS],
+]
+
+
+@pytest.mark.parametrize(("name", "content", "told"), CROOKED)
+def test_crooked_files_are_told_and_leave_nothing(tmp_path: Path, name: str, content: Any, told: str) -> None:
+    torch.save(content, tmp_path / "a.pth")
+    settings = [f"model.{key}={json.dumps(value)}" for key, value in TINY[name].items()]
+    with pytest.raises(UserError, match=told):
+        import_run(name, tmp_path / "a.pth", tmp_path / "run", [*settings, f"image_size={SIZE}"])
+    assert not (tmp_path / "run").exists()

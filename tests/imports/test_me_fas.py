@@ -98,6 +98,8 @@ def test_other_files_are_refused(tmp_path: Path, literal: LiteralMEFAS, file: Pa
     content = published(literal)
     with pytest.raises(UserError, match=r"does not have.*classifier\.weight"):
         convert({"state_dict": {**content["state_dict"], "classifier.weight": torch.zeros(1)}})
+    with pytest.raises(UserError, match=r"logit_scale and clipModel\.logit_scale, which are one number"):
+        convert({"state_dict": {**content["state_dict"], "logit_scale": torch.zeros(())}})
     with pytest.raises(UserError, match="another network than me_fas as configured"):
         import_run("me_fas", file, tmp_path / "run", layers(1, 1))
     assert not (tmp_path / "run").exists()

@@ -64,7 +64,9 @@ def test_names_lead_there_and_back(published: dict) -> None:
 
 
 def test_what_does_not_fit_is_refused_and_leaves_nothing(tmp_path: Path, published: dict) -> None:
+    twin = "module.ir_module.conv2.0.conv1.weight"
     cases = [
+        ({**published, twin: published[twin] + 1}, r"conv2\.0.* and .*encoder\.layer1\.0.*, which are one layer"),
         ({"epoch": 3}, "not a checkpoint of mmdgfas.*found epoch"),
         ({**published, "module.vit.weight": torch.zeros(1)}, "does not have; found vit.weight"),
         ({k: v for k, v in published.items() if "ir_SE" not in k}, r"lacks network\.reweighting\.ir"),

@@ -38,9 +38,15 @@ def from_reference(key: str) -> str | None:
 
 
 def repeated(key: str) -> str | None:
-    """Return the published key whose tensor stands under this key a second time; None where it stands once."""
+    """Return the published key whose tensor stands under this key a second time; None where it stands once.
+
+    Raises:
+        KeyError: the published network has no such part.
+    """
     key = key.removeprefix("module.")
     if not key.startswith(TWICE):
         return None
     number, _, rest = key.removeprefix(TWICE).partition(".")
+    if number not in ("0", "1", "2", "3"):
+        raise KeyError(key)
     return f"{TRUNK}layer{int(number) + 1}.{rest}"

@@ -10,7 +10,7 @@ _PAIRS = (
     ("prompt_learner.", "network.prompts."),
     ("projection_head.mlp.", "head."),
 )
-TWICE = "logit_scale"  # stands for clipModel.logit_scale, the same tensor
+TWICE, SCALE = "logit_scale", "clipModel.logit_scale"  # the same tensor; the second is kept
 OURS = ("network.running_means", "network.batches_seen", "network.deep")
 
 

@@ -64,10 +64,19 @@ def from_reference(key: str) -> str | None:
     raise KeyError(key)
 
 
+def repeated(key: str) -> str | None:
+    """Return the published key whose tensor stands under this key a second time; None where it stands once."""
+    found = re.fullmatch(r"((?:color|depth|ir)_module)\.conv([1-5])\.(.+)", key)
+    return f"{found[1]}.encoder.layer{int(found[2]) - 1}.{found[3]}" if found else None
+
+
 def reordered(weight: Tensor) -> Tensor:
     """Return the weight `JOINED` (O,3C,1,1) for the other order of modalities: the first two change places.
 
-    The published network joins depth, colour, infrared; ours colour, depth, infrared.
+    The published network joins depth, colour, infrared; ours colour, depth, infrared. Another network's weight is
+    returned as it is.
     """
+    if weight.ndim != 4 or weight.shape[1] % 3:
+        return weight
     first, second, third = weight.chunk(3, dim=1)
     return torch.cat([second, first, third], dim=1)
