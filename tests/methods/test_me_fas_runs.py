@@ -12,15 +12,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
+from lightning_fabric.plugins import MixedPrecision
 
 from fasdata.errors import UserError
 from fasdata.library import Library
 from fasdata.resources import configs_dir
+from fastrain.devices import open_devices
 from fastrain.methods.me_fas.settings import MEFASSettings
-from fastrain.plan import make_plan
+from fastrain.plan import check_settings, make_plan
 from fastrain.request import RunRequest
 from fastrain.run import run
+from fastrain.session import Session
 from fastrain.settings import layered, presets, resolve
 from tests.engine.sessions import Killed, assert_same_checkpoint, die_at, last, session
 from tests.engine.world import write_library
@@ -69,6 +73,31 @@ def test_killed_and_resumed_equals_never_stopped(library: Library, tmp_path: Pat
     session(asked(library, tmp_path / "broken", *overrides)).train()
     assert_same_checkpoint(last(tmp_path / "whole"), last(tmp_path / "broken"))
     assert_same_checkpoint(last(tmp_path / "whole", "best"), last(tmp_path / "broken", "best"))
+
+
+def scaling(wanted: RunRequest) -> Session:
+    """Return a session in 16-bit floats whose losses are scaled, which Fabric itself offers on CUDA only."""
+    plan = make_plan(wanted, check_settings(wanted))
+    plan.run.write_config(plan.config)
+    plan.run.write_json("run.json", {**plan.facts(), "status": "running"})
+    fabric = open_devices("cpu", "1", "bf16-mixed")
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10, growth_interval=2)
+    fabric.strategy.precision = fabric._precision = MixedPrecision("16-mixed", "cpu", scaler=scaler)
+    return Session(plan, fabric)
+
+
+def test_the_scaler_of_mixed_precision_goes_on_where_it_stopped(library: Library, tmp_path: Path) -> None:
+    scaling(asked(library, tmp_path / "whole")).train()
+    broken = scaling(asked(library, tmp_path / "broken"))
+    die_at(broken, 5)
+    with pytest.raises(Killed):
+        broken.train()
+    assert last(tmp_path / "broken").facts["scaler"] == {
+        "scale": 2048.0, "growth_factor": 2.0, "backoff_factor": 0.5, "growth_interval": 2, "_growth_tracker": 1,
+    }  # fmt: skip
+    scaling(asked(library, tmp_path / "broken")).train()
+    assert last(tmp_path / "whole").facts["scaler"]["scale"] == 8192.0  # after 7 steps, each second one twice as much
+    assert_same_checkpoint(last(tmp_path / "whole"), last(tmp_path / "broken"))
 
 
 def test_scores_do_not_depend_on_the_batch_size(library: Library, tmp_path: Path) -> None:
