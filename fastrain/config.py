@@ -27,6 +27,8 @@ class DataConfig(_Section):
     """Datasets whose colour is shown as grey; by their short names, such as casia-surf-cefa."""
     cut_black: tuple[str, ...] = ()
     """Datasets whose images lose the rows and columns that are dark throughout, each modality by itself."""
+    cut_black_as: Literal["rows", "box"] = "rows"
+    """rows: wherever such rows and columns lie, as MMDGFAS' reference cuts; box: at the edges alone."""
     items: Literal["recipe", "frames", "clips"] = "recipe"
     """What is drawn: every frame of the manifest, or every clip, one of its frames at random each time; `recipe`: as
     the manifest's recipe draws."""
