@@ -111,7 +111,10 @@ def eval(  # the verb of the command line
     ] = None,
     threshold: Annotated[
         list[str] | None,
-        typer.Option(help="Threshold policy, e.g. source_eer, dev_eer, 'fixed(0.5)', 'source_bpcer(0.05)'; repeat."),
+        typer.Option(
+            help="Threshold policy: source_eer, dev_eer, 'fixed(0.5)', 'source_bpcer(0.05)', or as a paper's code has "
+            "it, e.g. ssdg_eer; repeat for more."
+        ),
     ] = None,
     fusion: Annotated[str | None, typer.Option(help="How frames make a clip: mean, median, min or max.")] = None,
     species: Annotated[str | None, typer.Option(help="PAI species by attack_type or by pai (instrument).")] = None,

@@ -44,6 +44,22 @@ def source_bpcer(limit: float) -> ThresholdPolicy:
     return ThresholdPolicy(f"source_bpcer({limit:g})", "val", False, choose)
 
 
+def reference_policy(name: str) -> ThresholdPolicy:
+    """Return the policy by which a reference repository takes its threshold: `hfn_min_hter`, `ssdg_eer`, …
+
+    All but `mmdg_at_half`, which is a constant, look at the samples that they are judged on.
+
+    Raises:
+        UserError: no repository's point has that name.
+    """
+    from fastrain.evaluation.metrics.reference_points import reference_point
+
+    point = reference_point(name)
+    if name == "mmdg_at_half":
+        return ThresholdPolicy(name, "", False, lambda scores, labels: point([0.0, 1.0], [0, 1]).threshold)
+    return ThresholdPolicy(f"{name} (oracle)", "test", True, lambda scores, labels: point(scores, labels).threshold)
+
+
 def named_policy(text: str) -> ThresholdPolicy:
     """Return the policy of a name as it is printed; "(oracle)" may be left out.
 
@@ -54,11 +70,13 @@ def named_policy(text: str) -> ThresholdPolicy:
     for policy in (SOURCE_EER, DEV_EER, TARGET_EER, TARGET_MIN_HTER):
         if name == policy.name.replace("(oracle)", "").strip():
             return policy
+    if name in REFERENCE:
+        return reference_policy(name)
     found = re.fullmatch(r"(fixed|source_bpcer)\((-?\d*\.?\d+(?:e-?\d+)?)\)", name)
     if found and (found[1] == "fixed" or 0 <= float(found[2]) <= 1):
         return {"fixed": fixed, "source_bpcer": source_bpcer}[found[1]](float(found[2]))
     known = ("source_eer", "dev_eer", "target_eer", "target_min_hter", "fixed(0.5)", "source_bpcer(0.05)")
-    raise unknown_name("threshold policy", text, known)
+    raise unknown_name("threshold policy", text, (*known, *REFERENCE))
 
 
 def _eer(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -77,6 +95,9 @@ SOURCE_EER = ThresholdPolicy("source_eer", "val", False, _eer)
 DEV_EER = ThresholdPolicy("dev_eer", "val", False, _eer, own_data=True)
 TARGET_EER = ThresholdPolicy("target_eer (oracle)", "test", True, _eer)
 TARGET_MIN_HTER = ThresholdPolicy("target_min_hter (oracle)", "test", True, _min_hter)
+
+# How the reference repositories take theirs, by name; see `fastrain.evaluation.metrics.reference_points`.
+REFERENCE = ("hfn_min_hter", "ssdg_eer", "gac_eer_point", "mmdg_at_half")
 
 # What a report shows side by side: the deployable line first, then what papers print.
 STANDARD_POLICIES = (SOURCE_EER, fixed(0.5), TARGET_EER, TARGET_MIN_HTER)

@@ -1,8 +1,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from fastrain.evaluation.thresholds import SOURCE_EER, STANDARD_POLICIES, TARGET_EER, TARGET_MIN_HTER, fixed
+from fastrain.evaluation.metrics.reference_points import POINTS, reference_point
+from fastrain.evaluation.thresholds import (
+    REFERENCE,
+    SOURCE_EER,
+    STANDARD_POLICIES,
+    TARGET_EER,
+    TARGET_MIN_HTER,
+    fixed,
+    named_policy,
+)
 
 SCORES, LABELS = np.array([0.1, 0.2, 0.3, 0.6, 0.5, 0.7]), np.array([0, 0, 0, 0, 1, 1])
 
@@ -28,3 +38,21 @@ def test_eer_and_min_hter_can_disagree() -> None:
     # At 0.9: FAR 0, FRR 1/4 (gap 1/4, HTER 1/8); at 0.5: FAR 1/4, FRR 1/4 (gap 0, HTER 1/4).
     assert TARGET_EER.choose(scores, labels) == (0.5 + 0.1) / 2
     assert TARGET_MIN_HTER.choose(scores, labels) == (0.9 + 0.5) / 2
+
+
+@pytest.mark.parametrize("name", REFERENCE)
+def test_a_repository_s_own_point_is_a_policy_that_gives_its_error_rates(name: str) -> None:
+    rng = np.random.default_rng(1)
+    labels = np.arange(200) % 2
+    scores = np.clip(rng.normal(0.4 + 0.2 * labels, 0.2), 0.01, 0.99)
+    policy, point = named_policy(name), reference_point(name)(scores, labels)
+    threshold = policy.choose(scores, labels)
+    assert (scores[labels == 0] >= threshold).mean() == pytest.approx(point.far)
+    assert (scores[labels == 1] < threshold).mean() == pytest.approx(point.frr)
+    assert policy.oracle == (policy.part == "test") == ("oracle" in policy.name)
+
+
+def test_every_reference_point_has_its_policy() -> None:
+    assert set(REFERENCE) == set(POINTS)
+    # Exactly a half is an attack to mmdg's code, and bona fide to ours.
+    assert named_policy("mmdg_at_half").choose(SCORES, LABELS) > 0.5 == fixed(0.5).choose(SCORES, LABELS)
