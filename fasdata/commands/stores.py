@@ -47,7 +47,9 @@ def extract(
         bool, typer.Option("--allow-download", help="Let insightface fetch its pack (non-commercial use).")
     ] = False,
     min_face: Annotated[int, typer.Option(help="Smallest face side looked for, pixels.")] = 40,
-    min_score: Annotated[float, typer.Option(help="Detector score from which a face counts.")] = 0.5,
+    min_score: Annotated[
+        float, typer.Option(help="Detector score from which a face counts; mtcnn tells of none under 0.7.")
+    ] = 0.5,
     tracking: Annotated[
         str,
         typer.Option(

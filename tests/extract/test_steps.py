@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from fasdata.clipwork import ClipWork
 from fasdata.keptframes import kept_frames
 from fasdata.media.frame import Frame
 from fasdata.media.video import turn
-from fasdata.records import ClipRecord
+from fasdata.records import ClipRecord, Face
 from fasdata.sampling import parse_rules
 from fasdata.settings import ExtractSettings
 from tests.extract.test_clipwork import CLIP, Listed, ReadsThePixel
@@ -40,6 +41,8 @@ def one_trial(chance: random.Random) -> None:
         faces = {index for index in faces if start <= index < start + 12}
     claimed = chance.choice((None, None, n + 3, max(1, n - 3), 0))
     fallbacks, turned = chance.random() < 0.8, chance.choice((0, 0, 0, 90))
+    given = {index: Face((60.0, 2.0, 68.0, 10.0), (), 1.0) for index in range(n) if chance.random() < 0.2}
+    clip = replace(CLIP, fields={"turned": str(turned)}) if turned and chance.random() < 0.5 else CLIP
     source = chance.choice((Listed, OfManySizes)) if not turned else Listed
     rules = chance.sample(RULES, chance.randint(2, 4))
     steps = [[rule] for rule in rules] if chance.random() < 0.5 else [rules[:1], rules[1:]]
@@ -47,7 +50,7 @@ def one_trial(chance: random.Random) -> None:
     def extract(asked: list[str], earlier: ClipRecord | None = None) -> tuple[ClipRecord, dict[str, bytes]]:
         settings = ExtractSettings(tuple(parse_rules(" + ".join(asked))), fallbacks=fallbacks)
         listed = source(faces, n, hint=claimed, turned=turned)
-        return ClipWork(settings, ReadsThePixel()).extract(CLIP, listed, earlier=earlier)
+        return ClipWork(settings, ReadsThePixel()).extract(clip, listed, given=given, earlier=earlier)
 
     asked: list[str] = []
     record, crops = None, {}
