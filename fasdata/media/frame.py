@@ -63,4 +63,7 @@ def damage(error: Exception) -> str:
     """
     if isinstance(error, UnreadableMedia):
         return str(error)
-    return f"the file is damaged ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+    told = " ".join(str(error).split())
+    # Parsers quote what they found: it may be anything, and this is shown on terminals.
+    plain = "".join(letter if letter.isprintable() else "?" for letter in told)
+    return f"the file is damaged ({type(error).__name__}: {plain[:200]})"

@@ -49,4 +49,9 @@ def _images(path: Path) -> dict[str, Path]:
     if not path.is_dir():
         return {"": path} if path.is_file() else {}
     listed = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.name[0] != ".")
-    return {file.stem: file for file in reversed(listed)}
+    return {_spelt(file.stem): file for file in reversed(listed)}
+
+
+def _spelt(name: str) -> str:
+    """A file's name as text that can be stored: bytes that are no UTF-8 are spelt out."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,5 +1,6 @@
 """Folders of images, single images, and files that pretend to be images."""
 
+import os
 import struct
 import zlib
 
@@ -81,6 +82,13 @@ def test_what_is_told_of_a_broken_image_is_the_same_wherever_it_lies(tmp_path):
         list(source.frames())
         told.add(source.damage)
     assert told == {"1 frames cannot be read (2: rgb: not a readable image (cannot identify image file))"}
+
+
+def test_names_that_are_no_utf8_are_spelt_so_that_a_store_can_hold_them(tmp_path):
+    image = write_still(tmp_path / "a" / "1.png", noise(1, 8, 8, 3))
+    image.rename(os.fsdecode(os.fsencode(image.parent) + b"/caf\xe9.png"))
+    (frame,) = open_source(FORM, {"rgb": image.parent}).frames()
+    assert frame.name == "caf\\xe9" and frame.name.encode()
 
 
 def test_one_broken_image_is_left_out_and_counted(tmp_path):
