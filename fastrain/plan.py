@@ -135,14 +135,16 @@ def view_of(config: RunConfig) -> View:
     return View.named(config.data.view or method_class(config.method).default_view, config.data.image_size)
 
 
-def settled_view(config: RunConfig, asked: bool, manifest: Manifest) -> tuple[View, str]:
+def settled_view(
+    config: RunConfig, asked: bool, manifest: Manifest, *, do: str = "--set data.view=box"
+) -> tuple[View, str]:
     """Return the view of a run and, where it is not the configured one, why.
 
     Pre-cropped releases come without landmarks: a view that is aligned by them gives way to `box` at the same size,
     unless the user `asked` for it.
 
     Raises:
-        UserError: the user asked for a view that needs landmarks, which some faces lack.
+        UserError: the user asked for a view that needs landmarks, which some faces lack; the message ends with `do`.
     """
     import pyarrow.compute as pc
 
@@ -155,9 +157,7 @@ def settled_view(config: RunConfig, asked: bool, manifest: Manifest) -> tuple[Vi
         return view, ""
     found = f"{lacking} of {usable.num_rows} faces without"
     if asked:
-        raise UserError(
-            f"the view {view.name} needs landmarks", found=f"{found} (pre-cropped images)", do="--set data.view=box"
-        )
+        raise UserError(f"the view {view.name} needs landmarks", found=f"{found} (pre-cropped images)", do=do)
     return View.named("box", view.size), f"{view.name} needs landmarks: {found}"
 
 

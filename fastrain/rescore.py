@@ -129,7 +129,8 @@ def _view(about: Mapping[str, Any], config: RunConfig, found: FoundManifest) -> 
 
     if about.get("view"):
         return View.named(about["view"], about["image_size"])
-    return settled_view(config, bool(config.data.view), found.manifest)[0]
+    do = "import it again with --set data.view=box"
+    return settled_view(config, bool(config.data.view), found.manifest, do=do)[0]
 
 
 def _write(

@@ -76,14 +76,14 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Library:
     return write_multimodal(tmp_path_factory.mktemp("several"))
 
 
-def imported(name: str, folder: Path) -> tuple[Method, RunDir]:
+def imported(name: str, folder: Path, *overrides: str) -> tuple[Method, RunDir]:
     """Return a small network, a little trained, and the run that its published form was imported into."""
     method = tiny(name, **MEANT[name])
     trained(method, 2)
     torch.save(PUBLISHED[name](method), folder / "published.pth")
     settings = [f"model.{key}={json.dumps(value)}" for key, value in TINY[name].items()]
     settings += [f"image_size={SIZE}", "view=box"] + ([f"mix_crop_mask.crop={SIZE}"] if name == "mmdgfas" else [])
-    return method, import_run(name, folder / "published.pth", folder / "run", settings)
+    return method, import_run(name, folder / "published.pth", folder / "run", [*settings, *overrides])
 
 
 @pytest.mark.parametrize("name", IMPORTERS)
@@ -131,6 +131,12 @@ def test_data_without_what_the_network_sees_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no frame of mcio:CIO2M has depth or ir, which the network sees; found rgb"):
         score_again(run.path, Asked(protocol="CIO-M", data=str(plain.root)))
     assert not run.file("scores.csv").exists()
+
+
+def test_a_view_that_the_data_have_no_landmarks_for_is_told_with_what_helps(several: Library, tmp_path: Path) -> None:
+    _, run = imported("hfn_mp", tmp_path, "view=mxnet-256")
+    with pytest.raises(UserError, match=r"mxnet-256 needs landmarks.*import it again with --set data\.view=box"):
+        score_again(run.path, Asked(protocol="CIO-M", data=str(several.root)))
 
 
 def test_a_name_with_and_without_the_prefix_of_several_devices_is_refused(tmp_path: Path) -> None:
