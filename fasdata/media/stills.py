@@ -27,8 +27,15 @@ class StillsSource(IndexedSource):
         Raises:
             UnreadableMedia: no colour image, or no frame that all modalities have.
         """
-        found = {name: _images(paths[name]) for name in MODALITIES if name in paths}
+        listed = {name: _images(paths[name]) for name in MODALITIES if name in paths}
+        found = {name: {frame: files[0] for frame, files in images.items()} for name, images in listed.items()}
         notes = [f"{name}: absent, there is no image" for name, images in found.items() if not images]
+        for name, images in listed.items():
+            double = sum(len(files) > 1 for files in images.values())
+            if double:
+                notes.append(
+                    f"{name}: {double} frames are there in several formats, of which the first by name is taken"
+                )
         self._files = {name: images for name, images in found.items() if images}
         if "rgb" not in self._files:
             raise UnreadableMedia("; ".join(("there is no colour image", *notes)))
@@ -44,12 +51,14 @@ class StillsSource(IndexedSource):
         return Frame(index, -1.0, {mod: read_still(files[name], mod) for mod, files in self._files.items()}, name)
 
 
-def _images(path: Path) -> dict[str, Path]:
+def _images(path: Path) -> dict[str, list[Path]]:
     """Return the images below `path` by name without extension; a single file goes by the empty name."""
     if not path.is_dir():
-        return {"": path} if path.is_file() else {}
-    listed = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.name[0] != ".")
-    return {_spelt(file.stem): file for file in reversed(listed)}
+        return {"": [path]} if path.is_file() else {}
+    found: dict[str, list[Path]] = {}
+    for file in sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.name[0] != "."):
+        found.setdefault(_spelt(file.stem), []).append(file)
+    return found
 
 
 def _spelt(name: str) -> str:

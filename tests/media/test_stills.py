@@ -84,6 +84,15 @@ def test_what_is_told_of_a_broken_image_is_the_same_wherever_it_lies(tmp_path):
     assert told == {"1 frames cannot be read (2: rgb: not a readable image (cannot identify image file))"}
 
 
+def test_a_frame_in_two_formats_is_one_frame_and_noted(tmp_path):
+    write_still(tmp_path / "a" / "1.png", np.full((8, 8, 3), 200, np.uint8))
+    write_still(tmp_path / "a" / "1.jpg", np.zeros((8, 8, 3), np.uint8))
+    write_still(tmp_path / "a" / "2.png", np.zeros((8, 8, 3), np.uint8))
+    source = open_source(FORM, {"rgb": tmp_path / "a"})
+    assert [frame.rgb.max() for frame in source.frames()] == [0, 0]
+    assert source.notes == ("rgb: 1 frames are there in several formats, of which the first by name is taken",)
+
+
 def test_names_that_are_no_utf8_are_spelt_so_that_a_store_can_hold_them(tmp_path):
     image = write_still(tmp_path / "a" / "1.png", noise(1, 8, 8, 3))
     image.rename(os.fsdecode(os.fsencode(image.parent) + b"/caf\xe9.png"))
