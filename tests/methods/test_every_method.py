@@ -44,6 +44,7 @@ OTHER: dict[str, dict[str, tuple[Any, dict[str, Any]]]] = {
         "trunk_kwargs": ({"channels": [8, 16, 16, 32], "stem_width": 8}, {}),
         "pretrained": ("FILE", {}),
         "behaviour": ("literal", {}),
+        "domain_order": ((2, 0, 1), {"behaviour": "literal", "alpha": 0.5}),
         "adaptive": (False, {}),
         "rho": (0.5, {}),
         "alpha": (0.5, {}),

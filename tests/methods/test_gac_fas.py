@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from fasdata.errors import UserError
+from fasdata.protocols.grammar import parse
 from fastrain.data.augment_config import Cutout
 from fastrain.methods.base import Batch
 from fastrain.methods.gac_fas.ascent import Ascent, displaced, mixing
@@ -168,6 +169,26 @@ def test_released_only_the_head_feels_the_ascending_points() -> None:
     assert not torch.allclose(outcomes["literal"]["trunk"], outcomes["plain"]["trunk"], rtol=1e-3)
 
 
+@pytest.mark.parametrize(("behaviour", "matters"), [("literal", True), ("released", True), ("corrected", False)])
+def test_the_order_of_domains_is_that_of_the_running_total(behaviour: str, matters: bool) -> None:
+    """Ordered by the setting as if the manifest numbered them so; a plain sum knows no order."""
+    batch, settings = doubled(range(DOMAINS)), {"behaviour": behaviour, "alpha": 0.5}
+    place = torch.tensor([1, 2, 0])  # of domains 0, 1, 2 in the order 2, 0, 1
+    outcomes = []
+    for order, domain in ((None, batch["domain"]), ((2, 0, 1), batch["domain"]), (None, place[batch["domain"]])):
+        method = tiny("gac_fas", domain_order=order, **settings).double()
+        MemoryContext(method, lambda _, domain=domain: {**batch, "domain": domain}).run_step()
+        outcomes.append(weights(method))
+    plain, ordered, numbered = outcomes
+    torch.testing.assert_close(ordered, numbered, rtol=1e-12, atol=1e-12)
+    assert torch.allclose(plain, ordered, rtol=1e-9, atol=1e-9) != matters
+    with pytest.raises(ValidationError, match="every source domain once"):
+        GACFASSettings(domain_order=(0, 2))
+    if matters:
+        with pytest.raises(UserError, match=r"domain_order is for 2 source domains; found 3; --set domain_order=null"):
+            tiny("gac_fas", domain_order=(1, 0), **settings)
+
+
 @pytest.mark.parametrize("domains", [1, 2, 5])
 def test_any_number_of_domains(domains: int) -> None:
     torch.manual_seed(0)
@@ -250,6 +271,8 @@ def test_the_presets_are_the_published_rows() -> None:
         "OCI2M": (0.005, 1e-4, 5, 2, 0.2),
         "OMI2C": (0.01, 5e-4, 5, 2, 0.2),
     }
+    numbered = {name: [parse(name).sources[k] for k in config.model["domain_order"]] for name, config in rows.items()}
+    assert numbered == {name: list(name[:3]) for name in PRESETS}  # the published names are in the published order
     assert [name for name in PRESETS if rows[name].model["loss"] == "ce"] == ["OMI2C"]
     assert [name for name in PRESETS if rows[name].data.sampler == "balanced"] == ["OCI2M"]
     assert all((c.data.items, c.data.batch_items, c.evaluate.last_n) == ("clips", 96, 10) for c in rows.values())

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import StepLR
 
+from fasdata.errors import UserError
 from fastrain.methods.base import Batch, Method, OptimSpec, StepContext
 from fastrain.methods.gac_fas.ascent import Ascent, displaced
 from fastrain.methods.gac_fas.losses import domain_losses, supervised_contrast
@@ -24,7 +25,10 @@ OPTIMISER = "all"
 
 @dataclass(frozen=True)
 class _Step:
-    """What an iteration works on: all views' images, and label and domain of the images of all devices."""
+    """What an iteration works on: all views' images, and label and domain of the images of all devices.
+
+    Domains are numbered in the order of `domain_order` where that matters.
+    """
 
     images: Tensor
     label: Tensor
@@ -35,7 +39,7 @@ class GACFAS(Method):
     """Gradient alignment for face anti-spoofing (Le and Woo, CVPR 2024); equations in this folder's README.
 
     Raises:
-        UserError: the trunk is unknown or its weights cannot be had.
+        UserError: the trunk is unknown, its weights cannot be had, or `domain_order` is for another number of domains.
     """
 
     name: ClassVar[str] = "gac_fas"
@@ -48,6 +52,7 @@ class GACFAS(Method):
         super().__init__(config, n_domains=n_domains, image_size=image_size)
         config.preflight()
         self.config = config
+        self._place = _places(config, n_domains)
         trunk, width = pooled_trunk(config.trunk, config.trunk_kwargs)
         load_trunk(trunk, config.trunk, config.pretrained)
         self.network = CosineNetwork(trunk, width, config.outputs, dropout=config.dropout)
@@ -137,6 +142,8 @@ class GACFAS(Method):
     def _step(self, batch: Batch, ctx: StepContext) -> _Step:
         views = [self._seen(view["rgb"]) for view in batch["views"]]
         label, domain = (ctx.gathered(batch[name].repeat(len(views))) for name in ("label", "domain"))
+        if self._place is not None:
+            domain = torch.tensor(self._place, device=domain.device)[domain]
         return _Step(torch.cat(views), label, domain)
 
     def _classified(self, cosines: Tensor, step: _Step, ctx: StepContext) -> Tensor:
@@ -155,3 +162,17 @@ class GACFAS(Method):
 
     def _seen(self, image: Tensor) -> Tensor:
         return imagenet_normalized(image) if self.config.normalize else image
+
+
+def _places(config: GACFASSettings, n_domains: int) -> list[int] | None:
+    """Return the place of each of the manifest's domains in the running total; None where it is that of its number."""
+    order = config.domain_order
+    if order is None or config.behaviour == "corrected":  # a sum has no order
+        return None
+    if len(order) != n_domains:
+        raise UserError(
+            f"domain_order is for {len(order)} source domains",
+            found=str(n_domains),
+            do="--set domain_order=null, or a list of as many",
+        )
+    return [order.index(domain) for domain in range(n_domains)]

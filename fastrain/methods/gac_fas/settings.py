@@ -18,6 +18,9 @@ class GACFASSettings(TrunkSettings):
     behaviour: Literal["corrected", "literal", "released"] = "corrected"
     """corrected: as the paper describes them; literal: with the running total of the published optimiser class;
     released: literal, and only the head learns there, as the order of the published script's lines has it."""
+    domain_order: tuple[NonNegativeInt, ...] | None = None
+    """The source domains, by their numbers in the manifest, in the order in which the running total of literal and
+    released takes them; null: as they are numbered."""
     adaptive: bool = True
     """Scale the perturbation by the weights' own size; false: the plain ball of sharpness-aware minimisation."""
     rho: NonNegativeFloat = 0.1
@@ -72,6 +75,12 @@ class GACFASSettings(TrunkSettings):
     def scale(self) -> float:
         """What the classification loss multiplies cosines by."""
         return self.logit_scale if self.loss == "bce" else self.ce_scale or 1.0
+
+    @model_validator(mode="after")
+    def _every_domain_once(self) -> Self:
+        if self.domain_order is not None and sorted(self.domain_order) != list(range(len(self.domain_order))):
+            raise ValueError("domain_order names every source domain once, from 0 on, such as [1, 0, 2]")
+        return self
 
     @model_validator(mode="after")
     def _only_the_scale_of_the_loss(self) -> Self:
