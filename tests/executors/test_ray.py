@@ -139,7 +139,7 @@ def test_what_cannot_run_is_refused_before_anything_is_written(
     assert "'ray'" in Called("fasdata", *command, "--executor", "rai").line
     assert "expected --executor ray" in Called("fasdata", *command, "--ray-address", "head:6379").line
     with pytest.raises(UserError, match="Ray deals out the GPUs"):
-        require_ray(replace(SETTINGS, device="cuda:1"))
+        require_ray(replace(SETTINGS, detector="mtcnn", device="cuda:1"))
     monkeypatch.setattr("fasdata.executors.ray.find_spec", lambda name: None)
     assert "pip install 'fasdata[ray]'" in Called("fasdata", *command, "--executor", "ray").line
     assert not (tmp_path / "lib").exists()
