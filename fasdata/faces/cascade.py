@@ -51,6 +51,8 @@ class Cascade:
         from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 
         self.device = torch.device(device)
+        if self.device.type == "cuda":  # else what is found would depend on what else is in the batch
+            torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic = False, True
         # Channels last: on a CPU pooling is several times as fast in this layout.
         self._p, self._r, self._o = (
             net().eval().to(self.device, memory_format=torch.channels_last) for net in (PNet, RNet, ONet)
