@@ -74,7 +74,7 @@ class Scorer:
         batches = ordered_batches(images, self.changes, members, size=self.batch_size, workers=self.workers)
         with torch.no_grad(), self.fabric.autocast():
             for batch in batches:
-                ready = on_device(self.fabric, batch, dtype)
+                ready = {**on_device(self.fabric, batch, dtype), "part": images.samples.part}
                 found = self.method.scores(ready) if parts else {SCORE: self.method.predict(ready)}
                 for name, values in found.items():
                     collected.setdefault(name, []).append(values)

@@ -15,7 +15,8 @@ from fastrain.methods.settings import MethodSettings
 
 # Keys: `modalities` {name: float32 (B,C,S,S) in [0,1], RGB order}, `label` (B,) int64 with 1 = bona fide,
 # `domain` (B,) int64, `group` (B,) int64 = 2 * domain + label, `id` list[str], `available` {name: bool (B,)}: an image
-# that a sample does not have, or that the protocol takes away, is zero. Training batches of a method with `views` > 1
+# that a sample does not have, or that the protocol takes away, is zero. Batches to be scored say of which `part` of the
+# protocol they are (val or test). Training batches of a method with `views` > 1
 # also have `views`, a list of that many `modalities`: augmentations of the same images, the first being `modalities`.
 Batch: TypeAlias = dict[str, Any]
 

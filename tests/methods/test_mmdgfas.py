@@ -137,6 +137,24 @@ def test_views_are_taken_once_whatever_the_batch() -> None:
     torch.testing.assert_close(torch.cat([one["score"] for one in alone]), together)
 
 
+def test_views_as_the_published_code_has_them_hang_on_dataset_and_part() -> None:
+    every = ("crops36", "full", "reference")
+    ways = {views: tiny("mmdgfas", size=40, crop=24, eval_views=views).double() for views in every}
+    batch = images(range(3), size=40)
+    batch["modalities"] = {name: image.double() for name, image in batch["modalities"].items()}
+    count = len(batch["label"])
+    names = ["casia-surf", "wmca", "padisi-face", "casia-surf-cefa"]
+    batch["id"] = [f"{names[k % 4]}/clip/{k}" for k in range(count)]
+    cropped, whole = (all_scores(ways[views], batch)["score"] for views in ("crops36", "full"))
+    exactly = {"rtol": 1e-10, "atol": 0.0}
+    assert not torch.isclose(cropped, whole, **exactly).any()
+    for part, shown_whole in (("test", "casia-surf"), ("val", "wmca")):
+        found = all_scores(ways["reference"], {**batch, "part": part})["score"]
+        these = torch.tensor([one.startswith(f"{shown_whole}/") for one in batch["id"]])
+        assert these.any() and not these.all()
+        torch.testing.assert_close(found, torch.where(these, whole, cropped), **exactly)
+
+
 @pytest.mark.parametrize(("side", "crop"), [(112, 48), (100, 33), (48, 48), (50, 48), (200, 48)])
 def test_crops_lie_inside_the_image(side: int, crop: int) -> None:
     corners = crop_corners(side, crop)

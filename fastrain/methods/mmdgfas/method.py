@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
@@ -20,6 +20,8 @@ from fastrain.methods.mmdgfas.views import VIEWS, crops36
 from fastrain.networks.late_fusion import availability
 
 OPTIMISER = "all"
+Outputs: TypeAlias = tuple[Tensor, dict[str, Tensor]]  # the fused head's logits, and those that the other heads gave
+WHOLE = {("wmca", "val"), ("casia-surf", "test")}  # what the published code scores by the whole image
 AT_ONCE = 4  # images whose views one forward pass takes; more need more memory and are no faster
 CHANNELS = {"rgb": (3,), "depth": (1, 3), "ir": (1, 3)}
 
@@ -74,9 +76,8 @@ class MMDGFAS(Method):
         return {name: value for name, value in self.scores(batch).items() if name != "score"}
 
     def scores(self, batch: Batch) -> dict[str, Tensor]:
-        images = self._seen(batch)
         hybrid = self.config.fusion.decision == "hybrid"
-        logits, apart = self._averaged(images, hybrid)
+        logits, apart = self._viewed(batch, hybrid)
         fused = logits.softmax(dim=1)[:, 1]
         if not hybrid:
             return {"score": fused}
@@ -115,10 +116,25 @@ class MMDGFAS(Method):
             loss = loss + config.ce_weight * terms["ce"]
         return {"": loss, **terms}
 
-    def _averaged(self, images: dict[str, Tensor], hybrid: bool) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return, averaged over the views of each image, the fused logits (B,2) and, if `hybrid`, (B,) of each head."""
-        if self.config.eval_views == "full":
+    def _viewed(self, batch: Batch, hybrid: bool) -> Outputs:
+        """Return what the network says of each image under the configured views."""
+        images, views = self._seen(batch), self.config.eval_views
+        if views == "full":
             return self._outputs(images, hybrid)
+        whole = [_shown_whole(batch["part"], one) for one in batch["id"]] if views == "reference" else []
+        if not any(whole):
+            return self._averaged(images, hybrid)
+        if all(whole):
+            return self._outputs(images, hybrid)
+        rows = [[i for i, one in enumerate(whole) if one == kind] for kind in (True, False)]
+        some = [{name: image[these] for name, image in images.items()} for these in rows]
+        found = self._outputs(some[0], hybrid), self._averaged(some[1], hybrid)
+        order = torch.tensor([*rows[0], *rows[1]], device=found[0][0].device).argsort()
+        apart = {name: torch.cat([one[1][name] for one in found])[order] for name in found[0][1]}
+        return torch.cat([logits for logits, _ in found])[order], apart
+
+    def _averaged(self, images: dict[str, Tensor], hybrid: bool) -> Outputs:
+        """Return the means over the 36 views of each image: fused logits (B,2) and, if `hybrid`, (B,) of each head."""
         size = AT_ONCE
         chunks = []
         for start in range(0, len(next(iter(images.values()))), size):
@@ -130,7 +146,7 @@ class MMDGFAS(Method):
             name: torch.cat([means[name] for _, means in chunks]) for name in chunks[0][1]
         }
 
-    def _outputs(self, images: dict[str, Tensor], hybrid: bool) -> tuple[Tensor, dict[str, Tensor]]:
+    def _outputs(self, images: dict[str, Tensor], hybrid: bool) -> Outputs:
         features = self.network.features(images)
         apart = self.network.apart(features) if hybrid else {}
         return self.network.fused(features), {name: logits[:, 1] for name, logits in apart.items()}
@@ -154,8 +170,12 @@ class MMDGFAS(Method):
 
     def _require_crops(self, images: dict[str, Tensor]) -> None:
         side = next(iter(images.values())).shape[-1]
-        if side != self.config.crop and self.config.eval_views == "crops36":
+        if side != self.config.crop and self.config.eval_views != "full":
             raise UserError(
                 f"training images of {side} pixels, and test crops of {self.config.crop}",
                 do=f"--set data.augment.mix_crop_mask.crop={self.config.crop}, or --set model.eval_views=full",
             )
+
+
+def _shown_whole(part: str, sample_id: str) -> bool:
+    return (sample_id.partition("/")[0], part) in WHOLE

@@ -69,8 +69,9 @@ class MMDGFASSettings(MethodSettings):
     # The views.
     crop: PositiveInt = Field(48, ge=16)
     """Side of what the network is trained on, and of the crops of a test image."""
-    eval_views: Literal["crops36", "full"] = "crops36"
-    """What a test image is scored by: 9 crops in 4 flips each, their logits averaged; or the whole image at once."""
+    eval_views: Literal["crops36", "full", "reference"] = "crops36"
+    """What an image is scored by. crops36: 9 crops in 4 flips each, their logits averaged; full: the whole image at
+    once; reference: as the published code, crops but for the validation of WMCA and the test of CASIA-SURF."""
 
     # The optimiser: SGD, with a cosine that restarts.
     lr: PositiveFloat = 0.1
