@@ -183,7 +183,7 @@ def part_workers(paths: Sequence[Path], limit: int | None) -> None:
     from fasdata.executors.local import extract_clips
     from fasdata.executors.unit import Job
 
-    copies = 2 if limit else 4
+    copies = 2 if limit else 6  # so many that the last clip, which one worker does alone, weighs little
     settings = replace(settings_of(limit), fallbacks=True)
     rates = []
     with tempfile.TemporaryDirectory() as folder:
