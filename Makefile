@@ -12,7 +12,7 @@ JOBS ?= 2
 
 help:
 	@echo "make demo     raw synthetic datasets -> faces -> manifest -> HFN_MP and ERM -> demo/report.html, comparison (about five minutes)"
-	@echo "make test     the test suite (under ten minutes on two cores)"
+	@echo "make test     the test suite (about ten minutes on two cores)"
 	@echo "make lint     ruff and mypy"
 	@echo "make install  only set up $(VENV)"
 

@@ -166,11 +166,19 @@ def eval(  # the verb of the command line
     if corrupt:
         from fastrain.robustness.command import corrupt_run
 
+        if otherwise or asked or fta or allow_changed_data:
+            raise UserError(
+                "--corrupt scores a run as it is", expected="a run folder, and no option but --out beside it"
+            )
         typer.echo(corrupt_run(folder, corrupt, out))
         return
     if otherwise:
         from fastrain.eval_scores import evaluate_scores
 
+        if allow_changed_data or (out and not write_scores):
+            raise UserError(
+                "nothing is scored anew", expected="--out beside --write-scores, and no --allow-changed-data"
+            )
         typer.echo(
             evaluate_scores(
                 folder, asked, fta=fta, thresholds=threshold or (), fusion=fusion, species=species, higher=higher_is,

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fasdata.errors import UserError
+from fastrain.evaluation.held_out_threshold import held_out_threshold
 from fastrain.evaluation.samples import Samples
 from fastrain.evaluation.score_rules import KEY_COLUMNS
 from fastrain.evaluation.scores import ScoreTable
@@ -29,10 +30,6 @@ def threshold_of(scores: ScoreTable, target: Samples, policy: ThresholdPolicy | 
     """Return the clip-level threshold of `policy`, NaN where there is none to be had."""
     if policy is None:
         return np.nan
-    basis = target
     if policy.part != "test":
-        held_out = scores.clips().part(policy.part)
-        if held_out is None:
-            return np.nan
-        basis = Samples.of(held_out, "count")
-    return np.nan if basis.missing else policy.choose(basis.scores, basis.labels)
+        return held_out_threshold(scores, policy)
+    return np.nan if target.missing else policy.choose(target.scores, target.labels)

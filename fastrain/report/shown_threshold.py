@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from fastrain.report.results import HONEST, VAL
+from fastrain.report.results import HONEST
 from fastrain.report.run_folder import RunFolder
 
 LAST_ALONE = "Of the last network alone, at its own threshold: a mean over networks gives no clip a score. "
@@ -18,11 +18,8 @@ def shown_threshold(run: RunFolder) -> tuple[float | None, str]:
     """
     if "averaged_over" not in run.results.data:
         return run.results.threshold("clip", HONEST), ""
-    from fastrain.evaluation.samples import Samples
-    from fastrain.evaluation.thresholds import SOURCE_EER
+    from fastrain.evaluation.held_out_threshold import held_out_threshold
 
-    held_out = run.scores.clips().part(VAL) if run.scores else None
     fta = "exclude" if run.results.data.get("fta") == "exclude" else "count"
-    basis = Samples.of(held_out, fta) if held_out else None
-    value = SOURCE_EER.choose(basis.scores, basis.labels) if basis and not basis.missing else math.nan
+    value = held_out_threshold(run.scores, fta=fta) if run.scores else math.nan
     return (value if math.isfinite(value) else None), LAST_ALONE

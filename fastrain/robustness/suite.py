@@ -95,14 +95,12 @@ def _by_clip(samples: Samples) -> Iterator[np.ndarray]:
 
 
 def _source_threshold(table: ScoreTable, folder: Path) -> float:
-    from fastrain.evaluation.samples import Samples as Scores
-    from fastrain.evaluation.thresholds import SOURCE_EER
+    from fastrain.evaluation.held_out_threshold import held_out_threshold
 
-    held_out = table.clips().part("val")
-    basis = Scores.of(held_out, "count") if held_out else None
-    if basis is None or basis.missing:
+    found = held_out_threshold(table)
+    if np.isnan(found):
         raise UserError(f"the run {folder} has no held-out source of both labels", do="train it with --val auto")
-    return SOURCE_EER.choose(basis.scores, basis.labels)
+    return found
 
 
 def _rung(corruption: Corruption | None, table: ScoreTable, threshold: float) -> Rung:

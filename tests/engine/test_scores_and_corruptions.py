@@ -24,6 +24,7 @@ from fastrain.robustness.command import corrupt_run
 from fastrain.robustness.corruptions import Corruption, parse_corruptions
 from fastrain.robustness.suite import robustness
 from fastrain.run import evaluate_run, run
+from tests.commands import Called
 from tests.engine.sessions import request
 from tests.engine.world import CANONICAL, RECIPE
 
@@ -147,6 +148,21 @@ def test_the_command_writes_a_table_and_a_page(finished: Path, tmp_path: Path) -
     assert float(rows[2]["auc"]) == auc
     page = (tmp_path / "out" / "robustness.html").read_text()
     assert "<svg" in page and "<script" not in page
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--corrupt", "blur:1", "--threshold", "fixed(0.5)"), "--corrupt scores a run as it is"),
+        (("--corrupt", "blur:1", "--protocol", "CIO-M"), "--corrupt scores a run as it is"),
+        (("--corrupt", "blur:1", "--fta", "exclude"), "--corrupt scores a run as it is"),
+        (("--fusion", "max", "--out", "elsewhere"), "nothing is scored anew"),
+        (("--fusion", "max", "--allow-changed-data"), "nothing is scored anew"),
+    ],
+)
+def test_an_option_that_would_be_left_unread_is_refused(finished: Path, options: tuple[str, ...], told: str) -> None:
+    called = Called("fastrain", "eval", finished, *options)
+    assert called.code != 0 and told in str(called.error)
 
 
 def test_a_run_that_is_gone_or_unfinished_is_told(finished: Path, tmp_path: Path) -> None:
