@@ -8,8 +8,8 @@ import numpy as np
 
 from fasdata.cropping import crop_frame
 from fasdata.faces.detector import Detector, pick_face
-from fasdata.faces.fallback import still_to_search
-from fasdata.faces.tracking import REACH, Tracker
+from fasdata.faces.fallback import REACH, still_to_search
+from fasdata.faces.tracking import Tracker
 from fasdata.media.frame import Frame, FrameSource, UnreadableMedia
 from fasdata.orientation import UPRIGHT_TRIAL, best_turn, listed_turn, score_to_turn
 from fasdata.records import Box, Clip, ClipRecord, Face

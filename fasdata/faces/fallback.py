@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fasdata.records import Face, FaceStatus
 
-REACH = 15  # frames: the oldest box that may be held, the widest gap that may be bridged
+REACH = 15  # frames: the oldest box that may be held or followed, the widest gap that may be bridged
 
 
 @dataclass(frozen=True)

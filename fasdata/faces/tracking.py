@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from fasdata.faces.detector import Detector, iou
+from fasdata.faces.fallback import REACH
 from fasdata.faces.region import enlarged, to_square
 from fasdata.records import Box, Face
 
 Look = Callable[[Sequence[np.ndarray], Sequence[Box]], list[list[Face]]]  # frames and the box to look at in each
 
-REACH = 15  # frames: how old the face may be that is followed
 FALLEN = 0.9  # of the score that the last full detection had: below it, the whole frame is searched
 FOLLOWS = 0.3  # IoU from which a face continues the one before
 ENLARGED = 2.0  # the place searched around a face, in units of the longer side of its box
