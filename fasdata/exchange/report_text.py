@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fasdata.exchange.run import ExportPlan, ExportReport
-from fasdata.protocols.text_table import text_table
+from fasdata.text_table import text_table
 
 
 def describe_plan(plan: ExportPlan) -> str:

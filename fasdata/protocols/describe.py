@@ -6,7 +6,7 @@ from typing import Any
 
 from fasdata.manifest import Manifest
 from fasdata.manifest.columns import PARTS
-from fasdata.protocols.text_table import text_table
+from fasdata.text_table import text_table
 
 _SHOWN = 12  # deviations and drops listed one by one
 

@@ -21,8 +21,8 @@ from fasdata.protocols.listed import require_lists, resolve_lists
 from fasdata.protocols.plan import Plan, make_plan
 from fasdata.protocols.recipe import DEFAULT, load_recipe
 from fasdata.protocols.show import domain_text
-from fasdata.protocols.text_table import text_table
 from fasdata.records import LABELS
+from fasdata.text_table import text_table
 
 
 @dataclass(frozen=True)

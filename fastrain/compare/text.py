@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fasdata.errors import unknown_name
+from fasdata.text_table import text_table
 from fastrain.compare.comparison import COLUMNS, Cell, ProtocolTable
 from fastrain.compare.published import PublishedResult
 
@@ -85,9 +86,7 @@ def published_row(one: PublishedResult) -> list[str]:
 
 
 def _text(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]]) -> str:
-    every = [list(HEAD), *rows, *quoted]
-    widths = [max(len(row[i]) for row in every) for i in range(len(HEAD))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in every]
+    lines = text_table(HEAD, [*rows, *quoted], indent="")
     title = f"{table.alias} ({table.protocol}); {table.people}; {table.resamples} resamples"
     return "\n".join([title, *lines, NOTE.format(baseline=table.baseline), *table.tests])
 

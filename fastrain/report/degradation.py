@@ -11,6 +11,7 @@ from fasdata.report.page import Section
 from fasdata.report.prose import Notice
 from fasdata.report.table import Column, Row, Table
 from fasdata.report.value import Absent, percent, ratio, score
+from fasdata.text_table import text_table
 from fastrain.missing.degradation import Degradation, Rung
 from fastrain.report.results import HONEST, TEST
 from fastrain.report.run_folder import RunFolder
@@ -50,12 +51,11 @@ def degradation_text(folder: Path) -> str:
     found = Degradation.of(folder)
     if found is None:
         raise UserError(f"{folder} has no modality to lose", expected="a run with several modalities")
-    rows = [["target", *(title for title, *_ in _NUMBERS)]]
+    rows = []
     for rung in found.rungs:
         cells = [_shown(rung, at) + (f" ({_change(found, rung, at)})" if rung.lost else "") for at in _each()]
         rows.append([_name(rung), *cells])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = text_table(["target", *(title for title, *_ in _NUMBERS)], rows, indent="")
     return "\n".join([*lines, _note(found), *(f"left out  {one}" for one in found.unfit)])
 
 

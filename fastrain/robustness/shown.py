@@ -13,6 +13,7 @@ from fasdata.report.page import Page, Section
 from fasdata.report.table import Column, Row, Table
 from fasdata.report.value import percent, ratio
 from fasdata.store.atomic import write_text
+from fasdata.text_table import text_table
 from fastrain.evaluation.score_origin import ScoreOrigin
 from fastrain.robustness.suite import MEASURES, Rung
 
@@ -22,9 +23,8 @@ NOTE = "Target, clip level; HTER, APCER and BPCER at source_eer, the threshold o
 
 def as_text(rungs: Sequence[Rung]) -> str:
     """Return the table for a terminal."""
-    rows = [["pictures", "what was done", *TITLES.values()], *(_cells(rung) for rung in rungs)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    header = ["pictures", "what was done", *TITLES.values()]
+    lines = text_table(header, [_cells(rung) for rung in rungs], indent="")
     return "\n".join([*lines, _note(rungs)])
 
 
