@@ -69,7 +69,7 @@ def ours(frames: int) -> int:
     """Build with a rule that takes every frame; return the rows."""
     from fasdata.protocols.build import assemble
     from fasdata.protocols.grammar import parse
-    from fasdata.protocols.plan import make_plan
+    from fasdata.protocols.planning import make_plan
     from fasdata.protocols.recipe import load_recipe
 
     rule = {"frames": "all@decoded"}

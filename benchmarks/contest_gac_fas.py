@@ -14,8 +14,8 @@ from torch import nn
 from benchmarks.literal_gac_fas import LiteralGACFAS
 from fastrain.methods.gac_fas.method import GACFAS
 from fastrain.methods.gac_fas.settings import GACFASSettings
-from fastrain.placement import compile_networks
-from tests.methods.memory_context import MemoryContext
+from fastrain.train.devices import compile_networks
+from tests.fastrain.methods.memory_context import MemoryContext
 
 DOMAINS = 3
 Contestant = tuple[nn.Module, Callable[[], object]]

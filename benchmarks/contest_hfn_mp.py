@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from benchmarks.literal_hfn_mp import LiteralHFNMP
 from fastrain.methods.base import Batch
 from fastrain.methods.hfn_mp.method import HFNMP
-from fastrain.methods.hfn_mp.reference_names import to_reference
+from fastrain.methods.hfn_mp.published import to_reference
 from fastrain.methods.hfn_mp.settings import HFNMPSettings
-from fastrain.placement import compile_networks
-from tests.methods.memory_context import MemoryContext
+from fastrain.train.devices import compile_networks
+from tests.fastrain.methods.memory_context import MemoryContext
 
 DOMAINS = 3
 INNER_LOOPS = 4

@@ -22,13 +22,13 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.literal_me_fas import LiteralMEFAS, optimiser, scored, training_step
-from fastrain.imports.me_fas import convert
 from fastrain.methods.me_fas.method import MEAN, MEFAS, STD
 from fastrain.methods.me_fas.prompts import tokenized
+from fastrain.methods.me_fas.published import convert
 from fastrain.methods.me_fas.settings import MEFASSettings
-from fastrain.networks.normalize import normalized
-from fastrain.placement import compile_networks
-from tests.methods.memory_context import MemoryContext
+from fastrain.networks.trunk import normalized
+from fastrain.train.devices import compile_networks
+from tests.fastrain.methods.memory_context import MemoryContext
 
 Contestant = tuple[nn.Module, Callable[[], object]]
 SIDE, BATCH, VIEWS = 224, 4, 3

@@ -24,12 +24,11 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.literal_mmdgfas import LiteralMMDGFAS, optimiser, scored, training_step
-from fastrain.imports.mmdgfas import convert
-from fastrain.methods.mmdgfas.method import MMDGFAS
+from fastrain.methods.mmdgfas.method import MMDGFAS, crops36
+from fastrain.methods.mmdgfas.published import convert
 from fastrain.methods.mmdgfas.settings import MMDGFASSettings
-from fastrain.methods.mmdgfas.views import crops36
-from fastrain.placement import compile_networks
-from tests.methods.memory_context import MemoryContext
+from fastrain.train.devices import compile_networks
+from tests.fastrain.methods.memory_context import MemoryContext
 
 Contestant = tuple[nn.Module, Callable[[], object]]
 SIDE, BATCH = 112, 3

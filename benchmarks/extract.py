@@ -28,15 +28,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 import literal_extract as literal
 from longvideo import write_long_video
 
-from fasdata import facesearch
-from fasdata.clipwork import ClipWork
+from fasdata.extract.clip_work import ClipWork
+from fasdata.extract.extraction import face_search as facesearch
+from fasdata.extract.settings import ExtractSettings
 from fasdata.faces import tracking
 from fasdata.faces.detector import Detector, iou
 from fasdata.faces.mtcnn import MtcnnDetector
 from fasdata.media.video import SUFFIXES, VideoSource
+from fasdata.protocols.sampling import parse_rules
 from fasdata.records import Clip, ClipRecord, Face
-from fasdata.sampling import parse_rules
-from fasdata.settings import ExtractSettings
 
 PARTS = ("tracking", "curve", "sparse", "workers", "memory")
 SPARSE = "ssdg(2)@decoded"
@@ -180,8 +180,8 @@ def part_sparse(paths: Sequence[Path], limit: int | None) -> None:
 
 def part_workers(paths: Sequence[Path], limit: int | None) -> None:
     """Clips a second of one and of two processes, from the first finished clip to the last, and with all start-up."""
-    from fasdata.executors.local import extract_clips
-    from fasdata.executors.unit import Job
+    from fasdata.extract.jobs import Job
+    from fasdata.extract.local import extract_clips
 
     copies = 2 if limit else 6  # so many that the last clip, which one worker does alone, weighs little
     settings = replace(settings_of(limit), fallbacks=True)

@@ -36,7 +36,7 @@ import torch
 from loader_world import VIEW, World, images_of, make_world, many_images, many_rows
 
 from fasdata.faces.view import View
-from fastrain.data.augment_config import AugmentConfig
+from fastrain.augmentation import AugmentConfig
 from fastrain.data.images import Images
 from fastrain.data.loader import TrainLoader
 from fastrain.data.samples import Samples

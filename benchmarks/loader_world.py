@@ -35,7 +35,7 @@ class World:
 
 def images_of(world: World, packed: bool) -> Images:
     """Return the images of the training part."""
-    from fastrain.image_source import image_source
+    from fastrain.data.image_source import image_source
 
     source = image_source("pack" if packed else "store", world.library, world.manifest, VIEW)
     stores = world.manifest.open_stores(world.library)
@@ -67,9 +67,8 @@ def many_rows(rows: int) -> Any:
 
 def many_images(folder: Path, rows: int, side: int) -> Any:
     """Return a pack of that many rows in which ten pictures lie, each shown by every tenth row."""
-    from fasdata.packs.index import FILE, RECORD
     from fasdata.packs.info import PackInfo
-    from fasdata.packs.pack import IMAGES, Pack
+    from fasdata.packs.pack import FILE, IMAGES, RECORD, Pack
 
     folder.mkdir()
     length = 3 * side * side
@@ -84,8 +83,7 @@ def many_images(folder: Path, rows: int, side: int) -> Any:
 
 def make_world(root: Path, side: int, clips: int) -> World:
     """Write stores, a protocol, its raw pack, and zips of the same faces."""
-    from fasdata.packs.make import make_pack
-    from fasdata.packs.plan import plan_pack
+    from fasdata.packs.make import make_pack, plan_pack
     from fasdata.protocols.build import build_protocol
 
     library = Library(root)

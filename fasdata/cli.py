@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fasdata.commands import doctor, export, faces, forget, lock, pack, protocols, raw, report, store, stores
+from fasdata.commands import doctor, export, extract, faces, forget, lock, pack, protocols, raw, report, store
 from fasdata.errors import guarded
 
 app = typer.Typer(
@@ -16,7 +16,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verbs in (raw, stores, store, protocols, faces, pack, export, report, lock, doctor, forget):
+for verbs in (raw, extract, store, protocols, faces, pack, export, report, lock, doctor, forget):
     app.add_typer(verbs.app)
 
 

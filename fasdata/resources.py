@@ -1,10 +1,16 @@
-"""Where the declarative data (`manifests/`, `configs/`) live, in a checkout and in an installed wheel alike."""
+"""Find the declarative data (`manifests/`, `configs/`), in a checkout and in a wheel alike, and read YAML files."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
-from fasdata.errors import UserError
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from fasdata.errors import UserError, nearest
+
+# -- Where the declarative data (`manifests/`, `configs/`) live, in a checkout and in an installed wheel alike --------
 
 
 def data_dir(name: str, package: str) -> Path:
@@ -37,3 +43,63 @@ def manifests_dir() -> Path:
 def configs_dir() -> Path:
     """Return `configs/`: one YAML a method and its presets."""
     return data_dir("configs", "fastrain")
+
+
+# -- Reading the declarative YAML files that ship with the package, or that a user gives ------------------------------
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_declared(path: Path, model: type[Model]) -> Model:
+    """Return the file as a validated `model`.
+
+    Raises:
+        UserError: unreadable, not YAML, an unknown key (names the nearest) or a value of the wrong form.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read", found=str(error)) from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not YAML", found=" ".join(str(error).split())) from None
+    if not isinstance(data, dict):
+        raise UserError(
+            f"{path} does not hold keys and values", expected=", ".join(model.model_fields), found=type(data).__name__
+        )
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise UserError(f"{path}: {_first_problem(error, model)}") from None
+
+
+def _first_problem(error: ValidationError, model: type[BaseModel]) -> str:
+    problems = error.errors(include_url=False, include_input=False)
+    # A misspelt key is also a missing one: the spelling is what helps.
+    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        close = nearest(str(first["loc"][-1]), _all_keys(model))
+        return f"unknown key {where!r}" + (f"; did you mean {close!r}?" if close else "")
+    return f"{where or 'the file'}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _all_keys(model: type[BaseModel]) -> set[str]:
+    """Return the keys of a model and of the models inside it."""
+    keys: set[str] = set()
+    waiting, seen = [model], set()
+    while waiting:
+        here = waiting.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        for name, field in here.model_fields.items():
+            keys.add(field.alias or name)
+            waiting.extend(_models_in(field.annotation))
+    return keys
+
+
+def _models_in(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in getattr(annotation, "__args__", ()) for model in _models_in(inner)]

@@ -29,7 +29,7 @@ AllowChangedData = Annotated[
 def methods() -> None:
     """List the methods and the presets of each."""
     from fastrain.methods.registry import METHODS
-    from fastrain.settings import presets
+    from fastrain.run.settings import presets
 
     for name in sorted(METHODS):
         typer.echo(f"{name:10} presets: {', '.join(presets(name)) or 'none'}")
@@ -84,8 +84,8 @@ def run(
     ] = False,
 ) -> None:
     """Train a method on a protocol's sources, test it on its target, and write a report."""
-    from fastrain.request import RunRequest
-    from fastrain.run import run as carry_out
+    from fastrain.run.request import RunRequest
+    from fastrain.run.run import run as carry_out
 
     overrides = [*(settings or ()), *([f"train.seed={seed}"] if seed is not None else [])]
     request = RunRequest(
@@ -148,13 +148,13 @@ def eval(  # the verb of the command line
 
     Other data than those the network was made with are refused unless that is allowed.
     """
-    from fastrain.rescore import Asked, score_again
-    from fastrain.run import evaluate_run, show
+    from fastrain.rescore.other_data import Asked, score_again
+    from fastrain.run.run import evaluate_run, show
 
     asked = Asked(protocol, recipe, manifest, data)
     otherwise = any((threshold, fusion, species, write_scores)) or not (folder / "run.json").is_file()
     if missing:
-        from fastrain.missing.command import score_missing
+        from fastrain.rescore.missing import score_missing
 
         others = (fta, corrupt, protocol, recipe, manifest, out, allow_changed_data)
         if any(others) or otherwise:
@@ -164,7 +164,7 @@ def eval(  # the verb of the command line
         typer.echo(score_missing(folder, data))
         return
     if corrupt:
-        from fastrain.robustness.command import corrupt_run
+        from fastrain.rescore.robustness_report import corrupt_run
 
         if otherwise or asked or fta or allow_changed_data:
             raise UserError(
@@ -173,7 +173,7 @@ def eval(  # the verb of the command line
         typer.echo(corrupt_run(folder, corrupt, out))
         return
     if otherwise:
-        from fastrain.eval_scores import evaluate_scores
+        from fastrain.rescore.score_files import evaluate_scores
 
         if allow_changed_data or (out and not write_scores):
             raise UserError(
@@ -230,7 +230,7 @@ def import_(
     ] = None,
 ) -> None:
     """Turn a published checkpoint into a run folder. Nothing inside the file is run."""
-    from fastrain.imports.import_run import import_run
+    from fastrain.run.import_run import import_run
 
     run = import_run(method, file, out, settings or ())
     about = run.read_json("run.json")
@@ -258,7 +258,7 @@ def compare(
     resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap over people.")] = 10_000,
 ) -> None:
     """Put runs side by side, one table a protocol, with intervals over people and tests against a baseline."""
-    from fastrain.compare.run import compare as carry_out
+    from fastrain.compare.compare import compare as carry_out
 
     text = carry_out(
         folders, published=published, baseline=baseline, form=form, out=out, different_data=allow_different_data,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -98,7 +101,7 @@ class RunConfig(_Section):
     """Everything that decides what a run computes; unknown keys are refused.
 
     `model` holds the settings of the method's own `Config`. Both `model` and `data.augment` are validated when the
-    classes that know them are loaded (see `fastrain.settings`), so that this module stays quick to import.
+    classes that know them are loaded (see `fastrain.run.settings`), so that this module stays quick to import.
     """
 
     method: str
@@ -109,3 +112,36 @@ class RunConfig(_Section):
     data: DataConfig = Field(default_factory=lambda: DataConfig.model_validate({}))
     train: TrainConfig = Field(default_factory=lambda: TrainConfig.model_validate({}))
     evaluate: EvaluateConfig = Field(default_factory=lambda: EvaluateConfig.model_validate({}))
+
+
+# The result does not depend on these, so a run may be continued with other values. (Of a pack that changes pixels the
+# run's facts tell.)
+WITHOUT_EFFECT = ("data.workers", "data.cache", "data.images")
+
+
+def config_hash(config: RunConfig) -> str:
+    """Return a digest of everything in the configuration that can change a result."""
+    flat = {key: value for key, value in _flat(config.model_dump(mode="json")).items() if key not in WITHOUT_EFFECT}
+    return sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return one line for each key that differs between two trees and can change a result, old value first."""
+    before, after = _flat(old), _flat(new)
+    keys = sorted((before.keys() | after.keys()) - set(WITHOUT_EFFECT))
+    absent = "absent"
+    return [
+        f"{key}: {before.get(key, absent)} -> {after.get(key, absent)}"
+        for key in keys
+        if before.get(key, absent) != after.get(key, absent)
+    ]
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat

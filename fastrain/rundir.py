@@ -14,8 +14,7 @@ import yaml
 
 from fasdata.errors import UserError
 from fasdata.store.atomic import write_text
-from fastrain.config import RunConfig
-from fastrain.settings import differences
+from fastrain.config import RunConfig, differences
 
 Standing = Literal["new", "unfinished", "finished"]
 _EARLY = (".lock", "checkpoints", "config.yaml", "manifest.json")  # written before run.json

@@ -8,11 +8,8 @@ from dataclasses import dataclass
 
 import pyarrow.compute as pc
 
-from fasdata.audit.contradictions import contradictions
-from fasdata.audit.finding import Finding
+from fasdata.audit.findings import Finding, contradictions, presenters_across, uneven_losses
 from fasdata.audit.near import ClipHashes, near_duplicates
-from fasdata.audit.people import presenters_across
-from fasdata.audit.rates import uneven_losses
 from fasdata.library import Library
 from fasdata.manifest import Manifest
 from fasdata.manifest.leakage import find_crossing
@@ -136,7 +133,7 @@ def _modalities(manifest: Manifest) -> list[Finding]:
 
 
 def _hashes(placed: list[_Placed], stores: Mapping[str, Store]) -> list[ClipHashes]:
-    from fasdata.audit.hashes import frame_hashes
+    from fasdata.audit.near import frame_hashes
 
     hashes = []
     with progress("perceptual hashes", len(placed), "clips") as bar:

@@ -37,10 +37,8 @@ def export(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written and stop.")] = False,
 ) -> None:
     """Write the pictures and lists of a protocol as other projects' own code reads them."""
-    from fasdata.exchange.options import layout_options
-    from fasdata.exchange.report_text import describe_plan, describe_report
-    from fasdata.exchange.run import Request, plan_export, run_export
-    from fasdata.exchange.source import manifest_for
+    from fasdata.exchange.export import Request, describe_plan, describe_report, manifest_for, plan_export, run_export
+    from fasdata.exchange.safas import layout_options
     from fasdata.library import Library
 
     request = Request(layout, out, view, codec, layout_options(layout, sidecars))

@@ -27,8 +27,7 @@ def forget(
     """Take a person out of a library: out of the store, the manifests and the packs, down to the last byte."""
     from fasdata.forget import text
     from fasdata.forget.carry_out import carry_out
-    from fasdata.forget.plan import make_plan
-    from fasdata.forget.runs import DEFAULT, runs_with
+    from fasdata.forget.plan import DEFAULT, make_plan, runs_with
     from fasdata.library import Library
 
     library = Library.locate(data)

@@ -38,7 +38,7 @@ def lists_import(
     """Find the clips that a foreign list means; rows that match none are reported, never guessed."""
     from fasdata.datasets.registry import find_card
     from fasdata.errors import EXIT_PARTIAL
-    from fasdata.lists.imported import import_lists, known_clips, write_matched
+    from fasdata.lists.match import import_lists, known_clips, write_matched
 
     card = find_card(dataset)
     matched = import_lists(files, form, bonafide_is, known_clips(card, root, release_lists, data))
@@ -64,7 +64,7 @@ def lists_export(
     part: Annotated[str, typer.Option(help="Only this part: train, val or test.")] = "",
 ) -> None:
     """Write a manifest's rows as lists of another project, one file a part."""
-    from fasdata.lists.export import export_lists
+    from fasdata.lists.write import export_lists
     from fasdata.manifest import Manifest
 
     for path in export_lists(Manifest.read(manifest), form, bonafide_is, out, part):

@@ -24,8 +24,7 @@ def lock(
     Training then refuses data that the lock contradicts. Write it again when a change was meant.
     """
     from fasdata.library import Library
-    from fasdata.lock.library_lock import lock_of_library, lock_path
-    from fasdata.lock.lock import Lock
+    from fasdata.lock.lock import Lock, lock_of_library, lock_path
 
     library = Library.locate(data)
     path = lock_path(library)

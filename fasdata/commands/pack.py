@@ -41,8 +41,7 @@ def pack(
     from fasdata.commands.options import processes
     from fasdata.faces.view import View
     from fasdata.library import Library
-    from fasdata.packs.make import describe_report, make_pack
-    from fasdata.packs.plan import describe_plan, plan_pack
+    from fasdata.packs.make import describe_plan, describe_report, make_pack, plan_pack
 
     named = [part.strip() for part in parts.split(",")]
     plan = plan_pack(protocol, recipe, Library.locate(data), View.named(view, size), codec, named)

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from fasdata.commands import audits, lists
+from fasdata.commands import audit, lists
 from fasdata.commands.options import Data
 
 app = typer.Typer()
 protocol_app = typer.Typer(help="Look at protocols, recipes and manifests.", no_args_is_help=True)
 app.add_typer(protocol_app, name="protocol")
 app.add_typer(lists.lists_app, name="lists")
-app.add_typer(audits.app)
+app.add_typer(audit.app)
 
 
 @app.command(

@@ -59,8 +59,8 @@ def parse(
     import sys
     from collections import Counter
 
-    from fasdata.datasets.listing import meanings, read_paths, write_rejected, write_rows
-    from fasdata.datasets.path_parser import Rejected
+    from fasdata.datasets.layouts import Rejected
+    from fasdata.datasets.parse import meanings, read_paths, write_rejected, write_rows
     from fasdata.datasets.registry import find_card
     from fasdata.errors import unknown_name
 
@@ -124,7 +124,7 @@ def synth(
 ) -> None:
     """Write raw datasets of a procedural world in the true layouts of licensed ones. No person is in them."""
     from fasdata.datasets.registry import find_card
-    from fasdata.synth.presets import GROUPS
+    from fasdata.synth.layouts.presets import GROUPS
     from fasdata.synth.world import write_world
 
     names = [name for name in datasets.replace(" ", ",").split(",") if name]

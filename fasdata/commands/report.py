@@ -29,8 +29,7 @@ def report(
     """Write one self-contained HTML report on extracted datasets: counts, losses, faces, copies, provenance."""
     from fasdata.errors import UserError
     from fasdata.library import Library
-    from fasdata.report.asked import asked_stores
-    from fasdata.report.dataset_report import write_dataset_report
+    from fasdata.report.dataset_report import asked_stores, write_dataset_report
 
     library = Library.locate(data)
     target = out or library.root / "report.html"

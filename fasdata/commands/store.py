@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fasdata.commands.options import Data
+from fasdata.library import Library
+from fasdata.store.info import FILE
+
+# -- The verb `store check` -------------------------------------------------------------------------------------------
+
 
 app = typer.Typer()
 store = typer.Typer(help="Look after stores of extracted faces.", no_args_is_help=True, rich_markup_mode=None)
@@ -31,11 +37,9 @@ def check(
     ] = False,
 ) -> None:
     """Check that every record, crop and table of a store is there and agrees with the others."""
-    from fasdata.commands.store_folder import store_folder
     from fasdata.errors import EXIT_PARTIAL
-    from fasdata.store.check import check_store
-    from fasdata.store.check_text import describe_check
-    from fasdata.store.repair import repair as put_right
+    from fasdata.store.check import check_store, describe_check
+    from fasdata.store.check import repair as put_right
 
     folder = store_folder(dataset, data)
     report = check_store(folder, rehash=rehash)
@@ -46,3 +50,31 @@ def check(
         typer.echo(describe_check(report))
     if not report.sound:
         raise typer.Exit(EXIT_PARTIAL)
+
+
+# -- The store that an argument names: a folder, or a dataset of the library ------------------------------------------
+
+
+def store_folder(named: str, data: Path | None) -> Path:
+    """Return the folder of the store.
+
+    Raises:
+        UserError: no folder of a store has that path, no dataset that name, or the library no store of it.
+    """
+    from fasdata.datasets.registry import find_card
+    from fasdata.errors import UserError
+
+    if (Path(named) / FILE).is_file():
+        return Path(named)
+    library = Library.locate(data)
+    known = library.stores()
+    if named.lower() in known:  # datasets with a card of their own have no name but this
+        return library.store_dir(named.lower())
+    slug = find_card(named).slug
+    if slug not in known:
+        raise UserError(
+            f"no store of {slug} in the library {library.root}",
+            found=", ".join(known) or "no store at all",
+            do="pass --data, or the folder of the store",
+        )
+    return library.store_dir(slug)

@@ -10,14 +10,15 @@ from typing import Literal, cast
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from fasdata.datasets.hooks import HOOKS
-from fasdata.datasets.naming import clip_id
 from fasdata.datasets.own_table import Table, read_table
 from fasdata.datasets.rule import Form, PathRule, Pattern, Value, placeholders, template
+from fasdata.datasets.tree import clip_id
 from fasdata.records import MODALITIES
 
 SLUG = re.compile(r"^[a-z0-9][a-z0-9.-]*$")
 _RANGE = re.compile(r"^(\d+)\.\.(\d+)$")
+# Which list form a card may name as its hook; `list_forms` reads them.
+HOOKS = ("casia_surf", "casia_surf_cefa", "celeba_spoof", "hifimask", "hq_wmca", "padisi_face", "siw_mv2", "wmca")
 
 Split = Literal["train", "dev", "test", "all"]
 Modality = Literal["rgb", "depth", "ir"]

@@ -1,12 +1,123 @@
-"""Which layout a tree is in: the one whose rules explain most of its media."""
+"""What one path means under a layout, and which layout a tree is in."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from fasdata.datasets.card import Card, Layout
-from fasdata.datasets.path_parser import Rejected, path_parser
+from fasdata.datasets.own_table import Table
+from fasdata.datasets.rule import PathRule, reader_of, template
+from fasdata.datasets.tree import clip_id, is_left_behind, is_media
 from fasdata.errors import unknown_name
+from fasdata.records import Clip
+
+# -- What one path means: a pure function of the path and a card ------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A path that is no sample of its own.
+
+    `kind`: `junk`, `sidecar`, `protocol-file`, `excluded-enroll`, `modality-member` or `unmatched-media`.
+    """
+
+    relpath: str
+    kind: str
+
+
+PathParser = Callable[[str], Clip | Rejected]
+
+
+def path_parser(card: Card, layout: Layout) -> PathParser:
+    """Return the function that reads paths below the dataset root, `/` between folders, in one layout of a card.
+
+    A path counts by its tail: any folders may stand before the official ones. The clip's `relpaths` hold what this
+    path alone gives: the modalities of one file, or of the folder that a frame lies in.
+    """
+    if layout.table is not None:
+        return _table_parser(card, layout.table)
+    rules = [(_tail_pattern(rule.pattern), _clip_maker(card, layout, rule)) for rule in layout.rules]
+
+    def parse(relpath: str) -> Clip | Rejected:
+        if is_left_behind(relpath) or not _readable(relpath):
+            return reject(card, relpath)
+        for pattern, make in rules:
+            if (match := pattern.search(relpath)) and (clip := make(relpath, match.groupdict(""))):
+                return clip
+        return reject(card, relpath)
+
+    return parse
+
+
+def _table_parser(card: Card, table: Table) -> PathParser:
+    def parse(relpath: str) -> Clip | Rejected:
+        clip = None if is_left_behind(relpath) or not _readable(relpath) else table.clip(relpath)
+        return clip or reject(card, relpath)
+
+    return parse
+
+
+def reject(card: Card, relpath: str) -> Rejected:
+    """Return what a path is that no rule of the card matches."""
+    if is_left_behind(relpath):
+        return Rejected(relpath, "junk")
+    if not _readable(relpath):
+        return Rejected(relpath.encode("utf-8", "backslashreplace").decode(), "unmatched-media")
+    for kind, patterns in card.rejects.items():
+        if any(re.search(pattern, relpath, re.IGNORECASE) for pattern in patterns):
+            return Rejected(relpath, kind)
+    media = is_media(relpath) or any(re.search(pattern, relpath, re.IGNORECASE) for pattern in card.media)
+    return Rejected(relpath, "unmatched-media" if media else "junk")
+
+
+def _tail_pattern(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:^|/)(?:{pattern})$", re.IGNORECASE)
+
+
+def _clip_maker(card: Card, layout: Layout, rule: PathRule) -> Callable[[str, dict[str, str]], Clip | None]:
+    derive = [(name, reader_of(value)) for name, value in rule.derive.items()]
+    known = [reader_of(getattr(rule, name)) for name in ("split", "label", "attack_type", "pai", "subject")]
+    fields = [(name, reader_of(value)) for name, value in rule.fields.items()]
+    modality_of, tail_of, slug, name_of_layout = reader_of(layout.modality), template(rule.tail), card.slug, layout.name
+
+    def make(relpath: str, groups: dict[str, str]) -> Clip | None:
+        place = relpath.rpartition("/")[0] if groups.get("frame") else relpath
+        if not layout.keep_case:
+            groups = {name: value.lower() for name, value in groups.items()}
+        # A table that lacks what the path says: better unmatched, and seen, than half understood.
+        for name, read in derive:
+            if (derived := read(groups)) is None:
+                return None
+            groups[name] = derived
+        modalities = modality_of(groups)
+        told = [value for read in known if (value := read(groups)) is not None]
+        extra = {name: value for name, read in fields if (value := read(groups)) is not None}
+        if modalities is None or len(told) < len(known) or len(extra) < len(fields):
+            return None
+        relpaths = dict.fromkeys(modalities.split(), place)
+        extra = {name: value for name, value in extra.items() if value}
+        split, label, attack_type, pai, subject = told
+        id_ = clip_id(tail_of(groups))
+        return Clip(slug, id_, relpaths, split, label, attack_type, pai, subject, extra, name_of_layout)
+
+    return make
+
+
+def _readable(relpath: str) -> bool:
+    """Tell whether the name is text: a record of it must fit into JSON."""
+    if relpath.isascii():
+        return True
+    try:
+        relpath.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+# -- Which layout a tree is in: the one whose rules explain most of its media -----------------------------------------
+
 
 _SAMPLE = 3000
 

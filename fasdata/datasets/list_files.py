@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fasdata.datasets.naming import natural_key
+from fasdata.datasets.tree import natural_key
 from fasdata.errors import UserError
 
 LARGEST = 1 << 30  # bytes; the largest list in use, the label file of CelebA-Spoof, has about a tenth of that

@@ -8,8 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from fasdata.datasets.list_files import read_rows, split_of
-from fasdata.datasets.media_names import IMAGE, VIDEO
-from fasdata.datasets.naming import clip_id
+from fasdata.datasets.tree import IMAGE, VIDEO, clip_id
 from fasdata.errors import UserError, unknown_name
 from fasdata.records import ATTACK_TYPES, LABELS, Clip
 

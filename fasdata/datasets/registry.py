@@ -6,9 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from fasdata.datasets.card import SLUG, Card
-from fasdata.datasets.declared import read_declared
 from fasdata.errors import UserError, unknown_name
-from fasdata.resources import manifests_dir
+from fasdata.resources import manifests_dir, read_declared
 
 
 @cache

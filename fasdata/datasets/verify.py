@@ -8,8 +8,8 @@ from pathlib import Path
 
 from fasdata.datasets.card import Card
 from fasdata.datasets.layouts import spell_rates
-from fasdata.datasets.naming import natural_key
 from fasdata.datasets.scan import ScanResult, scan
+from fasdata.datasets.tree import natural_key
 
 _SHOWN = 5
 _ORDER = ("train", "dev", "test", "all", "")

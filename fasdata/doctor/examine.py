@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import metadata
 
-from fasdata.doctor.accelerators import cuda, has_driver, onnxruntime
 from fasdata.doctor.check import Check
-from fasdata.doctor.library import library
-from fasdata.doctor.machine import machine
-from fasdata.doctor.opencv import import_failure, opencv
-from fasdata.doctor.packages import installed, packages, torch_pair
-from fasdata.doctor.video import video
+from fasdata.doctor.machine import cuda, has_driver, machine, onnxruntime
+from fasdata.doctor.packages import import_failure, installed, opencv, packages, torch_pair, video
+from fasdata.doctor.storage import library
 from fasdata.doctor.weights import weights
 from fasdata.library import Library
 

@@ -1,4 +1,4 @@
-"""Python and the packages that fasdata declares: there, and of a version that fits."""
+"""Check Python and the declared packages, which OpenCV is in use, and what the video decoder can read."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import platform
 import sys
 from collections.abc import Iterable, Mapping
 from importlib import metadata
+from importlib.util import find_spec
 
 from fasdata.doctor.check import Check
+
+# -- Python and the packages that fasdata declares: there, and of a version that fits ---------------------------------
+
 
 AREA = "packages"
 LEAST_PYTHON = (3, 11)
@@ -81,3 +85,70 @@ def _python() -> Check:
 
 def _plain(name: str) -> str:
     return name.lower().replace("_", "-").replace(".", "-")
+
+
+# -- Which OpenCV: several builds share one folder, so that two of them break each other ------------------------------
+
+
+MEDIA = "images and video"
+BUILDS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
+
+
+def opencv(have: Mapping[str, str], failure: str) -> Check:
+    """Return the check of OpenCV; `failure` is what importing it says, "" where it works."""
+    builds = [name for name in BUILDS if name in have]
+    told = " and ".join(f"{name} {have[name]}" for name in builds)
+    if len(builds) > 1:
+        do = f"pip uninstall -y {' '.join(builds)}, then install one: opencv-python-headless on a server"
+        return Check(MEDIA, "opencv", "problem", f"{told}: they overwrite each other", do)
+    if failure and not builds:
+        return Check(MEDIA, "opencv", "problem", "missing", "pip install opencv-python-headless")
+    if "libGL" in failure or "libgthread" in failure:
+        do = f"pip uninstall -y {builds[0]}, then pip install opencv-python-headless (or install libGL)"
+        return Check(MEDIA, "opencv", "problem", f"{told} cannot be loaded: {failure}", do)
+    if failure:
+        do = f"pip install --force-reinstall {builds[0]}"
+        return Check(MEDIA, "opencv", "problem", f"{told} cannot be loaded: {failure}", do)
+    return Check(MEDIA, "opencv", "ok", told or "not from pip, but it loads")
+
+
+def import_failure(module: str) -> str:
+    """Return the last line of what goes wrong when a module is imported, "" when it loads or is absent from disk."""
+    from importlib import import_module
+
+    try:
+        if find_spec(module) is None:
+            return "no such module"
+        import_module(module)
+    except (ImportError, OSError, AttributeError, RuntimeError) as error:
+        return str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+    return ""
+
+
+# -- PyAV and the FFmpeg inside it: can it decode what the datasets are made of? --------------------------------------
+
+
+# What the releases use: H.264 and MPEG-4 (phones), Motion JPEG and DivX (CASIA-FASD and others), HEVC (own phones).
+CODECS = ("h264", "hevc", "mpeg4", "msmpeg4", "mjpeg", "wmv2")
+
+
+def video() -> Check:
+    """Return the check of the video decoders."""
+    failure = import_failure("av")
+    if failure:
+        return Check(
+            MEDIA, "ffmpeg", "problem", f"PyAV cannot be loaded: {failure}", "pip install --force-reinstall av"
+        )
+    import av
+
+    versions = {name: ".".join(map(str, number)) for name, number in av.library_versions.items()}
+    return decoders(av.codecs_available, f"PyAV {av.__version__}, libavcodec {versions.get('libavcodec', '?')}")
+
+
+def decoders(available: set[str], told: str) -> Check:
+    """Return the check that every needed codec is among `available`."""
+    missing = [name for name in CODECS if name not in available]
+    if missing:
+        do = "install PyAV from its wheel (pip install --force-reinstall --only-binary :all: av)"
+        return Check(MEDIA, "ffmpeg", "problem", f"{told}: cannot decode {', '.join(missing)}", do)
+    return Check(MEDIA, "ffmpeg", "ok", f"{told}; decodes {', '.join(CODECS)}")

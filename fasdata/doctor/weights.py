@@ -1,4 +1,4 @@
-"""Weights on this machine: MTCNN's against the known ones, insightface's packs, and those cached for training."""
+"""Check the weights on this machine, and name the terms under which detectors' weights may be used."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fasdata.doctor.check import Check
-from fasdata.doctor.licences import INSIGHTFACE
 from fasdata.faces.model_file import PACKS_IN, file_sha256
+
+# -- Weights on this machine: MTCNN's against the known ones, insightface's packs, and those cached for training ------
+
 
 AREA = "weights"
 # The files inside the wheel of facenet-pytorch 2.5.3.
@@ -76,3 +78,24 @@ def pretrained(folder: Path) -> Check:
 def weights() -> list[Check]:
     """Return the checks of all weights."""
     return [mtcnn(mtcnn_folder()), *packs(Path.home() / PACKS_IN), pretrained(hub_folder(os.environ))]
+
+
+# -- Under which terms the detectors' weights may be used -------------------------------------------------------------
+
+
+INSIGHTFACE = "insightface's model packs: non-commercial research only"
+NO_WEIGHTS = "has no weights"
+
+_LICENCES = {
+    "mtcnn": "MIT (inside the package facenet-pytorch)",
+    "retinaface": f"{INSIGHTFACE}; your own file: as its owner says",
+    "yunet": "Apache-2.0 or MIT for the published YuNet files; your own file: as its owner says",
+    "given": f"{NO_WEIGHTS}: boxes of the release",
+    "json": f"{NO_WEIGHTS}: faces found beforehand, as whoever found them says",
+    "none": f"{NO_WEIGHTS}: every image is a face",
+}
+
+
+def detector_licence(detector: str) -> str:
+    """Return the licence of a detector's weights in words; of one that is not known here, that."""
+    return _LICENCES.get(detector, "not known")

@@ -11,7 +11,7 @@ from fasdata.datasets.rule import Form
 from fasdata.exchange.layout import Layout, Picture, Unit
 from fasdata.exchange.names import NameRule, fill, read_names
 from fasdata.exchange.sample import ExportClip, ExportFrame
-from fasdata.lists.line import list_line
+from fasdata.lists.write import list_line
 
 _WCS = "WCS"  # where their code looks for every dataset that it does not know
 _PAIR = "_frame{}.png"  # at test their code asks for the second frame by replacing the number in the first one's name

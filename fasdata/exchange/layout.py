@@ -5,18 +5,23 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from fasdata.errors import UserError
+from fasdata.errors import UserError, unknown_name
 from fasdata.exchange.pictures import Pictures
 from fasdata.store.codec import Codec, encode
 
 if TYPE_CHECKING:
     from fasdata.exchange.sample import ExportClip, ExportFrame
     from fasdata.records import ClipRecord
+
+
+# -- What a layout of another project is to an export: where pictures go, in which files, with which lists ------------
+
 
 SUFFIXES = {"png": ".png", "jpeg": ".jpg"}
 
@@ -141,3 +146,28 @@ def accept_codec(layout: type[Layout], text: str) -> Codec:
             expected=" or ".join(layout.codecs),
         )
     return codec
+
+
+# -- The layouts by name ----------------------------------------------------------------------------------------------
+
+
+LAYOUTS = {
+    "metapattern": "fasdata.exchange.metapattern:MetaPattern",
+    "safas": "fasdata.exchange.safas:SaFas",
+    "flip": "fasdata.exchange.flip:Flip",
+    "mmdg": "fasdata.exchange.mmdg:Mmdg",
+    "webdataset": "fasdata.exchange.webdataset:WebDataset",
+}
+
+
+def layout_class(name: str) -> type[Layout]:
+    """Return the layout of that name.
+
+    Raises:
+        UserError: there is none; names the nearest.
+    """
+    if name not in LAYOUTS:
+        raise unknown_name("layout", name, LAYOUTS)
+    module, _, noun = LAYOUTS[name].partition(":")
+    found: type[Layout] = getattr(import_module(module), noun)
+    return found

@@ -13,7 +13,7 @@ from fasdata.exchange.layout import Layout, Picture, Unit, put
 from fasdata.exchange.names import NameRule, clip_path, fill, read_names
 from fasdata.exchange.pictures import Pictures
 from fasdata.exchange.sample import ExportClip
-from fasdata.lists.line import list_line
+from fasdata.lists.write import list_line
 
 CHIPS = "align"  # the sub-folder of the chips, as its extraction script names it
 _SOURCES = 3  # what its trainer has variables for

@@ -15,7 +15,7 @@ from fasdata.exchange.layout import Layout, Picture, Unit, put
 from fasdata.exchange.names import clip_path, read_names
 from fasdata.exchange.pictures import Pictures
 from fasdata.exchange.sample import ExportClip
-from fasdata.lists.line import list_line
+from fasdata.lists.write import list_line
 from fasdata.records import MODALITIES
 
 _FOLDERS = {"rgb": "color", "depth": "depth", "ir": "ir"}

@@ -9,10 +9,9 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from fasdata.datasets.declared import read_declared
 from fasdata.datasets.rule import Form, Pattern, template
 from fasdata.errors import UserError
-from fasdata.resources import manifests_dir
+from fasdata.resources import manifests_dir, read_declared
 
 Model = TypeVar("Model", bound=BaseModel)
 _PART = re.compile(r"[A-Za-z0-9_+=@-][A-Za-z0-9._+=@-]{0,249}")

@@ -9,9 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from fasdata.faces.areas import AreaSums, Cells
-from fasdata.faces.mtcnn import FACTOR, THRESHOLDS
-from fasdata.faces.windows import Windows, joined, moved, squared, whole_pixels, without_nested
+from fasdata.faces.cascade_windows import (
+    FACTOR,
+    THRESHOLDS,
+    AreaSums,
+    Cells,
+    Windows,
+    joined,
+    moved,
+    squared,
+    whole_pixels,
+    without_nested,
+)
 from fasdata.records import Box
 
 CELL, STRIDE = 12, 2  # pixels of the first network's window, and its step

@@ -1,14 +1,17 @@
-"""The narrow interface of a face detector, and the choice among several faces."""
+"""The narrow interface of a face detector, the choice among several faces, and what detectors share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from fasdata.records import Box, Clip, Face
+
+# -- The narrow interface of a face detector, and the choice among several faces --------------------------------------
 
 
 class Detector(Protocol):
@@ -66,3 +69,89 @@ def iou(a: Box, b: Box) -> float:
     shared = area(inner) if inner[2] > inner[0] and inner[3] > inner[1] else 0.0
     union = area(a) + area(b) - shared
     return shared / union if union > 0 else 0.0
+
+
+# -- A detector that looks at no pixel: the faces of one clip are known beforehand ------------------------------------
+
+
+class KnownFaces(Detector):
+    """Answers from `faces`, by frame index; in a frame that is not named there, there is none."""
+
+    def __init__(
+        self, name: str, fingerprint: str, settings: dict[str, float], faces: Mapping[int, Sequence[Face]]
+    ) -> None:
+        """Bind the faces of one clip to the name of the detector that they stand for."""
+        self.name, self.fingerprint, self.settings = name, fingerprint, settings
+        self._faces = faces
+
+    def detect(self, frames: Sequence[np.ndarray], indices: Sequence[int] = ()) -> list[list[Face]]:
+        """Return the known faces of the frames at `indices`; without a place nothing is known of a frame."""
+        if not indices:
+            return [[] for _ in frames]
+        return [list(self._faces.get(index, ())) for _, index in zip(frames, indices, strict=True)]
+
+
+# -- From what a network put out to faces -----------------------------------------------------------------------------
+
+
+def found_face(corners: np.ndarray, points: np.ndarray, score: float) -> Face:
+    """Return the face of two box corners (2, 2), landmarks (n, 2) and a score.
+
+    Coordinates are rounded to 1/1000 px, far below any detector's precision: it keeps records short and their hashes
+    steady.
+    """
+    (x0, y0), (x1, y1) = ((round(float(x), 3), round(float(y), 3)) for x, y in corners)
+    marks = tuple((round(float(x), 3), round(float(y), 3)) for x, y in points)
+    return Face((x0, y0, x1, y1), marks, round(min(1.0, max(0.0, float(score))), 5))
+
+
+# -- A frame laid into the canvas a detector was trained for, and the way back to its own pixels ----------------------
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """The map from frame to canvas, canvas = scale * frame + shift on both axes, pixel centres at integers.
+
+    `width` and `height` are those of the canvas. Because the map is exact, not rounded to a whole number of pixels,
+    what is found on the canvas goes back to the frame without a systematic error.
+    """
+
+    width: int
+    height: int
+    scale: float
+    shift: tuple[float, float] = (0.0, 0.0)
+
+    @classmethod
+    def fixed(cls, width: int, height: int, canvas: tuple[int, int], margin: float = 0.0) -> Letterbox:
+        """Return the map of a frame into a canvas (width, height), as large as fits, from its top left corner on.
+
+        A `margin` leaves that share of the frame's longer side free on all sides of it, with the frame in the middle.
+        """
+        free = 2 * margin * max(width, height)
+        scale = min(canvas[0] / (width + free), canvas[1] / (height + free))
+        shift = ((canvas[0] - scale * width) / 2, (canvas[1] - scale * height) / 2) if margin else (0.0, 0.0)
+        return cls(*canvas, scale, shift)
+
+    @classmethod
+    def within(cls, width: int, height: int, side: int, margin: float = 0.0) -> Letterbox:
+        """Return the map of a frame into a canvas of its own shape, shrunk only if its longer side passes `side`.
+
+        A `margin` leaves that share of the frame's longer side free on all sides of it.
+        """
+        free = margin * max(width, height)
+        scale = min(1.0, side / (max(width, height) + 2 * free))
+        across, down = (max(1, round((length + 2 * free) * scale)) for length in (width, height))
+        return cls(across, down, scale, (free * scale, free * scale))
+
+    def lay(self, image: np.ndarray) -> np.ndarray:
+        """Return the canvas with the image on black."""
+        import cv2
+
+        if (image.shape[1], image.shape[0], self.scale, self.shift) == (self.width, self.height, 1.0, (0.0, 0.0)):
+            return image
+        matrix = np.array([[self.scale, 0, self.shift[0]], [0, self.scale, self.shift[1]]])
+        return cv2.warpAffine(image, matrix, (self.width, self.height), flags=cv2.INTER_LINEAR)
+
+    def back(self, points: np.ndarray) -> np.ndarray:
+        """Return canvas points (..., 2) in pixels of the frame."""
+        return (np.asarray(points, np.float64) - self.shift) / self.scale

@@ -1,18 +1,146 @@
-"""The detector `given`: the faces that the release itself names."""
+"""The detector `given`: the faces that a release itself names in its recordings."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from fasdata.datasets.tree import STANDS_FOR
 from fasdata.errors import UserError
-from fasdata.faces.detector import Detector
-from fasdata.faces.given_faces import given_faces
-from fasdata.faces.given_text import ACROSS, DOWN, ENLARGED, UP
-from fasdata.faces.known import KnownFaces
-from fasdata.records import Clip, Face
+from fasdata.faces.detector import Detector, KnownFaces
+from fasdata.faces.given_text import (
+    ACROSS,
+    DOWN,
+    ENLARGED,
+    UP,
+    GivenRows,
+    boxes_of_image,
+    comma_rows,
+    corner_rows,
+    eye_rows,
+    rectangle_rows,
+)
+from fasdata.media.frame import damage
+from fasdata.records import BONAFIDE, Clip, Face
+
+# -- What a release itself says about the faces in its recordings -----------------------------------------------------
+
+
+MAX_BYTES = 4 << 20  # a line a frame: more is no such file
+
+# These were boxed upside down: the phone had stored them turned by 180 degrees.
+_MSU_TURNED = ("003", "005", "006", "007", "008", "009")
+
+
+@dataclass(frozen=True)
+class GivenFaces(Mapping[int, Face]):
+    """The given face by frame index; `notes` says what was left out, and `place` which file it is from, "" for none."""
+
+    faces: Mapping[int, Face] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    place: str = ""
+
+    def __getitem__(self, index: int) -> Face:
+        return self.faces[index]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.faces)
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+
+def given_faces(clip: Clip, root: Path) -> GivenFaces:
+    """Return what the release below `root` says about faces in this clip; empty where it says nothing.
+
+    Rectangles come enlarged by 1.2 about their centre, because those of the releases end at the brows and the chin.
+    Where a release gives eyes, they are the (two) landmarks; where it gives eyes alone, the box is placed by their
+    distance and mid-point. Coordinates are of the upright frame. Lines that are not understood are left out and noted:
+    the files may come from anywhere, and no content of theirs raises an error.
+
+    Replay-Attack and CASIA-FASD: `face-locations/….face`; Replay-Mobile: `faceloc/rect/….face`; MSU-MFSD and SiW:
+    `.face` beside the video; OULU-NPU: `.txt` beside it; CelebA-Spoof: `_BB.txt` beside the image; 3DMAD: `Eye_Pos`.
+    """
+    path = _path(clip)
+    if path is None or STANDS_FOR in str(path):
+        return GivenFaces()
+    if clip.dataset == "3dmad":
+        return _eyes_in_file(root / path)
+    places, read = _SOURCES[clip.dataset](path)
+    found = next((root / place for place in places if (root / place).is_file()), None)
+    if found is None:
+        return GivenFaces()
+    if clip.dataset == "msu-mfsd" and _boxed_upside_down(clip):
+        return GivenFaces(notes=("given faces are not used: they were found in the upside-down recording",))
+    try:
+        rows = read(_text(found), root / path)
+    except OSError as error:
+        return GivenFaces(notes=(f"{found.name} cannot be read: {error.strerror}",), place=found.name)
+    return GivenFaces(rows.faces, tuple(f"{found.name}: {note}" for note in rows.notes), found.name)
+
+
+def _path(clip: Clip) -> PurePosixPath | None:
+    path = PurePosixPath(clip.relpaths.get("rgb", ""))
+    known = clip.dataset in _SOURCES or clip.dataset == "3dmad"
+    return path if known and path.name and not path.is_absolute() and ".." not in path.parts else None
+
+
+def _text(path: Path) -> str:
+    """Return the text of a small file; what is no text becomes lines that nobody understands."""
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES).decode("utf-8", "replace")
+
+
+Reader = Callable[[str, Path], GivenRows]
+
+
+def _beside(suffix: str, reader: Reader) -> Callable[[PurePosixPath], tuple[list[PurePosixPath], Reader]]:
+    # SiW has videos called ….m.mov, whose files of faces may be called either way.
+    return lambda path: ([path.with_name(stem + suffix) for stem in (path.stem, path.stem.removesuffix(".m"))], reader)
+
+
+def _in_tree(tree: str, reader: Reader) -> Callable[[PurePosixPath], tuple[list[PurePosixPath], Reader]]:
+    """Look in a tree of the same form as the videos', which stands wherever the videos' begins, or beside the video."""
+
+    def places(path: PurePosixPath) -> tuple[list[PurePosixPath], Reader]:
+        file, parts = path.with_suffix(".face"), path.parts
+        inside = [PurePosixPath(*parts[:k], tree, *file.parts[k:]) for k in range(len(parts) - 1, -1, -1)]
+        return [*inside, file], reader
+
+    return places
+
+
+_SOURCES = {
+    "replay-attack": _in_tree("face-locations", rectangle_rows),
+    "casia-fasd": _in_tree("face-locations", rectangle_rows),
+    "replay-mobile": _in_tree("faceloc/rect", rectangle_rows),
+    "msu-mfsd": _beside(".face", comma_rows),
+    "siw": _beside(".face", corner_rows),
+    "oulu-npu": _beside(".txt", eye_rows),
+    "celeba-spoof": _beside("_BB.txt", boxes_of_image),
+}
+
+
+def _boxed_upside_down(clip: Clip) -> bool:
+    return clip.label == BONAFIDE and clip.subject in _MSU_TURNED and clip.fields.get("camera") == "android"
+
+
+def _eyes_in_file(path: Path) -> GivenFaces:
+    from fasdata.faces.given_text import face_of_eyes
+    from fasdata.media.threedmad import eye_positions
+
+    try:
+        eyes = eye_positions(path)
+    except Exception as error:  # the file is foreign: whatever its parser raises means the same
+        return GivenFaces(notes=(f"Eye_Pos is not used: {damage(error)}",))
+    faces = {index: face_of_eyes(*pair) for index, pair in enumerate(eyes) if pair is not None}
+    return GivenFaces({index: face for index, face in faces.items() if face is not None}, (), path.name)
+
+
+# -- The detector `given`: the faces that the release itself names ----------------------------------------------------
 
 
 class GivenDetector(Detector):

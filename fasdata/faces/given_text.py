@@ -68,7 +68,7 @@ def boxes_of_image(text: str, media: Path) -> GivenRows:
     try:
         width, height = _size(media)
     except (OSError, ValueError) as error:
-        from fasdata.media.still import plain
+        from fasdata.media.stills import plain
 
         return GivenRows(notes=[f"the size of its image is unknown ({plain(error)[:_SHOWN]})"])
     across, down = width / GIVEN_SPACE, height / GIVEN_SPACE
@@ -163,7 +163,7 @@ def _size(path: Path) -> tuple[int, int]:
     """Return width and height of an upright image from its header."""
     from PIL import Image
 
-    from fasdata.media.still import FORMATS
+    from fasdata.media.stills import FORMATS
 
     with Image.open(path, formats=FORMATS) as image:
         turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)

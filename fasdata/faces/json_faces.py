@@ -22,8 +22,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fasdata.errors import UserError
-from fasdata.faces.detector import Detector
-from fasdata.faces.known import KnownFaces
+from fasdata.faces.detector import Detector, KnownFaces
 from fasdata.faces.model_file import file_sha256
 from fasdata.records import Clip, ClipRecord, Face
 

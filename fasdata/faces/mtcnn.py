@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fasdata.faces.detector import Detector
-from fasdata.faces.found import found_face
+from fasdata.faces.cascade_windows import FACTOR, THRESHOLDS
+from fasdata.faces.detector import Detector, found_face
 from fasdata.records import Box, Face
 
 if TYPE_CHECKING:
     from fasdata.faces.cascade import Found
 
-THRESHOLDS = (0.6, 0.7, 0.7)
-FACTOR = 0.709
 LEAST = 20  # facenet-pytorch's own smallest face: every pyramid is a part of the one that begins there
 FRAME_PIXELS = 32 << 20  # of the frames that share a batch on a GPU
 ENLARGED = 2.0  # the searched place near a face, in units of the longer side of its box

@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 
 from fasdata.errors import UserError
-from fasdata.faces.detector import Detector
-from fasdata.faces.found import found_face
-from fasdata.faces.letterbox import Letterbox
+from fasdata.faces.detector import Detector, Letterbox, found_face
 from fasdata.faces.model_file import file_sha256
 from fasdata.records import Face
 

@@ -1,19 +1,93 @@
-"""A view: how a stored crop becomes the square image a method sees, in one resampling."""
+"""A view: how a stored crop becomes the square image a method sees, in one resampling, and how a view is written."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from fasdata.errors import UserError, unknown_name
-from fasdata.faces.similarity import complex_points, matrix_of, solve_face
-from fasdata.faces.templates import EYE_DISTANCE, EYE_HEIGHT, TEMPLATES, fas_points
-from fasdata.faces.view_text import parameters
+from fasdata.faces.alignment import (
+    EYE_DISTANCE,
+    EYE_HEIGHT,
+    TEMPLATES,
+    complex_points,
+    fas_points,
+    matrix_of,
+    solve_face,
+)
+
+# -- The text form of a view: a name, and in brackets what differs from it --------------------------------------------
+
+
+BORDERS = ("constant", "reflect")
+
+
+def parameters(text: str) -> tuple[str, dict[str, Any]]:
+    """Return name and parameters of `fas-256(size=224,eye_dist=0.3)`; the name is not looked at.
+
+    Raises:
+        UserError: another form, an unknown or repeated parameter, a value out of range.
+    """
+    name, bracket, inside = text.replace(" ", "").partition("(")
+    if bracket and (not inside.endswith(")") or "(" in inside or ")" in inside[:-1]):
+        raise _malformed(text)
+    given: dict[str, Any] = {}
+    for part in inside[:-1].split(",") if inside[:-1] else ():
+        key, equals, value = part.partition("=")
+        if not equals or key in given:
+            raise _malformed(text)
+        if key not in _READ:
+            raise unknown_name("parameter of a view", key, _READ)
+        given[key] = _READ[key](key, value)
+    return name, given
+
+
+def _size(key: str, value: str) -> int:
+    if not (value.isascii() and value.isdigit() and 8 <= int(value) <= 4096):
+        raise UserError(f"the view's {key} is out of range", expected="8 to 4096 pixels", found=value)
+    return int(value)
+
+
+def _fraction(low: float, high: float) -> Callable[[str, str], float]:
+    def read(key: str, value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not low <= number <= high:
+            raise UserError(
+                f"the view's {key} is out of range", expected=f"{low:g} to {high:g} of its side", found=value
+            )
+        return number
+
+    return read
+
+
+def _border(key: str, value: str) -> str:
+    if value not in BORDERS:
+        raise unknown_name(f"{key} of a view", value, BORDERS)
+    return value
+
+
+_READ: dict[str, Callable[[str, str], Any]] = {
+    "size": _size,
+    "eye_dist": _fraction(0.05, 0.9),
+    "eye_y": _fraction(0.0, 1.0),
+    "border": _border,
+}
+
+
+def _malformed(text: str) -> UserError:
+    return UserError(f"cannot read the view {text!r}", expected="e.g. fas-256(size=224,eye_dist=0.3,border=reflect)")
+
+
+# -- A view: how a stored crop becomes the square image a method sees, in one resampling ------------------------------
+
 
 BOX_VIEWS = {"box": 256, "box-224": 224}
 NAMES = (*TEMPLATES, *BOX_VIEWS)

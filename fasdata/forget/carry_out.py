@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fasdata.errors import UserError
-from fasdata.forget.erase import Proof, erase, prove
+from fasdata.forget.erase import Proof, Traces, erase, pieces_of, prove
 from fasdata.forget.manifests import forget_rows
 from fasdata.forget.plan import ForgetPlan
-from fasdata.forget.traces import Traces, pieces_of
 from fasdata.forget.unfinished import journal_path
 from fasdata.library import Library
 from fasdata.manifest.manifest import TABLE, TEXT

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from fasdata.errors import UserError
 from fasdata.forget.plan import ForgetPlan
-from fasdata.manifest.fingerprint import table_fingerprint
 from fasdata.manifest.manifest import TABLE, TEXT, Manifest
+from fasdata.manifest.table import table_fingerprint
 
 GONE = "(forgotten)"
 _IN_NAMES = r"\w.+=@-"  # what clip ids are made of

@@ -1,8 +1,10 @@
-"""What a library holds of a person, and the journal by which a killed `forget` is continued."""
+"""What a library and its runs hold of a person, and the journal by which a killed `forget` is continued."""
 
 from __future__ import annotations
 
+import csv
 import json
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import Annotated
@@ -16,11 +18,14 @@ from fasdata.errors import UserError
 from fasdata.forget.unfinished import journal_path
 from fasdata.library import Library
 from fasdata.manifest.manifest import TABLE, Manifest
-from fasdata.packs import info as pack_info
+from fasdata.packs.info import FILE as PACK
+from fasdata.packs.info import PackInfo
 from fasdata.store import tables
 from fasdata.store.atomic import write_text
 from fasdata.store.hashes import store_hash
 from fasdata.store.info import FILE, StoreInfo
+
+# -- What a library holds of a person, and the journal by which a killed `forget` is continued ------------------------
 
 
 def _inside(path: str) -> str:
@@ -150,8 +155,62 @@ def _with_manifests(library: Library, plan: ForgetPlan, people: set[str]) -> For
 
 
 def _packs(library: Library) -> list[Path]:
-    return sorted((library.root / "packs").glob(f"**/{pack_info.FILE}"))
+    return sorted((library.root / "packs").glob(f"**/{PACK}"))
 
 
 def _is_of(path: Path, dataset: str) -> bool:
-    return dataset in pack_info.PackInfo.read(path.parent).stores
+    return dataset in PackInfo.read(path.parent).stores
+
+
+# -- Which runs a person's recordings went into -----------------------------------------------------------------------
+
+
+DEFAULT = Path("runs")
+
+
+@dataclass(frozen=True)
+class Use:
+    """A run folder, the parts of its data in which the person stood, and the rows of its score table on that person."""
+
+    folder: Path
+    parts: tuple[str, ...]
+    scores: int
+
+
+def runs_with(plan: ForgetPlan, folders: list[Path] | None) -> list[Use]:
+    """Return the runs below these folders (default `./runs`) whose manifest or scores held the person.
+
+    Raises:
+        UserError: a named folder does not exist.
+    """
+    for folder in folders or ():
+        if not folder.is_dir():
+            raise UserError(f"no folder {folder}", expected="a folder with runs in it")
+    known = fingerprints(plan)
+    found = []
+    for folder in folders if folders is not None else [DEFAULT]:
+        for path in sorted(folder.rglob("run.json")):
+            parts = known.get(str(_facts(path).get("manifest_fingerprint")), [])
+            scores = _scored(path.with_name("scores.csv"), plan)
+            if parts or scores:
+                found.append(Use(path.parent, tuple(parts), scores))
+    return found
+
+
+def _facts(path: Path) -> dict[str, object]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # a half-written run says nothing; its scores may
+    return data if isinstance(data, dict) else {}
+
+
+def _scored(path: Path, plan: ForgetPlan) -> int:
+    if not path.is_file():
+        return 0
+    clips = set(plan.clips)
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        return sum(
+            row.get("dataset") == plan.dataset and (row.get("subject") == plan.subject or row.get("clip_id") in clips)
+            for row in csv.DictReader(file)
+        )

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fasdata.forget.carry_out import ForgetReport
-from fasdata.forget.plan import ForgetPlan
-from fasdata.forget.runs import Use
+from fasdata.forget.plan import ForgetPlan, Use
 from fasdata.library import Library
-from fasdata.lock.library_lock import lock_path
+from fasdata.lock.lock import lock_path
 
 
 def describe_plan(plan: ForgetPlan, library: Library) -> str:

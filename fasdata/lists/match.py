@@ -1,19 +1,24 @@
-"""List rows to clips: by the end of the path, and by the names that a paper gave its images."""
+"""Find the clips that rows of a foreign list mean, and write them as a table of our own."""
 
 from __future__ import annotations
 
+import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
-from fasdata.datasets.card import Form, Pattern
-from fasdata.datasets.declared import read_declared
-from fasdata.datasets.naming import clip_id
-from fasdata.lists.row import ListRow
+from fasdata.datasets.card import Card, Form, Pattern
+from fasdata.datasets.tree import clip_id
+from fasdata.lists.read import ListRow, read_list
 from fasdata.records import Clip
-from fasdata.resources import manifests_dir
+from fasdata.resources import manifests_dir, read_declared
+from fasdata.store.atomic import replacing
+
+# -- List rows to clips: by the end of the path, and by the names that a paper gave its images ------------------------
+
 
 _EXTENSION = re.compile(r"(?:\.(?:zip|avi|mov|mp4|png|jpe?g|bmp|hdf5|h5|npz|npy|rar|mkv|rssdk))+$", re.IGNORECASE)
 _FRAME = re.compile(r"^(?:frame_?)?(\d+)(?:[_-](?:rgb|color|colour|profile|depth|ir|infrared))?$", re.IGNORECASE)
@@ -161,3 +166,43 @@ def _telling(end: Sequence[str]) -> bool:
 
 def _shown(rows: Sequence[ListRow]) -> str:
     return ", such as " + ", ".join(f"{row.paths[0]} ({row.where})" for row in rows[:_SHOWN])
+
+
+# -- A foreign list with the clips it means, as a table of our own ----------------------------------------------------
+
+
+COLUMNS = ("dataset", "clip_id", "label", "frames")
+
+
+def known_clips(card: Card, root: Path | None, lists: Path | None, data: Path | None) -> list[Clip]:
+    """Return the clips that rows may mean: of the raw dataset at `root`, else of the library's store.
+
+    Raises:
+        UserError: there is no such dataset or store.
+    """
+    if root is not None:
+        from fasdata.datasets.scan import scan
+
+        return scan(card, root, lists=lists).clips
+    from fasdata.library import Library
+    from fasdata.store.reader import Store
+
+    return [record.clip for record in Store.open(Library.locate(data).require_store(card.slug)).records()]
+
+
+def import_lists(paths: Sequence[Path], form: str, bonafide_is: int, clips: Sequence[Clip]) -> Matched:
+    """Read list files and find their clips.
+
+    Raises:
+        UserError: a file cannot be read as the format.
+    """
+    return match_rows([row for path in paths for row in read_list(path, form, bonafide_is)], clips)
+
+
+def write_matched(matched: Matched, dataset: str, out: Path) -> None:
+    """Write one row a clip: dataset, clip id, the list's label, and the frames it names, joined by blanks."""
+    with replacing(out) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for name, frames in matched.clips.items():
+            writer.writerow((dataset, name, matched.labels[name], " ".join(frame for frame in frames if frame)))

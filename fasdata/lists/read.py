@@ -1,15 +1,35 @@
-"""Reading the list formats of other projects; nothing in them is ever opened, run or trusted."""
+"""Read the list formats of other projects; nothing in them is ever opened, run or trusted."""
 
 from __future__ import annotations
 
 import csv
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from fasdata.errors import UserError, unknown_name
-from fasdata.lists.row import ListRow
 from fasdata.records import ATTACK, BONAFIDE
+
+# -- One line of somebody's list --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ListRow:
+    """`paths` as written, one a modality; `label` is bonafide, attack or "" where the list does not say.
+
+    `where` is the file and line, for messages.
+    """
+
+    paths: tuple[str, ...]
+    label: str
+    where: str
+    subject: str = ""
+    attack_type: str = ""
+
+
+# -- Reading the list formats of other projects; nothing in them is ever opened, run or trusted -----------------------
+
 
 MOST_BYTES = 512 * 2**20
 MOST_LINE = 4096

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fasdata.datasets.card import SLUG
-from fasdata.datasets.naming import CLIP_ID
+from fasdata.datasets.tree import CLIP_ID
 from fasdata.errors import UserError
-from fasdata.manifest.columns import SCHEMA, VOCABULARY
 from fasdata.manifest.leakage import Kind, find_crossing, require_none
+from fasdata.manifest.table import SCHEMA, VOCABULARY
 from fasdata.records import MODALITIES
 
 

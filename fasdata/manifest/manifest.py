@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest.fingerprint import table_fingerprint
 from fasdata.manifest.meta import Meta
+from fasdata.manifest.table import table_fingerprint
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fasdata.media.frame import Frame, UnreadableMedia
-from fasdata.media.indexed import IndexedSource
+from fasdata.media.frame import Frame, IndexedSource, UnreadableMedia
 
 CHANNELS = 22  # 0-2 BGR, 3 NIR, 4 depth, 5 thermal, 6-15 NIR left and right, 16-21 SWIR
 MAX_BYTES = 256 << 20

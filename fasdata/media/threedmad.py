@@ -10,9 +10,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from fasdata.media.frame import MAX_CLAIM, Frame, Point, UnreadableMedia
+from fasdata.media.frame import MAX_CLAIM, Frame, IndexedSource, Point, UnreadableMedia
 from fasdata.media.hdf5 import member, opened, require, values
-from fasdata.media.indexed import IndexedSource
 
 
 class ThreedmadSource(IndexedSource):

@@ -11,10 +11,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from fasdata.datasets.naming import natural_key
-from fasdata.media.frame import Frame, UnreadableMedia
+from fasdata.datasets.tree import natural_key
+from fasdata.media.frame import Frame, IndexedSource, UnreadableMedia
 from fasdata.media.hdf5 import member, opened, require, values
-from fasdata.media.indexed import IndexedSource
 
 _FRAME = re.compile(r"^Frame_\d+$")
 _COLOUR, _STACK = 3, 4  # channels of the RGB files, and of the CDIT files: grey, depth, infrared, thermal

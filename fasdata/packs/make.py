@@ -1,21 +1,144 @@
-"""Making a pack: render, encode and write what is still missing of it."""
+"""Make a pack: plan and check it before anything is written, then render, encode and write what is missing."""
 
 from __future__ import annotations
 
+import shutil
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from fasdata.packs.frames import Wanted, frames_of
-from fasdata.packs.pack import IMAGES
-from fasdata.packs.plan import PackPlan, spelt_bytes
+from fasdata.errors import UserError, unknown_name
+from fasdata.faces.view import View
+from fasdata.library import Library
+from fasdata.manifest.table import PARTS
+from fasdata.packs.info import FILE, PackInfo, pack_dir
+from fasdata.packs.pack import IMAGES, read_index
+from fasdata.packs.renderer import Renderer, Wanted, frames_of, require_geometry, wanted_rows
 from fasdata.packs.writer import PackWriter
 from fasdata.progress import progress
+from fasdata.records import MODALITIES
 from fasdata.store.codec import encode
+
+if TYPE_CHECKING:
+    from fasdata.manifest import Manifest
+
+
+# -- What packing would take: checked before anything is written ------------------------------------------------------
+
+
+_VALUES = {"rgb": 3, "depth": 2, "ir": 2}  # bytes a pixel, at most
+
+
+@dataclass(frozen=True)
+class PackPlan:
+    """A checked request: the rows of the manifest still to be packed, and how many were packed before.
+
+    `raw_bytes` are what the rest takes as raw pixels, at most.
+    """
+
+    manifest: Manifest
+    renderer: Renderer
+    info: PackInfo
+    folder: Path
+    parts: tuple[str, ...]
+    rows: np.ndarray
+    n_done: int
+    raw_bytes: int
+
+
+def plan_pack(
+    protocol: str, recipe: str, library: Library, view: View, codec: str, parts: Sequence[str] = PARTS
+) -> PackPlan:
+    """Check a request against the manifest, its stores, and what is packed already; write nothing.
+
+    Raises:
+        UserError: unknown protocol, codec or part; no manifest, or stores that it was not built from; faces that lack
+            what the view goes by; a pack of something else in that place; too little space on the disk.
+    """
+    from fasdata.manifest import Manifest
+    from fasdata.protocols.grammar import parse
+
+    for part in parts:
+        if part not in PARTS:
+            raise unknown_name("part", part, PARTS)
+    manifest = Manifest.read(library.protocol_dir(parse(protocol).canonical, recipe))
+    info = PackInfo.of(manifest, view, codec)
+    rows = wanted_rows(manifest, parts)
+    require_geometry(manifest, rows, view)
+    shown = {name: _shown(manifest, rows, name) for name in MODALITIES}
+    renderer = Renderer(manifest.open_stores(library), view)
+    renderer.require(_pairs(manifest, rows, shown))
+    folder = pack_dir(library, info.protocol, info.recipe, view)
+    left = ~np.isin(rows, _packed(folder, info, manifest.table.num_rows))
+    pixels = sum(int((shown[name] & left).sum()) * _VALUES[name] for name in MODALITIES)
+    plan = PackPlan(
+        manifest, renderer, info, folder, tuple(parts), rows[left], int((~left).sum()), pixels * view.size**2
+    )
+    _require_space(plan, library)
+    return plan
+
+
+def describe_plan(plan: PackPlan) -> str:
+    """Return what packing will do, as lines of text."""
+    done = f", {plan.n_done} of them packed before" if plan.n_done else ""
+    size = spelt_bytes(plan.raw_bytes) + ("" if plan.info.codec == "raw" else " if they were raw pixels")
+    return "\n".join(
+        [
+            f"manifest  {plan.info.protocol}, recipe {plan.info.recipe}, parts {', '.join(plan.parts)}",
+            f"view      {plan.info.view} at {plan.info.view.size} pixels, codec {plan.info.codec}",
+            f"frames    {plan.n_done + len(plan.rows)}{done}; to do {len(plan.rows)}, {size}",
+            f"pack      {plan.folder}",
+        ]
+    )
+
+
+def spelt_bytes(number: int) -> str:
+    """Return a number of bytes for people."""
+    return f"{number / 2**30:.1f} GiB" if number >= 2**30 else f"{number / 2**20:.1f} MiB"
+
+
+def _shown(manifest: Manifest, rows: np.ndarray, modality: str) -> np.ndarray:
+    import pyarrow.compute as pc
+
+    return pc.not_equal(manifest.table[f"key_{modality}"].take(rows), "").combine_chunks().to_numpy(False)
+
+
+def _pairs(manifest: Manifest, rows: np.ndarray, shown: Mapping[str, np.ndarray]) -> set[tuple[str, str]]:
+    """Return which modalities are shown of which datasets."""
+    return {
+        (dataset, name)
+        for name, there in shown.items()
+        for dataset in manifest.table["dataset"].take(rows[there]).unique().to_pylist()
+    }
+
+
+def _packed(folder: Path, info: PackInfo, n_rows: int) -> np.ndarray:
+    """Return the rows that a pack holds already."""
+    if not (folder / FILE).is_file():
+        return np.empty(0, np.uint32)
+    info.require_same(PackInfo.read(folder), folder)
+    images = folder / IMAGES
+    return read_index(folder, n_rows, images.stat().st_size if images.is_file() else 0)["row"]
+
+
+def _require_space(plan: PackPlan, library: Library) -> None:
+    free = shutil.disk_usage(next(one for one in (plan.folder, *plan.folder.parents) if one.exists())).free
+    if plan.info.codec == "raw" and plan.raw_bytes > free:
+        raise UserError(
+            f"the pack does not fit on the disk of {library.root}",
+            expected=spelt_bytes(plan.raw_bytes),
+            found=f"{spelt_bytes(free)} free",
+            do="pack fewer --parts, a smaller --size, or with --codec png",
+        )
+
+
+# -- Making a pack: render, encode and write what is still missing of it ----------------------------------------------
+
 
 Made: TypeAlias = tuple[int, Mapping[str, bytes], float]  # row, encoded images, share of the view outside the region
 _AHEAD = 8  # frames in preparation for each thread

@@ -12,7 +12,7 @@ from types import TracebackType
 import numpy as np
 
 from fasdata.errors import UserError
-from fasdata.packs import index
+from fasdata.packs import pack
 from fasdata.packs.info import FILE, PackInfo
 from fasdata.packs.pack import IMAGES
 from fasdata.records import MODALITIES
@@ -37,7 +37,7 @@ class PackWriter:
             if not (folder / FILE).is_file():
                 info.write(folder)
             images = folder / IMAGES
-            records = index.read_index(folder, n_rows, images.stat().st_size if images.is_file() else 0)
+            records = pack.read_index(folder, n_rows, images.stat().st_size if images.is_file() else 0)
         except BaseException:
             self._lock.close()
             raise
@@ -45,8 +45,8 @@ class PackWriter:
         self._end = int((records["offset"] + records["length"]).max()) if len(records) else 0
         self._images = images.open("ab")
         self._images.truncate(self._end)
-        self._index = (folder / index.FILE).open("ab")
-        self._index.truncate(len(records) * index.RECORD.itemsize)
+        self._index = (folder / pack.FILE).open("ab")
+        self._index.truncate(len(records) * pack.RECORD.itemsize)
         self._waiting: list[np.ndarray] = []
         self._unsafe = 0
 
@@ -66,7 +66,7 @@ class PackWriter:
 
     def add(self, row: int, images: Mapping[str, bytes], outside: float) -> None:
         """Append the encoded images (by modality) of a manifest row."""
-        record = np.zeros((), index.RECORD)
+        record = np.zeros((), pack.RECORD)
         record["row"], record["outside"] = row, outside
         for name, data in images.items():
             m = MODALITIES.index(name)

@@ -1,19 +1,90 @@
-"""Which part each clip of a dataset goes to: from clips alone, before any frame is looked at."""
+"""Which part each clip of a dataset goes to, from clips alone: splits, held-out subjects, few-shot choices."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fasdata.datasets.registry import load_cards
 from fasdata.errors import UserError
 from fasdata.manifest.meta import HeldOut
-from fasdata.protocols.condition import all_hold
-from fasdata.protocols.held_out import choose_subjects, subject_key
 from fasdata.protocols.plan import TARGET_ID, Domain, Plan, Take
-from fasdata.protocols.shots import ShotChoice, choose_shots
+from fasdata.protocols.recipe_parts import all_hold
 from fasdata.records import LABELS, SPLITS, Clip
+
+# -- Which subjects of a source become validation ---------------------------------------------------------------------
+
+
+def subject_key(clip: Clip) -> str:
+    """Return who is in the clip; a clip without a known person stands for itself."""
+    return clip.subject or f"clip {clip.clip_id}"
+
+
+def choose_subjects(dataset: str, clips: Sequence[Clip], share: float, seed: int) -> frozenset[str]:
+    """Return the subjects of a dataset that are held out: about `share`, by a hash of seed, dataset and subject.
+
+    People are drawn within groups of those who appear in the same labels, so that the mix stays; then both labels are
+    made sure of on both sides. Empty where the dataset has too few people for that.
+    """
+    labels: dict[str, set[str]] = {}
+    for clip in clips:
+        labels.setdefault(subject_key(clip), set()).add(clip.label)
+    order = sorted(labels, key=lambda subject: (_subject_hash(seed, dataset, subject), subject))
+    chosen: set[str] = set()
+    for group in sorted({tuple(sorted(found)) for found in labels.values()}):
+        members = [subject for subject in order if tuple(sorted(labels[subject])) == group]
+        chosen.update(members[: int(len(members) * share + 0.5)])
+    for label in LABELS:
+        if not _has(label, chosen, labels):
+            chosen.update([subject for subject in order if label in labels[subject]][:1])
+    rest = set(labels) - chosen
+    both_sides = all(_has(label, side, labels) for side in (chosen, rest) for label in LABELS)
+    return frozenset(chosen) if both_sides else frozenset()
+
+
+def _subject_hash(seed: int, dataset: str, subject: str) -> str:
+    return hashlib.sha256(f"{seed}/{dataset}/{subject}".encode()).hexdigest()
+
+
+def _has(label: str, subjects: Iterable[str], labels: dict[str, set[str]]) -> bool:
+    return any(label in labels[subject] for subject in subjects)
+
+
+# -- Few-shot: which clips of the target join the training ------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ShotChoice:
+    """Clip ids of the target that train, and of those that neither train nor test because of them."""
+
+    train: frozenset[str]
+    withheld: frozenset[str]
+
+
+def choose_shots(dataset: str, clips: Iterable[Clip], k: int, seed: int) -> ShotChoice:
+    """Return `k` clips a label, from as few people as possible, in an order decided by seed, dataset and name.
+
+    Other clips of those people are withheld: nobody stands in training and in the test.
+    """
+    pool = sorted(clips, key=lambda clip: _shot_hash(seed, dataset, clip.clip_id))
+    people = sorted({subject_key(clip) for clip in pool}, key=lambda subject: _shot_hash(seed, dataset, subject))
+    rank = {subject: place for place, subject in enumerate(people)}
+    pool.sort(key=lambda clip: rank[subject_key(clip)])
+    chosen = [clip for label in LABELS for clip in [one for one in pool if one.label == label][:k]]
+    train = frozenset(clip.clip_id for clip in chosen)
+    used = {subject_key(clip) for clip in chosen}
+    withheld = frozenset(clip.clip_id for clip in pool if subject_key(clip) in used and clip.clip_id not in train)
+    return ShotChoice(train, withheld)
+
+
+def _shot_hash(seed: int, dataset: str, text: str) -> str:
+    return hashlib.sha256(f"shots/{seed}/{dataset}/{text}".encode()).hexdigest()
+
+
+# -- Which part each clip of a dataset goes to: from clips alone, before any frame is looked at -----------------------
+
 
 UNUSED = ""
 MODES = ("auto", "none")

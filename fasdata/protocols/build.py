@@ -12,20 +12,18 @@ from fasdata.datasets.registry import load_cards
 from fasdata.errors import UserError, unknown_name
 from fasdata.library import Library
 from fasdata.manifest import Manifest
-from fasdata.manifest.columns import PARTS
-from fasdata.manifest.fingerprint import table_fingerprint
 from fasdata.manifest.meta import FORMAT, Deviation, Leakage, Meta, Validation
 from fasdata.manifest.meta import Domain as DomainMeta
+from fasdata.manifest.table import PARTS, table_fingerprint
 from fasdata.protocols.assign import MODES, UNUSED, Assignment, assign
-from fasdata.protocols.collect import Collected, StoreLike, collect
+from fasdata.protocols.collect import Collected, FrameColumns, StoreLike, collect
 from fasdata.protocols.describe import describe
-from fasdata.protocols.expected import deviations, require_expected
-from fasdata.protocols.frame_columns import FrameColumns
-from fasdata.protocols.gate import pass_gate, warn_about
+from fasdata.protocols.gate import deviations, pass_gate, require_expected, warn_about
 from fasdata.protocols.grammar import parse
-from fasdata.protocols.listed import Listed, resolve_lists
-from fasdata.protocols.plan import Domain, Plan, make_plan
+from fasdata.protocols.plan import Domain, Plan
+from fasdata.protocols.planning import make_plan
 from fasdata.protocols.recipe import DEFAULT, load_recipe
+from fasdata.protocols.recipe_lists import ListedClips, resolve_lists
 from fasdata.protocols.rows import make_table
 from fasdata.protocols.tallies import Placed, left_out, losses, missed_frames, tally
 from fasdata.records import Clip
@@ -116,7 +114,7 @@ def require_cards(plan: Plan) -> None:
 
 
 def assign_all(
-    plan: Plan, clips: Mapping[str, Sequence[Clip]], options: Options, listed: Listed
+    plan: Plan, clips: Mapping[str, Sequence[Clip]], options: Options, listed: ListedClips
 ) -> dict[str, list[Assignment]]:
     """Return where the clips of every dataset go."""
     return {
@@ -163,7 +161,7 @@ def _meta(
     assigned: Mapping[str, list[Assignment]],
     placed: list[Placed],
     off: list[Deviation],
-    listed: Listed,
+    listed: ListedClips,
     leakage: Leakage | None,
     options: Options,
 ) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fasdata.manifest import Manifest
-from fasdata.manifest.columns import PARTS
-from fasdata.text_table import text_table
+from fasdata.manifest.table import PARTS
+from fasdata.page.spelling import text_table
 
 _SHOWN = 12  # deviations and drops listed one by one
 

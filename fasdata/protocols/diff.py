@@ -12,7 +12,8 @@ from typing import Any
 from fasdata.errors import UserError
 from fasdata.manifest import Manifest
 from fasdata.protocols.grammar import parse
-from fasdata.protocols.plan import Plan, Take, make_plan
+from fasdata.protocols.plan import Plan, Take
+from fasdata.protocols.planning import make_plan
 from fasdata.protocols.recipe import DEFAULT, INSIDE, load_recipe
 from fasdata.protocols.show import domain_text, splits_text
 from fasdata.records import LABELS

@@ -10,19 +10,20 @@ from pathlib import Path
 from fasdata.datasets.registry import find_card
 from fasdata.datasets.scan import ScanResult, scan
 from fasdata.errors import UserError
-from fasdata.manifest.columns import PARTS
 from fasdata.manifest.leakage import find_crossing, require_none
 from fasdata.manifest.meta import Deviation
+from fasdata.manifest.table import PARTS
+from fasdata.page.spelling import text_table
 from fasdata.protocols.assign import UNUSED, Assignment
 from fasdata.protocols.build import Options, assign_all, off_counts, require_cards
-from fasdata.protocols.expected import require_expected
+from fasdata.protocols.gate import require_expected
 from fasdata.protocols.grammar import parse
-from fasdata.protocols.listed import require_lists, resolve_lists
-from fasdata.protocols.plan import Plan, make_plan
+from fasdata.protocols.plan import Plan
+from fasdata.protocols.planning import make_plan
 from fasdata.protocols.recipe import DEFAULT, load_recipe
+from fasdata.protocols.recipe_lists import require_lists, resolve_lists
 from fasdata.protocols.show import domain_text
 from fasdata.records import LABELS
-from fasdata.text_table import text_table
 
 
 @dataclass(frozen=True)

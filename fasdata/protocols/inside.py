@@ -8,12 +8,11 @@ from typing import Literal
 from pydantic import Field
 
 from fasdata.datasets.card import Count, Form
-from fasdata.datasets.declared import read_declared
 from fasdata.errors import UserError
-from fasdata.protocols.condition import Condition
 from fasdata.protocols.grammar import ProtocolName
+from fasdata.protocols.recipe_parts import Condition
 from fasdata.protocols.vocabulary import intra
-from fasdata.resources import manifests_dir
+from fasdata.resources import manifests_dir, read_declared
 
 Split = Literal["train", "dev", "test"]
 ANY_FOLD = "*"

@@ -8,10 +8,9 @@ from typing import Literal
 
 from fasdata.datasets.card import Count
 from fasdata.errors import UserError
-from fasdata.protocols.condition import Condition
 from fasdata.protocols.grammar import ProtocolName
 from fasdata.protocols.recipe import PoolRecipe, Recipe
-from fasdata.protocols.recipe_parts import ListNeed
+from fasdata.protocols.recipe_parts import Condition, ListNeed
 from fasdata.records import LABELS, SPLITS
 
 TARGET_ID = -1
@@ -118,19 +117,6 @@ class Plan:
         """Return the list files that cannot be done without, by what they are called."""
         needs = [take.lists for domain in self.domains for take in domain.takes if take.lists]
         return {need.what: need for need in needs if not need.optional}
-
-
-def make_plan(name: ProtocolName, recipe: Recipe) -> Plan:
-    """Return the plan of a protocol in a recipe.
-
-    Raises:
-        UserError: the recipe does not cover the protocol's pool or variant, the protocol needs list files that this
-            version cannot read, or an extra source of the recipe is the target.
-    """
-    from fasdata.protocols.plan_across import plan_across
-    from fasdata.protocols.plan_inside import plan_inside
-
-    return plan_inside(name, recipe) if name.intra else plan_across(name, recipe)
 
 
 def require_modality(name: ProtocolName, recipe: Recipe, rules: PoolRecipe, masked: tuple[str, ...]) -> None:

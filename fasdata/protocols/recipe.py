@@ -7,13 +7,12 @@ from functools import cache
 from pydantic import Field, model_validator
 
 from fasdata.datasets.card import Form
-from fasdata.datasets.declared import read_declared
 from fasdata.errors import UserError, unknown_name
 from fasdata.protocols.recipe_parts import Modality, Part, Scoring, Shots, Sources, Validation
+from fasdata.protocols.sampling import FrameRule
 from fasdata.protocols.vocabulary import Letter, cross, intra
 from fasdata.records import MODALITIES
-from fasdata.resources import manifests_dir
-from fasdata.sampling import FrameRule
+from fasdata.resources import manifests_dir, read_declared
 
 DEFAULT = "standard"
 INSIDE = "inside"  # the part of a recipe for protocols inside one dataset

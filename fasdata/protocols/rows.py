@@ -1,4 +1,4 @@
-"""Placed clips to the table of a manifest."""
+"""Turn placed clips into the table of a manifest."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fasdata import __version__
-from fasdata.manifest.columns import SCHEMA
-from fasdata.protocols.collect import absent_row
-from fasdata.protocols.frame_columns import FrameColumns
+from fasdata.manifest.table import SCHEMA
+from fasdata.protocols.collect import FrameColumns, absent_row
 from fasdata.protocols.plan import Plan
 from fasdata.protocols.tallies import Placed
 from fasdata.records import MODALITIES

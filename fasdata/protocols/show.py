@@ -6,13 +6,14 @@ from textwrap import wrap
 
 from fasdata.datasets.registry import load_cards
 from fasdata.errors import UserError
+from fasdata.page.spelling import text_table
 from fasdata.protocols.grammar import ProtocolName, parse
 from fasdata.protocols.inside import inside_rules
-from fasdata.protocols.plan import Domain, Plan, Take, make_plan
+from fasdata.protocols.plan import Domain, Plan, Take
+from fasdata.protocols.planning import make_plan
 from fasdata.protocols.recipe import DEFAULT, INSIDE, load_recipe, recipes
 from fasdata.protocols.vocabulary import IntraDataset, cross, intra, shipped
 from fasdata.records import LABELS
-from fasdata.text_table import text_table
 
 _WIDTH = 108
 

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fasdata.manifest.columns import PARTS
 from fasdata.manifest.meta import Loss, Tally, Unused
+from fasdata.manifest.table import PARTS
 from fasdata.protocols.assign import UNUSED, Assignment
 from fasdata.protocols.collect import Chosen, Entry
 from fasdata.protocols.plan import Domain, Take

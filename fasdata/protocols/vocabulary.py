@@ -8,9 +8,8 @@ from typing import Literal
 from pydantic import Field
 
 from fasdata.datasets.card import Form
-from fasdata.datasets.declared import read_declared
 from fasdata.errors import nearest
-from fasdata.resources import manifests_dir
+from fasdata.resources import manifests_dir, read_declared
 
 
 class Letter(Form):

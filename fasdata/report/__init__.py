@@ -1,1 +1,1 @@
-"""The HTML kit: a self-contained page and its parts. No script, no network, readable in print and on a phone."""
+"""The dataset report: what extracted stores hold, section by section."""

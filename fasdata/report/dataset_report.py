@@ -3,41 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fasdata import __version__
-from fasdata.datasets.verify import Verification
-from fasdata.errors import UserError
-from fasdata.report.album import gallery, look_first
-from fasdata.report.card import Card, Cards
-from fasdata.report.duplicates import Duplicates, duplicates, find_duplicates
-from fasdata.report.findings import notices
-from fasdata.report.holdings import against_release, holdings
-from fasdata.report.losses import losses
+from fasdata.datasets.registry import find_card
+from fasdata.errors import UserError, unknown_name
+from fasdata.library import Library
+from fasdata.page.page import Contents, Page, Section
+from fasdata.page.parts import Card, Cards
+from fasdata.page.spelling import Absent, count, percent
+from fasdata.report.described import SAMPLE, Described, describe
+from fasdata.report.duplicates import duplicates
+from fasdata.report.gallery import gallery, look_first
+from fasdata.report.holdings import holdings, origin
 from fasdata.report.measures import measures
-from fasdata.report.origin import origin
+from fasdata.report.notices import notices
 from fasdata.report.overview import overview
-from fasdata.report.page import Page, Section
-from fasdata.report.pixels import PixelSample, sample_pixels
-from fasdata.report.recordings import recordings
-from fasdata.report.subsection import Contents
-from fasdata.report.survey import Survey, survey
-from fasdata.report.value import Absent, count, percent
+from fasdata.report.recordings import losses, recordings
 from fasdata.store.reader import Store
 
-SAMPLE = 1000
+# -- Which stores a report was asked for ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Described:
-    """A dataset with everything that its section is written from."""
+def asked_stores(library: Library, names: Sequence[str]) -> list[Path]:
+    """Return the stores' folders for dataset names in any spelling; no name means every store of the library.
 
-    survey: Survey
-    sample: PixelSample
-    release: Verification | None
-    found: Duplicates
+    Raises:
+        UserError: the library is missing or empty, a dataset is unknown, or its store is missing or unfinished.
+    """
+    if not library.stores():
+        what = "holds no store" if library.root.is_dir() else "does not exist"
+        raise UserError(f"the library {library.root} {what}", do="run 'fasdata extract' first or pass --data")
+    slugs = [_slug(library, name) for name in names] or library.stores()
+    return [library.require_store(slug) for slug in dict.fromkeys(slugs)]
+
+
+def _slug(library: Library, name: str) -> str:
+    """Return the slug of a dataset; own data go by the name that they were extracted under."""
+    if name.lower() in library.stores():
+        return name.lower()
+    try:
+        return find_card(name).slug
+    except UserError:
+        raise unknown_name("dataset", name, library.stores()) from None
+
+
+# -- The report of extracted datasets: one self-contained file, without a picture of anybody unless asked for ---------
 
 
 def write_dataset_report(
@@ -56,18 +68,6 @@ def write_dataset_report(
     datasets = [describe(Store.open(folder), sample) for folder in stores]
     dataset_page(datasets, faces=faces).write(out)
     return datasets
-
-
-def describe(store: Store, sample: int = SAMPLE) -> Described:
-    """Read and measure a store.
-
-    Raises:
-        UserError: it is damaged, or holds no clip.
-    """
-    read = survey(store)
-    if read.clips.empty:
-        raise UserError(f"the store {store.folder} holds no clip", do="extract the dataset first")
-    return Described(read, sample_pixels(read, sample), against_release(read), find_duplicates(read))
 
 
 def dataset_page(datasets: Sequence[Described], *, faces: bool) -> Page:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fasdata.audit.near import FRAMES, NEAR, ClipHashes, near_pairs
-from fasdata.report.album import pairs
+from fasdata.page.page import Subsection
+from fasdata.page.parts import Column, Paragraph, Row, Table
+from fasdata.page.spelling import count, text
+from fasdata.report.gallery import pairs
 from fasdata.report.holdings import SPLIT_NAMES
-from fasdata.report.prose import Paragraph
-from fasdata.report.subsection import Subsection
 from fasdata.report.survey import LABEL_NAMES, Survey, rows_of
-from fasdata.report.table import Column, Row, Table
-from fasdata.report.value import count, text
 
 SHOWN = 20
 PICTURED = 6

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fasdata.page.figures import Chart, Charts
+from fasdata.page.histograms import Group, overlay
+from fasdata.page.page import Subsection
+from fasdata.page.parts import Column, Paragraph, Row, Table
+from fasdata.page.spelling import Absent, count, is_number
 from fasdata.records import ATTACK, BONAFIDE
-from fasdata.report.chart import Chart, Charts
-from fasdata.report.histogram import Group
-from fasdata.report.overlay import overlay
 from fasdata.report.pixels import SIDE, PixelSample
-from fasdata.report.prose import Paragraph
-from fasdata.report.subsection import Subsection
 from fasdata.report.survey import LABEL_NAMES, Survey
-from fasdata.report.table import Column, Row, Table
-from fasdata.report.value import Absent, count, is_number
 
 if TYPE_CHECKING:
     import pandas as pd

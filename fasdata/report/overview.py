@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fasdata.report.chart import Chart, Charts
-from fasdata.report.histogram import Group, histogram_rows
+from fasdata.page.figures import Chart, Charts
+from fasdata.page.histograms import Group, histogram_rows
+from fasdata.page.page import Section
+from fasdata.page.parts import Column, Row, Table
+from fasdata.page.spelling import Absent, count, percent, text
 from fasdata.report.measures import MEASURES, Measure, fixed, values_by_label
-from fasdata.report.page import Section
 from fasdata.report.survey import Survey
-from fasdata.report.table import Column, Row, Table
-from fasdata.report.value import Absent, count, percent, text
 
 if TYPE_CHECKING:
-    from fasdata.report.dataset_report import Described
+    from fasdata.report.described import Described
 
 _DRAWN = ("side", "blur", "brightness", "yaw")
 

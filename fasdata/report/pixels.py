@@ -15,6 +15,7 @@ from fasdata.report.survey import Survey, rows_of
 if TYPE_CHECKING:
     import pandas as pd
 
+
 SIDE = 128  # pixels of the longer side of a face at which sharpness is compared
 _SEED = 0
 

@@ -1,16 +1,23 @@
-"""The recordings themselves: resolution, frame rate, rotation, and what was noted on the way."""
+"""The recordings and what was lost of them: resolution, frame rate, notes, failures and their reasons."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fasdata.report.losses import without_numbers
-from fasdata.report.prose import Paragraph
-from fasdata.report.subsection import Subsection
+from fasdata.page.page import Subsection
+from fasdata.page.parts import Column, Paragraph, Row, Table
+from fasdata.page.spelling import Absent, count, percent
+from fasdata.report.holdings import spell_type
 from fasdata.report.survey import LABEL_NAMES, Survey, groups_of, rows_of
-from fasdata.report.table import Column, Row, Table
-from fasdata.report.value import Absent, count
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+# -- The recordings themselves: resolution, frame rate, rotation, and what was noted on the way -----------------------
+
 
 _MOST = 20
 
@@ -57,3 +64,102 @@ def _notes(survey: Survey) -> list[Table | Paragraph]:
     more = f"{rest} rarer notes are not shown; clips.parquet has all." if rest > 0 else ""
     return [Table("What the extraction noted", columns,
                   [Row((note, count(len(paths)), paths[0])) for note, paths in ranked[:_MOST]], more)]  # fmt: skip
+
+
+# -- What was lost: recordings without a face or that could not be decoded, by label and attack type, and why ---------
+
+
+OUTCOMES = {"fta": "no usable face", "failed": "could not be decoded"}
+STATUS_MEANINGS = {
+    "ok": "a face was detected on this frame",
+    "rotated": "detected after turning the recording upright",
+    "interp": "placed between two detections, at most 15 frames apart",
+    "hold": "the last detection, at most 15 frames old",
+    "given": "the release's word: its box, or a release already cropped",
+    "shift": "a near frame with a face stands in",
+    "center": "the centre of a pre-cropped image",
+    "skip": "no face: not stored",
+}
+_REASONS = 25
+
+
+def losses(survey: Survey, anchor: str) -> Subsection:
+    """Return the losses by label and attack type, the reasons, and how the chosen frames came by their faces."""
+    lead = (
+        "A clip in which no usable face was found is a failure to acquire; one that cannot be decoded has failed. "
+        "A detector that loses one label more often than the other biases every number computed on the rest."
+    )
+    parts: list[Any] = [_rates(survey.clips)]
+    if survey.clips["status"].ne("ok").any():
+        parts.append(_reasons(survey.clips))
+    parts.append(_statuses(survey))
+    return Subsection(anchor, "Losses and fallbacks", parts, lead)
+
+
+def _rates(clips: pd.DataFrame) -> Table:
+    columns = [Column("Label"), Column("Attack type"), Column("Clips", True), Column("No face", True),
+               Column("Share of decoded", True), Column("Failed", True), Column("Share of all", True)]  # fmt: skip
+    rows = []
+    for label, name in LABEL_NAMES.items():
+        of_label = clips[clips["label"] == label]
+        if of_label.empty:
+            continue
+        kinds = sorted(of_label["attack_type"].unique())
+        if len(kinds) > 1:
+            rows += [Row((name, spell_type(kind), *_lost(of_label[of_label["attack_type"] == kind]))) for kind in kinds]
+        shown = spell_type(kinds[0]) if len(kinds) == 1 else "all"
+        rows.append(Row((name, shown, *_lost(of_label)), "strong"))
+    return Table("Failure to acquire and failed clips", columns, rows)
+
+
+def _lost(clips: pd.DataFrame) -> tuple[Any, ...]:
+    every, without, failed = len(clips), int((clips["status"] == "fta").sum()), int((clips["status"] == "failed").sum())
+    decoded = every - failed
+    share = percent(without / decoded) if decoded else Absent("none decoded")
+    return count(every), count(without), share, count(failed), percent(failed / every)
+
+
+def _reasons(clips: pd.DataFrame) -> Table:
+    """Return the reasons with their numbers as N, so that equal ones count together."""
+    found: defaultdict[tuple[str, str, str, str], list[str]] = defaultdict(list)
+    for row in rows_of(clips[clips["status"].ne("ok")]):
+        found[row.status, row.label, row.attack_type, without_numbers(row.reason)].append(row.path)
+    ranked = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+    columns = [Column("What happened"), Column("Clips", True), Column("Reason"), Column("Label"),
+               Column("Attack type"), Column("For example")]  # fmt: skip
+    rows = [
+        Row((OUTCOMES[status], count(len(paths)), reason, LABEL_NAMES[label], spell_type(kind), paths[0]))
+        for (status, label, kind, reason), paths in ranked[:_REASONS]
+    ]
+    rest = len(ranked) - _REASONS
+    return Table(
+        "Why", columns, rows, f"{rest} rarer reasons are not shown; clips.parquet has all." if rest > 0 else ""
+    )
+
+
+def _statuses(survey: Survey) -> Table | Paragraph:
+    if not survey.chosen:
+        return Paragraph("No frame was chosen: no clip could be decoded.")
+    present = [status for status in STATUS_MEANINGS if any((label, status) in survey.chosen for label in survey.labels)]
+    totals = {label: sum(survey.chosen[label, status] for status in present) for label in survey.labels}
+    columns = [Column("Status"), *(Column(f"{LABEL_NAMES[label]}: frames", True) for label in survey.labels)]
+    columns += [Column(f"{LABEL_NAMES[label]}: share", True) for label in survey.labels]
+    columns.append(Column("Meaning"))
+    rows = []
+    for status in present:
+        numbers = [survey.chosen[label, status] for label in survey.labels]
+        shares = [
+            percent(number / totals[label]) if totals[label] else Absent("no frame")
+            for label, number in zip(survey.labels, numbers, strict=True)
+        ]
+        rows.append(Row((status, *map(count, numbers), *shares, STATUS_MEANINGS[status])))
+    note = (
+        f"Of {count(survey.searched)} frames searched for a face in all, {count(survey.found)} show one "
+        f"and {count(survey.several)} more than one."
+    )
+    return Table("How the chosen frames came by their faces", columns, rows, note)
+
+
+def without_numbers(reason: str) -> str:
+    """Return the text with its free-standing numbers as N."""
+    return re.sub(r"(?<![\w(.,])\d+(?:\.\d+)?(?![\w),])", "N", reason)

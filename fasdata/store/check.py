@@ -1,4 +1,4 @@
-"""Whether a store holds what it says: every record, every crop, every table, and on demand every hash."""
+"""Check that a store holds what it says (records, crops, tables, hashes), and repair what can be repaired."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ import lmdb
 from fasdata.errors import UserError
 from fasdata.progress import Bar, progress
 from fasdata.records import ClipRecord
-from fasdata.store import keys, raw, shards, tables, writer_lock
-from fasdata.store.check_tables import TableCheck
+from fasdata.store import keys, shards, tables, writer_lock
+from fasdata.store.atomic import sweep
 from fasdata.store.hashes import digest, sealed, store_hash
 from fasdata.store.info import StoreInfo
-from fasdata.store.picture_header import claimed
+from fasdata.store.picture_bytes import claimed, is_raw
 from fasdata.store.record_bytes import from_bytes
+from fasdata.store.shard_writer import ShardWriter
+from fasdata.store.tables import TableCheck
+
+# -- Whether a store holds what it says: every record, every crop, every table, and on demand every hash --------------
+
 
 AGAIN = "run the same 'fasdata extract' again: it continues"
 REPAIR = "run 'fasdata store check --repair', then extract again: only those clips are made anew"
@@ -160,7 +165,7 @@ def _inside(record: ClipRecord, dataset: str) -> list[tuple[str, str]]:
 
 def _is_image(data: bytes) -> bool:
     try:
-        return raw.is_raw(data) or min(claimed(data)) > 0
+        return is_raw(data) or min(claimed(data)) > 0
     except ValueError:
         return False
 
@@ -183,3 +188,74 @@ def _find_strays(transaction: lmdb.Transaction, known: set[str], shard: int, rep
             report.note("a crop belongs to no record" if ours else "an entry is not one of a store", text, REPAIR)
             report.drop.setdefault(shard, []).append(key)
     return ordered
+
+
+# -- Putting a store right as far as it can be without the recordings -------------------------------------------------
+
+
+_ROUNDS = 3  # what is taken out may bring to light what it hid
+
+
+def repair(report: StoreReport) -> list[str]:
+    """Do what can be done about the findings of a check, and return it in words.
+
+    Tables are rebuilt from the shards; clips that are damaged are taken out, with all that belongs to no clip, and
+    shards that cannot be read are set aside under another name: an extraction then makes those clips anew, and until
+    it has, the store stays marked as unfinished.
+
+    Raises:
+        UserError: somebody else is writing to the store, or it cannot be written.
+    """
+    folder, done = report.folder, list[str]()
+    with writer_lock.lock_writer(folder):
+        whole = writer_lock.interrupted(folder) is None and not report.drop and not report.damaged
+        writer_lock.mark_unfinished(folder)
+        sweep(folder)
+        for _ in range(_ROUNDS):
+            if not report.drop and not report.damaged:
+                break
+            done += _put_right(report)
+            report = check_store(folder, rehash=report.rehashed)
+        shards.close_readers(folder)
+        tables.rebuild(folder)
+        done.append(f"rebuilt {', '.join(tables.DERIVED)}")
+        if whole:
+            writer_lock.clear_mark(folder)
+    shards.close_readers(folder)
+    return done
+
+
+def _put_right(report: StoreReport) -> list[str]:
+    shards.close_readers(report.folder)
+    done = []
+    for path in report.damaged:
+        aside = path.with_name(f"{path.name}.damaged")
+        path.replace(aside)
+        done.append(f"set aside {path.name} as {aside.name}")
+    writer = ShardWriter(report.folder)
+    for shard, gone in report.drop.items():
+        writer.compact(shard, without=gone)  # in a damaged tree a key that is there need not be found
+        done.append(f"took {len(gone)} entries out of shard {shard}" if gone else f"put shard {shard} in order")
+    writer.close()
+    return done
+
+
+# -- The words of a store's check -------------------------------------------------------------------------------------
+
+
+def describe_check(report: StoreReport) -> str:
+    """Return what was looked at, what is wrong with it and what to do."""
+    rules = f"; rules {' + '.join(report.info.rules)}" if report.info.rules else ""
+    size = f"{report.size / 1e9:.2f} GB" if report.size >= 1e9 else f"{report.size / 1e6:.1f} MB"
+    lines = [
+        f"{report.info.dataset}: {report.folder}",
+        f"{report.clips} clips, {report.crops} crops, {size}{rules}",
+        "every crop and record hashed again" if report.rehashed else "hashes as recorded (--rehash computes them)",
+    ]
+    if report.sound:
+        return "\n".join([*lines, f"content: {report.content_hash}", "sound"])
+    times = sum(problem.times for problem in report.problems.values())
+    lines.append(f"{times} problem{'s' if times > 1 else ''}:")
+    for problem in report.problems.values():
+        lines += [f"  {problem.times} x {problem.what} (e.g. {problem.first})", f"      {problem.do}"]
+    return "\n".join(lines)

@@ -8,8 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from fasdata.errors import UserError, unknown_name
-from fasdata.store import raw
-from fasdata.store.picture_header import claimed, is_colour_png
+from fasdata.store.picture_bytes import claimed, decode_raw, encode_raw, is_colour_png, is_raw
 
 CODECS = ("png", "jpeg", "webp", "raw")
 STORE_CODECS = CODECS[:3]
@@ -65,7 +64,7 @@ def encode(image: np.ndarray, codec: str = "png") -> bytes:
     if not is_crop(image):
         raise ValueError(f"an image of shape {image.shape} and type {image.dtype} cannot be encoded")
     if kind.name == "raw":
-        return raw.encode(image)
+        return encode_raw(image)
     suffix, options = _options(kind, image)
     ordered = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
     done, data = cv2.imencode(suffix, ordered, options)
@@ -84,8 +83,8 @@ def decode(data: bytes) -> np.ndarray:
     """
     import cv2
 
-    if raw.is_raw(data):
-        return raw.decode(data, MAX_PIXELS)
+    if is_raw(data):
+        return decode_raw(data, MAX_PIXELS)
     width, height = claimed(data)
     if not 0 < width * height <= MAX_PIXELS:
         raise ValueError(f"the stored bytes claim {width}x{height} pixels")

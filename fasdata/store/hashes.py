@@ -1,4 +1,4 @@
-"""What two stores are compared by: hashes of pixels, of records, and of everything."""
+"""What stores and pictures are compared by: hashes of pixels, of records, of everything, and the perceptual hash."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from fasdata.records import ClipRecord
 from fasdata.store import keys
 from fasdata.store.info import canonical_json
 from fasdata.store.record_bytes import to_bytes
+
+# -- What two stores are compared by: hashes of pixels, of records, and of everything ---------------------------------
 
 
 def pixel_hash(crops: Mapping[str, str]) -> str:
@@ -43,3 +47,30 @@ def store_hash(fingerprint: str, clips: Mapping[str, str]) -> str:
     for clip_id, content in sorted(clips.items()):
         whole.update(f"{clip_id}:{content}\n".encode())
     return whole.hexdigest()
+
+
+# -- A perceptual hash: pictures that look alike get hashes that differ in few bits -----------------------------------
+
+
+_SIDE = 32
+_KEPT = 8
+
+# Rows of the cosine transform (type II): frequency k at the centres of 32 equal pieces.
+_COSINES = np.cos(np.pi / _SIDE * np.arange(_KEPT + 1)[:, None] * (np.arange(_SIDE)[None, :] + 0.5))
+
+
+def perceptual_hash(image: np.ndarray) -> str:
+    """Return the 64-bit hash of an image (RGB or one channel) as 16 hex digits.
+
+    The luma is averaged down to 32x32; of its two-dimensional cosine transform the 64 coefficients of vertical
+    frequency 0-7 and horizontal frequency 1-8 are compared with their median, larger = 1, row by row, the first in
+    the highest bit. The number of differing bits of two hashes tells how unlike two pictures are: size, compression
+    and brightness change few of them.
+    """
+    import cv2
+
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
+    small = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float64)
+    low = _COSINES[:_KEPT] @ small @ _COSINES[1:].T
+    bits = low > np.median(low)
+    return np.packbits(bits).tobytes().hex()

@@ -6,7 +6,7 @@ import json
 import re
 from typing import get_args
 
-from fasdata.datasets.naming import CLIP_ID
+from fasdata.datasets.tree import CLIP_ID
 from fasdata.errors import UserError
 from fasdata.records import MODALITIES, Clip, ClipRecord, FaceStatus, FrameRecord, clip_record_from_json
 from fasdata.records import clip_record_to_json as as_json

@@ -1,4 +1,4 @@
-"""Write the world to disk: raw datasets, as they would lie on a disk after an official download."""
+"""Write whole raw datasets of synthetic people, in parallel over people, each into the layout of a real one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,59 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from fasdata.errors import UserError
 from fasdata.progress import progress
-from fasdata.synth.layout import DatasetPlan, PlannedClip
-from fasdata.synth.presets import plan_world
-from fasdata.synth.subjectwork import write_clips
-from fasdata.synth.videofile import TEMPORARY
+from fasdata.synth.files import TEMPORARY, write_images, write_padisi, write_video, write_wmca
+from fasdata.synth.layouts.layout import DatasetPlan, PlannedClip
+from fasdata.synth.layouts.presets import plan_world
+from fasdata.synth.presentation.clip import Shot, render_clip
+
+# -- The work of one process: the clips of one person -----------------------------------------------------------------
+
+
+# How clips are written that are no videos.
+_RECORDINGS = {"images": write_images, "wmca-hdf5": write_wmca, "padisi-npz": write_padisi}
+
+
+def write_clips(clips: Sequence[tuple[Path, PlannedClip]], seed: int) -> int:
+    """Render and write clips (dataset folder, plan), sidecars before videos, and return how many."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # the processes share the cores already
+    try:
+        for folder, clip in clips:
+            _write_clip(folder, clip, seed)
+    finally:
+        cv2.setNumThreads(threads)
+    return len(clips)
+
+
+def _write_clip(folder: Path, clip: PlannedClip, seed: int) -> None:
+    if clip.codec in _RECORDINGS:
+        _RECORDINGS[clip.codec](folder, clip, seed)
+        return
+    shots = list(render_clip(clip.spec, seed))
+    if clip.upside_down:
+        shots = [_turned(shot) for shot in shots]
+    if clip.sidecar is not None:
+        path, text_of = clip.sidecar
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text_of(shots))
+    write_video(folder / clip.path, (shot.picture for shot in shots), clip.codec)
+
+
+def _turned(shot: Shot) -> Shot:
+    """Return a shot rotated by 180 degrees; the image-left eye becomes the other one."""
+    height, width = shot.picture.shape[:2]
+    x0, y0, x1, y1 = shot.box
+    eyes = np.array([width - 1, height - 1]) - shot.eyes[::-1]
+    return Shot(shot.picture[::-1, ::-1], eyes, (width - x1, height - y1, width - x0, height - y0))
+
+
+# -- Write the world to disk: raw datasets, as they would lie on a disk after an official download --------------------
+
 
 VERSION = 1  # of the world: raised whenever the same seed would give other frames
 MARKER = "synth.json"

@@ -9,16 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasdata.errors import UserError, unknown_name
-from fastrain.compare.judged import target_of, threshold_of
-from fastrain.compare.pair_test import pair_test
+from fastrain.compare.pairwise import pair_test, target_of, threshold_of
 from fastrain.compare.system import System
 from fastrain.evaluation.averaged import networks
 from fastrain.evaluation.measures import Measured, measured
-from fastrain.evaluation.samples import Samples
 from fastrain.evaluation.score_rules import KEY_COLUMNS
-from fastrain.evaluation.scores import ScoreTable
+from fastrain.evaluation.scores import Samples, ScoreTable
 from fastrain.evaluation.statistics.clusters import Clusters
-from fastrain.evaluation.statistics.interval import RESAMPLES, Interval, interval_of, resampled
+from fastrain.evaluation.statistics.intervals import RESAMPLES, Interval, interval_of, resampled
 from fastrain.evaluation.statistics.paired import difference_of
 from fastrain.evaluation.thresholds import SOURCE_EER, TARGET_EER, ThresholdPolicy
 

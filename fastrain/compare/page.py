@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from fasdata.report.page import Page, Section
-from fasdata.report.prose import Notice, Paragraph
-from fasdata.report.table import Column, Row, Table
-from fasdata.report.value import Absent
+from fasdata.page.page import Page, Section
+from fasdata.page.parts import Column, Notice, Paragraph, Row, Table
+from fasdata.page.spelling import Absent
 from fastrain.compare.comparison import COLUMNS, ProtocolTable
 from fastrain.compare.published import PublishedResult
 from fastrain.compare.text import HEAD, NOTE, published_row, row_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fasdata.errors import unknown_name
-from fasdata.text_table import text_table
+from fasdata.page.spelling import text_table
 from fastrain.compare.comparison import COLUMNS, Cell, ProtocolTable
 from fastrain.compare.published import PublishedResult
 

@@ -1,14 +1,94 @@
-"""ME-FAS' training images: one with light changes, and two views made from that one."""
+"""The training images of ME-FAS: one with light changes, two views made from it, and their 8-bit operations."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from fastrain.data.augment_config import BaseViews
-from fastrain.data.imgaug_operations import LUMINANCE, blur, brightness, cropped, hue_and_saturation
+from fastrain.augmentation import BaseViews
+
+# -- The 8-bit operations of imgaug 0.4 that ME-FAS' views are made of, on OpenCV -------------------------------------
+# Images are RGB uint8 (H,W,3). Every change of values is a table of 256 entries.
+
+
+# Colour spaces with the way there, the way back, and the channel of luminance.
+LUMINANCE = {
+    "YCrCb": (cv2.COLOR_RGB2YCrCb, cv2.COLOR_YCrCb2RGB, 0),
+    "HSV": (cv2.COLOR_RGB2HSV, cv2.COLOR_HSV2RGB, 2),
+    "HLS": (cv2.COLOR_RGB2HLS, cv2.COLOR_HLS2RGB, 1),
+    "Lab": (cv2.COLOR_RGB2Lab, cv2.COLOR_Lab2RGB, 0),
+    "Luv": (cv2.COLOR_RGB2Luv, cv2.COLOR_Luv2RGB, 0),
+    "YUV": (cv2.COLOR_RGB2YUV, cv2.COLOR_YUV2RGB, 0),
+}
+_KERNEL = 5  # of the blur; right for deviations below 1.5
+
+
+def brightness(image: np.ndarray, space: str, steps: Sequence[tuple[str, float]]) -> np.ndarray:
+    """Return the image with its luminance in `space` changed: `steps` are ("multiply", factor) or ("add", value)."""
+    there, back, channel = LUMINANCE[space]
+    table = np.arange(256, dtype=np.float32)
+    for kind, amount in steps:
+        table = table * np.float32(amount) if kind == "multiply" else table + np.float32(amount)
+        table = np.clip(table, 0, 255).astype(np.uint8).astype(np.float32)
+    return _with_tables(image, there, back, {channel: table.astype(np.uint8)})
+
+
+def hue_and_saturation(image: np.ndarray, hue: float, saturation: float) -> np.ndarray:
+    """Return the image with hue and saturation multiplied; hue runs from 0 to 255 for that, and round in a circle."""
+    values = np.arange(256, dtype=np.float32)
+    turned = np.rint(np.trunc(values / 180 * 255) * np.float32(hue)) % 255
+    tables = {
+        0: np.trunc(turned / 255 * 180).astype(np.uint8),
+        1: np.clip(np.rint(values * np.float32(saturation)), 0, 255).astype(np.uint8),
+    }
+    return _with_tables(image, cv2.COLOR_RGB2HSV, cv2.COLOR_HSV2RGB, tables)
+
+
+def blur(image: np.ndarray, deviation: float) -> np.ndarray:
+    """Return the image after a Gaussian of 5x5 pixels; the border is mirrored."""
+    return cv2.GaussianBlur(image, (_KERNEL, _KERNEL), deviation, borderType=cv2.BORDER_REFLECT_101)
+
+
+def cropped(image: np.ndarray, fractions: Sequence[float]) -> np.ndarray:
+    """Return the image without `fractions` of its height or width at top, right, bottom and left, at its old size."""
+    height, width = image.shape[:2]
+    sides = zip(fractions, (height, width, height, width), strict=True)
+    return cropped_by(image, [round(fraction * side) for fraction, side in sides])
+
+
+def cropped_by(image: np.ndarray, pixels: Sequence[int]) -> np.ndarray:
+    """Return the image without `pixels` at top, right, bottom and left, enlarged to its old size."""
+    height, width = image.shape[:2]
+    top, right, bottom, left = pixels
+    inside = image[top : height - bottom, left : width - right]
+    if inside.shape == image.shape:
+        return image
+    return cv2.resize(inside, (width, height), interpolation=cv2.INTER_AREA)  # as imgaug has it for enlarging
+
+
+def fitted(image: np.ndarray, side: int) -> np.ndarray:
+    """Return the middle square of the image after its shorter side was resized to `side` (cubic)."""
+    height, width = image.shape[:2]
+    scale = side / min(height, width)
+    if scale != 1:
+        size = (side, round(height * scale)) if width <= height else (round(width * scale), side)
+        image = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+    top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
+    return image[top : top + side, left : left + side]
+
+
+def _with_tables(image: np.ndarray, there: int, back: int, tables: dict[int, np.ndarray]) -> np.ndarray:
+    changed = cv2.cvtColor(image, there)
+    every = np.tile(np.arange(256, dtype=np.uint8)[:, None], (1, 3))
+    for channel, table in tables.items():
+        every[:, channel] = table
+    return cv2.cvtColor(cv2.LUT(changed, every[None]), back)
+
+
+# -- ME-FAS' training images: one with light changes, and two views made from that one --------------------------------
 
 
 @dataclass

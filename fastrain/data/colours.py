@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fastrain.data.augment_config import ColourJitter
+from fastrain.augmentation import ColourJitter
 
 
 @dataclass(frozen=True)

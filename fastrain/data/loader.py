@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,13 +14,44 @@ import numpy as np
 
 from fasdata.errors import UserError
 from fastrain.data.base_views import ViewMaker
-from fastrain.data.batches import collate
-from fastrain.data.chances import Chances
-from fastrain.data.clip_frames import ClipFrames
+from fastrain.data.batches import Part, Room, collate
 from fastrain.data.images import Images
-from fastrain.data.room import Part, Room
-from fastrain.data.streams import WHOLE, Group, GroupStream, Sampler, Stream, by_sources, shuffled_together
+from fastrain.data.samplers import WHOLE, Group, GroupStream, Sampler, Stream, by_sources, shuffled_together
+from fastrain.data.samples import ClipFrames
 from fastrain.data.transforms import AugmentConfig, augment_into, output_side
+
+# -- Random numbers for a place in a stream: a function of the place alone, whoever asks and when ---------------------
+
+
+class Chances:
+    """One generator for every position of what `key` names.
+
+    Philox works by counter: the position is put into the upper half of it, which costs a tenth of seeding a generator
+    anew and leaves 2^64 blocks to each position. Keys and positions are whole numbers from 0 up.
+    """
+
+    def __init__(self, *key: int) -> None:
+        self._key = np.random.SeedSequence(key).generate_state(2, np.uint64)
+        self._own = threading.local()
+
+    def at(self, position: int) -> np.random.Generator:
+        """Return the generator of `position`; it is this thread's, and good until the thread asks for another."""
+        try:
+            generator, bits, state, counter = self._own.kept
+        except AttributeError:
+            generator, bits, state, counter = self._own.kept = self._new()
+        counter[2] = position
+        bits.state = state
+        return generator
+
+    def _new(self) -> tuple[np.random.Generator, np.random.Philox, dict[str, Any], np.ndarray]:
+        bits = np.random.Philox(key=self._key)
+        state: dict[str, Any] = dict(bits.state)
+        return np.random.Generator(bits), bits, state, state["state"]["counter"]
+
+
+# -- Training batches, balanced over domains and labels, prepared ahead by threads ------------------------------------
+
 
 _AHEAD = 2  # batches a stream prepares before they are asked for
 _AT_ONCE = 4  # images a thread takes at a time

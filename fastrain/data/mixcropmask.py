@@ -2,14 +2,192 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Protocol
 
+import cv2
 import numpy as np
+import torch
+from torch.nn import functional as F
 
-from fastrain.data.augment_config import MixCropMask
-from fastrain.data.augmix_operations import OPERATIONS, REACH
+from fastrain.augmentation import MixCropMask
+
+# -- The thirteen operations that AugMix chains, on 8-bit images: what torchvision's tensor operations do, to the bit -
+# Rounding is theirs too, because chains feed one operation's bytes to the next: geometric operations round to the
+# nearest value, colour operations cut off the fraction.
+
+
+REACH = 3  # magnitudes that are drawn: the weakest three of ten
+_VALUES = np.arange(256, dtype=np.float32)
+_GREY = (0.2989, 0.587, 0.114)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation: what it does to an image (C,H,W) uint8, and how strongly.
+
+    `magnitude(k, side)` is the k-th of its magnitudes for images of `side` pixels; `signed` ones go both ways.
+    """
+
+    name: str
+    apply: Callable[[np.ndarray, float], np.ndarray]
+    magnitude: Callable[[int, int], float] | None = None
+    signed: bool = False
+
+
+def _shear_x(image: np.ndarray, amount: float) -> np.ndarray:
+    return _moved(image, ((1.0, amount, amount * image.shape[1] / 2), (0.0, 1.0, 0.0))) if amount else image
+
+
+def _shear_y(image: np.ndarray, amount: float) -> np.ndarray:
+    return _moved(image, ((1.0, 0.0, 0.0), (amount, 1.0, amount * image.shape[2] / 2))) if amount else image
+
+
+def _translate_x(image: np.ndarray, amount: float) -> np.ndarray:
+    return _shifted(image, 0, int(amount))
+
+
+def _translate_y(image: np.ndarray, amount: float) -> np.ndarray:
+    return _shifted(image, int(amount), 0)
+
+
+def _rotate(image: np.ndarray, degrees: float) -> np.ndarray:
+    sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+    return _moved(image, ((cosine, -sine, 0.0), (sine, cosine, 0.0))) if degrees else image
+
+
+def _posterize(image: np.ndarray, bits: float) -> np.ndarray:
+    return image & np.uint8(256 - (1 << (8 - int(bits))))
+
+
+def _solarize(image: np.ndarray, threshold: float) -> np.ndarray:
+    return _looked_up(image, np.where(np.float32(threshold) <= _VALUES, 255 - _VALUES, _VALUES))
+
+
+def _autocontrast(image: np.ndarray, _: float) -> np.ndarray:
+    planes = []
+    for plane in image:
+        low, high = np.float32(plane.min()), np.float32(plane.max())
+        table = (_VALUES - low) * (np.float32(255) / (high - low)) if high > low else _VALUES
+        planes.append(_looked_up(plane, table))
+    return np.stack(planes)
+
+
+def _equalize(image: np.ndarray, _: float) -> np.ndarray:
+    return np.stack([_equalized(plane) for plane in image])
+
+
+def _brightness(image: np.ndarray, amount: float) -> np.ndarray:
+    return _looked_up(image, np.float32(1 + amount) * _VALUES)
+
+
+def _colour(image: np.ndarray, amount: float) -> np.ndarray:
+    factor = 1 + amount
+    return _bytes(np.float32(factor) * image + np.float32(1 - factor) * _grey(image).astype(np.float32))
+
+
+def _contrast(image: np.ndarray, amount: float) -> np.ndarray:
+    factor = 1 + amount
+    mean = torch.from_numpy(_grey(image)).float().mean().numpy()
+    return _looked_up(image, np.float32(factor) * _VALUES + np.float32(1 - factor) * mean)
+
+
+def _sharpness(image: np.ndarray, amount: float) -> np.ndarray:
+    if min(image.shape[1:]) <= 2:
+        return image
+    factor, smooth = 1 + amount, image.astype(np.float32)
+    for plane, target in zip(image, smooth, strict=True):
+        sums = cv2.boxFilter(plane, cv2.CV_32F, (3, 3), normalize=False) + 4 * target
+        target[1:-1, 1:-1] = np.rint(sums[1:-1, 1:-1] / 13)
+    return _bytes(np.float32(factor) * image + np.float32(1 - factor) * smooth)
+
+
+@cache
+def _strength(k: int, weakest: float, strongest: float) -> float:
+    """Return the k-th of ten strengths at equal distances, rounded as torch rounds them."""
+    return float(torch.linspace(weakest, strongest, 10)[k])
+
+
+def _tenth(k: int, _: int) -> float:
+    return _strength(k, 0.0, 0.9)
+
+
+OPERATIONS = (
+    Operation("ShearX", _shear_x, lambda k, side: _strength(k, 0.0, 0.3), signed=True),
+    Operation("ShearY", _shear_y, lambda k, side: _strength(k, 0.0, 0.3), signed=True),
+    Operation("TranslateX", _translate_x, lambda k, side: _strength(k, 0.0, side / 3), signed=True),
+    Operation("TranslateY", _translate_y, lambda k, side: _strength(k, 0.0, side / 3), signed=True),
+    Operation("Rotate", _rotate, lambda k, side: _strength(k, 0.0, 30.0), signed=True),
+    Operation("Posterize", _posterize, lambda k, side: 4 - round(k / 9 * 4)),
+    Operation("Solarize", _solarize, lambda k, side: _strength(k, 255.0, 0.0)),
+    Operation("AutoContrast", _autocontrast),
+    Operation("Equalize", _equalize),
+    Operation("Brightness", _brightness, _tenth, signed=True),
+    Operation("Color", _colour, _tenth, signed=True),
+    Operation("Contrast", _contrast, _tenth, signed=True),
+    Operation("Sharpness", _sharpness, _tenth, signed=True),
+)
+
+
+def _moved(image: np.ndarray, matrix: tuple[tuple[float, ...], ...]) -> np.ndarray:
+    """Return what lies, for each output pixel, where `matrix` says; black outside, bilinear, to the nearest value."""
+    grid = _grid(matrix, *image.shape[1:])
+    moved = F.grid_sample(torch.from_numpy(image)[None].float(), grid, align_corners=False)
+    return moved[0].round_().to(torch.uint8).numpy()
+
+
+@lru_cache(maxsize=64)
+def _grid(matrix: tuple[tuple[float, ...], ...], height: int, width: int) -> torch.Tensor:
+    """Return the input position of every output pixel as `grid_sample` takes them; coordinates from the centre."""
+    columns = torch.arange(width) + (1 - width) / 2
+    rows = torch.arange(height) + (1 - height) / 2
+    places = torch.stack(
+        [columns.expand(height, width), rows[:, None].expand(height, width), torch.ones(height, width)]
+    )
+    halves = torch.tensor([width / 2, height / 2])
+    return (places.flatten(1).T @ (torch.tensor(matrix).T / halves)).view(1, height, width, 2)
+
+
+def _shifted(image: np.ndarray, down: int, right: int) -> np.ndarray:
+    """Return the image moved by whole pixels, black where it came from."""
+    _, height, width = image.shape
+    result = np.zeros_like(image)
+    if abs(down) < height and abs(right) < width:
+        result[:, max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)] = image[
+            :, max(0, -down) : height + min(0, -down), max(0, -right) : width + min(0, -right)
+        ]
+    return result
+
+
+def _equalized(plane: np.ndarray) -> np.ndarray:
+    counts = np.bincount(plane.ravel(), minlength=256)
+    filled = counts[counts > 0]
+    step = int(filled[:-1].sum()) // 255
+    if not step:
+        return plane
+    table = (np.cumsum(counts) + step // 2) // step
+    return _looked_up(plane, np.r_[0, table[:-1]])
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    """Return (H,W) uint8; one channel counts as three equal ones (whose weights add up to a little less than 1)."""
+    parts = [np.float32(w) * image[min(c, len(image) - 1)] for c, w in enumerate(_GREY)]
+    return (parts[0] + parts[1] + parts[2]).astype(np.uint8)
+
+
+def _looked_up(image: np.ndarray, table: np.ndarray) -> np.ndarray:
+    return cv2.LUT(image.reshape(-1, image.shape[-1]), _bytes(table)).reshape(image.shape)
+
+
+def _bytes(values: np.ndarray) -> np.ndarray:
+    return np.clip(values, 0, 255).astype(np.uint8)
+
+
+# -- MixCropMask, the augmentation of MMDGFAS: every modality mixed with changed copies, cropped, and some taken away -
+
 
 CHAINS, LONGEST = 3, 3
 

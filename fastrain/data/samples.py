@@ -1,4 +1,4 @@
-"""The usable frames of one part of a manifest, held as columns."""
+"""The usable frames of one part of a manifest, held as columns, and which of them belong to one clip."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from fasdata.manifest import Manifest
+
+
+# -- The usable frames of one part of a manifest, held as columns -----------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -171,3 +174,32 @@ def _vectors(column: pa.ChunkedArray, kind: type, width: int) -> np.ndarray:
     present = column.is_valid().combine_chunks().to_numpy(zero_copy_only=False)
     values[present] = column.combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
     return values
+
+
+# -- Which samples are the frames of one clip -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ClipFrames:
+    """The samples of every clip: those of clip `c` are `order[start[c] : start[c + 1]]`, in manifest order."""
+
+    order: np.ndarray
+    start: np.ndarray
+    clip: np.ndarray
+
+    @classmethod
+    def of(cls, samples: Samples) -> ClipFrames:
+        """Number the clips of `samples`; `clip` (N,) tells the number of each sample's."""
+        clip = samples.recordings()
+        return cls(np.argsort(clip, kind="stable"), np.r_[0, np.cumsum(np.bincount(clip))], clip)
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
+
+    def one(self, clip: int, rng: np.random.Generator) -> int:
+        """Return a sample of that clip, each of its frames with the same chance."""
+        return int(self.order[rng.integers(self.start[clip], self.start[clip + 1])])
+
+    def one_of_each(self, rng: np.random.Generator) -> np.ndarray:
+        """Return a sample of every clip, in the order of the clips' numbers."""
+        return self.order[rng.integers(self.start[:-1], self.start[1:])]

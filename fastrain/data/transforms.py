@@ -17,12 +17,10 @@ from torch import Tensor
 
 from fasdata.errors import UserError
 from fasdata.records import MODALITIES
-from fastrain.data.augment_config import AugmentConfig, PatchShuffle
-from fastrain.data.base_views import ViewMaker
+from fastrain.augmentation import AugmentConfig, PatchShuffle
+from fastrain.data.base_views import ViewMaker, fitted
 from fastrain.data.colours import Colours
-from fastrain.data.cutout import fill_with_mean
-from fastrain.data.geometry import Geometry, Rectangle
-from fastrain.data.imgaug_operations import fitted
+from fastrain.data.geometry import Geometry, Rectangle, fill_with_mean
 from fastrain.data.mixcropmask import GeneratorDice, mix_crop_mask
 
 if TYPE_CHECKING:

@@ -6,16 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fasdata.errors import unknown_name
-from fastrain.evaluation.metrics.acer import acer_max, acer_pooled
-from fastrain.evaluation.metrics.apcer import apcer_max
-from fastrain.evaluation.metrics.auc import auc
-from fastrain.evaluation.metrics.bpcer import bpcer
-from fastrain.evaluation.metrics.bpcer_at_apcer import apcer_at_bpcer, bpcer_at_apcer
-from fastrain.evaluation.metrics.eer import eer
-from fastrain.evaluation.metrics.hter import hter
-from fastrain.evaluation.metrics.min_hter import min_hter
-from fastrain.evaluation.metrics.tpr_at_fpr import tpr_at_fpr
-from fastrain.evaluation.samples import Samples
+from fastrain.evaluation.metrics.curve import apcer_at_bpcer, auc, bpcer_at_apcer, eer, min_hter, tpr_at_fpr
+from fastrain.evaluation.metrics.rates import acer_max, acer_pooled, apcer_max, bpcer, hter
+from fastrain.evaluation.scores import Samples
 from fastrain.evaluation.statistics.weighted import Rates, Weighted
 
 

@@ -10,12 +10,11 @@ import numpy as np
 from fasdata.errors import unknown_name
 from fasdata.records import ATTACK, BONAFIDE
 from fastrain.evaluation.measures import AT, BEST, FREE, Measured
-from fastrain.evaluation.metrics.apcer import apcer_by_species
-from fastrain.evaluation.metrics.roc import Roc
-from fastrain.evaluation.samples import FTA_RULES, SPECIES, Samples
-from fastrain.evaluation.scores import ScoreTable
+from fastrain.evaluation.metrics.curve import Roc
+from fastrain.evaluation.metrics.rates import apcer_by_species
+from fastrain.evaluation.scores import FTA_RULES, SPECIES, Samples, ScoreTable
 from fastrain.evaluation.statistics.clusters import Clusters
-from fastrain.evaluation.statistics.interval import LEVEL, RESAMPLES, intervals
+from fastrain.evaluation.statistics.intervals import LEVEL, RESAMPLES, intervals
 from fastrain.evaluation.thresholds import STANDARD_POLICIES, ThresholdPolicy
 
 FEW = 20  # a species with fewer clips than this says little

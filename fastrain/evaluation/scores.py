@@ -1,17 +1,87 @@
-"""The score table: what a run hands to evaluation, one row a frame or a clip."""
+"""The score table that a run hands to evaluation, what it is of, and the arrays that metrics work on."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fasdata.errors import UserError
-from fastrain.evaluation.fusion import fuse
-from fastrain.evaluation.score_rules import KEY_COLUMNS, checked
+from fasdata.records import BONAFIDE
+from fastrain.evaluation.metrics.counts import ClassScores, fuse
+from fastrain.evaluation.score_rules import HIGHER_IS, KEY_COLUMNS, checked
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+# -- What scores are of: the network, the data and the polarity, told in columns that say the same in every row -------
+
+
+@dataclass(frozen=True)
+class ScoreOrigin:
+    """Where the scores of a table are from; "" is what the table does not tell.
+
+    `selection` is the policy by which the checkpoint was chosen, `checkpoint` its name and iteration (`best@120`);
+    `protocol` and `recipe` are canonical names, `manifest_fingerprint` is that of the manifest whose ids these are.
+    `corruption` is what was done to the pictures (`jpeg:3`). Which class scores higher stands beside them, in
+    `higher_is`; in a score table it is always the bona fide one.
+    """
+
+    selection: str = ""
+    checkpoint: str = ""
+    protocol: str = ""
+    recipe: str = ""
+    manifest_fingerprint: str = ""
+    corruption: str = ""
+
+    @classmethod
+    def of_run(cls, about: Mapping[str, Any], *, corruption: str = "") -> ScoreOrigin:
+        """Return the origin of a run's own scores, from its `run.json`."""
+        chosen = about.get("selection") or {}
+        iteration = chosen.get("iteration")
+        return cls(
+            selection=str(chosen.get("policy") or ""),
+            checkpoint=str(chosen.get("checkpoint") or "") + (f"@{iteration}" if iteration is not None else ""),
+            protocol=str(about.get("protocol") or ""),
+            recipe=str(about.get("recipe") or ""),
+            manifest_fingerprint=str(about.get("manifest_fingerprint") or ""),
+            corruption=corruption,
+        )
+
+    @classmethod
+    def of(cls, table: ScoreTable) -> ScoreOrigin:
+        """Return what a table tells; tables of others, and those in bob's or GRAD-GPAD's form, tell nothing."""
+        first = table.frame.iloc[0]
+        return cls(**{one.name: str(first[one.name]) for one in fields(cls) if one.name in table.frame.columns})
+
+    def on(self, table: ScoreTable) -> ScoreTable:
+        """Return the table with this origin in place of its own; what is not known gets no column."""
+        plain = table.frame.drop(columns=[one.name for one in fields(self)], errors="ignore")
+        told = {name: value for name, value in asdict(self).items() if value}
+        return ScoreTable(plain.assign(**told, higher_is=HIGHER_IS), table.source)
+
+    def require_manifest(self, fingerprint: str | None, source: str) -> None:
+        """Check that the scores of `source` are of the manifest with this fingerprint, as far as both are known.
+
+        Raises:
+            UserError: they are of another one.
+        """
+        if fingerprint and self.manifest_fingerprint not in ("", fingerprint):
+            about = " ".join(one for one in (self.protocol, self.recipe) if one)
+            raise UserError(
+                f"{source} holds scores of another manifest",
+                expected=f"fingerprint {fingerprint[:12]}",
+                found=self.manifest_fingerprint[:12] + (f" ({about})" if about else ""),
+                do="name the manifest that these scores are of",
+            )
+
+
+# -- The score table: what a run hands to evaluation, one row a frame or a clip ---------------------------------------
 
 
 @dataclass(frozen=True)
@@ -89,3 +159,55 @@ class ScoreTable:
         scored = (rows["status"] == "ok").to_numpy()
         clips["n_frames"] = np.bincount(group, weights=scored).astype(np.int64)[group[first]]
         return ScoreTable(clips, self.source)
+
+
+# -- The arrays that metrics work on, with failures to acquire folded in or left out ----------------------------------
+
+
+FTA_RULES = ("count", "exclude")
+SPECIES = ("attack_type", "pai")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """`scores`, `labels` (1 = bona fide), `species` and the number of the clip of every sample, index by index."""
+
+    scores: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    species: NDArray[np.object_]
+    clip: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, table: ScoreTable, fta: str, species_by: str = "attack_type") -> Samples:
+        """Take the samples of `table`; `fta` is one of `FTA_RULES`, `species_by` one of `SPECIES`.
+
+        A failure to acquire that counts gets the score -inf, below every threshold. The species of an attack is its
+        type, or the instrument (`pai`) where that is asked for and known; one without either is "unknown".
+        """
+        rows = table.frame if fta == "count" else table.frame[table.frame["status"] == "ok"]
+        species = rows["attack_type"].to_numpy(object)
+        if species_by == "pai":
+            instrument = rows["pai"].to_numpy(object)
+            species = np.where(instrument == "", species, instrument)
+        return cls(
+            rows["score"].fillna(-np.inf).to_numpy(np.float64),
+            np.asarray(rows["label"] == BONAFIDE, np.int64),
+            np.where(species == "", "unknown", species),
+            np.asarray(rows.groupby(list(KEY_COLUMNS), sort=False).ngroup(), np.int64),
+        )
+
+    @property
+    def missing(self) -> str:
+        """Return which class is absent, in words; "" when both are there."""
+        return ClassScores.of(self.scores, self.labels).missing
+
+    def attacks_of(self, species: str) -> int:
+        """Return how many attack samples are of this species."""
+        return int(self._of(species).sum())
+
+    def clips_of(self, species: str) -> int:
+        """Return how many attack clips are of this species."""
+        return int(np.unique(self.clip[self._of(species)]).size)
+
+    def _of(self, species: str) -> NDArray[np.bool_]:
+        return (self.species == species) & (self.labels == 0)

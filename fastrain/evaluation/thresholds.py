@@ -1,16 +1,21 @@
-"""Where a threshold comes from, as named objects: a number without its policy means nothing."""
+"""Where a threshold comes from, as named policies: a number without its policy means nothing."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fasdata.errors import unknown_name
+from fastrain.evaluation.scores import Samples, ScoreTable
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+# -- Where a threshold comes from, as named objects: a number without its policy means nothing ------------------------
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ def source_bpcer(limit: float) -> ThresholdPolicy:
     """Return the policy that rejects at most `limit` of the held-out bona fide samples of the sources."""
 
     def choose(scores: np.ndarray, labels: np.ndarray) -> float:
-        from fastrain.evaluation.metrics.bpcer_at_apcer import apcer_at_bpcer
+        from fastrain.evaluation.metrics.curve import apcer_at_bpcer
 
         return apcer_at_bpcer(scores, labels, ["any"] * len(labels), limit).threshold
 
@@ -52,7 +57,7 @@ def reference_policy(name: str) -> ThresholdPolicy:
     Raises:
         UserError: no repository's point has that name.
     """
-    from fastrain.evaluation.metrics.reference_points import reference_point
+    from fastrain.evaluation.metrics.reference import reference_point
 
     point = reference_point(name)
     if name == "mmdg_at_half":
@@ -80,13 +85,13 @@ def named_policy(text: str) -> ThresholdPolicy:
 
 
 def _eer(scores: np.ndarray, labels: np.ndarray) -> float:
-    from fastrain.evaluation.metrics.eer import eer
+    from fastrain.evaluation.metrics.curve import eer
 
     return eer(scores, labels).threshold
 
 
 def _min_hter(scores: np.ndarray, labels: np.ndarray) -> float:
-    from fastrain.evaluation.metrics.min_hter import min_hter
+    from fastrain.evaluation.metrics.curve import min_hter
 
     return min_hter(scores, labels).threshold
 
@@ -96,8 +101,21 @@ DEV_EER = ThresholdPolicy("dev_eer", "val", False, _eer, own_data=True)
 TARGET_EER = ThresholdPolicy("target_eer (oracle)", "test", True, _eer)
 TARGET_MIN_HTER = ThresholdPolicy("target_min_hter (oracle)", "test", True, _min_hter)
 
-# How the reference repositories take theirs, by name; see `fastrain.evaluation.metrics.reference_points`.
+# How the reference repositories take theirs, by name; see `fastrain.evaluation.metrics.reference`.
 REFERENCE = ("hfn_min_hter", "ssdg_eer", "gac_eer_point", "mmdg_at_half")
 
 # What a report shows side by side: the deployable line first, then what papers print.
 STANDARD_POLICIES = (SOURCE_EER, fixed(0.5), TARGET_EER, TARGET_MIN_HTER)
+
+
+# -- The threshold that a run's held-out clips give, for whoever judges other clips by it -----------------------------
+
+
+def held_out_threshold(scores: ScoreTable, policy: ThresholdPolicy = SOURCE_EER, fta: str = "count") -> float:
+    """Return the clip-level threshold that `policy` takes from its part of a run's scores.
+
+    NaN where that part was not scored or holds one label only.
+    """
+    held_out = scores.clips().part(policy.part)
+    basis = Samples.of(held_out, fta) if held_out else None
+    return math.nan if basis is None or basis.missing else policy.choose(basis.scores, basis.labels)

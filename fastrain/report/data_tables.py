@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from fasdata.manifest.meta import HeldOut, Loss, Meta
+from fasdata.page.page import Section
+from fasdata.page.parts import Column, Details, Facts, Notice, Paragraph, Row, Table
+from fasdata.page.spelling import Absent, count, text
 from fasdata.records import ATTACK, BONAFIDE
-from fasdata.report.page import Section
-from fasdata.report.prose import Details, Facts, Notice, Paragraph
-from fasdata.report.table import Column, Row, Table
-from fasdata.report.value import Absent, count, text
-from fastrain.report.results import PARTS, TEST, VAL
+from fastrain.evaluation.results_lookup import PARTS, TEST, VAL
 from fastrain.report.run_folder import MANIFEST, RunFolder
 
 _NAMES = {"train": "training", VAL: PARTS[VAL], TEST: PARTS[TEST]}

@@ -3,17 +3,165 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
 
-from fasdata.report.card import Card, Cards
-from fasdata.report.page import Section
-from fasdata.report.prose import Details, Notice, Paragraph
-from fasdata.report.table import Column, Row, Table
-from fasdata.report.value import Absent, percent, ratio
+from fasdata.page.page import Section
+from fasdata.page.parts import Card, Cards, Column, Details, Notice, Paragraph, Row, Table
+from fasdata.page.spelling import Absent, percent, ratio
+from fastrain.evaluation.results_lookup import BEST_ORACLE, HONEST, ORACLE, TEST, VAL
 from fastrain.report.ledger import terms_notice
-from fastrain.report.numbers import AUC, EER, HTER, ORACLE_HTER, VAL_AUC
-from fastrain.report.results import BEST_ORACLE, HONEST, ORACLE, TEST, VAL
 from fastrain.report.run_folder import RunFolder
-from fastrain.report.verdict import RULES, Evidence, verdict
+from fastrain.report.seeds import AUC, EER, HTER, ORACLE_HTER, VAL_AUC
+
+# -- Did it learn? The answer in plain sentences, worked out from the numbers -----------------------------------------
+
+
+# Rules of thumb; `RULES` tells the reader what they are.
+LEARNED = 0.80  # clip-level AUC on held-out source subjects
+SOMETHING = 0.65
+ENOUGH_SUBJECTS = 8
+PROBE_LIMIT = 0.75  # colour statistics alone must stay below
+CONTROL_SLACK = 0.15  # around 0.5, for shuffled labels
+
+RULES = (
+    f"“Yes” asks for an AUC of at least {LEARNED:.2f} at clip level on at least {ENOUGH_SUBJECTS} held-out source "
+    f"subjects (people whose clips were not trained on); from {SOMETHING:.2f} the answer is “a little”, below that "
+    "“no”. A classifier that sees colour statistics alone must stay at or below "
+    f"{PROBE_LIMIT:.2f} and below the network, and the same training on shuffled labels, where given, must end within "
+    f"{CONTROL_SLACK:.2f} of 0.50. Several runs count by their median. These are rules of thumb for a first look, not "
+    "a test of significance."
+)
+
+Kind = Literal["good", "mixed", "bad", "plain"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the answer is worked out from; all AUCs are clip level save the probe's, which are image level.
+
+    `val_auc` has one entry a run; `subjects` is None where they are not named; `probe_auc` is for held-out source.
+    """
+
+    val_auc: Sequence[float] = ()
+    subjects: int | None = None
+    clips: int = 0
+    target: str = ""
+    target_auc: Sequence[float] = ()
+    probe_auc: float | None = None
+    control_auc: Sequence[float] = ()
+    control_given: bool = False
+    shuffled: bool = False
+
+
+def verdict(seen: Evidence) -> Notice:
+    """Return the answer with the sentences that carry it."""
+    sentences = [_held_out(seen), _unseen(seen), _probe(seen), _control(seen)]
+    title, kind = _answer(seen)
+    return Notice(title, [sentence for sentence in sentences if sentence], kind)
+
+
+def _answer(seen: Evidence) -> tuple[str, Kind]:
+    if seen.shuffled:
+        return "This is a control run: its training labels were shuffled, so it should not learn.", "plain"
+    if not seen.val_auc:
+        return "Did it learn? There is no number to tell from.", "bad"
+    auc = median(seen.val_auc)
+    if auc < SOMETHING:
+        return "Did it learn? No: it does little better than guessing on people it has not seen.", "bad"
+    if seen.control_auc and abs(median(seen.control_auc) - 0.5) > CONTROL_SLACK:
+        return "Did it learn? Do not trust the numbers yet: the control with shuffled labels is off.", "bad"
+    if seen.probe_auc is not None and seen.probe_auc >= auc:
+        return "Did it learn? Nothing that colour statistics alone do not tell.", "bad"
+    if seen.probe_auc is not None and seen.probe_auc > PROBE_LIMIT:
+        return "Did it learn? Perhaps, but colour statistics alone tell much of it.", "mixed"
+    if auc < LEARNED:
+        return "Did it learn? A little.", "mixed"
+    if seen.subjects is None:
+        return "Did it learn? It seems so, but how many people it was checked on is not known.", "mixed"
+    if seen.subjects < ENOUGH_SUBJECTS:
+        return "Did it learn? It seems so, but it was checked on too few people to be sure.", "mixed"
+    return "Did it learn? Yes.", "good"
+
+
+def _held_out(seen: Evidence) -> str:
+    if seen.subjects is None:
+        who = "On held-out clips of the source datasets (whose people are not named)"
+    else:
+        who = f"On {seen.subjects} held-out {_people(seen.subjects)} from the source datasets"
+    if seen.clips:
+        who += f" ({seen.clips} clips, none trained on)"
+    if not seen.val_auc:
+        return f"{who} no AUC could be computed."
+    pairs = round(100 * median(seen.val_auc))
+    return (
+        f"{who}, the network scores the bona fide clip higher in {pairs} of 100 pairs of one bona fide and one attack "
+        f"clip ({_auc(seen.val_auc)}; guessing gives 0.500)."
+    )
+
+
+def _unseen(seen: Evidence) -> str:
+    name = f"the unseen domain {seen.target}" if seen.target else "the unseen domain"
+    if not seen.target_auc:
+        return f"On {name} no AUC could be computed."
+    auc = median(seen.target_auc)
+    if seen.shuffled:
+        meaning = "near 0.5 is expected here" if abs(auc - 0.5) <= CONTROL_SLACK else "near 0.5 was expected here"
+    elif auc >= LEARNED:
+        meaning = "what it learned carries over"
+    elif auc >= SOMETHING:
+        meaning = "what it learned carries over in part"
+    elif auc > 1 - SOMETHING:
+        meaning = "little or nothing carries over"
+    else:
+        meaning = "it ranks them the wrong way round there"
+    return f"On {name}, from which nothing was trained on, it reaches {_auc(seen.target_auc)}: {meaning}."
+
+
+def _probe(seen: Evidence) -> str:
+    if seen.probe_auc is None:
+        return (
+            "Colour statistics alone were not measured, so brightness or a colour cast is not ruled out as the reason."
+        )
+    told = (
+        "A simple classifier that sees only the mean and the deviation of each colour channel reaches an AUC of "
+        f"{seen.probe_auc:.3f} on held-out source images"
+    )
+    if not seen.val_auc or seen.shuffled:
+        return f"{told}."
+    if seen.probe_auc >= median(seen.val_auc):
+        return f"{told}: no worse than the network."
+    if seen.probe_auc > PROBE_LIMIT:
+        return f"{told}: a good part of the result may be brightness or colour cast."
+    return f"{told}, so brightness and colour cast do not explain the result."
+
+
+def _control(seen: Evidence) -> str:
+    if seen.shuffled:
+        return ""
+    if not seen.control_given:
+        return "No control run with shuffled labels was given, so a leak into the held-out clips is not ruled out."
+    if not seen.control_auc:
+        return "A control run with shuffled labels was given, but it has no held-out AUC."
+    told = f"Trained the same way on shuffled labels, it reaches {_auc(seen.control_auc)} on the held-out clips"
+    if abs(median(seen.control_auc) - 0.5) <= CONTROL_SLACK:
+        return f"{told}: within {CONTROL_SLACK:.2f} of 0.5, as it should be when nothing leaks."
+    return f"{told}: that should be near 0.5, so something leaks or the held-out set is too small."
+
+
+def _auc(values: Sequence[float]) -> str:
+    if len(values) == 1:
+        return f"an AUC of {values[0]:.3f}"
+    return f"a median AUC of {median(values):.3f} over {len(values)} runs ({min(values):.3f} to {max(values):.3f})"
+
+
+def _people(number: int) -> str:
+    return "person" if number == 1 else "people"
+
+
+# -- The first screen: did it learn, and the honest line beside the paper-comparable one ------------------------------
+
 
 _NEEDS_LABELS = Absent("needs the target's labels")
 

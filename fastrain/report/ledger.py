@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fasdata.errors import UserError
-from fasdata.report.page import Section
-from fasdata.report.prose import Notice
-from fasdata.report.table import Column, Row, Table
+from fasdata.page.page import Section
+from fasdata.page.parts import Column, Notice, Row, Table
 from fastrain.report.run_folder import RunFolder
 
 
@@ -64,7 +63,7 @@ def _datasets(run: RunFolder) -> Iterator[Entry]:
 
 
 def _detectors(run: RunFolder) -> Iterator[Entry]:
-    from fasdata.doctor.licences import INSIGHTFACE, detector_licence
+    from fasdata.doctor.weights import INSIGHTFACE, detector_licence
 
     for slug in _slugs(run):
         try:

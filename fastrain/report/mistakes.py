@@ -9,14 +9,14 @@ import numpy as np
 
 from fasdata.errors import UserError
 from fasdata.library import Library
+from fasdata.page.figures import Gallery, Picture, data_uri
+from fasdata.page.page import Section
+from fasdata.page.parts import Notice, Paragraph
+from fasdata.page.spelling import text
 from fasdata.records import BONAFIDE
-from fasdata.report.page import Section
-from fasdata.report.picture import Gallery, Picture, data_uri
-from fasdata.report.prose import Notice, Paragraph
-from fasdata.report.value import text
-from fastrain.report.results import HONEST, TEST
+from fastrain.evaluation.results_lookup import HONEST, TEST
+from fastrain.report.error_tables import shown_threshold
 from fastrain.report.run_folder import SCORES, RunFolder
-from fastrain.report.shown_threshold import shown_threshold
 
 if TYPE_CHECKING:
     import pandas as pd

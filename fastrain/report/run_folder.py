@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError
-from fasdata.report.value import Absent, is_number
-from fastrain.report.results import TEST, VAL, Results
+from fasdata.page.spelling import Absent, is_number
+from fastrain.evaluation.results_lookup import TEST, VAL, Results
 
 if TYPE_CHECKING:
     from fasdata.manifest.meta import Meta

@@ -1,4 +1,4 @@
-"""The report of one run, or of one run and its repetitions with other seeds."""
+"""The report of one run, or of one run and its repetitions with other seeds, and its glossary."""
 
 from __future__ import annotations
 
@@ -7,24 +7,56 @@ from pathlib import Path
 from typing import Any
 
 from fasdata.errors import UserError
-from fasdata.report.page import Page
-from fasdata.report.value import text
-from fastrain.report.breakdown import breakdown_section
-from fastrain.report.configuration import configuration_section, environment_section, missing_section
+from fasdata.page.page import Page, Section
+from fasdata.page.parts import Details, Facts
+from fasdata.page.spelling import text
+from fastrain.evaluation.results_lookup import HONEST
 from fastrain.report.data_tables import data_section
-from fastrain.report.degradation import degradation_section
+from fastrain.report.error_tables import breakdown_section, metrics_section
 from fastrain.report.glance import glance_section, lines_section
-from fastrain.report.glossary import glossary_section
+from fastrain.report.iso_sheet import iso_section
 from fastrain.report.ledger import ledger_section
-from fastrain.report.metric_tables import metrics_section
+from fastrain.report.missing_modalities import degradation_section
 from fastrain.report.mistakes import mistakes_section
-from fastrain.report.operating_points import iso_section
-from fastrain.report.results import HONEST
 from fastrain.report.run_folder import RunFolder
 from fastrain.report.score_charts import scores_section
 from fastrain.report.seeds import seeds_section
-from fastrain.report.training_charts import training_section
+from fastrain.report.training import configuration_section, environment_section, missing_section, training_section
 from fastrain.report.transfer import transfer_section
+
+# -- The words of the report, for newcomers ---------------------------------------------------------------------------
+
+
+_TERMS = [
+    ("Bona fide", "a real person in front of the camera"),
+    ("Attack", "a printout, a screen, a mask or the like shown to the camera in a person's place"),
+    ("Attack species", "one kind of attack, such as print or replay"),
+    ("Clip", "one recording; its score is the mean of its frames' scores"),
+    ("Subject", "the person a clip shows, or whose likeness an attack uses"),
+    ("Domain", "a dataset with its cameras, places and attacks; the unseen domain took no part in training"),
+    (
+        "Held-out source",
+        "clips of the training datasets kept back, of people whose other clips were not trained on either",
+    ),
+    ("AUC", "how often a bona fide clip scores above an attack clip; 1 is perfect, 0.5 guessing; needs no threshold"),
+    ("Threshold", "the score from which on a clip is accepted as bona fide"),
+    ("APCER", "share of attacks accepted as bona fide; counted by species, the worst one stands for all"),
+    ("BPCER", "share of bona fide clips rejected"),
+    ("ACER", "mean of APCER and BPCER"),
+    ("HTER", "mean of the share of attacks accepted, all species together, and the share of bona fide clips rejected"),
+    ("EER", "the error where both shares are equal; finding that point needs the labels of the very clips"),
+    ("Non-response", "share of clips in which no face was found (failure to acquire, FTA)"),
+    ("Honest", "nothing of the unseen domain was used to choose the checkpoint or the threshold"),
+    ("Oracle", "something was chosen with the labels of the unseen domain, which a deployment would not have"),
+]
+
+
+def glossary_section() -> Section:
+    """Return the list of terms, folded away."""
+    return Section("words", "Words", [Details("What the terms mean", [Facts(_TERMS)])])
+
+
+# -- The report of one run, or of one run and its repetitions with other seeds ----------------------------------------
 
 
 def write_report(run_dirs: Sequence[Path], out: Path, *, control: Sequence[Path] = (), faces: bool = True) -> None:

@@ -1,16 +1,56 @@
-"""Several runs beside each other: each seed, their median, and control runs."""
+"""The few numbers that stand for a whole run, each seed beside the others, their median, and control runs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
 
-from fasdata.report.page import Section
-from fasdata.report.prose import Notice
-from fasdata.report.table import Column, Row, Table
-from fasdata.report.value import text
-from fastrain.report.numbers import AUC, EER, HTER, VAL_AUC
-from fastrain.report.results import HONEST
+from fasdata.page.page import Section
+from fasdata.page.parts import Column, Notice, Row, Table
+from fasdata.page.spelling import Absent, percent, ratio, text
+from fastrain.evaluation.results_lookup import HONEST, ORACLE, TEST, VAL
 from fastrain.report.run_folder import RunFolder
+
+# -- The few numbers that stand for a whole run, and their median over seeds ------------------------------------------
+
+
+@dataclass(frozen=True)
+class Number:
+    """A clip-level figure: its title, where it stands in the results, and how it is spelled."""
+
+    title: str
+    part: str
+    metric: str
+    policy: str
+    spell: Callable[[Any, str], str | Absent]
+
+    def of(self, run: RunFolder) -> float | None:
+        """Return its value in one run, None where it is undefined."""
+        return run.results.metric(self.part, "clip", self.metric, self.policy)
+
+    def shown(self, runs: Sequence[RunFolder]) -> str | Absent:
+        """Return its value in one run, or its median over the runs that have it, spelled."""
+        if len(runs) == 1:
+            return runs[0].results.shown(self.spell, self.part, "clip", self.metric, self.policy)
+        values = self.values(runs)
+        return self.spell(median(values) if values else None, "no run has it")
+
+    def values(self, runs: Sequence[RunFolder]) -> list[float]:
+        """Return its values in the runs that have it."""
+        return [value for run in runs if (value := self.of(run)) is not None]
+
+
+VAL_AUC = Number("Held-out source AUC", VAL, "auc", "", ratio)
+AUC = Number("Unseen domain AUC", TEST, "auc", "", ratio)
+HTER = Number("Unseen domain HTER", TEST, "hter", HONEST, percent)
+ORACLE_HTER = Number("Unseen domain HTER", TEST, "hter", ORACLE, percent)
+EER = Number("Unseen domain EER", TEST, "eer", "", percent)
+
+
+# -- Several runs beside each other: each seed, their median, and control runs ----------------------------------------
+
 
 _NUMBERS = (VAL_AUC, AUC, HTER, EER)
 _COLUMNS = (

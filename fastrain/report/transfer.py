@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError
-from fasdata.report.chart import Chart
-from fasdata.report.lines import Axis, Line, line_chart
-from fasdata.report.page import Section
-from fasdata.report.prose import Notice
-from fasdata.report.table import Column, Row, Table
-from fasdata.report.value import Absent, percent, ratio
-from fastrain.report.results import HONEST, PARTS, TEST, VAL
+from fasdata.page.charts import Axis, Line, line_chart
+from fasdata.page.figures import Chart
+from fasdata.page.page import Section
+from fasdata.page.parts import Column, Notice, Row, Table
+from fasdata.page.spelling import Absent, percent, ratio
+from fastrain.evaluation.results_lookup import HONEST, PARTS, TEST, VAL
 from fastrain.report.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from fastrain.evaluation.samples import Samples
+    from fastrain.evaluation.scores import Samples
 
 
 def transfer_section(run: RunFolder) -> Section:
@@ -27,7 +26,7 @@ def transfer_section(run: RunFolder) -> Section:
 
 
 def _samples(run: RunFolder) -> dict[str, Samples]:
-    from fastrain.evaluation.samples import Samples
+    from fastrain.evaluation.scores import Samples
 
     if run.scores is None:
         return {}

@@ -10,7 +10,7 @@ from fasdata.manifest import Manifest
 from fasdata.store.reader import Store
 from fasdata.synth.world import write_world
 from tests.commands import Called
-from tests.report.markup import Markup
+from tests.fasdata.page.markup import Markup
 
 SETS = {
     "casia-surf": "CASIA-SURF",

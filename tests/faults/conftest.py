@@ -5,7 +5,7 @@ import pytest
 
 from fasdata.store import shards
 from fasdata.store.reader import Store
-from tests.store.making import fill
+from tests.fasdata.store.making import fill
 
 
 @pytest.fixture(scope="module")

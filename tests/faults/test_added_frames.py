@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fasdata.extract_text import describe_plan, describe_report
+from fasdata.extract.text import describe_plan, describe_report
 from fasdata.store.info import StoreInfo
 from fasdata.store.reader import Store
 from tests.commands import Called

@@ -24,8 +24,8 @@ from fasdata.store.check import check_store
 from fasdata.store.info import FILE
 from fasdata.store.reader import Store
 from fasdata.store.writer import StoreWriter
+from tests.fasdata.store.making import INFO, WIDER, clip, fill, picture
 from tests.faults.world import FEW, MORE, extract, sound_hash, store_of, write_raw
-from tests.store.making import INFO, WIDER, clip, fill, picture
 
 UNFINISHED = {"the last run that wrote to it has not ended", "a clip lacks frames of a rule of the store"}
 

@@ -19,9 +19,9 @@ from fasdata.resources import configs_dir
 from fasdata.store import shards, tables
 from fasdata.store.reader import Store
 from fasdata.store.writer import StoreWriter
-from tests.engine.world import CANONICAL, RECIPE, write_library
+from tests.fasdata.store.making import INFO, fill
+from tests.fastrain.world import CANONICAL, RECIPE, write_library
 from tests.faults.tampering import one_line, put, shard
-from tests.store.making import INFO, fill
 
 TOP = Path(__file__).resolve().parents[2]
 
@@ -75,7 +75,7 @@ from fasdata.errors import UserError
 from fasdata.store import shards
 from fasdata.store.check import check_store
 from fasdata.store.reader import Store
-from fasdata.store.repair import repair
+from fasdata.store.check import repair
 sys.stderr = open(os.devnull, "w")
 folder, chance = Path(sys.argv[1]), random.Random(3)
 path = shards.shard_path(folder, 0)
@@ -141,7 +141,7 @@ def test_a_table_that_sends_readers_elsewhere_is_refused(store):
 
 
 def test_a_crop_that_claims_a_gigantic_image_is_one_line(store):
-    from tests.store.test_codec import GIGANTIC
+    from tests.fasdata.store.test_store_codec import GIGANTIC
 
     for data in GIGANTIC.values():
         put(store.folder, b"crop/train__1/000000/rgb", data)

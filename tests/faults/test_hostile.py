@@ -13,8 +13,8 @@ from fasdata.store import shards, tables
 from fasdata.store.info import FILE
 from fasdata.store.reader import Store
 from fasdata.store.writer import StoreWriter
+from tests.fasdata.store.making import INFO
 from tests.faults.tampering import one_line, put
-from tests.store.making import INFO
 
 TOP = Path(__file__).resolve().parents[2]
 PACKAGES = [path for name in ("fasdata", "fastrain") for path in sorted((TOP / name).rglob("*.py"))]

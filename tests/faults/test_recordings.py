@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from fasdata.datasets.registry import find_card
-from fasdata.executors.chosen import Executor
-from fasdata.extract import ExtractPlan, plan_extract, run_extract
+from fasdata.extract.executor import Executor
+from fasdata.extract.extraction import ExtractPlan, plan_extract, run_extract
+from fasdata.extract.settings import ExtractSettings
 from fasdata.library import Library
-from fasdata.sampling import parse_rules
-from fasdata.settings import ExtractSettings
+from fasdata.protocols.sampling import parse_rules
 from fasdata.store.reader import Store
 from tests.faults.recordings import (
     VIDEOS,

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from fasdata.datasets.registry import find_card
-from fasdata.executors.chosen import Executor
-from fasdata.extract import ExtractPlan, plan_extract, run_extract
-from fasdata.extract_report import ExtractReport
+from fasdata.extract.executor import Executor
+from fasdata.extract.extraction import ExtractPlan, ExtractReport, plan_extract, run_extract
+from fasdata.extract.settings import ExtractSettings
 from fasdata.library import Library
-from fasdata.sampling import parse_rules
-from fasdata.settings import ExtractSettings
+from fasdata.protocols.sampling import parse_rules
 from fasdata.store.check import check_store
 from fasdata.store.reader import Store
 from tests.videos import write_video

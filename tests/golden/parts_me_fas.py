@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from fastrain.data.imgaug_operations import blur, brightness, cropped, cropped_by, hue_and_saturation
-from fastrain.data.streams import GroupStream
+from fastrain.data.base_views import blur, brightness, cropped, cropped_by, hue_and_saturation
+from fastrain.data.samplers import GroupStream
 from fastrain.methods.me_fas.method import contrastive_head
 from fastrain.methods.me_fas.network import TextEnhancedCLIP
 from fastrain.methods.me_fas.settings import MEFASSettings
-from fastrain.networks.open_clip_model import open_clip_model
+from fastrain.networks.clip import open_clip_model
 from tests.golden.fill_me_fas import FillMEFAS
 
 

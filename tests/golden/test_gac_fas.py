@@ -13,18 +13,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fastrain.data.cutout import cutout_box, fill_with_mean
+from fastrain.data.geometry import cutout_box, fill_with_mean
 from fastrain.methods.base import Batch
 from fastrain.methods.gac_fas.ascent import Ascent
-from fastrain.methods.gac_fas.losses import domain_losses, supervised_contrast
 from fastrain.methods.gac_fas.method import GACFAS
-from fastrain.methods.gac_fas.network import CosineHead, CosineNetwork
-from fastrain.methods.gac_fas.reference_names import from_reference, to_reference
+from fastrain.methods.gac_fas.network import CosineHead, CosineNetwork, domain_losses, supervised_contrast
+from fastrain.methods.gac_fas.published import from_reference, to_reference
 from fastrain.methods.gac_fas.settings import GACFASSettings
+from tests.fastrain.methods.memory_context import MemoryContext
+from tests.fastrain.methods.tiny import TINY
 from tests.golden.fill import Fill, summary
 from tests.golden.location import golden_dir
-from tests.methods.memory_context import MemoryContext
-from tests.methods.tiny import TINY
 
 TOLERANCE = 1e-10
 STEPS = 3

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from fastrain.methods.base import Batch
-from fastrain.methods.hfn_mp import losses
-from fastrain.methods.hfn_mp.extractor import PatternExtractor
+from fastrain.methods.hfn_mp import method as losses
 from fastrain.methods.hfn_mp.method import HFNMP
-from fastrain.methods.hfn_mp.reference_names import from_reference, to_reference
+from fastrain.methods.hfn_mp.network import PatternExtractor
+from fastrain.methods.hfn_mp.published import from_reference, to_reference
 from fastrain.methods.hfn_mp.settings import HFNMPSettings
+from tests.fastrain.methods.memory_context import MemoryContext
 from tests.golden.fill import Fill, summary
 from tests.golden.location import golden_dir
-from tests.methods.memory_context import MemoryContext
 
 FORWARD = 1e-9
 GRADIENT = 1e-7

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.literal_mmdgfas import LiteralMMDGFAS, optimiser, scored, training_step
-from fastrain.imports.mmdgfas import convert
-from fastrain.methods.mmdgfas.method import MMDGFAS
+from fastrain.methods.mmdgfas.method import MMDGFAS, crops36
+from fastrain.methods.mmdgfas.published import convert
 from fastrain.methods.mmdgfas.settings import MMDGFASSettings
-from fastrain.methods.mmdgfas.views import crops36
 from tests.golden.fill_mmdgfas import Fill, published_state
 from tests.golden.location import golden_dir
 

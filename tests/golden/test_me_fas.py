@@ -15,17 +15,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fastrain.methods.me_fas import losses
-from fastrain.methods.me_fas.draws import Draws, GeneratorDraws
-from fastrain.methods.me_fas.method import MEFAS, unit
+from fastrain.methods.me_fas.blocks import Draws, GeneratorDraws
+from fastrain.methods.me_fas.method import MEFAS, likeness_to, unit
 from fastrain.methods.me_fas.network import Masking
 from fastrain.methods.me_fas.prompts import tokenized
-from fastrain.methods.me_fas.reference_names import from_reference, to_reference
+from fastrain.methods.me_fas.published import from_reference, to_reference
 from fastrain.methods.me_fas.settings import MEFASSettings
+from tests.fastrain.methods.memory_context import MemoryContext
 from tests.golden.fill_me_fas import FillDraws, FillMEFAS
 from tests.golden.location import golden_dir
 from tests.golden.parts_me_fas import Parts
-from tests.methods.memory_context import MemoryContext
 
 FEATURE = {"rtol": 1e-4, "atol": 5e-5}
 LOGIT = {"rtol": 0.0, "atol": 2e-5}
@@ -105,7 +104,7 @@ def test_forward(tag: str, parts: Parts, images: Tensor, fill: FillMEFAS, golden
     np.testing.assert_allclose(logits.numpy(), golden[f"{tag}_logits"], **LOGIT)
     for number, view in enumerate((one, other), start=1):
         np.testing.assert_allclose(parts.head(view).numpy(), golden[f"{tag}_proj{number}"], **FEATURE)
-        likeness = losses.likeness_to(view, text, label)
+        likeness = likeness_to(view, text, label)
         np.testing.assert_allclose(likeness.numpy(), golden[f"{tag}_cos{number}"], **FEATURE)
 
     packed, counts = golden[f"{tag}_mask_packed"], golden[f"{tag}_mask_count"]

@@ -10,17 +10,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fastrain.data.imgaug_operations import fitted
-from fastrain.evaluation.metrics.auc import auc
-from fastrain.evaluation.metrics.class_scores import ClassScores
-from fastrain.evaluation.metrics.counts import Counts
-from fastrain.evaluation.metrics.legacy import legacy
-from fastrain.evaluation.metrics.tpr_at_fpr import tpr_at_fpr
-from fastrain.methods.me_fas import losses
-from fastrain.methods.me_fas.method import MEAN, STD, unit
-from fastrain.methods.me_fas.schedule import learning_rate_factor
+from fastrain.data.base_views import fitted
+from fastrain.evaluation.metrics.counts import ClassScores, Counts
+from fastrain.evaluation.metrics.curve import auc, tpr_at_fpr
+from fastrain.evaluation.metrics.reference import legacy
+from fastrain.methods.me_fas.method import MEAN, STD, consistency, contrast, learning_rate_factor, likeness_to, unit
 from fastrain.methods.me_fas.settings import MEFASSettings, Schedule
-from fastrain.networks.normalize import normalized
+from fastrain.networks.trunk import normalized
 from tests.golden.fill_me_fas import FillMEFAS
 from tests.golden.location import golden_dir
 from tests.golden.parts_me_fas import TorchPasses, operation, smooth
@@ -46,7 +42,7 @@ def test_contrastive_loss(folder: Path) -> None:
     assert cases
     for case in cases:
         one, other = (torch.from_numpy(golden[f"{case}_{name}"]).requires_grad_() for name in "ab")
-        loss = losses.contrast(one, other, float(golden[f"{case}_tau"]))
+        loss = contrast(one, other, float(golden[f"{case}_tau"]))
         loss.backward()
         close(loss, golden[f"{case}_loss"])
         close(loss, golden[f"{case}_rows"].mean())
@@ -63,8 +59,8 @@ def test_consistency_loss(folder: Path, fill: FillMEFAS) -> None:
         shapes = {"t": 2, "f1": len(label), "f2": len(label)}
         made = {k: unit(fill.image(f"mse.{k}{number}", (n, 512))).requires_grad_() for k, n in shapes.items()}
         made = {name: value.detach().requires_grad_() for name, value in made.items()}
-        one, other = (losses.likeness_to(made[name], made["t"], label) for name in ("f1", "f2"))
-        loss = losses.consistency(one, other)
+        one, other = (likeness_to(made[name], made["t"], label) for name in ("f1", "f2"))
+        loss = consistency(one, other)
         loss.backward()
         close(one, golden[f"{case}_cos1"], atol=1e-6)
         close(other, golden[f"{case}_cos2"], atol=1e-6)

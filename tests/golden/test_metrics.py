@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from fasdata.errors import UserError
-from fastrain.evaluation.metrics.live_rejection import spoof_rejection_at_live_rejection
-from fastrain.evaluation.metrics.reference_points import reference_point
-from fastrain.evaluation.metrics.variants import variant
+from fastrain.evaluation.metrics.curve import spoof_rejection_at_live_rejection
+from fastrain.evaluation.metrics.reference import reference_point, variant
 from tests.golden.location import golden_dir
 
 RATE, THRESHOLD = 1e-12, 1e-9

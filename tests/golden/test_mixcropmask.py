@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from fastrain.data.augment_config import MixCropMask
-from fastrain.data.augmix_operations import OPERATIONS, REACH
-from fastrain.data.mixcropmask import mix_crop_mask
-from fastrain.data.preparation import grey, without_black
-from fastrain.methods.mmdgfas.views import crop_corners, crops36
+from fastrain.augmentation import MixCropMask
+from fastrain.data.images import grey, without_black
+from fastrain.data.mixcropmask import OPERATIONS, REACH, mix_crop_mask
+from fastrain.methods.mmdgfas.method import crop_corners, crops36
 from tests.golden.fill_mmdgfas import Fill
 from tests.golden.location import golden_dir
 

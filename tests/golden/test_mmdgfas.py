@@ -11,20 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD
 
-from fastrain.evaluation.metrics.auc import auc
-from fastrain.evaluation.metrics.class_scores import ClassScores
-from fastrain.evaluation.metrics.counts import Counts
-from fastrain.evaluation.metrics.hter import hter
-from fastrain.imports.mmdgfas import convert
-from fastrain.methods.mmdgfas.losses import cross_modal_focal_loss
-from fastrain.methods.mmdgfas.method import AT_ONCE, MMDGFAS
-from fastrain.methods.mmdgfas.reference_names import JOINED, MODULES, from_reference, reordered, to_reference
-from fastrain.methods.mmdgfas.schedule import CosineRestarts, cosine_restart
+from fastrain.evaluation.metrics.counts import ClassScores, Counts
+from fastrain.evaluation.metrics.curve import auc
+from fastrain.evaluation.metrics.rates import hter
+from fastrain.methods.mmdgfas.losses import CosineRestarts, cosine_restart, cross_modal_focal_loss
+from fastrain.methods.mmdgfas.method import AT_ONCE, MMDGFAS, VIEWS
+from fastrain.methods.mmdgfas.published import JOINED, MODULES, convert, from_reference, reordered, to_reference
 from fastrain.methods.mmdgfas.settings import MMDGFASSettings
-from fastrain.methods.mmdgfas.views import VIEWS
+from tests.fastrain.methods.memory_context import MemoryContext
 from tests.golden.fill_mmdgfas import Fill, published_state
 from tests.golden.location import golden_dir
-from tests.methods.memory_context import MemoryContext
 
 OUTPUT = 5e-5
 FIRST_LOSS, SECOND_LOSS = 1e-4, 1e-2

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fasdata.errors import UserError
-from fastrain.evaluation.metrics.class_scores import ClassScores
+from fastrain.evaluation.metrics.counts import ClassScores
 
 _EDGE = 1e-12  # a probability of exactly 0 or 1 would cost infinitely much
 

@@ -1,14 +1,58 @@
-"""Decisions counted at thresholds."""
+"""Where every metric starts: clip scores from frames, the scores of the two classes, decisions at thresholds."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fasdata.errors import UserError
-from fastrain.evaluation.metrics.class_scores import ClassScores
+from fasdata.errors import UserError, unknown_name
+
+# -- The checked starting point of every metric: the scores of the two classes, sorted --------------------------------
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """The scores of bona fide and of attack samples, each ascending, float64."""
+
+    bonafide: NDArray[np.float64]
+    attack: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, scores: ArrayLike, labels: ArrayLike) -> ClassScores:
+        """Split `scores` by `labels` (1 = bona fide, 0 = attack); either class may be empty.
+
+        Raises:
+            UserError: lengths differ, a score is NaN, or a label is neither 0 nor 1.
+        """
+        values, classes = np.asarray(scores, np.float64), np.asarray(labels)
+        if values.ndim != 1 or values.shape != classes.shape:
+            raise UserError(
+                "scores and labels do not belong together",
+                expected="two flat lists of one length",
+                found=f"shapes {values.shape} and {classes.shape}",
+            )
+        if np.isnan(values).any():
+            raise UserError("a score is not a number", found=f"NaN at position {int(np.argmax(np.isnan(values)))}")
+        live = classes == 1
+        if not (live | (classes == 0)).all():
+            odd = classes[~(live | (classes == 0))][0]
+            raise UserError("unknown label in scores", expected="1 (bona fide) or 0 (attack)", found=repr(odd.item()))
+        return cls(np.sort(values[live]), np.sort(values[~live]))
+
+    @property
+    def missing(self) -> str:
+        """Return what is lacking for a metric of both classes, in words; "" when nothing is."""
+        if self.bonafide.size and self.attack.size:
+            return ""
+        if self.bonafide.size or self.attack.size:
+            return "no attack" if self.bonafide.size else "no bona fide"
+        return "no sample"
+
+
+# -- Decisions counted at thresholds ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -57,3 +101,56 @@ class Counts:
     def hter(self) -> NDArray[np.float64]:
         """Return the half total error rate, (FAR + FRR) / 2."""
         return (self.far + self.frr) / 2
+
+
+# -- A threshold and what it does -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """`far` and `frr` at `threshold`; all NaN where a class is missing, threshold inf where everything is rejected."""
+
+    threshold: float
+    far: float
+    frr: float
+
+    @property
+    def hter(self) -> float:
+        """Return (FAR + FRR) / 2."""
+        return (self.far + self.frr) / 2
+
+
+# -- From frame scores to clip scores ---------------------------------------------------------------------------------
+
+
+# A fusion reduces a matrix, one group a row, along axis 1.
+FUSIONS: dict[str, Callable[..., NDArray[np.float64]]] = {
+    "mean": np.mean,
+    "median": np.median,
+    "min": np.min,
+    "max": np.max,
+}
+
+
+def fuse(scores: ArrayLike, groups: ArrayLike, how: str = "mean") -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return (position of the first sample of each group, fused score), groups in order of first appearance.
+
+    `groups` holds one value a sample (clip id, video number). The fused score equals that of the group taken alone, to
+    the last bit: a sum in another order can break a tie between clips and so change an error rate.
+
+    Raises:
+        UserError: no fusion is called `how`.
+    """
+    if how not in FUSIONS:
+        raise unknown_name("clip fusion", how, FUSIONS)
+    values, members = np.asarray(scores, np.float64), np.asarray(groups)
+    _, first, index, sizes = np.unique(members, return_index=True, return_inverse=True, return_counts=True)
+    ordered = values[np.argsort(index, kind="stable")]
+    starts = np.cumsum(sizes) - sizes
+    fused = np.empty(sizes.size)
+    for size in np.unique(sizes):
+        same = sizes == size
+        rows = ordered[starts[same][:, None] + np.arange(size)]
+        fused[same] = FUSIONS[how](rows, axis=1)
+    appearance = np.argsort(first)
+    return first[appearance], fused[appearance]

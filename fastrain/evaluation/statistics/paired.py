@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasdata.errors import UserError
-from fastrain.evaluation.samples import Samples
+from fastrain.evaluation.scores import Samples
 from fastrain.evaluation.statistics.clusters import Clusters
-from fastrain.evaluation.statistics.interval import LEVEL, RESAMPLES, Interval, interval_of, resampled
+from fastrain.evaluation.statistics.intervals import LEVEL, RESAMPLES, Interval, interval_of, resampled
 from fastrain.evaluation.statistics.weighted import Measure
 
 

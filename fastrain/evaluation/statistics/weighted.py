@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fastrain.evaluation.samples import Samples
+from fastrain.evaluation.scores import Samples
 
 Rates: TypeAlias = NDArray[np.float64]
 _SLACK = 1e-9

@@ -13,18 +13,16 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, StepLR
 
 from fastrain.methods.base import Batch, Method, OptimSpec, StepContext
 from fastrain.methods.erm.settings import ERMSettings
-from fastrain.networks.fusion import stacked, widen_first_layer
-from fastrain.networks.late_fusion import availability, mean_of_available
-from fastrain.networks.normalize import statistics_of
-from fastrain.networks.trunk import pooled_trunk
+from fastrain.networks.modality_fusion import availability, mean_of_available, stacked, widen_first_layer
+from fastrain.networks.trunk import pooled_trunk, statistics_of
 from fastrain.networks.weights import load_trunk
 
 
 class ERM(Method):
     """A trunk, a linear layer with two outputs, and the mean cross entropy over a domain-balanced batch.
 
-    Several modalities are either stacked for a trunk whose first layer is widened (see `fastrain.networks.fusion`), or
-    get a trunk and a linear layer each, whose scores are averaged (see `fastrain.networks.late_fusion`).
+    Several modalities are either stacked for a trunk whose first layer is widened, or get a trunk and a linear layer
+    each, whose scores are averaged (see `fastrain.networks.modality_fusion`).
 
     Raises:
         UserError: the trunk is unknown or its weights cannot be had.

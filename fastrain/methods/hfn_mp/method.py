@@ -6,15 +6,46 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torch.optim import SGD, Adam, Optimizer
 
 from fasdata.errors import UserError
 from fastrain.methods.base import Batch, Method, OptimSpec, StepContext
-from fastrain.methods.hfn_mp import losses
-from fastrain.methods.hfn_mp.extractor import PatternExtractor, load_extractor
-from fastrain.methods.hfn_mp.network import FusionNetwork
+from fastrain.methods.hfn_mp.network import FusionNetwork, PatternExtractor, load_extractor
 from fastrain.methods.hfn_mp.settings import HFNMPSettings
-from fastrain.networks.normalize import imagenet_normalized
+from fastrain.networks.trunk import imagenet_normalized
+
+# -- The losses of HFN_MP and how its two outputs become one score ----------------------------------------------------
+
+
+def map_loss(maps: Tensor, label: Tensor) -> Tensor:
+    """Return the mean squared error between maps (B,1,h,w) and maps that hold the label (B,) everywhere."""
+    target = label.to(maps.dtype).view(-1, 1, 1, 1).expand_as(maps)
+    return F.mse_loss(maps, target)
+
+
+def class_loss(logits: Tensor, label: Tensor) -> Tensor:
+    """Return the mean softmax cross entropy of logits (B,2) and labels (B,), 1 = bona fide."""
+    return F.cross_entropy(logits, label)
+
+
+def reconstruction_loss(reconstruction: Tensor, image: Tensor) -> Tensor:
+    """Return the mean squared error between the decoder's output and the image it should give back."""
+    return F.mse_loss(reconstruction, image)
+
+
+def score_parts(maps: Tensor, logits: Tensor) -> dict[str, Tensor]:
+    """Return the parts of the score, (B,) in [0,1], higher = bona fide: the map's mean, the class probability."""
+    return {"map": maps.mean(dim=(1, 2, 3)), "cls": logits.softmax(dim=1)[:, 1]}
+
+
+def fused_score(parts: dict[str, Tensor]) -> Tensor:
+    """Return the mean of the two parts: the score of HFN_MP (`trainer.py:684-687` of the published code)."""
+    return (parts["map"] + parts["cls"]) / 2
+
+
+# -- HFN_MP: learn a meta pattern on one source domain and the network that reads it on the others --------------------
+
 
 SMALLEST_IMAGE = 32  # one cell at the trunk's last level
 
@@ -84,8 +115,8 @@ class HFNMP(Method):
     def scores(self, batch: Batch) -> dict[str, Tensor]:
         image = batch["modalities"]["rgb"]
         pattern, _ = self.extractor(self._ordered(image))
-        parts = losses.score_parts(*self.hfn(self._rgb_stream(image), pattern))
-        return {"score": losses.fused_score(parts), **parts}
+        parts = score_parts(*self.hfn(self._rgb_stream(image), pattern))
+        return {"score": fused_score(parts), **parts}
 
     def _extractor_steps(self, domains: list[int], ctx: StepContext) -> dict[str, Tensor]:
         """Move the extractor alone, on the held-out domains; the fusion network only passes its gradient on.
@@ -141,7 +172,7 @@ class HFNMP(Method):
         terms = self._terms(image, pattern, label)
         loss = terms["map"] + terms["cls"]
         if reconstruction is not None:
-            terms["rec"] = losses.reconstruction_loss(reconstruction, self._ordered(image))
+            terms["rec"] = reconstruction_loss(reconstruction, self._ordered(image))
             # At zero the published code still backpropagates zeros; the decoder stays where it is either way.
             loss = loss + self.config.lambda_rec * terms["rec"] if self.config.lambda_rec else loss
         return {"": loss, **terms}
@@ -153,7 +184,7 @@ class HFNMP(Method):
 
     def _terms(self, image: Tensor, pattern: Tensor, label: Tensor) -> dict[str, Tensor]:
         maps, logits = self.hfn(self._rgb_stream(image), pattern)
-        return {"map": losses.map_loss(maps, label), "cls": losses.class_loss(logits, label)}
+        return {"map": map_loss(maps, label), "cls": class_loss(logits, label)}
 
     def _ordered(self, image: Tensor) -> Tensor:
         return image.flip(1) if self.config.color_order == "bgr" else image

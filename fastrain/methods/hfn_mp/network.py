@@ -1,15 +1,100 @@
-"""The hierarchical fusion network: RGB and pattern pyramids, averaged level by level, under two heads."""
+"""HFN_MP: the pattern extractor, and the fusion network of RGB and pattern pyramids under two heads."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fastrain.methods.hfn_mp.pyramid import Pyramid
-from fastrain.networks.normalize import imagenet_normalized
+from fasdata.errors import UserError
+from fastrain.networks.trunk import feature_trunk, framework_init, imagenet_normalized
 from fastrain.networks.weights import load_trunk
+
+# -- The pattern extractor: an image in, a learned texture image out --------------------------------------------------
+
+
+class PatternExtractor(nn.Module):
+    """Two small convolutional stacks, 702 parameters: the encoder makes the meta pattern, the decoder undoes it.
+
+    The forward pass maps (B,3,S,S) in [0,1] to the pattern (B,3,S,S) in [0,1], and to the reconstruction of the image
+    when that is asked for. The decoder takes no part in the score; it is here for its loss and for checkpoints.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = _stack()
+        self.decoder = _stack()
+
+    def forward(self, image: Tensor, *, reconstruct: bool = False) -> tuple[Tensor, Tensor | None]:
+        pattern = self.encoder(image)
+        return pattern, self.decoder(pattern) if reconstruct else None
+
+
+def load_extractor(extractor: PatternExtractor, path: Path) -> None:
+    """Give `extractor` the weights and statistics of the one in an hfn_mp checkpoint.
+
+    Raises:
+        UserError: no readable checkpoint, or one of another method.
+    """
+    from fastrain.networks.checkpoint import Checkpoint
+
+    checkpoint = Checkpoint.read(path)
+    if checkpoint.facts.get("method") != "hfn_mp":
+        found = str(checkpoint.facts.get("method"))
+        raise UserError(f"{path} holds no pattern extractor", expected="a checkpoint of hfn_mp", found=found)
+    prefix = "extractor."
+    state = checkpoint.part("method")
+    extractor.load_state_dict({key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)})
+
+
+def _stack() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(3, 6, 3, padding=1),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+        nn.Conv2d(6, 3, 3, padding=1),
+        nn.BatchNorm2d(3),
+        nn.Sigmoid(),
+    )
+
+
+# -- One stream of the fusion network: a trunk and the convolutions around it -----------------------------------------
+
+
+class Pyramid(nn.Module):
+    """A trunk with levels c3, c4, c5, two convolutions beyond c5, and the lateral and top layers of a feature pyramid.
+
+    How two streams meet between these layers is the fusion network's business, so there is no forward pass here but
+    `levels`.
+
+    Args:
+        trunk: timm name.
+        trunk_kwargs: extra arguments of that model.
+        width: channels of every pyramid level; 256 in the paper.
+    """
+
+    def __init__(self, trunk: str, trunk_kwargs: dict[str, Any], width: int) -> None:
+        super().__init__()
+        self.trunk, (c3, c4, c5) = feature_trunk(trunk, trunk_kwargs)
+        self.conv6 = nn.Conv2d(c5, width, 3, stride=2, padding=1)
+        self.conv7 = nn.Conv2d(width, width, 3, stride=2, padding=1)
+        self.latlayer1 = nn.Conv2d(c5, width, 1)
+        self.latlayer2 = nn.Conv2d(c4, width, 1)
+        self.latlayer3 = nn.Conv2d(c3, width, 1)
+        self.toplayer1 = nn.Conv2d(width, width, 3, padding=1)
+        self.toplayer2 = nn.Conv2d(width, width, 3, padding=1)
+        framework_init(self.trunk)
+
+    def levels(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return what this stream alone can compute: p7, and the lateral maps of c5, c4, c3, all `width` wide."""
+        c3, c4, c5 = self.trunk(image)
+        p7 = self.conv7(self.conv6(c5).relu())
+        return p7, self.latlayer1(c5), self.latlayer2(c4), self.latlayer3(c3)
+
+
+# -- The hierarchical fusion network: RGB and pattern pyramids, averaged level by level, under two heads --------------
 
 
 class FusionNetwork(nn.Module):

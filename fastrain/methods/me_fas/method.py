@@ -12,13 +12,58 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from fasdata.errors import UserError
 from fastrain.methods.base import Batch, Method, OptimSpec, StepContext
-from fastrain.methods.me_fas import losses
-from fastrain.methods.me_fas.draws import GeneratorDraws
+from fastrain.methods.me_fas.blocks import GeneratorDraws
 from fastrain.methods.me_fas.network import Masking, TextEnhancedCLIP
-from fastrain.methods.me_fas.schedule import learning_rate_factor
-from fastrain.methods.me_fas.settings import MEFASSettings
-from fastrain.networks.normalize import normalized
-from fastrain.networks.open_clip_model import load_clip, open_clip_model
+from fastrain.methods.me_fas.settings import MEFASSettings, Schedule
+from fastrain.networks.clip import load_clip, open_clip_model
+from fastrain.networks.trunk import normalized
+
+# -- The losses of ME-FAS ---------------------------------------------------------------------------------------------
+
+
+def contrast(one: Tensor, other: Tensor, temperature: float) -> Tensor:
+    """Return the mean InfoNCE loss of two views (B,D): each row against all other 2B - 1, its partner is the answer.
+
+    Images of the same class are negatives too. A single image has no negative, and loss 0.
+    """
+    rows = F.normalize(torch.cat([one, other]).float(), dim=1)
+    likeness = rows @ rows.T / temperature
+    likeness.fill_diagonal_(-torch.inf)
+    partner = torch.arange(len(rows), device=rows.device).roll(len(one))
+    return F.cross_entropy(likeness, partner)
+
+
+def consistency(one: Tensor, other: Tensor) -> Tensor:
+    """Return the mean squared difference of two views' likeness (B,) to the sentence of their label."""
+    return (other - one).square().mean()
+
+
+def likeness_to(features: Tensor, text: Tensor, label: Tensor) -> Tensor:
+    """Return the cosine (B,) of features (B,D) and the text (C,D) of each label."""
+    return F.cosine_similarity(features, text[label])
+
+
+# -- The learning rate of ME-FAS by iterations ------------------------------------------------------------------------
+
+
+POWER = 0.9
+
+
+def learning_rate_factor(iteration: int, schedule: Schedule) -> float:
+    """Return what the learning rate is multiplied by in an iteration, counted from 0.
+
+    A linear warm-up from `warmup_factor` to 1 at iteration w, then (1 - (x - w) / (T - w)) ** 0.9, 0 from the end on.
+    """
+    if not schedule.use:
+        return 1.0
+    warmup, total = schedule.warmup_epochs * schedule.steps, schedule.epochs * schedule.steps
+    if warmup and iteration <= warmup:
+        return schedule.warmup_factor + (1 - schedule.warmup_factor) * iteration / warmup
+    return max(0.0, 1 - (iteration - warmup) / (total - warmup)) ** POWER
+
+
+# -- ME-FAS: CLIP tells bona fide from attack by two sentences, whose words and the images' prompts are tied together -
+
 
 OPTIMISER = "all"
 MEAN, STD = (0.535, 0.419, 0.358), (0.276, 0.251, 0.242)  # the published constants, not CLIP's
@@ -87,8 +132,8 @@ class MEFAS(Method):
         vectors = ctx.gathered(torch.stack([first, second], dim=1))
         return {
             "cls": F.cross_entropy(self._logits(origin, text), label),
-            "simclr": losses.contrast(vectors[:, 0], vectors[:, 1], self.config.temperature),
-            "mse": losses.consistency(*(losses.likeness_to(view, text, label) for view in views)),
+            "simclr": contrast(vectors[:, 0], vectors[:, 1], self.config.temperature),
+            "mse": consistency(*(likeness_to(view, text, label) for view in views)),
         }
 
     def predict(self, batch: Batch) -> Tensor:

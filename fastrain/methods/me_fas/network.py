@@ -9,12 +9,35 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fastrain.methods.me_fas.blocks import image_layer, text_layer
-from fastrain.methods.me_fas.draws import DEVIATION, Draws
-from fastrain.methods.me_fas.fusion import ImageToText
-from fastrain.methods.me_fas.masking import marked_patches
+from fastrain.methods.me_fas.blocks import DEVIATION, Draws, image_layer, marked_patches, text_layer
 from fastrain.methods.me_fas.prompts import SharedPrompts
 from fastrain.methods.me_fas.settings import MEFASSettings
+
+# -- Prompt fusion: what the images' prompts found becomes the context of the text ------------------------------------
+
+
+class ImageToText(nn.Module):
+    """Attention of the text's context over the images' prompts, and a small perceptron; no residual.
+
+    Maps context (G,C,n_ctx,Wt), its classes, and the prompts' means (G,n_ctx,Wi) to new context (G,n_ctx,Wt), the same
+    for all classes. G is 1, or the number of images where each has a text of its own.
+    """
+
+    def __init__(self, text_width: int, image_width: int, hidden: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(image_width, text_width)
+        self.ln = nn.LayerNorm(text_width)
+        self.mlp = nn.Sequential(nn.Linear(text_width, hidden), nn.ReLU(), nn.Linear(hidden, text_width))
+
+    def forward(self, context: Tensor, means: Tensor) -> Tensor:
+        query = context.mean(dim=1)
+        key = self.fc(means)
+        weights = (query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5).softmax(dim=-1)
+        return self.mlp(self.ln(weights @ key))
+
+
+# -- The network of ME-FAS: CLIP's two towers side by side, with shared prompts, prompt fusion and masks --------------
+
 
 MOMENTUM = 0.1  # of the running means
 

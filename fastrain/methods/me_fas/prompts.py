@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fasdata.errors import UserError
-from fastrain.methods.me_fas.draws import DEVIATION
+from fastrain.methods.me_fas.blocks import DEVIATION
 
 
 class SharedPrompts(nn.Module):

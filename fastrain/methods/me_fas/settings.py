@@ -155,6 +155,6 @@ class MEFASSettings(MethodSettings):
         Raises:
             UserError: they are neither here nor to be had; within two seconds when there is no network.
         """
-        from fastrain.networks.clip_weights import find_clip_weights
+        from fastrain.networks.hub import find_clip_weights
 
         find_clip_weights(self.clip, self.pretrained)

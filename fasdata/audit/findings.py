@@ -1,0 +1,125 @@
+"""What an audit finds: contradictory labels, presenters seen across parts, losses that differ between labels."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from fasdata.records import ATTACK, BONAFIDE, Clip
+
+# -- One thing an audit found -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A kind of problem, how often it occurs and up to three examples. `stop`: a build must not go on with it."""
+
+    kind: str
+    severity: Literal["stop", "warning", "note"]
+    number: int
+    what: str
+    examples: tuple[str, ...] = ()
+
+    def line(self) -> str:
+        """Return it in one line."""
+        shown = f", such as {'; '.join(self.examples[:3])}" if self.examples else ""
+        return f"{self.kind}: {self.number} {self.what}{shown}"
+
+
+# -- Labels, attack types and species that cannot be true together ----------------------------------------------------
+
+
+# Beginnings of species names and the attack type they belong to.
+_SPECIES = {
+    "print": "print", "display": "replay", "papercraft": "mask-paper", "paper-uncut": "mask-paper",
+    "paper-cut": "mask-paper", "rigid": "mask-3d", "silicone": "mask-3d", "transparent": "mask-3d", "half": "mask-3d",
+    "plaster": "mask-3d", "resin": "mask-3d", "3d-print": "mask-3d", "mannequin": "mannequin",
+    "funny-eye-glasses": "partial", "paper-glasses": "partial", "partial": "partial", "cosmetic": "makeup",
+    "impersonation": "makeup", "obfuscation": "makeup", "tattoo": "makeup", "bf": "bonafide",
+}  # fmt: skip
+
+
+def contradictions(clips: Iterable[Clip]) -> list[Finding]:
+    """Return findings about clips whose label, attack type and species do not agree."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for clip in clips:
+        problem = _problem(clip)
+        if problem:
+            found[problem].append(f"{clip.dataset}/{clip.clip_id}")
+    return [
+        Finding("label contradiction", "warning", len(names), f"clips: {problem}", tuple(names[:3]))
+        for problem, names in sorted(found.items())
+    ]
+
+
+def _problem(clip: Clip) -> str:
+    if clip.label == BONAFIDE and clip.attack_type not in ("", BONAFIDE):
+        return f"bona fide with the attack type {clip.attack_type}"
+    if clip.label == ATTACK and clip.attack_type == BONAFIDE:
+        return "attack with the attack type bonafide"
+    belongs = next(
+        (kind for start, kind in _SPECIES.items() if clip.pai == start or clip.pai.startswith(f"{start}-")), ""
+    )
+    if belongs and clip.attack_type not in ("", "unknown", belongs):
+        return f"species {clip.pai} with the attack type {clip.attack_type}"
+    return ""
+
+
+# -- People who hold or wear an attack in one part and are seen in another --------------------------------------------
+
+
+NOBODY = ("", "0", "00", "000")  # an attack on a stand
+
+
+def presenters_across(clips: Sequence[Clip], parts: Sequence[str]) -> list[Finding]:
+    """Return a warning about presenters (field `presenter`) who present, or appear bona fide, in two parts.
+
+    The subject of such a dataset is the identity presented, by which splits are disjoint; presenters need not be.
+    """
+    seen: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    presenting: set[tuple[str, str]] = set()
+    for clip, part in zip(clips, parts, strict=True):
+        presenter = clip.fields.get("presenter", "")
+        if presenter not in NOBODY:
+            seen[clip.dataset, presenter].add(part)
+            presenting.add((clip.dataset, presenter))
+        if clip.label == BONAFIDE and clip.subject:
+            seen[clip.dataset, clip.subject].add(part)
+    crossing = sorted(person for person in presenting if len(seen[person]) > 1)
+    if not crossing:
+        return []
+    shown = [f"{dataset}/{person} in {' and '.join(sorted(seen[dataset, person]))}" for dataset, person in crossing[:3]]
+    return [
+        Finding(
+            "presenters", "warning", len(crossing), "people present attacks and are seen in two parts", tuple(shown)
+        )
+    ]
+
+
+# -- Losses that differ between labels: a detector that loses one of them more often biases every number --------------
+
+
+LIMIT = 0.05  # difference between the two labels' shares of lost clips
+
+Cell = tuple[str, str]  # part, dataset
+
+
+def uneven_losses(cells: Mapping[Cell, Mapping[str, tuple[int, int]]]) -> list[Finding]:
+    """Return findings where the share of clips without a usable frame differs by more than 5 points.
+
+    `cells` gives (lost, all) by label for each part and dataset.
+    """
+    findings = []
+    for (part, dataset), by_label in cells.items():
+        rates = {label: lost / every for label, (lost, every) in by_label.items() if every}
+        if len(rates) == 2 and abs(rates[BONAFIDE] - rates[ATTACK]) > LIMIT:
+            said = " and ".join(f"{by_label[label][0]} of {by_label[label][1]} {label}" for label in (BONAFIDE, ATTACK))
+            lost = sum(one for one, _ in by_label.values())
+            findings.append(
+                Finding(
+                    "uneven losses", "warning", lost, f"clips of {dataset} in {part} without a usable frame: {said}"
+                )
+            )
+    return findings

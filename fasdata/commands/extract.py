@@ -1,0 +1,114 @@
+"""Verbs about stores: `extract`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fasdata.commands.options import Workers, processes
+from fasdata.errors import EXIT_PARTIAL
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Example: fasdata extract CASIA-FASD --root /mnt/CASIA-FASD --out data. "
+    "Exit code 3: done, but some recordings could not be decoded (they are listed)."
+)
+def extract(
+    dataset: Annotated[str, typer.Argument(help="Dataset name, e.g. CASIA-FASD, or 'folder' for your own tree.")],
+    root: Annotated[Path, typer.Option(help="Where the raw dataset lies.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The library to write into. Default: $FASDATA_DATA, else ./data.")
+    ] = None,
+    frames: Annotated[
+        str,
+        typer.Option(
+            help="Frame rules joined by +, e.g. 'recipes + every(5)'; 'recipes' = what shipped recipes need. A store "
+            "can be given further rules later: only the new frames are extracted."
+        ),
+    ] = "recipes",
+    detector: Annotated[
+        str,
+        typer.Option(
+            help="mtcnn, retinaface, yunet; given = the release's own boxes; none = every image is a face; "
+            "json = from a file; auto = none where the release is pre-cropped, else mtcnn."
+        ),
+    ] = "auto",
+    detector_model: Annotated[
+        str,
+        typer.Option(
+            help="retinaface: .onnx file or insightface's pack (buffalo_l); yunet: .onnx file; json: file of faces."
+        ),
+    ] = "",
+    allow_download: Annotated[
+        bool, typer.Option("--allow-download", help="Let insightface fetch its pack (non-commercial use).")
+    ] = False,
+    min_face: Annotated[int, typer.Option(help="Smallest face side looked for, pixels.")] = 40,
+    min_score: Annotated[
+        float, typer.Option(help="Detector score from which a face counts; mtcnn tells of none under 0.7.")
+    ] = 0.5,
+    tracking: Annotated[
+        str,
+        typer.Option(
+            help="off: search every frame as a whole; on: follow a found face, much quicker with many frames a clip; "
+            "careful: search the place around it."
+        ),
+    ] = "off",
+    detect_every: Annotated[
+        int, typer.Option(help="With tracking: search the whole frame at least every so many frames.")
+    ] = 15,
+    context: Annotated[float, typer.Option(help="Side of the stored region in units of the longer box side.")] = 2.0,
+    max_side: Annotated[int, typer.Option(help="Shrink stored regions longer than this, pixels; 0 = never.")] = 1024,
+    codec: Annotated[
+        str, typer.Option(help="How crops are stored: png, webp (lossless) or jpeg:98; 16 bits are always kept whole.")
+    ] = "png",
+    fallbacks: Annotated[
+        str, typer.Option(help="on: bridge, hold, shift or turn where no face is found; off: skip.")
+    ] = "on",
+    borders: Annotated[
+        str, typer.Option(help="Black around pre-cropped faces: cut or keep (only with detector none).")
+    ] = "cut",
+    card: Annotated[
+        Path | None, typer.Option(help="Your own dataset card (YAML) or table (CSV with path and label).")
+    ] = None,
+    lists: Annotated[Path | None, typer.Option(help="Folder of official list files, if not in the root.")] = None,
+    device: Annotated[str, typer.Option(help="Device of the detector: cpu, cuda, cuda:1.")] = "cpu",
+    workers: Workers = 0,
+    executor: Annotated[str, typer.Option(help="local: this machine; ray: the nodes of a Ray cluster.")] = "local",
+    ray_address: Annotated[
+        str, typer.Option(help="Head of the Ray cluster, host:port. Default: $RAY_ADDRESS, else this machine alone.")
+    ] = "",
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try recordings again that could not be decoded.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and stop.")] = False,
+) -> None:
+    """Find faces in a raw dataset and pack them, with all that is known of them, into a store."""
+    from fasdata.datasets.registry import find_card
+    from fasdata.errors import unknown_name
+    from fasdata.extract.executor import Executor
+    from fasdata.extract.extraction import plan_extract, run_extract, settings_for
+    from fasdata.extract.text import describe_plan, describe_report
+    from fasdata.library import Library
+
+    if fallbacks not in ("on", "off"):
+        raise unknown_name("value of --fallbacks", fallbacks, ("on", "off"))
+    # Ray has cores of its own to count.
+    chosen = Executor(executor, workers if executor == "ray" else processes(workers), ray_address)
+    described = find_card(dataset, card)
+    settings = settings_for(
+        described.slug, frames, detector=detector, detector_model=detector_model, allow_download=allow_download,
+        min_face=min_face, min_score=min_score, tracking=tracking, detect_every=detect_every, context=context,
+        max_side=max_side, codec=codec, fallbacks=fallbacks == "on", borders=borders, device=device,
+    )  # fmt: skip
+    plan = plan_extract(described, root, Library.locate(out), settings, lists)
+    typer.echo(describe_plan(plan))
+    if dry_run:
+        return
+    report = run_extract(plan, root, executor=chosen, retry_failed=retry_failed)
+    typer.echo(describe_report(report))
+    if report.failed or report.not_widened:
+        raise typer.Exit(EXIT_PARTIAL)

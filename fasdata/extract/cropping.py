@@ -1,0 +1,63 @@
+"""One chosen frame to what the store keeps of it: a region of every modality, encoded, and its perceptual hash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from fasdata.extract.settings import ExtractSettings
+from fasdata.faces.region import Region, crop_region, cut, other_regions
+from fasdata.faces.whole_image import content_boxes
+from fasdata.records import MODALITIES, CropRecord, Face
+from fasdata.store.codec import encode
+from fasdata.store.hashes import perceptual_hash
+
+DARK = 5.0  # of 255: below it there is nothing to see
+
+
+@dataclass(frozen=True)
+class Cropped:
+    """What is stored of a frame: its record, the encoded image of each modality, and why others were left out."""
+
+    crop: CropRecord
+    encoded: Mapping[str, bytes]
+    phash: str
+    dark: bool
+    left_out: tuple[str, ...] = ()
+
+
+def crop_frame(images: Mapping[str, np.ndarray], face: Face, settings: ExtractSettings) -> Cropped | None:
+    """Return the stored form of a frame around `face`, None when nothing of the region lies inside the image.
+
+    A modality that does not lie on rgb as the release states is left out: it would show another place.
+    """
+    regions = _regions(images, face, settings)
+    if regions is None:
+        return None
+    taken = {name: region for name, region in regions.items() if not isinstance(region, str)}
+    parts = {name: cut(images[name], taken[name], settings.max_side) for name in MODALITIES if name in taken}
+    rgb, scale = parts["rgb"]
+    return Cropped(
+        crop=CropRecord(taken["rgb"], round(scale, 6), settings.codec, tuple(parts)),
+        encoded={name: encode(pixels, settings.codec) for name, (pixels, _) in parts.items()},
+        phash=perceptual_hash(rgb),
+        dark=bool(rgb.mean() < DARK),
+        left_out=tuple(f"{name} left out: {why}" for name, why in regions.items() if isinstance(why, str)),
+    )
+
+
+def _regions(
+    images: Mapping[str, np.ndarray], face: Face, settings: ExtractSettings
+) -> Mapping[str, Region | str] | None:
+    if settings.cuts_borders:
+        return content_boxes(images)
+    height, width = images["rgb"].shape[:2]
+    region = crop_region(face.box, width, height, settings.context)
+    if region is None:
+        return None
+    registered = settings.form.registered
+    if settings.detector == "none" and registered == "scaled":
+        registered = "none"  # whole images, each of them the face: no position is carried over that could be off
+    return {"rgb": region, **other_regions(images, region, registered)}

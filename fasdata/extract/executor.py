@@ -1,0 +1,61 @@
+"""Where the work on clips runs: on this machine, or on a Ray cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fasdata.errors import UserError, unknown_name
+from fasdata.extract.jobs import Job, Result
+from fasdata.extract.settings import ExtractSettings
+from fasdata.faces.detectors import require_detector
+
+EXECUTORS = ("local", "ray")
+
+
+@dataclass(frozen=True)
+class Executor:
+    """The executor of that name; whichever it is, the results are the same, and the caller alone writes them.
+
+    `workers` are processes of this machine or, with a detector on a GPU, clips in work at once; for Ray they are jobs
+    at once on the whole cluster, where 0 stands for all of its cores. Without `ray_address` (and `$RAY_ADDRESS`) Ray
+    is started on this machine for as long as the work takes.
+    """
+
+    name: str = "local"
+    workers: int = 1
+    ray_address: str = ""
+
+    def __post_init__(self) -> None:
+        if self.name not in EXECUTORS:
+            raise unknown_name("value of --executor", self.name, EXECUTORS)
+        if self.ray_address and self.name != "ray":
+            raise UserError("--ray-address says nothing here", expected="--executor ray", found=self.name)
+
+    def require(self, settings: ExtractSettings) -> None:
+        """Check what can be known before anything is written.
+
+        Raises:
+            UserError: the detector's model or device is not on this machine, or Ray is not installed. The GPUs of a
+                Ray cluster are its own matter.
+        """
+        if self.name == "ray":
+            from fasdata.extract.ray import require_ray
+
+            require_ray(settings)
+        if self.name == "local" or settings.device == "cpu":
+            require_detector(settings)
+
+    def extract_clips(self, jobs: Sequence[Job], root: Path, settings: ExtractSettings) -> Iterator[Result]:
+        """Yield (record, encoded crops) for every job, in the order in which they are finished."""
+        if self.name == "ray":
+            from fasdata.extract.ray import extract_clips
+
+            return extract_clips(jobs, root, settings, self.workers, self.ray_address)
+        from fasdata.extract import local
+
+        return local.extract_clips(jobs, root, settings, self.workers)
+
+
+LOCAL = Executor()

@@ -1,0 +1,227 @@
+"""`fasdata extract`: put a raw dataset into a store, continuing where an earlier run stopped."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fasdata import __version__
+from fasdata.errors import UserError
+from fasdata.extract.executor import LOCAL, Executor
+from fasdata.extract.jobs import JobList, StoredClips
+from fasdata.extract.settings import ExtractSettings
+from fasdata.forget.unfinished import require_none
+from fasdata.library import Library
+from fasdata.media.readers import MediaForm, require_reader
+from fasdata.progress import progress
+from fasdata.protocols.sampling import FrameRule, parse_rules
+from fasdata.records import Clip, ClipRecord
+from fasdata.store.info import FILE, StoreInfo
+from fasdata.store.writer import StoreWriter
+
+if TYPE_CHECKING:
+    from fasdata.datasets.card import Card
+
+
+# -- What came of an extraction: outcomes by label and attack type, reasons, and what was left alone ------------------
+
+
+@dataclass
+class ExtractReport:
+    """What a store holds after a run, and what the run did."""
+
+    dataset: str
+    folder: Path
+    found: int = 0
+    already: int = 0
+    described_anew: int = 0  # of those: label, split or another fact of the path or the lists has changed
+    widened: int = 0  # of those: frames were added, for rules that the store did not have
+    outcomes: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # (label, attack type, status)
+    reasons: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # (label, status, reason)
+    frames: Counter[str] = field(default_factory=Counter)  # face status of the chosen frames
+    modalities: Counter[str] = field(default_factory=Counter)  # stored images of each modality
+    dark: int = 0  # stored frames on which there is nothing to see
+    failed: list[str] = field(default_factory=list)  # relpath: reason
+    not_widened: list[str] = field(default_factory=list)  # relpath: why no frames could be added
+    notes: dict[str, list[str]] = field(default_factory=dict)  # note, its numbers as N -> relpaths
+    content_hash: str = ""
+
+    def count(self, record: ClipRecord) -> None:
+        """Add one clip."""
+        label, path = record.clip.label or "unknown", record.clip.relpaths.get("rgb", record.clip.clip_id)
+        self.outcomes[label, record.clip.attack_type or "unknown", record.status] += 1
+        if record.status != "ok":
+            self.reasons[label, record.status, _without_numbers(record.reason)] += 1
+        if record.status == "failed":
+            self.failed.append(f"{path}: {record.reason}")
+        chosen = {index for indices in record.selections.values() for index in indices}
+        self.frames.update(frame.status for frame in record.frames if frame.index in chosen)
+        for frame in record.frames:
+            self.modalities.update(frame.crop.modalities if frame.crop else ())
+            self.dark += frame.dark
+        for note in record.notes:
+            self.notes.setdefault(_without_numbers(note), []).append(path)
+
+    def counts(self, label: str, attack_type: str = "") -> tuple[int, int, int]:
+        """Return how many clips of a label (and attack type) are usable, show no face, and could not be decoded."""
+        of = {
+            status: sum(
+                number
+                for (its_label, type_, its_status), number in self.outcomes.items()
+                if its_label == label and attack_type in ("", type_) and its_status == status
+            )
+            for status in ("ok", "fta", "failed")
+        }
+        return of["ok"], of["fta"], of["failed"]
+
+
+def _without_numbers(reason: str) -> str:
+    """Return the text with its free-standing numbers as N, so that equal reasons count together."""
+    return re.sub(r"(?<![\w(])\d+(?![\w)])", "N", reason)
+
+
+# -- `fasdata extract`: a raw dataset into a store, continued where an earlier run stopped ----------------------------
+
+
+BYTES_A_CROP = 90_000  # a 200-pixel face region as png, for the estimate only
+
+
+@dataclass(frozen=True)
+class ExtractPlan:
+    """What a run would do, for `--dry-run`."""
+
+    dataset: str
+    folder: Path
+    layout: str
+    clips: Sequence[Clip]
+    standing: StoredClips
+    settings: ExtractSettings
+    unmatched: Sequence[str]
+    notes: Sequence[str] = ()
+
+    @property
+    def new(self) -> int:
+        """Clips of which the store has nothing."""
+        return sum(clip.clip_id not in self.standing.status for clip in self.clips)
+
+    @property
+    def wider(self) -> int:
+        """Clips in the store that lack frames of some rule."""
+        rules = {str(rule) for rule in self.settings.rules}
+        return sum(self.standing.lacks(clip.clip_id, rules) for clip in self.clips)
+
+    @property
+    def failed(self) -> int:
+        """Clips on record as not decodable."""
+        return sum(self.standing.status.get(clip.clip_id) == "failed" for clip in self.clips)
+
+    @property
+    def frames(self) -> int:
+        """Frames to store, where a clip has 150 of them, or 1 where clips are single images."""
+        length = 1 if self.settings.form.reader in ("image", "padisi-npz") else 150
+        whole = _positions(self.settings.rules, length)
+        held = _positions([FrameRule.parse(text) for text in self.standing.rules], length)
+        return self.new * len(whole) + self.wider * len(whole - held)
+
+    @property
+    def gigabytes(self) -> float:
+        """A rough size of what would be written."""
+        modalities = len({name for clip in self.clips[:100] for name in clip.relpaths}) or 1
+        return self.frames * modalities * BYTES_A_CROP / 1e9
+
+
+def plan_extract(
+    card: Card, root: Path, library: Library, settings: ExtractSettings, lists: Path | None = None
+) -> ExtractPlan:
+    """Find the clips of a raw dataset and what is left to do; how to read them is the word of their layout.
+
+    The rules are those asked for and those that the store has: what was extracted stays.
+
+    Raises:
+        UserError: wrong or empty root, no path of the expected form, a form that nothing here can read, or a store
+            that was made with another configuration.
+    """
+    from fasdata.datasets.scan import scan
+
+    found = scan(card, root, lists=lists)
+    form = MediaForm.of(found.layout_spec)
+    require_reader(form)
+    settings = settings.settled(form)
+    folder = library.store_dir(card.slug)
+    require_none(library.root, card.slug)
+    standing = StoredClips()
+    if (folder / FILE).is_file():
+        StoreInfo.read(folder).require_same(StoreInfo(card.slug, settings.recorded(), __version__), folder)
+        standing = StoredClips.of(folder)
+        settings = _with_rules(settings, standing.rules)
+    return ExtractPlan(card.slug, folder, found.layout, found.clips, standing, settings, found.unmatched, found.notes)
+
+
+def run_extract(
+    plan: ExtractPlan, root: Path, *, executor: Executor = LOCAL, retry_failed: bool = False
+) -> ExtractReport:
+    """Extract what is missing; a clip that cannot be used is recorded with its reason and stops nothing.
+
+    Stored clips get the frames of rules that they lack. With `retry_failed` recordings that could not be decoded are
+    tried again.
+    """
+    from fasdata.store.reader import Store
+
+    executor.require(plan.settings)
+    info = StoreInfo(plan.dataset, plan.settings.recorded(), __version__)
+    report = ExtractReport(plan.dataset, plan.folder, found=len(plan.clips))
+    with StoreWriter(plan.folder, info) as writer:
+        # A list file given since, or a corrected card: the pixels are the same, what they mean is not.
+        for clip in plan.clips:
+            if clip.clip_id in writer.clips and writer.clips[clip.clip_id] != clip:
+                writer.describe(clip)
+                report.described_anew += 1
+        jobs = JobList(plan.clips, writer, retry_failed=retry_failed)
+        report.already = len(plan.clips) - jobs.new
+        settings = _with_rules(plan.settings, writer.info.rules)
+        with progress(f"extract {plan.dataset}", len(jobs), "clips") as bar:
+            faces = misses = failed = 0
+            for record, crops in executor.extract_clips(jobs, root, settings):
+                if writer.done.get(record.clip.clip_id, "failed") == "failed":
+                    writer.add(record, crops)
+                elif record.status == "failed":  # it could be decoded once: what was had then is worth more
+                    report.not_widened.append(f"{record.clip.relpaths.get('rgb', '')}: {record.reason}")
+                else:
+                    writer.extend(record, crops)
+                    report.widened += 1
+                faces += sum(frame.face_observed for frame in record.frames)
+                misses += sum(not frame.face_observed for frame in record.frames)
+                failed += record.status == "failed"
+                bar.advance(1, faces=faces, misses=misses, failed=failed)
+    store = Store.open(plan.folder)
+    for record in store.records():
+        report.count(record)
+    report.content_hash = store.content_hash()
+    return report
+
+
+def settings_for(dataset: str, frames: str, **options: object) -> ExtractSettings:
+    """Return settings with the rules of `frames`, where `recipes` stands for all that shipped recipes need of it."""
+    words = [word for word in re.split(r"[+\s;]+", frames) if word]
+    if "recipes" in words:
+        from fasdata.protocols.recipe import frame_rules_for
+
+        needed = frame_rules_for(dataset)
+        if not needed:
+            raise UserError(
+                f"no recipe says which frames of {dataset} to keep", do="give --frames, e.g. --frames 'ssdg(2)@decoded'"
+            )
+        words = [rule for word in words for rule in (needed if word == "recipes" else [word])]
+    return ExtractSettings(rules=tuple(parse_rules(" ".join(words))), **options)  # type: ignore[arg-type]
+
+
+def _with_rules(settings: ExtractSettings, rules: Sequence[str]) -> ExtractSettings:
+    return replace(settings, rules=(*settings.rules, *(FrameRule.parse(text) for text in rules)))
+
+
+def _positions(rules: Sequence[FrameRule], length: int) -> set[int]:
+    return {index for rule in rules for index in rule.positions(length)}

@@ -1,0 +1,148 @@
+"""The unit of work that every executor runs, and which of them an extraction still has to do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import overload
+
+from fasdata.datasets.tree import locate
+from fasdata.errors import UserError
+from fasdata.extract.clip_work import ClipWork
+from fasdata.extract.frames_seen import joined_notes
+from fasdata.extract.settings import ExtractSettings
+from fasdata.faces.detector import Detector
+from fasdata.faces.detectors import make_detector
+from fasdata.faces.given import given_faces
+from fasdata.media.frame import UnreadableMedia
+from fasdata.media.readers import open_source
+from fasdata.records import Clip, ClipRecord
+from fasdata.store import tables
+from fasdata.store.info import StoreInfo
+from fasdata.store.writer import StoreWriter
+
+# -- The unit of work that every executor runs: one clip in, its record and its new crops out -------------------------
+
+
+Result = tuple[ClipRecord, dict[str, bytes]]  # crops by key text, encoded
+
+
+@dataclass(frozen=True)
+class Job:
+    """A clip to extract; `earlier` is its record in the store where only some frames are to be added."""
+
+    clip: Clip
+    earlier: ClipRecord | None = None
+
+
+class Unit:
+    """Runs jobs one at a time with one detector, on one thread; made in the process (or thread) that works.
+
+    The result of a job depends on the recording and the settings alone, whatever runs beside it.
+    """
+
+    def __init__(self, settings: ExtractSettings, root: Path, detector: Detector | None = None) -> None:
+        """Build the detector, unless a shared one is given.
+
+        Raises:
+            UserError: its weights or its device are not there.
+        """
+        limit_threads(settings)
+        self._settings, self._root = settings, root
+        self.detector = detector if detector is not None else make_detector(settings)
+
+    def run(self, job: Job) -> Result:
+        """Extract one clip; what cannot be read gives a record of status `failed` that says why."""
+        clip = job.clip
+        try:
+            paths = {name: locate(self._root, relpath) for name, relpath in clip.relpaths.items()}
+            source = open_source(self._settings.form, paths)
+            detector = self.detector.for_clip(clip, self._root)
+        except (UnreadableMedia, UserError) as error:
+            return ClipRecord(clip, "failed", str(error)), {}
+        given = given_faces(clip, self._root)
+        record, crops = ClipWork(self._settings, detector).extract(clip, source, given=given, earlier=job.earlier)
+        return replace(record, notes=joined_notes(given.notes, record.notes)), crops
+
+
+def limit_threads(settings: ExtractSettings) -> None:
+    """One thread a worker: processes are the parallelism, and the numbers do not depend on how many."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    if settings.uses_torch:
+        import torch
+
+        torch.set_num_threads(1)
+
+
+# -- What a store already holds, as far as planning needs to know -----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class StoredClips:
+    """The status of each stored clip, the rules that its record answers, and those that the store is to have."""
+
+    status: Mapping[str, str] = field(default_factory=dict)
+    answered: Mapping[str, str] = field(default_factory=dict)  # rules joined by " + "
+    rules: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, folder: Path) -> StoredClips:
+        """Read it from the tables where the store has them, else from the shards.
+
+        Raises:
+            UserError: there is no store, or it is damaged.
+        """
+        rules = StoreInfo.read(folder).rules
+        if (folder / tables.CLIPS).is_file():
+            columns = tables.read_columns(folder, "clip_id", "status", "rules")
+            rows = list(zip(*columns.values(), strict=True))
+        else:
+            records = (record for _, record in tables.read_shards(folder))
+            rows = [(one.clip.clip_id, one.status, " + ".join(sorted(one.selections))) for one in records]
+        return cls({row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows}, rules)
+
+    def lacks(self, clip_id: str, rules: Collection[str]) -> bool:
+        """Tell whether a clip could be given frames of one of `rules`; one that was never decoded cannot."""
+        if self.status.get(clip_id, "failed") == "failed":
+            return False
+        return not set(rules) <= set(self.answered[clip_id].split(" + "))
+
+
+# -- What an extraction has to do, against what the store already holds -----------------------------------------------
+
+
+class JobList(Sequence[Job]):
+    """New clips, then stored ones that lack frames of a rule the store is to have.
+
+    The record of a stored clip is read when its job is taken, so that memory does not grow with the store.
+    """
+
+    def __init__(self, clips: Iterable[Clip], writer: StoreWriter, *, retry_failed: bool = False) -> None:
+        self._writer = writer
+        rules, new, wider = frozenset(writer.info.rules), [], []
+        for clip in clips:
+            status = writer.done.get(clip.clip_id)
+            if status is None or (status == "failed" and retry_failed):
+                new.append(clip)
+            elif status != "failed" and not writer.rules[clip.clip_id] >= rules:
+                wider.append(clip)
+        self.new, self.wider = len(new), len(wider)
+        self._clips = [*new, *writer.by_shard(wider)]
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    @overload
+    def __getitem__(self, place: int) -> Job: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Job]: ...
+
+    def __getitem__(self, place: int | slice) -> Job | list[Job]:
+        if isinstance(place, slice):
+            return [self[i] for i in range(*place.indices(len(self)))]
+        clip = self._clips[place]
+        return Job(clip, self._writer.record(clip.clip_id) if place >= self.new else None)

@@ -1,0 +1,75 @@
+"""Recordings that were stored turned: which they are, and which way is up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from fasdata.extract.settings import ExtractSettings
+from fasdata.faces.detector import Detector
+from fasdata.media.frame import Frame, FrameSource
+from fasdata.media.video import turn
+from fasdata.records import Clip, Face
+
+UPRIGHT_TRIAL = 10  # frames without a face beyond doubt before other orientations are tried
+LISTED_TRIAL = 4  # frames that decide about a recording of which it is known that its release stores it turned
+TURNS = (180, 90, 270)
+TRIAL_SCORE = 0.9
+# Upside down, MTCNN takes shirts and chins for faces, with scores up to here; others find nothing, or the face.
+DOUBTFUL = {"mtcnn": 0.98}
+
+
+def listed_turn(clip: Clip, settings: ExtractSettings, detector: Detector, source: FrameSource) -> int:
+    """Return by how many degrees clockwise the decoded frames are turned, for a clip whose card says it is stored so.
+
+    The card's word (`turned` among the clip's fields) is tested on the first frames: copies are about in which a tag
+    of the container, or whoever converted them, has turned the recording upright already.
+
+    Raises:
+        UnreadableMedia: nothing can be decoded.
+    """
+    angle = int(clip.fields.get("turned") or 0)
+    if not angle or not settings.looks_at_pixels:
+        return 0
+    frames = list(source.frames(set(range(LISTED_TRIAL))))
+    upright, turned = (_best_scores(frames, detector, degrees).sum() for degrees in (0, angle))
+    return angle if turned > upright else 0
+
+
+def unseen_turn(clip: Clip, settings: ExtractSettings, source: FrameSource) -> str:
+    """Return, for a clip whose card says it is stored turned, the warning that nobody looked; "" where none is due.
+
+    A detector that answers without looking cannot know how this copy lies, unless the container itself turned it.
+    """
+    angle = int(clip.fields.get("turned") or 0)
+    if not angle or settings.looks_at_pixels or source.rotation == angle:
+        return ""
+    return f"its release stores it turned by {angle} degrees, and the detector {settings.detector} does not look"
+
+
+def best_turn(frames: Sequence[Frame], detector: Detector, already: int, score: float) -> int | None:
+    """Return the turn at which most of the frames show a face of this score, None when half of them or fewer do.
+
+    `already` is the turn at which they show none.
+    """
+    turns = [angle for angle in (*TURNS, 0) if angle != already]
+    sure = {angle: int((_best_scores(frames, detector, angle) >= score).sum()) for angle in turns}
+    best = max(sure, key=lambda angle: sure[angle])
+    return best if sure[best] * 2 > len(frames) else None
+
+
+def score_to_turn(faces: Iterable[Face], detector: Detector) -> float | None:
+    """Return the score that faces need in another orientation to be believed, given what was found in this one.
+
+    None: a face beyond doubt was found, and there is nothing to try.
+    """
+    best, doubtful = max((face.score for face in faces), default=None), DOUBTFUL.get(detector.name, 0.0)
+    if best is None:
+        return TRIAL_SCORE
+    return doubtful if best < doubtful else None
+
+
+def _best_scores(frames: Sequence[Frame], detector: Detector, angle: int) -> np.ndarray:
+    found = detector.detect([turn(frame.rgb, angle) for frame in frames], [frame.index for frame in frames])
+    return np.array([max((face.score for face in faces), default=0.0) for faces in found])

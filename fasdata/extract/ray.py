@@ -1,0 +1,167 @@
+"""A Ray cluster: the same jobs as tasks on any of its nodes. The driver alone writes; a lost node loses nothing."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from fasdata import __version__
+from fasdata.datasets.tree import locate
+from fasdata.errors import UserError
+from fasdata.extract.jobs import Job, Result, Unit
+from fasdata.extract.local import IN_FLIGHT
+from fasdata.extract.settings import ExtractSettings
+from fasdata.faces.detectors import detector_identity
+
+RETRIES = 8  # times a job is begun again because its node or its process was lost
+PATIENCE = 30.0  # seconds without any result until it is looked whether somebody is left to work
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What every task needs: settings, the dataset's root, the sha256 of the detector's weights, and who asks."""
+
+    settings: ExtractSettings
+    root: Path
+    detector: str
+    version: str = __version__
+
+
+def require_ray(settings: ExtractSettings) -> None:
+    """Check that Ray is installed and can place the detector.
+
+    Raises:
+        UserError: it is not, or the device has a number (Ray itself deals out the GPUs).
+    """
+    if find_spec("ray") is None:
+        raise UserError("--executor ray needs the package ray", do="pip install 'fasdata[ray]', here and on every node")
+    if ":" in settings.device:
+        raise UserError(f"--device {settings.device} with --executor ray", expected="cuda: Ray deals out the GPUs")
+
+
+def extract_clips(
+    jobs: Sequence[Job], root: Path, settings: ExtractSettings, workers: int, address: str
+) -> Iterator[Result]:
+    """Yield (record, encoded crops) for every job, in the order in which they are finished.
+
+    Every node reads the recordings at the path that `root` has here, and has the same version of this package.
+
+    Raises:
+        UserError: no cluster at `address`, a node that does not see the recordings or has another version, a job that
+            took its process down each time, what the detector needs is missing.
+    """
+    with _cluster(address, workers) as ray:
+        task = ray.remote(_run).options(
+            num_cpus=1, num_gpus=0 if settings.device == "cpu" else 1, max_retries=RETRIES, scheduling_strategy="SPREAD"
+        )
+        shared = ray.put(Shared(settings, root.resolve(), detector_identity(settings)["detector_weights_sha256"]))
+        remaining = iter(jobs)
+        at_work: dict[Any, Job] = {}
+        while True:
+            room = (workers or IN_FLIGHT * max(1, _cores(ray))) - len(at_work)
+            at_work |= {task.remote(shared, job): job for _, job in zip(range(room), remaining, strict=False)}
+            if not at_work:
+                return
+            finished, _ = ray.wait(list(at_work), num_returns=1, timeout=PATIENCE)
+            if not finished and not _cores(ray):
+                print("no node of the Ray cluster is left to work; waiting for one to join", file=sys.stderr)
+            while finished:
+                reference = finished.pop()
+                yield _result(ray, reference, at_work.pop(reference))
+                del reference  # lets the cluster forget the crops
+
+
+def _run(shared: Shared, job: Job) -> Result:
+    """Do one job, in a process of some node."""
+    node = platform.node()
+    if shared.version != __version__:
+        raise UserError(f"the node {node} has another version of fasdata", expected=shared.version, found=__version__)
+    for relpath in job.clip.relpaths.values():
+        if not locate(shared.root, relpath).exists():
+            raise UserError(
+                f"the node {node} of the Ray cluster does not see {shared.root / relpath}",
+                expected="the raw dataset at the same path on every node (a shared file system)",
+            )
+    try:
+        unit = _unit(shared.settings, shared.root)
+    except UserError as error:
+        raise UserError(f"on the node {node}: {error}") from None
+    if unit.detector.fingerprint != shared.detector:
+        raise UserError(
+            f"the node {node} has other weights or faces of the detector {shared.settings.detector}",
+            expected=shared.detector[:12],
+            found=unit.detector.fingerprint[:12],
+        )
+    return unit.run(job)
+
+
+@lru_cache(maxsize=1)
+def _unit(settings: ExtractSettings, root: Path) -> Unit:
+    """The detector is built once a process: Ray keeps its processes for the next task."""
+    return Unit(settings, root)
+
+
+def _result(ray: Any, reference: Any, job: Job) -> Result:
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, UserError):
+            raise UserError(str(error.cause)) from None
+        raise
+    except ray.exceptions.RayError as error:
+        raise UserError(
+            f"the work on {job.clip.clip_id} ended its process or lost its node {RETRIES + 1} times",
+            found=" ".join(str(error).split())[:200],
+            do="run the same command again: finished clips are kept",
+        ) from None
+
+
+def _cores(ray: Any) -> int:
+    return int(ray.cluster_resources().get("CPU", 0))
+
+
+def _require_answer(address: str) -> None:
+    """Ray itself tries for minutes."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if not (colon and port.isdigit()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"nothing answers at {address}", expected="the head of a Ray cluster, host:port", found=str(error)
+        ) from None
+
+
+@contextmanager
+def _cluster(address: str, workers: int) -> Iterator[Any]:
+    """Connect to the cluster, or start one on this machine; leave one that was connected before as it is."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
+    import ray
+
+    if ray.is_initialized():
+        yield ray
+        return
+    address = address or os.environ.get("RAY_ADDRESS", "")
+    _require_answer(address)
+    where: dict[str, Any] = {"address": address} if address else {"address": "local", "num_cpus": workers or None}
+    try:
+        ray.init(**where, include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"no Ray cluster can be used at {address or 'this machine'}", found=" ".join(str(error).split())[:200]
+        ) from None
+    try:
+        yield ray
+    finally:
+        ray.shutdown()

@@ -1,0 +1,107 @@
+"""The words around an extraction: what it will do, and what came of it."""
+
+from __future__ import annotations
+
+from fasdata.extract.extraction import ExtractPlan, ExtractReport
+from fasdata.extract.settings import ExtractSettings
+from fasdata.records import BONAFIDE, LABELS, MODALITIES
+from fasdata.store.codec import GENTLE, Codec
+from fasdata.store.tables import FAILURES
+
+SHOWN = 10  # lines of a long list
+
+
+def describe_plan(plan: ExtractPlan) -> str:
+    """Return what a run would do."""
+    wider = f" and frames for {plan.wider} of those" if plan.wider else ""
+    done = len(plan.clips) - plan.new
+    lines = [
+        f"{plan.dataset}: {len(plan.clips)} clips in layout {plan.layout!r}, {done} of them already in {plan.folder}",
+        f"to do: {plan.new} clips{wider}, about {plan.frames} frames and {plan.gigabytes:.2f} GB "
+        f"(rules {' + '.join(map(str, plan.settings.rules))}; detector {_detector(plan.settings)}; "
+        f"codec {plan.settings.codec})",
+    ]
+    if plan.failed:
+        lines.append(f"on record as not decodable: {plan.failed} clips (--retry-failed tries them again)")
+    if 0 < Codec.parse(plan.settings.codec).quality < GENTLE:
+        lines.append(f"note: a JPEG of quality under {GENTLE} loses traces that tell attacks from faces")
+    modalities = [name for name in MODALITIES if any(name in clip.relpaths for clip in plan.clips)]
+    if modalities != ["rgb"]:
+        form = plan.settings.form
+        unit = f", depth unit {form.depth_unit}" if form.depth_unit else ""
+        lines.append(f"modalities: {', '.join(modalities)} (registered: {form.registered}{unit})")
+    lines += [f"note: {note}" for note in plan.notes]
+    if plan.unmatched:
+        lines.append(f"warning: {len(plan.unmatched)} media files match no rule of the layout:")
+        lines += _some(list(plan.unmatched))
+    return "\n".join(lines)
+
+
+def describe_report(report: ExtractReport) -> str:
+    """Return the closing summary: outcomes by label, reasons, and where the store is."""
+    lines = [f"{report.dataset}: {report.found} clips ({report.already} from an earlier run)"]
+    if report.described_anew:
+        told = "have another label, split or description now, which was written anew"
+        lines.append(f"{report.described_anew} of them {told}")
+    if report.widened:
+        lines.append(f"{report.widened} of them have frames of further rules now")
+    lines += ["", *_outcomes(report)]
+    chosen = ", ".join(f"{status} {number}" for status, number in sorted(report.frames.items()))
+    lines += ["", f"faces of the chosen frames: {chosen or 'none'}"]
+    if set(report.modalities) - {"rgb"}:
+        held = ", ".join(f"{name} {report.modalities[name]}" for name in MODALITIES if report.modalities[name])
+        lines.append(f"stored images: {held}")
+    if report.dark:
+        lines.append(f"dark: {report.dark} of the stored frames (mean colour under 5 of 255)")
+    if report.reasons:
+        lines.append(f"not usable (each in {report.folder / FAILURES}):")
+        lines += [
+            f"  {number} x {label}, {'no usable face' if status == 'fta' else 'failed'}: {reason}"
+            for (label, status, reason), number in report.reasons.most_common(SHOWN)
+        ]
+    if report.failed:
+        lines.append("could not be decoded (replace these files, then run again with --retry-failed):")
+        lines += _some(report.failed, FAILURES)
+    if report.not_widened:
+        lines.append("could not be decoded again for further frames (what was stored of them stays):")
+        lines += [f"  {line}" for line in report.not_widened]
+    if report.notes:
+        lines.append("notes:")
+        lines += _some([f"{len(paths)} x {note} (e.g. {paths[0]})" for note, paths in report.notes.items()])
+    lines += ["", f"store: {report.folder}", f"content: {report.content_hash}"]
+    return "\n".join(lines)
+
+
+def _outcomes(report: ExtractReport) -> list[str]:
+    """A table of outcomes by label, and below each label by attack type.
+
+    The last column is the failure to acquire: clips without a usable face among those that could be decoded.
+    """
+    rows = [f"{'':<14}{'usable':>8}{'no face':>9}{'failed':>8}{'no face, % of decoded':>24}"]
+    labels = [*LABELS, *sorted({label for label, _, _ in report.outcomes} - set(LABELS))]
+    for label in labels:
+        types = sorted({type_ for its_label, type_, _ in report.outcomes if its_label == label})
+        if label in LABELS or types:
+            rows.append(_row(label, report.counts(label)))
+        if label != BONAFIDE and types != ["unknown"]:
+            rows += [_row(f"  {type_}", report.counts(label, type_)) for type_ in types]
+    return rows
+
+
+def _row(name: str, counts: tuple[int, int, int]) -> str:
+    usable, faceless, failed = counts
+    decoded = usable + faceless
+    rate = f"{100 * faceless / decoded:.1f}" if decoded else "-"
+    return f"{name:<14}{usable:>8}{faceless:>9}{failed:>8}{rate:>24}"
+
+
+def _detector(settings: ExtractSettings) -> str:
+    if settings.detector != "none":
+        followed = f", tracking {settings.tracking}" if settings.tracking != "off" else ""
+        return settings.detector + followed
+    return "none: every image is a face" + (", black borders are cut" if settings.cuts_borders else "")
+
+
+def _some(lines: list[str], where: str = "clips.parquet") -> list[str]:
+    rest = [f"  … and {len(lines) - SHOWN} more ({where} has all)"] if len(lines) > SHOWN else []
+    return [f"  {line}" for line in lines[:SHOWN]] + rest

@@ -1,0 +1,133 @@
+"""What stands in a section: paragraphs, notices, facts, folded details, cards with key figures, and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from markupsafe import Markup
+
+from fasdata.page.page import fill
+
+# -- Words on a page: paragraphs, notices, lists of facts, and what folds away ----------------------------------------
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph of plain text."""
+
+    words: str
+
+    def __html__(self) -> Markup:
+        return fill("paragraph", words=self.words)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A box that must not be overlooked. Its kind is told by a word too, not by colour alone."""
+
+    title: str
+    sentences: Sequence[str]
+    kind: Literal["good", "mixed", "bad", "plain"] = "plain"
+
+    def __html__(self) -> Markup:
+        return fill("notice", notice=self)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names and their values, one a line."""
+
+    pairs: Sequence[tuple[str, Any]]
+
+    def __html__(self) -> Markup:
+        return fill("facts", pairs=self.pairs)
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text kept as it was written, such as a configuration."""
+
+    words: str
+
+    def __html__(self) -> Markup:
+        return fill("code", words=self.words)
+
+
+@dataclass(frozen=True)
+class Details:
+    """Parts that fold away under a line; open on paper."""
+
+    summary: str
+    parts: Sequence[Any]
+    open: bool = False
+
+    def __html__(self) -> Markup:
+        return fill("details", details=self)
+
+
+# -- Cards: a few figures to read first -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Card:
+    """One figure with its name above it and what it means below."""
+
+    title: str
+    value: Any
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Cards in a row, as many as fit side by side."""
+
+    cards: Sequence[Card]
+
+    def __html__(self) -> Markup:
+        return fill("cards", cards=self.cards)
+
+
+# -- Tables that scroll inside their own box, so that a page never scrolls sideways -----------------------------------
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its heading, and whether it holds numbers (set flush right, never broken)."""
+
+    title: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of cells, one a column: text or any part with `__html__`; the first names the row.
+
+    `kind` sets it off: `strong` for the line to read first, `muted` for one to read with care.
+    """
+
+    cells: Sequence[Any]
+    kind: Literal["", "strong", "muted"] = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A captioned table; `note` stands below it.
+
+    Raises:
+        ValueError: a row has not one cell a column.
+    """
+
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row.cells) != len(self.columns):
+                raise ValueError(f"{len(row.cells)} cells for {len(self.columns)} columns in {self.caption!r}")
+
+    def __html__(self) -> Markup:
+        return fill("table", table=self)

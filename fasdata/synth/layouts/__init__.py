@@ -1,0 +1,1 @@
+"""Which clips each dataset's layout asks for, and under which names."""

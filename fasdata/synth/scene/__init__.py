@@ -1,0 +1,1 @@
+"""Places, light, cameras and sensors of the synthetic world."""

@@ -1,1 +1,0 @@
-"""Saving training and continuing it exactly."""

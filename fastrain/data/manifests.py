@@ -1,0 +1,158 @@
+"""The manifest of a run and its stores, and whether they are still the ones that the run was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fasdata.errors import UserError
+from fasdata.library import Library
+from fasdata.lock.lock import Lock, broken_locks, lock_path
+
+if TYPE_CHECKING:
+    from fasdata.manifest import Manifest
+    from fastrain.rundir import RunDir
+
+
+# -- The manifest of a run and the stores it points to ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FoundManifest:
+    """A manifest, where its file lies, and in words whether it was there before."""
+
+    manifest: Manifest
+    path: Path
+    note: str
+
+
+def manifest_path(library: Library, protocol: str, recipe: str) -> Path:
+    """Return where the library keeps a built protocol.
+
+    Raises:
+        UserError: the protocol's name cannot be read.
+    """
+    from fasdata.protocols.grammar import parse
+
+    return library.protocol_dir(parse(protocol).canonical, recipe) / "manifest.parquet"
+
+
+def find_manifest(library: Library, protocol: str, recipe: str, val: str | None) -> FoundManifest:
+    """Return the built manifest of the library, or build it; `val` None takes whatever was built.
+
+    What is there is never replaced: other runs may stand on it.
+
+    Raises:
+        UserError: unknown protocol or recipe, a store is missing, the manifest is damaged or has another validation.
+    """
+    from fasdata.manifest import Manifest
+
+    path = manifest_path(library, protocol, recipe)
+    if not path.is_file():
+        from fasdata.protocols.build import build_protocol
+
+        manifest = build_protocol(protocol, recipe=recipe, library=library, validation=val or "auto")
+        return FoundManifest(manifest, path, f"manifest {path} (built now)")
+    manifest = Manifest.read(path)
+    built = manifest.meta["validation"]["mode"]
+    if val not in (None, built):
+        raise UserError(
+            f"{path} was built with --val {built}",
+            expected=f"--val {val}",
+            do=f"replace it: fasdata build-protocol {protocol!r} --recipe {recipe} --val {val} --data {library.root}",
+        )
+    return FoundManifest(manifest, path, f"manifest {path} (built before)")
+
+
+def given_manifest(path: Path, protocol: str | None, recipe: str | None) -> FoundManifest:
+    """Return the manifest at `path`.
+
+    Raises:
+        UserError: it cannot be read, or is of another protocol or recipe than the one named.
+    """
+    from fasdata.manifest import Manifest
+    from fasdata.protocols.grammar import parse
+
+    manifest = Manifest.read(path)
+    if protocol is not None and parse(protocol).canonical != manifest.meta["canonical"]:
+        raise UserError(
+            f"{path} is of another protocol", expected=parse(protocol).canonical, found=manifest.meta["canonical"]
+        )
+    if recipe not in (None, manifest.meta["recipe"]["name"]):
+        raise UserError(f"{path} is of another recipe", expected=recipe or "", found=manifest.meta["recipe"]["name"])
+    return FoundManifest(manifest, path, f"manifest {path} (given)")
+
+
+# -- Whether the data of a run are still the ones they were: against the library's lock file, and its own past --------
+
+
+ALLOW = "--allow-changed-data"
+
+
+def against_library(library: Library, now: Lock, *, allowed: bool) -> list[str]:
+    """Return where the library's lock file contradicts the data of a run; empty without such a file.
+
+    Raises:
+        UserError: it does, and that was not `allowed`.
+    """
+    changed = broken_locks(library, now)
+    if changed and not allowed:
+        raise UserError(
+            f"the data are not those of {lock_path(library)}",
+            found=_listed(changed),
+            do=f"restore them, or write the lock again (fasdata lock --data {library.root}), or {ALLOW}",
+        )
+    return changed
+
+
+def require_same_data(run: RunDir, now: Lock) -> None:
+    """Check that a run that was begun goes on with the data it was begun with.
+
+    Raises:
+        UserError: it would not; there is no way round this, its results would belong to neither.
+    """
+    before = run.read_json("run.json").get("lock")
+    changed = Lock.parse(before, f"the lock in {run.file('run.json')}").differences(now) if before else []
+    if changed:
+        raise UserError(
+            f"the data have changed since the run in {run.path} was begun",
+            found=_listed(changed),
+            do="restore them to continue it, or start a new run with another --out",
+        )
+
+
+def against_training(trained_on: Any, now: Lock, *, where: str, allowed: bool, masked: bool = False) -> list[str]:
+    """Return where data to be scored differ from those that a checkpoint was made with.
+
+    `trained_on` is the lock that the checkpoint carries, None where it carries none; `where` names it. `masked`: the
+    rows are those that it was made with, less modalities of the test rows (`fastrain.report.masked_targets`); what a
+    protocol takes away at test is no change of the data, another store is.
+
+    Raises:
+        UserError: they differ, and that was not `allowed`.
+    """
+    if trained_on is None:
+        changed = ["the checkpoint does not say what data it was made with"]
+    else:
+        before = Lock.parse(trained_on, f"the lock in {where}")
+        changed = (before.model_copy(update={"protocols": now.protocols}) if masked else before).differences(now)
+    if changed and not allowed:
+        raise UserError(
+            f"these are not the data that {where} was made with",
+            found=_listed(changed),
+            do=f"name the run's own library and protocol, or {ALLOW} (the results will say so)",
+        )
+    return changed
+
+
+def with_changes(results: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return results that say, where `run.json` (`about`) does, which changes of the data were allowed."""
+    changed = about.get("changed_data")
+    return {**results, **({"changed_data": changed} if changed else {})}
+
+
+def _listed(changed: Sequence[str], shown: int = 4) -> str:
+    more = f" and {len(changed) - shown} more" if len(changed) > shown else ""
+    return ", ".join(changed[:shown]) + more

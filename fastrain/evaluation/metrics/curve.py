@@ -1,0 +1,244 @@
+"""The ROC curve and what is read off it: AUC, EER, the smallest HTER, and one error rate at a limit on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fasdata.errors import UserError
+from fastrain.evaluation.metrics.counts import ClassScores, Counts, OperatingPoint
+from fastrain.evaluation.metrics.rates import apcer_max
+
+# -- The receiver operating characteristic ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Roc:
+    """All points of the curve: `threshold` descends from +inf (nothing accepted) over every distinct score."""
+
+    threshold: NDArray[np.float64]
+    counts: Counts
+
+    @classmethod
+    def of(cls, scores: ArrayLike, labels: ArrayLike) -> Roc:
+        """Build the curve; without samples it is the single point at +inf.
+
+        Raises:
+            UserError: as `ClassScores.of`.
+        """
+        classes = ClassScores.of(scores, labels)
+        distinct = np.unique(np.concatenate([classes.bonafide, classes.attack]))
+        # A sample of score +inf is accepted even at +inf, so that score has no point of its own.
+        threshold = np.concatenate([[np.inf], distinct[distinct < np.inf][::-1]])
+        return cls(threshold, Counts.at(classes, threshold))
+
+    @property
+    def fpr(self) -> NDArray[np.float64]:
+        """Return the false positive rate (attacks accepted) at each threshold, ascending."""
+        return self.counts.far
+
+    @property
+    def tpr(self) -> NDArray[np.float64]:
+        """Return the true positive rate (bona fide accepted) at each threshold, ascending."""
+        return self.counts.accepted_bonafide / np.float64(self.counts.bonafides or np.nan)
+
+    def point(self, index: int) -> OperatingPoint:
+        """Return point `index`, its threshold moved half way to the next lower score.
+
+        The decisions on these samples stay the same; on others neither class is favoured by the choice.
+        """
+        upper = float(self.threshold[index])
+        lower = float(self.threshold[index + 1]) if index + 1 < self.threshold.size else -np.inf
+        middle = upper / 2 + lower / 2
+        threshold = middle if np.isfinite([upper, lower]).all() and lower < middle <= upper else upper
+        return OperatingPoint(threshold, float(self.counts.far[index]), float(self.counts.frr[index]))
+
+    def thinned(self, limit: int = 500) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return (fpr, tpr) with at most `limit` points that draw the same curve.
+
+        Points inside a straight run go first, without loss; of the rest those nearest to even steps along the curve
+        stay, both ends always, so no point that is left out is further than 2 / `limit` from one that is kept.
+        """
+        fpr, tpr = self.fpr, self.tpr
+        fp, tp = self.counts.accepted_attack, self.counts.accepted_bonafide
+        turns = np.ones(fpr.size, bool)
+        turns[1:-1] = (fp[1:-1] - fp[:-2]) * (tp[2:] - tp[1:-1]) != (tp[1:-1] - tp[:-2]) * (fp[2:] - fp[1:-1])
+        fpr, tpr = fpr[turns], tpr[turns]
+        if fpr.size <= limit:
+            return fpr, tpr
+        walked = fpr + tpr
+        kept = np.unique(np.searchsorted(walked, np.linspace(0.0, walked[-1], limit)))
+        return fpr[kept], tpr[kept]
+
+
+# -- The area under the ROC curve -------------------------------------------------------------------------------------
+
+
+def auc(scores: ArrayLike, labels: ArrayLike) -> float:
+    """Return the chance that a bona fide sample scores above an attack, ties counting half; NaN if a class is missing.
+
+    Equals the trapezoid area under the ROC curve (Mann-Whitney), counted in whole numbers.
+
+    Raises:
+        UserError: as `ClassScores.of`.
+    """
+    classes = ClassScores.of(scores, labels)
+    if classes.missing:
+        return float("nan")
+    not_above = np.searchsorted(classes.bonafide, classes.attack, side="right")
+    below = np.searchsorted(classes.bonafide, classes.attack, side="left")
+    pairs = classes.bonafide.size * classes.attack.size
+    twice_lost = int(not_above.sum()) + int(below.sum())  # a lost pair counts two, a tie one
+    return (2 * pairs - twice_lost) / (2 * pairs)
+
+
+# -- The equal error rate ---------------------------------------------------------------------------------------------
+
+
+def eer(scores: ArrayLike, labels: ArrayLike) -> OperatingPoint:
+    """Return the point of the ROC curve where FAR and FRR are nearest; its `hter` is the equal error rate.
+
+    Of points equally near, the one with the lower `hter`, then the higher threshold. All NaN if a class is missing.
+
+    Raises:
+        UserError: as `ClassScores.of`.
+    """
+    roc = Roc.of(scores, labels)
+    counts = roc.counts
+    if not counts.bonafides or not counts.attacks:
+        return OperatingPoint(np.nan, np.nan, np.nan)
+    # Cross-multiplied: whole numbers, so that no rounding decides between equal points.
+    accepted, rejected = counts.accepted_attack * counts.bonafides, counts.rejected_bonafide * counts.attacks
+    return roc.point(int(np.lexsort((accepted + rejected, np.abs(accepted - rejected)))[0]))
+
+
+# -- The smallest half total error rate any threshold reaches ---------------------------------------------------------
+
+
+def min_hter(scores: ArrayLike, labels: ArrayLike) -> OperatingPoint:
+    """Return the ROC point with the smallest HTER, of equals the one with the highest threshold.
+
+    All NaN if a class is missing.
+
+    Raises:
+        UserError: as `ClassScores.of`.
+    """
+    roc = Roc.of(scores, labels)
+    counts = roc.counts
+    if not counts.bonafides or not counts.attacks:
+        return OperatingPoint(np.nan, np.nan, np.nan)
+    errors = counts.accepted_attack * counts.bonafides + counts.rejected_bonafide * counts.attacks
+    return roc.point(int(np.argmin(errors)))
+
+
+# -- The bona fide acceptance that a limit on accepted attacks allows -------------------------------------------------
+
+
+def tpr_at_fpr(scores: ArrayLike, labels: ArrayLike, limit: float) -> float:
+    """Return the largest TPR among the points of the ROC curve with FPR <= `limit`; NaN if a class is missing.
+
+    Raises:
+        UserError: as `ClassScores.of`, or `limit` is not in [0, 1].
+    """
+    if not 0 <= limit <= 1:
+        raise UserError("TPR@FPR needs a rate", expected="a limit from 0 to 1", found=str(limit))
+    roc = Roc.of(scores, labels)
+    if not roc.counts.bonafides or not roc.counts.attacks:
+        return float("nan")
+    return float(roc.tpr[np.searchsorted(roc.fpr, limit, side="right") - 1])
+
+
+# -- Spoof rejection at a share of rejected live samples: the convention opposite to TPR@FPR --------------------------
+
+
+_WITHOUT_LIVE = (0.5,) * 10  # what the reference returns then, whatever number of rates was asked for
+
+
+def spoof_rejection_at_live_rejection(
+    scores: ArrayLike, labels: ArrayLike, rates: Sequence[float] = (0.1, 0.01, 0.001, 0.0001)
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (thresholds, share of attacks below each), as an unused routine of the GAC_FAS repository does.
+
+    The threshold of a rate is the live score of rank floor(rate x n), at least the lowest. Without attacks the share is
+    0; without live samples ten thresholds of 0.5 are used. Source: helpers/performance.py there.
+
+    Raises:
+        UserError: as `ClassScores.of`.
+    """
+    classes = ClassScores.of(scores, labels)
+    live, spoof = classes.bonafide, classes.attack
+    ranks = [max(1, int(rate * live.size)) for rate in rates]
+    thresholds = live[np.array(ranks) - 1] if live.size else np.array(_WITHOUT_LIVE)
+    return thresholds, np.searchsorted(spoof, thresholds, side="left") / max(1, spoof.size)
+
+
+# -- BPCER at a limit on the APCER of the worst species, and the other way round --------------------------------------
+
+
+_SLACK = 1e-9  # 0.05 x 20 and its like are meant to be whole numbers
+
+
+def bpcer_at_apcer(
+    scores: ArrayLike, labels: ArrayLike, species: Sequence[str] | np.ndarray, limit: float
+) -> OperatingPoint:
+    """Return the lowest threshold at which no species has an APCER above `limit`, and the rates there.
+
+    `far` is the APCER of the worst species at that threshold, `frr` the BPCER: BPCER10, BPCER20 and BPCER100 of
+    ISO/IEC 30107-3 at the limits 0.10, 0.05 and 0.01. The threshold is the lowest score that may be accepted, +inf
+    when none may. All NaN if a class is missing.
+
+    Raises:
+        UserError: as `apcer_by_species`, or `limit` is not in [0, 1].
+    """
+    require_rate("BPCER@APCER", limit)
+    classes = ClassScores.of(scores, labels)
+    if classes.missing:
+        return OperatingPoint(np.nan, np.nan, np.nan)
+    values, attack, names = np.asarray(scores, np.float64), np.asarray(labels) == 0, np.asarray(species)
+    apcer_max(values, labels, names, 0.0)  # for its checks
+    refused = max(_highest_refused(values[attack & (names == name)], limit) for name in np.unique(names[attack]))
+    above = values[values > refused]
+    threshold = float(above.min()) if above.size else np.inf
+    rejected = int(np.searchsorted(classes.bonafide, refused, side="right"))
+    return OperatingPoint(threshold, apcer_max(values, labels, names, threshold), rejected / classes.bonafide.size)
+
+
+def apcer_at_bpcer(
+    scores: ArrayLike, labels: ArrayLike, species: Sequence[str] | np.ndarray, limit: float
+) -> OperatingPoint:
+    """Return the highest threshold at which the BPCER is at most `limit`, and the rates there.
+
+    `far` is the APCER of the worst species. All NaN if a class is missing, or if so many bona fide samples could not
+    be acquired (score -inf) that no threshold keeps the limit.
+
+    Raises:
+        UserError: as `apcer_by_species`, or `limit` is not in [0, 1].
+    """
+    require_rate("APCER@BPCER", limit)
+    classes = ClassScores.of(scores, labels)
+    if classes.missing:
+        return OperatingPoint(np.nan, np.nan, np.nan)
+    live = classes.bonafide
+    allowed = int(np.floor(limit * live.size + _SLACK))
+    if allowed >= live.size:
+        return OperatingPoint(np.inf, apcer_max(scores, labels, species, np.inf), 1.0)
+    threshold = float(live[allowed])
+    if np.isneginf(threshold):
+        return OperatingPoint(np.nan, np.nan, np.nan)
+    rejected = int(np.searchsorted(live, threshold, side="left"))
+    return OperatingPoint(threshold, apcer_max(scores, labels, species, threshold), rejected / live.size)
+
+
+def require_rate(what: str, limit: float) -> None:
+    """Raise a UserError unless `limit` is a rate."""
+    if not 0 <= limit <= 1:
+        raise UserError(f"{what} needs a rate", expected="a limit from 0 to 1", found=str(limit))
+
+
+def _highest_refused(attacks: np.ndarray, limit: float) -> float:
+    """Return the highest attack score that has to be rejected, -inf when all may be accepted."""
+    allowed = int(np.floor(limit * attacks.size + _SLACK))
+    return float(np.sort(attacks)[::-1][allowed]) if allowed < attacks.size else -np.inf

@@ -1,0 +1,76 @@
+"""Looking things up in `results.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fasdata.page.spelling import Absent, is_number
+
+HONEST = "source_eer"
+ORACLE = "target_eer (oracle)"
+BEST_ORACLE = "target_min_hter (oracle)"
+
+VAL, TEST = "val", "test"
+PARTS = {TEST: "unseen domain", VAL: "held-out source"}
+LEVELS = ("clip", "frame")
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run's evaluation found. `absent` says why there is nothing at all, where that is so."""
+
+    data: dict[str, Any]
+    absent: str = ""
+
+    def metric(self, part: str, level: str, name: str, policy: str = "") -> float | None:
+        """Return a metric, None where it is undefined; `policy` "" is for those without a threshold."""
+        value = self._metric(part, level, name, policy).get("value")
+        return value if is_number(value) else None
+
+    def shown(
+        self, spell: Callable[[Any, str], str | Absent], part: str, level: str, name: str, policy: str = ""
+    ) -> str | Absent:
+        """Return a metric spelled by `spell` (`percent`, `ratio`), or why it is undefined."""
+        row = self._metric(part, level, name, policy)
+        why = self.absent or (row.get("reason") or "undefined" if row else f"no {PARTS[part]} scores")
+        return spell(row.get("value"), str(why))
+
+    def interval(self, part: str, name: str, policy: str = "") -> tuple[float, float] | None:
+        """Return the ends of a clip-level metric's interval, None where none was computed."""
+        row = self._metric(part, "clip", name, policy)
+        low, high = row.get("low"), row.get("high")
+        return (float(low), float(high)) if is_number(low) and is_number(high) else None  # type: ignore[arg-type]
+
+    def threshold(self, level: str, policy: str) -> float | None:
+        """Return the value of a threshold, None where there is none."""
+        value = self.threshold_row(level, policy).get("value")
+        return value if is_number(value) else None
+
+    def threshold_row(self, level: str, policy: str) -> dict[str, Any]:
+        """Return what is known of a threshold: `value`, or the `reason` for its absence."""
+        return next(self.rows("thresholds", level=level, policy=policy), {})
+
+    def lines(self) -> list[tuple[str, str, str]]:
+        """Return each part, level and threshold policy that has error rates; those to read first come first."""
+        policies = dict.fromkeys(str(row.get("policy")) for row in self.rows("thresholds"))
+        order = sorted(policies, key=lambda policy: ("oracle" in policy, policy != HONEST))
+        every = ((part, level, policy) for part in PARTS for level in LEVELS for policy in order)
+        return [line for line in every if self._metric(line[0], line[1], "hter", line[2])]
+
+    def roc(self, part: str, level: str) -> tuple[list[float], list[float]]:
+        """Return false and true positive rates of a ROC curve; empty where there is none."""
+        curve = (self.data.get("roc") or {}).get(f"{part}/{level}") or {}
+        pairs = zip(curve.get("fpr") or [], curve.get("tpr") or [], strict=False)
+        points = [(x, y) for x, y in pairs if is_number(x) and is_number(y)]
+        return [x for x, _ in points], [y for _, y in points]
+
+    def rows(self, table: str, **where: Any) -> Iterator[dict[str, Any]]:
+        """Yield the rows of `thresholds`, `metrics`, `species` or `counts` that match."""
+        for row in self.data.get(table) or []:
+            if isinstance(row, dict) and all(row.get(key) == value for key, value in where.items()):
+                yield row
+
+    def _metric(self, part: str, level: str, name: str, policy: str) -> dict[str, Any]:
+        return next(self.rows("metrics", part=part, level=level, metric=name, threshold_policy=policy), {})

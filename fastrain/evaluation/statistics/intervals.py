@@ -1,0 +1,101 @@
+"""Confidence intervals of metrics and bands around ROC curves, by resampling people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastrain.evaluation.scores import Samples
+from fastrain.evaluation.statistics.clusters import Clusters
+from fastrain.evaluation.statistics.weighted import Measure, ScoreOrder, Weighted
+
+# -- Confidence intervals of metrics by resampling people -------------------------------------------------------------
+
+
+RESAMPLES = 10_000
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A metric's percentile interval: its ends, and its standard deviation over the resamples."""
+
+    low: float
+    high: float
+    sd: float
+
+
+def intervals(
+    samples: Samples,
+    clusters: Clusters,
+    measures: Mapping[str, Measure],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    level: float = LEVEL,
+) -> dict[str, Interval]:
+    """Return the interval of each measure: a cluster bootstrap over `clusters` (Field and Welsh 2007), percentiles.
+
+    A threshold inside a measure stays what it is: how uncertain its choice was is not part of the interval. All NaN
+    when a class is missing.
+    """
+    values = resampled(samples, clusters, measures, resamples=resamples, seed=seed)
+    return {name: interval_of(found, level) for name, found in values.items()}
+
+
+def resampled(
+    samples: Samples, clusters: Clusters, measures: Mapping[str, Measure], *, resamples: int, seed: int
+) -> dict[str, NDArray[np.float64]]:
+    """Return the values of each measure in every resample; the same seed gives the same resamples for any samples."""
+    order = ScoreOrder(samples)
+    found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in measures}
+    for weights in clusters.weights(samples.labels, resamples, seed):
+        weighted = Weighted(order, weights)
+        for name, measure in measures.items():
+            found[name].append(measure(weighted))
+    return {name: np.concatenate(parts) if parts else np.zeros(0) for name, parts in found.items()}
+
+
+def interval_of(values: NDArray[np.float64], level: float = LEVEL) -> Interval:
+    """Return the percentile interval of resampled values; NaN where there are none."""
+    if not values.size:
+        return Interval(np.nan, np.nan, np.nan)
+    tail = (1 - level) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return Interval(float(low), float(high), float(values.std(ddof=1)) if values.size > 1 else 0.0)
+
+
+# -- A band around a ROC curve ----------------------------------------------------------------------------------------
+
+
+BAND_RESAMPLES = 1000
+GRID = np.unique(np.concatenate([np.linspace(0, 1, 51), np.geomspace(0.001, 0.1, 21)]))
+
+
+@dataclass(frozen=True)
+class Band:
+    """For each share of attacks accepted, `fpr`: the interval of the share of bona fide accepted."""
+
+    fpr: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+def roc_band(samples: Samples, clusters: Clusters, *, resamples: int = BAND_RESAMPLES, seed: int = 0) -> Band | None:
+    """Return the pointwise percentile band of the ROC curve over resampled people; None when a class is missing."""
+    order = ScoreOrder(samples)
+    rows = []
+    for weights in clusters.weights(samples.labels, resamples, seed):
+        far, frr = Weighted(order, weights).rates()
+        for x, y in zip(far, frr, strict=True):  # ascending thresholds: both monotone
+            best = np.minimum.accumulate(y[::-1])  # from the highest threshold, where nothing is accepted
+            place = np.searchsorted(x[::-1], GRID + 1e-12, side="right") - 1
+            rows.append(1 - best[place])
+    if not rows:
+        return None
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(np.array(rows), [tail, 1 - tail], axis=0)
+    return Band(GRID, low, high)

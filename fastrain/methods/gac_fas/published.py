@@ -1,0 +1,99 @@
+"""Checkpoints of the published GAC-FAS code: their keys, and how one becomes ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fasdata.errors import UserError
+from fastrain.networks.foreign import Published, tensors, without_wrapper
+
+# -- State-dict keys of the published network and of ours -------------------------------------------------------------
+
+
+# Published: the trunk twice (`layer_blocks.0` … `3` share the memory of `model.layer1` … `4`), its ImageNet classifier,
+# which never learns, and the head. A copy for several devices has `module.` before every key.
+TRUNK, HEAD, IDLE, TWICE = "model.", "fc.", "model.fc.", "layer_blocks."
+
+
+def to_reference(key: str) -> str:
+    """Return the published name of one of our network's keys.
+
+    Raises:
+        KeyError: our network has no such part.
+    """
+    part, _, rest = key.partition(".")
+    if part not in ("trunk", "head"):
+        raise KeyError(key)
+    return (TRUNK if part == "trunk" else HEAD) + rest
+
+
+def from_reference(key: str) -> str | None:
+    """Return our name of a key of the published network; None for what we have no use for.
+
+    That is the idle classifier and the second naming of the trunk's layers (see `repeated`).
+
+    Raises:
+        KeyError: the published network has no such part.
+    """
+    key = key.removeprefix("module.")
+    if key.startswith((IDLE, TWICE)):
+        return None
+    if key.startswith(TRUNK):
+        return "trunk." + key.removeprefix(TRUNK)
+    if key.startswith(HEAD):
+        return "head." + key.removeprefix(HEAD)
+    raise KeyError(key)
+
+
+def repeated(key: str) -> str | None:
+    """Return the published key whose tensor stands under this key a second time; None where it stands once.
+
+    Raises:
+        KeyError: the published network has no such part.
+    """
+    key = key.removeprefix("module.")
+    if not key.startswith(TWICE):
+        return None
+    number, _, rest = key.removeprefix(TWICE).partition(".")
+    if number not in ("0", "1", "2", "3"):
+        raise KeyError(key)
+    return f"{TRUNK}layer{int(number) + 1}.{rest}"
+
+
+# -- Checkpoints of the published GAC-FAS code ------------------------------------------------------------------------
+
+
+# The settings of its authors, and the schedule, which is kept as an object and drags the optimiser along.
+RECORDS = ("easydict.EasyDict", "torch.optim.lr_scheduler.StepLR", "torch.optim.sgd.SGD")
+
+
+def convert(content: Any) -> Published:
+    """Return a published checkpoint in our names (keys: `reference_names`, this method's README).
+
+    The idle ImageNet classifier is left out, as is the second naming of the trunk's layers after a check that it names
+    the same numbers. A head of one row was trained with binary cross entropy, one of two with cross entropy. Files
+    `…_best.pth` were kept for AUC - HTER on the target's own test data; `…_recent.pth` are the last epoch.
+
+    Raises:
+        UserError: it has another form, or holds two versions of a layer.
+    """
+    if not isinstance(content, Mapping) or "state_dict" not in content:
+        found = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
+        raise UserError("not a checkpoint of gac_fas", expected="an entry state_dict", found=found[:120])
+    theirs = tensors(content["state_dict"], "state_dict")
+    state = {}
+    for key, value in theirs.items():
+        try:
+            twin, ours = repeated(key), from_reference(key)
+        except KeyError:
+            raise UserError("the state holds an entry that gac_fas does not have", found=key) from None
+        if twin is not None and (twin not in theirs or not theirs[twin].equal(value)):
+            raise UserError(f"the state holds {key} and {twin}, which are one layer", found="different numbers")
+        if ours is not None:
+            state[f"network.{ours}"] = value
+    head = state.get("network.head.weight")
+    outputs = int(head.shape[0]) if head is not None else 1
+    model = {"pretrained": False, "loss": "bce" if outputs == 1 else "ce"}
+    about = {name: without_wrapper(content.get(name)) for name in ("epoch", "eva")}
+    return Published(state, model, "target_oracle(auc - hter, frame)", about)

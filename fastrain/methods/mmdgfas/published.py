@@ -1,0 +1,126 @@
+"""Checkpoints of the published MMDGFAS code: their keys, and how one becomes ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fasdata.errors import UserError
+from fastrain.networks.foreign import Published, tensors
+
+# -- State-dict keys of the published network and of ours -------------------------------------------------------------
+
+
+# The published network is given [colour, depth, infrared] and calls the first `depth` and the second `color`.
+MODULES = {"rgb": "depth", "depth": "color", "ir": "ir"}
+_STREAMS = {theirs: ours for ours, theirs in MODULES.items()}
+# Ours on the left; the published modality head has its pooling and flattening among its numbers.
+_JOINT = {
+    "squeeze.0": "bottleneck.0",
+    "squeeze.1": "bottleneck.1",
+    "joint.0": "res_0",
+    "joint.1": "res_1",
+    "head.1": "fc.1",
+    "head.3": "fc.3",
+    "modality_head.1": "bottleneckAndfc.3",
+    "modality_head.3": "bottleneckAndfc.5",
+}
+JOINED = "squeeze.0.weight"  # reads the modalities one after the other, in the published order or in ours
+
+_STREAM_KEY = re.compile(r"(color|depth|ir)_module\.(first_bn|encoder\.layer[012])\.(.+)")
+# What the output does not depend on: two more layers and two classifiers a stream, and a second name of every layer.
+_IDLE_KEY = re.compile(r"(color|depth|ir)_module\.(conv[1-5]|encoder\.(layer[34]|last_linear)|last_linear|fc)\..+")
+
+
+def to_reference(key: str) -> str:
+    """Return the published name of one of our network's keys.
+
+    Raises:
+        KeyError: our network has no such part.
+    """
+    part, _, rest = key.partition(".")
+    if part in ("streams", "reweighting"):
+        modality, _, inner = rest.partition(".")
+        if part == "reweighting":
+            return f"{MODULES[modality]}_SE.{inner}"
+        return f"{MODULES[modality]}_module.{'' if inner.startswith('first_bn') else 'encoder.'}{inner}"
+    for ours, theirs in _JOINT.items():
+        if key.startswith(ours + "."):
+            return theirs + key.removeprefix(ours)
+    raise KeyError(key)
+
+
+def from_reference(key: str) -> str | None:
+    """Return our name of a key of the published network; None for what its output does not depend on.
+
+    Raises:
+        KeyError: the published network has no such part.
+    """
+    if _IDLE_KEY.fullmatch(key):
+        return None
+    if found := _STREAM_KEY.fullmatch(key):
+        return f"streams.{_STREAMS[found[1]]}.{found[2].removeprefix('encoder.')}.{found[3]}"
+    if found := re.fullmatch(r"(color|depth|ir)_SE\.(.+)", key):
+        return f"reweighting.{_STREAMS[found[1]]}.{found[2]}"
+    for ours, theirs in _JOINT.items():
+        if key.startswith(theirs + "."):
+            return ours + key.removeprefix(theirs)
+    raise KeyError(key)
+
+
+def repeated(key: str) -> str | None:
+    """Return the published key whose tensor stands under this key a second time; None where it stands once."""
+    found = re.fullmatch(r"((?:color|depth|ir)_module)\.conv([1-5])\.(.+)", key)
+    return f"{found[1]}.encoder.layer{int(found[2]) - 1}.{found[3]}" if found else None
+
+
+def reordered(weight: Tensor) -> Tensor:
+    """Return the weight `JOINED` (O,3C,1,1) for the other order of modalities: the first two change places.
+
+    The published network joins depth, colour, infrared; ours colour, depth, infrared. Another network's weight is
+    returned as it is.
+    """
+    if weight.ndim != 4 or weight.shape[1] % 3:
+        return weight
+    first, second, third = weight.chunk(3, dim=1)
+    return torch.cat([second, first, third], dim=1)
+
+
+# -- Checkpoints of the published MMDGFAS code ------------------------------------------------------------------------
+
+
+RECORDS = ()
+
+
+def convert(content: Any) -> Published:
+    """Return a published checkpoint in our names (keys: `reference_names`, this method's README).
+
+    It is a bare state dictionary, in which two streams have each other's names, every layer of a stream stands twice
+    and three quarters of the numbers take no part in the output. Its authors decoded images with OpenCV and never
+    swapped the channels, so it expects BGR. It was kept for the lowest ACER at a threshold of 0.5 on the target.
+
+    Raises:
+        UserError: it has another form, or holds two versions of a layer.
+    """
+    if not isinstance(content, Mapping) or not any(str(key).endswith("first_bn.weight") for key in content):
+        found = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
+        raise UserError(
+            "not a checkpoint of mmdgfas", expected="the state dictionary of its network", found=found[:120]
+        )
+    state: dict[str, Tensor] = {}
+    theirs = tensors(content, "network state")
+    for key, value in theirs.items():
+        twin = repeated(key)
+        if twin in theirs and not theirs[twin].equal(value):
+            raise UserError(f"the state holds {key} and {twin}, which are one layer", found="different numbers")
+        try:
+            name = from_reference(key)
+        except KeyError:
+            raise UserError("the network state holds an entry that mmdgfas does not have", found=key) from None
+        if name:
+            state[f"network.{name}"] = reordered(value) if name == JOINED else value
+    return Published(state, {"color_order": "bgr"}, "target_oracle(acer, fixed 0.5, frame)")

@@ -1,1 +1,0 @@
-"""A multi-modal network on a target that lacks modalities: which variants there are, scoring them, reading them."""

@@ -1,0 +1,96 @@
+"""CLIP from open_clip: two plain transformers, and OpenAI's weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from fasdata.errors import UserError, unknown_name
+from fastrain.networks.hub import find_clip_weights
+from fastrain.networks.weights import check_fits, read_state
+
+# Entries of files that are no weights, and the mask of the text, which follows from its length.
+_NO_WEIGHTS = ("input_resolution", "context_length", "vocab_size", "attn_mask")
+
+
+def open_clip_model(name: str, changes: dict[str, Any], image_size: int) -> Any:
+    """Return the open_clip model `name`, untrained, for images of `image_size` pixels.
+
+    `changes` are merged into its open_clip configuration.
+
+    Raises:
+        UserError: unknown model or one of another kind, arguments it does not take, a size that patches do not fill.
+    """
+    import open_clip
+    from open_clip.model import CLIP
+
+    config = open_clip.get_model_config(name)
+    if config is None:
+        raise unknown_name("CLIP model", name, open_clip.list_models())
+    config = {key: value for key, value in config.items() if key not in ("custom_text",)}
+    for key, value in changes.items():
+        known = config.get(key)
+        config[key] = {**known, **value} if isinstance(known, dict) and isinstance(value, dict) else value
+    patch = config["vision_cfg"].get("patch_size")
+    if isinstance(patch, int) and image_size % patch:
+        raise UserError(
+            f"images of {image_size} pixels do not divide into the patches of {name}",
+            expected=f"a multiple of {patch}",
+            do=f"--set data.image_size={max(1, round(image_size / patch)) * patch}",
+        )
+    config["vision_cfg"] = {**config["vision_cfg"], "image_size": image_size}
+    try:
+        model = CLIP(**config)
+    except (TypeError, ValueError, AssertionError, RuntimeError, ZeroDivisionError) as error:
+        raise UserError(
+            f"open_clip cannot build {name} with {changes}: {error}", do="correct clip or clip_kwargs"
+        ) from error
+    if not (hasattr(model.visual, "class_embedding") and hasattr(model.visual, "transformer")):
+        raise UserError(f"{name} has no plain image transformer", expected="a model such as ViT-B-16-quickgelu")
+    _plain(model, name)
+    return model
+
+
+def load_clip(model: Any, name: str, pretrained: bool | str) -> bool:
+    """Load OpenAI's weights, cast to float32, into `model`; return False when none are asked for.
+
+    Images of another size than the file's get its position embedding resampled.
+
+    Raises:
+        UserError: see `find_clip_weights`; the file cannot be read or belongs to another CLIP model.
+    """
+    path = find_clip_weights(name, pretrained)
+    if path is None:
+        return False
+    state = {key: value.float() for key, value in read_state(path).items() if key not in _NO_WEIGHTS}
+    _resample(state, model)
+    check_fits(model, state, name, path, what="CLIP model", key="clip")
+    model.load_state_dict(state)
+    return True
+
+
+def _plain(model: Any, name: str) -> None:
+    """Refuse what the towers' own forward does and ours, layer by layer, does not."""
+    visual = model.visual
+    kept = {
+        "a pooling other than the class token": visual.pool_type == "tok" and not visual.final_ln_after_pool,
+        "patch dropout": isinstance(visual.patch_dropout, nn.Identity),
+        "no projection of images": isinstance(visual.proj, nn.Parameter),
+        "text pooled elsewhere than at the end token": model.text_pool_type == "argmax",
+        "a text tower that sees ahead": model.attn_mask is not None,
+        "no projection of text": isinstance(model.text_projection, nn.Parameter),
+    }
+    odd = [what for what, plain in kept.items() if not plain]
+    if odd:
+        raise UserError(f"{name} has {odd[0]}", expected="a model such as ViT-B-16-quickgelu")
+
+
+def _resample(state: dict[str, Tensor], model: Any) -> None:
+    from open_clip.model import resize_pos_embed
+
+    key = "visual.positional_embedding"
+    wanted, found = model.state_dict()[key].shape, state[key].shape if key in state else None
+    if found is None or found == wanted or found[1:] != wanted[1:] or round((found[0] - 1) ** 0.5) ** 2 != found[0] - 1:
+        return
+    resize_pos_embed(state, model)

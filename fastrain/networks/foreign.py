@@ -1,0 +1,134 @@
+"""Read a foreign checkpoint (tensors, numbers, text; nothing in it is run), and what importers make of it."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fasdata.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+# -- Reading a foreign checkpoint: tensors, numbers, text and containers; nothing in the file is run ------------------
+
+
+NUMPY_SCALARS = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
+
+
+class Record:
+    """Stands for a foreign object: its items and its attributes become those of a plain ordered dictionary."""
+
+    def __new__(cls, *args: object) -> OrderedDict[str, Any]:  # type: ignore[misc]
+        return OrderedDict()
+
+
+class Dtype:
+    """Stands for a NumPy type: its code (`f8`) and its byte order."""
+
+    def __init__(self, code: str, *_: object) -> None:
+        if not (isinstance(code, str) and re.fullmatch(r"[fiub]\d", code)):
+            raise ValueError(f"a NumPy scalar of type {code!r}")
+        self.code, self.order = code, "="
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.order = state[1] if len(state) > 1 and state[1] in ("<", ">", "=", "|") else "="
+
+
+def number(kind: Dtype, data: bytes) -> float | int | bool:
+    """Stand for a NumPy scalar: return its value."""
+    return np.frombuffer(data, kind.order + kind.code, count=1)[0].item()
+
+
+def plain_dict(*_: object) -> dict[str, Any]:
+    """Stand for the making of a dictionary with a default."""
+    return {}
+
+
+def read_foreign(path: Path, records: Sequence[str] = ()) -> Any:
+    """Return what a file written by `torch.save` holds.
+
+    Beside what torch itself takes for harmless, NumPy numbers are read, and objects of the types named by `records`
+    (`module.Class`), which become dictionaries: their own code is neither needed nor called.
+
+    Raises:
+        UserError: no such file, a damaged one, or one that holds anything else; names the type it asks for.
+    """
+    import torch
+    from torch.serialization import safe_globals
+
+    if not path.is_file():
+        raise UserError(f"no checkpoint file at {path}")
+    stubs: list[Any] = [(Record, name) for name in records]
+    stubs += [(number, name) for name in NUMPY_SCALARS]
+    stubs += [(Dtype, "numpy.dtype"), (plain_dict, "collections.defaultdict"), (plain_dict, "builtins.dict")]
+    try:
+        with safe_globals(stubs):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # the file is foreign: whatever its parser raises means the same to the user
+        text = " ".join(str(error).split())
+        asked = re.search(r"(?:GLOBAL |module )([\w.]+)", text)
+        if asked and ("not an allowed global" in text or "is blocked" in text):
+            raise UserError(
+                f"{path} is refused: it asks for {asked[1]}, and nothing of it was run",
+                expected="tensors, numbers, text and containers",
+                do="take the file from where it was published, or save its state dictionaries alone",
+            ) from None
+        raise UserError(f"{path} is no readable checkpoint", found=text[:160] or type(error).__name__) from None
+
+
+# -- What an importer makes of a published checkpoint -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Published:
+    """A checkpoint in our names.
+
+    `state` is the whole state of our method; `model` the settings under which it means what it did; `selection` how
+    its authors chose it; `facts` what else the file says (epoch, metrics), as plain values.
+    """
+
+    state: Mapping[str, Tensor]
+    model: Mapping[str, Any]
+    selection: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def tensors(value: object, what: str) -> dict[str, Tensor]:
+    """Return a state dictionary after checking that it is one, without the prefix of copies for several devices.
+
+    Raises:
+        UserError: it is something else; says what.
+    """
+    from torch import Tensor
+
+    if not isinstance(value, Mapping) or not value:
+        raise UserError(f"the checkpoint has no {what}", expected="a dictionary of tensors", found=type(value).__name__)
+    odd = [name for name, one in value.items() if not (isinstance(name, str) and isinstance(one, Tensor))]
+    if odd:
+        raise UserError(f"the {what} of the checkpoint holds more than tensors", found=str(odd[0])[:80])
+    named = {name.removeprefix("module."): one for name, one in value.items()}
+    if len(named) < len(value):
+        twice = next(name for name in value if f"module.{name}" in value)
+        raise UserError(f"the {what} of the checkpoint holds {twice} twice", found=f"with and without {'module.'!r}")
+    return named
+
+
+def without_wrapper(value: object) -> Any:
+    """Return numbers, text and containers of them as JSON takes them; everything else by the name of its type."""
+    if isinstance(value, Mapping):
+        return {str(key): without_wrapper(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_wrapper(one) for one in value]
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else str(value)
+    return f"({type(value).__name__})"

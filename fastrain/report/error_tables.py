@@ -1,0 +1,190 @@
+"""Every error rate with its selection and threshold policy, and where the errors are: by device, session, domain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from fasdata.page.page import Section
+from fasdata.page.parts import Column, Paragraph, Row, Table
+from fasdata.page.spelling import Absent, count, percent, ratio, score, text
+from fasdata.records import ATTACK, BONAFIDE, LABELS
+from fastrain.evaluation.results_lookup import HONEST, PARTS, TEST, VAL, Results
+from fastrain.evaluation.score_rules import FIELD_PREFIX
+from fastrain.report.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+# -- The threshold that belongs to the scores a report shows clip by clip ---------------------------------------------
+
+
+LAST_ALONE = "Of the last network alone, at its own threshold: a mean over networks gives no clip a score. "
+
+
+def shown_threshold(run: RunFolder) -> tuple[float | None, str]:
+    """Return the clip-level threshold of the sources for `run.scores`, None where there is none, and what to say of it.
+
+    A run that reports the mean over several of its networks has their mean threshold in its results, but its scores are
+    the last network's: that one's threshold is found anew.
+    """
+    if "averaged_over" not in run.results.data:
+        return run.results.threshold("clip", HONEST), ""
+    from fastrain.evaluation.thresholds import held_out_threshold
+
+    fta = "exclude" if run.results.data.get("fta") == "exclude" else "count"
+    value = held_out_threshold(run.scores, fta=fta) if run.scores else math.nan
+    return (value if math.isfinite(value) else None), LAST_ALONE
+
+
+# -- Every error rate in a table, each row naming its selection and its threshold policy ------------------------------
+
+
+_LEADING = (
+    Column("Scores of"),
+    Column("Level"),
+    Column("Checkpoint selected by"),
+    Column("Threshold policy"),
+    Column("Threshold", numeric=True),
+)
+_RATES = {
+    "hter": "HTER",
+    "apcer": "APCER, worst species",
+    "bpcer": "BPCER",
+    "acer_max": "ACER, worst species",
+}
+_FTA = {
+    "count": "A clip without a usable face counts as rejected: an error when it is bona fide.",
+    "exclude": "Clips without a usable face are left out, as the papers do.",
+}
+
+
+def metrics_section(run: RunFolder) -> Section:
+    """Return the tables of error rates, of attacks accepted by species, and of non-response."""
+    results = run.results
+    if results.absent:
+        return Section("metrics", "Error rates", [Paragraph(f"No error rates: {results.absent}.")])
+    lead = _FTA.get(str(results.data.get("fta")), "How clips without a usable face were counted is not recorded.")
+    return Section("metrics", "Error rates", [_rates(results), _species(results), _non_response(results)], lead)
+
+
+def _rates(results: Results) -> Table:
+    columns = [*_LEADING, *(Column(title, True) for title in _RATES.values()), Column("EER", True), Column("AUC", True)]
+    rows = []
+    for part, level, policy in results.lines():
+        rates = [results.shown(percent, part, level, name, policy) for name in _RATES]
+        free = (results.shown(percent, part, level, "eer"), results.shown(ratio, part, level, "auc"))
+        rows.append(Row((*_leading(results, part, level, policy), *rates, *free), _kind(part, policy)))
+    note = (
+        "A clip's score is the mean of its frames' scores. EER and AUC do not depend on the threshold and repeat from "
+        "row to row; an EER is by definition an oracle on its own scores. The pooled ACER is the HTER. Shaded: "
+        "what a deployment would see. Grey: thresholds that need the target's labels."
+    )
+    return Table("Error rates at clip and frame level", columns, rows, note)
+
+
+def _species(results: Results) -> Table:
+    lines = {}
+    for part, level, policy in results.lines():
+        found = results.rows("species", part=part, level=level, threshold_policy=policy)
+        lines[part, level, policy] = {str(row.get("species")): row for row in found}
+    names = list(dict.fromkeys(name for found in lines.values() for name in found))
+    columns = [*_LEADING, *(Column(f"APCER {name}", numeric=True) for name in names)]
+    rows = [
+        Row((*_leading(results, *line), *(_species_cell(found.get(name)) for name in names)), _kind(line[0], line[2]))
+        for line, found in lines.items()
+        if found
+    ]
+    note = "“of n”: how many attacks of that species; “few”: fewer than 20 clips, too few to rely on."
+    return Table("Attacks accepted, by attack species", columns, rows, note if rows else "No attack was scored.")
+
+
+def _species_cell(row: Mapping[str, Any] | None) -> str | Absent:
+    if row is None:
+        return Absent("none here")
+    rate = percent(row.get("apcer"), str(row.get("reason") or "undefined"))
+    few = ", few" if row.get("few") else ""
+    return rate if isinstance(rate, Absent) else f"{rate} of {count(row.get('n'))}{few}"
+
+
+def _non_response(results: Results) -> Table:
+    columns = [Column("Clips of"), Column("Bona fide without a face", True), Column("Attacks without a face", True)]
+    rows = [
+        Row((PARTS[part], *(results.shown(percent, part, "clip", f"non_response_{label}") for label in LABELS)))
+        for part in PARTS
+    ]
+    return Table("Non-response: clips in which no face was found (failure to acquire)", columns, rows)
+
+
+def _leading(results: Results, part: str, level: str, policy: str) -> tuple[str | Absent, ...]:
+    threshold = results.threshold_row(level, policy)
+    value = score(threshold.get("value"), str(threshold.get("reason") or "not recorded"))
+    return (PARTS[part], level, text(results.data.get("selection")), policy, value)
+
+
+def _kind(part: str, policy: str) -> Literal["", "strong", "muted"]:
+    if part == TEST and "oracle" in policy:
+        return "muted"
+    return "strong" if part == TEST and policy == HONEST else ""
+
+
+# -- Where the errors are: by device, session and whatever else the target's paths tell, and by domain of the sources -
+
+
+FEW = 20
+SOURCES = "domain of the held-out sources"
+MOST = 15  # values; a field with more (a serial number) is no way to group
+
+
+def breakdown_section(run: RunFolder) -> Section:
+    """Return one table a grouping, at the threshold of the sources."""
+    title = "Breakdown"
+    threshold, whose = shown_threshold(run)
+    whole = run.scores.clips() if run.scores else None
+    clips = whole.part(TEST) if whole else None
+    if whole is None or clips is None or threshold is None:
+        return Section("breakdown", title, [Paragraph("Nothing to show: no scores, or no threshold from the sources.")])
+    tables = [_table(name, clips.frame, column, threshold) for name, column in groupings(clips.frame)]
+    parts: list[Any] = tables or [Paragraph("The target is one dataset, and its paths tell nothing to group by.")]
+    held_out = whole.part(VAL)
+    if held_out and held_out.frame["domain"].nunique() > 1:
+        parts.append(_table(SOURCES, held_out.frame, "domain", threshold))
+    lead = f"{whose}Clips at {HONEST}; without a face: rejected. Those of the target, but for the table of sources."
+    return Section("breakdown", title, parts, lead)
+
+
+def groupings(frame: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Yield name and column of what the clips can be grouped by: more than one value, and not one for each clip."""
+    fields = [(name.removeprefix(FIELD_PREFIX), name) for name in frame.columns if name.startswith(FIELD_PREFIX)]
+    for name, column in (("dataset", "dataset"), ("instrument", "pai"), *fields):
+        values = frame[column][frame[column] != ""].nunique()
+        if 1 < values <= MOST:
+            yield name, column
+
+
+def _table(name: str, frame: pd.DataFrame, column: str, threshold: float) -> Table:
+    columns = [Column(name.capitalize()), Column("Bona fide clips", True), Column("BPCER", True),
+               Column("Attack clips", True), Column("APCER, all species", True)]  # fmt: skip
+    rows = []
+    for value, those in frame.groupby(column):
+        accepted = those["score"].fillna(float("-inf")) >= threshold
+        live, spoof = those["label"] == BONAFIDE, those["label"] == ATTACK
+        rows.append(
+            Row(
+                (
+                    str(value) or "not known",
+                    count(int(live.sum())),
+                    _rate(~accepted[live]),
+                    count(int(spoof.sum())),
+                    _rate(accepted[spoof]),
+                )
+            )
+        )
+    return Table(f"By {name}", columns, rows, "“few”: fewer than 20 clips, too few to rely on.")
+
+
+def _rate(wrong: pd.Series) -> str | Absent:
+    shown = percent(float(wrong.mean()) if len(wrong) else None, "no such clip")
+    return shown if isinstance(shown, Absent) or len(wrong) >= FEW else f"{shown}, few"

@@ -1,0 +1,106 @@
+"""The ISO/IEC 30107-3 page: operating points with intervals, one sheet to print."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fasdata.page.page import Section
+from fasdata.page.parts import Column, Facts, Notice, Paragraph, Row, Table
+from fasdata.page.spelling import Absent, percent, ratio, text
+from fastrain.evaluation.results_lookup import HONEST, ORACLE, PARTS, TEST, VAL, Results
+from fastrain.report.run_folder import RunFolder
+
+# Title, metric, threshold policy; the honest ones first.
+_LINES = (
+    ("APCER, worst species", "apcer", HONEST),
+    ("BPCER", "bpcer", HONEST),
+    ("ACER, worst species", "acer_max", HONEST),
+    ("HTER (all species together)", "hter", HONEST),
+    ("BPCER10", "bpcer10", "apcer_max@0.1 of the same part (oracle)"),
+    ("BPCER20", "bpcer20", "apcer_max@0.05 of the same part (oracle)"),
+    ("BPCER100", "bpcer100", "apcer_max@0.01 of the same part (oracle)"),
+    ("APCER at a BPCER of 5 %", "apcer_at_bpcer_5", "bpcer@0.05 of the same part (oracle)"),
+    ("HTER", "hter", ORACLE),
+    ("EER", "eer", ""),
+    ("AUC", "auc", ""),
+)
+
+
+def iso_section(run: RunFolder) -> Section:
+    """Return what ISO/IEC 30107-3 asks to be stated: who was presented, what was not acquired, and the error rates."""
+    results = run.results
+    if results.absent:
+        return Section("iso", "ISO/IEC 30107-3 summary", [Paragraph(f"No error rates: {results.absent}.")])
+    lead = "Presentation attack detection as a subsystem, clip level. Fit to print: one sheet."
+    parts: list[Any] = [_presented(run), _points(results), *_people(results)]
+    return Section("iso", "ISO/IEC 30107-3 summary", parts, lead)
+
+
+def with_interval(results: Results, part: str, name: str, policy: str) -> str | Absent:
+    """Return a clip-level metric with its interval, or why there is none."""
+    spell = ratio if name == "auc" else percent
+    shown = results.shown(spell, part, "clip", name, policy)
+    ends = results.interval(part, name, policy)
+    if isinstance(shown, Absent) or ends is None:
+        return shown
+    low, high = (f"{end:.3f}" if name == "auc" else f"{100 * end:.2f}" for end in ends)
+    return f"{shown} [{low}, {high}]"
+
+
+def _presented(run: RunFolder) -> Facts:
+    results, counts = run.results, list(run.results.rows("counts", part=TEST))
+    of = {label: [row for row in counts if row.get("label") == label] for label in ("bonafide", "attack")}
+    clips = {label: sum(row.get("clips") or 0 for row in rows) for label, rows in of.items()}
+    people = max((sum(row.get("subjects") or 0 for row in rows) for rows in of.values()), default=0)
+    species = sorted({str(row.get("species")) for row in results.rows("species", part=TEST, level="clip")})
+    return Facts(
+        [
+            ("Test subjects", text(people or None, "not named")),
+            ("Bona fide presentations", text(clips["bonafide"])),
+            ("Attack presentations", text(clips["attack"])),
+            ("PAI species", text(", ".join(species), "none")),
+            ("Species told apart by", text(results.data.get("species_by"))),
+            ("Bona fide non-response (BPNRR)", with_interval(results, TEST, "non_response_bonafide", "")),
+            ("Attack non-response (APNRR)", with_interval(results, TEST, "non_response_attack", "")),
+            ("Non-responses in the rates", text({"count": "counted: rejected", "exclude": "left out"}.get(
+                str(results.data.get("fta"))))),
+            ("Clip score", f"{results.data.get('fusion') or 'mean'} of its frames"),
+            ("Checkpoint", run.selection_words()),
+        ]
+    )  # fmt: skip
+
+
+def _points(results: Results) -> Table:
+    columns = [
+        Column("Rate"),
+        Column("Threshold from"),
+        *(Column(f"{PARTS[part]} [95 %]", True) for part in (TEST, VAL)),
+    ]
+    rows = []
+    for title, name, policy in _LINES:
+        cells = [
+            Absent("the target's own")
+            if part == VAL and policy == ORACLE
+            else with_interval(results, part, name, policy)
+            for part in (TEST, VAL)
+        ]
+        kind: Literal["", "strong", "muted"] = "muted" if "oracle" in policy else ""
+        rows.append(Row((title, policy or "needs none", *cells), "strong" if policy == HONEST else kind))
+    note = (
+        "BPCER10, 20 and 100: the BPCER where the APCER of the worst species is 10, 5 and 1 %. Oracle: the operating "
+        "point is found on the very clips it is stated for, which a deployment cannot do."
+    )
+    return Table("Operating points", columns, rows, note)
+
+
+def _people(results: Results) -> list[Notice | Paragraph]:
+    about = {part: (results.data.get("uncertainty") or {}).get(part) for part in (TEST, VAL)}
+    words = [
+        f"{PARTS[part]}: {one.get('note')}; {one.get('resamples')} resamples, percentiles."
+        for part, one in about.items()
+        if isinstance(one, dict)
+    ]
+    if not words:
+        return []
+    few = any("too few to tell" in one for one in words)
+    return [Notice("Who stands behind the intervals", words, "mixed" if few else "plain")]

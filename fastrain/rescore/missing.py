@@ -1,0 +1,78 @@
+"""`fastrain eval RUN --missing`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fasdata.errors import UserError
+from fasdata.library import Library
+from fastrain.data.manifests import manifest_path
+from fastrain.report.masked_targets import masked_variants, modalities_of, only_masked
+from fastrain.rundir import RunDir, selected_checkpoint
+
+
+def score_missing(folder: Path, data: str | None = None) -> str:
+    """Score a run's target without each modality that it can lose, write its report anew, return the table.
+
+    Each evaluation goes into a folder below the run's `evaluations/`; manifests that are not there are built as the
+    run's own was. `data` is the library, by default the run's own.
+
+    Raises:
+        UserError: no finished run; its network sees one modality, or its protocol has no such variants; the library's
+            manifests of these were built otherwise; as `fastrain.rescore.other_data.score_again`.
+    """
+    from fastrain.report.missing_modalities import degradation_text
+    from fastrain.report.mistakes import LEFT_OUT
+    from fastrain.report.run_report import write_report
+    from fastrain.rescore.other_data import Asked, score_again
+
+    run = RunDir(folder)
+    about, modalities = run.read_json("run.json"), modalities_of(run)
+    if len(modalities) < 2:
+        raise UserError(
+            f"the network of {folder} sees {modalities[0]} alone, and cannot lose it",
+            expected="a run with several modalities",
+            do="train one: --set 'model.modalities=[rgb,depth,ir]'",
+        )
+    if about.get("status") != "evaluated":  # an imported run that was scored in place has its checkpoint too
+        selected_checkpoint(folder)
+    trained = run.read_json("manifest.json")
+    variants = masked_variants(trained, modalities)
+    if not variants:
+        raise UserError(
+            f"{trained['canonical']} has no variant that takes one of {', '.join(modalities)} away",
+            expected="a run on a complete protocol of several modalities, such as SCP2W",
+        )
+    given = data or about.get("library")
+    library = Library.locate(Path(given) if given else None)
+    for protocol in variants:
+        _require_manifest(library, protocol, trained)
+    for protocol in variants:
+        score_again(folder, Asked(protocol=protocol, data=data))
+    page = run.file("report.html")
+    faces = not (page.is_file() and LEFT_OUT in page.read_text(encoding="utf-8"))
+    with run.locked():
+        write_report([folder], page, faces=faces)
+    return f"{degradation_text(folder)}\n\nreport: {page}"
+
+
+def _require_manifest(library: Library, protocol: str, trained: Mapping[str, Any]) -> None:
+    """Build a variant's manifest as that of the run was built; one that is there already has to be alike."""
+    from fasdata.manifest import Manifest
+    from fasdata.protocols.build import build_protocol
+
+    recipe, rule = trained["recipe"]["name"], trained["validation"]
+    path = manifest_path(library, protocol, recipe)
+    if path.is_file():
+        manifest = Manifest.read(path)
+    else:
+        manifest = build_protocol(protocol, recipe=recipe, library=library, validation=rule["mode"], seed=rule["seed"])
+    if not only_masked(trained, manifest.meta):
+        built = f"--recipe {recipe} --val {rule['mode']} --seed {rule['seed']} --data {library.root}"
+        raise UserError(
+            f"the clips of {path} are not those of the run",
+            expected=f"{trained['canonical']} with nothing but modalities of the test rows taken away",
+            do=f"where the stores are still the same: fasdata build-protocol {protocol} {built}",
+        )

@@ -1,0 +1,162 @@
+"""`fastrain eval RUN --protocol …`: the network of a run, scored anew on data of a library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fasdata import __version__
+from fasdata.errors import UserError
+from fasdata.library import Library
+from fasdata.lock.lock import Lock
+from fastrain.data.image_source import image_source
+from fastrain.data.manifests import (
+    FoundManifest,
+    against_library,
+    against_training,
+    find_manifest,
+    given_manifest,
+    with_changes,
+)
+from fastrain.networks.checkpoint import Checkpoint
+from fastrain.report.masked_targets import only_masked
+from fastrain.run.plan import RECIPE, settled_view
+from fastrain.run.settings import resolve
+from fastrain.rundir import RunDir
+
+if TYPE_CHECKING:
+    from fasdata.faces.view import View
+    from fastrain.config import RunConfig
+    from fastrain.evaluation.scores import ScoreTable
+
+
+@dataclass(frozen=True)
+class Asked:
+    """On what to score: a manifest, or a protocol under a recipe of the library `data`; None = as the run was."""
+
+    protocol: str | None = None
+    recipe: str | None = None
+    manifest: str | None = None
+    data: str | None = None
+
+    def __bool__(self) -> bool:
+        return any((self.protocol, self.recipe, self.manifest, self.data))
+
+
+def score_again(
+    folder: Path, asked: Asked, out: Path | None = None, *, fta: str | None = None, allow_changed: bool = False
+) -> RunDir:
+    """Score a run's network on the asked data; return the folder that holds scores, results and a report of it.
+
+    That folder is `out`, by default one below the run's `evaluations/`; an imported run, which comes without data, is
+    completed in place the first time. The checkpoint carries the lock of the data it was made with: other data have to
+    be allowed, and the results then list what differs. A `@miss-*` variant of the run's own protocol is the same data.
+
+    Raises:
+        UserError: no such run, checkpoint, manifest or store; data that are not those of the lock; `out` is taken.
+    """
+    from fastrain.rescore.network_scores import network_scores
+    from fastrain.run.conclude import score_table, with_fields
+
+    run = RunDir(folder)
+    about, config = run.read_json("run.json"), resolve(run.read_config())
+    given = asked.data or about.get("library")
+    library = Library.locate(Path(given) if given else None)
+    found = _manifest(asked, about, library)
+    place = run.checkpoints / f"{about['selection']['checkpoint']}.safetensors"
+    checkpoint = Checkpoint.read(place)
+    imported = "source" in checkpoint.facts
+    target = RunDir(out or (folder if about["status"] == "imported" else _default_out(run, found)))
+    _require_free(target, folder if imported else None)
+    stores = found.manifest.open_stores(library)
+    lock = Lock.of_manifest(found.manifest, stores)
+    changed = against_library(library, lock, allowed=allow_changed)
+    if not imported:
+        masked = only_masked(run.read_json("manifest.json"), found.manifest.meta)
+        facts = checkpoint.facts
+        also = against_training(facts.get("lock"), lock, where=str(place), allowed=allow_changed, masked=masked)
+        changed = list(dict.fromkeys([*changed, *also]))
+    view = _view(about, config, found)
+    source = image_source(config.data.images, library, found.manifest, view)
+    scored = network_scores(run, about, config, view, found.manifest, stores, source)
+    told = {
+        **about,
+        "protocol": found.manifest.meta["canonical"],
+        "protocol_alias": found.manifest.meta["alias"],
+        "recipe": found.manifest.meta["recipe"]["name"],
+        "manifest_path": str(found.path),
+        "manifest_fingerprint": found.manifest.meta["fingerprint"],
+        "library": str(library.root),
+        "lock": lock.as_json(),
+        "changed_data": changed,
+        "view": view.geometry,
+        "pixels": source.pixels,
+        "image_size": view.size,
+        "seed": config.train.seed,
+        "selection": {**about["selection"], "iteration": checkpoint.facts["iteration"]},
+        "evaluation_of": str(folder),
+        "status": "evaluated",
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "tool_version": __version__,
+    }
+    table = with_fields(score_table(found.manifest, scored), stores)
+    _write(target, told, config, found, table, fta)
+    return target
+
+
+def _manifest(asked: Asked, about: Mapping[str, Any], library: Library) -> FoundManifest:
+    if asked.manifest:
+        return given_manifest(Path(asked.manifest), asked.protocol, asked.recipe)
+    protocol = asked.protocol or about.get("protocol")
+    if not protocol:
+        raise UserError("this run has no protocol of its own", expected="--protocol NAME or --manifest FILE")
+    return find_manifest(library, protocol, asked.recipe or about.get("recipe") or RECIPE, None)
+
+
+def _default_out(run: RunDir, found: FoundManifest) -> Path:
+    meta = found.manifest.meta
+    name = f"{meta['canonical'].replace(':', '-')}-{meta['recipe']['name']}-{meta['fingerprint'][:8]}"
+    return run.path / "evaluations" / name
+
+
+def _require_free(target: RunDir, own: Path | None) -> None:
+    """An evaluation replaces an earlier one, never a run that was trained."""
+    taken = target.file("run.json").is_file() and target.read_json("run.json").get("status") != "evaluated"
+    if taken and target.path != own:
+        raise UserError(f"{target.path} holds a run of its own", do="give another --out")
+
+
+def _view(about: Mapping[str, Any], config: RunConfig, found: FoundManifest) -> View:
+    from fasdata.faces.view import View
+
+    if about.get("view"):
+        return View.named(about["view"], about["image_size"])
+    do = "import it again with --set data.view=box"
+    return settled_view(config, bool(config.data.view), found.manifest, do=do)[0]
+
+
+def _write(
+    target: RunDir,
+    about: Mapping[str, Any],
+    config: RunConfig,
+    found: FoundManifest,
+    table: ScoreTable,
+    fta: str | None,
+) -> None:
+    from fastrain.evaluation.averaged import run_results
+    from fastrain.evaluation.scores import ScoreOrigin
+    from fastrain.report.run_report import write_report
+    from fastrain.run.run import finite
+
+    with target.locked():
+        target.write_config(config)
+        target.write_json("manifest.json", found.manifest.meta)
+        table = ScoreOrigin.of_run(about).on(table)
+        table.write_csv(target.file("scores.csv"))
+        results = run_results(table, selection=about["selection"]["policy"], fta=fta or config.evaluate.fta)
+        target.write_json("results.json", finite(with_changes(results, about)))
+        target.write_json("run.json", about)
+        write_report([target.path], target.file("report.html"))

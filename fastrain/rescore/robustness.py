@@ -1,0 +1,115 @@
+"""A run's network on pictures made worse: the same clips, the same threshold, one row a corruption and severity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fasdata.errors import UserError
+from fasdata.progress import progress
+from fastrain.rescore.corruptions import Corruption, kept_frames
+
+if TYPE_CHECKING:
+    from fastrain.data.images import Images
+    from fastrain.data.samples import Samples
+    from fastrain.evaluation.scores import ScoreTable
+
+MEASURES = ("auc", "hter", "apcer", "bpcer")
+
+
+@dataclass(frozen=True)
+class Rung:
+    """The target's clip-level numbers under a corruption (None = the pictures as they are), shares, None = undefined.
+
+    HTER, APCER (worst species) and BPCER hold at the threshold that the unharmed held-out sources give. `scores` is
+    what the numbers are from.
+    """
+
+    corruption: Corruption | None
+    numbers: dict[str, float | None]
+    scores: ScoreTable
+
+    @property
+    def name(self) -> str:
+        """Return kind and severity as they are printed."""
+        return "as they are" if self.corruption is None else f"{self.corruption.kind} {self.corruption.severity}"
+
+
+class Worse:
+    """Some images, each made worse as it is read; everything else is that of the images.
+
+    What a picture suffers is a function of `seed`, kind, severity and its place in the manifest.
+    """
+
+    def __init__(self, images: Images, corruption: Corruption, seed: int) -> None:
+        self._images, self._corruption, self._seed = images, corruption, seed
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._images, name)
+
+    def load(self, i: int) -> dict[str, np.ndarray]:
+        """Return the view of sample `i` in every modality that it has, each made worse."""
+        place = (self._seed, self._corruption.severity, sum(self._corruption.kind.encode()), int(self.samples.row[i]))
+        rng = np.random.default_rng(place)
+        return {name: self._corruption.apply(image, rng) for name, image in self._images.load(i).items()}
+
+
+def robustness(folder: Path, wanted: Sequence[Corruption], *, seed: int = 0) -> list[Rung]:
+    """Return the numbers of a run's target under every wanted corruption, those of the unharmed pictures first.
+
+    The run's own manifest and library are used.
+
+    Raises:
+        UserError: no finished run, its data are gone, or it has no held-out source to take a threshold from.
+    """
+    from fastrain.rescore.opened import OpenRun
+
+    run = OpenRun.of(folder)
+    clean = run.scored(run.images)
+    threshold = _source_threshold(run.table(clean), folder)
+    rungs = [_rung(None, run.table({"test": clean["test"]}), threshold)]
+    with progress(f"corrupt {folder.name}", len(wanted), "settings") as bar:
+        for corruption in wanted:
+            scored = run.scored({"test": _harmed(run.images["test"], corruption, seed)})
+            rungs.append(_rung(corruption, run.table(scored, f"{corruption.kind}:{corruption.severity}"), threshold))
+            bar.advance()
+    return rungs
+
+
+def _harmed(images: Images, corruption: Corruption, seed: int) -> Any:
+    if corruption.kind != "frame-drop":
+        return Worse(images, corruption, seed)
+    rng = np.random.default_rng((seed, corruption.severity))
+    kept = [kept_frames(rows, corruption.severity, rng) for rows in _by_clip(images.samples)]
+    return images.only(np.sort(np.concatenate(kept)))
+
+
+def _by_clip(samples: Samples) -> Iterator[np.ndarray]:
+    clip = samples.recordings()
+    order = np.argsort(clip, kind="stable")
+    yield from np.split(order, np.flatnonzero(np.diff(clip[order])) + 1)
+
+
+def _source_threshold(table: ScoreTable, folder: Path) -> float:
+    from fastrain.evaluation.thresholds import held_out_threshold
+
+    found = held_out_threshold(table)
+    if np.isnan(found):
+        raise UserError(f"the run {folder} has no held-out source of both labels", do="train it with --val auto")
+    return found
+
+
+def _rung(corruption: Corruption | None, table: ScoreTable, threshold: float) -> Rung:
+    from fastrain.evaluation.measures import measured
+    from fastrain.evaluation.scores import Samples as Scores
+
+    target = table.clips().part("test")
+    assert target is not None
+    samples = Scores.of(target, "count")
+    values = {name: measured(name).plain(samples, threshold) for name in MEASURES}
+    numbers = {name: None if np.isnan(value) else float(value) for name, value in values.items()}
+    return Rung(corruption, numbers, table)

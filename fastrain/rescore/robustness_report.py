@@ -1,0 +1,107 @@
+"""`fastrain eval RUN --corrupt …`: a robustness suite as a table, a CSV file and a page with curves."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from fasdata.page.charts import Axis, Line, line_chart
+from fasdata.page.figures import Chart, Charts
+from fasdata.page.page import Page, Section
+from fasdata.page.parts import Column, Row, Table
+from fasdata.page.spelling import percent, ratio, text_table
+from fasdata.store.atomic import write_text
+from fastrain.evaluation.scores import ScoreOrigin
+from fastrain.rescore.corruptions import parse_corruptions
+from fastrain.rescore.robustness import MEASURES, Rung, robustness
+
+# -- A robustness suite as a table, a CSV file and a page with curves -------------------------------------------------
+
+
+TITLES = {"auc": "AUC", "hter": "HTER", "apcer": "APCER, worst species", "bpcer": "BPCER"}
+NOTE = "Target, clip level; HTER, APCER and BPCER at source_eer, the threshold of the unharmed held-out sources."
+
+
+def as_text(rungs: Sequence[Rung]) -> str:
+    """Return the table for a terminal."""
+    header = ["pictures", "what was done", *TITLES.values()]
+    lines = text_table(header, [_cells(rung) for rung in rungs], indent="")
+    return "\n".join([*lines, _note(rungs)])
+
+
+def write_csv(rungs: Sequence[Rung], out: Path) -> None:
+    """Write one row a rung: corruption, severity (0 = as they are), and each measure as a share."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["corruption", "severity", *MEASURES])
+    for rung in rungs:
+        kind = ("none", 0) if rung.corruption is None else (rung.corruption.kind, rung.corruption.severity)
+        table.writerow([*kind, *("" if rung.numbers[name] is None else rung.numbers[name] for name in MEASURES)])
+    write_text(out, text.getvalue())
+
+
+def write_page(rungs: Sequence[Rung], out: Path, title: str) -> None:
+    """Write the table and one chart a measure as a self-contained page."""
+    charts = [_chart(rungs, name) for name in ("auc", "hter", "apcer", "bpcer")]
+    columns = [Column("Pictures"), Column("What was done"), *(Column(one, True) for one in TITLES.values())]
+    rows = [Row(_cells(rung), "" if rung.corruption else "strong") for rung in rungs]
+    sections = [
+        Section("curves", "By severity", [Charts(charts)], _note(rungs)),
+        Section("table", "All numbers", [Table("Robustness", columns, rows, _note(rungs))]),
+    ]
+    Page(title, sections, (), "Written by fastrain eval --corrupt.").write(out)
+
+
+def _note(rungs: Sequence[Rung]) -> str:
+    origin = ScoreOrigin.of(rungs[0].scores)
+    return f"{NOTE} Checkpoint selected by {origin.selection}: {origin.checkpoint}."
+
+
+def _chart(rungs: Sequence[Rung], name: str) -> Chart:
+    clean = next(rung for rung in rungs if rung.corruption is None).numbers[name]
+    kinds = dict.fromkeys(rung.corruption.kind for rung in rungs if rung.corruption)
+    lines = []
+    for kind in kinds:
+        points = [
+            (rung.corruption.severity, rung.numbers[name])
+            for rung in rungs
+            if rung.corruption and rung.corruption.kind == kind and rung.numbers[name] is not None
+        ]
+        pairs = ([(0, clean)] if clean is not None else []) + points
+        lines.append(Line(kind, [float(x) for x, _ in pairs], [float(y or 0) for _, y in pairs], dots=True))
+    axis = Axis("share" if name != "auc" else "AUC", 0.0, 1.02)
+    svg = line_chart(
+        lines, Axis("severity (0 = as they are)"), axis, name=f"robust-{name}", alt=f"{TITLES[name]} by severity"
+    )
+    return Chart(TITLES[name], svg)
+
+
+def _cells(rung: Rung) -> list[str]:
+    done = "" if rung.corruption is None else rung.corruption.setting
+    shown = [(ratio if name == "auc" else percent)(rung.numbers[name]) for name in MEASURES]
+    return [rung.name, done, *(one if isinstance(one, str) else "-" for one in shown)]
+
+
+# -- `fastrain eval RUN --corrupt …` ----------------------------------------------------------------------------------
+
+
+def corrupt_run(folder: Path, kinds: str, out: Path | None = None) -> str:
+    """Score a run's target under corruptions; write `robustness.csv` and `robustness.html`, return the table.
+
+    The scores themselves go beside them, one table a setting: `robustness/jpeg-3.csv`.
+
+    Raises:
+        UserError: as `parse_corruptions` and `robustness`.
+    """
+    rungs = robustness(folder, parse_corruptions(kinds))
+    place = out or folder
+    place.mkdir(parents=True, exist_ok=True)
+    write_csv(rungs, place / "robustness.csv")
+    (place / "robustness").mkdir(exist_ok=True)
+    for rung in rungs:
+        rung.scores.write_csv(place / "robustness" / f"{rung.name.replace(' ', '-')}.csv")
+    write_page(rungs, place / "robustness.html", f"Robustness of {folder.name}")
+    written = {"table: ": "robustness.csv", "page:  ": "robustness.html", "scores:": "robustness"}
+    return "\n".join([as_text(rungs), "", *(f"{what} {place / name}" for what, name in written.items())])

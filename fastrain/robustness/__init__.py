@@ -1,1 +1,0 @@
-"""How scores hold when pictures get worse."""

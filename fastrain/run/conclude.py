@@ -1,0 +1,111 @@
+"""From scores to files: the score table with the clips' fields, results, colour probe, report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fasdata.errors import UserError
+from fastrain.evaluation.colour_probe import colour_probe
+from fastrain.evaluation.score_rules import FIELD_PREFIX, KEY_COLUMNS
+from fastrain.evaluation.scores import ScoreTable
+
+if TYPE_CHECKING:
+    from fasdata.manifest import Manifest
+    from fasdata.store.reader import Store
+    from fastrain.data.images import Images
+
+
+# -- What a release says of its clips beside label and subject, carried into score tables to group errors by ----------
+
+
+MOST = 15  # values; a field with more, such as a serial number, groups nothing
+
+
+def with_fields(table: ScoreTable, stores: Mapping[str, Store]) -> ScoreTable:
+    """Return the table with a column `field_<name>` for every field (device, session, …) that tells clips apart.
+
+    Fields are those of the clips' records in `stores`, by dataset; unknown is empty. A clip that a store does not have
+    any more has none.
+    """
+    clips = table.frame[list(KEY_COLUMNS)].drop_duplicates()
+    told = {}
+    for dataset, clip_id in clips.itertuples(index=False):
+        try:
+            told[dataset, clip_id] = dict(stores[dataset].record(clip_id).clip.fields)
+        except (KeyError, UserError):
+            told[dataset, clip_id] = {}
+    names = sorted({name for fields in told.values() for name in fields})
+    kept = [name for name in names if 1 < len({fields.get(name, "") for fields in told.values()} - {""}) <= MOST]
+    if not kept:
+        return table
+    keys = list(table.frame[list(KEY_COLUMNS)].itertuples(index=False, name=None))
+    columns = {f"{FIELD_PREFIX}{name}": [told[key].get(name, "") for key in keys] for name in kept}
+    return ScoreTable(table.frame.assign(**columns), table.source)
+
+
+# -- From scores to files: score table, results, colour probe, report -------------------------------------------------
+
+
+SCORE = "score"
+PROBED = 2000  # images a part; mean colours need no more
+_FROM_MANIFEST = (
+    "sample_id", "dataset", "domain", "part", "clip_id", "subject", "label", "attack_type", "pai", "frame_index",
+    "status",
+)  # fmt: skip
+
+
+def score_table(manifest: Manifest, scored: Mapping[str, tuple[Images, Mapping[str, np.ndarray]]]) -> ScoreTable:
+    """Return the rows of the scored parts, those of clips that were not acquired included (without a score)."""
+    import pandas as pd
+
+    columns = {name: np.full(len(manifest.table), np.nan) for _, scores in scored.values() for name in scores}
+    for images, scores in scored.values():
+        for name, values in scores.items():
+            columns[name][images.samples.row] = values
+    frame = manifest.table.select(_FROM_MANIFEST).to_pandas()
+    frame = frame.assign(**{_column(name): values for name, values in columns.items()})
+    listed = np.array(frame["status"] != "ok")  # of one frame a clip, those that were not drawn have no score
+    for images, _ in scored.values():
+        listed[images.samples.row] = True
+    return ScoreTable(pd.concat([frame[listed & (frame["part"] == part)] for part in scored], ignore_index=True))
+
+
+def _column(name: str) -> str:
+    return name if name == SCORE or name.startswith(f"{SCORE}_") else f"{SCORE}_{name}"
+
+
+def probe(images: Mapping[str, Images]) -> dict[str, Any]:
+    """Return the colour probe fitted on part `train`, measured on the others; large parts are thinned evenly."""
+    thinned = {part: _Thinned.of(part_images) for part, part_images in images.items()}
+    train = thinned.pop("train")
+    return colour_probe(train, train.labels, {part: (views, views.labels) for part, views in thinned.items()})
+
+
+@dataclass(frozen=True)
+class _Thinned(Sequence[np.ndarray]):
+    """Some of the images of a part, each rendered when it is looked at."""
+
+    images: Images
+    members: np.ndarray
+
+    @classmethod
+    def of(cls, images: Images) -> _Thinned:
+        count = len(images.samples)
+        return cls(images, np.linspace(0, max(count - 1, 0), min(count, PROBED)).astype(int))
+
+    @property
+    def labels(self) -> list[int]:
+        return self.images.samples.label[self.members].tolist()
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[place] for place in range(len(self)))
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.images.colour(int(self.members[place]))

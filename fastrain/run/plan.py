@@ -1,0 +1,264 @@
+"""Everything that can be known, and can be wrong, before training starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fasdata.errors import UserError, unknown_name
+from fasdata.library import Library
+from fasdata.lock.lock import Lock
+from fasdata.protocols.grammar import parse
+from fastrain.config import RunConfig
+from fastrain.data.image_source import ImageSource, image_source
+from fastrain.data.manifests import (
+    FoundManifest,
+    against_library,
+    find_manifest,
+    given_manifest,
+    manifest_path,
+    require_same_data,
+)
+from fastrain.data.samplers import Drawing
+from fastrain.methods.registry import method_class, settings_class
+from fastrain.run.request import RunRequest
+from fastrain.rundir import RunDir, Standing
+
+if TYPE_CHECKING:
+    from fasdata.faces.view import View
+    from fasdata.manifest import Manifest
+    from fasdata.store.reader import Store
+
+
+# -- Whether a preset's values were meant for the protocol of a run ---------------------------------------------------
+
+
+def preset_note(published_for: str | None, canonical: str, n_domains: int) -> str:
+    """Return what a run should say of its preset's protocol, "" when it fits or the preset is for any.
+
+    Raises:
+        UserError: the preset is for another number of source domains than the manifest has.
+    """
+    if published_for is None:
+        return ""
+    meant = parse(published_for)
+    if meant.canonical == canonical:
+        return ""
+    if len(meant.sources) != n_domains:
+        raise UserError(
+            f"the preset is for {published_for}, with {len(meant.sources)} source domains",
+            found=f"{canonical}, with {n_domains}",
+            do="leave --preset out, or --set published_for=null to use its values all the same",
+        )
+    return f"the preset's values were published for {published_for}; this is {canonical}"
+
+
+# -- Everything that can be known, and can be wrong, before training starts -------------------------------------------
+
+
+RECIPE = "standard"
+VALIDATION = ("auto", "none")
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """A checked request: its configuration, data, view and folder."""
+
+    request: RunRequest
+    config: RunConfig
+    library: Library
+    found: FoundManifest
+    stores: dict[str, Store]
+    view: View
+    view_note: str
+    images: ImageSource
+    drawing: Drawing
+    preset_note: str
+    n_domains: int
+    run: RunDir
+    standing: Standing
+    lock: Lock
+    changed_data: list[str]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what, beside the configuration, decides the result; a run is only continued with the same."""
+        meta = self.found.manifest.meta
+        return {
+            "protocol": meta["canonical"],
+            "recipe": meta["recipe"]["name"],
+            "manifest_fingerprint": self.found.manifest.meta["fingerprint"],
+            "view": self.view.geometry,
+            "pixels": self.images.pixels,
+            "image_size": self.view.size,
+            "devices": self.request.devices or "1",
+            "precision": self.request.precision or "32-true",
+        }
+
+
+def check_settings(request: RunRequest) -> RunConfig:
+    """Return the configuration; weights that cannot be had end it here, before torch is imported.
+
+    Raises:
+        UserError: what `RunRequest.config` and the method's `preflight` raise.
+    """
+    config = request.config()
+    settings_class(config.method).model_validate(config.model).preflight()
+    return config
+
+
+def make_plan(request: RunRequest, config: RunConfig) -> RunPlan:
+    """Find or build the manifest, open its stores, settle view and folder.
+
+    Raises:
+        UserError: something is missing, the data are not those of the library's lock, or the folder holds a run with
+            another configuration or other data.
+    """
+    if request.val not in (None, *VALIDATION):
+        raise unknown_name("value of --val", str(request.val), VALIDATION)
+    library = Library.locate(Path(request.data) if request.data else None)
+    view_of(config)  # a wrong name is told before anything is built
+    _check_selection(config, request.val != "none", "--val none")
+    found = _manifest(request, library)
+    manifest = found.manifest
+    validated = any(tally["part"] == "val" for tally in manifest.meta["counts"])
+    _check_selection(config, validated, f"no part val in {found.path}")
+    view, view_note = settled_view(config, request.sets("data.view"), manifest)
+    _check_crop(config, view.size)
+    n_domains = len(manifest.meta["domains"])
+    note = preset_note(config.published_for, manifest.meta["canonical"], n_domains)
+    run = RunDir(
+        Path(request.out)
+        if request.out
+        else default_out(config, manifest.meta["canonical"], manifest.meta["recipe"]["name"])
+    )
+    stores = manifest.open_stores(library)
+    lock = Lock.of_manifest(manifest, stores)
+    plan = RunPlan(
+        request=request,
+        config=config,
+        library=library,
+        found=found,
+        stores=stores,
+        view=view,
+        view_note=view_note,
+        images=image_source(config.data.images, library, manifest, view),
+        drawing=Drawing.of(config, manifest.meta, apart=method_class(config.method).draws_own_batches),
+        preset_note=note,
+        n_domains=n_domains,
+        run=run,
+        standing=run.standing(),
+        lock=lock,
+        changed_data=against_library(library, lock, allowed=request.allow_changed_data),
+    )
+    if plan.standing != "new":
+        run.require_same(config, plan.facts())
+        require_same_data(run, lock)
+    return plan
+
+
+def view_of(config: RunConfig) -> View:
+    """Return the view that the network sees: of the configuration, else the method's own.
+
+    Raises:
+        UserError: no such view, or `data.image_size` is another than the one that the view states.
+    """
+    from fasdata.faces.view import View
+
+    return View.named(config.data.view or method_class(config.method).default_view, config.data.image_size)
+
+
+def settled_view(
+    config: RunConfig, asked: bool, manifest: Manifest, *, do: str = "--set data.view=box"
+) -> tuple[View, str]:
+    """Return the view of a run and, where it is not the configured one, why.
+
+    Pre-cropped releases come without landmarks: a view that is aligned by them gives way to `box` at the same size,
+    unless the user `asked` for it.
+
+    Raises:
+        UserError: the user asked for a view that needs landmarks, which some faces lack; the message ends with `do`.
+    """
+    import pyarrow.compute as pc
+
+    from fasdata.faces.view import View
+
+    view = view_of(config)
+    usable = manifest.table.filter(pc.equal(manifest.table["status"], "ok"))
+    lacking = usable["landmarks"].null_count
+    if not (view.needs_landmarks and lacking):
+        return view, ""
+    found = f"{lacking} of {usable.num_rows} faces without"
+    if asked:
+        raise UserError(f"the view {view.name} needs landmarks", found=f"{found} (pre-cropped images)", do=do)
+    return View.named("box", view.size), f"{view.name} needs landmarks: {found}"
+
+
+def default_out(config: RunConfig, canonical: str, recipe: str) -> Path:
+    """Return `runs/<method>-<protocol>-<recipe>-seed<seed>`."""
+    return Path("runs") / f"{config.method}-{canonical.replace(':', '-')}-{recipe}-seed{config.train.seed}"
+
+
+def describe_dry(request: RunRequest, config: RunConfig) -> str:
+    """Return what a run would do; nothing is written.
+
+    Raises:
+        UserError: unknown view, protocol, recipe.
+    """
+    view = view_of(config)
+    library = Library.locate(Path(request.data) if request.data else None)
+    if request.manifest:
+        source = f"{request.manifest} (given)"
+    else:
+        path = manifest_path(library, _protocol(request), request.recipe or RECIPE)
+        source = f"{path} ({'built before' if path.is_file() else 'would be built'})"
+    train, evaluate = config.train, config.evaluate
+    return "\n".join(
+        [
+            f"method    {config.method}, view {view.name} at {view.size} pixels, seed {train.seed}",
+            f"manifest  {source}",
+            f"training  {train.max_iterations} iterations, {train.steps_per_epoch} an epoch, "
+            f"validation every {train.validate_every_epochs} epochs",
+            f"selection {evaluate.select}" + (f" by clip {evaluate.metric}" if evaluate.select == "source_val" else ""),
+            f"devices   {request.devices or '1'} ({request.accelerator or 'auto'}), "
+            f"precision {request.precision or '32-true'}",
+        ]
+    )
+
+
+def _manifest(request: RunRequest, library: Library) -> FoundManifest:
+    if request.manifest:
+        return given_manifest(Path(request.manifest), request.protocol, request.recipe)
+    return find_manifest(library, _protocol(request), request.recipe or RECIPE, request.val)
+
+
+def _protocol(request: RunRequest) -> str:
+    if request.protocol is None:
+        raise UserError("no protocol", expected="--protocol NAME (such as CIO-M) or --manifest FILE")
+    return request.protocol
+
+
+def _check_selection(config: RunConfig, validated: bool, found: str) -> None:
+    if config.evaluate.select == "source_val" and not validated:
+        raise UserError(
+            "select=source_val needs validation clips",
+            found=found,
+            do="build the protocol with --val auto, or --set select=last",
+        )
+
+
+def _check_crop(config: RunConfig, size: int) -> None:
+    from fastrain.augmentation import AugmentConfig
+
+    augment = AugmentConfig.model_validate(config.data.augment)
+    if augment.mix_crop_mask and augment.mix_crop_mask.crop > (augment.resize or size):
+        raise UserError(
+            f"data.augment.mix_crop_mask.crop {augment.mix_crop_mask.crop} is larger than the image",
+            expected=f"at most {augment.resize or size}",
+        )
+    crop = augment.random_crop
+    if crop and crop.size and crop.size > size + 2 * crop.padding:
+        raise UserError(
+            f"data.augment.random_crop.size {crop.size} is larger than the padded image",
+            expected=f"at most {size + 2 * crop.padding}",
+        )

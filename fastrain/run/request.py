@@ -1,0 +1,78 @@
+"""What the user asked of `fastrain run`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fasdata.errors import UserError
+from fastrain.config import RunConfig
+from fastrain.run.settings import layered, resolve
+from fastrain.rundir import RunDir
+
+# What `run.json` keeps of a request, so that `--resume RUN` alone says everything.
+_KEPT = ("method", "protocol", "recipe", "manifest", "preset", "val", "data", "devices", "precision", "accelerator")
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """The options as given; None = not given."""
+
+    method: str | None = None
+    protocol: str | None = None
+    recipe: str | None = None
+    manifest: str | None = None
+    preset: str | None = None
+    overrides: tuple[str, ...] = ()
+    val: str | None = None
+    data: str | None = None
+    out: str | None = None
+    resume: str | None = None
+    devices: str | None = None
+    precision: str | None = None
+    accelerator: str | None = None
+    threads: int | None = None
+    faces: bool = True
+    allow_changed_data: bool = False
+    dry_run: bool = False
+
+    def kept(self) -> dict[str, Any]:
+        """Return the options that `completed` reads back from `run.json`."""
+        return {**{name: getattr(self, name) for name in _KEPT}, "overrides": list(self.overrides)}
+
+    def completed(self) -> RunRequest:
+        """Return the request with what `--resume` says by pointing at a run.
+
+        Raises:
+            UserError: the folder is no run, or there is neither a method nor a run to resume.
+        """
+        if self.resume is None:
+            if self.method is None:
+                raise UserError(
+                    "no method", expected="fastrain run METHOD --protocol NAME", do="'fastrain methods' lists them"
+                )
+            return self
+        if self.out is not None and Path(self.out) != Path(self.resume):
+            raise UserError("--out and --resume name different folders", found=f"{self.out} and {self.resume}")
+        kept = RunDir(Path(self.resume)).read_json("run.json").get("request") or {}
+        missing: dict[str, Any] = {name: kept.get(name) for name in _KEPT if getattr(self, name) is None}
+        before = tuple(kept.get("overrides") or ())
+        return replace(self, out=self.resume, overrides=(*before, *self.overrides), **missing)
+
+    def sets(self, key: str) -> bool:
+        """Whether an override, now or when the run was begun, names the configuration key (full path)."""
+        named = [override.partition("=")[0].strip() for override in self.completed().overrides]
+        return any(key == name or key.endswith("." + name) for name in named)
+
+    def config(self) -> RunConfig:
+        """Return the resolved configuration; that of the run itself when nothing but `--resume` was said.
+
+        Raises:
+            UserError: an unknown key, preset or method, a value that does not fit.
+        """
+        if self.resume is not None and not (self.method or self.preset or self.overrides):
+            return resolve(RunDir(Path(self.resume)).read_config())
+        whole = self.completed()
+        assert whole.method is not None
+        return resolve(layered(whole.method, whole.preset, whole.overrides))

@@ -1,0 +1,241 @@
+"""`fastrain run`: from a request to a folder with scores, results and a report."""
+
+from __future__ import annotations
+
+import math
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fasdata import __version__
+from fasdata.errors import EXIT_USER_ERROR, UserError
+from fastrain.config import config_hash
+from fastrain.data.manifests import with_changes
+from fastrain.run.plan import RunPlan, check_settings, describe_dry, make_plan
+from fastrain.run.request import RunRequest
+from fastrain.run.summary import summary
+from fastrain.rundir import RunDir
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from fastrain.run.session import Session
+
+_VERSIONED = (
+    "torch",
+    "torchvision",
+    "timm",
+    "open_clip_torch",
+    "lightning-fabric",
+    "numpy",
+    "opencv-python",
+    "opencv-python-headless",
+)
+
+
+def run(request: RunRequest) -> Path | None:
+    """Train, score, evaluate and report; continue what was begun; return the run folder (None after a dry run).
+
+    Raises:
+        UserError: something in the request, the library or the run folder does not fit, or a loss is not finite.
+    """
+    whole = request.completed()
+    config = check_settings(request)
+    request = whole
+    if request.dry_run:
+        print(describe_dry(request, config))
+        return None
+    plan = make_plan(request, config)
+    if plan.standing == "finished":
+        print(f"{plan.run.path} is finished already; nothing to do")
+        if not plan.run.file("report.html").is_file():  # stopped between the results and the page
+            _report(plan)
+        show(plan.run)
+        return plan.run.path
+    from fastrain.train.devices import open_devices
+
+    fabric = open_devices(
+        request.accelerator or "auto", request.devices or "1", request.precision or "32-true", request.threads
+    )
+    with plan.run.locked() if fabric.is_global_zero else _silent():
+        fabric.barrier()
+        _carry_out(plan, fabric)
+    return plan.run.path
+
+
+def show(run: RunDir) -> None:
+    """Print the summary of a run that has results."""
+    print(summary(run.read_json("run.json"), run.read_json("results.json")))
+    if run.file("report.html").is_file():
+        print(f"\nreport: {run.file('report.html')}")
+
+
+def evaluate_run(folder: Path, fta: str | None = None) -> None:
+    """Compute `results.json` of a run again from its `scores.csv`, and print the summary.
+
+    With `fta` the other rule's numbers are printed only: what the folder says stays what the run was configured for.
+
+    Raises:
+        UserError: no run, no scores, a damaged table, one of another manifest.
+    """
+    from fastrain.evaluation.averaged import run_results
+    from fastrain.evaluation.scores import ScoreOrigin, ScoreTable
+
+    run = RunDir(folder)
+    about = run.read_json("run.json")
+    own = run.read_config()["evaluate"]["fta"]
+    table = ScoreTable.read_csv(run.file("scores.csv"))
+    ScoreOrigin.of(table).require_manifest(about.get("manifest_fingerprint"), table.source)
+    results = finite(run_results(table, selection=about["selection"]["policy"], fta=fta or own))
+    if fta in (None, own):
+        run.write_json("results.json", with_changes(results, about))
+        show(run)
+    else:
+        print(f"failure to acquire: {fta} (the run's own results, with {own}, stay as they are)")
+        print(summary(about, results))
+
+
+def finite(value: Any) -> Any:
+    """Return JSON data with numbers that are not finite replaced by None."""
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _carry_out(plan: RunPlan, fabric: Fabric) -> None:
+    from fastrain.run.session import Session
+
+    first = fabric.is_global_zero
+    if first:
+        print(f"{plan.found.note}; view {plan.view.geometry} at {plan.view.size} pixels; run folder {plan.run.path}")
+        if plan.view_note:
+            print(f"note: {plan.view_note}; so the view is {plan.view.name}")
+        if plan.preset_note:
+            print(f"note: {plan.preset_note}")
+        print(f"images {plan.images.note}")
+        for note in (*plan.drawing.notes, *plan.drawing.deviations):
+            print(f"note: {note}")
+    session = Session(plan, fabric)
+    about = _begun(plan, session, fabric) if first else {}
+    with _status(plan.run, about) if first else nullcontext():
+        outcome = session.train()
+        scored = session.score()
+        iteration = session.engine.load_selected()
+        if first:
+            about["train_seconds"] = round(outcome.seconds, 1)
+            about["selection"]["iteration"] = iteration
+            _conclude(plan, session, scored, about)
+    if first:
+        show(plan.run)
+    fabric.barrier()
+
+
+def _begun(plan: RunPlan, session: Session, fabric: Fabric) -> dict[str, Any]:
+    """Write what a run folder says from its first minute on."""
+    run, config, manifest = plan.run, plan.config, plan.found.manifest
+    before = run.read_json("run.json") if plan.standing != "new" else {}
+    if not before:
+        run.checkpoints.mkdir(parents=True, exist_ok=True)
+        run.write_config(config)
+        run.write_json("manifest.json", manifest.meta)
+    about = {
+        "method": config.method,
+        "protocol_alias": manifest.meta["alias"],
+        **plan.facts(),
+        "lock": plan.lock.as_json(),
+        "changed_data": plan.changed_data,
+        "manifest_path": str(plan.found.path),
+        "library": str(plan.library.root),
+        "seed": config.train.seed,
+        "preset": plan.request.preset,
+        "overrides": list(plan.request.overrides),
+        "shuffle_labels": config.data.shuffle_labels,
+        "images": plan.images.note,
+        "drawing": list(plan.drawing.notes),
+        "not_applied": list(plan.drawing.deviations),
+        "color_order": config.model.get("color_order", "rgb"),
+        "device": _device_name(fabric),
+        "config_hash": config_hash(config),
+        "selection": session.about_selection(),
+        "n_parameters": sum(parameter.numel() for parameter in session.method.parameters()),
+        "train_seconds": None,
+        "started": before.get("started") or _now(),
+        "finished": None,
+        "status": "running",
+        "versions": _versions(),
+        "tool_version": __version__,
+        "request": plan.request.kept(),
+    }
+    run.write_json("run.json", about)
+    return about
+
+
+def _conclude(plan: RunPlan, session: Session, scored: Any, about: dict[str, Any]) -> None:
+    from fastrain.evaluation.averaged import run_results
+    from fastrain.evaluation.scores import ScoreOrigin
+    from fastrain.run.conclude import probe, score_table, with_fields
+
+    run = plan.run
+    table = with_fields(score_table(plan.found.manifest, scored), plan.stores)
+    table = ScoreOrigin.of_run(about).on(table)
+    table.write_csv(run.file("scores.csv"))
+    results = run_results(table, selection=about["selection"]["policy"], fta=plan.config.evaluate.fta)
+    run.write_json("results.json", finite(with_changes(results, about)))
+    run.write_json("probe.json", finite(probe(session.true_images)))
+    about |= {"status": "finished", "finished": _now()}
+    run.write_json("run.json", about)
+    _report(plan)
+
+
+def _report(plan: RunPlan) -> None:
+    from fastrain.report.run_report import write_report
+
+    write_report([plan.run.path], plan.run.file("report.html"), faces=plan.request.faces)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Let the first device alone tell of what all of them ran into."""
+    try:
+        yield
+    except UserError:
+        sys.exit(EXIT_USER_ERROR)
+
+
+@contextmanager
+def _status(run: RunDir, about: dict[str, Any]) -> Iterator[None]:
+    """Leave word in `run.json` when something ends the run early."""
+    try:
+        yield
+    except BaseException as error:
+        about |= {"status": "stopped", "reason": " ".join(str(error).split()) or type(error).__name__}
+        run.write_json("run.json", about)
+        raise
+
+
+def _device_name(fabric: Fabric) -> str:
+    import torch
+
+    kind = fabric.device.type
+    return f"cuda ({torch.cuda.get_device_name(fabric.device)})" if kind == "cuda" else kind
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in _VERSIONED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

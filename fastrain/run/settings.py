@@ -1,0 +1,174 @@
+"""From configuration files and `--set` to one validated configuration."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from fasdata.errors import UserError, nearest, unknown_name
+from fasdata.resources import configs_dir
+from fastrain.augmentation import AugmentConfig
+from fastrain.config import RunConfig
+from fastrain.methods.registry import settings_class
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def presets(method: str) -> list[str]:
+    """Return the names of the presets shipped for `method`, sorted."""
+    return sorted(path.name[len(method) + 1 : -len(".yaml")] for path in configs_dir().glob(f"{method}.*.yaml"))
+
+
+def layered(
+    method: str, preset: str | None = None, overrides: Sequence[str] = (), *, implied: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the method's defaults, under a preset (a shipped name or a YAML file), under `key=value` pairs.
+
+    `implied` is a tree between preset and pairs: what an imported checkpoint was trained with.
+
+    Keys of `overrides` are full paths (`train.seed`) or the unambiguous end of one (`seed`, `augment.horizontal_flip`);
+    values are read as YAML. The result is not validated yet.
+
+    Raises:
+        UserError: unknown method, preset or key (the message names the nearest), an ambiguous key, unreadable YAML.
+    """
+    keys = known_keys(method)
+    tree: dict[str, Any] = {"method": method}
+    for file in _files(method, preset):
+        tree = _merged(tree, _read(file, method))
+    tree = _merged(tree, implied or {})
+    for override in overrides:
+        path, value = _parse_override(override, keys)
+        _assign(tree, path.split("."), value)
+    return tree
+
+
+def resolve(tree: Mapping[str, Any]) -> RunConfig:
+    """Validate a configuration tree and return it with every default filled in, those of the method included.
+
+    Raises:
+        UserError: a key is unknown (names the nearest) or a value does not fit (says what was expected).
+    """
+    config = _validated(RunConfig, tree, "")
+    model = _validated(settings_class(config.method), config.model, "model.")
+    augment = _validated(AugmentConfig, config.data.augment, "data.augment.")
+    data = config.data.model_copy(update={"augment": augment.model_dump(mode="json")})
+    return config.model_copy(update={"model": model.model_dump(mode="json"), "data": data})
+
+
+def known_keys(method: str) -> list[str]:
+    """Return the full path of every key a run of `method` understands, sections included."""
+    inner: dict[str, type[BaseModel]] = {"model": settings_class(method), "data.augment": AugmentConfig}
+    return list(_paths(RunConfig, "", inner))
+
+
+def _files(method: str, preset: str | None) -> Iterator[Path]:
+    defaults = configs_dir() / f"{method}.yaml"
+    if defaults.is_file():  # without one the classes' own defaults stand
+        yield defaults
+    if preset is None:
+        return
+    if preset.endswith((".yaml", ".yml")):
+        if not Path(preset).is_file():
+            raise UserError(
+                f"no preset file {preset}", do="give a YAML file, or the name of a preset of 'fastrain methods'"
+            )
+        yield Path(preset)
+    elif preset in presets(method):
+        yield configs_dir() / f"{method}.{preset}.yaml"
+    else:
+        raise unknown_name(f"preset of {method}", preset, presets(method))
+
+
+def _read(file: Path, method: str) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} is not readable YAML", found=" ".join(str(error).split())) from error
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise UserError(f"{file} holds no settings", expected="a mapping of keys", found=type(tree).__name__)
+    if tree.get("method", method) != method:
+        raise UserError(f"{file} belongs to another method", expected=method, found=str(tree["method"]))
+    return tree
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _parse_override(text: str, keys: Sequence[str]) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        raise UserError(f"cannot read --set {text!r}", expected="key=value, for example train.seed=1")
+    if key == "method":
+        raise UserError("the method cannot be changed with --set", do="name it as the argument of 'fastrain run'")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UserError(f"cannot read the value of --set {text!r} as YAML") from error
+    return _full_path(key, keys), parsed
+
+
+def _full_path(key: str, keys: Sequence[str]) -> str:
+    if key in keys:
+        return key
+    found = [path for path in keys if path.endswith("." + key)]
+    if len(found) > 1:
+        raise UserError(f"the key {key!r} is ambiguous", expected="one of " + ", ".join(found))
+    if not found:
+        raise _unknown_key(key, keys)
+    return found[0]
+
+
+def _unknown_key(key: str, keys: Sequence[str]) -> UserError:
+    # Compare the last word first: people know a key by its name more often than by its path.
+    ends = {path.rpartition(".")[2]: path for path in keys}
+    close = nearest(key, keys) or ends.get(nearest(key.rpartition(".")[2], ends), "")
+    hint = f"did you mean {close!r}?" if close else "see the configuration file of the method for its keys"
+    return UserError(f"unknown configuration key {key!r}", do=hint)
+
+
+def _assign(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    for step in path[:-1]:
+        branch = tree.get(step)
+        tree[step] = branch if isinstance(branch, dict) else {}
+        tree = tree[step]
+    tree[path[-1]] = value
+
+
+def _validated(model: type[Model], tree: Mapping[str, Any], prefix: str) -> Model:
+    try:
+        return model.model_validate(dict(tree))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = prefix + ".".join(str(step) for step in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise _unknown_key(key, [prefix + path for path in _paths(model, "", {})]) from error
+        raise UserError(f"configuration key {key.rstrip('.')}: {first['msg']}", found=repr(first["input"])) from error
+
+
+def _paths(model: type[BaseModel], prefix: str, inner: Mapping[str, type[BaseModel]]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        path = prefix + name
+        yield path
+        for nested in [inner[path]] if path in inner else _models_in(field.annotation):
+            yield from _paths(nested, path + ".", inner)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in typing.get_args(annotation):
+        yield from _models_in(part)

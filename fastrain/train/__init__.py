@@ -1,0 +1,1 @@
+"""Training: the engine, its devices, checkpoints, and the choice among them."""

@@ -1,0 +1,163 @@
+"""Open the devices of a run, put a method on them, and gather what they hold."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from fasdata.errors import UserError
+from fastrain.config import TrainConfig
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from fastrain.methods.base import Method
+
+
+# -- Opening the devices of a run through Lightning Fabric, quietly ---------------------------------------------------
+
+
+ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
+PRECISIONS = ("32-true", "64-true", "bf16-true", "16-true", "bf16-mixed", "16-mixed")
+
+
+def open_devices(accelerator: str, devices: str, precision: str, threads: int | None = None) -> Fabric:
+    """Return a launched Fabric: from here on the code runs once a device.
+
+    `devices` is a number, a list of numbers ("0,2") or "auto". Without `threads` torch decides, which respects
+    `OMP_NUM_THREADS`.
+
+    Raises:
+        UserError: the machine does not have what is asked for.
+    """
+    import torch
+    from lightning_fabric import Fabric
+
+    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)  # after the import, which sets it to talk
+    warnings.filterwarnings("ignore", module="lightning_fabric")
+    if threads:
+        torch.set_num_threads(threads)
+    try:
+        fabric = Fabric(accelerator=accelerator, devices=_devices(devices), precision=precision)  # type: ignore[arg-type]
+        fabric.launch()
+    except (ValueError, RuntimeError, TypeError, ImportError) as error:
+        raise UserError(
+            f"cannot use accelerator {accelerator!r} with devices {devices!r} and precision {precision!r}",
+            found=" ".join(str(error).split()),
+            do="--accelerator cpu --devices 1 --precision 32-true works everywhere",
+        ) from error
+    return fabric
+
+
+def share_state(fabric: Fabric, module: torch.nn.Module, *, parameters: bool) -> None:
+    """Give every device the buffers (and parameters) of the first one: batch norm statistics differ between devices."""
+    if fabric.world_size == 1:
+        return
+    import torch.distributed as dist
+
+    for tensor in [*(module.parameters() if parameters else ()), *module.buffers()]:
+        dist.broadcast(tensor.data, src=0)
+
+
+def average_gradients(fabric: Fabric, parameters: Iterable[torch.nn.Parameter]) -> None:
+    """Replace gradients by their mean over the devices: the gradient of the whole batch, for losses that are means."""
+    average(fabric, [parameter.grad for parameter in parameters if parameter.grad is not None])
+
+
+def average(fabric: Fabric, gradients: Sequence[torch.Tensor]) -> None:
+    """Replace each tensor by its mean over the devices, all in one exchange."""
+    if fabric.world_size == 1 or not gradients:
+        return
+    import torch
+    import torch.distributed as dist
+
+    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+    dist.all_reduce(flat)
+    flat /= fabric.world_size
+    for gradient, piece in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
+        gradient.copy_(piece.view_as(gradient))
+
+
+def gather(fabric: Fabric, value: Any) -> list[Any]:
+    """Return the `value` of every device, in the order of the devices."""
+    if fabric.world_size == 1:
+        return [value]
+    import torch.distributed as dist
+
+    gathered: list[Any] = [None] * fabric.world_size
+    dist.all_gather_object(gathered, value)
+    return gathered
+
+
+def _devices(text: str) -> Any:
+    if text == "auto":
+        return "auto"
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UserError(f"cannot read --devices {text!r}", expected="a number, a list like 0,2 or auto") from None
+    return numbers if "," in text else numbers[0]
+
+
+# -- The rows of all devices as one tensor that gradients flow through ------------------------------------------------
+
+
+class GatherRows(torch.autograd.Function):
+    """Puts the rows of all processes one after the other; each has to have the same number of them.
+
+    Every process is expected to compute the same loss of what is gathered. The gradient of a process's own rows is then
+    that loss's, times the number of processes, so that the average of the parameters' gradients is the loss's own.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:  # type: ignore[override]
+        parts = [torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        world = dist.get_world_size()
+        return gradient.chunk(world)[dist.get_rank()] * world
+
+
+# -- Putting a method where and how a run computes --------------------------------------------------------------------
+
+
+def place(method: Method, fabric: Fabric, config: TrainConfig, *, training: bool = True) -> None:
+    """Move a method, in place, to the device of the run, in its precision and with what `config` asks for beside.
+
+    What is for CUDA is only asked of a device that trains: scores can be had anywhere.
+
+    Raises:
+        UserError: synchronised batch norm or compilation is asked for and the device is not CUDA.
+    """
+    fabric.strategy.precision.convert_module(method)
+    fabric.strategy.module_to_device(method)
+    for wanted, what in ((config.sync_batch_norm, "sync_batch_norm"), (config.compile, "compile")):
+        if wanted and training and fabric.device.type != "cuda":
+            raise UserError(
+                f"train.{what} is for CUDA", found=fabric.device.type, do=f"leave --set train.{what}=true out"
+            )
+    if config.channels_last:
+        method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if config.sync_batch_norm and training:
+        nn.SyncBatchNorm.convert_sync_batchnorm(method)
+    if config.compile and training:
+        compile_networks(method)
+
+
+def compile_networks(method: nn.Module, backend: str = "inductor") -> None:
+    """Let torch compile every network of a method; names and weights stay as they are."""
+    import torch._functorch.config as functorch
+
+    # Memory that one backward pass may give away cannot serve the next: some methods go back through a graph twice.
+    functorch.donated_buffer = False
+    for network in method.children():
+        network.compile(backend=backend)

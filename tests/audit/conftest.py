@@ -1,5 +1,0 @@
-"""The small datasets of the protocol tests."""
-
-from tests.protocols.conftest import make, mm_stores, stores
-
-__all__ = ["make", "mm_stores", "stores"]

@@ -1,3 +1,0 @@
-from tests.engine.conftest import library
-
-__all__ = ["library"]

@@ -1,0 +1,120 @@
+"""Cards and names."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fasdata.datasets.card import Card
+from fasdata.datasets.registry import find_card, load_cards
+from fasdata.datasets.tree import CLIP_ID, clip_id, natural_key
+from fasdata.errors import UserError
+from fasdata.protocols.vocabulary import cross
+from fasdata.resources import read_declared
+
+CARD = """
+name: Mine
+owner: us
+licence: ours
+modalities: [rgb]
+subject_rule: none
+layouts:
+  - name: flat
+    examples: [train/x.avi]
+    rules:
+      - pattern: '(?P<split>train|test)/(?P<stem>\\w+)\\.avi'
+        tail: '{split}/{stem}'
+        split: '{split}'
+        label: {of: '{stem}', map: {real: bonafide, fake: attack}}
+"""
+
+
+def test_datasets_are_found_by_any_of_their_names():
+    for name in ("CASIA-FASD", "casia_mfsd", "Casia Fasd", "CASIA_faceAntisp"):
+        assert find_card(name).slug == "casia-fasd"
+    assert find_card("Idiap").name == "Replay-Attack"
+    assert set(load_cards()) == {
+        *("casia-fasd", "replay-attack", "oulu-npu", "msu-mfsd", "rose-youtu", "celeba-spoof", "siw", "siw-mv2"),
+        *("casia-surf", "casia-surf-cefa", "wmca", "padisi-face", "hq-wmca", "replay-mobile", "3dmad", "hifimask"),
+        "folder",
+    }
+
+
+def test_an_unknown_dataset_names_the_nearest():
+    with pytest.raises(UserError, match=r"unknown dataset 'OLU-NPU'.*did you mean 'OULU-NPU'"):
+        find_card("OLU-NPU")
+
+
+def test_letters_of_cards_and_of_protocol_names_agree():
+    for card in load_cards().values():
+        for pool, letter in card.pools.items():
+            assert cross().pools[pool].entry(letter).dataset == card.slug
+            assert cross().pools[pool].entry(letter).name == card.name
+
+
+def read(tmp_path, text: str) -> Card:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    return read_declared(path, Card)
+
+
+def test_a_card_is_read(tmp_path):
+    assert read(tmp_path, CARD).layouts[0].rules[0].tail == "{split}/{stem}"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("owner:", "ownr:"), "unknown key 'ownr'; did you mean 'owner'"),
+        (("        tail:", "        tial:"), "unknown key 'layouts.0.rules.0.tial'; did you mean 'tail'"),
+        (("modalities: [rgb]", "modalities: [thermal]"), "modalities"),
+        (("modalities: [rgb]", "modalities: [depth]"), "a layout holds rgb, which is not among the modalities"),
+        (("{split}/{stem}", "{split}/{person}"), "{person} is not a group of the pattern"),
+        (("(?P<split>train", "(?P<split>(train"), "not a regular expression"),
+        (("fake: attack", "fake: spoof"), "label maps to something other than bonafide, attack"),
+        (("name: Mine", "name: ../up"), "does not make a folder name"),
+        (("licence: ours\n", ""), "licence: Field required"),
+        (("owner: us", "owner: [us"), "is not YAML"),
+    ],
+)
+def test_a_malformed_card_is_one_clear_line(tmp_path, change, told):
+    with pytest.raises(UserError) as error:
+        read(tmp_path, CARD.replace(*change))
+    assert told in str(error.value)
+    assert "mine.yaml" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_card_that_holds_a_list_is_refused(tmp_path):
+    with pytest.raises(UserError, match="does not hold keys and values"):
+        read(tmp_path, "- 1\n- 2\n")
+
+
+def test_clip_ids_join_folders_and_keep_plain_names():
+    assert clip_id("train_release/1/hr_1") == "train_release__1__hr_1"
+    assert clip_id("a") == "a"
+
+
+PART = st.text(alphabet="ab_.- é/\n\x00", min_size=1, max_size=8)
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(st.text(min_size=1, max_size=300), st.text(min_size=1, max_size=300))
+def test_clip_ids_are_safe_and_differ_where_paths_differ(one, other):
+    assert CLIP_ID.fullmatch(clip_id(one))
+    assert (clip_id(one) == clip_id(other)) == (one == other)
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(PART, PART)
+def test_awkward_paths_do_not_collide(one, other):
+    assert (clip_id(one) == clip_id(other)) == (one == other)
+    assert len(clip_id(one).encode()) <= 200
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(st.text(max_size=20))
+def test_natural_order_takes_any_text(text):
+    assert natural_key(text) == natural_key(text)
+    assert natural_key("a9") < natural_key("a10")

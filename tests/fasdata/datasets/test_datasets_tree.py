@@ -1,0 +1,55 @@
+"""National id-card numbers in folder names of CeFA leave no trace, and their files are found all the same."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from fasdata.datasets.registry import find_card
+from fasdata.datasets.scan import scan
+from fasdata.datasets.tree import locate
+from fasdata.datasets.verify import describe_verification, verify
+from fasdata.errors import UserError
+
+NUMBER = "110101199003071234"
+
+
+def plant(root: Path, *paths: str) -> None:
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+
+
+def test_what_must_not_leave_is_in_nothing_that_a_scan_returns(tmp_path):
+    clip = f"Ethnicity/AF/AF-223-{NUMBER}/1_223_1_1_1"
+    strange = f"Ethnicity/CA/CA-001-{NUMBER}X/2_001_9_9_9/color/0001.jpg"
+    plant(tmp_path, *(f"{clip}/{modality}/0001.jpg" for modality in ("color", "depth", "ir")), strange)
+    card = find_card("CeFA")
+    result = scan(card, tmp_path)
+    [one] = result.clips
+    assert (one.subject, one.clip_id) == ("AF-223", "AF-223__1_223_1_1_1")
+    assert len(result.unmatched) == 1
+    for text in (str(asdict(one)), str(result.rejected), describe_verification(verify(card, tmp_path))):
+        assert "1101" not in text
+    for modality, folder in (("rgb", "color"), ("depth", "depth"), ("ir", "ir")):
+        assert locate(tmp_path, one.relpaths[modality]) == tmp_path / clip / folder
+
+
+def test_errors_do_not_tell_it_either(tmp_path):
+    plant(tmp_path, f"AF-223-{NUMBER}/nothing/known.jpg")
+    with pytest.raises(UserError, match=r"AF-223\*/nothing") as told:
+        scan(find_card("CeFA"), tmp_path)
+    assert NUMBER not in str(told.value)
+
+
+def test_a_redacted_path_must_fit_one_place(tmp_path):
+    plant(tmp_path, f"AF-223-{NUMBER}/a.jpg", "AF-224/a.jpg", "odd*name/a.jpg")
+    assert locate(tmp_path, "AF-224/a.jpg") == tmp_path / "AF-224/a.jpg"
+    assert locate(tmp_path, "odd*name/a.jpg") == tmp_path / "odd*name/a.jpg"
+    with pytest.raises(UserError, match="found 0"):
+        locate(tmp_path, "AF-225*/a.jpg")
+    plant(tmp_path, "AF-223-2/a.jpg")
+    with pytest.raises(UserError, match="found 2"):
+        locate(tmp_path, "AF-223*/a.jpg")

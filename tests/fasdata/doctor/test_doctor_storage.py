@@ -1,0 +1,137 @@
+"""What the doctor makes of the machine, the library's place, and the stores in it."""
+
+import json
+import resource
+
+import pytest
+
+from fasdata.doctor import machine
+from fasdata.doctor.storage import address_space, disk, filesystem, filesystem_type, library, lmdb_works, open_files
+from fasdata.faces.mtcnn import weights_fingerprint
+from fasdata.library import Library
+from fasdata.store.info import StoreInfo
+
+GB = 10**9
+MOUNTS = [
+    "22 1 259:1 / / rw,relatime shared:1 - ext4 /dev/root rw",
+    "30 22 0:30 / /mnt/data rw,relatime - nfs4 server:/x rw",
+    "31 30 0:31 / /mnt/data/fast rw,relatime shared:2 master:1 - xfs /dev/sdb rw",
+    r"32 22 0:32 / /mnt/two\040words rw - cifs //server/x rw",
+    "33 22 0:33 / /dev/shm rw - tmpfs tmpfs rw",
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "state"),
+    [
+        ("/home/me/data", "ext4", "ok"),
+        ("/mnt/data/lib", "nfs4", "note"),
+        ("/mnt/data/fast/lib", "xfs", "ok"),
+        ("/mnt/database", "ext4", "ok"),
+        ("/mnt/two words/lib", "cifs", "note"),
+        ("/dev/shm/lib", "tmpfs", "note"),
+    ],
+)
+def test_the_file_system_is_that_of_the_innermost_mount(path, kind, state, tmp_path):
+    found = filesystem_type(type(tmp_path)(path), MOUNTS)
+    assert found == kind
+    assert filesystem("library", found).state == state
+
+
+def test_a_later_mount_on_the_same_folder_hides_the_earlier(tmp_path):
+    over = [*MOUNTS, "40 30 0:40 / /mnt/data rw - tmpfs tmpfs rw"]
+    assert filesystem_type(type(tmp_path)("/mnt/data/lib"), over) == "tmpfs"
+    assert filesystem_type(type(tmp_path)("/x"), []) == ""
+    assert filesystem("library", "").state == "ok"
+
+
+def test_limits_are_judged_against_the_library():
+    assert [disk(free).state for free in (GB // 2, 5 * GB, 500 * GB)] == ["problem", "note", "ok"]
+    assert open_files(1000, 1024).state == "problem"
+    assert open_files(200, 1024).state == "note"
+    assert open_files(10, 1024).state == "ok"
+    assert open_files(10**6, resource.RLIM_INFINITY).state == "ok"
+    assert open_files(1000, 1024).do == "ulimit -n 9024"
+    assert address_space(100 * GB, 50 * GB).state == "problem"
+    assert address_space(GB, 50 * GB).state == "ok"
+    assert address_space(10**15, resource.RLIM_INFINITY).state == "ok"
+
+
+def test_lmdb_is_tried_and_leaves_nothing_behind(tmp_path):
+    assert lmdb_works(tmp_path).found.endswith("wrote and read back")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lmdb_that_cannot_write_is_a_problem(tmp_path, monkeypatch):
+    import lmdb
+
+    def refuse(*args, **options):
+        raise lmdb.Error("mmap: Cannot allocate memory")
+
+    monkeypatch.setattr(lmdb, "open", refuse)
+    found = lmdb_works(tmp_path)
+    assert found.state == "problem"
+    assert "Cannot allocate memory" in found.found
+
+
+def test_cores_that_a_container_does_not_grant(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "_CGROUP", tmp_path)
+    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda process: set(range(16)))
+    assert machine.cores().state == "ok"
+    (tmp_path / "cpu.max").write_text("400000 100000\n")
+    found = machine.cores()
+    assert (found.state, found.do.split(":")[0]) == ("note", "give --workers 4")
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert machine.cores().state == "ok"
+
+
+def test_memory_is_what_the_container_leaves(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "_CGROUP", tmp_path)
+    whole = machine.memory_available()
+    (tmp_path / "memory.max").write_text(f"{3 << 30}\n")
+    (tmp_path / "memory.current").write_text(f"{1 << 30}\n")
+    assert machine.memory_available() == min(whole, 2 << 30)
+    assert (machine.memory(2 << 30).state, machine.memory(8 << 30).state) == ("note", "ok")
+
+
+def test_little_shared_memory_is_told():
+    found = machine.space("shared memory", "/dev/shm", 64 << 20, 1 << 30, "batches pass there")
+    assert (found.state, found.do) == ("note", "give the container more (--shm-size)")
+
+
+@pytest.fixture
+def stores(tmp_path):
+    """A library with a finished store, an unfinished one, one of other weights and one that is damaged."""
+    config = {"detector": "mtcnn", "detector_weights_sha256": weights_fingerprint()}
+    for slug, changes in {"whole": {}, "begun": {}, "other": {"detector_weights_sha256": "ab" * 32}}.items():
+        StoreInfo(slug, config | changes, "0.1.0").write(tmp_path / slug)
+        if slug != "begun":
+            (tmp_path / slug / "clips.parquet").touch()
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "store.json").write_text("{")
+    return tmp_path
+
+
+def test_every_store_is_looked_at(stores):
+    found = {check.name: check for check in library(Library(stores))}
+    states = {slug: found[slug].state for slug in ("whole", "begun", "other", "torn")}
+    assert states == {"whole": "ok", "begun": "note", "other": "note", "torn": "problem"}
+    assert "not finished" in found["begun"].found
+    assert "other weights" in found["other"].found
+    assert weights_fingerprint() in found["whole"].found
+
+
+def test_a_library_that_is_not_there_yet_is_no_problem_but_a_file_is(tmp_path, monkeypatch):
+    monkeypatch.delenv("FASDATA_DATA", raising=False)
+    found = {check.name: check for check in library(Library(tmp_path / "new" / "data"))}
+    assert (found["folder"].state, found["lmdb"].state) == ("note", "ok")
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "file").touch()
+    assert {check.name: check.state for check in library(Library(tmp_path / "file"))}["folder"] == "problem"
+
+
+def test_the_environment_variable_is_looked_at(tmp_path, monkeypatch):
+    monkeypatch.setenv("FASDATA_DATA", str(tmp_path / "gone"))
+    found = {check.name: check for check in library(Library.locate())}
+    assert (found["FASDATA_DATA"].state, found["folder"].state) == ("note", "note")
+    assert json.dumps(found["FASDATA_DATA"].found)

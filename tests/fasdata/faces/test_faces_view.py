@@ -1,0 +1,167 @@
+"""Views as text, their parameters, borders and fallbacks, and which modality gets which warp."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from fasdata.errors import UserError
+from fasdata.faces.alignment import TEMPLATES, apply
+from fasdata.faces.region import require_same_field, way_of
+from fasdata.faces.view import NAMES, View
+
+BOX = (100.0, 80.0, 180.0, 190.0)
+POINTS = ((122.0, 120.0), (158.0, 121.0), (140.0, 142.0), (125.0, 162.0), (156.0, 163.0))
+REGION = (20, 10, 260, 250)
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        *((name, name) for name in NAMES),
+        ("fas-256()", "fas-256"),
+        ("fas-256(size=256,eye_dist=0.3,eye_y=0.40,border=constant)", "fas-256"),
+        ("fas-256( eye_y = .45, size=224 )", "fas-256(size=224,eye_y=0.45)"),
+        ("mxnet-256(border=reflect)", "mxnet-256(border=reflect)"),
+        ("box(size=224)", "box(size=224)"),
+        ("box-224(size=224)", "box-224"),
+    ],
+)
+def test_a_view_is_named_by_a_text_that_reads_back(text: str, canonical: str) -> None:
+    view = View.named(text)
+    assert str(view) == canonical and View.named(canonical) == view
+    assert View.named(view.geometry, view.size) == view and "size" not in view.geometry
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("fas256", "did you mean 'fas-256'"),
+        ("fas-256(size=224", "cannot read the view"),
+        ("fas-256)", "unknown view"),
+        ("fas-256(224)", "cannot read the view"),
+        ("fas-256(size=64,size=64)", "cannot read the view"),
+        ("fas-256(eye_d=0.3)", "unknown parameter of a view 'eye_d'.*eye_dist"),
+        ("fas-256(size=7)", "8 to 4096 pixels; found 7"),
+        ("fas-256(size=2e2)", "8 to 4096 pixels"),
+        ("fas-256(eye_dist=nan)", "eye_dist is out of range"),
+        ("fas-256(eye_y=1.1)", "eye_y is out of range"),
+        ("fas-256(border=mirror)", "expected one of constant, reflect"),
+        ("mxnet-256(eye_y=0.5)", "has no eye_y; they are those of fas-256"),
+        ("arcface-112(eye_dist=0.3)", "has no eye_dist"),
+        ("box(border=reflect)", "has no border"),
+    ],
+)
+def test_what_is_no_view_is_refused(text: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        View.named(text)
+
+
+def test_a_size_stated_twice_must_agree() -> None:
+    assert View.named("fas-256(size=64)", 64).size == View.named("fas-256", 64).size == 64
+    with pytest.raises(UserError, match=r"fas-256\(size=64\) is asked for at another size; found 65"):
+        View.named("fas-256(size=64)", 65)
+
+
+def test_the_eyes_stand_where_the_parameters_say() -> None:
+    view = View.named("fas-256(size=200,eye_dist=0.25,eye_y=0.5)")
+    # Points of ArcFace's own shape, somewhere in the frame, turned: all five fit, so the eyes are exact.
+    turn, shape = np.array([[0.8, -0.6], [0.6, 0.8]]) * 1.7, TEMPLATES["arcface-112"].points(112)
+    eyes = apply(view.matrix((0, 0, 900, 900), BOX, shape @ turn.T + 300), (shape @ turn.T + 300)[:2])
+    assert np.allclose(eyes.mean(axis=0), [100, 100]) and abs(eyes[1] - eyes[0])[1] < 0.5
+    assert np.linalg.norm(eyes[1] - eyes[0]) == pytest.approx(50)
+
+
+@pytest.mark.parametrize("name", ["fas-256", "mxnet-256", "arcface-112"])
+def test_points_that_fit_no_face_leave_it_to_the_eyes(name: str) -> None:
+    """The mean residual from which the five points are given up is 0.15 of the eye distance."""
+    view, target = View.named(name), TEMPLATES[name].points(TEMPLATES[name].size)
+    eye_distance = np.linalg.norm(target[1] - target[0])
+    for off, by_eyes in ((0.10, False), (1.2, True)):
+        points = target.copy()
+        points[2:] += np.array([[1, 0], [-1, 1], [0, -1]]) * off * eye_distance
+        eyes = apply(view.matrix((0, 0, 256, 256), BOX, points), points[:2])
+        spread = np.linalg.norm(eyes[1] - eyes[0]) / eye_distance
+        assert (abs(spread - 1) < 1e-6) == by_eyes
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, float])
+def test_geometry_may_come_as_rows_of_arrays(kind: type) -> None:
+    """As a manifest's columns hold it; a box is cut towards zero and held inside the region."""
+    region, points = np.array(REGION, np.int32), np.array(POINTS, kind)
+    box = np.array([99.7, -3.2, 180.9, 400.5], kind)
+    for name in NAMES:
+        view = View.named(name, 64)
+        plain = view.matrix(REGION, (99, 10, 180, 250), POINTS)
+        assert np.allclose(view.matrix(region, box, points), plain, atol=1e-5)
+
+
+def test_landmarks_in_one_point_are_an_error_of_one_line() -> None:
+    with pytest.raises(UserError, match="cannot be aligned: the source points coincide"):
+        View.named("fas-256").matrix(REGION, BOX, [(5.0, 5.0)] * 5)
+
+
+def test_the_border_is_black_or_the_region_mirrored() -> None:
+    crop = np.full((60, 60, 3), 200, np.uint8)  # a region much smaller than the view
+    region = (110, 110, 170, 170)
+    black = View.named("fas-256(size=96)").render(crop, region, 1.0, BOX, POINTS)
+    mirrored = View.named("fas-256(size=96,border=reflect)").render(crop, region, 1.0, BOX, POINTS)
+    assert black.min() == 0 and (black == 0).mean() > 0.2
+    assert mirrored.min() == mirrored.max() == 200
+    inside = (black == 200).all(axis=2)
+    assert np.array_equal(black[inside], mirrored[inside])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shrinking_by_more_than_two_averages_areas(name: str) -> None:
+    """One pixel checks: sampled bilinearly they would beat, averaged they are grey."""
+    board = np.indices((1200, 1200)).sum(axis=0).astype(np.uint8) % 2 * 255
+    region, k = (0, 0, 1200, 1200), 5
+    box, points = [k * v for v in BOX], [(k * x, k * y) for x, y in POINTS]
+    seen = View.named(name, 64).render(board, region, 1.0, box, points)
+    assert np.abs(seen[8:-8, 8:-8].astype(int) - 127).max() <= 12
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sixteen_bits_take_the_nearest_pixel_even_when_shrunk(name: str) -> None:
+    depth = np.where(np.indices((600, 600)).sum(axis=0) % 2, 400, 60000).astype(np.uint16)
+    box, points = [2.5 * v for v in BOX], [(2.5 * x, 2.5 * y) for x, y in POINTS]
+    for side in (24, 300):
+        seen = View.named(name, side).render(depth, (0, 0, 600, 600), None, box, points)
+        assert seen.dtype == np.uint16 and set(np.unique(seen)) <= {0, 400, 60000}
+
+
+def test_one_warp_serves_every_registered_modality_at_any_size() -> None:
+    """A dot at the same place of the face in three images of different size lands on the same pixel of the view."""
+    view = View.named("fas-256(size=128,eye_dist=0.4)")
+    large = np.zeros((480, 480), np.uint8)
+    cv2.circle(large, (280, 240), 20, 255, -1)
+    places = []
+    for side in (120, 240, 480):
+        image = cv2.resize(large, (side, side), interpolation=cv2.INTER_AREA)
+        seen = view.render(image, REGION, 1.0 if side == 240 else None, BOX, POINTS).astype(float)
+        places.append((np.indices(seen.shape) * seen).sum(axis=(1, 2)) / seen.sum())
+    assert np.ptp(places, axis=0).max() < 0.1
+
+
+def test_which_modality_gets_which_warp() -> None:
+    raw = {"detector": "mtcnn", "registered": "exact", "precropped": False}
+    assert {way_of({**raw, "registered": how}, "3dmad", "depth") for how in ("exact", "scaled")} == {"warp"}
+    assert way_of({**raw, "registered": "none"}, "wmca", "rgb") == "warp"
+    faces = {"detector": "none", "precropped": True}
+    assert {way_of({**faces, "registered": how}, "casia-surf", "ir") for how in ("exact", "scaled", "none")} == {
+        "whole"
+    }
+    assert way_of({**faces, "detector": "mtcnn", "registered": "none"}, "casia-surf", "ir") == "whole"
+    with pytest.raises(UserError, match="depth of wmca is not registered to its colour and shows more than the face"):
+        way_of({**raw, "registered": "none"}, "wmca", "depth")
+
+
+def test_an_image_of_another_aspect_cannot_show_the_region() -> None:
+    require_same_field((200, 300), (0, 0, 600, 400))
+    require_same_field((201, 300), (0, 0, 600, 400))
+    require_same_field((30, 44, 3), (0, 0, 600, 400))  # a pixel of rounding
+    for shape in ((200, 310), (190, 300)):
+        with pytest.raises(ValueError, match="another aspect ratio"):
+            require_same_field(shape, (0, 0, 600, 400))

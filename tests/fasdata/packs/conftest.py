@@ -1,0 +1,3 @@
+from tests.fastrain.conftest import library
+
+__all__ = ["library"]

@@ -1,0 +1,182 @@
+import json
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import lmdb
+import numpy as np
+import pytest
+
+from fasdata.errors import UserError
+from fasdata.records import clip_record_from_json, clip_record_to_json
+from fasdata.store import shards, tables
+from fasdata.store.info import StoreInfo
+from fasdata.store.keys import CROP_KEY, crop_key
+from fasdata.store.reader import Store, natural
+from fasdata.store.writer import StoreWriter
+from tests.fasdata.store.making import INFO, clip, failed, fill, picture
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    store = fill(tmp_path / "s", [1, 2])
+    record = store.record("train__2")
+    assert replace(record, content_hash="", pixel_hash="") == clip(2)[0]
+    assert np.array_equal(store.crop("train__2", 1), picture(201))
+    assert [r.clip.clip_id for r in store.records()] == ["train__1", "train__2"]
+
+
+def test_records_survive_json():
+    made = clip(3)[0]
+    assert clip_record_from_json(json.loads(json.dumps(clip_record_to_json(made)))) == made
+
+
+def test_content_hash_ignores_order_shards_and_interruption(tmp_path):
+    one = fill(tmp_path / "a", range(6)).content_hash()
+    many = fill(tmp_path / "b", [5, 3, 1], shard_bytes=20_000)
+    fill(tmp_path / "b", [0, 4, 2], shard_bytes=20_000)
+    assert len(shards.shard_paths(tmp_path / "b")) > 1
+    assert Store.open(tmp_path / "b").content_hash() == one
+    assert fill(tmp_path / "c", range(5)).content_hash() != one
+    assert many.info == INFO
+
+
+def test_a_copied_recording_keeps_its_pixel_hash(tmp_path):
+    (one, crops), copy = clip(1), "train__copy"
+    renamed = {key.replace("train__1", copy): value for key, value in crops.items()}
+    with StoreWriter(tmp_path / "s", INFO) as writer:
+        a = writer.add(one, crops)
+        b = writer.add(replace(one, clip=replace(one.clip, clip_id=copy)), renamed)
+        c = writer.add(*clip(2))
+    assert a.pixel_hash == b.pixel_hash != c.pixel_hash
+    assert a.content_hash != b.content_hash
+
+
+def test_the_map_grows_while_writing(tmp_path):
+    with StoreWriter(tmp_path / "s", INFO, first_map=1 << 15) as writer:
+        writer.add(*clip(1, side=300))
+    assert Store.open(tmp_path / "s").crop("train__1", 0).shape == (300, 300, 3)
+
+
+def test_an_interrupted_store_has_no_tables_and_is_still_read(tmp_path):
+    writer = StoreWriter(tmp_path / "s", INFO)
+    writer.add(*clip(1))
+    writer.close(finish=False)
+    assert not (tmp_path / "s" / tables.CLIPS).exists()
+    assert Store.open(tmp_path / "s").clip_ids() == ["train__1"]
+    with StoreWriter(tmp_path / "s", INFO) as again:
+        assert again.done == {"train__1": "ok"}
+    assert (tmp_path / "s" / tables.CLIPS).exists()
+
+
+def test_a_clip_is_written_once_unless_it_failed(tmp_path):
+    with StoreWriter(tmp_path / "s", INFO, shard_bytes=1) as writer:
+        writer.add(failed(1), {})
+        writer.add(*clip(2))
+        writer.add(*clip(1))
+        with pytest.raises(ValueError, match="already"):
+            writer.add(*clip(1))
+    store = Store.open(tmp_path / "s")
+    assert [r.status for r in store.records()] == ["ok", "ok"]
+    assert store.content_hash() == fill(tmp_path / "t", [1, 2]).content_hash()
+
+
+@pytest.mark.parametrize("shard_bytes", [1, 1 << 30])
+def test_a_stored_clip_can_be_given_another_meaning(tmp_path, shard_bytes):
+    with StoreWriter(tmp_path / "s", INFO, shard_bytes=shard_bytes) as writer:
+        for number in (1, 2, 3):
+            writer.add(*clip(number))
+        relabelled = replace(clip(1)[0].clip, label="bonafide", attack_type="bonafide", split="test")
+        writer.describe(relabelled)
+        writer.add(*clip(4))
+    store = Store.open(tmp_path / "s")
+    assert store.record("train__1").clip == relabelled and len(store.clip_ids()) == 4
+    assert np.array_equal(store.crop("train__1", 1), picture(101))
+    assert store.content_hash() != fill(tmp_path / "t", [1, 2, 3, 4]).content_hash()
+
+
+def test_another_configuration_is_refused_and_named(tmp_path):
+    fill(tmp_path / "s", [1])
+    other = StoreInfo("demo-set", {"frames": ["ssdg(2)@decoded"], "codec": "webp"}, "0")
+    with pytest.raises(UserError, match=r"expected codec=.png.; found codec=.webp.") as error:
+        StoreWriter(tmp_path / "s", other)
+    assert "frames" not in str(error.value)  # those may be added to
+    assert Store.open(tmp_path / "s").clip_ids() == ["train__1"]
+
+
+def test_a_second_writer_is_refused(tmp_path):
+    with StoreWriter(tmp_path / "s", INFO), pytest.raises(UserError, match="another process is writing"):
+        StoreWriter(tmp_path / "s", INFO)
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "holiday.jpg").write_bytes(b"x")
+    with pytest.raises(UserError, match=r"holiday\.jpg"):
+        StoreWriter(tmp_path, INFO)
+
+
+def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
+    with StoreWriter(tmp_path / "s", INFO) as writer:
+        writer.add(*clip(1))
+
+        class Full:
+            def begin(self, **_):
+                raise lmdb.DiskError("mdb_txn_commit: No space left on device")
+
+        monkeypatch.setattr(writer._shards, "_open", lambda shard: Full())
+        monkeypatch.setattr(writer._shards, "last", lambda: 0)
+        with pytest.raises(UserError, match=r"No space left.*free some space"):
+            writer.add(*clip(2))
+        monkeypatch.undo()
+        assert writer.done == {"train__1": "ok"}
+        writer.add(*clip(2))
+    assert Store.open(tmp_path / "s").content_hash() == fill(tmp_path / "t", [1, 2]).content_hash()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"format": 99, "dataset": "x", "config": {}}', '{"dataset": 3}'])
+def test_a_damaged_store_json_is_one_line(tmp_path, text):
+    (tmp_path / "store.json").write_text(text)
+    with pytest.raises(UserError) as error:
+        Store.open(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_foreign_shard_and_a_foreign_record_are_refused(tmp_path):
+    store = fill(tmp_path / "s", [1])
+    shards.close_readers(tmp_path / "s")
+    path = shards.shard_paths(tmp_path / "s")[0]
+    with lmdb.open(str(path), subdir=False, map_size=1 << 20) as env, env.begin(write=True) as transaction:
+        transaction.put(b"clip/train__1", b"\x80\x04K\x01.")  # a pickle, not JSON
+    with pytest.raises(UserError, match="damaged or foreign"):
+        store.record("train__1")
+    shards.close_readers(tmp_path / "s")
+    path.write_bytes(b"not lmdb" * 1000)
+    with pytest.raises(UserError, match="LMDB"):
+        Store.open(tmp_path / "s").record("train__1")
+
+
+def test_missing_clips_and_crops_are_named(tmp_path):
+    store = fill(tmp_path / "s", [1])
+    with pytest.raises(UserError, match="train__9"):
+        store.record("train__9")
+    with pytest.raises(UserError, match="crop/train__1/000007/rgb"):
+        store.crop("train__1", 7)
+
+
+def _read(folder) -> int:
+    return int(Store.open(folder).crop("train__1", 0).sum())
+
+
+def test_reading_is_safe_across_forks_and_threads(tmp_path):
+    store = fill(tmp_path / "s", range(8))
+    expected = _read(tmp_path / "s")
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        assert pool.map(_read, [tmp_path / "s"] * 4) == [expected] * 4
+    with ThreadPoolExecutor(4) as threads:
+        crops = list(threads.map(lambda i: store.crop(f"train__{i % 8}", i % 2), range(200)))
+    assert all(np.array_equal(crop, picture(100 * (i % 8) + i % 2)) for i, crop in enumerate(crops))
+
+
+def test_keys_are_plain_text_and_ids_sort_naturally():
+    assert crop_key("train__2", 7) == "crop/train__2/000007/rgb"
+    assert CROP_KEY.match("crop/train__2/000007/rgb") and not CROP_KEY.match("crop/../2/000007/rgb")
+    assert sorted(["a10", "a9", "b1", "a"], key=natural) == ["a", "a9", "a10", "b1"]

@@ -1,0 +1,234 @@
+"""Runs side by side: what goes together, what is refused, what the numbers are, and every form of the table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from fasdata.errors import UserError
+from fastrain.cli import app
+from fastrain.compare.compare import compare
+from fastrain.compare.comparison import compared
+from fastrain.compare.published import load_published
+from fastrain.compare.system import ScoredRun, systems_of
+from fastrain.evaluation.metrics.curve import auc, eer
+from fastrain.evaluation.metrics.rates import hter
+from fastrain.evaluation.scores import ScoreTable
+from fastrain.evaluation.statistics.paired import delong, mcnemar
+from tests.fastrain.evaluation.tables import frame, row
+
+PEOPLE, CLIPS = 24, 2
+
+
+def scores(strength: float, seed: int) -> ScoreTable:
+    """A target of 24 people and a held-out part; the higher `strength`, the further apart the classes."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for part, dataset, people in (("test", "MSU-MFSD", PEOPLE), ("val", "OULU-NPU", 8)):
+        for person in range(people):
+            for clip in range(CLIPS):
+                for label, up in (("bonafide", strength), ("attack:print", 0.0)):
+                    score = float(1 / (1 + np.exp(-(up - strength / 2 + rng.normal()))))
+                    name = f"{person:02}{clip}{label[0]}"
+                    rows.append(row(name, score, label, part=part, dataset=dataset, subject=f"s{person}"))
+    return ScoreTable(frame(*rows))
+
+
+def write_run(
+    folder: Path, method: str, strength: float, seed: int, *, data: str = "aa", noise: int = 0, **about: Any
+) -> Path:
+    folder.mkdir(parents=True)
+    facts = {
+        "method": method, "protocol": "mcio:CIO2M", "protocol_alias": "CIO-M", "recipe": "standard", "seed": seed,
+        "manifest_fingerprint": data, "status": "finished", "selection": {"policy": "last"}, "shuffle_labels": False,
+    }  # fmt: skip
+    manifest = {
+        "recipe": {"name": about.pop("recipe_name", "standard")},
+        "stores": {"msu-mfsd": data},
+        "counts": [{"part": "test", "dataset": "msu-mfsd", "label": "attack", "clips": about.pop("clips", 48)}],
+    }
+    config = {"method": method, "model": about.pop("model", {}), "train": {"seed": seed}}
+    (folder / "run.json").write_text(json.dumps({**facts, **about}))
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    scores(strength, 100 * seed + noise).write_csv(folder / "scores.csv")
+    return folder
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Path]:
+    """Two seeds of a good method and two of the baseline."""
+    return [
+        write_run(tmp_path / f"{method}{seed}", method, strength, seed, noise=noise)
+        for method, strength, noise in (("hfn_mp", 4.0, 0), ("erm", 0.8, 1))
+        for seed in (0, 1)
+    ]
+
+
+def test_seeds_go_together_and_the_numbers_are_the_means(runs: list[Path]) -> None:
+    found = systems_of([ScoredRun.read(folder) for folder in runs])
+    assert {name: [(s.name, len(s.runs)) for s in systems] for name, systems in found.items()} == {
+        "mcio:CIO2M": [("hfn_mp", 2), ("erm", 2)]
+    }
+    table = compared("mcio:CIO2M", found["mcio:CIO2M"], resamples=400)
+    assert (table.baseline, table.people) == ("erm", "24 subjects")
+    good, base = table.lines
+    aucs, hters = [], []
+    for folder in runs[:2]:
+        clips = ScoreTable.read_csv(folder / "scores.csv").clips().frame
+        test, val = (clips[clips["part"] == part] for part in ("test", "val"))
+        labels = [(part["label"] == "bonafide").to_numpy(int) for part in (test, val)]
+        aucs.append(auc(test["score"], labels[0]))
+        hters.append(hter(test["score"], labels[0], eer(val["score"], labels[1]).threshold))
+    assert good.cells[0].value == pytest.approx(np.mean(aucs))
+    assert good.cells[0].sd == pytest.approx(np.std(aucs, ddof=1))
+    assert good.cells[1].value == pytest.approx(np.mean(hters))
+    for cell in (*good.cells, *base.cells):
+        assert cell.interval is not None and cell.interval.low <= cell.value <= cell.interval.high
+    assert good.cells[0].p is not None and good.cells[0].p < 0.01
+    assert base.cells[0].p is None
+
+
+def test_a_mean_over_networks_is_compared_as_that_mean(tmp_path: Path, runs: list[Path]) -> None:
+    """A run that reports the mean over its last epochs is not shown as the last network alone."""
+    table, other = (ScoreTable.read_csv(runs[place] / "scores.csv") for place in (0, 2))
+    both = ScoreTable(table.frame.assign(score_at_5=other.frame["score"]))  # a good last network, a poor one before
+    both.write_csv(runs[0] / "scores.csv")
+    (systems,) = systems_of([ScoredRun.read(folder) for folder in (runs[0], runs[2])]).values()
+    mean, poor = compared("mcio:CIO2M", systems, resamples=400).lines
+    test = table.clips().frame
+    labels = (test[test["part"] == "test"]["label"] == "bonafide").to_numpy(int)
+    good = auc(test[test["part"] == "test"]["score"], labels)
+    assert mean.cells[0].value == pytest.approx((good + poor.cells[0].value) / 2)
+    assert mean.cells[0].value < good
+    text = compare([runs[0], runs[2]], resamples=200)
+    assert "hfn_mp against erm: seed 0: DeLong not defined, McNemar not defined" in text
+
+
+def test_systems_are_tested_clip_by_clip_too(runs: list[Path]) -> None:
+    text = compare(runs, resamples=200)
+    (told,) = (line for line in text.splitlines() if line.startswith("hfn_mp against erm: "))
+    for seed in (0, 1):
+        of = []
+        for method in ("hfn_mp", "erm"):
+            clips = ScoreTable.read_csv(
+                next(run for run in runs if run.name == f"{method}{seed}") / "scores.csv"
+            ).clips()
+            test, val = (clips.frame[clips.frame["part"] == part].sort_values("clip_id") for part in ("test", "val"))
+            labels = [(part["label"] == "bonafide").to_numpy(int) for part in (test, val)]
+            accepted = test["score"].to_numpy() >= eer(val["score"], labels[1]).threshold
+            of.append((test["score"].to_numpy(), accepted == (labels[0] == 1)))
+        p = delong(of[0][0], of[1][0], labels[0]), mcnemar(of[0][1], of[1][1])
+        words = ["p < 0.001" if one < 0.001 else f"p = {one:.3f}" for one in p]
+        assert f"seed {seed}: DeLong {words[0]}, McNemar {words[1]}" in told
+    other = compare([runs[0], runs[3]], resamples=200)
+    assert "hfn_mp against erm: seeds 0 and 1: DeLong p" in other
+
+
+def test_a_system_like_the_baseline_is_not_marked(tmp_path: Path) -> None:
+    folders = [
+        write_run(tmp_path / name, name, 1.5, seed=0, noise=noise) for noise, name in enumerate(("erm", "hfn_mp"))
+    ]
+    text = compare(folders, resamples=400)
+    assert "*" not in text.splitlines()[3]
+    swapped = compare(folders, resamples=400, baseline="hfn_mp")
+    assert "against hfn_mp" in swapped and "against erm" in text
+
+
+def test_runs_of_other_data_are_refused_with_the_difference(tmp_path: Path, runs: list[Path]) -> None:
+    other = write_run(tmp_path / "other", "gac_fas", 2.0, 0, data="bb", recipe_name="gac_fas", clips=40)
+    with pytest.raises(UserError) as refused:
+        compare([*runs, other])
+    assert "not of the same data" in str(refused.value)
+    for words in (
+        "recipe (standard and gac_fas)",
+        "the extraction of msu-mfsd",
+        "clips of test msu-mfsd attack (48 and 40)",
+    ):
+        assert words in str(refused.value)
+    told = compare([*runs, other], different_data=True, resamples=200)
+    assert told.startswith("WARNING: the runs of mcio:CIO2M are not of the same data")
+    assert "gac_fas" in told
+
+
+def test_runs_that_scored_other_clips_are_never_compared(tmp_path: Path, runs: list[Path]) -> None:
+    table = ScoreTable.read_csv(runs[0] / "scores.csv")
+    ScoreTable(table.frame.iloc[1:]).write_csv(runs[0] / "scores.csv")
+    with pytest.raises(UserError, match=r"scored different clips; found 1 clips that only one of them has"):
+        compare(runs, different_data=True)
+
+
+def test_what_cannot_be_compared_is_refused(tmp_path: Path, runs: list[Path]) -> None:
+    with pytest.raises(UserError, match="is not finished; found running"):
+        compare([write_run(tmp_path / "r", "erm", 1, 5, status="running")])
+    with pytest.raises(UserError, match="shuffled labels"):
+        compare([write_run(tmp_path / "s", "erm", 1, 6, shuffle_labels=True)])
+    with pytest.raises(UserError, match="seed 0 of hfn_mp on mcio:CIO2M is given twice"):
+        compare([*runs, runs[0]])
+    with pytest.raises(UserError, match="no system is called 'rem'"):
+        compare(runs, baseline="rem", resamples=100)
+    with pytest.raises(UserError, match="form of a comparison"):
+        compare(runs, form="pdf", resamples=100)
+
+
+def test_an_imported_network_that_was_evaluated_stands_beside_trained_ones(tmp_path: Path, runs: list[Path]) -> None:
+    imported = write_run(tmp_path / "i", "gac_fas", 3.0, 0, status="evaluated", selection={"policy": "theirs"})
+    line = next(line for line in compare([imported, *runs], resamples=200).splitlines() if line.startswith("gac_fas "))
+    assert line.split()[1:3] == ["0", "theirs"]
+
+
+def test_two_configurations_of_a_method_are_named_apart(tmp_path: Path) -> None:
+    folders = [
+        write_run(tmp_path / "a", "erm", 2.0, 0, overrides=["train.seed=0", "lr=0.1"], model={"lr": 0.1}),
+        write_run(tmp_path / "b", "erm", 2.0, 0, noise=3, preset="demo", model={"lr": 0.2}),
+    ]
+    (systems,) = systems_of([ScoredRun.read(folder) for folder in folders]).values()
+    assert [system.name for system in systems] == ["erm (lr=0.1)", "erm (demo)"]
+
+
+def test_every_form(tmp_path: Path, runs: list[Path]) -> None:
+    forms = {form: compare(runs, form=form, published=True, resamples=200) for form in ("text", "md", "latex", "html")}
+    for text in forms.values():
+        assert "5.24" in text and "not verified" in text and "24 subjects" in text
+    lines = forms["md"].splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    assert len({line.count(" | ") for line in table if "---" not in line}) == 1
+    assert forms["latex"].count(r"\begin{tabular}") == 1 and "hfn\\_mp" in forms["latex"]
+    assert "<script" not in forms["html"] and "http" not in forms["html"].replace("http-equiv", "")
+    out = tmp_path / "deep" / "table.md"
+    compare(runs, form="md", out=out, resamples=200)
+    assert out.read_text().startswith("### CIO-M")
+
+
+def test_the_command(runs: list[Path]) -> None:
+    done = CliRunner().invoke(app, ["compare", *map(str, runs), "--resamples", "200"])
+    assert done.exit_code == 0, done.output
+    assert "CIO-M (mcio:CIO2M); 24 subjects" in done.output
+
+
+def test_published_numbers_are_whole() -> None:
+    found = load_published()
+    ours = {(one.method, one.protocol): one for one in found}
+    assert len(ours) == len(found) > 100
+    assert ours["hfn_mp", "mcio:CIO2M"].hter == pytest.approx(0.0524) and not ours["hfn_mp", "mcio:CIO2M"].verified
+    gac = ours["gac_fas", "mcio:CIM2O"]
+    assert (gac.hter, gac.auc, gac.hter_sd) == pytest.approx((0.0860, 0.9716, 0.0028))
+    assert ours["mmdgfas", "mm:PSW2C"].auc == pytest.approx(0.9805)
+    assert all(one.threshold and one.selection and one.source for one in found)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"verified": "perhaps"}, "verified"), ({"rows": [{"method": "x", "protocol": "CIO-M", "hter": 400}]}, "hter")],
+)
+def test_a_damaged_table_is_told_in_one_line(tmp_path: Path, change: dict, words: str) -> None:
+    whole = {"paper": "p", "source": "s", "verified": True, "selection": "x", "threshold": "y", "rows": []}
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump({**whole, **change}))
+    with pytest.raises(UserError, match=words):
+        load_published(tmp_path)

@@ -1,0 +1,99 @@
+"""BPCER at an APCER and the other way round, and calibration: against brute force and numbers worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fasdata.errors import UserError
+from fastrain.evaluation.metrics.calibration import cllr, min_cllr, reliability
+from fastrain.evaluation.metrics.curve import apcer_at_bpcer, bpcer_at_apcer
+from fastrain.evaluation.metrics.rates import apcer_max, bpcer
+from tests.fastrain.evaluation.strategies import score_sets
+
+LIMITS = st.sampled_from([0.0, 0.01, 0.05, 0.1, 0.3, 0.5, 1.0])
+
+
+def species_of(scores: np.ndarray) -> np.ndarray:
+    return np.array([("print", "replay", "mask-3d")[i % 3] for i in range(len(scores))])
+
+
+@given(score_sets(), LIMITS)
+def test_bpcer_at_apcer_is_the_best_any_threshold_does(case: tuple, limit: float) -> None:
+    scores, labels = case
+    species = species_of(scores)
+    point = bpcer_at_apcer(scores, labels, species, limit)
+    every = [*np.unique(scores), np.inf]
+    kept = [t for t in every if apcer_max(scores, labels, species, t) <= limit + 1e-9]
+    assert point.frr == min(bpcer(scores, labels, t) for t in kept)
+    assert point.threshold == min(kept)
+    assert point.far == apcer_max(scores, labels, species, point.threshold)
+
+
+@given(score_sets(), LIMITS)
+def test_apcer_at_bpcer_is_the_best_any_threshold_does(case: tuple, limit: float) -> None:
+    scores, labels = case
+    species = species_of(scores)
+    point = apcer_at_bpcer(scores, labels, species, limit)
+    kept = [t for t in [*np.unique(scores), np.inf] if bpcer(scores, labels, t) <= limit + 1e-9]
+    assert point.far == min(apcer_max(scores, labels, species, t) for t in kept)
+    assert point.frr == bpcer(scores, labels, point.threshold)
+
+
+def test_the_worst_species_decides() -> None:
+    # Twenty attacks of each species: at 5 % one of each may be accepted. Replay's second best is 0.8, print's 0.3,
+    # so everything up to 0.8 is rejected: 2 of the 4 bona fide.
+    prints, replays = [0.9, 0.3, *[0.1] * 18], [0.95, 0.8, *[0.1] * 18]
+    scores = np.array([0.99, 0.85, 0.8, 0.4, *prints, *replays])
+    labels, species = np.array([1] * 4 + [0] * 40), np.array([""] * 4 + ["print"] * 20 + ["replay"] * 20)
+    point = bpcer_at_apcer(scores, labels, species, 0.05)
+    assert (point.frr, point.far, point.threshold) == (0.5, 0.05, 0.85)
+    assert bpcer_at_apcer(scores, labels, species, 0.01).frr == 0.75  # none may be accepted: all up to 0.95 rejected
+
+
+def test_what_was_not_acquired_is_never_accepted() -> None:
+    scores, labels = np.array([-np.inf, 0.9, 0.8, 0.5, -np.inf]), np.array([1, 1, 1, 0, 0])
+    species = np.array(["", "", "", "print", "print"])
+    assert bpcer_at_apcer(scores, labels, species, 0.1).frr == pytest.approx(1 / 3)
+    assert bpcer_at_apcer(scores, labels, species, 0.5).frr == pytest.approx(1 / 3)  # even with an attack to spare
+    assert np.isnan(apcer_at_bpcer(scores, labels, species, 0.1).far)  # 1 of 3 is lost already
+    assert apcer_at_bpcer(scores, labels, species, 0.4).far == 0.0
+
+
+def test_a_missing_class_gives_nan_and_no_rate_is_an_error() -> None:
+    for function in (bpcer_at_apcer, apcer_at_bpcer):
+        assert np.isnan(function([0.1, 0.2], [1, 1], ["", ""], 0.1).frr)
+        assert np.isnan(function([], [], [], 0.1).far)
+        with pytest.raises(UserError, match="needs a rate"):
+            function([0.1, 0.2], [1, 0], ["", "print"], 1.5)
+
+
+def test_cllr_by_hand() -> None:
+    # odds 3, 1/3: log2(1 + 1/3) for each; odds 1: one bit
+    assert cllr([0.75, 0.25], [1, 0]) == pytest.approx(np.log2(4 / 3))
+    assert cllr([0.5, 0.5, 0.5], [1, 0, 0]) == pytest.approx(1.0)
+    assert cllr([1.0, 0.0], [1, 0]) < 1e-9
+    assert cllr([0.25, 0.75], [1, 0]) == pytest.approx(np.log2(4))
+    assert np.isnan(cllr([0.2], [1]))
+    with pytest.raises(UserError, match="needs probabilities"):
+        cllr([1.2, 0.1], [1, 0])
+
+
+@given(score_sets())
+def test_min_cllr_is_blind_to_monotone_changes_and_never_above_one(case: tuple) -> None:
+    scores, labels = case
+    best = min_cllr(scores, labels)
+    assert best <= 1 + 1e-9
+    assert min_cllr(np.arctan(scores / 1e6), labels) == pytest.approx(best, abs=1e-6)
+    probabilities = 1 / (1 + np.exp(-np.clip(scores, -20, 20)))
+    assert min_cllr(probabilities, labels) <= cllr(probabilities, labels) + 1e-6
+
+
+def test_reliability_counts_and_averages() -> None:
+    found = reliability([0.05, 0.15, 0.12, 0.95, 1.0, -np.inf], [0, 0, 1, 1, 1, 1])
+    assert found.samples.tolist() == [1, 2, 2]  # the one that was not judged is in no bin
+    np.testing.assert_allclose(found.predicted, [0.05, 0.135, 0.975])
+    np.testing.assert_allclose(found.observed, [0.0, 0.5, 1.0])
+    assert found.error == pytest.approx((0.05 + 2 * 0.365 + 2 * 0.025) / 5)

@@ -1,0 +1,42 @@
+"""Fields of the release in a score table, and errors grouped by them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from fasdata.errors import UserError
+from fastrain.evaluation.scores import ScoreTable
+from fastrain.report.error_tables import groupings
+from fastrain.run.conclude import with_fields
+from tests.fastrain.evaluation.tables import frame, row
+
+
+class Store:
+    """Answers with the fields of a clip, as a store does."""
+
+    def __init__(self, fields: dict[str, dict[str, str]]) -> None:
+        self.fields = fields
+
+    def record(self, clip_id: str) -> SimpleNamespace:
+        if clip_id not in self.fields:
+            raise UserError("no such clip")
+        return SimpleNamespace(clip=SimpleNamespace(fields=self.fields[clip_id]))
+
+
+def test_fields_that_tell_clips_apart_become_columns() -> None:
+    rows = [
+        row(f"c{i}", 0.1 * i, "bonafide" if i % 2 else "attack:print", frame_index=f) for i in range(4) for f in (0, 1)
+    ]
+    serial = {f"c{i}": {"device": "android" if i < 2 else "laptop", "code": "same"} for i in range(3)}
+    table = with_fields(ScoreTable(frame(*rows)), {"OULU-NPU": Store(serial)})
+    assert [name for name in table.frame.columns if name.startswith("field_")] == ["field_device"]
+    assert table.frame["field_device"].tolist() == ["android"] * 4 + ["laptop"] * 2 + [""] * 2
+    assert dict(groupings(table.clips().frame)) == {"device": "field_device"}
+
+
+def test_many_values_and_a_store_that_is_gone_give_no_column() -> None:
+    rows = [row(f"c{i}", 0.1, "bonafide") for i in range(20)]
+    plain = ScoreTable(frame(*rows))
+    serial = Store({f"c{i}": {"serial": str(i)} for i in range(20)})
+    assert list(with_fields(plain, {"OULU-NPU": serial}).frame.columns) == list(plain.frame.columns)
+    assert with_fields(plain, {}) is plain

@@ -1,0 +1,185 @@
+"""Resampling against the plain metrics, against repeated samples, and against tests of others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fasdata.errors import UserError
+from fastrain.evaluation.metrics.curve import apcer_at_bpcer, auc, bpcer_at_apcer, eer, min_hter, tpr_at_fpr
+from fastrain.evaluation.metrics.rates import acer_max, apcer_max, bpcer, hter
+from fastrain.evaluation.scores import Samples
+from fastrain.evaluation.statistics.clusters import Clusters
+from fastrain.evaluation.statistics.intervals import intervals, resampled, roc_band
+from fastrain.evaluation.statistics.paired import delong, mcnemar, paired_bootstrap
+from fastrain.evaluation.statistics.weighted import Measure, ScoreOrder, Weighted
+from tests.fastrain.evaluation.strategies import score_sets
+from tests.fastrain.evaluation.tables import frame, row
+
+# name -> (one number of plain samples, the same of weighted ones)
+BOTH = {
+    "auc": (lambda s, y, k: auc(s, y), Weighted.auc),
+    "eer": (lambda s, y, k: eer(s, y).hter, Weighted.eer),
+    "min_hter": (lambda s, y, k: min_hter(s, y).hter, Weighted.min_hter),
+    "tpr": (lambda s, y, k: tpr_at_fpr(s, y, 0.25), lambda w: w.tpr_at_fpr(0.25)),
+    "bpcer": (lambda s, y, k: bpcer(s, y, 0.25), lambda w: w.bpcer(0.25)),
+    "hter": (lambda s, y, k: hter(s, y, 0.25), lambda w: w.hter(0.25)),
+    "apcer": (lambda s, y, k: apcer_max(s, y, k, 0.25), lambda w: w.apcer_max(0.25)),
+    "acer": (lambda s, y, k: acer_max(s, y, k, 0.25), lambda w: w.acer_max(0.25)),
+    "apcer_at": (lambda s, y, k: apcer_at_bpcer(s, y, k, 0.2).far, lambda w: w.apcer_at_bpcer(0.2)),
+    "bpcer20": (lambda s, y, k: bpcer_at_apcer(s, y, k, 0.2).frr, lambda w: w.bpcer_at_apcer(0.2)),
+}
+
+
+def samples_of(scores: np.ndarray, labels: np.ndarray) -> Samples:
+    species = np.array([("print", "replay")[i % 2] for i in range(len(scores))], object)
+    return Samples(np.asarray(scores, float), np.asarray(labels), species, np.arange(len(scores)))
+
+
+@given(score_sets(), st.booleans(), st.integers(0, 2**16))
+def test_a_weighting_is_the_metric_of_the_repeated_samples(case: tuple, lost: bool, seed: int) -> None:
+    scores, labels = case
+    if lost:
+        scores = np.where(np.arange(len(scores)) % 5 == 0, -np.inf, scores)
+    samples = samples_of(scores, labels)
+    weights = np.random.default_rng(seed).integers(0, 3, (4, len(scores)))
+    weights[0] = 1
+    weights[:, [np.argmax(labels == 1), np.argmax(labels == 0)]] += 1  # both classes in every row
+    weighted = Weighted(ScoreOrder(samples), weights)
+    for name, (plain, many) in BOTH.items():
+        found = many(weighted)
+        for row_, value in zip(weights, found, strict=True):
+            again = np.repeat(np.arange(len(scores)), row_)
+            expected = plain(scores[again], labels[again], samples.species[again])
+            assert value == pytest.approx(expected, abs=1e-12, nan_ok=True), name
+
+
+def people(n: int, clips: int, seed: int = 0, shift: float = 1.0) -> tuple[Samples, Clusters]:
+    """Return `n` people with `clips` clips of each label, whose scores agree within a person."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for person in range(n):
+        own = rng.normal()
+        for clip in range(clips):
+            for label in ("bonafide", "attack:print"):
+                score = own + 0.1 * rng.normal() + (shift if label == "bonafide" else 0)
+                rows.append(row(f"{person:03}{clip}{label[0]}", float(score), label, subject=f"p{person}"))
+    table = frame(*rows)
+    return samples_of(table["score"].to_numpy(), (table["label"] == "bonafide").to_numpy(int)), Clusters.of(table)
+
+
+def test_units_are_people_within_a_dataset() -> None:
+    rows = [row("a", 0.1, subject="1"), row("b", 0.2, subject="1"), row("c", 0.3, subject="1", dataset="MSU-MFSD")]
+    clusters = Clusters.of(frame(*rows, row("d", 0.4, subject=""), row("e", 0.5, subject="")))
+    assert clusters.unit[0] == clusters.unit[1] != clusters.unit[2]
+    assert len(clusters.stratum) == 4 and len(set(clusters.stratum)) == 2
+    assert (clusters.subjects, clusters.unknown, clusters.level) == (2, 2, "subject and clip")
+    assert "2 subjects and 2 clips of unknown subjects; fewer than 20: too few to tell" in clusters.note()
+    assert Clusters.of(frame(row("a", 0.1, subject=""))).note().startswith("clip-level CI, 1 clips")
+
+
+def test_a_resample_draws_people_with_all_their_clips_inside_each_dataset() -> None:
+    rows = [row(f"{d}{p}{c}", 0.5, ("bonafide", "attack:print")[c % 2], subject=f"{p}", dataset=d)
+            for d, n in (("OULU-NPU", 5), ("MSU-MFSD", 3)) for p in range(n) for c in range(4)]  # fmt: skip
+    table = frame(*rows)
+    clusters = Clusters.of(table)
+    labels = (table["label"] == "bonafide").to_numpy(int)
+    (weights,) = clusters.weights(labels, 200, seed=1)
+    assert weights.shape == (200, len(rows))
+    for unit in range(8):
+        assert (weights[:, clusters.unit == unit] == weights[:, clusters.unit == unit][:, :1]).all()
+    oulu = (table["dataset"] == "OULU-NPU").to_numpy()
+    assert (weights[:, oulu].sum(axis=1) == 20).all() and (weights[:, ~oulu].sum(axis=1) == 12).all()
+    assert len(np.unique(weights, axis=0)) > 100
+    assert np.array_equal(weights, next(clusters.weights(labels, 200, seed=1)))
+
+
+def test_a_resample_without_a_class_is_drawn_again() -> None:
+    rows = [row("b", 0.9, subject="live"), *[row(f"a{i}", 0.1, "attack:print", subject=f"s{i}") for i in range(3)]]
+    table = frame(*rows)
+    labels = (table["label"] == "bonafide").to_numpy(int)
+    (weights,) = Clusters.of(table).weights(labels, 250, seed=0)
+    assert len(weights) == 250
+    assert (weights[:, 0] > 0).all() and (weights[:, 1:].sum(axis=1) > 0).all()
+    assert list(Clusters.of(table).weights(np.ones(4, int), 10, seed=0)) == []
+
+
+def test_intervals_over_people_are_wider_than_over_clips() -> None:
+    samples, clusters = people(20, 10)
+    measures: dict[str, Measure] = {"auc": Weighted.auc}
+    own = intervals(samples, clusters, measures, resamples=500)["auc"]
+    loose = Clusters(np.arange(len(samples.labels)), np.zeros(len(samples.labels), int), 0, len(samples.labels))
+    clip = intervals(samples, loose, measures, resamples=500)["auc"]
+    assert own.low < auc(samples.scores, samples.labels) < own.high
+    assert own.sd > 1.2 * clip.sd  # the clips of a person tell the same story again
+
+
+def test_an_interval_covers_as_often_as_it_says() -> None:
+    samples, _ = people(4000, 1)
+    truth, hits = auc(samples.scores, samples.labels), 0
+    for trial in range(60):
+        few, own = people(40, 2, seed=trial + 1)
+        found = intervals(few, own, {"auc": Weighted.auc}, resamples=300, seed=trial)["auc"]
+        hits += found.low <= truth <= found.high
+    assert hits >= 52  # of 60 at 95 %: fewer than 52 happens once in a thousand
+
+
+def test_the_band_of_a_roc_curve_lies_around_it() -> None:
+    samples, clusters = people(40, 3)
+    band = roc_band(samples, clusters, resamples=300)
+    assert band is not None
+    own = np.array([tpr_at_fpr(samples.scores, samples.labels, x) for x in band.fpr])
+    assert (band.low <= own + 1e-9).all() and (own <= band.high + 1e-9).all()
+    assert (np.diff(band.low) >= 0).all() and (np.diff(band.high) >= 0).all()
+    assert band.high[-1] == band.low[-1] == 1.0
+    assert (band.high - band.low).max() > 0.1
+    lone = samples_of(np.array([0.1, 0.2]), np.array([1, 1]))
+    assert roc_band(lone, Clusters(np.array([0, 1]), np.zeros(2, int), 2, 0)) is None
+
+
+def test_without_a_class_there_is_no_interval() -> None:
+    samples = samples_of(np.array([0.1, 0.2]), np.array([1, 1]))
+    clusters = Clusters(np.array([0, 1]), np.zeros(2, int), 2, 0)
+    assert np.isnan(intervals(samples, clusters, {"auc": Weighted.auc}, resamples=10)["auc"].low)
+
+
+def test_two_systems_are_compared_on_the_same_resamples() -> None:
+    good, clusters = people(30, 4, shift=2.0)
+    bad, _ = people(30, 4, seed=9, shift=0.3)
+    measures: dict[str, Measure] = {"auc": Weighted.auc}
+    found = paired_bootstrap((good, measures), (bad, measures), clusters, resamples=400)["auc"]
+    assert found.interval.low > 0 and found.p < 0.02
+    same = paired_bootstrap((good, measures), (good, measures), clusters, resamples=400)["auc"]
+    assert (same.interval.low, same.interval.high, same.p) == (0.0, 0.0, 1.0)
+    apart = {name: resampled(one, clusters, measures, resamples=50, seed=3)["auc"] for name, one in
+             (("good", good), ("bad", bad))}  # fmt: skip
+    again = paired_bootstrap((good, measures), (bad, measures), clusters, resamples=50, seed=3)["auc"]
+    assert again.interval.sd == pytest.approx((apart["good"] - apart["bad"]).std(ddof=1))
+    with pytest.raises(UserError, match="same presentations"):
+        paired_bootstrap((good, measures), (samples_of(np.zeros(3), np.array([1, 0, 1])), measures), clusters)
+
+
+def test_mcnemar_by_hand() -> None:
+    first = np.array([True] * 9 + [False] + [True] * 5)
+    second = np.array([False] * 9 + [True] + [True] * 5)
+    assert mcnemar(first, second) == pytest.approx(2 * (1 + 10) / 2**10)  # 9 against 1 of 10 coins
+    assert mcnemar(first, first) == 1.0
+
+
+def test_delong_agrees_with_the_bootstrap_and_knows_equal_systems() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.array([1] * 150 + [0] * 150)
+    first = labels + rng.normal(size=300)
+    second = 0.6 * labels + 0.5 * first + rng.normal(size=300)
+    p = delong(first, second, labels)
+    loose = Clusters(np.arange(300), np.zeros(300, int), 0, 300)
+    one, other = samples_of(first, labels), samples_of(second, labels)
+    boot = paired_bootstrap((one, {"auc": Weighted.auc}), (other, {"auc": Weighted.auc}), loose, resamples=2000)["auc"]
+    gap = auc(first, labels) - auc(second, labels)
+    from scipy.stats import norm
+
+    assert gap / norm.isf(p / 2) == pytest.approx(boot.interval.sd, rel=0.1)  # the same standard error
+    assert delong(first, first, labels) == 1.0
+    assert np.isnan(delong(first[:151], second[:151], labels[:151]))

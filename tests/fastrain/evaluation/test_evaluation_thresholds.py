@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastrain.evaluation.metrics.reference import POINTS, reference_point
+from fastrain.evaluation.thresholds import (
+    REFERENCE,
+    SOURCE_EER,
+    STANDARD_POLICIES,
+    TARGET_EER,
+    TARGET_MIN_HTER,
+    fixed,
+    named_policy,
+)
+
+SCORES, LABELS = np.array([0.1, 0.2, 0.3, 0.6, 0.5, 0.7]), np.array([0, 0, 0, 0, 1, 1])
+
+
+def test_names_say_what_they_are() -> None:
+    assert [p.name for p in STANDARD_POLICIES] == [
+        "source_eer", "fixed(0.5)", "target_eer (oracle)", "target_min_hter (oracle)",
+    ]  # fmt: skip
+    for policy in STANDARD_POLICIES:
+        assert policy.oracle == ("oracle" in policy.name) == (policy.part == "test")
+
+
+def test_each_takes_its_own_point() -> None:
+    # Down from above: at 0.6 FAR 1/4, FRR 1/2 (gap 1/4); at 0.5 FAR 1/4, FRR 0 (gap 1/4, lower HTER); below, FAR grows.
+    assert TARGET_EER.choose(SCORES, LABELS) == SOURCE_EER.choose(SCORES, LABELS) == 0.4
+    assert TARGET_MIN_HTER.choose(SCORES, LABELS) == 0.4
+    assert fixed(0.25).choose(SCORES, LABELS) == 0.25
+    assert fixed(0.25).name == "fixed(0.25)"
+
+
+def test_eer_and_min_hter_can_disagree() -> None:
+    scores, labels = np.array([0.9, 0.9, 0.9, 0.1, 0.5, 0.05, 0.04, 0.03]), np.array([1, 1, 1, 1, 0, 0, 0, 0])
+    # At 0.9: FAR 0, FRR 1/4 (gap 1/4, HTER 1/8); at 0.5: FAR 1/4, FRR 1/4 (gap 0, HTER 1/4).
+    assert TARGET_EER.choose(scores, labels) == (0.5 + 0.1) / 2
+    assert TARGET_MIN_HTER.choose(scores, labels) == (0.9 + 0.5) / 2
+
+
+@pytest.mark.parametrize("name", REFERENCE)
+def test_a_repository_s_own_point_is_a_policy_that_gives_its_error_rates(name: str) -> None:
+    rng = np.random.default_rng(1)
+    labels = np.arange(200) % 2
+    scores = np.clip(rng.normal(0.4 + 0.2 * labels, 0.2), 0.01, 0.99)
+    policy, point = named_policy(name), reference_point(name)(scores, labels)
+    threshold = policy.choose(scores, labels)
+    assert (scores[labels == 0] >= threshold).mean() == pytest.approx(point.far)
+    assert (scores[labels == 1] < threshold).mean() == pytest.approx(point.frr)
+    assert policy.oracle == (policy.part == "test") == ("oracle" in policy.name)
+
+
+def test_every_reference_point_has_its_policy() -> None:
+    assert set(REFERENCE) == set(POINTS)
+    # Exactly a half is an attack to mmdg's code, and bona fide to ours.
+    assert named_policy("mmdg_at_half").choose(SCORES, LABELS) > 0.5 == fixed(0.5).choose(SCORES, LABELS)

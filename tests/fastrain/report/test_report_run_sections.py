@@ -1,0 +1,151 @@
+"""The sections of a run's report beyond its error rates: what they print is what the scores and results hold."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fastrain.evaluation.metrics.calibration import cllr, min_cllr
+from fastrain.evaluation.scores import ScoreTable
+from fastrain.report.run_report import write_report
+from tests.fasdata.page.markup import Markup
+from tests.fastrain.report.fabricate import TARGET, fabricate_run, fabricate_store
+
+HONEST = "source_eer"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run whose target was recorded with two devices, on a library that says how faces were found."""
+    top = tmp_path_factory.mktemp("sections")
+    fabricate_store(top / "library")
+    (top / "library" / TARGET / "store.json").write_text(json.dumps({"config": {"detector": "retinaface"}}))
+    folder = fabricate_run(top / "erm-0", library=top / "library")
+    table = ScoreTable.read_csv(folder / "scores.csv").frame
+    device = np.where(table["subject"].astype(int) <= 3, "phone", "laptop")
+    ScoreTable(table.assign(field_device=device)).write_csv(folder / "scores.csv")
+    (folder / "config.yaml").write_text("model: {trunk: resnet18.tv_in1k, pretrained: true}\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(run):
+    write_report([run], run / "report.html", faces=False)
+    return Markup((run / "report.html").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def results(run):
+    return json.loads((run / "results.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def clips(run) -> pd.DataFrame:
+    return ScoreTable.read_csv(run / "scores.csv").clips().frame
+
+
+def metric(results, part, name, policy=""):
+    keys = {"part": part, "level": "clip", "metric": name, "threshold_policy": policy}
+    return next(row for row in results["metrics"] if keys.items() <= row.items())
+
+
+def rates(clips: pd.DataFrame, threshold: float) -> list[str]:
+    accepted = clips["score"] >= threshold  # nan is not
+    live = clips["label"] == "bonafide"
+    shown = []
+    for wrong in (~accepted[live], accepted[~live]):
+        few = ", few" if len(wrong) < 20 else ""
+        shown += [str(len(wrong)), f"{100 * wrong.mean():.2f} %{few}"]
+    return shown
+
+
+def test_errors_are_broken_down_by_what_the_release_tells_and_by_source_domain(page, clips, results):
+    keys = {"level": "clip", "policy": HONEST}
+    threshold = next(row["value"] for row in results["thresholds"] if keys.items() <= row.items())
+    test, val = (clips[clips["part"] == part] for part in ("test", "val"))
+    for caption, frame, column, number in (
+        ("By device", test, "field_device", 2),
+        ("By domain of the held-out sources", val, "domain", 3),
+    ):
+        rows = page.table(caption)
+        assert len(rows) == number
+        for row in rows:
+            group, *shown = row.values()
+            assert shown == rates(frame[frame[column] == group], threshold), (caption, group)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_clips_of_a_run_that_reports_a_mean_are_judged_at_the_threshold_of_their_network(run, clips, results, tmp_path):
+    folder = shutil.copytree(run, tmp_path / "run")
+    keys = {"level": "clip", "policy": HONEST}
+    row = next(row for row in results["thresholds"] if keys.items() <= row.items())
+    other = [{**one, "value": 0.99} if one == row else one for one in results["thresholds"]]  # that of the mean
+    (folder / "results.json").write_text(json.dumps({**results, "thresholds": other, "averaged_over": 3}))
+    write_report([folder], tmp_path / "report.html", faces=False)
+    page = Markup((tmp_path / "report.html").read_text("utf-8"))
+    val = clips[clips["part"] == "val"]
+    for line in page.table("By domain of the held-out sources"):
+        group, *shown = line.values()
+        assert shown == rates(val[val["domain"] == group], row["value"])
+    for section in ("breakdown", "mistakes"):
+        assert "Of the last network alone, at its own threshold" in page.sections[section]
+
+
+def test_the_iso_page_states_operating_points_with_their_intervals(page, results):
+    rows = {row["Rate"]: row for row in page.table("Operating points")}
+    oracle = "of the same part (oracle)"
+    for title, name, policy in (
+        ("APCER, worst species", "apcer", HONEST),
+        ("BPCER", "bpcer", HONEST),
+        ("ACER, worst species", "acer_max", HONEST),
+        ("BPCER10", "bpcer10", f"apcer_max@0.1 {oracle}"),
+        ("BPCER20", "bpcer20", f"apcer_max@0.05 {oracle}"),
+        ("BPCER100", "bpcer100", f"apcer_max@0.01 {oracle}"),
+        ("EER", "eer", ""),
+    ):
+        for part, heading in (("test", "unseen domain [95 %]"), ("val", "held-out source [95 %]")):
+            one = metric(results, part, name, policy)
+            numbers = [100 * one[key] for key in ("value", "low", "high")]
+            assert rows[title][heading] == "{:.2f} % [{:.2f}, {:.2f}]".format(*numbers), (title, part)
+        assert rows[title]["Threshold from"] == (policy or "needs none")
+    section = page.sections["iso"]
+    assert "8 subjects; fewer than 20: too few to tell; 10000 resamples" in section
+    assert "print, replay" in section and "12.50 %" in section  # 1 of 8 bona fide clips gave no face
+
+
+def test_a_source_threshold_is_followed_to_the_target(page, results):
+    for row in page.table("One threshold, two places"):
+        title, *shown = row.values()
+        name = {"APCER, worst species": "apcer", "BPCER": "bpcer", "HTER": "hter"}[title]
+        val, test = (100 * metric(results, part, name, HONEST)["value"] for part in ("val", "test"))
+        assert shown == [f"{val:.2f} %", f"{test:.2f} %", f"{test - val:+.2f} points"]
+
+
+def test_calibration_is_that_of_the_clips(page, clips):
+    rows = {row["Clips of"]: row for row in page.table("Calibration")}
+    for part, title in (("test", "unseen domain"), ("val", "held-out source")):
+        those = clips[(clips["part"] == part) & clips["score"].notna()]
+        labels = (those["label"] == "bonafide").to_numpy(int)
+        inside = those["score"].between(0, 1).all()
+        cost = f"{cllr(those['score'], labels):.3f}" if inside else "scores are no probabilities"
+        assert (rows[title]["Cllr"], rows[title]["min Cllr"]) == (cost, f"{min_cllr(those['score'], labels):.3f}")
+
+
+def test_curves_are_drawn_with_a_band_and_on_normal_deviates(page):
+    section = page.sections["scores"]
+    for title in ("ROC curves", "ROC curve with its band: unseen domain, clips", "DET curves"):
+        assert title in section
+    named = " ".join(value for _, name, value in page.attributes if name in ("aria-label", "alt")) + page.text
+    assert "DET curves at clip level" in named
+
+
+def test_the_ledger_lists_every_part_and_research_only_is_said_at_the_top(page):
+    rows = {(row["Part"], row["Name"]): row for row in page.table("What this run is made of")}
+    for name in ("CASIA-FASD", "Replay-Attack", "OULU-NPU", "MSU-MFSD"):
+        assert rows["dataset", name]["Use"] == "research only" and rows["dataset", name]["Licence or terms"]
+    assert rows["face detector", "retinaface"]["Use"] == "research only"
+    assert "torchvision" in rows["starting weights", "resnet18.tv_in1k"]["Licence or terms"]
+    top = page.sections["glance"]
+    assert "For research only" in top and "OULU-NPU" in top and "retinaface" in top
