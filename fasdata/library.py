@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fasdata.errors import UserError
-from fasdata.forget.unfinished import require_none
 
 ENVIRONMENT = "FASDATA_DATA"
 DEFAULT = "data"
@@ -32,6 +31,25 @@ class Library:
         """Return the folder of a built protocol; the name's colon becomes a dash, which every file system takes."""
         return self.root / "protocols" / canonical.replace(":", "-") / recipe
 
+    def journal(self, verb: str, dataset: str) -> Path:
+        """Return where a verb that changes a dataset in several places notes what it has begun; gone when it ends."""
+        return self.root / f".{verb}-{dataset}.json"
+
+    def require_settled(self, dataset: str) -> None:
+        """Check that no verb that changes a dataset in several places was left unfinished.
+
+        Raises:
+            UserError: one was; names it.
+        """
+        ending = f"-{dataset}.json"
+        for path in sorted(self.root.glob(f".*{ending}")):
+            verb = path.name.removeprefix(".").removesuffix(ending)
+            if verb.isalpha():
+                raise UserError(
+                    f"a 'fasdata {verb}' on {dataset} in {self.root} was not finished",
+                    do="run the same command again: it continues",
+                )
+
     def stores(self) -> list[str]:
         """Return the slugs of the stores present, sorted."""
         return sorted(found.parent.name for found in self.root.glob("*/store.json"))
@@ -49,7 +67,7 @@ class Library:
                 found=", ".join(self.stores()) or "no store at all",
                 do=f"run 'fasdata extract {dataset} --root <raw dataset> --out {self.root}' or pass --data",
             )
-        require_none(self.root, dataset)
+        self.require_settled(dataset)
         if not (folder / "clips.parquet").is_file() or (folder / "unfinished").exists():
             raise UserError(
                 f"the extraction of {dataset} into {self.root} was not finished",

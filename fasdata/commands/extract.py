@@ -9,6 +9,7 @@ import typer
 
 from fasdata.commands.options import Workers, processes
 from fasdata.errors import EXIT_PARTIAL
+from fasdata.faces.detectors import DEFAULT, DETECTORS, PRECROPPED
 
 app = typer.Typer()
 
@@ -33,23 +34,19 @@ def extract(
     detector: Annotated[
         str,
         typer.Option(
-            help="mtcnn, retinaface, yunet; given = the release's own boxes; none = every image is a face; "
-            "json = from a file; auto = none where the release is pre-cropped, else mtcnn."
+            help="; ".join(f"{name}: {row.about}" for name, row in DETECTORS.items())
+            + f"; auto: {PRECROPPED} where the release is pre-cropped, else {DEFAULT}."
         ),
     ] = "auto",
     detector_model: Annotated[
         str,
-        typer.Option(
-            help="retinaface: .onnx file or insightface's pack (buffalo_l); yunet: .onnx file; json: file of faces."
-        ),
+        typer.Option(help="; ".join(f"{name}: {row.model}" for name, row in DETECTORS.items() if row.model) + "."),
     ] = "",
     allow_download: Annotated[
         bool, typer.Option("--allow-download", help="Let insightface fetch its pack (non-commercial use).")
     ] = False,
     min_face: Annotated[int, typer.Option(help="Smallest face side looked for, pixels.")] = 40,
-    min_score: Annotated[
-        float, typer.Option(help="Detector score from which a face counts; mtcnn tells of none under 0.7.")
-    ] = 0.5,
+    min_score: Annotated[float, typer.Option(help="Detector score from which a face counts.")] = 0.5,
     tracking: Annotated[
         str,
         typer.Option(

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fasdata.doctor.check import Check
-from fasdata.doctor.weights import mtcnn_folder
 from fasdata.errors import UserError
+from fasdata.faces.detectors import DETECTORS
 from fasdata.library import ENVIRONMENT, Library
 from fasdata.store.info import StoreInfo
 
@@ -155,7 +155,7 @@ def store(asked: Library, slug: str) -> Check:
         asked.require_store(slug)
     except UserError:
         return Check(AREA, slug, "note", f"{told}; the extraction was not finished", again)
-    if detector == "mtcnn" and weights and mtcnn_folder() is not None and weights != _mtcnn_here():
+    if weights and weights != _installed_weights(detector):
         do = "continue it where those weights are, or extract into another library"
         return Check(AREA, slug, "note", f"{told}: other weights than those installed here", do)
     return Check(AREA, slug, "ok", told)
@@ -180,10 +180,10 @@ def _root(root: Path) -> Check:
     return Check(AREA, "folder", "ok", str(root.resolve()))
 
 
-def _mtcnn_here() -> str:
-    from fasdata.faces.mtcnn import weights_fingerprint
-
-    return weights_fingerprint()
+def _installed_weights(detector: str) -> str:
+    """Return the fingerprint of a detector's weights inside the installed package; "" where it has none there."""
+    row = DETECTORS.get(detector)
+    return row.bundled.fingerprint() if row and row.bundled and row.bundled.folder() else ""
 
 
 def _mounts() -> list[str]:

@@ -1,62 +1,48 @@
-"""Check the weights on this machine, and name the terms under which detectors' weights may be used."""
+"""Check the weights on this machine: those of the detectors, and those cached for training."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 
 from fasdata.doctor.check import Check
-from fasdata.faces.model_file import PACKS_IN, file_sha256
-
-# -- Weights on this machine: MTCNN's against the known ones, insightface's packs, and those cached for training ------
-
+from fasdata.faces.detectors import DETECTORS
+from fasdata.faces.model_file import Bundled, ModelPacks, file_sha256
 
 AREA = "weights"
-# The files inside the wheel of facenet-pytorch 2.5.3.
-MTCNN = {
-    "pnet.pt": "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f",
-    "rnet.pt": "bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86",
-    "onet.pt": "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d",
-}
-_DETECTION = ("det_*.onnx", "scrfd_*.onnx", "retinaface_*.onnx")
 _SHOWN = 6
 
 
-def mtcnn_folder() -> Path | None:
-    """Return the folder of MTCNN's weights inside the installed package, None where it is not installed."""
-    spec = find_spec("facenet_pytorch")
-    return Path(spec.origin).parent / "data" if spec and spec.origin else None
-
-
-def mtcnn(folder: Path | None) -> Check:
-    """Compare the weights in `folder` with the known ones."""
-    do = "pip install --force-reinstall --no-deps facenet-pytorch==2.5.3"
+def bundled(detector: str, weights: Bundled, folder: Path | None) -> Check:
+    """Compare the weights of a detector in `folder`, that of the installed package, with the known ones."""
+    do = f"pip install --force-reinstall --no-deps {weights.requirement}"
+    package, _, version = weights.requirement.partition("==")
     if folder is None:
-        return Check(AREA, "mtcnn", "problem", "facenet-pytorch is not installed", do)
-    missing = [name for name in MTCNN if not (folder / name).is_file()]
+        return Check(AREA, detector, "problem", f"{package} is not installed", do)
+    missing = [name for name in weights.files if not (folder / name).is_file()]
     if missing:
-        return Check(AREA, "mtcnn", "problem", f"{', '.join(missing)} missing in {folder}", do)
-    other = [name for name, known in MTCNN.items() if file_sha256(folder / name) != known]
+        return Check(AREA, detector, "problem", f"{', '.join(missing)} missing in {folder}", do)
+    other = [name for name, known in weights.files.items() if file_sha256(folder / name) != known]
     if other:
-        told = f"{', '.join(other)} in {folder} not those of facenet-pytorch 2.5.3: other faces will be found"
-        return Check(AREA, "mtcnn", "problem", told, do)
-    digest = hashlib.sha256(b"".join((folder / name).read_bytes() for name in MTCNN)).hexdigest()
-    return Check(AREA, "mtcnn", "ok", f"as known; in stores: {digest}")
+        words = f"{', '.join(other)} in {folder} not those of {package} {version}: other faces will be found"
+        return Check(AREA, detector, "problem", words, do)
+    digest = hashlib.sha256(b"".join((folder / name).read_bytes() for name in weights.files)).hexdigest()
+    return Check(AREA, detector, "ok", f"as known; in stores: {digest}")
 
 
-def packs(folder: Path) -> list[Check]:
-    """Return a note for each of insightface's model packs below `folder`, with the hash of its detector."""
+def packs(detector: str, kind: ModelPacks, home: Path) -> list[Check]:
+    """Return a note for each of a detector's model packs below `home`, with the hash of its detector."""
+    name, folder = f"{kind.owner} packs", home / kind.folder
     if not folder.is_dir():
-        return [Check(AREA, "insightface packs", "ok", f"none in {folder}: only --detector retinaface needs one")]
-    found = []
+        return [Check(AREA, name, "ok", f"none in {folder}: only --detector {detector} needs one")]
+    checks = []
     for pack in sorted(path for path in folder.iterdir() if path.is_dir()):
-        models = sorted({model for pattern in _DETECTION for model in pack.rglob(pattern)})
-        told = "; ".join(f"{model.name} sha256 {file_sha256(model)}" for model in models) or "no detection model in it"
-        found.append(Check(AREA, pack.name, "note", told, f"mind the licence: {INSIGHTFACE}"))
-    return found or [Check(AREA, "insightface packs", "ok", f"none in {folder}")]
+        models = sorted({model for pattern in kind.patterns for model in pack.rglob(pattern)})
+        words = "; ".join(f"{model.name} sha256 {file_sha256(model)}" for model in models) or "no detection model in it"
+        checks.append(Check(AREA, pack.name, "note", words, f"mind the licence: {kind.licence}"))
+    return checks or [Check(AREA, name, "ok", f"none in {folder}")]
 
 
 def hub_folder(environment: Mapping[str, str]) -> Path:
@@ -76,26 +62,11 @@ def pretrained(folder: Path) -> Check:
 
 
 def weights() -> list[Check]:
-    """Return the checks of all weights."""
-    return [mtcnn(mtcnn_folder()), *packs(Path.home() / PACKS_IN), pretrained(hub_folder(os.environ))]
-
-
-# -- Under which terms the detectors' weights may be used -------------------------------------------------------------
-
-
-INSIGHTFACE = "insightface's model packs: non-commercial research only"
-NO_WEIGHTS = "has no weights"
-
-_LICENCES = {
-    "mtcnn": "MIT (inside the package facenet-pytorch)",
-    "retinaface": f"{INSIGHTFACE}; your own file: as its owner says",
-    "yunet": "Apache-2.0 or MIT for the published YuNet files; your own file: as its owner says",
-    "given": f"{NO_WEIGHTS}: boxes of the release",
-    "json": f"{NO_WEIGHTS}: faces found beforehand, as whoever found them says",
-    "none": f"{NO_WEIGHTS}: every image is a face",
-}
-
-
-def detector_licence(detector: str) -> str:
-    """Return the licence of a detector's weights in words; of one that is not known here, that."""
-    return _LICENCES.get(detector, "not known")
+    """Return the checks of all weights: those of every detector in the table, and those that training starts from."""
+    checks = []
+    for name, row in DETECTORS.items():
+        if row.bundled:
+            checks.append(bundled(name, row.bundled, row.bundled.folder()))
+        if row.packs:
+            checks += packs(name, row.packs, Path.home())
+    return [*checks, pretrained(hub_folder(os.environ))]

@@ -58,6 +58,6 @@ def _regions(
     if region is None:
         return None
     registered = settings.form.registered
-    if settings.detector == "none" and registered == "scaled":
+    if settings.takes_whole_image and registered == "scaled":
         registered = "none"  # whole images, each of them the face: no position is carried over that could be off
     return {"rgb": region, **other_regions(images, region, registered)}

@@ -31,7 +31,7 @@ class Executor:
         if self.name not in EXECUTORS:
             raise unknown_name("value of --executor", self.name, EXECUTORS)
         if self.ray_address and self.name != "ray":
-            raise UserError("--ray-address says nothing here", expected="--executor ray", found=self.name)
+            raise UserError("--ray-address means nothing here", expected="--executor ray", found=self.name)
 
     def require(self, settings: ExtractSettings) -> None:
         """Check what can be known before anything is written.
@@ -45,7 +45,7 @@ class Executor:
 
             require_ray(settings)
         if self.name == "local" or settings.device == "cpu":
-            require_detector(settings)
+            require_detector(settings.detector, settings.detector_request)
 
     def extract_clips(self, jobs: Sequence[Job], root: Path, settings: ExtractSettings) -> Iterator[Result]:
         """Yield (record, encoded crops) for every job, in the order in which they are finished."""

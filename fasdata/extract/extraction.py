@@ -14,7 +14,6 @@ from fasdata.errors import UserError
 from fasdata.extract.executor import LOCAL, Executor
 from fasdata.extract.jobs import JobList, StoredClips
 from fasdata.extract.settings import ExtractSettings
-from fasdata.forget.unfinished import require_none
 from fasdata.library import Library
 from fasdata.media.readers import MediaForm, require_reader
 from fasdata.progress import progress
@@ -152,7 +151,7 @@ def plan_extract(
     require_reader(form)
     settings = settings.settled(form)
     folder = library.store_dir(card.slug)
-    require_none(library.root, card.slug)
+    library.require_settled(card.slug)
     standing = StoredClips()
     if (folder / FILE).is_file():
         StoreInfo.read(folder).require_same(StoreInfo(card.slug, settings.recorded(), __version__), folder)

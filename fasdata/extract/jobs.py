@@ -50,7 +50,9 @@ class Unit:
         """
         limit_threads(settings)
         self._settings, self._root = settings, root
-        self.detector = detector if detector is not None else make_detector(settings)
+        self.detector = (
+            detector if detector is not None else make_detector(settings.detector, settings.detector_request)
+        )
 
     def run(self, job: Job) -> Result:
         """Extract one clip; what cannot be read gives a record of status `failed` that says why."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from fasdata.errors import UserError
 from fasdata.extract.jobs import Job, Result, Unit
 from fasdata.extract.settings import ExtractSettings
-from fasdata.faces.detectors import make_detector
+from fasdata.faces.detectors import DETECTORS, make_detector
 
 # -- A bounded number of jobs at work in a pool of processes or threads -----------------------------------------------
 
@@ -58,7 +58,7 @@ def extract_clips(jobs: Sequence[Job], root: Path, settings: ExtractSettings, wo
 def _in_processes(jobs: Sequence[Job], root: Path, settings: ExtractSettings, workers: int) -> Iterator[Result]:
     # The server imports the heavy libraries once; workers are forked from it before it has any thread or state.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["av", "cv2", *(["facenet_pytorch", "torch"] if settings.uses_torch else [])])
+    context.set_forkserver_preload(["av", "cv2", *DETECTORS[settings.detector].preload])
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(settings, root))
     try:
         yield from bounded(pool, _one, jobs, workers)
@@ -116,7 +116,9 @@ def extract_together(jobs: Sequence[Job], root: Path, settings: ExtractSettings,
     from fasdata.faces.batching import BatchingDetector
 
     clips = max(1, min(clips, len(jobs)))
-    unit = Unit(settings, root, BatchingDetector(make_detector(settings), clips=clips))
+    unit = Unit(
+        settings, root, BatchingDetector(make_detector(settings.detector, settings.detector_request), clips=clips)
+    )
     pool = ThreadPoolExecutor(clips, thread_name_prefix="clip")
     try:
         yield from bounded(pool, unit.run, jobs, clips)

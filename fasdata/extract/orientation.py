@@ -8,6 +8,7 @@ import numpy as np
 
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detector import Detector
+from fasdata.faces.detectors import DETECTORS
 from fasdata.media.frame import Frame, FrameSource
 from fasdata.media.video import turn
 from fasdata.records import Clip, Face
@@ -16,8 +17,6 @@ UPRIGHT_TRIAL = 10  # frames without a face beyond doubt before other orientatio
 LISTED_TRIAL = 4  # frames that decide about a recording of which it is known that its release stores it turned
 TURNS = (180, 90, 270)
 TRIAL_SCORE = 0.9
-# Upside down, MTCNN takes shirts and chins for faces, with scores up to here; others find nothing, or the face.
-DOUBTFUL = {"mtcnn": 0.98}
 
 
 def listed_turn(clip: Clip, settings: ExtractSettings, detector: Detector, source: FrameSource) -> int:
@@ -64,7 +63,10 @@ def score_to_turn(faces: Iterable[Face], detector: Detector) -> float | None:
 
     None: a face beyond doubt was found, and there is nothing to try.
     """
-    best, doubtful = max((face.score for face in faces), default=None), DOUBTFUL.get(detector.name, 0.0)
+    best, doubtful = (
+        max((face.score for face in faces), default=None),
+        DETECTORS[detector.name].doubtful if detector.name in DETECTORS else 0.0,
+    )
     if best is None:
         return TRIAL_SCORE
     return doubtful if best < doubtful else None

@@ -64,7 +64,8 @@ def extract_clips(
         task = ray.remote(_run).options(
             num_cpus=1, num_gpus=0 if settings.device == "cpu" else 1, max_retries=RETRIES, scheduling_strategy="SPREAD"
         )
-        shared = ray.put(Shared(settings, root.resolve(), detector_identity(settings)["detector_weights_sha256"]))
+        identity = detector_identity(settings.detector, settings.detector_request)
+        shared = ray.put(Shared(settings, root.resolve(), identity["detector_weights_sha256"]))
         remaining = iter(jobs)
         at_work: dict[Any, Job] = {}
         while True:

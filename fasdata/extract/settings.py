@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from fasdata.errors import UserError, unknown_name
+from fasdata.faces.detectors import DEFAULT, DETECTORS, PRECROPPED, DetectorRequest, detector_identity
 from fasdata.media.readers import MediaForm
 from fasdata.protocols.sampling import FrameRule
 from fasdata.store.codec import STORE_CODECS, Codec
 
-DETECTORS = ("mtcnn", "retinaface", "yunet", "given", "none", "json")
-WITH_MODEL = ("retinaface", "yunet", "json")  # their model, or file of faces, is named by the user
 AUTO = "auto"
 BORDERS = ("cut", "keep")
 TRACKING = ("off", "on", "careful")
@@ -33,7 +32,7 @@ class ExtractSettings:
     """
 
     rules: tuple[FrameRule, ...]
-    detector: str = "mtcnn"
+    detector: str = DEFAULT
     detector_model: str = ""
     allow_download: bool = False
     min_face: int = 40
@@ -80,17 +79,19 @@ class ExtractSettings:
             )
 
     def _check_model(self) -> None:
-        named = self.detector_model
-        if self.detector in WITH_MODEL and not named:
-            what = {"retinaface": "an .onnx file or a model pack such as buffalo_l", "json": "a file of JSON lines"}
+        named, row = self.detector_model, DETECTORS.get(self.detector)
+        if row and row.model and not named:
+            raise UserError(f"--detector {self.detector} needs --detector-model", expected=row.model)
+        if named and not (row and row.model):
+            with_model = [name for name, other in DETECTORS.items() if other.model]
             raise UserError(
-                f"--detector {self.detector} needs --detector-model",
-                expected=what.get(self.detector, "the path of its .onnx file"),
+                "--detector-model means nothing here", expected=" or ".join(with_model), found=self.detector
             )
-        if named and self.detector not in WITH_MODEL:
-            raise UserError("--detector-model says nothing here", expected=" or ".join(WITH_MODEL), found=self.detector)
-        if self.allow_download and self.detector != "retinaface":
-            raise UserError("--allow-download says nothing here", expected="retinaface", found=self.detector)
+        if self.allow_download and not (row and row.downloads):
+            downloading = [name for name, other in DETECTORS.items() if other.downloads]
+            raise UserError(
+                "--allow-download means nothing here", expected=" or ".join(downloading), found=self.detector
+            )
         if named and Path(named).is_file():  # workers may stand elsewhere
             object.__setattr__(self, "detector_model", str(Path(named).absolute()))
 
@@ -99,7 +100,7 @@ class ExtractSettings:
             raise unknown_name("value of --tracking", self.tracking, TRACKING)
         if self.tracking != "off" and not self.looks_at_pixels and self.detector != AUTO:
             raise UserError(
-                "--tracking says nothing here", expected="a detector that searches pictures", found=self.detector
+                "--tracking means nothing here", expected="a detector that searches pictures", found=self.detector
             )
         if self.detect_every < 1:
             raise UserError("--detect-every is out of range", expected="at least 1 frame", found=str(self.detect_every))
@@ -109,35 +110,53 @@ class ExtractSettings:
             raise unknown_name("device", self.device, ("cpu", "cuda", "cuda:0"))
         if self.device != "cpu" and not self.looks_at_pixels and self.detector != AUTO:
             raise UserError(
-                f"--device {self.device} says nothing here", expected="a detector that searches pictures",
+                f"--device {self.device} means nothing here", expected="a detector that searches pictures",
                 found=self.detector,
             )  # fmt: skip
 
     @property
     def cuts_borders(self) -> bool:
         """Whether black around the faces is cut away."""
-        return self.borders == "cut" and self.detector == "none" and self.form.may_have_borders
+        return self.borders == "cut" and self.takes_whole_image and self.form.may_have_borders
 
     @property
     def uses_torch(self) -> bool:
         """Whether the detector needs torch."""
-        return self.detector == "mtcnn"
+        return self.detector in DETECTORS and DETECTORS[self.detector].uses_torch
 
     @property
     def looks_at_pixels(self) -> bool:
         """Whether the detector searches pictures; the others answer from what is known without looking."""
-        return self.detector in ("mtcnn", "retinaface", "yunet")
+        return self.detector in DETECTORS and DETECTORS[self.detector].searches
 
     @property
     def takes_release_word(self) -> bool:
         """Whether faces are where the release says, so that their status is `given` though nobody searched."""
-        return self.detector in ("none", "given")
+        return self.detector in DETECTORS and DETECTORS[self.detector].believes_release
+
+    @property
+    def takes_whole_image(self) -> bool:
+        """Whether every image is taken for a face."""
+        return self.detector in DETECTORS and DETECTORS[self.detector].whole_image
+
+    @property
+    def detector_request(self) -> DetectorRequest:
+        """What the detector is asked for."""
+        return DetectorRequest(
+            model=self.detector_model,
+            allow_download=self.allow_download,
+            min_face=self.min_face,
+            min_score=self.min_score,
+            precropped=self.form.precropped,
+            cut_borders=self.cuts_borders,
+            device=self.device,
+        )
 
     def settled(self, form: MediaForm) -> ExtractSettings:
         """Return the settings for recordings of this form; `auto` becomes `none` where they are pre-cropped."""
-        chosen = ("none" if form.precropped else "mtcnn") if self.detector == AUTO else self.detector
-        tracking = "off" if chosen == "none" else self.tracking  # every image is a face: there is nothing to follow
-        device = "cpu" if chosen == "none" else self.device
+        chosen = (PRECROPPED if form.precropped else DEFAULT) if self.detector == AUTO else self.detector
+        whole = DETECTORS[chosen].whole_image  # every image is a face: there is nothing to follow
+        tracking, device = ("off", "cpu") if whole else (self.tracking, self.device)
         return replace(self, detector=chosen, form=form, tracking=tracking, device=device)
 
     def recorded(self) -> dict[str, Any]:
@@ -145,12 +164,10 @@ class ExtractSettings:
 
         Nothing heavy is loaded for it: the process that writes the store need not be one that detects.
         """
-        from fasdata.faces.detectors import detector_identity
-
         return {
             "frames": [str(rule) for rule in self.rules],
             "detector": self.detector,
-            **detector_identity(self),
+            **detector_identity(self.detector, self.detector_request),
             "min_score": self.min_score,
             "tracking": self.tracking,
             "detect_every": self.detect_every if self.tracking != "off" else 0,
@@ -161,18 +178,3 @@ class ExtractSettings:
             "borders": "cut" if self.cuts_borders else "keep",
             **asdict(self.form),
         }
-
-
-def require_device(device: str) -> None:
-    """Check that the detector's device, by a name that settings accept, is there.
-
-    Raises:
-        UserError: no such device on this machine.
-    """
-    if device != "cpu":
-        import torch
-
-        number = int(device.partition(":")[2] or 0)
-        if not torch.cuda.is_available() or number >= torch.cuda.device_count():
-            found = f"{torch.cuda.device_count()} CUDA devices"
-            raise UserError(f"--device {device} is not there", found=found, do="use --device cpu")

@@ -96,10 +96,11 @@ def _row(name: str, counts: tuple[int, int, int]) -> str:
 
 
 def _detector(settings: ExtractSettings) -> str:
-    if settings.detector != "none":
-        followed = f", tracking {settings.tracking}" if settings.tracking != "off" else ""
-        return settings.detector + followed
-    return "none: every image is a face" + (", black borders are cut" if settings.cuts_borders else "")
+    if settings.takes_whole_image:
+        return f"{settings.detector}: every image is a face" + (
+            ", black borders are cut" if settings.cuts_borders else ""
+        )
+    return settings.detector + (f", tracking {settings.tracking}" if settings.tracking != "off" else "")
 
 
 def _some(lines: list[str], where: str = "clips.parquet") -> list[str]:

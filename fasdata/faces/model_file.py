@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from fasdata.errors import UserError, unknown_name
@@ -15,7 +18,56 @@ PACKS = {
     "buffalo_s": "det_500m.onnx",
     "buffalo_sc": "det_500m.onnx",
 }
-PACKS_IN = Path(".insightface") / "models"  # below the home folder: where insightface itself looks
+
+
+@dataclass(frozen=True)
+class ModelPacks:
+    """Collections of models on this machine: the folder below the user's home, and the files that detect."""
+
+    owner: str
+    folder: Path
+    patterns: tuple[str, ...]
+    licence: str
+
+
+INSIGHTFACE_PACKS = ModelPacks(
+    "insightface",
+    Path(".insightface") / "models",  # where insightface itself looks
+    ("det_*.onnx", "scrfd_*.onnx", "retinaface_*.onnx"),
+    "insightface's model packs: non-commercial research only",
+)
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """Weights that come inside an installed package, in its folder `data`: file names with their known sha256."""
+
+    package: str
+    requirement: str
+    files: Mapping[str, str]
+
+    def folder(self) -> Path | None:
+        """Return the folder of the weights, None where the package is not installed."""
+        spec = find_spec(self.package)
+        return Path(spec.origin).parent / "data" if spec and spec.origin else None
+
+    def fingerprint(self) -> str:
+        """Return the sha256 over the files of the installed package, in their order.
+
+        Raises:
+            UserError: the package or one of the files is missing.
+        """
+        folder = self.folder()
+        digest = hashlib.sha256()
+        for name in self.files:
+            if folder is None or not (folder / name).is_file():
+                raise UserError(
+                    f"the weights {name} of {self.requirement} are missing",
+                    found=str(folder or "the package is not installed"),
+                    do=f"pip install --force-reinstall --no-deps {self.requirement}",
+                )
+            digest.update((folder / name).read_bytes())
+        return digest.hexdigest()
 
 
 def require_file(path: Path, what: str) -> Path:
@@ -47,7 +99,7 @@ def retinaface_model(named: str, *, allow_download: bool = False) -> Path:
         return require_file(path, "an .onnx file of insightface")
     if named not in PACKS:
         raise unknown_name("model pack", named, PACKS)
-    folder = Path.home() / PACKS_IN / named
+    folder = Path.home() / INSIGHTFACE_PACKS.folder / named
     found = _inside(folder, named)
     if found is None and allow_download:
         _download(named)
@@ -69,7 +121,7 @@ def _inside(folder: Path, pack: str) -> Path | None:
 def _download(pack: str) -> None:
     from insightface.utils import ensure_available
 
-    folder = Path.home() / PACKS_IN / pack
+    folder = Path.home() / INSIGHTFACE_PACKS.folder / pack
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()  # an earlier attempt left it empty, and insightface would take it for the pack
     try:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,12 +31,12 @@ class MtcnnDetector(Detector):
 
     name = "mtcnn"
 
-    def __init__(self, *, min_face: int = 40, device: str = "cpu") -> None:
-        """Load the three networks."""
+    def __init__(self, *, min_face: int = 40, device: str = "cpu", fingerprint: str = "") -> None:
+        """Load the three networks; `fingerprint` is the sha256 of their weights."""
         from fasdata.faces.cascade import Cascade
 
         self.settings = mtcnn_settings(min_face)
-        self.fingerprint = weights_fingerprint()
+        self.fingerprint = fingerprint
         self._levels = _levels_left_out(min_face)
         self._cascade = Cascade(device)
         self._on_gpu = device != "cpu"
@@ -106,16 +104,3 @@ def _faces(found: Found) -> list[Face]:
         found_face(box.reshape(2, 2), points, score)
         for box, points, score in zip(found.boxes, found.points, found.scores, strict=True)
     ]
-
-
-def weights_fingerprint() -> str:
-    """Return the sha256 over the three weight files inside the installed package."""
-    from importlib.util import find_spec
-
-    spec = find_spec("facenet_pytorch")
-    assert spec is not None and spec.origin is not None  # a declared dependency
-    folder = Path(spec.origin).parent / "data"
-    digest = hashlib.sha256()
-    for stage in ("pnet", "rnet", "onet"):
-        digest.update((folder / f"{stage}.pt").read_bytes())
-    return digest.hexdigest()

@@ -9,8 +9,7 @@ from pathlib import Path
 from fasdata.errors import UserError
 from fasdata.forget.erase import Proof, Traces, erase, pieces_of, prove
 from fasdata.forget.manifests import forget_rows
-from fasdata.forget.plan import ForgetPlan
-from fasdata.forget.unfinished import journal_path
+from fasdata.forget.plan import VERB, ForgetPlan
 from fasdata.library import Library
 from fasdata.manifest.manifest import TABLE, TEXT
 from fasdata.packs.info import FILE as PACK
@@ -54,7 +53,7 @@ def carry_out(plan: ForgetPlan, library: Library) -> ForgetReport:
         report.removed = erase(folder, plan.clips)
         report.proof = prove(folder, plan, pieces)
     traces = Traces(plan.clips)
-    journal = journal_path(library.root, plan.dataset)
+    journal = library.journal(VERB, plan.dataset)
     files = [path for path in _plain_files(library, folder) if path != journal]
     report.named_in = [path for path in files if traces.named_in(path)]
     report.pages = [path for path in files if path.suffix == ".html" and path not in report.named_in]

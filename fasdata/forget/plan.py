@@ -15,7 +15,6 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from fasdata.datasets.rule import Form
 from fasdata.errors import UserError
-from fasdata.forget.unfinished import journal_path
 from fasdata.library import Library
 from fasdata.manifest.manifest import TABLE, Manifest
 from fasdata.packs.info import FILE as PACK
@@ -26,6 +25,8 @@ from fasdata.store.hashes import store_hash
 from fasdata.store.info import FILE, StoreInfo
 
 # -- What a library holds of a person, and the journal by which a killed `forget` is continued ------------------------
+
+VERB = "forget"  # of the journal in the library
 
 
 def _inside(path: str) -> str:
@@ -62,7 +63,7 @@ class ForgetPlan(Form):
 
     def write(self, library: Library) -> None:
         """Write the journal: from here on only the same command goes on with this store."""
-        write_text(journal_path(library.root, self.dataset), self.model_dump_json(indent=1) + "\n")
+        write_text(library.journal(VERB, self.dataset), self.model_dump_json(indent=1) + "\n")
 
 
 def make_plan(library: Library, dataset: str, subject: str) -> ForgetPlan:
@@ -99,7 +100,7 @@ def fingerprints(plan: ForgetPlan) -> dict[str, list[str]]:
 
 
 def _begun(library: Library, dataset: str) -> ForgetPlan | None:
-    path = journal_path(library.root, dataset)
+    path = library.journal(VERB, dataset)
     try:
         begun = ForgetPlan.model_validate(json.loads(path.read_text(encoding="utf-8")))
         if begun.dataset != dataset:

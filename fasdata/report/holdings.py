@@ -9,7 +9,7 @@ from typing import Any
 from fasdata.datasets.card import Layout
 from fasdata.datasets.scan import ScanResult
 from fasdata.datasets.verify import Verification, compare
-from fasdata.doctor.weights import detector_licence
+from fasdata.faces.detectors import detector_licence
 from fasdata.page.page import Subsection
 from fasdata.page.parts import Column, Details, Facts, Paragraph, Row, Table
 from fasdata.page.spelling import Absent, count, text

@@ -63,7 +63,7 @@ def _datasets(run: RunFolder) -> Iterator[Entry]:
 
 
 def _detectors(run: RunFolder) -> Iterator[Entry]:
-    from fasdata.doctor.weights import INSIGHTFACE, detector_licence
+    from fasdata.faces.detectors import DETECTORS, detector_licence
 
     for slug in _slugs(run):
         try:
@@ -71,8 +71,8 @@ def _detectors(run: RunFolder) -> Iterator[Entry]:
             name = str(store["config"]["detector"])
         except (OSError, ValueError, KeyError, TypeError):
             continue  # the library is elsewhere now
-        licence = detector_licence(name)
-        yield Entry("face detector", name, licence, INSIGHTFACE in licence)
+        row = DETECTORS.get(name)
+        yield Entry("face detector", name, detector_licence(name), row.research_only if row else None)
 
 
 def _weights(run: RunFolder) -> Iterator[Entry]:

@@ -17,8 +17,9 @@ from fasdata.doctor.packages import (
     torch_pair,
     video,
 )
-from fasdata.doctor.weights import MTCNN, hub_folder, mtcnn, mtcnn_folder, packs, pretrained
-from fasdata.faces.mtcnn import weights_fingerprint
+from fasdata.doctor.weights import bundled, hub_folder, packs, pretrained
+from fasdata.faces.detectors import DETECTORS
+from fasdata.faces.model_file import INSIGHTFACE_PACKS
 
 CPU = ("CPUExecutionProvider",)
 CUDA = ("CUDAExecutionProvider", "CPUExecutionProvider")
@@ -132,26 +133,31 @@ def test_a_module_that_cannot_be_loaded_says_why(tmp_path, monkeypatch):
 
 
 def test_mtcnn_weights_are_the_known_ones_and_changed_ones_are_told(tmp_path):
-    found = mtcnn(mtcnn_folder())
-    assert found.state == "ok"
-    assert weights_fingerprint() in found.found
-    for name in MTCNN:
-        (tmp_path / name).write_bytes((mtcnn_folder() / name).read_bytes())
+    weights = DETECTORS["mtcnn"].bundled
+    assert weights is not None
+    here = weights.folder()
+    check = bundled("mtcnn", weights, here)
+    assert check.state == "ok"
+    assert weights.fingerprint() in check.found
+    for name in weights.files:
+        (tmp_path / name).write_bytes((here / name).read_bytes())
     (tmp_path / "rnet.pt").write_bytes(b"other")
-    assert (mtcnn(tmp_path).state, mtcnn(tmp_path).found.split(" in ")[0]) == ("problem", "rnet.pt")
+    changed = bundled("mtcnn", weights, tmp_path)
+    assert (changed.state, changed.found.split(" in ")[0]) == ("problem", "rnet.pt")
     (tmp_path / "onet.pt").unlink()
-    assert "onet.pt missing" in mtcnn(tmp_path).found
-    assert mtcnn(None).state == "problem"
+    assert "onet.pt missing" in bundled("mtcnn", weights, tmp_path).found
+    assert bundled("mtcnn", weights, None).state == "problem"
 
 
 def test_packs_are_listed_with_the_detectors_hash_and_the_licence(tmp_path):
-    assert "none in" in packs(tmp_path / "none")[0].found
-    (tmp_path / "buffalo_l").mkdir()
-    (tmp_path / "buffalo_l" / "det_10g.onnx").write_bytes(b"net")
-    (tmp_path / "buffalo_l" / "w600k_r50.onnx").write_bytes(b"recognition")
-    (tmp_path / "antelopev2" / "antelopev2").mkdir(parents=True)
-    (tmp_path / "antelopev2" / "antelopev2" / "scrfd_10g_bnkps.onnx").write_bytes(b"two")
-    found = packs(tmp_path)
+    assert "none in" in packs("retinaface", INSIGHTFACE_PACKS, tmp_path / "none")[0].found
+    folder = tmp_path / INSIGHTFACE_PACKS.folder
+    (folder / "buffalo_l").mkdir(parents=True)
+    (folder / "buffalo_l" / "det_10g.onnx").write_bytes(b"net")
+    (folder / "buffalo_l" / "w600k_r50.onnx").write_bytes(b"recognition")
+    (folder / "antelopev2" / "antelopev2").mkdir(parents=True)
+    (folder / "antelopev2" / "antelopev2" / "scrfd_10g_bnkps.onnx").write_bytes(b"two")
+    found = packs("retinaface", INSIGHTFACE_PACKS, tmp_path)
     assert [(check.name, check.state) for check in found] == [("antelopev2", "note"), ("buffalo_l", "note")]
     assert found[1].found == f"det_10g.onnx sha256 {hashlib.sha256(b'net').hexdigest()}"
     assert hashlib.sha256(b"two").hexdigest() in found[0].found

@@ -7,7 +7,7 @@ import pytest
 
 from fasdata.doctor import machine
 from fasdata.doctor.storage import address_space, disk, filesystem, filesystem_type, library, lmdb_works, open_files
-from fasdata.faces.mtcnn import weights_fingerprint
+from fasdata.faces.detectors import DETECTORS
 from fasdata.library import Library
 from fasdata.store.info import StoreInfo
 
@@ -102,7 +102,7 @@ def test_little_shared_memory_is_told():
 @pytest.fixture
 def stores(tmp_path):
     """A library with a finished store, an unfinished one, one of other weights and one that is damaged."""
-    config = {"detector": "mtcnn", "detector_weights_sha256": weights_fingerprint()}
+    config = {"detector": "mtcnn", "detector_weights_sha256": DETECTORS["mtcnn"].bundled.fingerprint()}
     for slug, changes in {"whole": {}, "begun": {}, "other": {"detector_weights_sha256": "ab" * 32}}.items():
         StoreInfo(slug, config | changes, "0.1.0").write(tmp_path / slug)
         if slug != "begun":
@@ -118,7 +118,7 @@ def test_every_store_is_looked_at(stores):
     assert states == {"whole": "ok", "begun": "note", "other": "note", "torn": "problem"}
     assert "not finished" in found["begun"].found
     assert "other weights" in found["other"].found
-    assert weights_fingerprint() in found["whole"].found
+    assert DETECTORS["mtcnn"].bundled.fingerprint() in found["whole"].found
 
 
 def test_a_library_that_is_not_there_yet_is_no_problem_but_a_file_is(tmp_path, monkeypatch):

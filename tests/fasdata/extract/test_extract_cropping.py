@@ -55,7 +55,9 @@ def triplet(seed, size=(40, 50), depth=None, ir=None, deep=False):
 def extract(frames, form=WHOLE, rules="all", detector=None, **options):
     settings = ExtractSettings(tuple(parse_rules(rules)), detector="none" if detector is None else "mtcnn", **options)
     settings = settings.settled(form)
-    return ClipWork(settings, detector or make_detector(settings)).extract(CLIP, Listed(frames))
+    return ClipWork(settings, detector or make_detector(settings.detector, settings.detector_request)).extract(
+        CLIP, Listed(frames)
+    )
 
 
 def test_a_precropped_frame_is_given_whole_and_counts_as_a_face():

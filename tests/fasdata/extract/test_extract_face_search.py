@@ -157,7 +157,7 @@ def test_tracking_is_recorded_and_bad_values_are_told():
         ExtractSettings(rules, tracking="carefull")
     with pytest.raises(UserError, match="at least 1"):
         ExtractSettings(rules, tracking="on", detect_every=0)
-    with pytest.raises(UserError, match="says nothing here"):
+    with pytest.raises(UserError, match="means nothing here"):
         ExtractSettings(rules, detector="none", tracking="on")
     auto = ExtractSettings(rules, detector="auto", tracking="on")
     assert auto.settled(MediaForm("frames", precropped=True)).tracking == "off"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fasdata.errors import UserError
-from fasdata.extract.extraction import local
+from fasdata.extract import local
 from fasdata.extract.jobs import Job, Unit
 from fasdata.extract.local import IN_FLIGHT, bounded, extract_together
 from fasdata.extract.settings import ExtractSettings

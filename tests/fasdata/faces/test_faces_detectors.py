@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from fasdata.errors import UserError
-from fasdata.extract.settings import DETECTORS, ExtractSettings
-from fasdata.faces.detectors import detector_identity, make_detector, require_detector
+from fasdata.extract.settings import ExtractSettings
+from fasdata.faces.detectors import DETECTORS, DetectorRequest, detector_identity, make_detector, require_detector
 from fasdata.faces.model_file import file_sha256
 from fasdata.media.readers import MediaForm
 from fasdata.protocols.sampling import parse_rules
@@ -41,9 +41,9 @@ def test_a_detector_that_needs_a_model_says_so(detector):
 
 @pytest.mark.parametrize("detector", ["mtcnn", "none", "given", "auto"])
 def test_a_model_where_none_is_used_is_refused(detector):
-    with pytest.raises(UserError, match="--detector-model says nothing here"):
+    with pytest.raises(UserError, match="--detector-model means nothing here"):
         settings(detector, detector_model="x.onnx")
-    with pytest.raises(UserError, match="--allow-download says nothing here"):
+    with pytest.raises(UserError, match="--allow-download means nothing here"):
         settings(detector, allow_download=True)
 
 
@@ -84,14 +84,17 @@ def test_the_file_is_identified_by_its_content_and_found_from_anywhere(model, mo
     monkeypatch.chdir(model.parent)
     chosen = settings("json", detector_model=model.name)
     monkeypatch.chdir(Path(__file__).parent)
-    assert detector_identity(chosen) == {"detector_weights_sha256": file_sha256(model), "detector_settings": {}}
-    assert make_detector(chosen).fingerprint == file_sha256(model)
+    assert detector_identity(chosen.detector, chosen.detector_request) == {
+        "detector_weights_sha256": file_sha256(model),
+        "detector_settings": {},
+    }
+    assert make_detector(chosen.detector, chosen.detector_request).fingerprint == file_sha256(model)
 
 
 @pytest.mark.parametrize("detector", [name for name in DETECTORS if name not in ("yunet", "retinaface")])
 def test_what_is_recorded_is_what_the_detector_says_of_itself(model, detector):
     chosen = settings(detector, **({"detector_model": str(model)} if detector == "json" else {}))
-    made = make_detector(chosen)
+    made = make_detector(chosen.detector, chosen.detector_request)
     recorded = chosen.recorded()
     assert made.name == recorded["detector"] == detector
     assert (made.fingerprint, made.settings) == (recorded["detector_weights_sha256"], recorded["detector_settings"])
@@ -108,15 +111,35 @@ def test_scrfd_is_recorded_as_it_works(tmp_path):
         for precropped in (False, True)
     )
     for chosen in (plain, cropped):
-        require_detector(chosen)
-        made, identity = make_detector(chosen), detector_identity(chosen)
+        require_detector(chosen.detector, chosen.detector_request)
+        made, identity = (
+            make_detector(chosen.detector, chosen.detector_request),
+            detector_identity(chosen.detector, chosen.detector_request),
+        )
         assert identity == {"detector_weights_sha256": made.fingerprint, "detector_settings": made.settings}
-    assert detector_identity(plain) != detector_identity(cropped)
+    assert detector_identity(plain.detector, plain.detector_request) != detector_identity(
+        cropped.detector, cropped.detector_request
+    )
 
 
 def test_yunet_does_not_pretend_to_use_a_gpu(model):
     with pytest.raises(UserError, match="it runs on the cpu"):
-        make_detector(settings("yunet", detector_model=str(model), device="cuda"))
+        make_detector("yunet", settings("yunet", detector_model=str(model), device="cuda").detector_request)
+
+
+def test_a_detector_that_is_not_in_the_table_is_refused_everywhere():
+    request = DetectorRequest()
+    for ask in (make_detector, require_detector, detector_identity):
+        with pytest.raises(UserError, match="did you mean 'mtcnn'"):
+            ask("mtcn", request)
+
+
+@pytest.mark.parametrize("name", sorted(DETECTORS))
+def test_every_row_says_what_help_and_ledger_need(name):
+    row = DETECTORS[name]
+    assert row.about and row.licence
+    assert name in Called("fasdata", "extract", "--help").out
+    assert row.bundled is None or row.bundled.fingerprint()
 
 
 def test_auto_stays_with_what_needs_no_model():

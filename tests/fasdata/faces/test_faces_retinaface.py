@@ -7,7 +7,7 @@ from fasdata.errors import UserError
 from fasdata.extract.clip_work import ClipWork
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detector import Letterbox
-from fasdata.faces.model_file import PACKS, PACKS_IN, file_sha256, retinaface_model
+from fasdata.faces.model_file import INSIGHTFACE_PACKS, PACKS, file_sha256, retinaface_model
 from fasdata.media.frame import Frame
 from fasdata.media.video import turn
 from fasdata.protocols.sampling import parse_rules
@@ -166,7 +166,7 @@ def test_a_model_for_another_task_is_refused(tmp_path):
 @pytest.mark.parametrize("folder", ["", "antelopev2"])
 def test_a_pack_is_found_where_insightface_keeps_it_and_only_its_detector_is_taken(tmp_path, monkeypatch, folder):
     monkeypatch.setenv("HOME", str(tmp_path))
-    pack = tmp_path / PACKS_IN / "antelopev2" / folder
+    pack = tmp_path / INSIGHTFACE_PACKS.folder / "antelopev2" / folder
     pack.mkdir(parents=True)
     for name in (PACKS["antelopev2"], "glintr100.onnx", "genderage.onnx"):
         (pack / name).write_bytes(b"x")
@@ -181,7 +181,7 @@ def test_nothing_is_downloaded_unless_asked(tmp_path, monkeypatch):
 
     def ensure_available(kind: str, name: str) -> None:
         asked.append((kind, name))
-        place = tmp_path / PACKS_IN / name
+        place = tmp_path / INSIGHTFACE_PACKS.folder / name
         place.mkdir(parents=True)
         (place / PACKS[name]).write_bytes(b"x")
 

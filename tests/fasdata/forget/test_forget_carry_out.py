@@ -16,7 +16,6 @@ import pytest
 
 from fasdata.errors import UserError
 from fasdata.forget import carry_out
-from fasdata.forget.unfinished import journal_path
 from fasdata.library import Library
 from fasdata.lock.lock import lock_of_library, lock_path
 from fasdata.manifest import Manifest
@@ -124,7 +123,7 @@ def test_nothing_of_the_person_is_left_and_all_else_is_as_it_was(library: Librar
             assert not any(crop[len(crop) // 3 :][:40] in data for crop in gone), path
             if path.is_relative_to(library.store_dir(DATASET)):
                 assert not any(clip.encode() in data for clip in CLIPS), path
-    assert not journal_path(library.root, DATASET).exists()
+    assert not library.journal("forget", DATASET).exists()
     assert "2 clips removed with all their crops" in done.out and "proof: no key, record or piece" in done.out
     assert "not touched: the raw dataset" in done.out
 
@@ -285,7 +284,7 @@ def test_a_journal_cannot_lead_out_of_its_library(library: Library, tmp_path: Pa
     (tmp_path / "beside").mkdir()
     (tmp_path / "beside" / "manifest.parquet").write_bytes(b"mine")
     journal = {"dataset": DATASET, "subject": WHO, "clips": ["s3__attack"], key: value}
-    journal_path(library.root, DATASET).write_text(json.dumps(journal))
+    library.journal("forget", DATASET).write_text(json.dumps(journal))
     before = files(tmp_path)
     assert "is damaged" in forget(library).line
     assert files(tmp_path) == before
@@ -296,12 +295,12 @@ def test_a_real_kill_is_survived(library: Library, tmp_path: Path) -> None:
     for _ in range(2):
         process = start("fasdata", "forget", DATASET, WHO, "--data", library.root)
         deadline = time.monotonic() + 60
-        while not journal_path(library.root, DATASET).exists() and process.poll() is None:
+        while not library.journal("forget", DATASET).exists() and process.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.002)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
-    if journal_path(library.root, DATASET).exists():  # else a kill came too late
+    if library.journal("forget", DATASET).exists():  # else a kill came too late
         assert forget(library).code == 0
     assert Store.open(library.require_store(DATASET)).content_hash() == wanted
     assert manifest_of(library).meta["stores"][DATASET] == wanted

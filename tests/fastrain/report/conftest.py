@@ -1,0 +1,3 @@
+from tests.fasdata.report.conftest import undrawn
+
+__all__ = ["undrawn"]
