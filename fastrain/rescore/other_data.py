@@ -59,6 +59,7 @@ def score_again(
         UserError: no such run, checkpoint, manifest or store; data that are not those of the lock; `out` is taken.
     """
     from fastrain.rescore.network_scores import network_scores
+    from fastrain.run.assembly import Data
     from fastrain.run.conclude import score_table, with_fields
 
     run = RunDir(folder)
@@ -81,7 +82,7 @@ def score_again(
         changed = list(dict.fromkeys([*changed, *also]))
     view = _view(about, config, found)
     source = image_source(config.data.images, library, found.manifest, view)
-    scored = network_scores(run, about, config, view, found.manifest, stores, source)
+    scored = network_scores(run, about, config, Data(found.manifest, stores, view, source))
     told = {
         **about,
         "protocol": found.manifest.meta["canonical"],

@@ -66,9 +66,9 @@ def robustness(folder: Path, wanted: Sequence[Corruption], *, seed: int = 0) -> 
     Raises:
         UserError: no finished run, its data are gone, or it has no held-out source to take a threshold from.
     """
-    from fastrain.rescore.opened import OpenRun
+    from fastrain.rescore.finished_run import FinishedRun
 
-    run = OpenRun.of(folder)
+    run = FinishedRun.opened(folder)
     clean = run.scored(run.images)
     threshold = _source_threshold(run.table(clean), folder)
     rungs = [_rung(None, run.table({"test": clean["test"]}), threshold)]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fasdata import __version__
-from fasdata.errors import UserError, unknown_name
+from fasdata.errors import UserError
 from fastrain.config import config_hash
+from fastrain.methods.registry import importer
 from fastrain.networks.foreign import Published, read_foreign
 from fastrain.run.settings import layered, resolve
 from fastrain.rundir import RunDir
@@ -21,14 +21,6 @@ if TYPE_CHECKING:
 
     from fastrain.config import RunConfig
     from fastrain.methods.base import Method
-
-# Modules with `RECORDS`, the foreign types to be read as dictionaries, and `convert(content) -> Published`.
-IMPORTERS = {
-    "gac_fas": "fastrain.methods.gac_fas.published",
-    "hfn_mp": "fastrain.methods.hfn_mp.published",
-    "me_fas": "fastrain.methods.me_fas.published",
-    "mmdgfas": "fastrain.methods.mmdgfas.published",
-}
 
 
 def import_run(method: str, file: Path, out: Path, overrides: Sequence[str] = (), domains: int = 3) -> RunDir:
@@ -40,24 +32,17 @@ def import_run(method: str, file: Path, out: Path, overrides: Sequence[str] = ()
     Raises:
         UserError: no importer for the method, a file of another form or network, `out` is not empty.
     """
-    if method not in IMPORTERS:
-        raise unknown_name("method with an importer", method, IMPORTERS)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out} exists already", do="give another --out")
-    importer = import_module(IMPORTERS[method])
-    published: Published = importer.convert(read_foreign(file, importer.RECORDS))
-    config = resolve(layered(method, None, overrides, implied={"model": published.model}))
-    network = _built(config, domains)
-    _load(network, published.state, file)
-    return _written(RunDir(out), network, config, published, file, domains)
-
-
-def _built(config: RunConfig, domains: int) -> Method:
-    from fastrain.methods.registry import method_class
+    from fastrain.run.assembly import build_method
     from fastrain.run.plan import view_of
 
-    kind = method_class(config.method)
-    return kind(kind.Config.model_validate(config.model), n_domains=domains, image_size=view_of(config).size)
+    reader = importer(method)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out} exists already", do="give another --out")
+    published: Published = reader.convert(read_foreign(file, reader.RECORDS))
+    config = resolve(layered(method, None, overrides, implied={"model": published.model}))
+    network = build_method(config, n_domains=domains, image_size=view_of(config).size)
+    _load(network, published.state, file)
+    return _written(RunDir(out), network, config, published, file, domains)
 
 
 def _load(network: Method, state: Mapping[str, Tensor], file: Path) -> None:

@@ -1,4 +1,4 @@
-"""The live objects of a run: images, method, loader, engine."""
+"""The live objects of a training run: assembly, loader, engine."""
 
 from __future__ import annotations
 
@@ -6,21 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from fastrain.augmentation import AugmentConfig
 from fastrain.config import config_hash
-from fastrain.data.images import Images, Preparation
 from fastrain.data.loader import TrainLoader
-from fastrain.data.samples import Samples
-from fastrain.methods.registry import method_class
+from fastrain.run.assembly import Assembly, Data, Scored
 from fastrain.run.plan import RunPlan
-from fastrain.train.devices import place
 from fastrain.train.engine import Engine, Outcome
 from fastrain.train.logbook import Logbook
 from fastrain.train.randomness import Generators
-from fastrain.train.scoring import SCORE, Scorer
 from fastrain.train.selection import selection_of
 
 if TYPE_CHECKING:
-    import numpy as np
     from lightning_fabric import Fabric
+
+    from fastrain.data.images import Images
 
 
 class Session:
@@ -30,50 +27,27 @@ class Session:
         import cv2
 
         cv2.setNumThreads(1)  # the loader's threads are the parallelism
-        config, fabric_rank = plan.config, fabric.global_rank
+        config, rank = plan.config, fabric.global_rank
         self._plan, self._fabric = plan, fabric
-        generators = Generators.seeded(config.train.seed, fabric_rank)
-        kind = method_class(config.method)
-        method = kind(kind.Config.model_validate(config.model), n_domains=plan.n_domains, image_size=plan.view.size)
-        place(method, fabric, config.train)
-        self.method = method
-        self._selection = selection_of(config.evaluate)
-        keep = config.data.cache == "memory"
-        changes = AugmentConfig.model_validate(config.data.augment)
-        self.true_images = {part: self._images(part, keep and part != "test") for part in ("train", "val", "test")}
-        train = self.true_images["train"]
-        if config.data.shuffle_labels:
-            train = train.relabelled(train.samples.with_shuffled_labels(config.train.seed))
-        self.loader = TrainLoader(
-            train,
-            changes,
-            n_domains=plan.n_domains,
-            per_group=config.data.batch_per_group,
-            sampler=plan.drawing.sampler,
-            batch_items=config.data.batch_items,
-            repeats=plan.drawing.repeats,
-            clips=plan.drawing.clips,
-            views=method.views,
-            seed=config.train.seed,
-            fill=config.data.last_batch == "fill",
-            workers=config.data.workers,
-            rank=fabric_rank,
-            devices=fabric.world_size,
-        )
-        self._scorer = Scorer(
+        generators = Generators.seeded(config.train.seed, rank)
+        self._assembly = Assembly.of(
+            config,
+            Data(plan.found.manifest, plan.stores, plan.view, plan.images),
             fabric,
-            method,
-            changes,
-            config.evaluate.batch_size,
-            config.data.workers,
-            one_frame=config.train.seed if config.evaluate.frames == "random_one" else None,
+            n_domains=plan.n_domains,
+            parts=("train", "val", "test"),
+            in_memory=("train", "val") if config.data.cache == "memory" else (),
+            training=True,
         )
+        self.method, self.true_images = self._assembly.method, self._assembly.images
+        self._selection = selection_of(config.evaluate)
+        self.loader = self._loader(rank, fabric.world_size)
         compared = self.true_images["test" if config.evaluate.select == "target_oracle" else "val"]
         self.engine = Engine(
             fabric,
-            method,
+            self.method,
             self.loader,
-            self._scorer,
+            self._assembly.scorer,
             compared if len(compared.samples) else None,
             self._selection,
             config.train,
@@ -102,20 +76,12 @@ class Session:
         finally:
             self.loader.close()
 
-    def score(self) -> dict[str, tuple[Images, dict[str, np.ndarray]]]:
-        """Return what was scored of the parts `val` (where there is one) and `test`, and its scores by name.
+    def score(self) -> Scored:
+        """Return the scores of the parts `val` (where there is one) and `test`.
 
         The network of the selected checkpoint is loaded afterwards; its are `score` and its parts (`Engine.load_each`).
         """
-        parts = {name: images for name in ("val", "test") if len((images := self.true_images[name]).samples)}
-        scored: dict[str, tuple[Images, dict[str, np.ndarray]]] = {name: (images, {}) for name, images in parts.items()}
-        for column, iteration in self.engine.load_each():
-            for name, whole in parts.items():
-                images = self._scorer.frames(whole, iteration)
-                found = self._scorer.scores(images, parts=column == SCORE)
-                named = found if column == SCORE else {column: found[SCORE]}
-                scored[name] = (images, {**scored[name][1], **named})
-        return scored
+        return self._assembly.score(self.engine.load_each())
 
     def about_selection(self) -> dict[str, Any]:
         """Return what `run.json` says of the selection; the iteration is known at the end."""
@@ -128,21 +94,30 @@ class Session:
             "iteration": None,
         }
 
-    def _images(self, part: str, keep: bool) -> Images:
-        samples = Samples.of(self._plan.found.manifest, part)
-        modalities = self.method.modalities
-        if part == "train":
-            samples.require(modalities)
-        plan = self._plan
-        return Images(
-            samples,
-            plan.stores,
-            plan.view,
-            modalities=modalities,
-            cache=keep,
-            pack=plan.images.of(part),
-            preparation=Preparation.of(plan.config.data),
+    def _loader(self, rank: int, devices: int) -> TrainLoader:
+        plan, config = self._plan, self._plan.config
+        return TrainLoader(
+            self._training_images(),
+            AugmentConfig.model_validate(config.data.augment),
+            n_domains=plan.n_domains,
+            per_group=config.data.batch_per_group,
+            sampler=plan.drawing.sampler,
+            batch_items=config.data.batch_items,
+            repeats=plan.drawing.repeats,
+            clips=plan.drawing.clips,
+            views=self.method.views,
+            seed=config.train.seed,
+            fill=config.data.last_batch == "fill",
+            workers=config.data.workers,
+            rank=rank,
+            devices=devices,
         )
+
+    def _training_images(self) -> Images:
+        images, config = self.true_images["train"], self._plan.config
+        if config.data.shuffle_labels:
+            return images.relabelled(images.samples.with_shuffled_labels(config.train.seed))
+        return images
 
 
 def _identity(plan: RunPlan) -> dict[str, str]:

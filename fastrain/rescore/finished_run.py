@@ -1,4 +1,4 @@
-"""A finished run with its network and the pictures that it was tested on, opened once for many scorings."""
+"""A finished run on its own data, opened once for many scorings."""
 
 from __future__ import annotations
 
@@ -16,22 +16,19 @@ if TYPE_CHECKING:
     from fasdata.manifest import Manifest
     from fastrain.data.images import Images
     from fastrain.evaluation.scores import ScoreTable
-    from fastrain.train.scoring import Scorer
-
-PARTS = ("val", "test")
+    from fastrain.run.assembly import Assembly
 
 
 @dataclass(frozen=True)
-class OpenRun:
-    """`images` by part (val, test; a part without samples is absent), and the network that scores them."""
+class FinishedRun:
+    """A finished run with its network, its manifest, and the pictures of the parts val and test that it has."""
 
     manifest: Manifest
-    images: Mapping[str, Images]
     _about: Mapping[str, Any]
-    _scorer: Scorer
+    _assembly: Assembly
 
     @classmethod
-    def of(cls, folder: Path) -> OpenRun:
+    def opened(cls, folder: Path) -> FinishedRun:
         """Open a run on the manifest and the library that it names.
 
         Raises:
@@ -39,35 +36,29 @@ class OpenRun:
         """
         from fasdata.faces.view import View
         from fasdata.lock.lock import Lock
-        from fastrain.data.images import Images, Preparation
         from fastrain.data.manifests import against_training, given_manifest
-        from fastrain.data.samples import Samples
-        from fastrain.rescore.network_scores import run_scorer
-        from fastrain.train.training_state import load_method, require_own
+        from fastrain.run.assembly import Data, assembly_of_run, load_network
 
         run = RunDir(folder)
         path = selected_checkpoint(folder)
         about, config = run.read_json("run.json"), resolve(run.read_config())
         manifest = given_manifest(Path(about["manifest_path"]), None, None).manifest
         stores = manifest.open_stores(Library.locate(Path(about["library"])))
-        checkpoint = Checkpoint.read(path)
-        require_own(checkpoint, about, path)
         lock = Lock.of_manifest(manifest, stores)
-        against_training(checkpoint.facts.get("lock"), lock, where=str(path), allowed=False)
-        view = View.named(about["view"], about["image_size"])
-        scorer = run_scorer(run, about, config, view)
-        load_method(checkpoint, scorer.method)
-        prepared = Preparation.of(config.data)
-        images = {
-            part: Images(found, stores, view, modalities=scorer.method.modalities, preparation=prepared)
-            for part in PARTS
-            if len(found := Samples.of(manifest, part))
-        }
-        return cls(manifest, images, about, scorer)
+        against_training(Checkpoint.read(path).facts.get("lock"), lock, where=str(path), allowed=False)
+        data = Data(manifest, stores, View.named(about["view"], about["image_size"]))
+        assembly = assembly_of_run(run, about, config, data)
+        load_network(run, about, assembly.method, about["selection"]["checkpoint"])
+        return cls(manifest, about, assembly)
+
+    @property
+    def images(self) -> Mapping[str, Images]:
+        """The images by part; a part without samples is absent."""
+        return self._assembly.images
 
     def scored(self, images: Mapping[str, Any]) -> dict[str, Any]:
         """Return what `table` takes: by part, the images and their scores."""
-        return {part: (one, self._scorer.scores(one)) for part, one in images.items()}
+        return {part: (members, self._assembly.scorer.scores(members)) for part, members in images.items()}
 
     def table(self, scored: Mapping[str, Any], corruption: str = "") -> ScoreTable:
         """Return these scores as a table that says what was done to the pictures."""

@@ -1,0 +1,36 @@
+"""The verb `compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Example: fastrain compare runs/hfn0 runs/hfn1 runs/erm0 --published --format html --out table.html"
+)
+def compare(
+    folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Finished runs; seeds of one go together.")],
+    published: Annotated[bool, typer.Option("--published", help="Quote published numbers below ours.")] = False,
+    baseline: Annotated[
+        str | None, typer.Option(help="The system that others are tested against. Default: erm, else the first.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="text, md, latex or html.")] = "text",
+    out: Annotated[Path | None, typer.Option(help="Write it to this file instead of printing it.")] = None,
+    allow_different_data: Annotated[
+        bool, typer.Option("--allow-different-data", help="Put runs of different manifests side by side all the same.")
+    ] = False,
+    resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap over people.")] = 10_000,
+) -> None:
+    """Put runs side by side, one table a protocol, with intervals over people and tests against a baseline."""
+    from fastrain.compare.compare import compare as carry_out
+
+    text = carry_out(
+        folders, published=published, baseline=baseline, form=form, out=out, different_data=allow_different_data,
+        resamples=resamples,
+    )  # fmt: skip
+    typer.echo(text if out is None else f"comparison: {out}")

@@ -1,0 +1,111 @@
+"""The verb `eval`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fasdata.errors import UserError
+from fastrain.commands.options import AllowChangedData
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Example: fastrain eval runs/hfn_mp-mcio-CIO2M-standard-seed0 --fta exclude. On data: "
+    "fastrain eval runs/published --protocol CIO-M --data data. Scores alone: fastrain eval scores-eval.csv "
+    "--threshold 'fixed(0.5)'. Worse pictures: fastrain eval runs/a --corrupt jpeg,blur. Without depth or infrared: "
+    "fastrain eval runs/a --missing"
+)
+def eval(  # the verb of the command line
+    folder: Annotated[
+        Path, typer.Argument(metavar="RUN|SCORES", help="A finished run, or scores: ours, bob's or GRAD-GPAD's form.")
+    ],
+    fta: Annotated[
+        str | None, typer.Option(help="count or exclude clips without a usable face. Default: as configured.")
+    ] = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Threshold policy: source_eer, dev_eer, 'fixed(0.5)', 'source_bpcer(0.05)', or as a paper's code has "
+            "it, e.g. ssdg_eer; repeat for more."
+        ),
+    ] = None,
+    fusion: Annotated[str | None, typer.Option(help="How frames make a clip: mean, median, min or max.")] = None,
+    species: Annotated[str | None, typer.Option(help="PAI species by attack_type or by pai (instrument).")] = None,
+    higher_is: Annotated[
+        str, typer.Option(help="Of score files that do not say so: which class scores higher, bonafide or attack.")
+    ] = "",
+    corrupt: Annotated[
+        str | None,
+        typer.Option(help="Score the target on worse pictures: jpeg,blur,resize,noise,gamma,frame-drop or all."),
+    ] = None,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Score the target again without depth, without ir, without both.")
+    ] = False,
+    write_scores: Annotated[
+        str | None,
+        typer.Option(metavar="FORM", help="Write the scores to --out in a form: bob, gradgpad, parquet, csv."),
+    ] = None,
+    protocol: Annotated[str | None, typer.Option(help="Score the network anew on the target of this protocol.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="The recipe of that protocol. Default: the run's own.")] = None,
+    manifest: Annotated[str | None, typer.Option(help="A manifest.parquet to score anew on.")] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", help="Score anew on data of this library. Default: the run's own.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for what was scored anew. Default: one below RUN/evaluations.")
+    ] = None,
+    allow_changed_data: AllowChangedData = False,
+) -> None:
+    """Compute the results of a run or of scores again, or score a run's network anew: on data, on worse pictures or
+    without modalities.
+
+    Other data than those the network was made with are refused unless that is allowed.
+    """
+    from fastrain.rescore.other_data import Asked, score_again
+    from fastrain.run.run import evaluate_run, show
+
+    asked = Asked(protocol, recipe, manifest, data)
+    otherwise = any((threshold, fusion, species, write_scores)) or not (folder / "run.json").is_file()
+    if missing:
+        from fastrain.rescore.missing import score_missing
+
+        others = (fta, corrupt, protocol, recipe, manifest, out, allow_changed_data)
+        if any(others) or otherwise:
+            raise UserError(
+                "--missing scores a run as it is", expected="a run folder, and no option but --data beside it"
+            )
+        typer.echo(score_missing(folder, data))
+        return
+    if corrupt:
+        from fastrain.rescore.robustness_report import corrupt_run
+
+        if otherwise or asked or fta or allow_changed_data:
+            raise UserError(
+                "--corrupt scores a run as it is", expected="a run folder, and no option but --out beside it"
+            )
+        typer.echo(corrupt_run(folder, corrupt, out))
+        return
+    if otherwise:
+        from fastrain.rescore.score_files import evaluate_scores
+
+        if allow_changed_data or (out and not write_scores):
+            raise UserError(
+                "nothing is scored anew", expected="--out beside --write-scores, and no --allow-changed-data"
+            )
+        typer.echo(
+            evaluate_scores(
+                folder, asked, fta=fta, thresholds=threshold or (), fusion=fusion, species=species, higher=higher_is,
+                form=write_scores, out=out,
+            )
+        )  # fmt: skip
+        return
+    if asked:
+        show(score_again(folder, asked, out, fta=fta, allow_changed=allow_changed_data))
+    elif out or allow_changed_data:
+        raise UserError("nothing is scored anew", expected="--protocol, --manifest or --data beside that option")
+    else:
+        evaluate_run(folder, fta)
