@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -79,27 +80,27 @@ def _first_problem(error: ValidationError, model: type[BaseModel]) -> str:
     first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        close = nearest(str(first["loc"][-1]), _all_keys(model))
+        close = nearest(str(first["loc"][-1]), {path.rpartition(".")[2] for path in key_paths(model)})
         return f"unknown key {where!r}" + (f"; did you mean {close!r}?" if close else "")
     return f"{where or 'the file'}: {first['msg'].removeprefix('Value error, ')}"
 
 
-def _all_keys(model: type[BaseModel]) -> set[str]:
-    """Return the keys of a model and of the models inside it."""
-    keys: set[str] = set()
-    waiting, seen = [model], set()
-    while waiting:
-        here = waiting.pop()
-        if here in seen:
-            continue
-        seen.add(here)
-        for name, field in here.model_fields.items():
-            keys.add(field.alias or name)
-            waiting.extend(_models_in(field.annotation))
-    return keys
+def key_paths(
+    model: type[BaseModel], inner: Mapping[str, type[BaseModel]] | None = None, prefix: str = ""
+) -> Iterator[str]:
+    """Yield the path (`data.augment.blur`) of every key of a model, each section before the keys in it.
+
+    `inner` gives the models of those sections, by path, that the outer model declares as plain mappings.
+    """
+    for name, field in model.model_fields.items():
+        path = prefix + name
+        yield path
+        for section in [inner[path]] if inner and path in inner else _models_in(field.annotation):
+            yield from key_paths(section, inner, path + ".")
 
 
-def _models_in(annotation: object) -> list[type[BaseModel]]:
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for inner in getattr(annotation, "__args__", ()) for model in _models_in(inner)]
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)

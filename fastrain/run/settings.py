@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from fasdata.errors import UserError, nearest, unknown_name
-from fasdata.resources import configs_dir
+from fasdata.resources import configs_dir, key_paths
 from fastrain.augmentation import AugmentConfig
 from fastrain.config import RunConfig
 from fastrain.methods.registry import settings_class
@@ -64,7 +63,7 @@ def resolve(tree: Mapping[str, Any]) -> RunConfig:
 def known_keys(method: str) -> list[str]:
     """Return the full path of every key a run of `method` understands, sections included."""
     inner: dict[str, type[BaseModel]] = {"model": settings_class(method), "data.augment": AugmentConfig}
-    return list(_paths(RunConfig, "", inner))
+    return list(key_paths(RunConfig, inner))
 
 
 def _files(method: str, preset: str | None) -> Iterator[Path]:
@@ -124,12 +123,12 @@ def _parse_override(text: str, keys: Sequence[str]) -> tuple[str, Any]:
 def _full_path(key: str, keys: Sequence[str]) -> str:
     if key in keys:
         return key
-    found = [path for path in keys if path.endswith("." + key)]
-    if len(found) > 1:
-        raise UserError(f"the key {key!r} is ambiguous", expected="one of " + ", ".join(found))
-    if not found:
+    paths = [path for path in keys if path.endswith("." + key)]
+    if len(paths) > 1:
+        raise UserError(f"the key {key!r} is ambiguous", expected="one of " + ", ".join(paths))
+    if not paths:
         raise _unknown_key(key, keys)
-    return found[0]
+    return paths[0]
 
 
 def _unknown_key(key: str, keys: Sequence[str]) -> UserError:
@@ -155,20 +154,5 @@ def _validated(model: type[Model], tree: Mapping[str, Any], prefix: str) -> Mode
         first = error.errors()[0]
         key = prefix + ".".join(str(step) for step in first["loc"])
         if first["type"] == "extra_forbidden":
-            raise _unknown_key(key, [prefix + path for path in _paths(model, "", {})]) from error
+            raise _unknown_key(key, list(key_paths(model, prefix=prefix))) from error
         raise UserError(f"configuration key {key.rstrip('.')}: {first['msg']}", found=repr(first["input"])) from error
-
-
-def _paths(model: type[BaseModel], prefix: str, inner: Mapping[str, type[BaseModel]]) -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        path = prefix + name
-        yield path
-        for nested in [inner[path]] if path in inner else _models_in(field.annotation):
-            yield from _paths(nested, path + ".", inner)
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in typing.get_args(annotation):
-        yield from _models_in(part)
