@@ -1,4 +1,4 @@
-"""A library: the folder that holds stores and built protocols."""
+"""The library: a folder of extracted datasets and the protocols built from them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ DEFAULT = "data"
 
 @dataclass(frozen=True)
 class Library:
-    """`<root>/<dataset>/` are stores, `<root>/protocols/<canonical>/<recipe>/` built protocols."""
+    """A folder of stores and built protocols: `<root>/<dataset>/` and `<root>/protocols/<canonical>/<recipe>/`."""
 
     root: Path
 
     @classmethod
-    def locate(cls, given: Path | None = None) -> Library:
-        """Return the library named by `--data`, else by `$FASDATA_DATA`, else `./data`."""
-        return cls(given or Path(os.environ.get(ENVIRONMENT) or DEFAULT))
+    def locate(cls, data: Path | None = None) -> Library:
+        """Return the library at `data` (the option `--data`), else at `$FASDATA_DATA`, else at `./data`."""
+        return cls(data or Path(os.environ.get(ENVIRONMENT) or DEFAULT))
 
     def store_dir(self, dataset: str) -> Path:
         """Return the folder of a dataset's store; `dataset` is its slug."""
@@ -32,14 +32,14 @@ class Library:
         return self.root / "protocols" / canonical.replace(":", "-") / recipe
 
     def journal(self, verb: str, dataset: str) -> Path:
-        """Return where a verb that changes a dataset in several places notes what it has begun; gone when it ends."""
+        """Return the journal of a verb that changes a dataset in several places: there while the verb is unfinished."""
         return self.root / f".{verb}-{dataset}.json"
 
     def require_settled(self, dataset: str) -> None:
         """Check that no verb that changes a dataset in several places was left unfinished.
 
         Raises:
-            UserError: one was; names it.
+            UserError: such a verb was left unfinished; names it.
         """
         ending = f"-{dataset}.json"
         for path in sorted(self.root.glob(f".*{ending}")):
@@ -52,19 +52,19 @@ class Library:
 
     def stores(self) -> list[str]:
         """Return the slugs of the stores present, sorted."""
-        return sorted(found.parent.name for found in self.root.glob("*/store.json"))
+        return sorted(info.parent.name for info in self.root.glob("*/store.json"))
 
     def require_store(self, dataset: str) -> Path:
         """Return the store's folder.
 
         Raises:
-            UserError: there is none; says which stores the library holds and how to make this one.
+            UserError: there is no such store (names those that exist and how to make this one), or it is unfinished.
         """
         folder = self.store_dir(dataset)
         if not (folder / "store.json").is_file():
             raise UserError(
                 f"no store of {dataset} in the library {self.root}",
-                found=", ".join(self.stores()) or "no store at all",
+                found=", ".join(self.stores()) or "no store",
                 do=f"run 'fasdata extract {dataset} --root <raw dataset> --out {self.root}' or pass --data",
             )
         self.require_settled(dataset)

@@ -1,4 +1,4 @@
-"""One progress abstraction: rich on a terminal, tqdm where output is a file or a pipe."""
+"""Show the progress of long work: with rich on a terminal, with tqdm where the output is a file or a pipe."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class Bar(Protocol):
-    """What long work reports to: steps done and a few named counts to show beside them."""
+    """A progress bar: long work tells it the steps done and a few named counts to show beside them."""
 
     def advance(self, steps: int = 1, **counts: object) -> None: ...
 
@@ -41,12 +41,12 @@ def _rich_bar(title: str, total: int, unit: str) -> Iterator[Bar]:
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[unit]}"),
         TextColumn("{task.fields[counts]}"), TimeElapsedColumn(), TimeRemainingColumn(),
     )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=False) as shown:
-        task = shown.add_task(title, total=total, unit=unit, counts="")
+    with Progress(*columns, console=Console(stderr=True), transient=False) as display:
+        task = display.add_task(title, total=total, unit=unit, counts="")
 
         class RichBar:
             def advance(self, steps: int = 1, **counts: object) -> None:
-                shown.update(task, advance=steps, counts=_spell(counts))
+                display.update(task, advance=steps, counts=_spell(counts))
 
         yield RichBar()
 
@@ -56,12 +56,14 @@ def _tqdm_bar(title: str, total: int, unit: str) -> Iterator[Bar]:
     from tqdm import tqdm
 
     # A log file wants a line now and then, not one an iteration.
-    with tqdm(total=total, desc=title, unit=unit, mininterval=5, maxinterval=30, ascii=True, file=sys.stderr) as shown:
+    with tqdm(
+        total=total, desc=title, unit=unit, mininterval=5, maxinterval=30, ascii=True, file=sys.stderr
+    ) as display:
 
         class TqdmBar:
             def advance(self, steps: int = 1, **counts: object) -> None:
-                shown.set_postfix_str(_spell(counts), refresh=False)
-                shown.update(steps)
+                display.set_postfix_str(_spell(counts), refresh=False)
+                display.update(steps)
 
         yield TqdmBar()
 

@@ -1,4 +1,4 @@
-"""The nouns everyone shares: clips, faces, stored frames, and the vocabulary of labels and attacks."""
+"""The shared records: clips, faces and stored frames, and the vocabulary of labels, splits and attacks."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ MODALITIES = ("rgb", "depth", "ir")
 # Coarse attack classes and their ISO/IEC 30107-3 reading.
 ATTACK_TYPES = ("bonafide", "print", "replay", "mask-paper", "mask-3d", "mannequin", "partial", "makeup", "unknown")
 
-# How a frame came by its face. `OBSERVED` are detections made on that very frame; `given` is the word of the release,
-# which in a pre-cropped one says that the whole image is the face.
+# Where the face of a frame comes from. `OBSERVED`: detected on that very frame; `given`: stated by the release, which
+# in a pre-cropped one means that the whole image is the face.
 FaceStatus = Literal["ok", "rotated", "interp", "hold", "given", "shift", "center", "skip"]
 OBSERVED: tuple[str, ...] = ("ok", "rotated")
 
@@ -26,7 +26,7 @@ Landmarks = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True)
 class Clip:
-    """One recording as its path describes it; unknown is the empty string, never a guess.
+    """One recording as its path and list files describe it; a value that they do not state is "", never a guess.
 
     `clip_id` comes from the path alone, is unique inside `dataset` and safe as a file name and as an LMDB key.
     `relpaths` maps a modality to a path below the dataset root.
@@ -50,7 +50,7 @@ class Face:
 
     `box` is x0, y0, x1, y1 and `landmarks` five (x, y), image-left eye first (left eye, right eye, nose, left and
     right mouth corner), all in pixels with pixel centres at integers; the two eyes alone where a release gives no
-    more, empty where nobody looked for them. `score` lies in [0, 1].
+    more, empty where they were not looked for. `score` lies in [0, 1].
     """
 
     box: Box
@@ -60,7 +60,7 @@ class Face:
 
 @dataclass(frozen=True)
 class CropRecord:
-    """A stored region: `region` x0, y0, x1, y1 in whole pixels of the upright source frame, and how it was encoded.
+    """A stored crop: its `region` x0, y0, x1, y1 in whole pixels of the upright source frame, and how it was encoded.
 
     `scale` is stored pixels per source pixel: 1.0 unless the side passed the store's limit. Both are those of rgb, the
     first of `modalities`. Depth and ir of a registered release show the same region in pixels of their own size; those
@@ -75,11 +75,11 @@ class CropRecord:
 
 @dataclass(frozen=True)
 class FrameRecord:
-    """What is known of one scanned frame; `crop` is None where only the scan's outcome was kept.
+    """One frame that was searched for a face; `crop` is None where no crop was stored.
 
     `shift` is the distance in frames to the frame whose face was taken instead (0 = its own). `name` is what the
     release calls the frame ("" in a video). Of stored frames, `phash` is the perceptual hash of the rgb crop (16 hex
-    digits) and `dark` tells a mean colour under 5 of 255.
+    digits) and `dark` means a mean colour under 5 of 255.
     """
 
     index: int
@@ -106,7 +106,7 @@ class FrameRecord:
 
 @dataclass(frozen=True)
 class ClipRecord:
-    """A clip after extraction. It is written in the same transaction as its crops, so its presence means "done".
+    """A clip after extraction; written in the same transaction as its crops, so that its presence means "done".
 
     `status` is `ok`, `fta` (failure to acquire: decoded, no usable face) or `failed` (could not be decoded);
     `reason` says why in words. `selections` maps a frame rule (`ssdg(2)@decoded`) to the chosen frame indices.
@@ -153,17 +153,19 @@ def clip_record_from_json(data: Mapping[str, Any]) -> ClipRecord:
         KeyError, TypeError, ValueError: the data do not have the form of a clip record.
     """
     frames = tuple(_frame_from_json(frame) for frame in data["frames"])
-    selections = {str(rule): tuple(int(i) for i in chosen) for rule, chosen in data["selections"].items()}
-    plain = {k: v for k, v in data.items() if k not in ("clip", "frames", "selections", "notes")}
+    selections = {str(rule): tuple(int(i) for i in indices) for rule, indices in data["selections"].items()}
+    scalars = {k: v for k, v in data.items() if k not in ("clip", "frames", "selections", "notes")}
     return ClipRecord(
-        clip=Clip(**data["clip"]), frames=frames, selections=selections, notes=tuple(data["notes"]), **plain
+        clip=Clip(**data["clip"]), frames=frames, selections=selections, notes=tuple(data["notes"]), **scalars
     )
 
 
 def _frame_from_json(data: Mapping[str, Any]) -> FrameRecord:
     values = {**_FRAME_DEFAULTS, **data}
     if values.keys() != _FRAME_NAMES:
-        raise TypeError(f"a frame record has {', '.join(sorted(values.keys() ^ _FRAME_NAMES))} too many or too few")
+        raise TypeError(
+            f"a frame record has missing or unknown keys: {', '.join(sorted(values.keys() ^ _FRAME_NAMES))}"
+        )
     crop, box, landmarks = values["crop"], values["box"], values["landmarks"]
     if landmarks and len(landmarks) not in (2, 5):
         raise ValueError(f"a face has five landmarks, its two eyes, or none; here are {len(landmarks)}")
@@ -177,5 +179,7 @@ def _frame_from_json(data: Mapping[str, Any]) -> FrameRecord:
     return frame
 
 
-_FRAME_NAMES = {one.name for one in fields(FrameRecord)}
-_FRAME_DEFAULTS = {one.name: one.default for one in fields(FrameRecord) if one.default is not MISSING}
+_FRAME_NAMES = {attribute.name for attribute in fields(FrameRecord)}
+_FRAME_DEFAULTS = {
+    attribute.name: attribute.default for attribute in fields(FrameRecord) if attribute.default is not MISSING
+}

@@ -11,16 +11,16 @@ from pydantic import BaseModel, ValidationError
 
 from fasdata.errors import UserError, nearest
 
-# -- Where the declarative data (`manifests/`, `configs/`) live, in a checkout and in an installed wheel alike --------
+# -- Where the declarative data lie -----------------------------------------------------------------------------------
 
 
 def data_dir(name: str, package: str) -> Path:
     """Return the folder `name` that belongs to `package` (`fasdata` or `fastrain`).
 
-    A wheel carries it as `<package>/_data/<name>`; in a checkout it stands beside the packages.
+    A wheel has it in `<package>/_data/<name>`; in a checkout it lies beside the packages.
 
     Raises:
-        UserError: neither place exists, so the installation is incomplete.
+        UserError: neither exists, so the installation is incomplete.
     """
     top = Path(__file__).resolve().parent.parent
     installed = top / package / "_data" / name
@@ -37,26 +37,25 @@ def data_dir(name: str, package: str) -> Path:
 
 
 def manifests_dir() -> Path:
-    """Return `manifests/`: dataset cards, protocols, recipes, published results."""
+    """Return `manifests/`: dataset cards, protocols, recipes and published results."""
     return data_dir("manifests", "fasdata")
 
 
 def configs_dir() -> Path:
-    """Return `configs/`: one YAML a method and its presets."""
+    """Return `configs/`: a YAML file for each method and each preset."""
     return data_dir("configs", "fastrain")
 
 
-# -- Reading the declarative YAML files that ship with the package, or that a user gives ------------------------------
-
+# -- Read and validate declarative YAML files, shipped or given by the user -------------------------------------------
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_declared(path: Path, model: type[Model]) -> Model:
-    """Return the file as a validated `model`.
+    """Read a YAML file into a validated `model`.
 
     Raises:
-        UserError: unreadable, not YAML, an unknown key (names the nearest) or a value of the wrong form.
+        UserError: the file is unreadable or not YAML, a key is unknown (names the nearest), a value is wrong.
     """
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))

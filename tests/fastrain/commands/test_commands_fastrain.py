@@ -125,4 +125,4 @@ def test_an_interrupt_ends_in_one_line_and_its_own_exit_code(
     with pytest.raises(SystemExit) as left:
         main()
     assert left.value.code == 130
-    assert "error: interrupted; what was finished is kept" in capsys.readouterr().err
+    assert "error: interrupted; finished work is kept" in capsys.readouterr().err
