@@ -1,4 +1,4 @@
-"""`fasdata export`: find the manifest, check the plan, write the files, and say what came of it."""
+"""Export a protocol's pictures and lists in another project's layout: plan, write and describe."""
 
 from __future__ import annotations
 
@@ -26,15 +26,12 @@ if TYPE_CHECKING:
     from fasdata.store.reader import Store
 
 
-# -- `fasdata export`: a checked plan, and doing it -------------------------------------------------------------------
-
-
 _AHEAD = 4  # units in preparation for each thread
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for. `view` and `codec` are "" for the layout's own; `options` are what one layout alone has."""
+    """The user's request. `view` and `codec` are "" for the layout's own; `options` are those of one layout alone."""
 
     layout: str
     out: Path
@@ -45,9 +42,9 @@ class Request:
 
 @dataclass(frozen=True)
 class ExportPlan:
-    """A checked request: the layout, its pictures and units, and what the export says about itself.
+    """A checked request: the layout, its pictures and units, and the description of the export.
 
-    `identity` decides whether a folder is this export's; `counts` are rows of part, dataset, label, clips, frames.
+    A folder is this export's where its `identity` is equal; `counts` are rows of part, dataset, label, clips, frames.
     """
 
     request: Request
@@ -64,7 +61,7 @@ class ExportPlan:
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What a run did: units written now, units that were there and right, bytes written, links that could not be."""
+    """What a run did: units written, units already there, bytes written, and links that could not be made."""
 
     written: int
     kept: int
@@ -73,11 +70,11 @@ class ExportReport:
 
 
 def plan_export(request: Request, manifest: Manifest, stores: Mapping[str, Store]) -> ExportPlan:
-    """Check a request against manifest, stores and folder; writes nothing.
+    """Check a request against manifest, stores and folder; write nothing.
 
     Raises:
-        UserError: unknown layout, view or codec, or one that the layout cannot have; faces that lack what the view
-            goes by; names that would leave the folder; a folder that holds something else.
+        UserError: unknown layout, view or codec, or one that the layout does not allow; faces without the box or
+            landmarks that the view needs; paths that would leave the folder; a folder that holds something else.
     """
     kind = layout_class(request.layout)
     codec = accept_codec(kind, request.codec)
@@ -100,22 +97,22 @@ def plan_export(request: Request, manifest: Manifest, stores: Mapping[str, Store
         "tool_version": __version__,
     }
     require_free(request.out, identity)
-    notes = [*layout.notes, *_lost(meta)]
+    notes = [*layout.notes, *_fta_notes(meta)]
     return ExportPlan(request, manifest, layout, pictures, units, lists, links, identity, _counts(clips), notes)
 
 
 def run_export(plan: ExportPlan, *, workers: int = 1) -> ExportReport:
-    """Write what is missing of a plan, with `workers` threads; what is there with the right bytes is kept.
+    """Write the missing or changed files of a plan with `workers` threads; keep files that have the right bytes.
 
     Raises:
-        UserError: a picture cannot be made (what was written before is kept), or somebody else is writing.
+        UserError: a picture cannot be made (what was written before is kept), or another process is writing.
     """
     written = kept = size = 0
     with ExportFolder(plan.request.out, plan.identity) as folder:
         if not all(folder.knows(unit.files) for unit in plan.units):
             folder.reopen()
         with progress(f"export {plan.layout.name}", len(plan.units), "units") as bar:
-            for sums, number in _done(plan, folder, workers):
+            for sums, number in _write_units(plan, folder, workers):
                 if sums:
                     folder.note(sums)
                 written, kept, size = written + bool(sums), kept + (not sums), size + number
@@ -127,7 +124,7 @@ def run_export(plan: ExportPlan, *, workers: int = 1) -> ExportReport:
 
 
 def facts(plan: ExportPlan) -> dict[str, Any]:
-    """Return what `export.json` says beside the identity."""
+    """Return the entries of `export.json` beside the identity."""
     keys = ("part", "dataset", "label", "clips", "frames")
     return {
         "reads": plan.layout.reads,
@@ -139,8 +136,8 @@ def facts(plan: ExportPlan) -> dict[str, Any]:
     }
 
 
-def _done(plan: ExportPlan, folder: ExportFolder, workers: int) -> Iterator[tuple[dict[str, str], int]]:
-    """Yield, unit by unit, the hashes of its files and their bytes; nothing and 0 for one that was right."""
+def _write_units(plan: ExportPlan, folder: ExportFolder, workers: int) -> Iterator[tuple[dict[str, str], int]]:
+    """Write the units and yield for each the hashes of its files and their bytes; ({}, 0) where all was right."""
 
     def work(number: int, unit: Unit) -> tuple[dict[str, str], int]:
         if folder.holds(unit.files):
@@ -181,19 +178,19 @@ def _counts(clips: Sequence[ExportClip]) -> list[tuple[str, str, str, int, int]]
     return [(*key, number, frame_count[key]) for key, number in clip_count.items()]
 
 
-def _lost(meta: Mapping[str, Any]) -> list[str]:
+def _fta_notes(meta: Mapping[str, Any]) -> list[str]:
     lost = sum(loss["clips"] for loss in meta["fta"])
-    told = f"{lost} clips of the target have no usable frame: they are in the manifest, not in the export"
-    return [told] if lost else []
+    note = f"{lost} clips of the target have no usable frame: they are in the manifest, not in the export"
+    return [note] if lost else []
 
 
-# -- The manifest that an export is of --------------------------------------------------------------------------------
+# -- The manifest to export -------------------------------------------------------------------------------------------
 
 
 def manifest_for(protocol: str, recipe: str, library: Library, *, build: bool = True) -> Manifest:
-    """Return the library's manifest of a protocol in a recipe; where there is none it is built.
+    """Return the library's manifest of a protocol in a recipe, or build it.
 
-    With `build` the new one is kept in the library, without it nothing is written.
+    With `build` the new manifest is saved in the library; without it nothing is written.
 
     Raises:
         UserError: unknown protocol or recipe, a store is missing, the manifest is damaged.
@@ -204,20 +201,20 @@ def manifest_for(protocol: str, recipe: str, library: Library, *, build: bool = 
     from fasdata.protocols.recipe import load_recipe
     from fasdata.store.reader import Store
 
-    name, wanted = parse(protocol), load_recipe(recipe)
+    name, rules = parse(protocol), load_recipe(recipe)
     path = library.protocol_dir(name.canonical, recipe) / "manifest.parquet"
     if path.is_file():
         return Manifest.read(path)
     if build:
         return build_protocol(protocol, recipe=recipe, library=library)
-    plan = make_plan(name, wanted)
+    plan = make_plan(name, rules)
     require_cards(plan)
-    made = assemble(plan, {dataset: Store.open(library.require_store(dataset)) for dataset in plan.datasets})
-    made.check()
-    return made
+    manifest = assemble(plan, {dataset: Store.open(library.require_store(dataset)) for dataset in plan.datasets})
+    manifest.check()
+    return manifest
 
 
-# -- What an export would do and what it did, for people --------------------------------------------------------------
+# -- Text for the terminal --------------------------------------------------------------------------------------------
 
 
 def describe_plan(plan: ExportPlan) -> str:
@@ -234,23 +231,23 @@ def describe_plan(plan: ExportPlan) -> str:
         "",
         f"files      {files} and {len(plan.lists)} lists into {plan.request.out}",
     ]
-    return "\n".join([*lines, *(f"note: {note}" for note in [*plan.notes, *_of_the_place(plan)])])
+    return "\n".join([*lines, *(f"note: {note}" for note in [*plan.notes, *_path_notes(plan)])])
 
 
 def describe_report(plan: ExportPlan, report: ExportReport) -> str:
-    """Return what was written and what was there before."""
-    said = [f"wrote {report.written} of {len(plan.units)} units, {report.bytes / 2**20:.1f} MiB"]
+    """Return how many units were written, and how many were there already."""
+    parts = [f"wrote {report.written} of {len(plan.units)} units, {report.bytes / 2**20:.1f} MiB"]
     if report.kept:
-        said.append(f"{report.kept} were there and right")
-    lines = [f"{'; '.join(said)}: {plan.request.out}"]
+        parts.append(f"{report.kept} were there already")
+    lines = [f"{'; '.join(parts)}: {plan.request.out}"]
     if report.unlinked:
-        lines.append(f"note: {report.unlinked} links could not be made on this file system: SA-FAS finds no folders")
+        lines.append(f"note: this file system has no links, {report.unlinked} are missing: SA-FAS will find no folders")
     return "\n".join(lines)
 
 
-def _of_the_place(plan: ExportPlan) -> list[str]:
-    whole = str(plan.request.out.absolute())
-    found = [word for word in ("live", "spoof") if word in whole]
-    if plan.layout.name != "safas" or not found:
+def _path_notes(plan: ExportPlan) -> list[str]:
+    path = str(plan.request.out.absolute())
+    words = [word for word in ("live", "spoof") if word in path]
+    if plan.layout.name != "safas" or not words:
         return []
-    return [f"GAC-FAS takes words of the whole path for labels, and this one has {' and '.join(found)}: move it"]
+    return [f"GAC-FAS looks for the label in the whole path, and this path has {' and '.join(words)} in it: move it"]

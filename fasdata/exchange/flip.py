@@ -1,4 +1,4 @@
-"""The layout of few-shot FAS, FLIP and ME-FAS: single pictures, and lists that carry the label in their name."""
+"""Write the layout of few-shot FAS, FLIP and ME-FAS: single pictures, and lists with the label in their name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fasdata.exchange.names import NameRule, fill, read_names
 from fasdata.exchange.sample import ExportClip, ExportFrame
 from fasdata.lists.write import list_line
 
-_WCS = "WCS"  # where their code looks for every dataset that it does not know
+_WCS = "WCS"  # their code looks here for every dataset that it has no name for
 _PAIR = "_frame{}.png"  # at test their code asks for the second frame by replacing the number in the first one's name
 _DATE = re.compile(r"(?<!\d)\d\d\.\d\d\.\d\d(?!\d)")
 _NO_DATE = "00.00.00"
@@ -61,18 +61,20 @@ class Flip(Layout):
         stand_ins = sum(len(unit.pictures) > len(unit.clips[0].frames) for unit in made)
         if stand_ins:
             self.notes.append(
-                f"{stand_ins} test clips have one frame: it lies there as frame1 too, which few-shot FAS and FLIP "
-                "ask for; clip scores stay the same"
+                f"{stand_ins} test clips have one frame: it is written as frame1 too, which few-shot FAS and FLIP "
+                "open; clip scores stay the same"
             )
         more = sum(len(clip.frames) > 2 for clip in clips if clip.part == "test" and self._paired(clip))
         if more:
             self.notes.append(
-                f"{more} test clips have over two frames: few-shot FAS and FLIP join only two in a clip score"
+                f"{more} test clips have more than two frames: few-shot FAS and FLIP average only two for a clip score"
             )
         if not any(clip.is_shot for clip in clips):
-            self.notes.append("no shot lists: their code opens those of its own repository, even where it uses none")
+            self.notes.append(
+                "no lists of shots: their code opens the lists of its own repository, even where it does not use them"
+            )
         if any(path.endswith(".jpg") for unit in made for path in unit.files):
-            self.notes.append(f"pictures that their lists call jpg are {self.context.codec}, the others png")
+            self.notes.append(f"pictures with names in jpg are {self.context.codec}, the others png")
         return made
 
     def place(self, clip: ExportClip) -> list[Picture]:
@@ -89,13 +91,13 @@ class Flip(Layout):
             clip = unit.clips[0]
             dataset = self._dataset(clip.dataset)
             part = "shot" if clip.is_shot else clip.part
-            listed = lines.setdefault(f"{dataset.root}/txt/{dataset.name}_{_CLASS[clip.is_bonafide]}_{part}.txt", [])
-            held = objects.setdefault(f"{dataset.root}/json/{dataset.name}_{part}.json", [])
-            clip_number = held[-1]["photo_belong_to_video_ID"] + 1 if held else 0  # type: ignore[operator]
-            for one in unit.pictures[: len(clip.frames)]:
-                path = one.path.removeprefix(f"{dataset.root}/frame/")
-                listed.append(list_line("flip", [path], int(clip.is_bonafide)))
-                held.append(
+            text_list = lines.setdefault(f"{dataset.root}/txt/{dataset.name}_{_CLASS[clip.is_bonafide]}_{part}.txt", [])
+            json_list = objects.setdefault(f"{dataset.root}/json/{dataset.name}_{part}.json", [])
+            clip_number = json_list[-1]["photo_belong_to_video_ID"] + 1 if json_list else 0  # type: ignore[operator]
+            for picture in unit.pictures[: len(clip.frames)]:
+                path = picture.path.removeprefix(f"{dataset.root}/frame/")
+                text_list.append(list_line("flip", [path], int(clip.is_bonafide)))
+                json_list.append(
                     {
                         "photo_path": path,
                         "photo_label": int(clip.is_bonafide),

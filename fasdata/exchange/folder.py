@@ -1,4 +1,4 @@
-"""The folder of an export: claimed once, filled unit by unit, and told apart from everything else."""
+"""Claim the folder of an export, write it unit by unit, and refuse a folder that holds something else."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from fasdata.store.atomic import replacing, write_text
 ABOUT = "export.json"
 FILES = "files.csv"
 SAMPLES = "samples.csv"
-_PROGRESS = ".progress"  # what is done of an unfinished export: sha256 and path, a line a file
+_PROGRESS = ".progress"  # finished files of an unfinished export: sha256 and path, a line each
 _STAGE = ".partial"
 FORMAT = 1
 
 
 class ExportFolder:
-    """Holds what `identity` describes and nothing else. Units are written aside and moved into place when whole.
+    """The folder of the export that `identity` describes. Units are written aside and moved into place when complete.
 
     Use as a context manager; one process at a time.
     """
 
     def __init__(self, out: Path, identity: Mapping[str, Any]) -> None:
-        """Claim a new, an empty, or this export's own folder.
+        """Claim a folder that is new, empty, or this export's own.
 
         Raises:
             UserError: it holds something else, an export of something else, or another process writes to it.
@@ -65,15 +65,15 @@ class ExportFolder:
         os.close(self._lock)
 
     def reopen(self) -> None:
-        """Call the export unfinished until `finish`."""
+        """Mark the export as unfinished until `finish`."""
         self._describe({})
 
     def knows(self, files: Sequence[str]) -> bool:
-        """Tell whether all these files were written once."""
+        """Tell whether all these files were written before."""
         return all(path in self._sums for path in files)
 
     def holds(self, files: Sequence[str]) -> bool:
-        """Tell whether all these files are there with the bytes that were written."""
+        """Tell whether all these files are there and have the recorded hashes."""
         return all(path in self._sums and sha256_of(self.out / path) == self._sums[path] for path in files)
 
     def stage(self, number: int) -> Path:
@@ -84,7 +84,7 @@ class ExportFolder:
         return folder
 
     def settle(self, stage: Path, files: Sequence[str]) -> dict[str, str]:
-        """Move staged files into place and return their hashes; `note` has to follow for them to count as done."""
+        """Move staged files into place and return their hashes; they count as done after `note`."""
         sums = {}
         for path in files:
             sums[path] = sha256_of(stage / path)
@@ -95,7 +95,7 @@ class ExportFolder:
         return sums
 
     def note(self, sums: Mapping[str, str]) -> None:
-        """Record that a unit is whole."""
+        """Record the hashes of a finished unit."""
         self._sums.update(sums)
         self._progress.writelines(f"{value} {path}\n" for path, value in sums.items())
         self._progress.flush()
@@ -123,8 +123,8 @@ class ExportFolder:
         (self.out / _PROGRESS).unlink(missing_ok=True)
 
     def _describe(self, facts: Mapping[str, Any]) -> None:
-        said = {"format": FORMAT, "finished": bool(facts), **self._identity, **facts}
-        write_text(self.out / ABOUT, json.dumps(said, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+        about = {"format": FORMAT, "finished": bool(facts), **self._identity, **facts}
+        write_text(self.out / ABOUT, json.dumps(about, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
     def _link(self, link: Path, target: str) -> None:
         self._require_inside(link.parent)
@@ -133,11 +133,15 @@ class ExportFolder:
         link.unlink(missing_ok=True)
         try:
             link.symlink_to(target)
-        except OSError:  # some file systems have no links, and the export is of use without
+        except OSError:  # some file systems have no links; the other files are useful without
             self.unlinked.append(str(link.relative_to(self.out)))
 
     def _require_inside(self, folder: Path) -> None:
-        """Make a folder of the export; stop where a link on the way leads out of it."""
+        """Make a folder of the export.
+
+        Raises:
+            UserError: a link on the way leads out of the export.
+        """
         if folder in self._inside:
             return
         if not folder.resolve().is_relative_to(self._real):
@@ -147,7 +151,7 @@ class ExportFolder:
 
 
 def require_free(out: Path, identity: Mapping[str, Any]) -> None:
-    """Check, without touching it, that a folder may take this export.
+    """Check that a folder may take this export; change nothing.
 
     Raises:
         UserError: it holds something else, or an export of something else.
@@ -156,19 +160,19 @@ def require_free(out: Path, identity: Mapping[str, Any]) -> None:
         raise UserError(f"{out} is a file", expected="a folder to export into")
     if not out.is_dir() or all(path.name.startswith(f".{ABOUT}.") for path in out.iterdir()):
         return  # new, empty, or killed before it was claimed
-    there = _read_about(out)
-    different = [key for key in identity if there.get(key) != identity[key]]
+    present = _read_about(out)
+    different = [key for key in identity if present.get(key) != identity[key]]
     if different:
         raise UserError(
             f"{out} holds another export",
             expected=", ".join(f"{key} {_short(identity[key])}" for key in different),
-            found=", ".join(f"{key} {_short(there.get(key))}" for key in different),
+            found=", ".join(f"{key} {_short(present.get(key))}" for key in different),
             do="give another --out, or remove that one",
         )
 
 
 def sha256_of(path: Path) -> str:
-    """Return the hash of a file, "" where there is none."""
+    """Return the hash of a file; "" where there is no file."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -178,16 +182,16 @@ def sha256_of(path: Path) -> str:
 
 def _read_about(out: Path) -> dict[str, Any]:
     try:
-        said = json.loads((out / ABOUT).read_text(encoding="utf-8"))
+        about = json.loads((out / ABOUT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        said = None
-    if not isinstance(said, dict) or said.get("format") != FORMAT:
+        about = None
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise UserError(
             f"{out} is not empty and holds no export of this version",
             found=next(path.name for path in sorted(out.iterdir())),
             do="give another --out",
         )
-    return said
+    return about
 
 
 def _read_files(path: Path) -> dict[str, str]:
@@ -200,7 +204,7 @@ def _read_files(path: Path) -> dict[str, str]:
 def _read_progress(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]  # the last may be cut off
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]  # the last one may be incomplete
     return {name: value for value, _, name in (line.partition(" ") for line in lines)}
 
 

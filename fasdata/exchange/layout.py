@@ -1,4 +1,4 @@
-"""What a layout of another project is to an export: where pictures go, in which files, with which lists."""
+"""Define what a layout of another project has to say: where pictures go, in which files, with which lists."""
 
 from __future__ import annotations
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from fasdata.records import ClipRecord
 
 
-# -- What a layout of another project is to an export: where pictures go, in which files, with which lists ------------
-
-
 SUFFIXES = {"png": ".png", "jpeg": ".jpg"}
 
 
@@ -37,7 +34,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Unit:
-    """What is written as a whole or not at all: usually a clip. `files` are all files it makes, below the folder."""
+    """What is written completely or not at all: usually a clip. `files` are all its files, below the folder."""
 
     name: str
     clips: tuple[ExportClip, ...]
@@ -47,7 +44,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Context:
-    """What a layout may know beside the clips: the manifest's description, the codec, and the record of a clip."""
+    """What a layout needs beside the clips: the manifest's description, the codec, and the record of a clip."""
 
     meta: Mapping[str, Any]
     codec: Codec
@@ -56,9 +53,9 @@ class Context:
 
 
 class Layout(ABC):
-    """One layout. `reads` names the code that reads it, `labels` says which number means what, in words.
+    """A layout. `reads` names the code that reads it, `labels` says in words which number means which label.
 
-    `side` is the picture size that code expects (0: any), `codecs` what it can open, the default first.
+    `side` is the picture size that this code expects (0: any), `codecs` are those that it opens, the default first.
     """
 
     name: ClassVar[str]
@@ -74,7 +71,7 @@ class Layout(ABC):
     @classmethod
     @abstractmethod
     def default_view(cls, meta: Mapping[str, Any]) -> str:
-        """Return the view that the layout's own preprocessing comes closest to, for a manifest's description."""
+        """Return the view closest to the project's own preprocessing, for a manifest with this description."""
 
     @property
     def suffix(self) -> str:
@@ -82,31 +79,32 @@ class Layout(ABC):
         return SUFFIXES[self.context.codec.name]
 
     def units(self, clips: Sequence[ExportClip]) -> list[Unit]:
-        """Return what is to be written; `notes` then tells what a user should know of it."""
+        """Return the units to write, and put what a user should know of them into `notes`."""
         return [self._unit(clip) for clip in clips]
 
     def _unit(self, clip: ExportClip) -> Unit:
         pictures = tuple(self.place(clip))
-        return Unit(f"{clip.dataset}/{clip.clip_id}", (clip,), pictures, tuple(one.path for one in pictures))
+        return Unit(f"{clip.dataset}/{clip.clip_id}", (clip,), pictures, tuple(picture.path for picture in pictures))
 
     def place(self, clip: ExportClip) -> list[Picture]:
-        """Return where the pictures of a clip go, for layouts in which every picture is a file."""
+        """Return the pictures of a clip with their paths, for layouts in which every picture is a file."""
         raise NotImplementedError
 
     def write(self, unit: Unit, pictures: Pictures, stage: Path) -> None:
         """Write the files of a unit below `stage`.
 
         Raises:
-            UserError: a picture cannot be made, or not be kept in the codec.
+            UserError: a picture cannot be made, or not be stored in the codec.
         """
-        for one in unit.pictures:
-            put(stage / one.path, self.encoded(pictures.image(one.frame.place, one.modality), one))
+        for picture in unit.pictures:
+            image = pictures.image(picture.frame.place, picture.modality)
+            put(stage / picture.path, self.encoded(image, picture))
 
     def encoded(self, image: np.ndarray, picture: Picture) -> bytes:
         """Return a picture's bytes: png where its name says so, else in the export's codec.
 
         Raises:
-            UserError: a picture of 16 bits that the codec cannot keep.
+            UserError: a picture of 16 bits in a codec for 8.
         """
         if picture.path.endswith(".png"):
             return encode(image, "png")
@@ -122,25 +120,24 @@ class Layout(ABC):
         """Return the list files of the layout by their path."""
 
     def links(self, units: Sequence[Unit]) -> dict[str, str]:
-        """Return symbolic links by their path, with what they point to from where they lie."""
+        """Return symbolic links by their path, each with its relative target."""
         return {}
 
 
 def put(path: Path, data: bytes) -> None:
-    """Write a file and the folders it lies in."""
+    """Write a file, and make its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
 
 
 def accept_codec(layout: type[Layout], text: str) -> Codec:
-    """Return the codec that `text` names, the layout's own where it is "".
+    """Return the codec that `text` names; the layout's own where it is "".
 
     Raises:
-        UserError: no such codec, or one that the reading code cannot open.
+        UserError: there is no such codec, or the reading code cannot open it.
     """
     codec = Codec.parse(text or layout.codecs[0])
-    known = [Codec.parse(one).name for one in layout.codecs]
-    if codec.name not in known:
+    if codec.name not in [Codec.parse(name).name for name in layout.codecs]:
         raise UserError(
             f"the layout {layout.name} cannot hold {codec}: {layout.reads} does not open it",
             expected=" or ".join(layout.codecs),
@@ -149,7 +146,6 @@ def accept_codec(layout: type[Layout], text: str) -> Codec:
 
 
 # -- The layouts by name ----------------------------------------------------------------------------------------------
-
 
 LAYOUTS = {
     "metapattern": "fasdata.exchange.metapattern:MetaPattern",
@@ -164,10 +160,10 @@ def layout_class(name: str) -> type[Layout]:
     """Return the layout of that name.
 
     Raises:
-        UserError: there is none; names the nearest.
+        UserError: there is none; the message names the nearest.
     """
     if name not in LAYOUTS:
         raise unknown_name("layout", name, LAYOUTS)
     module, _, noun = LAYOUTS[name].partition(":")
-    found: type[Layout] = getattr(import_module(module), noun)
-    return found
+    layout: type[Layout] = getattr(import_module(module), noun)
+    return layout

@@ -1,4 +1,4 @@
-"""The layout of HFN_MP (MetaPattern_FAS): a zip of chips for every video, csv lists, and a protocol file."""
+"""Write the layout of HFN_MP (MetaPattern_FAS): a zip of face pictures for each video, csv lists, a protocol file."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from fasdata.exchange.pictures import Pictures
 from fasdata.exchange.sample import ExportClip
 from fasdata.lists.write import list_line
 
-CHIPS = "align"  # the sub-folder of the chips, as its extraction script names it
-_SOURCES = 3  # what its trainer has variables for
+CHIPS = "align"  # the sub-folder of the face pictures, as its extraction script names it
+_SOURCES = 3  # number of source domains that its trainer has variables for
 
 
 class Lists(Form):
@@ -63,7 +63,7 @@ class MetaPattern(Layout):
         if sources != _SOURCES:
             self.notes.append(f"its trainer is written for {_SOURCES} source domains; here there are {sources}")
         if any(clip.part == "val" for clip in clips):
-            self.notes.append("its trainer has no place for validation clips: they are in the lists named VAL")
+            self.notes.append("its trainer reads no validation clips: these are in the lists named VAL")
         return super().units(clips)
 
     def _unit(self, clip: ExportClip) -> Unit:
@@ -75,17 +75,17 @@ class MetaPattern(Layout):
 
     def write(self, unit: Unit, pictures: Pictures, stage: Path) -> None:
         """Write the zip of a clip: its pictures by frame number, then `info.txt`."""
-        held = io.BytesIO()
-        with zipfile.ZipFile(held, "w") as archive:
-            for one in sorted(unit.pictures, key=lambda picture: picture.frame.index):
-                data = self.encoded(pictures.image(one.frame.place, "rgb"), one)
-                archive.writestr(_member(one.path.rpartition("!")[2]), data)
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as archive:
+            for picture in sorted(unit.pictures, key=lambda picture: picture.frame.index):
+                data = self.encoded(pictures.image(picture.frame.place, "rgb"), picture)
+                archive.writestr(_member(picture.path.rpartition("!")[2]), data)
             counts = f"{len(unit.pictures)}\t{unit.clips[0].n_frames}"
             archive.writestr(_member("info.txt"), counts)
-        put(stage / unit.files[0], held.getvalue())
+        put(stage / unit.files[0], file.getvalue())
 
     def lists(self, units: Sequence[Unit]) -> dict[str, bytes]:
-        """Return the lists of sources (by label), target and validation, and the protocol file that names them."""
+        """Return the lists of sources (by label), target and validation, and the protocol file that refers to them."""
         lines: dict[str, list[str]] = {}
         for unit in units:
             clip = unit.clips[0]
@@ -97,7 +97,7 @@ class MetaPattern(Layout):
     def _line(self, unit: Unit) -> str:
         clip, codes = unit.clips[0], self._names.codes
         number = codes["bonafide"] if clip.is_bonafide else codes.get(clip.attack_type, codes["other"])
-        path = unit.files[0].removeprefix(CHIPS)  # begins with a slash: it is appended to the folder as it is
+        path = unit.files[0].removeprefix(CHIPS)  # begins with a slash: its reader appends it to the folder unchanged
         return list_line("metapattern", [path], number, faces=len(unit.pictures), frames=clip.n_frames)
 
     def _kind(self, clip: ExportClip) -> str:
@@ -109,7 +109,7 @@ class MetaPattern(Layout):
         return f"{name}-SHOTS" if clip.is_shot else name
 
     def _protocol(self, clips: Sequence[ExportClip]) -> str:
-        """Return the part of its configuration that names folders and lists, relative to the export."""
+        """Return the part of its configuration that has folders and lists, relative to the export."""
         firsts: dict[tuple[str, int], ExportClip] = {}
         for clip in clips:
             firsts.setdefault((clip.part, clip.domain_id), clip)
@@ -130,7 +130,7 @@ class MetaPattern(Layout):
 
 
 def _member(name: str) -> zipfile.ZipInfo:
-    """Return a member of which nothing tells when or where it was written."""
+    """Return a member of a zip without the time or the machine of writing."""
     info = zipfile.ZipInfo(name)  # 1980-01-01; pictures are compressed already
     info.create_system, info.external_attr = 3, 0o644 << 16
     return info

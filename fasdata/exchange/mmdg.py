@@ -1,4 +1,4 @@
-"""The layout of MMDGFAS and of the mmdg benchmark: a folder for each of three modalities, and lists of triplets."""
+"""Write the layout of MMDGFAS and of the mmdg benchmark: a folder for each modality, and lists of triplets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BENCHMARK = "MMDG-Benchmark"
 
 
 class Dataset(Form):
-    """One dataset: its root, and below it the list of each part and the folder that the list's paths start from."""
+    """One dataset: its root, the list of each part below it, and the folder that the paths of a list start from."""
 
     folder: str
     lists: dict[str, str]
@@ -40,7 +40,7 @@ class Names(Form):
 class Mmdg(Layout):
     """`<root>/…/<clip>/{color,depth,ir}/<frame>.png` and lists `color depth ir label`.
 
-    A modality that a frame does not have, or that the protocol takes away, is a black picture. `MMDG-Benchmark/` has
+    A modality that a frame lacks, or that the protocol masks, is a black picture. `MMDG-Benchmark/` has
     lists under the benchmark's names (`W-test.txt`), whose paths start at the export's folder.
     """
 
@@ -70,7 +70,7 @@ class Mmdg(Layout):
         targets = sorted({clip.dataset for clip in clips if clip.part == "test"} - self._validated(clips))
         if targets:
             self.notes.append(
-                f"its training tests {', '.join(targets)} on the list that it calls val: that one holds the test part"
+                f"its training tests {', '.join(targets)} on the list called val: here this list holds the test part"
             )
         return super().units(clips)
 
@@ -84,18 +84,19 @@ class Mmdg(Layout):
         ]
 
     def write(self, unit: Unit, pictures: Pictures, stage: Path) -> None:
-        """Write the pictures of a clip; what a frame does not have is as large as its colour, and black."""
+        """Write the pictures of a clip; a modality that a frame lacks is black and of the size of its colour."""
         shapes: dict[str, tuple[int, ...]] = {}
-        for one in unit.pictures:  # colour comes first in every frame
-            if one.modality == "rgb" or one.modality in one.frame.modalities:
-                image = pictures.image(one.frame.place, one.modality)
-                shapes.setdefault(one.frame.sample_id, image.shape[:2])
+        for picture in unit.pictures:  # colour comes first in every frame
+            frame, modality = picture.frame, picture.modality
+            if modality == "rgb" or modality in frame.modalities:
+                image = pictures.image(frame.place, modality)
+                shapes.setdefault(frame.sample_id, image.shape[:2])
             else:
-                image = np.zeros(shapes[one.frame.sample_id], np.uint8)
-            put(stage / one.path, self.encoded(image, one))
+                image = np.zeros(shapes[frame.sample_id], np.uint8)
+            put(stage / picture.path, self.encoded(image, picture))
 
     def lists(self, units: Sequence[Unit]) -> dict[str, bytes]:
-        """Return MMDGFAS's lists and the benchmark's; the latter end their lines as the published ones do."""
+        """Return the lists of MMDGFAS and those of the benchmark, which have the line ends of the published ones."""
         validated = self._validated([unit.clips[0] for unit in units])
         lines: dict[str, list[str]] = {}
         benchmark: dict[str, list[str]] = {}
@@ -104,7 +105,7 @@ class Mmdg(Layout):
             dataset = self._dataset(clip.dataset)
             start = "/".join(filter(None, (dataset.folder, self._images(dataset, clip.part)))) + "/"
             for place in range(0, len(unit.pictures), len(MODALITIES)):
-                paths = [one.path for one in unit.pictures[place : place + len(MODALITIES)]]
+                paths = [picture.path for picture in unit.pictures[place : place + len(MODALITIES)]]
                 own = list_line("columns", [path.removeprefix(start) for path in paths], int(clip.is_bonafide))
                 for name in self._lists_of(dataset, clip, validated):
                     lines.setdefault(f"{dataset.folder}/{name}", []).append(own)
@@ -120,12 +121,12 @@ class Mmdg(Layout):
 
     @staticmethod
     def _validated(clips: Sequence[ExportClip]) -> set[str]:
-        """Return the datasets whose list val is taken by validation clips."""
+        """Return the datasets that have validation clips for their list val."""
         return {clip.dataset for clip in clips if clip.part == "val"}
 
     @staticmethod
     def _images(dataset: Dataset, part: str) -> str:
-        """Return the folder of a part's pictures; test clips lie where the list val looks, which reads them."""
+        """Return the folder of a part's pictures; test clips lie in that of the list val, which refers to them."""
         return dataset.images.get(part, dataset.images.get("val", ""))
 
     def _dataset(self, slug: str) -> Dataset:

@@ -1,4 +1,4 @@
-"""The names that papers give to clips, as `manifests/exchange/` declares them."""
+"""Find the name that a paper gives to a clip, from the rules in `manifests/exchange/`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PART = re.compile(r"[A-Za-z0-9_+=@-][A-Za-z0-9._+=@-]{0,249}")
 
 
 class NameRule(Form):
-    """Clips whose whole id matches `clip`, and the template of their path in a paper's layout."""
+    """A pattern that the whole id of a clip must match, and the template of its path in a paper's layout."""
 
     clip: Pattern
     path: str
@@ -30,7 +30,7 @@ def read_names(layout: str, model: type[Model]) -> Model:
 
 
 def fill(rules: Sequence[NameRule], clip_id: str, values: Mapping[str, str]) -> str | None:
-    """Return the path that the first fitting rule gives, None where no rule fits; groups go before `values`."""
+    """Return the path from the first rule that matches, None where none does; groups go before `values`."""
     for rule in rules:
         match = _compiled(rule.clip).fullmatch(clip_id)
         if match:
@@ -39,30 +39,30 @@ def fill(rules: Sequence[NameRule], clip_id: str, values: Mapping[str, str]) -> 
 
 
 def clip_path(clip_id: str) -> str:
-    """Return a clip's own path: its id with a folder for every `__`, or in one piece where that would be no path."""
+    """Return a clip's own path: its id with a folder for every `__`, or its id unchanged where that is no safe path."""
     parts = clip_id.split("__")
     return "/".join(parts) if all(map(_PART.fullmatch, parts)) else clip_id
 
 
 def require_safe(paths: Sequence[str]) -> None:
-    """Check that files stay inside the folder they are meant for, on every file system, and are not one another.
+    """Check that paths stay inside their folder and differ from each other, on every file system.
 
     Raises:
-        UserError: a part of a path is empty, begins with a dot or has characters that paths should not have; two paths
-            differ in case only, or not at all.
+        UserError: a part of a path is empty, begins with a dot or has an unsafe character; two paths are equal, or
+            differ in case only.
     """
-    seen: dict[str, str] = {}
+    first_spelling: dict[str, str] = {}
     for path in paths:
         if not all(map(_PART.fullmatch, path.split("/"))):
             raise UserError(f"the export would write a file {path!r}", expected="a plain path inside its folder")
         key = path.casefold()
-        if key in seen:
+        if key in first_spelling:
             raise UserError(
-                f"two things of the export would be the file {path}",
-                found=f"{seen[key]} before",
-                do="two clips have one name there: leave one out of the protocol",
+                f"two pictures of the export would be the file {path}",
+                found=f"{first_spelling[key]} before",
+                do="two clips have the same name in this layout: leave one out of the protocol",
             )
-        seen[key] = path
+        first_spelling[key] = path
 
 
 @lru_cache(maxsize=256)

@@ -1,4 +1,4 @@
-"""The pictures of an export: the chosen view, the face box in stored pixels, or the stored pixels as they are."""
+"""Make the pictures of an export: a view of the face, its box in stored pixels, or the stored pixels unchanged."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ if TYPE_CHECKING:
     from fasdata.store.reader import Store
 
 
-# -- The view `native`: the face's box in stored pixels, cut and never resampled --------------------------------------
+# -- The view `native`: the face box in stored pixels, cut and never resampled ----------------------------------------
 
-
-NAME = "native"
+NATIVE = "native"
 Window = tuple[int, int, int, int]
 
 
 class Native:
-    """Cuts the box out of stored crops; what a pre-cropped release stores whole stays whole.
+    """Cut the box out of stored crops; crops of a release that is already cropped stay as they are.
 
-    The box is taken to whole pixels towards zero and held inside the stored region, as preprocessing scripts do.
+    The box is cut to whole pixels towards zero and kept inside the stored region, as preprocessing scripts do.
     """
 
     def __init__(self, stores: Mapping[str, Store]) -> None:
@@ -37,7 +36,7 @@ class Native:
         """Check that each (dataset, modality) can be cut.
 
         Raises:
-            UserError: nobody knows where the face is in one of them.
+            UserError: the position of the face in one of them is unknown.
         """
         for dataset, modality in sorted(used):
             way_of(self._stores[dataset].info.config, dataset, modality)
@@ -59,7 +58,7 @@ class Native:
 def box_window(frame: Frame, shape: tuple[int, ...]) -> Window:
     """Return the box in pixels of the stored crop of `shape` (height, width): x0, y0, x1, y1, end exclusive.
 
-    The whole crop where no box is known; at least one pixel.
+    The complete crop where no box is known; at least one pixel.
     """
     if frame.box is None:
         return (0, 0, shape[1], shape[0])
@@ -74,36 +73,37 @@ def _span(low: float, high: float, start: int, end: int, stored: int) -> tuple[i
     return first, max(first + 1, min(stored, round((int(high) - start) * scale)))
 
 
-# -- The pictures of an export: the chosen view, or the stored pixels as they are -------------------------------------
+# -- Pictures in any view ---------------------------------------------------------------------------------------------
 
 
 class Pictures:
-    """Makes pictures from `stores` (by dataset) under `view`, the text of a view or `native`; safe across threads.
+    """Make pictures from `stores` (by dataset) in `view`, the text of a view or `native`; safe across threads.
 
-    `side` is the length that a layout's own code takes for granted, 0 where it takes any.
+    `side` is the picture size that a layout's own code expects, 0 for any.
 
     Raises:
-        UserError: no such view, one of another size than the layout's, or faces that lack what the view goes by.
+        UserError: there is no such view, it has another size than the layout, or faces lack the box or the landmarks
+            that it needs.
     """
 
     def __init__(self, stores: Mapping[str, Store], view: str, side: int, clips: Sequence[ExportClip]) -> None:
         self._stores = stores
         self._maker: Native | Renderer
-        used = {(clip.dataset, name) for clip in clips for one in clip.frames for name in one.modalities}
-        if view == NAME:
+        used = {(clip.dataset, name) for clip in clips for frame in clip.frames for name in frame.modalities}
+        if view == NATIVE:
             if side:
                 raise UserError(f"this layout has pictures of {side}x{side}", found="--view native, which has any size")
-            self.view, self._maker = NAME, Native(stores)
+            self.view, self._maker = NATIVE, Native(stores)
             self._maker.require(used)
             return
-        chosen = View.named(view)
+        template = View.named(view)
         if side and "size=" not in view:
-            chosen = chosen.resized(side)
-        if side and chosen.size != side:
+            template = template.resized(side)
+        if side and template.size != side:
             raise UserError(f"this layout has pictures of {side}x{side}", found=f"--view {view}")
-        _require_geometry(clips, chosen)
-        self.view = str(chosen)
-        self._maker = Renderer(stores, chosen)
+        _require_geometry(clips, template)
+        self.view = str(template)
+        self._maker = Renderer(stores, template)
         self._maker.require(used)
 
     def image(self, frame: Frame, modality: str) -> np.ndarray:
@@ -111,7 +111,7 @@ class Pictures:
         return self._maker.image(frame, modality)
 
     def stored(self, frame: Frame) -> np.ndarray:
-        """Return the whole stored colour region of a frame, uint8 (h, w, 3) RGB."""
+        """Return the stored colour region of a frame, uint8 (h, w, 3) RGB."""
         return self._stores[frame.dataset].crop(frame.clip_id, frame.frame_index)
 
 

@@ -1,12 +1,12 @@
-"""The layout of GAC-FAS and SA-FAS: a folder for every video with its label in the name, and the pictures' sidecars."""
+"""Write the layout of GAC-FAS and SA-FAS: a folder per video, the label in its name, a sidecar per picture."""
 
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import dumps  # to write; nothing is ever unpickled
 from typing import Any
 
 import numpy as np
@@ -18,17 +18,17 @@ from fasdata.exchange.names import NameRule, fill, read_names
 from fasdata.exchange.pictures import Pictures
 from fasdata.exchange.sample import ExportClip, ExportFrame
 
-# -- `infov1_<frame>.npy` of SA-FAS: the face box and five points beside a picture ------------------------------------
-
+# -- The sidecar `infov1_<frame>.npy`: face box and five points -------------------------------------------------------
 
 _RECORD = np.dtype([("box", "<i8", (4,)), ("detect_prob", "<f8"), ("points", "<i8", (5, 2)), ("frame_id", "<i8")])
 
 
 @dataclass(frozen=True)
 class Info:
-    """Box x0, y0, x1, y1 and points (5, 2) in whole pixels of the picture `org_`, towards zero and none negative.
+    """The content of a sidecar: box x0, y0, x1, y1 and points (5, 2) in whole pixels of `org_`, none negative.
 
-    `number` is the one in the file's name. The embedding that SA-FAS computes beside, and never reads, is left out.
+    Coordinates are cut towards zero. `number` is the one in the file's name. The embedding that SA-FAS stores too, and
+    never reads, is left out.
     """
 
     box: np.ndarray
@@ -38,7 +38,7 @@ class Info:
 
     @classmethod
     def of(cls, frame: ExportFrame, shape: Sequence[int], number: int) -> Info:
-        """Return what is known of a frame whose stored region has this shape (height, width)."""
+        """Return box, points and score of a frame in pixels of its stored region, whose `shape` is (height, width)."""
         x0, y0, x1, y1 = frame.place.region
         scale = np.array([shape[1] / (x1 - x0), shape[0] / (y1 - y0)])
         corners = np.array(frame.place.box, np.float64).reshape(2, 2)
@@ -49,7 +49,7 @@ class Info:
 
 
 def plain(info: Info) -> bytes:
-    """Return an npy file of one record, `np.load(path)[()]["points"]`: numbers and nothing that is ever run."""
+    """Return an npy file of one record, read as `np.load(path)[()]["points"]` without unpickling."""
     record = np.zeros((), _RECORD)
     record["box"], record["points"] = info.box, info.points
     record["detect_prob"], record["frame_id"] = info.score, info.number
@@ -58,79 +58,31 @@ def plain(info: Info) -> bytes:
     return file.getvalue()
 
 
-def as_written(info: Info) -> bytes:
+def pickled(info: Info) -> bytes:
     """Return the npy file that SA-FAS itself writes and opens, `np.load(path, allow_pickle=True).item()["points"]`.
 
-    What is inside can only be opened by unpickling, so it is put together here by hand: arrays and numbers, made by
-    numpy's own constructors and by nothing else, under the names that numpy 1 and 2 both know (numpy 2 would write
-    names that the older one of SA-FAS does not have).
+    An npy file can hold a dictionary only as a pickle. Protocol 3 writes the name of a module as a line of its own;
+    that of numpy 2, which the older numpy of SA-FAS lacks, is replaced by the one that both versions load.
     """
-    said = _dictionary(
-        box=_array(info.box), detect_prob=b"G" + struct.pack(">d", info.score), points=_array(info.points),
-        frame_id=_integer(info.number),
-    )  # fmt: skip
-    kind = _made(_OBJECT, _tuple(_integer(3), _text("|"), b"N", b"N", b"N", _integer(-1), _integer(-1), _integer(63)))
-    whole = _made(_EMPTY, _tuple(_integer(1), _tuple(), kind, _FALSE, b"](" + said + b"e"))
+    record = {"box": info.box, "detect_prob": info.score, "points": info.points, "frame_id": info.number}
+    data = dumps(np.array(record, dtype=object), protocol=3)
     file = io.BytesIO()
     np.lib.format.write_array_header_1_0(file, {"descr": "|O", "fortran_order": False, "shape": ()})
-    return file.getvalue() + b"\x80\x03" + whole + b"."
+    return file.getvalue() + data.replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n")
 
 
-SIDECARS: dict[str, Callable[[Info], bytes]] = {"plain": plain, "safas": as_written}
+SIDECARS: dict[str, Callable[[Info], bytes]] = {"plain": plain, "safas": pickled}
 
 
-def _tuple(*items: bytes) -> bytes:
-    return b"(" + b"".join(items) + b"t"
+# -- The layout -------------------------------------------------------------------------------------------------------
 
-
-def _integer(number: int) -> bytes:
-    return b"J" + struct.pack("<i", number)
-
-
-def _text(text: str) -> bytes:
-    return b"X" + struct.pack("<I", len(text)) + text.encode("ascii")
-
-
-def _binary(data: bytes) -> bytes:
-    return b"B" + struct.pack("<I", len(data)) + data
-
-
-def _dictionary(**items: bytes) -> bytes:
-    return b"}(" + b"".join(_text(key) + value for key, value in items.items()) + b"u"
-
-
-def _called(module: str, name: str, *arguments: bytes) -> bytes:
-    return f"c{module}\n{name}\n".encode() + _tuple(*arguments) + b"R"
-
-
-def _made(start: bytes, state: bytes) -> bytes:
-    return start + state + b"b"
-
-
-_FALSE, _TRUE = b"\x89", b"\x88"
-_EMPTY = _called("numpy.core.multiarray", "_reconstruct", b"cnumpy\nndarray\n", _tuple(_integer(0)), _binary(b"b"))
-_OBJECT = _called("numpy", "dtype", _text("O8"), _FALSE, _TRUE)
-_LONG = _made(
-    _called("numpy", "dtype", _text("i8"), _FALSE, _TRUE),
-    _tuple(_integer(3), _text("<"), b"N", b"N", b"N", _integer(-1), _integer(-1), _integer(0)),
-)
-
-
-def _array(values: np.ndarray) -> bytes:
-    shape = _tuple(*map(_integer, values.shape))
-    return _made(_EMPTY, _tuple(_integer(1), shape, _LONG, _FALSE, _binary(values.astype("<i8").tobytes())))
-
-
-# -- The layout of GAC-FAS and SA-FAS: a folder for every video, with the label in its name ---------------------------
-
-
-_LEAST = 3  # pictures without which GAC-FAS stops at a clip
-_STEP = 5  # SA-FAS looks at multiples of five only
+_LEAST = 3  # GAC-FAS stops at a clip with fewer pictures
+_STEP = 5  # SA-FAS opens frame numbers that are multiples of five only
 _WORDS = {True: ("live", "spoof"), False: ("spoof", "live")}  # the label's own word, and the one it must not meet
 
 
 class Dataset(Form):
-    """One dataset: its folder in GAC-FAS, in SA-FAS (`pooled`), and the names of its videos, alike in both."""
+    """One dataset: its folder in GAC-FAS, its folder in SA-FAS (`pooled`), and the names of its videos in both."""
 
     folder: str
     pooled: str
@@ -168,16 +120,16 @@ class SaFas(Layout):
         short = sum(len(clip.frames) < _LEAST for clip in clips)
         if short:
             self.notes.append(
-                f"{short} clips have fewer than {_LEAST} frames, at which GAC-FAS stops: their pictures are repeated, "
-                "each as often; recipes gac_fas and sa_fas have more frames"
+                f"{short} clips have fewer than {_LEAST} frames, at which GAC-FAS stops: each of their pictures is "
+                "repeated equally often; the recipes gac_fas and sa_fas take more frames"
             )
         if not all(frame.has_landmarks for clip in clips for frame in clip.frames):
             self.notes.append("faces without landmarks have no sidecar, which SA-FAS needs")
-        strange = sorted({clip.dataset for clip in clips} - self._names.datasets.keys())
-        if strange:
-            self.notes.append(f"their code knows no {' and no '.join(strange)}")
+        unnamed = sorted({clip.dataset for clip in clips} - self._names.datasets.keys())
+        if unnamed:
+            self.notes.append(f"their code has no place for {' and '.join(unnamed)}")
         if any(clip.part == "val" for clip in clips):
-            self.notes.append("neither reads validation clips: they lie in folders named val")
+            self.notes.append("neither of them reads validation clips: these lie in folders named val")
         return super().units(clips)
 
     def _unit(self, clip: ExportClip) -> Unit:
@@ -191,21 +143,22 @@ class SaFas(Layout):
 
     def write(self, unit: Unit, pictures: Pictures, stage: Path) -> None:
         """Write crop, surroundings and sidecar of every frame of a clip."""
-        for one in unit.pictures:
-            folder, _, ending = one.path.rpartition("crop_")
+        for picture in unit.pictures:
+            frame = picture.frame
+            folder, _, ending = picture.path.rpartition("crop_")
             number = ending.removesuffix(".jpg")
-            stored = pictures.stored(one.frame.place)
-            put(stage / one.path, self.encoded(pictures.image(one.frame.place, "rgb"), one))
-            put(stage / f"{folder}org_{number}.jpg", self.encoded(stored, one))
-            if one.frame.has_landmarks:
-                info = Info.of(one.frame, stored.shape[:2], int(number))
+            stored = pictures.stored(frame.place)
+            put(stage / picture.path, self.encoded(pictures.image(frame.place, "rgb"), picture))
+            put(stage / f"{folder}org_{number}.jpg", self.encoded(stored, picture))
+            if frame.has_landmarks:
+                info = Info.of(frame, stored.shape[:2], int(number))
                 put(stage / f"{folder}infov1_{number}.npy", self._sidecar(info))
 
     def lists(self, units: Sequence[Unit]) -> dict[str, bytes]:
         return {}
 
     def links(self, units: Sequence[Unit]) -> dict[str, str]:
-        """Return SA-FAS's folders: all source and target clips of a dataset side by side."""
+        """Return the folders of SA-FAS, which have all source and target clips of a dataset side by side."""
         clips = [unit.clips[0] for unit in units]
         sources, targets = ({clip.dataset for clip in clips if clip.part == part} for part in ("train", "test"))
         made = {}
@@ -215,7 +168,9 @@ class SaFas(Layout):
                 link = f"{self._dataset(clip.dataset).pooled}/preposess/{folder.rpartition('/')[2]}"
                 made[link] = f"../../{folder}"
         if sources & targets:
-            self.notes.append("SA-FAS keeps training and test of one dataset in one folder: here it gets none")
+            self.notes.append(
+                "SA-FAS has one folder for the clips of a dataset: one with training and test clips gets none"
+            )
         return made
 
     def _folder(self, clip: ExportClip) -> str:
@@ -237,9 +192,9 @@ class SaFas(Layout):
 
 
 def _numbered(frames: Sequence[ExportFrame]) -> list[tuple[int, ExportFrame]]:
-    """Return the frames under the numbers they get: their own where those are multiples of five, else 0, 5, 10 …
+    """Return the frames with their numbers in file names: their own if all are multiples of five, else 0, 5, 10 …
 
-    Fewer than three frames are repeated, each equally often: a random draw among them stays the same draw.
+    Fewer than three frames are repeated, each equally often, so that each stays equally likely in a random draw.
     """
     if len(frames) >= _LEAST and all(frame.index % _STEP == 0 for frame in frames):
         return [(frame.index, frame) for frame in frames]
@@ -248,10 +203,10 @@ def _numbered(frames: Sequence[ExportFrame]) -> list[tuple[int, ExportFrame]]:
 
 
 def layout_options(layout: str, sidecars: str) -> dict[str, str]:
-    """Return the options that belong to a layout; `sidecars` is "" where none were asked for.
+    """Return the options of a layout; `sidecars` is "" where the user gave none.
 
     Raises:
-        UserError: the layout has no sidecars, or not of that kind.
+        UserError: the layout has no sidecars, or no such kind of them.
     """
     if layout != "safas":
         if sidecars:

@@ -1,4 +1,4 @@
-"""What is exported: the usable clips of a manifest and their frames, in its order."""
+"""Take the usable clips of a manifest and their frames, in its order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KEYS = tuple(f"key_{name}" for name in MODALITIES)
 
 @dataclass(frozen=True)
 class ExportFrame:
-    """A frame with its place in the store, the modalities that the protocol shows of it, and how its face was found."""
+    """A frame: its place in the store, the modalities that the protocol gives, and how its face was found."""
 
     sample_id: str
     place: Frame
@@ -47,7 +47,7 @@ class ExportFrame:
 
 @dataclass(frozen=True)
 class ExportClip:
-    """A clip in its part of the protocol; `split_official` is the release's, "" where the release has none."""
+    """A clip in its part of the protocol; `split_official` is the split of the release, "" where it has none."""
 
     part: str
     dataset: str

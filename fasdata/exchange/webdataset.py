@@ -1,4 +1,4 @@
-"""The layout of WebDataset: tar shards, each sample a picture of every modality and a JSON file under one key."""
+"""Write tar shards for WebDataset: a sample is a picture of each modality and a JSON file under one key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fasdata.exchange.layout import Layout, Picture, Unit
 from fasdata.exchange.pictures import Pictures
 from fasdata.exchange.sample import ExportClip, ExportFrame
 
-SHARD = 1000  # samples from which a new shard starts; a clip is never split
+SHARD = 1000  # samples after which a new shard starts; a clip is never split
 
 
 class WebDataset(Layout):
@@ -57,26 +57,26 @@ class WebDataset(Layout):
         return Unit(name, tuple(clips), tuple(pictures), (name,))
 
     def write(self, unit: Unit, pictures: Pictures, stage: Path) -> None:
-        """Write a shard: of every frame its pictures, then what is known of it."""
+        """Write a shard: for every frame its pictures, then its description."""
         shard = stage / unit.files[0]
         shard.parent.mkdir(parents=True, exist_ok=True)
-        waiting = iter(unit.pictures)
+        remaining = iter(unit.pictures)
         with tarfile.open(shard, "w", format=tarfile.PAX_FORMAT) as archive:
             for clip in unit.clips:
                 for frame in clip.frames:
                     for _ in frame.modalities:
-                        one = next(waiting)
-                        data = self.encoded(pictures.image(frame.place, one.modality), one)
-                        _add(archive, one.path.partition("!")[2], data)
-                    text = json.dumps(self._said(clip, frame, pictures.view), sort_keys=True)
+                        picture = next(remaining)
+                        data = self.encoded(pictures.image(frame.place, picture.modality), picture)
+                        _add(archive, picture.path.partition("!")[2], data)
+                    text = json.dumps(self._description(clip, frame, pictures.view), sort_keys=True)
                     _add(archive, f"{_key(clip, frame)}.json", text.encode())
 
     def lists(self, units: Sequence[Unit]) -> dict[str, bytes]:
         return {}
 
-    def _said(self, clip: ExportClip, frame: ExportFrame, view: str) -> dict[str, object]:
+    def _description(self, clip: ExportClip, frame: ExportFrame, view: str) -> dict[str, object]:
         place, meta = frame.place, self.context.meta
-        points = [[x, y] if x == x else None for x, y in place.landmarks or ()]  # some releases tell the eyes alone
+        points = [[x, y] if x == x else None for x, y in place.landmarks or ()]  # some releases have the eyes alone
         return {
             "sample_id": frame.sample_id, "dataset": clip.dataset, "clip_id": clip.clip_id, "part": clip.part,
             "domain": clip.domain, "domain_id": clip.domain_id, "split_official": clip.split_official,
@@ -89,11 +89,11 @@ class WebDataset(Layout):
 
 
 def _key(clip: ExportClip, frame: ExportFrame) -> str:
-    """Return the key of a sample; its last part has no dot, so that readers cut it from the endings rightly."""
+    """Return the key of a sample; its last part has no dot, so that readers separate it from the endings correctly."""
     return f"{clip.dataset}/{clip.clip_id}/{frame.index:06d}"
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
-    member = tarfile.TarInfo(name)  # no owner, mode 0644, time 0: nothing of this machine
+    member = tarfile.TarInfo(name)  # no owner, mode 0644, time 0: the same bytes on every machine
     member.size = len(data)
     archive.addfile(member, io.BytesIO(data))

@@ -1,6 +1,6 @@
-"""How the published code reads its data, retold: what it opens, what it takes for a label, where it stops.
+"""Read a folder as the published code does: what it opens, what it takes for a label, where it stops.
 
-Everything here sees a folder only and knows nothing of the code that wrote it.
+These readers get a folder only and share nothing with the code that wrote it.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ def sa_fas(folder: Path, seed: int) -> list[tuple[str, int, str, np.ndarray, dic
             crop, info = video / f"crop_{number:04d}.jpg", video / f"infov1_{number:04d}.npy"
             if crop.exists() and info.exists():
                 break
-        said = np.load(info, allow_pickle=True).item()
-        videos.append((video.name, label, re.findall(person, video.name)[0], read_rgb(crop.read_bytes()), said))
+        sidecar = np.load(info, allow_pickle=True).item()
+        videos.append((video.name, label, re.findall(person, video.name)[0], read_rgb(crop.read_bytes()), sidecar))
     return videos
 
 
@@ -155,5 +155,5 @@ def shards(folder: Path) -> dict[str, dict[str, bytes]]:
             names = archive.getnames()
             assert len(names) == len(set(names))
             for key, endings in webdataset(names).items():
-                held[key] = {one: archive.extractfile(f"{key}.{one}").read() for one in endings}  # type: ignore[union-attr]
+                held[key] = {end: archive.extractfile(f"{key}.{end}").read() for end in endings}  # type: ignore[union-attr]
     return held

@@ -45,9 +45,9 @@ def test_pictures_are_the_view_of_their_frames(out, library, manifests):
     clip = next(clip for clip in clips_of(manifests["standard"]) if clip.clip_id == name)
     assert [frame.index for frame in clip.frames] == [6, 10]
     for ordinal, frame in enumerate((6, 10)):
-        said = store.record(name).frame(frame)
+        face = store.record(name).frame(frame)
         view = View.named("mxnet-256").resized(224)
-        wanted = view.render(store.crop(name, frame), said.crop.region, 1.0, said.box, said.landmarks)
+        wanted = view.render(store.crop(name, frame), face.crop.region, 1.0, face.box, face.landmarks)
         path = out / f"MCIO/frame/msu/test/real/real_client001_android_SD_scene01_frame{ordinal}.png"
         assert np.array_equal(readers.read_rgb(path.read_bytes()), wanted)
 
@@ -62,13 +62,13 @@ def test_a_single_test_frame_stands_for_the_second_and_is_listed_once(out, manif
 
 
 def test_json_lists_carry_path_label_and_clip(out, manifests):
-    held = json.loads((out / "MCIO/json/msu_test.json").read_text())
-    assert {tuple(one) for one in held} == {("photo_path", "photo_label", "photo_belong_to_video_ID")}
-    assert all((out / "MCIO/frame" / one["photo_path"]).is_file() for one in held)
-    assert all(one["photo_label"] == int("/real/" in one["photo_path"]) for one in held)
+    entries = json.loads((out / "MCIO/json/msu_test.json").read_text())
+    assert {tuple(entry) for entry in entries} == {("photo_path", "photo_label", "photo_belong_to_video_ID")}
+    assert all((out / "MCIO/frame" / entry["photo_path"]).is_file() for entry in entries)
+    assert all(entry["photo_label"] == int("/real/" in entry["photo_path"]) for entry in entries)
     clips = [clip for clip in clips_of(manifests["standard"]) if clip.part == "test"]
-    assert len(held) == sum(len(clip.frames) for clip in clips)
-    assert sorted({one["photo_belong_to_video_ID"] for one in held}) == list(range(len(clips)))
+    assert len(entries) == sum(len(clip.frames) for clip in clips)
+    assert sorted({entry["photo_belong_to_video_ID"] for entry in entries}) == list(range(len(clips)))
 
 
 @pytest.mark.parametrize("form", ["txt", "json"])
@@ -84,11 +84,11 @@ def test_lists_read_back_name_the_same_clips_and_labels(out, library, manifests,
             key: len(clip.frames) for key, clip in clips.items()
         }
     files = sorted((out / "MCIO/txt").glob("oulu_*"))
-    told = Called(
+    done = Called(
         "fasdata", "lists", "import", find_card("oulu-npu").name, *files, "--format", "flip", "--bonafide-is", 1,
         "--data", library.root, "--out", tmp_path / "oulu.csv",
     )  # fmt: skip
-    assert told.code == 0, told.out
+    assert done.code == 0, done.out
 
 
 def test_clips_of_a_few_shots_get_lists_of_their_own(manifests):
@@ -99,4 +99,4 @@ def test_clips_of_a_few_shots_get_lists_of_their_own(manifests):
     layout = Flip(Context(manifests["standard"].meta, Codec.parse("jpeg"), lambda _: None))  # type: ignore[arg-type]
     lists = layout.lists(layout.units([shot]))
     assert set(lists) == {"MCIO/txt/msu_fake_shot.txt", "MCIO/json/msu_shot.json"}
-    assert not any("shot lists" in note for note in layout.notes)
+    assert not any("lists of shots" in note for note in layout.notes)

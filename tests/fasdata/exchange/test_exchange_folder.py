@@ -43,13 +43,13 @@ def _plan(library, manifest, layout, out):
 def test_the_same_export_has_the_same_bytes_and_says_what_it_is(library, manifest, whole, tmp_path, layout):
     plan = exported(library, manifest, layout, tmp_path / "again")
     assert tree(tmp_path / "again") == tree(whole / layout)
-    said = json.loads((whole / layout / "export.json").read_text())
-    assert said["finished"] and said["labels"] and said["codec"] and said["tool_version"]
-    assert said["manifest_fingerprint"] == manifest.fingerprint
-    assert (said["layout"], said["view"]) == (layout, plan.pictures.view)
+    about = json.loads((whole / layout / "export.json").read_text())
+    assert about["finished"] and about["labels"] and about["codec"] and about["tool_version"]
+    assert about["manifest_fingerprint"] == manifest.fingerprint
+    assert (about["layout"], about["view"]) == (layout, plan.pictures.view)
     clips = clips_of(manifest)
-    assert sum(count["clips"] for count in said["counts"]) == len(clips)
-    assert sum(count["frames"] for count in said["counts"]) == sum(len(clip.frames) for clip in clips)
+    assert sum(count["clips"] for count in about["counts"]) == len(clips)
+    assert sum(count["frames"] for count in about["counts"]) == sum(len(clip.frames) for clip in clips)
 
 
 def test_every_file_is_in_the_table_with_its_hash_and_every_frame_in_the_other(manifest, whole):
@@ -167,7 +167,7 @@ def test_the_command_says_what_it_would_do_and_then_does_it(library, tmp_path):
     done = Called("fasdata", *options, "-j", 2)
     assert done.code == 0 and "wrote" in done.out and (tmp_path / "out/MCIO/txt/msu_real_test.txt").is_file()
     again = Called("fasdata", *options)
-    assert "wrote 0 of" in again.out and "were there and right" in again.out
+    assert "wrote 0 of" in again.out and "were there already" in again.out
     assert "did you mean 'flip'" in Called("fasdata", "export", "--as", "flipp", *options[3:]).line
     assert "unknown recipe" in Called("fasdata", *options, "--recipe", "nonsense").line
     assert "only with --as safas" in Called("fasdata", *options, "--sidecars", "plain").line

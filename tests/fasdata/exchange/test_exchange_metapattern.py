@@ -45,9 +45,9 @@ def test_its_pictures_are_the_view_of_the_first_and_the_last_face(out, library, 
     videos = {video.name: video for video in readers.metapattern(f"{out}/align", out / "data_list/MSU-MFSD.csv", 2)}
     assert list(videos[listed].pictures) == ["5.png", "6.png"]
     for frame in (5, 6):
-        said = store.record(name).frame(frame)
+        face = store.record(name).frame(frame)
         crop = store.crop(name, frame)
-        rendered = View.named("mxnet-256").render(crop, said.crop.region, 1.0, said.box, said.landmarks)
+        rendered = View.named("mxnet-256").render(crop, face.crop.region, 1.0, face.box, face.landmarks)
         assert np.array_equal(videos[listed].pictures[f"{frame}.png"], rendered)
 
 

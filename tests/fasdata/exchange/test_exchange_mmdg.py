@@ -158,15 +158,15 @@ def test_every_frame_is_a_sample_with_its_modalities_and_what_is_known_of_it(mm_
             assert set(sample) == {"rgb.png", "depth.png", "ir.png", "json"}
             for name in ("rgb", "depth", "ir"):
                 assert np.array_equal(decode(sample[f"{name}.png"]), renderer.image(frame.place, name))
-            said = json.loads(sample["json"])
-            assert (said["label"], said["cls"]) == (clip.label, int(clip.is_bonafide))
-            assert (said["part"], said["sample_id"], said["subject"]) == (clip.part, frame.sample_id, clip.subject)
+            about = json.loads(sample["json"])
+            assert (about["label"], about["cls"]) == (clip.label, int(clip.is_bonafide))
+            assert (about["part"], about["sample_id"], about["subject"]) == (clip.part, frame.sample_id, clip.subject)
 
 
 def test_a_view_that_the_faces_do_not_have_is_refused_in_one_line(mm_library, tmp_path):
-    told = Called(
+    refused = Called(
         "fasdata", "export", "--as", "metapattern", "--protocol", "S2P", "--recipe", "mmdg", "--data", mm_library.root,
         "--out", tmp_path / "out",
     )  # fmt: skip
-    assert "needs the landmarks of every face" in told.line and "--view box" in told.line
+    assert "needs the landmarks of every face" in refused.line and "--view box" in refused.line
     assert not (tmp_path / "out").exists()
