@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fasdata.doctor.check import Check
 from fasdata.doctor.packages import import_failure
+from fasdata.faces.detectors import detectors_that_need
 
 # -- Cores, memory and limits of this machine -------------------------------------------------------------------------
 
@@ -155,7 +156,7 @@ def runtime_check(
         if "insightface" in have:
             do = "pip install onnxruntime (or onnxruntime-gpu)"
             return Check(CUDA, name, "problem", "missing, but insightface needs it", do)
-        return Check(CUDA, name, "ok", "not installed: only --detector retinaface needs it")
+        return Check(CUDA, name, "ok", f"not installed: only --detector {detectors_that_need(name)} needs it")
     if len(builds) > 1:
         do = f"pip uninstall -y {' '.join(builds)}, then install one: onnxruntime-gpu with a GPU, else onnxruntime"
         return Check(CUDA, name, "problem", f"{told}: they overwrite each other", do)
@@ -168,6 +169,7 @@ def runtime_check(
     if builds[0] == "onnxruntime-gpu" and not driver:
         return Check(CUDA, name, "note", f"{told}, but no NVIDIA driver is here: it falls back to the processor")
     if driver and _CUDA not in providers:
-        do = f"for RetinaFace on the GPU: pip uninstall -y {builds[0]}, then pip install onnxruntime-gpu"
-        return Check(CUDA, name, "note", f"{told}: RetinaFace runs on the processor", do)
+        users = detectors_that_need(name)
+        do = f"for {users} on the GPU: pip uninstall -y {builds[0]}, then pip install onnxruntime-gpu"
+        return Check(CUDA, name, "note", f"{told}: {users} runs on the processor", do)
     return Check(CUDA, name, "ok", told)

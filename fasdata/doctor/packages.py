@@ -9,13 +9,13 @@ from importlib import metadata
 from importlib.util import find_spec
 
 from fasdata.doctor.check import Check
+from fasdata.faces.detectors import DETECTORS, detectors_that_need
 
 # -- Python and the packages that fasdata declares: there, and of a version that fits ---------------------------------
 
 
 AREA = "packages"
 LEAST_PYTHON = (3, 11)
-_EXTRAS = {"insightface": "only --detector retinaface needs it", "ray": "only --executor ray needs it"}
 
 
 def installed() -> dict[str, str]:
@@ -32,7 +32,7 @@ def packages(have: Mapping[str, str]) -> list[Check]:
         told = "fasdata runs from its folder and was not installed: what it needs is not declared"
         return [*checks, Check(AREA, "fasdata", "note", told, "pip install -e . in the checkout")]
     checks += requirements(declared, have)
-    for name, why in _EXTRAS.items():
+    for name, why in _extras().items():
         checks.append(Check(AREA, name, "ok", have.get(name) or f"not installed: {why}"))
     return checks
 
@@ -74,6 +74,13 @@ def torch_pair(built_for: Iterable[str], have: Mapping[str, str]) -> list[Check]
             do = "install torch and torchvision together, as constraints.txt pairs them"
             return [Check(AREA, "torchvision", "problem", told, do)]
     return []
+
+
+def _extras() -> dict[str, str]:
+    """Return who needs a package that comes with an extra; onnxruntime is looked at with the accelerators."""
+    needed = dict.fromkeys(package for row in DETECTORS.values() for package in row.needs if package != "onnxruntime")
+    words = {package: f"only --detector {detectors_that_need(package)} needs it" for package in needed}
+    return {**words, "ray": "only --executor ray needs it"}
 
 
 def _python() -> Check:

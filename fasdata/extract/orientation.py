@@ -63,10 +63,8 @@ def score_to_turn(faces: Iterable[Face], detector: Detector) -> float | None:
 
     None: a face beyond doubt was found, and there is nothing to try.
     """
-    best, doubtful = (
-        max((face.score for face in faces), default=None),
-        DETECTORS[detector.name].doubtful if detector.name in DETECTORS else 0.0,
-    )
+    row, best = DETECTORS.get(detector.name), max((face.score for face in faces), default=None)
+    doubtful = row.doubtful if row else 0.0
     if best is None:
         return TRIAL_SCORE
     return doubtful if best < doubtful else None

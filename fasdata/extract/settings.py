@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fasdata.errors import UserError, unknown_name
-from fasdata.faces.detectors import DEFAULT, DETECTORS, PRECROPPED, DetectorRequest, detector_identity
+from fasdata.faces.detector import DetectorRequest
+from fasdata.faces.detectors import DEFAULT, DETECTORS, PRECROPPED, DetectorRow, detector_identity
 from fasdata.media.readers import MediaForm
 from fasdata.protocols.sampling import FrameRule
 from fasdata.store.codec import STORE_CODECS, Codec
@@ -79,7 +80,7 @@ class ExtractSettings:
             )
 
     def _check_model(self) -> None:
-        named, row = self.detector_model, DETECTORS.get(self.detector)
+        named, row = self.detector_model, self._row
         if row and row.model and not named:
             raise UserError(f"--detector {self.detector} needs --detector-model", expected=row.model)
         if named and not (row and row.model):
@@ -115,6 +116,10 @@ class ExtractSettings:
             )  # fmt: skip
 
     @property
+    def _row(self) -> DetectorRow | None:
+        return DETECTORS.get(self.detector)  # `auto` has none
+
+    @property
     def cuts_borders(self) -> bool:
         """Whether black around the faces is cut away."""
         return self.borders == "cut" and self.takes_whole_image and self.form.may_have_borders
@@ -122,22 +127,22 @@ class ExtractSettings:
     @property
     def uses_torch(self) -> bool:
         """Whether the detector needs torch."""
-        return self.detector in DETECTORS and DETECTORS[self.detector].uses_torch
+        return self._row is not None and self._row.uses_torch
 
     @property
     def looks_at_pixels(self) -> bool:
         """Whether the detector searches pictures; the others answer from what is known without looking."""
-        return self.detector in DETECTORS and DETECTORS[self.detector].searches
+        return self._row is not None and self._row.searches
 
     @property
     def takes_release_word(self) -> bool:
         """Whether faces are where the release says, so that their status is `given` though nobody searched."""
-        return self.detector in DETECTORS and DETECTORS[self.detector].believes_release
+        return self._row is not None and self._row.believes_release
 
     @property
     def takes_whole_image(self) -> bool:
         """Whether every image is taken for a face."""
-        return self.detector in DETECTORS and DETECTORS[self.detector].whole_image
+        return self._row is not None and self._row.whole_image
 
     @property
     def detector_request(self) -> DetectorRequest:

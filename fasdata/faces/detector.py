@@ -11,7 +11,22 @@ import numpy as np
 
 from fasdata.records import Box, Clip, Face
 
-# -- The narrow interface of a face detector, and the choice among several faces --------------------------------------
+
+@dataclass(frozen=True)
+class DetectorRequest:
+    """What an extraction asks of its detector; `model` is what `--detector-model` named, "" for nothing.
+
+    `min_face` is in pixels of the frame; `precropped` and `cut_borders` tell that the release cropped its frames to
+    the face, and whether the black around it goes.
+    """
+
+    model: str = ""
+    allow_download: bool = False
+    min_face: int = 40
+    min_score: float = 0.5
+    precropped: bool = False
+    cut_borders: bool = False
+    device: str = "cpu"
 
 
 class Detector(Protocol):

@@ -10,7 +10,7 @@ import numpy as np
 
 from fasdata.datasets.tree import STANDS_FOR
 from fasdata.errors import UserError
-from fasdata.faces.detector import Detector, KnownFaces
+from fasdata.faces.detector import Detector, DetectorRequest, KnownFaces
 from fasdata.faces.given_text import (
     ACROSS,
     DOWN,
@@ -150,7 +150,7 @@ class GivenDetector(Detector):
     fingerprint = ""
 
     def __init__(self) -> None:
-        self.settings = given_settings()
+        self.settings = settings(DetectorRequest())
 
     def detect(self, frames: Sequence[np.ndarray], indices: Sequence[int] = ()) -> list[list[Face]]:
         """Return no face: they are given by clip, see `for_clip`."""
@@ -170,6 +170,11 @@ class GivenDetector(Detector):
         return KnownFaces(self.name, self.fingerprint, self.settings, faces)
 
 
-def given_settings() -> dict[str, float]:
+def make(request: DetectorRequest, model: Path) -> GivenDetector:
+    """Return the detector."""
+    return GivenDetector()
+
+
+def settings(request: DetectorRequest) -> dict[str, float]:
     """Return the numbers by which boxes are made of given rectangles and eyes."""
     return {"enlarged": ENLARGED, "eyes_across": ACROSS, "eyes_up": UP, "eyes_down": DOWN}

@@ -22,7 +22,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fasdata.errors import UserError
-from fasdata.faces.detector import Detector, KnownFaces
+from fasdata.faces.detector import Detector, DetectorRequest, KnownFaces
 from fasdata.faces.model_file import file_sha256
 from fasdata.records import Clip, ClipRecord, Face
 
@@ -97,6 +97,16 @@ class JsonDetector(Detector):
         for one in parsed.faces:
             faces.setdefault(one.frame, []).append(Face(one.box, one.landmarks, one.score))
         return KnownFaces(self.name, self.fingerprint, self.settings, faces)
+
+
+def make(request: DetectorRequest, model: Path) -> JsonDetector:
+    """Return the detector that knows the faces in the file `model`."""
+    return JsonDetector(model)
+
+
+def settings(request: DetectorRequest) -> dict[str, float]:
+    """Return no setting: the file decides alone."""
+    return {}
 
 
 def faces_line(record: ClipRecord) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fasdata.faces.cascade_windows import FACTOR, THRESHOLDS
-from fasdata.faces.detector import Detector, found_face
+from fasdata.faces.detector import Detector, DetectorRequest, found_face
+from fasdata.faces.model_file import FACENET_WEIGHTS
 from fasdata.records import Box, Face
 
 if TYPE_CHECKING:
@@ -31,12 +33,12 @@ class MtcnnDetector(Detector):
 
     name = "mtcnn"
 
-    def __init__(self, *, min_face: int = 40, device: str = "cpu", fingerprint: str = "") -> None:
-        """Load the three networks; `fingerprint` is the sha256 of their weights."""
+    def __init__(self, *, min_face: int = 40, device: str = "cpu") -> None:
+        """Load the three networks."""
         from fasdata.faces.cascade import Cascade
 
-        self.settings = mtcnn_settings(min_face)
-        self.fingerprint = fingerprint
+        self.settings = settings(DetectorRequest(min_face=min_face))
+        self.fingerprint = FACENET_WEIGHTS.fingerprint()
         self._levels = _levels_left_out(min_face)
         self._cascade = Cascade(device)
         self._on_gpu = device != "cpu"
@@ -87,11 +89,16 @@ class MtcnnDetector(Detector):
             yield from (places[first : first + step] for first in range(0, len(places), step))
 
 
-def mtcnn_settings(min_face: int) -> dict[str, float]:
+def make(request: DetectorRequest, model: Path) -> MtcnnDetector:
+    """Return the detector that is asked for."""
+    return MtcnnDetector(min_face=request.min_face, device=request.device)
+
+
+def settings(request: DetectorRequest) -> dict[str, float]:
     """Return the settings that, with the weights, decide what this detector finds."""
     thresholds = {f"threshold_{stage}": value for stage, value in zip("pro", THRESHOLDS, strict=True)}
-    smallest = LEAST / FACTOR ** _levels_left_out(min_face)
-    return {"min_face": min_face, "smallest_window": round(smallest, 3), "factor": FACTOR, **thresholds}
+    smallest = LEAST / FACTOR ** _levels_left_out(request.min_face)
+    return {"min_face": request.min_face, "smallest_window": round(smallest, 3), "factor": FACTOR, **thresholds}
 
 
 def _levels_left_out(min_face: int) -> int:

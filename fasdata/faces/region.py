@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fasdata.errors import UserError
+from fasdata.faces.detectors import DETECTORS
 from fasdata.records import Box, Face
 
 # -- The stored region of a frame: a generous square around a face box, in native pixels ------------------------------
@@ -122,7 +123,8 @@ def way_of(config: Mapping[str, Any], dataset: str, modality: str) -> Literal["w
     """
     if modality == "rgb":
         return "warp"
-    if config.get("detector") == "none":
+    detector = DETECTORS.get(str(config.get("detector")))
+    if detector is not None and detector.whole_image:
         return "whole"
     if config.get("registered") != "none":
         return "warp"

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fasdata.errors import UserError
-from fasdata.faces.detector import Detector, Letterbox, found_face
-from fasdata.faces.model_file import file_sha256
+from fasdata.errors import UserError, unknown_name
+from fasdata.faces.detector import Detector, DetectorRequest, Letterbox, found_face
+from fasdata.faces.model_file import INSIGHTFACE_PACKS, file_sha256, require_file
 from fasdata.records import Face
 
 SIDE = 640
@@ -42,8 +41,8 @@ class RetinaFaceDetector(Detector):
         Raises:
             UserError: the extra is not installed, the device is not there, or the file is no detection model.
         """
-        require_retinaface(device)
-        self.settings = retinaface_settings(min_face, precropped)
+        _require_cuda(device)
+        self.settings = settings(DetectorRequest(min_face=min_face, precropped=precropped))
         self.fingerprint = file_sha256(model)
         self._min_face, self._margin = min_face, self.settings["margin"]
         try:
@@ -84,31 +83,30 @@ class RetinaFaceDetector(Detector):
         return faces
 
 
-def retinaface_settings(min_face: int, precropped: bool) -> dict[str, float]:
+def make(request: DetectorRequest, model: Path) -> RetinaFaceDetector:
+    """Return the detector that is asked for, with the file `model`."""
+    return RetinaFaceDetector(
+        model,
+        min_face=request.min_face,
+        min_score=request.min_score,
+        precropped=request.precropped,
+        device=request.device,
+    )
+
+
+def settings(request: DetectorRequest) -> dict[str, float]:
     """Return the settings that, with the weights, decide what this detector finds."""
-    return {"min_face": min_face, "side": SIDE, "margin": MARGIN if precropped else 0.0, "nms": NMS}
+    return {"min_face": request.min_face, "side": SIDE, "margin": MARGIN if request.precropped else 0.0, "nms": NMS}
 
 
-def require_retinaface(device: str) -> None:
-    """Check that the detector can run here.
+def find_model(request: DetectorRequest, what: str) -> Path:
+    """Return the file of the model that is asked for; a pack is fetched only if that is allowed and the device works.
 
     Raises:
-        UserError: a package is missing, or onnxruntime was built without CUDA; says which extra to install.
+        UserError: no such file or pack, or onnxruntime cannot use the device.
     """
-    for package in ("onnxruntime", "insightface"):
-        if find_spec(package) is None:
-            raise UserError(
-                f"--detector retinaface needs {package}", found="it is not installed",
-                do="pip install 'fasdata[retinaface]'",
-            )  # fmt: skip
-    if device != "cpu":
-        import onnxruntime
-
-        if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
-            raise UserError(
-                f"--device {device} needs onnxruntime-gpu", found="an onnxruntime without CUDA",
-                do="pip uninstall onnxruntime, then pip install 'fasdata[gpu]'",
-            )  # fmt: skip
+    _require_cuda(request.device)
+    return retinaface_model(request.model, allow_download=request.allow_download)
 
 
 def _load(model: Path, device: str) -> Any:
@@ -121,3 +119,76 @@ def _load(model: Path, device: str) -> Any:
     on_gpu = ("CUDAExecutionProvider", {"device_id": device.partition(":")[2] or "0", "use_tf32": "0"})
     providers = ["CPUExecutionProvider"] if device == "cpu" else [on_gpu, "CPUExecutionProvider"]
     return get_model(str(model), providers=providers, sess_options=options, static_shape_sessions=False)
+
+
+def _require_cuda(device: str) -> None:
+    if device != "cpu":
+        import onnxruntime
+
+        if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+            raise UserError(
+                f"--device {device} needs onnxruntime-gpu", found="an onnxruntime without CUDA",
+                do="pip uninstall onnxruntime, then pip install 'fasdata[gpu]'",
+            )  # fmt: skip
+
+
+# -- The file of a model: the user's own, or the one that detects in a pack of insightface ----------------------------
+
+
+# Of each pack the model that detects; the other networks in it (recognition, age, …) are never loaded.
+PACKS = {
+    "antelopev2": "scrfd_10g_bnkps.onnx",
+    "buffalo_l": "det_10g.onnx",
+    "buffalo_m": "det_2.5g.onnx",
+    "buffalo_s": "det_500m.onnx",
+    "buffalo_sc": "det_500m.onnx",
+}
+
+
+def retinaface_model(named: str, *, allow_download: bool = False) -> Path:
+    """Return the detection model that `named` stands for: an .onnx file, or a pack of insightface.
+
+    A pack is looked for where insightface keeps it. Nothing is downloaded unless `allow_download`.
+
+    Raises:
+        UserError: no such file or pack; says what would download it.
+    """
+    path = Path(named).expanduser()
+    if path.suffix.lower() == ".onnx" or len(path.parts) > 1 or path.is_file():
+        if path.suffix != ".onnx":
+            raise UserError(f"--detector-model {named}", expected="a file named ….onnx, or one of " + ", ".join(PACKS))
+        return require_file(path, "an .onnx file of insightface")
+    if named not in PACKS:
+        raise unknown_name("model pack", named, PACKS)
+    folder = Path.home() / INSIGHTFACE_PACKS.folder / named
+    found = _inside(folder, named)
+    if found is None and allow_download:
+        _download(named)
+        found = _inside(folder, named)
+    if found is None:
+        raise UserError(
+            f"the model pack {named} is not on this machine", expected=str(folder / PACKS[named]),
+            do="put it there, or let insightface fetch it with --allow-download (its packs are for non-commercial use)",
+        )  # fmt: skip
+    return found
+
+
+def _inside(folder: Path, pack: str) -> Path | None:
+    """Return the pack's detection model; one of the packs unfolds into a folder of the same name inside it."""
+    places = (folder / PACKS[pack], folder / pack / PACKS[pack])
+    return next((place for place in places if place.is_file()), None)
+
+
+def _download(pack: str) -> None:
+    from insightface.utils import ensure_available
+
+    folder = Path.home() / INSIGHTFACE_PACKS.folder / pack
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()  # an earlier attempt left it empty, and insightface would take it for the pack
+    try:
+        ensure_available("models", pack)
+    except Exception as error:  # a foreign library at the end of a network: whatever it raises means the same
+        raise UserError(
+            f"the model pack {pack} could not be downloaded", found=" ".join(str(error).split())[:160],
+            do="fetch it by hand and give the file with --detector-model",
+        ) from None  # fmt: skip

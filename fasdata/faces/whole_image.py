@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from fasdata.faces.detector import Detector, iou
+from fasdata.faces.detector import Detector, DetectorRequest, iou
 from fasdata.faces.region import Region
 from fasdata.records import Face
 
@@ -68,3 +69,13 @@ class WholeImage(Detector):
     def _face(self, frame: np.ndarray) -> Face:
         x0, y0, x1, y1 = content_box(frame) if self._cut_borders else (0, 0, frame.shape[1], frame.shape[0])
         return Face((float(x0), float(y0), float(x1), float(y1)), (), 1.0)
+
+
+def make(request: DetectorRequest, model: Path) -> WholeImage:
+    """Return the detector that is asked for."""
+    return WholeImage(cut_borders=request.cut_borders)
+
+
+def settings(request: DetectorRequest) -> dict[str, float]:
+    """Return no setting: a store records elsewhere whether borders were cut."""
+    return {}

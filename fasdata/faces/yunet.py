@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fasdata.errors import UserError
-from fasdata.faces.detector import Detector, Letterbox, found_face
+from fasdata.faces.detector import Detector, DetectorRequest, Letterbox, found_face
 from fasdata.faces.model_file import file_sha256
 from fasdata.records import Face
 
@@ -35,7 +35,7 @@ class YunetDetector(Detector):
         """
         import cv2
 
-        self.settings = yunet_settings(min_face, precropped)
+        self.settings = settings(DetectorRequest(min_face=min_face, precropped=precropped))
         self.fingerprint = file_sha256(model)
         self._min_face, self._margin = min_face, self.settings["margin"]
         try:
@@ -68,9 +68,14 @@ class YunetDetector(Detector):
         return faces
 
 
-def yunet_settings(min_face: int, precropped: bool) -> dict[str, float]:
+def make(request: DetectorRequest, model: Path) -> YunetDetector:
+    """Return the detector that is asked for, with the file `model`."""
+    return YunetDetector(model, min_face=request.min_face, min_score=request.min_score, precropped=request.precropped)
+
+
+def settings(request: DetectorRequest) -> dict[str, float]:
     """Return the settings that, with the weights, decide what this detector finds."""
-    return {"min_face": min_face, "side": SIDE, "margin": MARGIN if precropped else 0.0, "nms": NMS}
+    return {"min_face": request.min_face, "side": SIDE, "margin": MARGIN if request.precropped else 0.0, "nms": NMS}
 
 
 @contextmanager

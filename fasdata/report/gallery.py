@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fasdata.errors import UserError
+from fasdata.faces.detectors import has_own_scores
 from fasdata.page.figures import Gallery, Picture, data_uri
 from fasdata.page.page import Subsection
 from fasdata.page.parts import Column, Notice, Paragraph, Row, Table
@@ -71,7 +72,7 @@ _A_KIND = 3
 
 def extremes(survey: Survey, sample: PixelSample) -> list[tuple[str, str, Any]]:
     """Return what, its value in words, and the frame's row, of at most three clips for each far end."""
-    scored = survey.store.info.config.get("detector") not in ("none", "given")
+    scored = has_own_scores(str(survey.store.info.config.get("detector")))
     found = []
     for what, key, low, form in _ENDS:
         table = sample.frames if key in ("blur", "brightness") else survey.frames[survey.frames["own"]]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fasdata.faces.detectors import has_own_scores
 from fasdata.page.figures import Chart, Charts
 from fasdata.page.histograms import Group, overlay
 from fasdata.page.page import Subsection
@@ -105,7 +106,7 @@ def separations(survey: Survey, sample: PixelSample) -> dict[str, float | None]:
 
 def values_by_label(survey: Survey, sample: PixelSample, measure: Measure) -> dict[str, np.ndarray]:
     """Return the known values of a measure by label, for every label of the dataset."""
-    if measure.key == "score" and survey.store.info.config.get("detector") in ("none", "given"):
+    if measure.key == "score" and not has_own_scores(str(survey.store.info.config.get("detector"))):
         return dict.fromkeys(survey.labels, _NONE)  # nobody scored anything
     labels = survey.clips["label"].to_numpy()
     if measure.source == "clips":

@@ -8,8 +8,8 @@ import torch
 
 from fasdata.faces.cascade import pyramid
 from fasdata.faces.cascade_windows import AreaSums, Cells
-from fasdata.faces.detector import iou, pick_face
-from fasdata.faces.mtcnn import MtcnnDetector, mtcnn_settings
+from fasdata.faces.detector import DetectorRequest, iou, pick_face
+from fasdata.faces.mtcnn import MtcnnDetector, settings
 from fasdata.synth.presentation.bona_fide import ClipSpec
 from fasdata.synth.presentation.clip import render_clip
 from tests.fabricate import noise
@@ -98,7 +98,7 @@ def test_the_pyramid_is_a_part_of_the_default_one(min_face):
     assert 12 / scales[0] <= min_face + 1e-6 and 12 / scales[0] * (1 / 0.709) > min_face
     shared = min(len(scales), len(default))
     assert scales[-shared:] == pytest.approx(default[-shared:]) and (shared == len(default)) == (min_face < 28)
-    assert mtcnn_settings(min_face)["smallest_window"] == pytest.approx(12 / scales[0], abs=1e-3)
+    assert settings(DetectorRequest(min_face=min_face))["smallest_window"] == pytest.approx(12 / scales[0], abs=1e-3)
 
 
 def test_means_are_those_of_adaptive_pooling():

@@ -1,15 +1,26 @@
 """From settings to detectors: names, models, and what a store records."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fasdata.errors import UserError
 from fasdata.extract.settings import ExtractSettings
-from fasdata.faces.detectors import DETECTORS, DetectorRequest, detector_identity, make_detector, require_detector
+from fasdata.faces.detector import DetectorRequest
+from fasdata.faces.detectors import (
+    DETECTORS,
+    DetectorRow,
+    detector_identity,
+    detector_licence,
+    has_own_scores,
+    make_detector,
+    require_detector,
+)
 from fasdata.faces.model_file import file_sha256
 from fasdata.media.readers import MediaForm
 from fasdata.protocols.sampling import parse_rules
+from fasdata.store.reader import Store
 from tests.commands import Called
 from tests.videos import flat_frames, write_video
 
@@ -140,6 +151,45 @@ def test_every_row_says_what_help_and_ledger_need(name):
     assert row.about and row.licence
     assert name in Called("fasdata", "extract", "--help").out
     assert row.bundled is None or row.bundled.fingerprint()
+
+
+def test_a_file_and_a_row_are_all_that_a_new_detector_needs(tmp_path, monkeypatch):
+    row = DetectorRow(
+        "tests.fasdata.faces.centre_detector", "the middle of the frame", licence="public domain", searches=True,
+        model="a file with a number", needs={"numpy": "numpy", "no-such-package": "centre-extra"},
+    )  # fmt: skip
+    monkeypatch.setitem(DETECTORS, "centre", row)
+    (tmp_path / "model").write_text("0.5")
+    write_video(tmp_path / "raw" / "train" / "attack" / "anna" / "c.avi", flat_frames(3))
+    command = (
+        "extract", "folder", "--root", tmp_path / "raw", "--out", tmp_path / "lib", "--frames", "first(1)", "-j", 1,
+        "--detector", "centre", "--detector-model", tmp_path / "model", "--tracking", "on",
+    )  # fmt: skip
+    line = Called("fasdata", *command).line
+    assert "--detector centre needs no-such-package" in line and "pip install 'centre-extra'" in line
+    assert not (tmp_path / "lib").exists()
+    assert "only --detector centre needs it" in Called("fasdata", "doctor", "--data", tmp_path).out
+
+    monkeypatch.setitem(DETECTORS, "centre", replace(row, needs={"numpy": "numpy"}))
+    assert Called("fasdata", *command).code == 0
+    store = Store.open(tmp_path / "lib" / "folder")
+    assert store.info.config["detector"] == "centre" and store.info.config["detector_settings"] == {"min_face": 40}
+    assert store.info.config["detector_weights_sha256"] == file_sha256(tmp_path / "model")
+    (record,) = store.records()
+    assert record.status == "ok" and record.frames[0].score == 0.8
+    assert detector_licence("centre") == "public domain" and has_own_scores("centre")
+
+
+def test_a_missing_extra_is_named_before_the_model_is_looked_for(monkeypatch):
+    monkeypatch.setattr("fasdata.faces.detectors.find_spec", lambda name: None if name == "insightface" else object())
+    for ask in (make_detector, require_detector, detector_identity):
+        with pytest.raises(UserError, match=r"needs insightface.*pip install 'fasdata\[retinaface\]'"):
+            ask("retinaface", DetectorRequest(model="nowhere.onnx"))
+
+
+def test_the_readme_lists_every_detector():
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    assert [name for name in DETECTORS if f"\n| `{name}` |" not in readme] == []
 
 
 def test_auto_stays_with_what_needs_no_model():

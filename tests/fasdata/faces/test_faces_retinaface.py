@@ -7,7 +7,7 @@ from fasdata.errors import UserError
 from fasdata.extract.clip_work import ClipWork
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detector import Letterbox
-from fasdata.faces.model_file import INSIGHTFACE_PACKS, PACKS, file_sha256, retinaface_model
+from fasdata.faces.model_file import INSIGHTFACE_PACKS, file_sha256
 from fasdata.media.frame import Frame
 from fasdata.media.video import turn
 from fasdata.protocols.sampling import parse_rules
@@ -17,7 +17,7 @@ from tests.fasdata.faces.onnx_faces import SIDE, write_scrfd
 pytest.importorskip("insightface", reason="the extra 'retinaface' is not installed")
 pytest.importorskip("onnx", reason="the package onnx makes the models of these tests")
 
-from fasdata.faces.retinaface import RetinaFaceDetector
+from fasdata.faces.retinaface import PACKS, RetinaFaceDetector, retinaface_model
 
 EXACT = 1e-3  # pixels of the frame
 RED = (255, 0, 0)
@@ -226,11 +226,3 @@ def test_without_cuda_in_onnxruntime_the_gpu_is_refused(tmp_path):
         pytest.skip("this onnxruntime has CUDA")
     with pytest.raises(UserError, match="onnxruntime-gpu"):
         RetinaFaceDetector(written(tmp_path, 640, 640), device="cuda")
-
-
-def test_a_missing_extra_is_named(monkeypatch):
-    from fasdata.faces import retinaface
-
-    monkeypatch.setattr(retinaface, "find_spec", lambda name: None if name == "insightface" else object())
-    with pytest.raises(UserError, match=r"pip install 'fasdata\[retinaface\]'"):
-        retinaface.require_retinaface("cpu")
