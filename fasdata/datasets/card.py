@@ -1,4 +1,4 @@
-"""The form of a dataset card: what a dataset is, who owns it, and what its paths mean."""
+"""The dataset card: what a dataset is, who owns it, how it is laid out, and what its paths mean."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fasdata.records import MODALITIES
 
 SLUG = re.compile(r"^[a-z0-9][a-z0-9.-]*$")
 _RANGE = re.compile(r"^(\d+)\.\.(\d+)$")
-# Which list form a card may name as its hook; `list_forms` reads them.
+# The readers of list files, in `list_forms`, that a card may name as its hook.
 HOOKS = ("casia_surf", "casia_surf_cefa", "celeba_spoof", "hifimask", "hq_wmca", "padisi_face", "siw_mv2", "wmca")
 
 Split = Literal["train", "dev", "test", "all"]
@@ -25,14 +25,14 @@ Modality = Literal["rgb", "depth", "ir"]
 
 
 class Count(Form):
-    """Clips by label."""
+    """The number of clips (or frames) of each label."""
 
     bonafide: int = Field(ge=0)
     attack: int = Field(ge=0)
 
 
 class Enumerated(Form):
-    """Clips that a complete copy holds: the template `tail` for every combination of the values in `over`.
+    """Clips that a complete copy must hold: the template `tail` with every combination of the values in `over`.
 
     `1..20` counts; `000..199` counts with the width kept.
     """
@@ -44,23 +44,23 @@ class Enumerated(Form):
     def _closed(self) -> Enumerated:
         strange = set(placeholders(self.tail)) ^ set(self.over)
         if strange:
-            raise ValueError(f"{{{sorted(strange)[0]}}} stands in only one of tail and over")
+            raise ValueError(f"{{{sorted(strange)[0]}}} is in only one of tail and over")
         return self
 
     def clip_ids(self) -> Iterator[str]:
         """Yield the ids of the clips."""
-        choices = [[one for text in values for one in _counted(text)] for values in self.over.values()]
+        choices = [[value for text in values for value in _counted(text)] for values in self.over.values()]
         fill = template(self.tail)
-        for chosen in product(*choices):
-            yield clip_id(fill(dict(zip(self.over, chosen, strict=True))))
+        for combination in product(*choices):
+            yield clip_id(fill(dict(zip(self.over, combination, strict=True))))
 
 
 class Layout(Form):
-    """One form in which the dataset lies on disk. `examples` are real relative paths, shown when nothing matches.
+    """One way in which the dataset is laid out on disk. `examples` are real relative paths, shown when nothing matches.
 
-    `modality` names what a path holds, in one word or several (`depth ir`). `reader` is what opens it; a single image
-    is, to the reader `frames`, a folder of one frame. `registered` tells how depth and infrared lie on the colour
-    image: pixel by pixel, after scaling to its size, or not at all. `unit` is what `counts` counts.
+    `modality` names the modalities in a path's file, one word or several (`depth ir`). `reader` is what opens the file;
+    the reader `frames` takes a single image for a folder of one frame. `registered` says how depth and infrared lie on
+    the colour image: pixel by pixel, after scaling to its size, or not at all. `unit` is what `counts` counts.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Layout(Form):
 
     @classmethod
     def of_table(cls, table: Table) -> Layout:
-        """Return the layout of data whose paths are explained by a table, row by row."""
+        """Return the layout of data whose paths stand in a table, row by row."""
         paths = list(table.holds)
         modalities = {modality for clip in table.clips.values() for modality in clip.relpaths}
         split_known = all(clip.split for clip in table.clips.values())
@@ -100,42 +100,43 @@ class Layout(Form):
         for clip in table.clips.values():
             labels.setdefault(cast(Split, clip.split) if split_known else "all", []).append(clip.label)
         counts = {
-            split: Count(bonafide=of.count("bonafide"), attack=of.count("attack")) for split, of in labels.items()
+            split: Count(bonafide=words.count("bonafide"), attack=words.count("attack"))
+            for split, words in labels.items()
         }
         nothing = PathRule(pattern="(?!)", tail="")
         layout = cls(
             name="table", reader=table.reader, registered="scaled", examples=paths[:3], rules=[nothing],
-            modality=" ".join(one for one in MODALITIES if one in modalities), counts=counts,
+            modality=" ".join(modality for modality in MODALITIES if modality in modalities), counts=counts,
         )  # fmt: skip
         layout._table = table
         return layout
 
     @property
     def table(self) -> Table | None:
-        """The table that explains the paths in place of the rules, or None."""
+        """The table that replaces the rules, or None."""
         return self._table
 
     @property
     def modality_words(self) -> tuple[str, ...]:
-        """What a complete clip of this layout holds."""
+        """The modalities of a complete clip of this layout."""
         texts = [self.modality] if isinstance(self.modality, str) else self.modality.values()
         words = {word for text in texts for word in text.split()}
         return tuple(sorted(words, key=lambda word: (word not in MODALITIES, (*MODALITIES, word).index(word))))
 
 
 class SubjectSplit(Form):
-    """A split that hangs on the subject and stands in list files, one number a line; `table` serves where they lack."""
+    """A split by subject, read from list files with one number a line; without the files `table` gives it."""
 
     files: dict[Literal["train", "dev", "test"], str]
     table: dict[Literal["train", "dev", "test"], list[int]]
 
 
 class Card(Form):
-    """What is known of a dataset. `pools` gives its letter in protocol names; `counts` its clips by split.
+    """The description of a dataset. `pools` gives its letter in protocol names, `counts` its clips by split.
 
-    `hook` names the reader of the release's list files, `lists` says what only they tell. `media` are names that look
-    like recordings although their ending does not say so. What `redact` matches in a path is replaced by `*` before
-    anything else sees the path. `table` is a CSV with the facts of every path, beside the card; it replaces layouts.
+    `hook` names the reader of the release's list files, `lists` says what only they state. `media` matches recordings
+    whose ending does not show that they are. What `redact` matches in a path is replaced by `*` before anything else
+    sees the path. `table` is a CSV beside the card with the facts of every path; it replaces the layouts.
     """
 
     name: str
@@ -180,10 +181,10 @@ class Card(Form):
         return self.name.lower()
 
     def with_table(self, folder: Path) -> Card:
-        """Return the card with the layout that its table makes; the table lies in `folder`. Without a table: itself.
+        """Return the card with the layout made of its table in `folder`; a card without a table is returned as is.
 
         Raises:
-            UserError: the table does not have the form of one.
+            UserError: the table is malformed.
         """
         if not self.table:
             return self
@@ -191,12 +192,22 @@ class Card(Form):
         return self.model_copy(update={"layouts": [layout], "modalities": list(layout.modality_words)})
 
     def counts_of(self, layout: Layout) -> dict[Split, Count]:
-        """Return the expected counts of a layout: its own, else the card's."""
+        """Return the expected counts of a layout: its own, or those of the card."""
         return self.counts if layout.counts is None else layout.counts
 
 
+def spelling_key(name: str) -> str:
+    """Return what all spellings of a name of a dataset or layout share: its letters and digits, in lower case.
+
+    >>> spelling_key("Casia_MFSD") == spelling_key("CASIA-MFSD")
+    True
+    """
+    return "".join(character for character in name.casefold() if character.isalnum())
+
+
 def _counted(text: str) -> list[str]:
-    found = _RANGE.fullmatch(text)
-    if not found:
+    """Return the numbers of a range such as `1..20` or `000..199`; any other text stands for itself."""
+    match = _RANGE.fullmatch(text)
+    if not match:
         return [text]
-    return [str(number).zfill(len(found[1])) for number in range(int(found[1]), int(found[2]) + 1)]
+    return [str(number).zfill(len(match[1])) for number in range(int(match[1]), int(match[2]) + 1)]

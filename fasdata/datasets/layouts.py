@@ -6,19 +6,19 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from fasdata.datasets.card import Card, Layout
+from fasdata.datasets.card import Card, Layout, spelling_key
 from fasdata.datasets.own_table import Table
 from fasdata.datasets.rule import PathRule, reader_of, template
 from fasdata.datasets.tree import clip_id, is_left_behind, is_media
 from fasdata.errors import unknown_name
 from fasdata.records import Clip
 
-# -- What one path means: a pure function of the path and a card ------------------------------------------------------
+# -- What one path means ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """A path that is no sample of its own.
+    """A path that is not a sample of its own.
 
     `kind`: `junk`, `sidecar`, `protocol-file`, `excluded-enroll`, `modality-member` or `unmatched-media`.
     """
@@ -31,10 +31,10 @@ PathParser = Callable[[str], Clip | Rejected]
 
 
 def path_parser(card: Card, layout: Layout) -> PathParser:
-    """Return the function that reads paths below the dataset root, `/` between folders, in one layout of a card.
+    """Return the function that parses paths below the dataset root (`/` between folders) in one layout of a card.
 
-    A path counts by its tail: any folders may stand before the official ones. The clip's `relpaths` hold what this
-    path alone gives: the modalities of one file, or of the folder that a frame lies in.
+    A path is matched by its end: any folders may precede the official ones. The clip's `relpaths` hold what this path
+    alone gives: the modalities of one file, or of the folder that a frame lies in.
     """
     if layout.table is not None:
         return _table_parser(card, layout.table)
@@ -60,7 +60,7 @@ def _table_parser(card: Card, table: Table) -> PathParser:
 
 
 def reject(card: Card, relpath: str) -> Rejected:
-    """Return what a path is that no rule of the card matches."""
+    """Classify a path that no rule of the card matches."""
     if is_left_behind(relpath):
         return Rejected(relpath, "junk")
     if not _readable(relpath):
@@ -78,7 +78,7 @@ def _tail_pattern(pattern: str) -> re.Pattern[str]:
 
 def _clip_maker(card: Card, layout: Layout, rule: PathRule) -> Callable[[str, dict[str, str]], Clip | None]:
     derive = [(name, reader_of(value)) for name, value in rule.derive.items()]
-    known = [reader_of(getattr(rule, name)) for name in ("split", "label", "attack_type", "pai", "subject")]
+    standard = [reader_of(getattr(rule, name)) for name in ("split", "label", "attack_type", "pai", "subject")]
     fields = [(name, reader_of(value)) for name, value in rule.fields.items()]
     modality_of, tail_of, slug, name_of_layout = reader_of(layout.modality), template(rule.tail), card.slug, layout.name
 
@@ -86,19 +86,19 @@ def _clip_maker(card: Card, layout: Layout, rule: PathRule) -> Callable[[str, di
         place = relpath.rpartition("/")[0] if groups.get("frame") else relpath
         if not layout.keep_case:
             groups = {name: value.lower() for name, value in groups.items()}
-        # A table that lacks what the path says: better unmatched, and seen, than half understood.
+        # A table that lacks what the path says: better unmatched, and warned about, than half understood.
         for name, read in derive:
             if (derived := read(groups)) is None:
                 return None
             groups[name] = derived
         modalities = modality_of(groups)
-        told = [value for read in known if (value := read(groups)) is not None]
+        values = [value for read in standard if (value := read(groups)) is not None]
         extra = {name: value for name, read in fields if (value := read(groups)) is not None}
-        if modalities is None or len(told) < len(known) or len(extra) < len(fields):
+        if modalities is None or len(values) < len(standard) or len(extra) < len(fields):
             return None
         relpaths = dict.fromkeys(modalities.split(), place)
         extra = {name: value for name, value in extra.items() if value}
-        split, label, attack_type, pai, subject = told
+        split, label, attack_type, pai, subject = values
         id_ = clip_id(tail_of(groups))
         return Clip(slug, id_, relpaths, split, label, attack_type, pai, subject, extra, name_of_layout)
 
@@ -106,7 +106,7 @@ def _clip_maker(card: Card, layout: Layout, rule: PathRule) -> Callable[[str, di
 
 
 def _readable(relpath: str) -> bool:
-    """Tell whether the name is text: a record of it must fit into JSON."""
+    """Tell whether the name is UTF-8 text, so that a record of it fits into JSON."""
     if relpath.isascii():
         return True
     try:
@@ -116,7 +116,7 @@ def _readable(relpath: str) -> bool:
     return True
 
 
-# -- Which layout a tree is in: the one whose rules explain most of its media -----------------------------------------
+# -- Which layout a tree is in ----------------------------------------------------------------------------------------
 
 
 _SAMPLE = 3000
@@ -129,15 +129,15 @@ def find_layout(card: Card, name: str) -> Layout:
         UserError: no such layout; names the nearest.
     """
     for layout in card.layouts:
-        if _plain(name) in {_plain(spelling) for spelling in (layout.name, *layout.aliases)}:
+        if spelling_key(name) in {spelling_key(spelling) for spelling in (layout.name, *layout.aliases)}:
             return layout
     raise unknown_name(f"layout of {card.name}", name, [layout.name for layout in card.layouts])
 
 
 def match_rates(card: Card, relpaths: Sequence[str]) -> dict[str, float]:
-    """Return for each layout the share of the media that it explains, 0 to 1.
+    """Return for each layout the share (0 to 1) of the media that its rules match.
 
-    Of a large tree an even sample is looked at, unless nothing of that matches.
+    Of a large tree only an even sample is parsed, unless nothing in it matches.
     """
     step = max(1, len(relpaths) // _SAMPLE)
     rates = {layout.name: _rate(card, layout, relpaths[::step]) for layout in card.layouts}
@@ -147,7 +147,7 @@ def match_rates(card: Card, relpaths: Sequence[str]) -> dict[str, float]:
 
 
 def best_layout(card: Card, rates: dict[str, float]) -> Layout:
-    """Return the layout with the highest rate; of equals the one that the card names first."""
+    """Return the layout with the highest rate; among equals the first of the card."""
     return max(card.layouts, key=lambda layout: rates[layout.name])
 
 
@@ -160,9 +160,5 @@ def _rate(card: Card, layout: Layout, relpaths: Sequence[str]) -> float:
     parse = path_parser(card, layout)
     meanings = [parse(relpath) for relpath in relpaths]
     matched = sum(not isinstance(meaning, Rejected) for meaning in meanings)
-    media = matched + sum(isinstance(one, Rejected) and one.kind == "unmatched-media" for one in meanings)
+    media = matched + sum(isinstance(meaning, Rejected) and meaning.kind == "unmatched-media" for meaning in meanings)
     return matched / media if media else 0.0
-
-
-def _plain(name: str) -> str:
-    return "".join(character for character in name.casefold() if character.isalnum())

@@ -1,94 +1,69 @@
-"""What list files say of clips and subjects, and how it joins what paths say."""
+"""Read what only the list files of a release state: facts of clips, and splits by subject."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from fasdata.datasets.card import Card, SubjectSplit
-from fasdata.datasets.list_files import read_lines
+from fasdata.datasets.layouts import path_parser
+from fasdata.datasets.list_files import ClipOf, ListFacts, ListFiles, read_lines, require_lists_folder
+from fasdata.datasets.list_forms import READERS
+from fasdata.datasets.tree import forward_slashes
 from fasdata.errors import UserError
 from fasdata.records import Clip
 
-# -- What list files say of clips, and how it joins what their paths say ----------------------------------------------
+# -- Facts of clips, by the reader that the card names -----------------------------------------------------------------
 
 
-_NAMES = ("split", "label", "attack_type", "pai", "subject")
+def read_list_facts(card: Card, relpaths: Iterable[str], root: Path | None, lists: Path | None) -> ListFacts:
+    """Read the facts of clips from the list files of the card's release; empty for a card without a hook.
 
-
-@dataclass(frozen=True)
-class Facts:
-    """Facts of one clip; empty: the list does not tell."""
-
-    split: str = ""
-    label: str = ""
-    attack_type: str = ""
-    pai: str = ""
-    subject: str = ""
-    fields: Mapping[str, str] = field(default_factory=dict)
-
-    def told(self) -> dict[str, Any]:
-        """Return what is known, `fields` apart."""
-        return {name: value for name in _NAMES if (value := getattr(self, name))}
-
-    def joined(self, later: Facts) -> Facts:
-        """Return these facts with those of a later list laid over them."""
-        return replace(self, fields={**self.fields, **later.fields}, **later.told())
-
-
-ClipOf = Callable[[str], str]  # a path, as a list spells it, to a clip id; "" where it is no clip
-
-
-@dataclass
-class Listed:
-    """Facts by clip id, and the names of the files that told them."""
-
-    facts: dict[str, Facts] = field(default_factory=dict)
-    sources: list[str] = field(default_factory=list)
-
-    def tell(self, clip_id: str, facts: Facts) -> None:
-        """Add facts of a clip: what is told later wins."""
-        known = self.facts.get(clip_id)
-        self.facts[clip_id] = facts if known is None else known.joined(facts)
-
-    def apply(self, clip: Clip) -> Clip:
-        """Return the clip with what the lists say of it; they win over the path."""
-        known = self.facts.get(clip.clip_id)
-        if known is None:
-            return clip
-        return replace(clip, fields={**clip.fields, **known.fields}, **known.told())
-
-    def contradicts(self, clip: Clip) -> bool:
-        """Tell whether a list and the path give the clip different labels."""
-        known = self.facts.get(clip.clip_id)
-        return bool(known and known.label and clip.label and known.label != clip.label)
-
-
-def bonafide_label(text: str, *, where: str, bonafide: str = "1") -> str:
-    """Return bonafide or attack for the 0 or 1 of a list in which `bonafide` is the number of bona fide.
+    The files in `lists` are read; where there are none, those among the paths of the dataset root.
 
     Raises:
-        UserError: neither 0 nor 1.
+        UserError: `lists` does not exist; a list file does not have the form of the release.
     """
-    if text not in ("0", "1"):
-        raise UserError(f"{where}: a label", expected="0 or 1", found=repr(text[:40]))
-    return "bonafide" if text == bonafide else "attack"
+    facts = ListFacts()
+    if lists is not None:
+        require_lists_folder(lists)
+    if not card.hook:
+        return facts
+    read = READERS[card.hook]
+    if lists is not None:
+        facts = read(ListFiles.below(lists), _clip_finder(card))
+    if not facts.sources and root is not None:
+        facts = read(ListFiles.among(relpaths, root), _clip_finder(card))
+    return facts
 
 
-# -- Splits that stand in list files of subjects, not in paths --------------------------------------------------------
+def _clip_finder(card: Card) -> ClipOf:
+    parsers = [path_parser(card, layout) for layout in card.layouts]
+
+    def clip_of(path: str) -> str:
+        relpath = forward_slashes(path)
+        for place, parse in enumerate(parsers):
+            if isinstance(meaning := parse(relpath), Clip):
+                parsers.insert(0, parsers.pop(place))  # the next line is most likely in the same layout
+                return meaning.clip_id
+        return ""
+
+    return clip_of
+
+
+# -- Splits by subject -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class SubjectLists:
-    """Which split each subject number belongs to, and where that was read."""
+    """The split of each subject number, and the source of it."""
 
     split_of: dict[int, str]
     source: str
 
     def apply(self, clip: Clip) -> Clip:
-        """Return the clip with its split; empty where the lists do not name the subject."""
+        """Return the clip with its split, which is empty where the lists do not name the subject."""
         return replace(clip, split=self.split_of.get(int(clip.subject), "")) if clip.subject.isdigit() else clip
 
 
@@ -98,43 +73,41 @@ def subject_lists(
     """Return the split of every subject: from the list files in `lists`, else below `root`, else from the card.
 
     Raises:
-        UserError: `lists` does not exist, a file is missing beside the other, a line is no number, a subject is in two.
+        UserError: `lists` does not exist, only some of the files are there, a line is not a number, or a subject is in
+            two splits.
     """
-    found = _find(wanted, (), None, lists) or _find(wanted, relpaths, root, None)
-    missing = sorted(name for split, name in wanted.files.items() if split not in found)
-    if missing and found:
+    files = (_files_in(wanted, lists) if lists is not None else {}) or _files_among(wanted, relpaths, root)
+    missing = sorted(name for split, name in wanted.files.items() if split not in files)
+    if missing and files:
         raise UserError(
-            f"{card.name}: list files are missing in {next(iter(found.values())).parent}",
+            f"{card.name}: list files are missing in {next(iter(files.values())).parent}",
             expected=" and ".join(wanted.files.values()),
-            found=_names(found),
+            found=", ".join(path.name for path in files.values()),
             do="add " + " and ".join(missing),
         )
-    if not found:
+    if not files:
         return SubjectLists(
             _unique(card, {split: list(ids) for split, ids in wanted.table.items()}),
             "the card's table (no list file given)",
         )
-    numbers = {split: _read_numbers(path) for split, path in found.items()}
-    return SubjectLists(_unique(card, numbers), ", ".join(path.name for path in found.values()))
+    numbers = {split: _read_numbers(path) for split, path in files.items()}
+    return SubjectLists(_unique(card, numbers), ", ".join(path.name for path in files.values()))
 
 
-def _find(wanted: SubjectSplit, relpaths: Iterable[str], root: Path | None, lists: Path | None) -> dict[str, Path]:
-    if lists is not None:
-        if not lists.is_dir():
-            raise UserError(
-                f"the folder of list files {lists} does not exist",
-                expected=f"a folder with {', '.join(wanted.files.values())}",
-            )
-        present = {path.name.lower(): path for path in sorted(lists.iterdir()) if path.is_file()}
-    elif root is not None:
-        present = {
-            relpath.rsplit("/", 1)[-1].lower(): root / relpath
-            for relpath in sorted(relpaths, reverse=True)
-            if relpath.lower().endswith(".txt")
-        }
-    else:
-        present = {}
-    return {split: present[name.lower()] for split, name in wanted.files.items() if name.lower() in present}
+def _files_in(wanted: SubjectSplit, lists: Path) -> dict[str, Path]:
+    require_lists_folder(lists)
+    return _by_split(wanted, {path.name.lower(): path for path in sorted(lists.iterdir()) if path.is_file()})
+
+
+def _files_among(wanted: SubjectSplit, relpaths: Iterable[str], root: Path | None) -> dict[str, Path]:
+    if root is None:
+        return {}
+    texts = [relpath for relpath in sorted(relpaths, reverse=True) if relpath.lower().endswith(".txt")]
+    return _by_split(wanted, {relpath.rsplit("/", 1)[-1].lower(): root / relpath for relpath in texts})
+
+
+def _by_split(wanted: SubjectSplit, files: dict[str, Path]) -> dict[str, Path]:
+    return {split: files[name.lower()] for split, name in wanted.files.items() if name.lower() in files}
 
 
 def _read_numbers(path: Path) -> list[int]:
@@ -157,11 +130,7 @@ def _unique(card: Card, numbers: dict[str, list[int]]) -> dict[int, str]:
         for subject in subjects:
             if split_of.setdefault(subject, split) != split:
                 raise UserError(
-                    f"{card.name}: subject {subject} stands in the lists of {split_of[subject]} and {split}",
+                    f"{card.name}: subject {subject} is in the lists of {split_of[subject]} and {split}",
                     do="use the list files of the release",
                 )
     return split_of
-
-
-def _names(found: dict[str, Path]) -> str:
-    return ", ".join(path.name for path in found.values()) or "none of them"

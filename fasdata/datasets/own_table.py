@@ -1,4 +1,4 @@
-"""A plain CSV that says of every path what it is: own data without a card of patterns."""
+"""Own data without a card of patterns: a plain CSV that states what every path is."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ _OWN = ("path", "depth", "ir", "label", "split", "attack_type", "pai", "subject"
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of a table: `clips` with all their paths by clip id, `holds` a path to clip id and modalities."""
+    """The rows of a table: `clips` by clip id, and in `holds` the clip id and the modalities of every path."""
 
     clips: Mapping[str, Clip]
     holds: Mapping[str, tuple[str, tuple[str, ...]]]
 
     @property
     def reader(self) -> Literal["video", "image", "frames"]:
-        """What opens the paths, by their endings."""
+        """The reader that opens the paths, by their extensions."""
         endings = {path.rpartition(".")[2].lower() for path in self.holds}
         if endings <= set(VIDEO):
             return "video"
         return "image" if endings <= set(IMAGE) else "frames"
 
     def clip(self, relpath: str) -> Clip | None:
-        """Return what a file, or the folder that a frame lies in, is; any folders may stand before the table's path."""
+        """Return the clip of a file, or of a frame's folder; any folders may precede the path in the table."""
         tail = relpath
         while True:
             for path in (tail, tail.rpartition("/")[0]):
-                if known := self.holds.get(path):
-                    id_, modalities = known
-                    found = relpath[: len(relpath) - len(tail)] + path
-                    return replace(self.clips[id_], relpaths=dict.fromkeys(modalities, found))
+                if entry := self.holds.get(path):
+                    id_, modalities = entry
+                    place = relpath[: len(relpath) - len(tail)] + path
+                    return replace(self.clips[id_], relpaths=dict.fromkeys(modalities, place))
             _, slash, tail = tail.partition("/")
             if not slash:
                 return None
 
 
 def read_table(path: Path, slug: str) -> Table:
-    """Return the rows of a CSV: columns path and label; split, subject, attack_type, pai, depth, ir where known.
+    """Read a CSV with the columns path and label, and where known split, subject, attack_type, pai, depth and ir.
 
     Paths are below the dataset root: a video, an image or a folder of frames each; `depth` and `ir` are further paths
     of the same recording. Any other column is kept as a field.
 
     Raises:
-        UserError: a column is missing, a value is none of the known ones, a path leaves the root or stands there twice.
+        UserError: a column is missing, a value is not allowed, a path leaves the root or is in the table twice.
     """
     clips: dict[str, Clip] = {}
     holds: dict[str, tuple[str, tuple[str, ...]]] = {}
@@ -59,14 +59,14 @@ def read_table(path: Path, slug: str) -> Table:
         where = f"{path} line {number}"
         clip = _clip(row, slug, where)
         if clip.clip_id in clips:
-            raise UserError(f"{where}: the path {row['path']!r} stands in the table twice")
+            raise UserError(f"{where}: the path {row['path']!r} is in the table twice")
         clips[clip.clip_id] = clip
-        for one in set(clip.relpaths.values()):
-            modalities = tuple(modality for modality, place in clip.relpaths.items() if place == one)
-            if holds.setdefault(one, (clip.clip_id, modalities))[0] != clip.clip_id:
-                raise UserError(f"{where}: the path {one!r} belongs to another row too")
+        for place in set(clip.relpaths.values()):
+            modalities = tuple(modality for modality, relpath in clip.relpaths.items() if relpath == place)
+            if holds.setdefault(place, (clip.clip_id, modalities))[0] != clip.clip_id:
+                raise UserError(f"{where}: the path {place!r} belongs to another row too")
     if not clips:
-        raise UserError(f"{path} holds no rows", expected="one row a recording")
+        raise UserError(f"{path} has no rows", expected="one row for each recording")
     return Table(clips, holds)
 
 
@@ -80,12 +80,12 @@ def _clip(row: dict[str, str], slug: str, where: str) -> Clip:
     if attack_type and attack_type not in ATTACK_TYPES:
         raise unknown_name(f"attack_type of {where}", attack_type[:40], ATTACK_TYPES)
     if attack_type and (attack_type == "bonafide") != (label == "bonafide"):
-        raise UserError(f"{where}: label and attack_type contradict", found=f"{label} and {attack_type}")
+        raise UserError(f"{where}: label and attack_type contradict each other", found=f"{label} and {attack_type}")
     split = split_of(row.get("split", ""))
     if row.get("split") and not split:
         raise UserError(f"{where}: a split", expected="train, dev, test or nothing", found=repr(row["split"][:40]))
     relpaths = {"rgb": row["path"], "depth": row.get("depth", ""), "ir": row.get("ir", "")}
-    relpaths = {modality: _inside(one, where) for modality, one in relpaths.items() if one or modality == "rgb"}
+    relpaths = {modality: _inside(text, where) for modality, text in relpaths.items() if text or modality == "rgb"}
     return Clip(
         dataset=slug,
         clip_id=clip_id(str(PurePosixPath(relpaths["rgb"]).with_suffix(""))),

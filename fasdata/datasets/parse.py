@@ -1,4 +1,4 @@
-"""What every path of a list means, one row a path: `fasdata parse`."""
+"""Parse a list of paths without the files, one row a path: `fasdata parse`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import TextIO
 
 from fasdata.datasets.card import Card, Layout
 from fasdata.datasets.layouts import Rejected, find_layout, path_parser
-from fasdata.datasets.list_facts import subject_lists
-from fasdata.datasets.list_forms import listed_facts
-from fasdata.datasets.tree import redact
+from fasdata.datasets.list_facts import read_list_facts, subject_lists
+from fasdata.datasets.tree import forward_slashes, redact
 from fasdata.errors import UserError
 from fasdata.records import Clip
 
@@ -25,14 +24,14 @@ REJECTED_COLUMNS = ("dataset", "relpath", "kind")
 
 @dataclass(frozen=True)
 class Meaning:
-    """A path exactly as it was given, and the clip that it belongs to or why it is no sample."""
+    """A path exactly as it was given, and the clip that it belongs to, or why it is not a sample."""
 
     given: str
     means: Clip | Rejected
 
 
 def read_paths(path: Path) -> list[str]:
-    """Return the lines of a file, one path each, without their line ends; blank lines are left out.
+    """Return the lines of a file, one path each, without line ends and blank lines.
 
     Raises:
         UserError: the file cannot be read.
@@ -48,32 +47,32 @@ def read_paths(path: Path) -> list[str]:
 def meanings(card: Card, given: Sequence[str], *, lists: Path | None = None, layout: str = "") -> list[Meaning]:
     """Return what each path means, in the order given.
 
-    Without `layout` the layouts of the card are tried in its order, path by path. Separators may be those of Windows.
-    Of the files that make a clip together the one with colour is the sample; a file of several channels is one too
-    where the file with colour is not in the list.
+    Without `layout` the layouts of the card are tried in order, path by path. Separators may be those of Windows. Of
+    the files that make up a clip, the one with colour is the sample; a file of several channels is a sample too where
+    the list lacks the file with colour.
 
     Raises:
         UserError: no such layout; list files are incomplete or malformed.
     """
     layouts = [find_layout(card, layout)] if layout else card.layouts
-    plain = redact((_plain(path) for path in given), card.redact)
-    found = list(_parsed(card, layouts, plain))
-    coloured = {one.clip_id for one in found if isinstance(one, Clip) and "rgb" in one.relpaths}
-    listed = listed_facts(card, (), None, lists)
+    relpaths = redact((forward_slashes(path) for path in given), card.redact)
+    parsed = list(_parsed(card, layouts, relpaths))
+    coloured = {clip.clip_id for clip in parsed if isinstance(clip, Clip) and "rgb" in clip.relpaths}
+    facts = read_list_facts(card, (), None, lists)
     subjects = subject_lists(card, card.subject_split, (), None, lists) if card.subject_split else None
     result = []
-    for path, one in zip(given, found, strict=True):
-        if isinstance(one, Clip):
-            if "rgb" not in one.relpaths and (len(one.relpaths) == 1 or one.clip_id in coloured):
-                one = Rejected(path, "modality-member")
+    for path, meaning in zip(given, parsed, strict=True):
+        if isinstance(meaning, Clip):
+            if "rgb" not in meaning.relpaths and (len(meaning.relpaths) == 1 or meaning.clip_id in coloured):
+                meaning = Rejected(path, "modality-member")
             else:
-                one = listed.apply(subjects.apply(one) if subjects else one)
-        result.append(Meaning(path, one))
+                meaning = facts.apply(subjects.apply(meaning) if subjects else meaning)
+        result.append(Meaning(path, meaning))
     return result
 
 
 def write_rows(card: Card, rows: Iterable[Meaning], out: TextIO) -> None:
-    """Write the samples as CSV, header first; an empty cell is what neither path nor lists tell."""
+    """Write the samples as CSV with a header; a cell is empty where neither path nor lists state the value."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
@@ -87,7 +86,7 @@ def write_rows(card: Card, rows: Iterable[Meaning], out: TextIO) -> None:
 
 
 def write_rejected(card: Card, rows: Iterable[Meaning], out: TextIO) -> None:
-    """Write what is no sample of its own, and why, as CSV, header first."""
+    """Write the paths that are not samples of their own, and why, as CSV with a header."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(REJECTED_COLUMNS)
     for row in rows:
@@ -104,7 +103,3 @@ def _parsed(card: Card, layouts: Sequence[Layout], paths: Iterable[str]) -> Iter
             if isinstance(meaning, Clip):
                 break
         yield meaning
-
-
-def _plain(path: str) -> str:
-    return path.replace("\\", "/").rstrip("/")

@@ -1,11 +1,11 @@
-"""Which datasets are known, by any of their names."""
+"""Find a dataset's card by any of its names: shipped cards, the user's own card, or a plain table."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
 
-from fasdata.datasets.card import SLUG, Card
+from fasdata.datasets.card import SLUG, Card, spelling_key
 from fasdata.errors import UserError, unknown_name
 from fasdata.resources import manifests_dir, read_declared
 
@@ -18,15 +18,15 @@ def load_cards() -> dict[str, Card]:
         UserError: a card is malformed, or two cards share a name.
     """
     cards = [read_declared(path, Card) for path in sorted((manifests_dir() / "datasets").glob("*.yaml"))]
-    _names(cards)
+    _by_name(cards)  # refuses a name that two cards share
     return {card.slug: card for card in sorted(cards, key=lambda card: card.slug)}
 
 
 def find_card(name: str, card_file: Path | None = None) -> Card:
-    """Return the card with this name or alias; case, blanks, `_` and `-` do not matter.
+    """Return the card with this name or alias; only letters and digits count, in any case.
 
-    `card_file` is the user's own card (YAML), or a plain CSV with the columns `path` and `label`: then `name` is what
-    the data shall be called.
+    `card_file` is the user's own card (YAML), or a plain CSV with the columns `path` and `label`; for a CSV, `name` is
+    the name that the data get.
 
     Raises:
         UserError: no such dataset (names the nearest); the file is malformed or describes a dataset of another name.
@@ -34,15 +34,15 @@ def find_card(name: str, card_file: Path | None = None) -> Card:
     if card_file is not None:
         return _own_table(name, card_file) if card_file.suffix.lower() == ".csv" else _own_card(name, card_file)
     cards = list(load_cards().values())
-    found = _names(cards).get(_plain(name))
-    if found is None:
+    card = _by_name(cards).get(spelling_key(name))
+    if card is None:
         raise unknown_name("dataset", name, [card.name for card in cards])
-    return found
+    return card
 
 
 def _own_card(name: str, path: Path) -> Card:
     card = read_declared(path, Card).with_table(path.parent)
-    if _plain(name) not in _names([card]):
+    if spelling_key(name) not in _by_name([card]):
         raise UserError(
             f"{path} describes another dataset", expected=f"the name {card.name}", found=name, do="give the card's name"
         )
@@ -65,17 +65,13 @@ def _own_table(name: str, path: Path) -> Card:
     ).with_table(path.parent)
 
 
-def _names(cards: list[Card]) -> dict[str, Card]:
+def _by_name(cards: list[Card]) -> dict[str, Card]:
     names: dict[str, Card] = {}
     for card in cards:
-        for name in {_plain(spelling) for spelling in (card.name, *card.aliases)}:
+        for name in {spelling_key(spelling) for spelling in (card.name, *card.aliases)}:
             if name in names:
                 raise UserError(
                     f"the dataset name {name!r} belongs to two cards", found=f"{names[name].name} and {card.name}"
                 )
             names[name] = card
     return names
-
-
-def _plain(name: str) -> str:
-    return "".join(character for character in name.casefold() if character not in " _-")

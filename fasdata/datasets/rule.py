@@ -1,4 +1,4 @@
-"""What one path means, as a card states it: a pattern and a value for everything that the pattern tells."""
+"""The rules of a card: a pattern for paths, and a template or table for each fact that such a path states."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PLACEHOLDER = re.compile(r"\{(\w+)(?::(\d+|upper))?\}")
 
 
 class Form(BaseModel):
-    """Base of everything read from a file: an unknown key is an error."""
+    """Base of the models that are read from files: an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -32,10 +32,10 @@ Pattern = Annotated[str, AfterValidator(_compiles)]
 
 
 class Mapped(Form):
-    """A value looked up in a table: the template `of`, filled from the path, is what the keys are compared with.
+    """A value looked up in a table by the template `of`, filled from the path.
 
-    A key is a regular expression that must match in full, without regard to case; the first that does gives the value.
-    `default` serves where none does; without it the whole path counts as not understood.
+    A key is a regular expression that must match in full, in any case; the first that does gives the value. Where none
+    matches, `default` is the value; without a default the path counts as unmatched.
     """
 
     of: str
@@ -43,7 +43,7 @@ class Mapped(Form):
     default: str | None = None
 
     def values(self) -> set[str]:
-        """Return everything that the table can answer."""
+        """Return all values of the table, the default included."""
         return {*self.map.values()} | ({self.default} if self.default is not None else set())
 
 
@@ -51,13 +51,13 @@ Value = str | Mapped
 
 
 class PathRule(Form):
-    """One regular expression and what a path that ends in it means.
+    """A regular expression, and what a path means that ends in a match of it.
 
-    `pattern` has named groups and is matched, without regard to case, against the end of the path, from a folder name
-    on. `tail` is the canonical path of the clip, without extension: the clip's id is made of it. Values are templates
-    such as `{split}-{person:2}` (`:2` pads with zeros to two characters, `:upper` writes capitals) or tables. `derive`
-    adds names that templates may use like groups. A group called `frame` is the number of a frame: the clip then lies
-    in the folder above.
+    `pattern` has named groups and is matched in any case against the end of the path, from a folder name on. `tail` is
+    the canonical path of the clip without extension, of which the clip's id is made. Values are templates such as
+    `{split}-{person:2}` (`:2` pads with zeros to two characters, `:upper` writes capitals) or tables. `derive` adds
+    names that templates may use like groups. A group called `frame` is the number of a frame: the clip then lies in
+    the folder above.
     """
 
     pattern: Pattern
@@ -75,7 +75,7 @@ class PathRule(Form):
         names = self.groups
         for name in self.derive:
             if name in names:
-                raise ValueError(f"{{{name}}} is derived, and a group of the pattern too")
+                raise ValueError(f"{{{name}}} is both derived and a group of the pattern")
         for value in [*self.derive.values(), *self._values()]:
             for name in placeholders(value):
                 if name not in names and name not in self.derive:
@@ -100,27 +100,31 @@ Reader = Callable[[Mapping[str, str]], str | None]
 
 
 def reader_of(value: Value) -> Reader:
-    """Return the function that fills a template, or looks up a table, with a path's groups.
+    """Return the function that gives a value from the groups of a path, by template or table.
 
-    It returns None where the table lacks the key and has no default.
+    The function returns None where the table has neither a matching key nor a default.
     """
     if isinstance(value, str):
         return template(value)
     key_of, default = template(value.of), value.default
     keys = [(re.compile(key, re.IGNORECASE), answer) for key, answer in value.map.items()]
-    seen: dict[str, str | None] = {}
+    answers: dict[str, str | None] = {}
 
     def look_up(groups: Mapping[str, str]) -> str | None:
         text = key_of(groups)
-        if text not in seen:
-            seen[text] = next((answer for key, answer in keys if key.fullmatch(text)), default)
-        return seen[text]
+        if text not in answers:
+            answers[text] = next((answer for key, answer in keys if key.fullmatch(text)), default)
+        return answers[text]
 
     return look_up
 
 
 def template(text: str) -> Callable[[Mapping[str, str]], str]:
-    """Return the function that fills the `{group}`, `{group:width}` and `{group:upper}` places of a text."""
+    """Return the function that fills the `{group}`, `{group:width}` and `{group:upper}` places of a text.
+
+    >>> template("{split}-{person:2}")({"split": "train", "person": "7"})
+    'train-07'
+    """
     pieces = _PLACEHOLDER.split(text)  # text, name, shape, text, name, shape, …, text
     if len(pieces) == 1:
         return lambda _: text
@@ -136,9 +140,9 @@ def template(text: str) -> Callable[[Mapping[str, str]], str]:
 
 
 def placeholders(value: Value) -> Iterator[str]:
-    """Yield the names that a template, or the template of a table, takes from the path."""
-    for found in _PLACEHOLDER.finditer(value.of if isinstance(value, Mapped) else value):
-        yield found[1]
+    """Yield the names of the groups that a template, or the template of a table, uses."""
+    for match in _PLACEHOLDER.finditer(value.of if isinstance(value, Mapped) else value):
+        yield match[1]
 
 
 def _shaped(text: str, shape: str | None) -> str:

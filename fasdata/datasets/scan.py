@@ -1,4 +1,4 @@
-"""Turn a raw dataset's tree into clips: parse every path, group frames and modalities, add what list files say."""
+"""Scan a raw dataset: parse every path, group frames and modalities into clips, add the facts of list files."""
 
 from __future__ import annotations
 
@@ -8,22 +8,20 @@ from pathlib import Path
 
 from fasdata.datasets.card import Card, Layout
 from fasdata.datasets.layouts import Rejected, best_layout, find_layout, match_rates, path_parser, spell_rates
-from fasdata.datasets.list_facts import subject_lists
-from fasdata.datasets.list_forms import listed_facts
+from fasdata.datasets.list_facts import read_list_facts, subject_lists
 from fasdata.datasets.registry import load_cards
 from fasdata.datasets.tree import natural_key, redact, walk
 from fasdata.errors import UserError
 from fasdata.records import Clip
 
-# -- Files to clips: frames join their folder, modalities their recording ---------------------------------------------
-
+# -- Group files into clips: frames by folder, modalities by recording ------------------------------------------------
 
 _DIGITS = str.maketrans("123456789", "000000000")
 
 
 @dataclass
 class Grouped:
-    """The clips of a tree in natural order, what is none, and how many files hold colour, by clip."""
+    """The clips of a tree in natural order, the paths that are not clips, and each clip's number of colour files."""
 
     clips: list[Clip]
     rejected: list[Rejected]
@@ -31,47 +29,47 @@ class Grouped:
 
 
 @dataclass
-class _Growing:
+class _OpenClip:
     clip: Clip
     relpaths: dict[str, str]
     frames: int = 0
 
 
 def group(card: Card, layout: Layout, relpaths: Iterable[str]) -> Grouped:
-    """Return the clips that paths make in one layout.
+    """Group paths into the clips of one layout.
 
     Raises:
         UserError: two files or folders are the same modality of the same clip.
     """
     parse = path_parser(card, layout)
-    growing: dict[str, _Growing] = {}
+    open_clips: dict[str, _OpenClip] = {}
     rejected: list[Rejected] = []
-    # Frames of a folder differ in their digits only: one is parsed, the others follow.
-    alike: dict[tuple[str, str], tuple[_Growing, bool]] = {}
+    # Frames of a folder differ in their digits only: the first is parsed, the others are counted.
+    alike: dict[tuple[str, str], tuple[_OpenClip, bool]] = {}
     for relpath in relpaths:
         folder, _, name = relpath.rpartition("/")
         shape = (folder, name.translate(_DIGITS))
-        if known := alike.get(shape):
-            known[0].frames += known[1]
+        if first := alike.get(shape):
+            first[0].frames += first[1]
             continue
         meaning = parse(relpath)
         if isinstance(meaning, Rejected):
             rejected.append(meaning)
             continue
-        one = growing.setdefault(meaning.clip_id, _Growing(meaning, {}))
+        entry = open_clips.setdefault(meaning.clip_id, _OpenClip(meaning, {}))
         for modality, path in meaning.relpaths.items():
-            if one.relpaths.setdefault(modality, path) != path:
-                raise _twice(card, one.relpaths[modality], path)
+            if entry.relpaths.setdefault(modality, path) != path:
+                raise _twice(card, entry.relpaths[modality], path)
         coloured = "rgb" in meaning.relpaths
-        one.frames += coloured
+        entry.frames += coloured
         if folder in meaning.relpaths.values():
-            alike[shape] = (one, coloured)
+            alike[shape] = (entry, coloured)
     clips = [
-        one.clip if one.relpaths == one.clip.relpaths else replace(one.clip, relpaths=one.relpaths)
-        for one in growing.values()
+        entry.clip if entry.relpaths == entry.clip.relpaths else replace(entry.clip, relpaths=entry.relpaths)
+        for entry in open_clips.values()
     ]
     clips.sort(key=lambda clip: natural_key(clip.clip_id))
-    return Grouped(clips, rejected, {clip_id: one.frames for clip_id, one in growing.items()})
+    return Grouped(clips, rejected, {clip_id: entry.frames for clip_id, entry in open_clips.items()})
 
 
 def _twice(card: Card, first: str, second: str) -> UserError:
@@ -82,19 +80,18 @@ def _twice(card: Card, first: str, second: str) -> UserError:
     )
 
 
-# -- A raw dataset's tree to clips ------------------------------------------------------------------------------------
-
+# -- Scan a raw dataset -----------------------------------------------------------------------------------------------
 
 _SHOWN = 3  # example paths in an error
 
 
 @dataclass(frozen=True)
 class ScanResult:
-    """What the paths of a dataset mean.
+    """The clips of a dataset, and the paths that are not clips.
 
-    `layout_spec` is the layout that they are in, with the reader that opens them; `rates` the share of the media that
-    each layout of the card explains; `frames` the number of files with colour by clip id. `notes` tells where values
-    came from that no path holds, and what contradicts.
+    `layout_spec` is the layout of the paths, with the reader that opens them; `rates` the share of the media that each
+    layout of the card matches; `frames` the number of colour files by clip id. `notes` says where values came from
+    that are in no path, and what contradicts.
     """
 
     clips: list[Clip]
@@ -111,17 +108,17 @@ class ScanResult:
 
     @property
     def junk(self) -> list[str]:
-        """Paths that are no samples and need no warning: junk, sidecars, protocol files, enrolment."""
+        """The paths that are not samples and need no warning: junk, sidecars, protocol files, enrolment."""
         return [reject.relpath for reject in self.rejected if reject.kind != "unmatched-media"]
 
     @property
     def unmatched(self) -> list[str]:
-        """Media that no rule matches; to be warned about."""
+        """The media that no rule matches, to be warned about."""
         return [reject.relpath for reject in self.rejected if reject.kind == "unmatched-media"]
 
     @property
     def incomplete(self) -> dict[str, list[str]]:
-        """The modalities that a clip lacks, by clip id; complete clips are left out."""
+        """The missing modalities by clip id; complete clips are left out."""
         wanted = self.layout_spec.modality_words
         lacking = {
             clip.clip_id: [word for word in wanted if word not in clip.relpaths]
@@ -138,15 +135,15 @@ def scan(card: Card, root: Path, *, lists: Path | None = None, layout: str = "")
     unless `layout` names it.
 
     Raises:
-        UserError: `root` is missing, no folder, empty, or holds nothing of this dataset or layout; two paths are the
-            same clip; list files are incomplete or malformed.
+        UserError: `root` is missing, not a folder, empty, or without a clip of this dataset or layout; two paths are
+            the same clip; list files are incomplete or malformed.
     """
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
         raise UserError(
             f"the root {root} of {card.name} {what}", expected="the folder of the raw dataset", do="pass it with --root"
         )
-    # Redacted first of all: what must not leave is in no clip, no warning and no error.
+    # Redact first of all: what must not be passed on is then in no clip, warning or error.
     relpaths = redact(sorted(walk(root)), card.redact)
     if not relpaths:
         raise UserError(
@@ -163,57 +160,57 @@ def scan(card: Card, root: Path, *, lists: Path | None = None, layout: str = "")
 def parse_paths(
     card: Card, relpaths: Sequence[str], *, root: Path | None = None, lists: Path | None = None, layout: str = ""
 ) -> ScanResult:
-    """Return what paths below a dataset root mean, without touching the files (list files excepted).
+    """Return the clips of paths below a dataset root, without opening any file but list files.
 
-    The layout that explains most media is used, unless `layout` names one.
+    The layout whose rules match most media is used, unless `layout` names one.
 
     Raises:
         UserError: two paths are the same clip; list files are incomplete or malformed.
     """
     relpaths = redact(relpaths, card.redact)
     rates = match_rates(card, relpaths) if len(card.layouts) > 1 else {card.layouts[0].name: 1.0}
-    chosen = find_layout(card, layout) if layout else best_layout(card, rates)
-    found = group(card, chosen, relpaths)
-    clips, notes = _with_lists(card, found, relpaths, root, lists)
-    return ScanResult(clips, found.rejected, chosen, rates, found.frames, notes)
+    spec = find_layout(card, layout) if layout else best_layout(card, rates)
+    grouped = group(card, spec, relpaths)
+    clips, notes = _with_lists(card, grouped.clips, relpaths, root, lists)
+    return ScanResult(clips, grouped.rejected, spec, rates, grouped.frames, notes)
 
 
 def _with_lists(
-    card: Card, found: Grouped, relpaths: Sequence[str], root: Path | None, lists: Path | None
+    card: Card, clips: list[Clip], relpaths: Sequence[str], root: Path | None, lists: Path | None
 ) -> tuple[list[Clip], tuple[str, ...]]:
-    clips, notes = found.clips, []
+    notes = []
     if card.subject_split:
         subjects = subject_lists(card, card.subject_split, relpaths, root, lists)
         clips = [subjects.apply(clip) for clip in clips]
         notes.append(f"split from {subjects.source}")
     if card.hook:
-        listed = listed_facts(card, relpaths, root, lists)
-        against = sum(listed.contradicts(clip) for clip in clips)
-        clips = [listed.apply(clip) for clip in clips]
-        named = sum(clip.clip_id in listed.facts for clip in clips)
-        if listed.sources:
-            notes.append(f"{named} of {len(clips)} clips stand in {', '.join(listed.sources[:8])}")
+        facts = read_list_facts(card, relpaths, root, lists)
+        against = sum(facts.contradicts(clip) for clip in clips)
+        clips = [facts.apply(clip) for clip in clips]
+        named = sum(clip.clip_id in facts.facts for clip in clips)
+        if facts.sources:
+            notes.append(f"{named} of {len(clips)} clips are in {', '.join(facts.sources[:8])}")
         elif card.lists and not all(clip.label and clip.split and clip.attack_type for clip in clips):
             notes.append(f"no list files: {card.lists}")
         if against:
-            notes.append(f"the lists contradict the label in the path of {against} clips; the lists are believed")
+            notes.append(f"the lists contradict the label in the path of {against} clips; the lists are used")
     return clips, tuple(notes)
 
 
 def _nothing_matches(card: Card, root: Path, relpaths: list[str], layout: str, rates: Mapping[str, float]) -> UserError:
-    seen = ", ".join(repr(path) for path in relpaths[:: max(1, len(relpaths) // _SHOWN)][:_SHOWN])
-    found = f"{len(relpaths)} files such as {seen}"
+    examples = ", ".join(repr(path) for path in relpaths[:: max(1, len(relpaths) // _SHOWN)][:_SHOWN])
+    files = f"{len(relpaths)} files such as {examples}"
     if layout and any(rates.values()):
         wrong = find_layout(card, layout)
         return UserError(
             f"nothing below {root} is in the layout {wrong.name} of {card.name}", expected=_examples([wrong]),
-            found=found, do=f"the layouts match {spell_rates(dict(rates))} of the media: leave --layout out",
+            found=files, do=f"the layouts match {spell_rates(dict(rates))} of the media: leave --layout out",
         )  # fmt: skip
     others = [other for other in load_cards().values() if other.slug != card.slug]
     fitting = [other.name for other in others if any(match_rates(other, relpaths).values())]
     hint = f"this looks like {fitting[0]}" if len(fitting) == 1 else "pass the folder of the raw dataset with --root"
     return UserError(
-        f"nothing below {root} is a clip of {card.name}", expected=_examples(card.layouts), found=found, do=hint
+        f"nothing below {root} is a clip of {card.name}", expected=_examples(card.layouts), found=files, do=hint
     )
 
 

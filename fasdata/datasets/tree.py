@@ -1,4 +1,4 @@
-"""The files of a dataset's tree: how they are walked, named, and told from what file managers leave behind."""
+"""The files of a dataset's tree: walk them, redact their paths, name clips, tell media from other files."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from pathlib import Path
 
 from fasdata.errors import UserError
 
-# -- The files of a dataset's tree, with nothing in their names that must not leave it --------------------------------
+# -- Walk the files, and redact what must not leave the tree ----------------------------------------------------------
 
-
-STANDS_FOR = "*"  # what a redacted part of a path is written as
+STANDS_FOR = "*"  # written in place of a redacted part of a path
 
 
 def walk(root: Path) -> Iterator[str]:
-    """Yield the files below `root` with `/` between folders; linked folders are followed once."""
-    seen: set[tuple[int, int]] = set()
+    """Yield the paths of the files below `root`, `/` between folders; linked folders are followed once."""
+    visited: set[tuple[int, int]] = set()
     waiting = [(root, "")]
     while waiting:
         folder, prefix = waiting.pop()
         place = os.stat(folder)  # noqa: PTH116 - a Path for every folder of a large tree costs more than the walk
-        if (place.st_dev, place.st_ino) in seen:
+        if (place.st_dev, place.st_ino) in visited:
             continue
-        seen.add((place.st_dev, place.st_ino))
+        visited.add((place.st_dev, place.st_ino))
         below: list[tuple[Path, str]] = []
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -35,6 +34,11 @@ def walk(root: Path) -> Iterator[str]:
                 else:
                     yield prefix + entry.name
         waiting.extend(sorted(below, reverse=True))
+
+
+def forward_slashes(path: str) -> str:
+    """Return a path, as some list spells it, with `/` between folders and none at its end."""
+    return path.replace("\\", "/").rstrip("/")
 
 
 def redact(relpaths: Iterable[str], patterns: list[str]) -> list[str]:
@@ -46,34 +50,34 @@ def redact(relpaths: Iterable[str], patterns: list[str]) -> list[str]:
 
 
 def locate(root: Path, relpath: str) -> Path:
-    """Return where a clip's path lies below `root`; parts that were redacted are found by what surrounds them.
+    """Return the file or folder of a clip's path below `root`; a redacted part matches any name that fits around it.
 
     Raises:
-        UserError: a redacted path fits nothing, or more than one path.
+        UserError: a redacted path fits no path, or more than one.
     """
-    plain = root / relpath
-    if STANDS_FOR not in relpath or plain.exists():
-        return plain
-    found = [root]
+    literal = root / relpath
+    if STANDS_FOR not in relpath or literal.exists():
+        return literal
+    places = [root]
     for part in relpath.split("/"):
         if STANDS_FOR in part:
             fits = re.compile(translate(part.replace("[", "[[]")), re.IGNORECASE)
-            found = [one for folder in found if folder.is_dir() for one in folder.iterdir() if fits.match(one.name)]
+            folders = [place for place in places if place.is_dir()]
+            places = [path for folder in folders for path in folder.iterdir() if fits.match(path.name)]
         else:
-            found = [folder / part for folder in found]
-    there = [path for path in found if path.exists()]
-    if len(there) != 1:
+            places = [place / part for place in places]
+    existing = [place for place in places if place.exists()]
+    if len(existing) != 1:
         raise UserError(
             f"{relpath} below the dataset's root",
             expected="one path that fits (* stands for what must not be written down)",
-            found=f"{len(there)}",
+            found=f"{len(existing)}",
             do="point --root at one copy of the dataset",
         )
-    return there[0]
+    return existing[0]
 
 
-# -- Names made of paths: clip ids, and the order people expect -------------------------------------------------------
-
+# -- Clip ids, and the natural order of names -------------------------------------------------------------------------
 
 LONGEST = 200  # bytes: fits a file name and an LMDB key with room for prefixes
 CLIP_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+=@-]{0,199}$")
@@ -86,6 +90,9 @@ def clip_id(tail: str) -> str:
 
     Folders are joined by `__`. Where that loses anything (unsafe characters, a `__` in a name, more than 200 bytes),
     eight hex digits of the path's sha256 follow, so that different paths keep different ids.
+
+    >>> clip_id("train_release/1/hr_1")
+    'train_release__1__hr_1'
     """
     parts = tail.split("/")
     safe = "__".join(_UNSAFE.sub("-", part) for part in parts)
@@ -96,27 +103,30 @@ def clip_id(tail: str) -> str:
 
 
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
-    """Return a sort key in which numbers count by value: `2` before `10`."""
+    """Return a sort key in which numbers count by value.
+
+    >>> sorted(["a10", "a9"], key=natural_key)
+    ['a9', 'a10']
+    """
     parts = _DIGITS.split(text)  # text, digits, text, digits, …
     return tuple((0, int(part), part) if place % 2 else (1, 0, part) for place, part in enumerate(parts) if part)
 
 
-# -- Which names are media, and which were left behind by file managers -----------------------------------------------
-
+# -- Which names are media, and which are left by file managers -------------------------------------------------------
 
 VIDEO = ("avi", "mov", "mp4", "m4v", "mkv", "webm", "mpg", "mpeg", "wmv", "flv", "3gp", "mts", "ts")
 IMAGE = ("jpg", "jpeg", "png", "bmp", "tif", "tiff", "webp", "pgm", "ppm")
 ARRAY = ("hdf5", "h5", "npz", "npy", "mat", "bag")
 _MEDIA = re.compile(rf"\.(?:{'|'.join((*VIDEO, *IMAGE, *ARRAY))})$", re.IGNORECASE)
-# What macOS and Windows leave behind; `._x.avi` looks like a video and is none.
+# Files that macOS and Windows leave behind; `._x.avi` looks like a video but is not.
 _LEFT_BEHIND = re.compile(r"(?:^|/)(?:\.[^/]+|thumbs\.db|desktop\.ini)$|(?:^|/)__MACOSX/", re.IGNORECASE)
 
 
 def is_media(relpath: str) -> bool:
-    """Tell whether a path ends as recordings do."""
+    """Tell whether a path has the extension of a recording."""
     return bool(_MEDIA.search(relpath))
 
 
 def is_left_behind(relpath: str) -> bool:
-    """Tell whether a file was made by a file manager: hidden files, thumbnails, resource forks."""
+    """Tell whether a file was left by a file manager: a hidden file, thumbnails, a resource fork."""
     return bool(_LEFT_BEHIND.search(relpath))

@@ -1,4 +1,4 @@
-"""A copy of a dataset against what its release holds."""
+"""Compare a copy of a dataset with its release: `fasdata verify`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ORDER = ("train", "dev", "test", "all", "")
 
 @dataclass(frozen=True)
 class CountLine:
-    """Found and expected number of one split and label; expected None: the release's number is not known."""
+    """The number of clips of one split and label in the copy, and that in the release (None: not known)."""
 
     split: str
     label: str
@@ -26,13 +26,13 @@ class CountLine:
 
     @property
     def deviates(self) -> bool:
-        """Whether the two differ."""
+        """Whether the two numbers differ."""
         return self.expected is not None and self.found != self.expected
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What `verify` found: `missing` are clip ids that a complete copy has and this one lacks."""
+    """The outcome of a comparison; `missing` are the ids of clips that a complete copy has and this one lacks."""
 
     card: Card
     result: ScanResult
@@ -41,21 +41,21 @@ class Verification:
 
     @property
     def deviations(self) -> list[str]:
-        """What differs from the release, in words."""
+        """The differences from the release, one text each."""
         incomplete, unmatched = self.result.incomplete, self.result.unmatched
-        said = [
+        texts = [
             f"{line.split} {line.label}: {line.found} of {line.expected} {self.result.layout_spec.unit}s"
             for line in self.lines
             if line.deviates
         ]
         if self.missing:
-            said.append(f"{len(self.missing)} missing: {_some(self.missing)}")
+            texts.append(f"{len(self.missing)} missing: {_some(self.missing)}")
         if unmatched:
-            said.append(f"{len(unmatched)} media that no rule matches: {_some(unmatched)}")
+            texts.append(f"{len(unmatched)} media that no rule matches: {_some(unmatched)}")
         if incomplete:
             first, words = next(iter(incomplete.items()))
-            said.append(f"{len(incomplete)} clips lack a modality, such as {first} ({' and '.join(words)})")
-        return said
+            texts.append(f"{len(incomplete)} clips lack a modality, such as {first} ({' and '.join(words)})")
+        return texts
 
 
 def verify(card: Card, root: Path, *, lists: Path | None = None, layout: str = "") -> Verification:
@@ -68,7 +68,7 @@ def verify(card: Card, root: Path, *, lists: Path | None = None, layout: str = "
 
 
 def compare(card: Card, result: ScanResult) -> Verification:
-    """Compare clips, as a scan found them, with the release."""
+    """Compare the clips of a scan with the release."""
     have = {clip.clip_id for clip in result.clips}
     spec = result.layout_spec
     wanted = [clip_id for group in spec.complete for clip_id in group.clip_ids()]
@@ -79,25 +79,25 @@ def compare(card: Card, result: ScanResult) -> Verification:
 
 
 def count_lines(card: Card, result: ScanResult) -> list[CountLine]:
-    """Return found and expected numbers, by split and label as far as both are known of every clip.
+    """Return the numbers in the copy and in the release by split and label.
 
-    Where list files are missing, splits (or labels of a split) are taken together.
+    Where list files are missing, splits (or the labels of a split) are taken together.
     """
-    found: Counter[tuple[str, str]] = Counter()
+    present: Counter[tuple[str, str]] = Counter()
     by_frame = result.layout_spec.unit == "frame"
     for clip in result.clips:
-        found[clip.split, clip.label] += result.frames.get(clip.clip_id, 0) if by_frame else 1
+        present[clip.split, clip.label] += result.frames.get(clip.clip_id, 0) if by_frame else 1
     expected: Counter[tuple[str, str]] = Counter()
     for part, count in card.counts_of(result.layout_spec).items():
         expected[part, "bonafide"] += count.bonafide
         expected[part, "attack"] += count.attack
-    if any(not split for split, _ in found) or any(split == "all" for split, _ in expected):
-        found, expected = _pooled(found, 0), _pooled(expected, 0)
-    for split in {split for split, label in found if not label}:
-        found, expected = _pooled(found, 1, split), _pooled(expected, 1, split)
-    keys = sorted({*found, *expected}, key=lambda key: (_ORDER.index(key[0]), key[1] != "bonafide"))
+    if any(not split for split, _ in present) or any(split == "all" for split, _ in expected):
+        present, expected = _pooled(present, 0), _pooled(expected, 0)
+    for split in {split for split, label in present if not label}:
+        present, expected = _pooled(present, 1, split), _pooled(expected, 1, split)
+    keys = sorted({*present, *expected}, key=lambda key: (_ORDER.index(key[0]), key[1] != "bonafide"))
     return [
-        CountLine(split, label, found[split, label], expected[split, label] if expected else None)
+        CountLine(split, label, present[split, label], expected[split, label] if expected else None)
         for split, label in keys
     ]
 
@@ -111,12 +111,12 @@ def describe_verification(verification: Verification) -> str:
         mark = "  <- differs" if line.deviates else ""
         lines.append(f"  {line.split:5} {line.label:8} {line.found:7}{expected} {result.layout_spec.unit}s{mark}")
     people = {clip.subject for clip in result.clips if clip.subject}
-    lines.append(f"  people: {len(people) or 'not told by the paths'}" + (f" ({card.people})" if card.people else ""))
+    lines.append(f"  people: {len(people) or 'not stated by the paths'}" + (f" ({card.people})" if card.people else ""))
     kinds = Counter(reject.kind for reject in result.rejected)
     lines += [f"  {number} {kind}" for kind, number in sorted(kinds.items())]
     lines += [f"  {note}" for note in result.notes]
     deviations = verification.deviations
-    lines += [f"warning: {said}" for said in deviations]
+    lines += [f"warning: {text}" for text in deviations]
     lines.append(f"{len(deviations)} deviations" if deviations else "complete, as far as the numbers are known")
     return "\n".join(lines)
 

@@ -102,7 +102,7 @@ def test_a_table_holds_folders_of_frames_and_other_modalities(tmp_path):
         (("sub/bert/c.mp4", "../c.mp4"), "a path below the dataset root"),
         (("sub/bert/c.mp4", "/etc/c.mp4"), "a path below the dataset root"),
         (("sub/bert/c.mp4", "C:\\c.mp4"), "a path below the dataset root"),
-        (("sub/bert/c.mp4", "anna/a.mp4"), "stands in the table twice"),
+        (("sub/bert/c.mp4", "anna/a.mp4"), "is in the table twice"),
     ],
 )
 def test_a_malformed_table_is_one_clear_line(tmp_path, change, told):
@@ -112,7 +112,7 @@ def test_a_malformed_table_is_one_clear_line(tmp_path, change, told):
 
 
 def test_an_empty_table_and_a_strange_name_are_refused(tmp_path):
-    with pytest.raises(UserError, match="holds no rows"):
+    with pytest.raises(UserError, match="has no rows"):
         find_card("office", write(tmp_path / "my.csv", "path,label\n"))
     with pytest.raises(UserError, match="does not make a folder name"):
         find_card("../up", tmp_path / "my.csv")

@@ -75,7 +75,7 @@ def test_msu_list_files_may_lie_elsewhere_and_must_be_complete(tmp_path):
     (lists / "test_sub_list.txt").write_text("2\n")
     assert [clip.split for clip in scan(card, root, lists=lists).clips] == ["train", ""]  # 99 is in neither list
     (lists / "test_sub_list.txt").write_text("2\n1\n")
-    with pytest.raises(UserError, match="subject 1 stands in the lists of train and test"):
+    with pytest.raises(UserError, match="subject 1 is in the lists of train and test"):
         scan(card, root, lists=lists)
     (lists / "test_sub_list.txt").write_text("2\nclient three\n")
     with pytest.raises(UserError, match=r"line 2.*client three"):
