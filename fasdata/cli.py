@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import typer
 
-from fasdata.commands import doctor, export, extract, faces, forget, lock, pack, protocols, raw, report, store
+from fasdata.commands import (
+    audit,
+    datasets,
+    doctor,
+    export,
+    extract,
+    faces,
+    forget,
+    lists,
+    lock,
+    pack,
+    protocols,
+    report,
+    store,
+    synth,
+)
 from fasdata.errors import guarded
 
 app = typer.Typer(
@@ -16,7 +31,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verbs in (raw, extract, store, protocols, faces, pack, export, report, lock, doctor, forget):
+# The order of `fasdata --help`: raw data, stores, protocols, what is made of them, and care.
+for verbs in (
+    datasets, synth, extract, store, faces, report, protocols, lists, audit, pack, export, lock, forget, doctor
+):  # fmt: skip
     app.add_typer(verbs.app)
 
 

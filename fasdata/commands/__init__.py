@@ -1,1 +1,1 @@
-"""The verbs of the `fasdata` command: flags in, words out; the work is done where the nouns live."""
+"""The verbs of the `fasdata` command, a file each: they read options, call other rooms and print."""

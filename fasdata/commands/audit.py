@@ -13,16 +13,17 @@ app = typer.Typer()
 
 
 @app.command(
-    epilog="Example: fasdata audit data/protocols/mcio-CIO2M/standard. Exit code 3: something stands in two parts."
+    epilog="Example: fasdata audit data/protocols/mcio-CIO2M/standard. "
+    "Exit code 3: a clip, a person or a content is in two parts."
 )
 def audit(
-    manifest: Annotated[Path, typer.Argument(help="A manifest's file or folder.")],
+    manifest: Annotated[Path, typer.Argument(help="A manifest: its file or folder.")],
     data: Data = None,
     near: Annotated[
-        bool, typer.Option("--near/--no-near", help="Look for near-duplicates too, by perceptual hash.")
+        bool, typer.Option("--near/--no-near", help="Also search near-duplicates, by perceptual hash.")
     ] = True,
 ) -> None:
-    """Look for leakage, near-duplicates, contradictory labels, missing modalities and uneven losses."""
+    """Search leakage, near-duplicates, contradictory labels, missing modalities and uneven losses."""
     from fasdata.audit.audit import audit_manifest
     from fasdata.errors import EXIT_PARTIAL
     from fasdata.library import Library

@@ -14,9 +14,9 @@ app = typer.Typer()
 @app.command(epilog="Example: fasdata doctor --data data. Exit code 3: there is a problem.")
 def doctor(
     data: Data = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON, for machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for other programs.")] = False,
 ) -> None:
-    """Look at the installation, the machine and the library, and say what is wrong and what to do about it."""
+    """Check the installation, the machine and the library, and say what is wrong and what to do about it."""
     import json
 
     from fasdata import __version__

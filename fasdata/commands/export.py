@@ -20,7 +20,7 @@ def export(
         str, typer.Option("--as", help="Whose layout: metapattern, safas (GAC-FAS too), flip, mmdg, webdataset.")
     ],
     protocol: Annotated[str, typer.Option(help="Protocol in any common spelling: CIO-M, SCP2W …")],
-    out: Annotated[Path, typer.Option(help="The folder to write; new, empty, or of the same export to continue.")],
+    out: Annotated[Path, typer.Option(help="The folder to write: new, empty, or this same export, to continue it.")],
     recipe: Annotated[str, typer.Option(help="How a paper realises the protocol.")] = "standard",
     data: Data = None,
     view: Annotated[
@@ -30,11 +30,11 @@ def export(
     sidecars: Annotated[
         str,
         typer.Option(
-            help="Only safas: plain, or safas, as SA-FAS's own code opens them (by unpickling; GAC-FAS needs neither)."
+            help="Only for safas: plain, or safas, which SA-FAS's own code opens by unpickling (GAC-FAS needs neither)."
         ),
     ] = "",
     workers: Workers = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written and stop.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and stop.")] = False,
 ) -> None:
     """Write the pictures and lists of a protocol as other projects' own code reads them."""
     from fasdata.exchange.export import Request, describe_plan, describe_report, manifest_for, plan_export, run_export

@@ -1,4 +1,4 @@
-"""Verbs about stores: `extract`."""
+"""The verb `extract`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from fasdata.errors import EXIT_PARTIAL
 from fasdata.faces.detectors import DEFAULT, DETECTORS, PRECROPPED
 
 app = typer.Typer()
+
+
+def _of_detectors(words: str) -> str:
+    """Return what the table of detectors has under `words`, one after the other."""
+    return "; ".join(f"{name}: {getattr(row, words)}" for name, row in DETECTORS.items() if getattr(row, words))
 
 
 @app.command(
@@ -34,39 +39,43 @@ def extract(
     detector: Annotated[
         str,
         typer.Option(
-            help="; ".join(f"{name}: {row.about}" for name, row in DETECTORS.items())
-            + f"; auto: {PRECROPPED} where the release is pre-cropped, else {DEFAULT}."
+            help=f"{_of_detectors('about')}; auto: {PRECROPPED} where the release is pre-cropped, else {DEFAULT}."
         ),
     ] = "auto",
     detector_model: Annotated[
         str,
-        typer.Option(help="; ".join(f"{name}: {row.model}" for name, row in DETECTORS.items() if row.model) + "."),
+        typer.Option(help=f"{_of_detectors('model')}."),
     ] = "",
     allow_download: Annotated[
-        bool, typer.Option("--allow-download", help="Let insightface fetch its pack (non-commercial use).")
+        bool,
+        typer.Option(
+            "--allow-download",
+            help=f"Download the model if it is not there. {_of_detectors('downloads')}.",
+        ),
     ] = False,
-    min_face: Annotated[int, typer.Option(help="Smallest face side looked for, pixels.")] = 40,
-    min_score: Annotated[float, typer.Option(help="Detector score from which a face counts.")] = 0.5,
+    min_face: Annotated[int, typer.Option(help="Smallest face side to detect, pixels.")] = 40,
+    min_score: Annotated[float, typer.Option(help="Least detector score of a face.")] = 0.5,
     tracking: Annotated[
         str,
         typer.Option(
-            help="off: search every frame as a whole; on: follow a found face, much quicker with many frames a clip; "
-            "careful: search the place around it."
+            help="off: search every frame completely; on: follow a detected face, much faster with many frames a clip; "
+            "careful: search the area around it."
         ),
     ] = "off",
     detect_every: Annotated[
-        int, typer.Option(help="With tracking: search the whole frame at least every so many frames.")
+        int, typer.Option(help="With tracking: search the complete frame at least every so many frames.")
     ] = 15,
     context: Annotated[float, typer.Option(help="Side of the stored region in units of the longer box side.")] = 2.0,
     max_side: Annotated[int, typer.Option(help="Shrink stored regions longer than this, pixels; 0 = never.")] = 1024,
     codec: Annotated[
-        str, typer.Option(help="How crops are stored: png, webp (lossless) or jpeg:98; 16 bits are always kept whole.")
+        str,
+        typer.Option(help="How crops are stored: png, webp (lossless) or jpeg:98; crops of 16 bits are always png."),
     ] = "png",
     fallbacks: Annotated[
-        str, typer.Option(help="on: bridge, hold, shift or turn where no face is found; off: skip.")
+        str, typer.Option(help="on: interpolate, hold, shift or rotate where no face is detected; off: skip the frame.")
     ] = "on",
     borders: Annotated[
-        str, typer.Option(help="Black around pre-cropped faces: cut or keep (only with detector none).")
+        str, typer.Option(help=f"Black around pre-cropped faces: cut or keep (only with detector {PRECROPPED}).")
     ] = "cut",
     card: Annotated[
         Path | None, typer.Option(help="Your own dataset card (YAML) or table (CSV with path and label).")
@@ -79,11 +88,11 @@ def extract(
         str, typer.Option(help="Head of the Ray cluster, host:port. Default: $RAY_ADDRESS, else this machine alone.")
     ] = "",
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try recordings again that could not be decoded.")
+        bool, typer.Option("--retry-failed", help="Try again the recordings that could not be decoded.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and stop.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")] = False,
 ) -> None:
-    """Find faces in a raw dataset and pack them, with all that is known of them, into a store."""
+    """Detect faces in a raw dataset and write crops, boxes, landmarks and labels into a store."""
     from fasdata.datasets.registry import find_card
     from fasdata.errors import unknown_name
     from fasdata.extract.executor import Executor
@@ -93,8 +102,8 @@ def extract(
 
     if fallbacks not in ("on", "off"):
         raise unknown_name("value of --fallbacks", fallbacks, ("on", "off"))
-    # Ray has cores of its own to count.
-    chosen = Executor(executor, workers if executor == "ray" else processes(workers), ray_address)
+    # Ray counts the cores of its own nodes.
+    selected = Executor(executor, workers if executor == "ray" else processes(workers), ray_address)
     described = find_card(dataset, card)
     settings = settings_for(
         described.slug, frames, detector=detector, detector_model=detector_model, allow_download=allow_download,
@@ -105,7 +114,7 @@ def extract(
     typer.echo(describe_plan(plan))
     if dry_run:
         return
-    report = run_extract(plan, root, executor=chosen, retry_failed=retry_failed)
+    report = run_extract(plan, root, executor=selected, retry_failed=retry_failed)
     typer.echo(describe_report(report))
     if report.failed or report.not_widened:
         raise typer.Exit(EXIT_PARTIAL)

@@ -1,4 +1,4 @@
-"""The verb `faces`: what was found in a store, for the detector `json`."""
+"""The verb `faces`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ app = typer.Typer()
 )
 def faces(
     dataset: Annotated[str, typer.Argument(help="Dataset name, e.g. CASIA-FASD, or 'folder'.")],
-    out: Annotated[Path, typer.Option(help="The file to write: JSON lines, one clip each.")],
+    out: Annotated[Path, typer.Option(help="The file to write: JSON lines, a clip per line.")],
     data: Data = None,
 ) -> None:
-    """Write the faces a store knows to a file that `extract --detector json` takes: detect once, crop again.
+    """Write the faces of a store to a file for `extract --detector json`: detect once, crop again.
 
-    Frames that were never searched have no face in it: extract with frame rules that the store has.
+    It has no faces of frames that were never searched: extract with frame rules that the store has.
     """
     from fasdata.datasets.registry import find_card
     from fasdata.faces.json_faces import faces_line
@@ -33,11 +33,11 @@ def faces(
 
     store = Store.open(Library.locate(data).require_store(find_card(dataset).slug))
     with replacing(out) as temporary, temporary.open("wb") as file:
-        clips = turned = 0
+        clips = rotated = 0
         for record in store.records():
             if record.status != "failed":
                 file.write(f"{faces_line(record)}\n".encode())
                 clips += 1
-                turned += any(frame.status == "rotated" for frame in record.frames)
-    left_out = f"; without those of {turned} clips that had to be turned" if turned else ""
+                rotated += any(frame.status == "rotated" for frame in record.frames)
+    left_out = f"; without those of {rotated} clips that had to be rotated" if rotated else ""
     typer.echo(f"{out}: faces of {clips} clips of {store.info.dataset}{left_out}")

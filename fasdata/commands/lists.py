@@ -1,4 +1,4 @@
-"""Verbs about other projects' lists: `lists import`, `lists export`."""
+"""The verbs on other projects' list files: `lists import`, `lists export`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import typer
 
 from fasdata.commands.options import Data
 
+app = typer.Typer()
 lists_app = typer.Typer(help="Read and write the list files of other projects.", no_args_is_help=True)
+app.add_typer(lists_app, name="lists")
 
 Format = Annotated[
     str,
     typer.Option("--format", help="metapattern (csv), flip (txt, json), columns (color depth ir label), bob (csv)."),
 ]
-BonafideIs = Annotated[int, typer.Option(min=0, max=1, help="The number that means bona fide in that list: 0 or 1.")]
+BonafideIs = Annotated[int, typer.Option(min=0, max=1, help="The number for bona fide in these lists: 0 or 1.")]
 
 
 @lists_app.command(
@@ -24,18 +26,18 @@ BonafideIs = Annotated[int, typer.Option(min=0, max=1, help="The number that mea
     "--bonafide-is 1 --root /mnt/oulu --out oulu.csv",
 )
 def lists_import(
-    dataset: Annotated[str, typer.Argument(help="The dataset whose clips the list names.")],
+    dataset: Annotated[str, typer.Argument(help="The dataset of the list.")],
     files: Annotated[list[Path], typer.Argument(help="List files.")],
     form: Format,
     bonafide_is: BonafideIs,
     out: Annotated[Path, typer.Option(help="The CSV to write: dataset, clip_id, label, frames.")],
-    root: Annotated[Path | None, typer.Option(help="The raw dataset; without it the library's store.")] = None,
+    root: Annotated[Path | None, typer.Option(help="The raw dataset. Default: the store in the library.")] = None,
     release_lists: Annotated[
         Path | None, typer.Option("--lists", help="Folder of the release's own list files, if not in the root.")
     ] = None,
     data: Data = None,
 ) -> None:
-    """Find the clips that a foreign list means; rows that match none are reported, never guessed."""
+    """Find the clips of another project's list; rows that match no clip are reported, never guessed."""
     from fasdata.datasets.registry import find_card
     from fasdata.errors import EXIT_PARTIAL
     from fasdata.lists.match import import_lists, known_clips, write_matched
@@ -57,13 +59,13 @@ def lists_import(
     "--out lists",
 )
 def lists_export(
-    manifest: Annotated[Path, typer.Argument(help="A manifest's file or folder.")],
+    manifest: Annotated[Path, typer.Argument(help="A manifest: its file or folder.")],
     form: Format,
     bonafide_is: BonafideIs,
     out: Annotated[Path, typer.Option(help="The folder to write into.")],
     part: Annotated[str, typer.Option(help="Only this part: train, val or test.")] = "",
 ) -> None:
-    """Write a manifest's rows as lists of another project, one file a part."""
+    """Write a manifest's rows as lists of another project, a file per part."""
     from fasdata.lists.write import export_lists
     from fasdata.manifest import Manifest
 

@@ -16,12 +16,13 @@ app = typer.Typer()
 def lock(
     data: Data = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Compare with the lock instead of writing it; exit code 3 if they differ.")
+        bool,
+        typer.Option("--check", help="Compare with the lock instead of writing it. Exit code 3: they differ."),
     ] = False,
 ) -> None:
-    """Write down the hashes of all stores and protocols of a library (fas.lock), or compare with them.
+    """Record the hashes of all stores and protocols of a library (fas.lock), or compare with them.
 
-    Training then refuses data that the lock contradicts. Write it again when a change was meant.
+    Training then refuses data that differ from the lock. Write it again after a change on purpose.
     """
     from fasdata.library import Library
     from fasdata.lock.lock import Lock, lock_of_library, lock_path
@@ -30,14 +31,14 @@ def lock(
     path = lock_path(library)
     before = Lock.read(path) if check else None
     now = lock_of_library(library)
-    held = f"{len(now.stores)} stores and {len(now.protocols)} protocols"
+    content = f"{len(now.stores)} stores and {len(now.protocols)} protocols"
     if before is None:
         now.write(path)
-        typer.echo(f"{path}: {held}")
+        typer.echo(f"{path}: {content}")
         return
     changed = before.differences(now)
     for line in changed:
         typer.echo(f"differs  {line}")
     if changed:
         raise typer.Exit(EXIT_PARTIAL)
-    typer.echo(f"{path} fits: {held}")
+    typer.echo(f"{path} fits: {content}")

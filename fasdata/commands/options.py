@@ -1,14 +1,17 @@
-"""Options that several verbs share."""
+"""Options that several verbs share, and what they mean."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from fasdata.library import Library
+
 Data = Annotated[Path | None, typer.Option("--data", help="The library. Default: $FASDATA_DATA, else ./data.")]
-Workers = Annotated[int, typer.Option("--workers", "-j", min=0, help="Processes; 0 = one a core.")]
+Workers = Annotated[int, typer.Option("--workers", "-j", min=0, help="Processes; 0 = one per core.")]
 
 
 def processes(workers: int) -> int:
@@ -18,3 +21,15 @@ def processes(workers: int) -> int:
     if workers:
         return workers
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def stored_slug(library: Library, dataset: str) -> str:
+    """Return the slug of a dataset: the name of a store in the library, else of a card with that name.
+
+    Raises:
+        UserError: there is neither.
+    """
+    from fasdata.datasets.registry import find_card
+
+    # The name of a store comes first: a dataset with a card of its own has no other.
+    return dataset.lower() if dataset.lower() in library.stores() else find_card(dataset).slug

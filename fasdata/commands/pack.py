@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from fasdata.commands.options import Data
+from fasdata.commands.options import Data, processes
 
 app = typer.Typer()
 
 
 @app.command(
     epilog="Example: fasdata pack --protocol CIO-M --view mxnet-256 --codec raw --data data. Interrupted? The same "
-    "command goes on where it was."
+    "command continues."
 )
 def pack(
     protocol: Annotated[str, typer.Option(help="A built protocol, in any common spelling: CIO-M, SCP2W …")],
@@ -24,21 +24,20 @@ def pack(
             "'fas-256(eye_dist=0.35,eye_y=0.45,border=reflect)'."
         ),
     ],
-    recipe: Annotated[str, typer.Option(help="The recipe that the protocol was built in.")] = "standard",
+    recipe: Annotated[str, typer.Option(help="The recipe that the protocol was built with.")] = "standard",
     size: Annotated[
         int | None, typer.Option(min=8, max=4096, help="Side of the views, pixels. Default: the view's own.")
     ] = None,
     codec: Annotated[
         str,
-        typer.Option(help="raw: quickest to read; png, webp: smaller, the same pixels; jpeg:N: of quality N."),
+        typer.Option(help="raw: fastest to read; png, webp: smaller, the same pixels; jpeg:N: quality N."),
     ] = "raw",
-    parts: Annotated[str, typer.Option(help="Which parts, with commas.")] = "train,val,test",
+    parts: Annotated[str, typer.Option(help="The parts, separated by commas.")] = "train,val,test",
     data: Data = None,
-    workers: Annotated[int, typer.Option("--workers", "-j", min=0, help="Threads; 0 = one a core.")] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and stop.")] = False,
+    workers: Annotated[int, typer.Option("--workers", "-j", min=0, help="Threads; 0 = one per core.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")] = False,
 ) -> None:
-    """Make the views of a protocol ahead, so that training reads them instead of warping stored faces."""
-    from fasdata.commands.options import processes
+    """Render the views of a protocol in advance, so that training reads them instead of warping stored faces."""
     from fasdata.faces.view import View
     from fasdata.library import Library
     from fasdata.packs.make import describe_plan, describe_report, make_pack, plan_pack

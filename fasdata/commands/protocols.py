@@ -1,4 +1,4 @@
-"""Verbs about protocols: `build-protocol`, `protocol …`; those about lists and audits are joined in."""
+"""The verbs on protocols: `build-protocol`, `protocol list|show|diff|check`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from typing import Annotated
 
 import typer
 
-from fasdata.commands import audit, lists
 from fasdata.commands.options import Data
 
 app = typer.Typer()
 protocol_app = typer.Typer(help="Look at protocols, recipes and manifests.", no_args_is_help=True)
 app.add_typer(protocol_app, name="protocol")
-app.add_typer(lists.lists_app, name="lists")
-app.add_typer(audit.app)
 
 
 @app.command(
@@ -29,7 +26,7 @@ def build_protocol(
     ] = "standard",
     data: Data = None,
     val: Annotated[str, typer.Option(help="auto: official dev split or 20 % of the source subjects; none.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Seed of the validation split by subject, and of few-shot clips.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the validation split by subject and of the few-shot clips.")] = 0,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail when a count is over 2 % off the official one.")
     ] = False,
@@ -47,7 +44,8 @@ def build_protocol(
 ) -> None:
     """Write the manifest of a protocol: which frames of which clips train, validate and test."""
     from fasdata.library import Library
-    from fasdata.protocols.build import Options, describe
+    from fasdata.protocols.build import Options
+    from fasdata.protocols.describe import describe
     from fasdata.protocols.build import build_protocol as build
 
     options = Options(val, seed, strict, lists_dir, allow_leakage)
@@ -72,9 +70,9 @@ def protocol_list() -> None:
 @protocol_app.command("show", epilog="Example: fasdata protocol show CIO-M --recipe hfn_mp")
 def protocol_show(
     name: Annotated[str, typer.Argument(help="Protocol in any common spelling; NAME/RECIPE works too.")],
-    recipe: Annotated[str, typer.Option(help="The recipe to spell out.")] = "standard",
+    recipe: Annotated[str, typer.Option(help="The recipe to show.")] = "standard",
 ) -> None:
-    """Spell out a protocol under a recipe, canonical name first."""
+    """Show a protocol under a recipe in full, canonical name first."""
     from fasdata.protocols.show import show_text
 
     plain, slash, other = name.rpartition("/")
@@ -86,7 +84,7 @@ def protocol_diff(
     first: Annotated[str, typer.Argument(help="NAME, NAME/RECIPE, or the file or folder of a manifest.")],
     second: Annotated[str, typer.Argument(help="The same, to compare with.")],
 ) -> None:
-    """Say in one screen why two papers' numbers do not compare."""
+    """Show on one screen why the numbers of two papers do not compare."""
     from fasdata.protocols.diff import diff_text
 
     typer.echo(diff_text(first, second))
@@ -94,14 +92,14 @@ def protocol_diff(
 
 @protocol_app.command("check", epilog="Example: fasdata protocol check data/protocols/mcio-CIO2M/standard")
 def protocol_check(
-    manifest: Annotated[Path, typer.Argument(help="A manifest's file or folder.")],
+    manifest: Annotated[Path, typer.Argument(help="A manifest: its file or folder.")],
     data: Data = None,
 ) -> None:
-    """Read a manifest, check every invariant and that the library still holds the stores it was built from."""
+    """Read a manifest, check every invariant, and check that its stores are still in the library."""
     from fasdata.library import Library
     from fasdata.manifest import Manifest
-    from fasdata.protocols.build import describe
+    from fasdata.protocols.describe import describe
 
-    found = Manifest.read(manifest)
-    found.open_stores(Library.locate(data))
-    typer.echo(f"{describe(found)}\nchecked: columns, keys, parts, fingerprint, stores")
+    table = Manifest.read(manifest)
+    table.open_stores(Library.locate(data))
+    typer.echo(f"{describe(table)}\nchecked: columns, keys, parts, fingerprint, stores")

@@ -15,18 +15,18 @@ app = typer.Typer()
 @app.command(epilog="Example: fasdata report CASIA-FASD OULU-NPU --data data --out faces.html")
 def report(
     datasets: Annotated[
-        list[str] | None, typer.Argument(metavar="DATASET...", help="Extracted datasets; none: all of the library.")
+        list[str] | None, typer.Argument(metavar="DATASET...", help="Extracted datasets. Default: all of the library.")
     ] = None,
     data: Data = None,
     out: Annotated[Path | None, typer.Option(help="File to write. Default: report.html, in the library.")] = None,
     faces: Annotated[
-        bool, typer.Option("--faces", help="Put pictures of people in. Without it no pixel of a face is in the file.")
+        bool, typer.Option("--faces", help="Include pictures of people. Without it no pixel of a face is in the file.")
     ] = False,
     sample: Annotated[
-        int, typer.Option(min=0, help="Stored frames a dataset whose sharpness and brightness are measured.")
+        int, typer.Option(min=0, help="Number of stored frames per dataset to measure sharpness and brightness on.")
     ] = 1000,
 ) -> None:
-    """Write one self-contained HTML report on extracted datasets: counts, losses, faces, copies, provenance."""
+    """Write one self-contained HTML report on extracted datasets: counts, losses, faces, duplicates, provenance."""
     from fasdata.errors import UserError
     from fasdata.library import Library
     from fasdata.report.dataset_report import asked_stores, write_dataset_report
@@ -38,4 +38,4 @@ def report(
     write_dataset_report(asked_stores(library, datasets or []), target, faces=faces, sample=sample)
     typer.echo(f"report: {target}")
     if faces:
-        typer.echo("It holds pictures of people: keep it as the datasets' licences ask.", err=True)
+        typer.echo("It holds pictures of people: handle it as the licences of the datasets require.", err=True)

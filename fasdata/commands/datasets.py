@@ -1,4 +1,4 @@
-"""Verbs about raw datasets: `datasets`, `parse`, `verify`, `synth`."""
+"""The verbs on raw datasets: `datasets`, `parse`, `verify`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from fasdata.commands.options import Workers, processes
 
 app = typer.Typer()
 
@@ -21,7 +19,7 @@ OwnCard = Annotated[
     ),
 ]
 Lists = Annotated[Path | None, typer.Option("--lists", help="Folder of official list files, if not in the root.")]
-LayoutName = Annotated[str, typer.Option("--layout", help="The layout, if it shall not be recognised.")]
+LayoutName = Annotated[str, typer.Option("--layout", help="The layout; default: it is recognised.")]
 
 
 @app.command(epilog="Example: fasdata datasets WMCA")
@@ -29,7 +27,7 @@ def datasets(
     name: Annotated[str, typer.Argument(help="A dataset; none: list all.")] = "",
     card: OwnCard = None,
 ) -> None:
-    """Say which raw datasets are supported, what they hold, how they are laid out and who gives them out."""
+    """List the supported raw datasets: what they hold, how they are laid out, who gives them out."""
     from fasdata.datasets.describe import describe_all, describe_card
     from fasdata.datasets.registry import find_card, load_cards
 
@@ -38,7 +36,7 @@ def datasets(
 
 @app.command(
     epilog="Example: fasdata parse CASIA-FASD --paths paths.txt --format csv. "
-    "An empty cell: the path does not tell, and no list was given that does."
+    "An empty cell: neither the path nor a list says it."
 )
 def parse(
     dataset: Name,
@@ -49,13 +47,13 @@ def parse(
     rejected: Annotated[
         Path | None,
         typer.Option(
-            help="Write here what is no sample of its own: junk, sidecar, protocol-file, modality-member, "
+            help="File for the paths that are no sample: junk, sidecar, protocol-file, modality-member, "
             "excluded-enroll, unmatched-media."
         ),
     ] = None,
     card: OwnCard = None,
 ) -> None:
-    """Say what paths mean, one CSV row a sample: split, label, attack type, subject. Paths are echoed as given."""
+    """Write what paths mean, one CSV row per sample: split, label, attack type, subject. Paths stay as given."""
     import sys
     from collections import Counter
 
@@ -66,17 +64,17 @@ def parse(
 
     if format != "csv":
         raise unknown_name("value of --format", format, ("csv",))
-    found = find_card(dataset, card)
-    rows = meanings(found, read_paths(paths), lists=lists, layout=layout)
+    described = find_card(dataset, card)
+    rows = meanings(described, read_paths(paths), lists=lists, layout=layout)
     if rejected:
         with rejected.open("w", encoding="utf-8", errors="surrogateescape", newline="") as out:
-            write_rejected(found, rows, out)
+            write_rejected(described, rows, out)
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
-    write_rows(found, rows, sys.stdout)
+    write_rows(described, rows, sys.stdout)
     kinds = Counter(row.means.kind for row in rows if isinstance(row.means, Rejected))
-    told = "".join(f", {number} {kind}" for kind, number in sorted(kinds.items()))
-    typer.echo(f"{len(rows)} paths: {len(rows) - kinds.total()} samples{told}", err=True)
+    others = "".join(f", {number} {kind}" for kind, number in sorted(kinds.items()))
+    typer.echo(f"{len(rows)} paths: {len(rows) - kinds.total()} samples{others}", err=True)
 
 
 @app.command(
@@ -91,44 +89,16 @@ def verify(
     strict: Annotated[bool, typer.Option("--strict", help="A deviation is an error (exit code 2).")] = False,
     card: OwnCard = None,
 ) -> None:
-    """Compare a copy of a raw dataset with its release: layout, counts by split and label, what is missing."""
+    """Compare a copy of a raw dataset with its release: layout, counts by split and label, missing clips."""
     from fasdata.datasets.registry import find_card
     from fasdata.datasets.verify import describe_verification
     from fasdata.datasets.verify import verify as compare
     from fasdata.errors import UserError
 
-    found = compare(find_card(dataset, card), root, lists=lists, layout=layout)
-    typer.echo(describe_verification(found))
-    if strict and found.deviations:
+    verification = compare(find_card(dataset, card), root, lists=lists, layout=layout)
+    typer.echo(describe_verification(verification))
+    if strict and verification.deviations:
         raise UserError(
-            f"{found.card.name} below {root} differs from the release in {len(found.deviations)} ways",
+            f"{verification.card.name} below {root} differs from the release in {len(verification.deviations)} ways",
             do="see the warnings; leave --strict out to accept an incomplete copy",
         )
-
-
-@app.command(epilog="Example: fasdata synth raw --preset mini --datasets CASIA-FASD,OULU-NPU --seed 1")
-def synth(
-    out: Annotated[Path, typer.Argument(help="Folder to write the raw datasets into.")],
-    preset: Annotated[
-        str, typer.Option(help="Size of the world: mini (for tests) or demo (under 3,000 frames).")
-    ] = "demo",
-    datasets: Annotated[
-        str,
-        typer.Option(
-            help="Comma-separated dataset names, or a group: rgb (four video sets, the default), "
-            "mm (four with depth and infrared)."
-        ),
-    ] = "",
-    seed: Annotated[int, typer.Option(help="The world's seed: same seed, same frames.")] = 0,
-    workers: Workers = 0,
-) -> None:
-    """Write raw datasets of a procedural world in the true layouts of licensed ones. No person is in them."""
-    from fasdata.datasets.registry import find_card
-    from fasdata.synth.layouts.presets import GROUPS
-    from fasdata.synth.world import write_world
-
-    names = [name for name in datasets.replace(" ", ",").split(",") if name]
-    slugs = [name if name in GROUPS else find_card(name).slug for name in names]
-    counts = write_world(out, preset=preset, datasets=slugs, seed=seed, workers=processes(workers))
-    for dataset, made in counts.items():
-        typer.echo(f"{dataset}: {made['clips']} clips, {made['frames']} frames in {made['folder']}")
