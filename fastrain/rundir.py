@@ -16,7 +16,7 @@ from fasdata.errors import UserError
 from fasdata.store.atomic import write_text
 from fastrain.config import RunConfig, differences
 
-Standing = Literal["new", "unfinished", "finished"]
+RunState = Literal["new", "unfinished", "finished"]
 _EARLY = (".lock", "checkpoints", "config.yaml", "manifest.json")  # written before run.json
 
 
@@ -52,7 +52,7 @@ class RunDir:
                 ) from None
             yield
 
-    def standing(self) -> Standing:
+    def state(self) -> RunState:
         """Tell whether a run was begun here, and ended; one without a checkpoint has nothing to go on from.
 
         Raises:
@@ -62,9 +62,7 @@ class RunDir:
             if self.read_json("run.json").get("status") == "finished":
                 return "finished"
             return "unfinished" if (self.checkpoints / "last.safetensors").is_file() else "new"
-        strangers = (
-            [found.name for found in self.path.glob("*") if found.name not in _EARLY] if self.path.is_dir() else []
-        )
+        strangers = [path.name for path in self.path.glob("*") if path.name not in _EARLY] if self.path.is_dir() else []
         if strangers or self.path.is_file():
             raise UserError(f"{self.path} is not a run folder", found=", ".join(strangers[:3]), do="give another --out")
         return "new"

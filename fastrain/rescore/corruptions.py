@@ -53,18 +53,18 @@ def parse_corruptions(text: str) -> list[Corruption]:
         UserError: unknown kind (names the nearest), or a severity that is none of 1 to 5.
     """
     kinds = (*_KINDS, "frame-drop")
-    found: list[Corruption] = []
+    corruptions: list[Corruption] = []
     for word in re.split(r"[,\s]+", text.strip()):
         name, _, severity = word.partition(":")
         if name == "all" and not severity:
-            found += [Corruption(kind, one) for kind in kinds for one in SEVERITIES]
+            corruptions += [Corruption(kind, level) for kind in kinds for level in SEVERITIES]
             continue
         if name not in kinds:
             raise unknown_name("corruption", name, (*kinds, "all"))
         if severity and severity not in map(str, SEVERITIES):
             raise UserError(f"{word}: no such severity", expected="1 to 5", found=severity)
-        found += [Corruption(name, one) for one in ([int(severity)] if severity else SEVERITIES)]
-    return list(dict.fromkeys(found))
+        corruptions += [Corruption(name, level) for level in ([int(severity)] if severity else SEVERITIES)]
+    return list(dict.fromkeys(corruptions))
 
 
 def kept_frames(rows: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:

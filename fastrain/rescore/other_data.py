@@ -14,7 +14,7 @@ from fasdata.library import Library
 from fasdata.lock.lock import Lock
 from fastrain.data.image_source import image_source
 from fastrain.data.manifests import (
-    FoundManifest,
+    ManifestFile,
     against_library,
     against_training,
     find_manifest,
@@ -66,30 +66,30 @@ def score_again(
     about, config = run.read_json("run.json"), resolve(run.read_config())
     given = asked.data or about.get("library")
     library = Library.locate(Path(given) if given else None)
-    found = _manifest(asked, about, library)
+    manifest_file = _manifest(asked, about, library)
     place = run.checkpoints / f"{about['selection']['checkpoint']}.safetensors"
     checkpoint = Checkpoint.read(place)
     imported = "source" in checkpoint.facts
-    target = RunDir(out or (folder if about["status"] == "imported" else _default_out(run, found)))
+    target = RunDir(out or (folder if about["status"] == "imported" else _default_out(run, manifest_file)))
     _require_free(target, folder if imported else None)
-    stores = found.manifest.open_stores(library)
-    lock = Lock.of_manifest(found.manifest, stores)
+    stores = manifest_file.manifest.open_stores(library)
+    lock = Lock.of_manifest(manifest_file.manifest, stores)
     changed = against_library(library, lock, allowed=allow_changed)
     if not imported:
-        masked = only_masked(run.read_json("manifest.json"), found.manifest.meta)
+        masked = only_masked(run.read_json("manifest.json"), manifest_file.manifest.meta)
         facts = checkpoint.facts
         also = against_training(facts.get("lock"), lock, where=str(place), allowed=allow_changed, masked=masked)
         changed = list(dict.fromkeys([*changed, *also]))
-    view = _view(about, config, found)
-    source = image_source(config.data.images, library, found.manifest, view)
-    scored = network_scores(run, about, config, Data(found.manifest, stores, view, source))
-    told = {
+    view = _view(about, config, manifest_file)
+    source = image_source(config.data.images, library, manifest_file.manifest, view)
+    scored = network_scores(run, about, config, Data(manifest_file.manifest, stores, view, source))
+    facts_now = {
         **about,
-        "protocol": found.manifest.meta["canonical"],
-        "protocol_alias": found.manifest.meta["alias"],
-        "recipe": found.manifest.meta["recipe"]["name"],
-        "manifest_path": str(found.path),
-        "manifest_fingerprint": found.manifest.meta["fingerprint"],
+        "protocol": manifest_file.manifest.meta["canonical"],
+        "protocol_alias": manifest_file.manifest.meta["alias"],
+        "recipe": manifest_file.manifest.meta["recipe"]["name"],
+        "manifest_path": str(manifest_file.path),
+        "manifest_fingerprint": manifest_file.manifest.meta["fingerprint"],
         "library": str(library.root),
         "lock": lock.as_json(),
         "changed_data": changed,
@@ -103,12 +103,12 @@ def score_again(
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "tool_version": __version__,
     }
-    table = with_fields(score_table(found.manifest, scored), stores)
-    _write(target, told, config, found, table, fta)
+    table = with_fields(score_table(manifest_file.manifest, scored), stores)
+    _write(target, facts_now, config, manifest_file, table, fta)
     return target
 
 
-def _manifest(asked: Asked, about: Mapping[str, Any], library: Library) -> FoundManifest:
+def _manifest(asked: Asked, about: Mapping[str, Any], library: Library) -> ManifestFile:
     if asked.manifest:
         return given_manifest(Path(asked.manifest), asked.protocol, asked.recipe)
     protocol = asked.protocol or about.get("protocol")
@@ -117,8 +117,8 @@ def _manifest(asked: Asked, about: Mapping[str, Any], library: Library) -> Found
     return find_manifest(library, protocol, asked.recipe or about.get("recipe") or RECIPE, None)
 
 
-def _default_out(run: RunDir, found: FoundManifest) -> Path:
-    meta = found.manifest.meta
+def _default_out(run: RunDir, manifest_file: ManifestFile) -> Path:
+    meta = manifest_file.manifest.meta
     name = f"{meta['canonical'].replace(':', '-')}-{meta['recipe']['name']}-{meta['fingerprint'][:8]}"
     return run.path / "evaluations" / name
 
@@ -130,20 +130,20 @@ def _require_free(target: RunDir, own: Path | None) -> None:
         raise UserError(f"{target.path} holds a run of its own", do="give another --out")
 
 
-def _view(about: Mapping[str, Any], config: RunConfig, found: FoundManifest) -> View:
+def _view(about: Mapping[str, Any], config: RunConfig, manifest_file: ManifestFile) -> View:
     from fasdata.faces.view import View
 
     if about.get("view"):
         return View.named(about["view"], about["image_size"])
     do = "import it again with --set data.view=box"
-    return settled_view(config, bool(config.data.view), found.manifest, do=do)[0]
+    return settled_view(config, bool(config.data.view), manifest_file.manifest, do=do)[0]
 
 
 def _write(
     target: RunDir,
     about: Mapping[str, Any],
     config: RunConfig,
-    found: FoundManifest,
+    manifest_file: ManifestFile,
     table: ScoreTable,
     fta: str | None,
 ) -> None:
@@ -154,7 +154,7 @@ def _write(
 
     with target.locked():
         target.write_config(config)
-        target.write_json("manifest.json", found.manifest.meta)
+        target.write_json("manifest.json", manifest_file.manifest.meta)
         table = ScoreOrigin.of_run(about).on(table)
         table.write_csv(target.file("scores.csv"))
         results = run_results(table, selection=about["selection"]["policy"], fta=fta or config.evaluate.fta)

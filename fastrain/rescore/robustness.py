@@ -25,8 +25,8 @@ MEASURES = ("auc", "hter", "apcer", "bpcer")
 class Rung:
     """The target's clip-level numbers under a corruption (None = the pictures as they are), shares, None = undefined.
 
-    HTER, APCER (worst species) and BPCER hold at the threshold that the unharmed held-out sources give. `scores` is
-    what the numbers are from.
+    HTER, APCER (worst species) and BPCER hold at the threshold of the held-out sources, whose pictures stay as they
+    are. `scores` is what the numbers are from.
     """
 
     corruption: Corruption | None
@@ -97,10 +97,10 @@ def _by_clip(samples: Samples) -> Iterator[np.ndarray]:
 def _source_threshold(table: ScoreTable, folder: Path) -> float:
     from fastrain.evaluation.thresholds import held_out_threshold
 
-    found = held_out_threshold(table)
-    if np.isnan(found):
+    threshold = held_out_threshold(table)
+    if np.isnan(threshold):
         raise UserError(f"the run {folder} has no held-out source of both labels", do="train it with --val auto")
-    return found
+    return threshold
 
 
 def _rung(corruption: Corruption | None, table: ScoreTable, threshold: float) -> Rung:

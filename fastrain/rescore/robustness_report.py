@@ -11,7 +11,7 @@ from fasdata.page.charts import Axis, Line, line_chart
 from fasdata.page.figures import Chart, Charts
 from fasdata.page.page import Page, Section
 from fasdata.page.parts import Column, Row, Table
-from fasdata.page.spelling import percent, ratio, text_table
+from fasdata.page.spelling import metric, text_table
 from fasdata.store.atomic import write_text
 from fastrain.evaluation.scores import ScoreOrigin
 from fastrain.rescore.corruptions import parse_corruptions
@@ -45,7 +45,7 @@ def write_csv(rungs: Sequence[Rung], out: Path) -> None:
 def write_page(rungs: Sequence[Rung], out: Path, title: str) -> None:
     """Write the table and one chart a measure as a self-contained page."""
     charts = [_chart(rungs, name) for name in ("auc", "hter", "apcer", "bpcer")]
-    columns = [Column("Pictures"), Column("What was done"), *(Column(one, True) for one in TITLES.values())]
+    columns = [Column("Pictures"), Column("What was done"), *(Column(title, True) for title in TITLES.values())]
     rows = [Row(_cells(rung), "" if rung.corruption else "strong") for rung in rungs]
     sections = [
         Section("curves", "By severity", [Charts(charts)], _note(rungs)),
@@ -80,8 +80,7 @@ def _chart(rungs: Sequence[Rung], name: str) -> Chart:
 
 def _cells(rung: Rung) -> list[str]:
     done = "" if rung.corruption is None else rung.corruption.setting
-    shown = [(ratio if name == "auc" else percent)(rung.numbers[name]) for name in MEASURES]
-    return [rung.name, done, *(one if isinstance(one, str) else "-" for one in shown)]
+    return [rung.name, done, *(str(metric(name, rung.numbers[name])) for name in MEASURES)]
 
 
 # -- `fastrain eval RUN --corrupt …` ----------------------------------------------------------------------------------

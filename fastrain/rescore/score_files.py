@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError
 from fasdata.library import Library
+from fasdata.page.spelling import metric, reasoned
 from fastrain.data.manifests import find_manifest, given_manifest
 from fastrain.evaluation.averaged import AT, BEST, networks, run_results
 from fastrain.evaluation.score_files import read_scores, write_scores
@@ -55,20 +56,20 @@ def evaluate_scores(
         table = origin.on(relabelled(table, key))
     if not thresholds:
         _require_both_labels(table)
-    said = []
+    lines = []
     if form:
         if out is None:
             raise UserError("no place to write the scores to", expected="--out beside --write-scores")
-        said = [f"written: {one}" for one in write_scores(table, out, form)]
+        lines = [f"written: {path}" for path in write_scores(table, out, form)]
         if form in ("bob", "gradgpad") and len(networks(table)) > 1:
-            said.append("note: that form has one score a sample; these are the last network's")
+            lines.append("note: that form has one score a sample; these are the last network's")
     policies = [named_policy(text) for text in thresholds] or list(STANDARD_POLICIES)
     selection = origin.selection or ScoreOrigin.of_run(about).selection or "not known (scores alone)"
     results = run_results(
         table, selection=selection, fta=fta or "count", policies=policies, fusion=fusion or "mean",
         species=species or "attack_type",
     )  # fmt: skip
-    return "\n".join([_text(results, str(path), origin), *said])
+    return "\n".join([_text(results, str(path), origin), *lines])
 
 
 def relabelled(table: ScoreTable, key: ScoreTable) -> ScoreTable:
@@ -132,7 +133,9 @@ def _key(manifest: Manifest) -> ScoreTable:
                "frame_index", "status"]  # fmt: skip
     frame = manifest.table.select(columns).to_pandas()
     frame = frame[frame["part"] != "train"]
-    return ScoreTable(frame.assign(score=[0.0 if one == "ok" else float("nan") for one in frame["status"]]), "manifest")
+    return ScoreTable(
+        frame.assign(score=[0.0 if status == "ok" else float("nan") for status in frame["status"]]), "manifest"
+    )
 
 
 def _text(results: Mapping[str, Any], source: str, origin: ScoreOrigin) -> str:
@@ -161,9 +164,5 @@ def _text(results: Mapping[str, Any], source: str, origin: ScoreOrigin) -> str:
 
 
 def _number(row: Mapping[str, Any]) -> str:
-    if row["value"] is None:
-        return f"- ({row.get('reason', 'undefined')})"
-    factor, digits, unit = (1, 3, "") if row["metric"] == "auc" else (100, 2, " %")
-    ends = f" [{factor * row['low']:.{digits}f}, {factor * row['high']:.{digits}f}]" if "low" in row else ""
-    sd = f" ± {factor * row['std']:.{digits}f}" if row.get("std") is not None else ""
-    return f"{factor * row['value']:.{digits}f}{sd}{unit}{ends}"
+    ends, why = (row.get("low"), row.get("high")), row.get("reason", "undefined")
+    return reasoned(metric(row["metric"], row["value"], why, sd=row.get("std"), ends=ends))

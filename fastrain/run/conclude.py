@@ -32,18 +32,18 @@ def with_fields(table: ScoreTable, stores: Mapping[str, Store]) -> ScoreTable:
     any more has none.
     """
     clips = table.frame[list(KEY_COLUMNS)].drop_duplicates()
-    told = {}
+    fields_of = {}
     for dataset, clip_id in clips.itertuples(index=False):
         try:
-            told[dataset, clip_id] = dict(stores[dataset].record(clip_id).clip.fields)
+            fields_of[dataset, clip_id] = dict(stores[dataset].record(clip_id).clip.fields)
         except (KeyError, UserError):
-            told[dataset, clip_id] = {}
-    names = sorted({name for fields in told.values() for name in fields})
-    kept = [name for name in names if 1 < len({fields.get(name, "") for fields in told.values()} - {""}) <= MOST]
+            fields_of[dataset, clip_id] = {}
+    names = sorted({name for fields in fields_of.values() for name in fields})
+    kept = [name for name in names if 1 < len({fields.get(name, "") for fields in fields_of.values()} - {""}) <= MOST]
     if not kept:
         return table
     keys = list(table.frame[list(KEY_COLUMNS)].itertuples(index=False, name=None))
-    columns = {f"{FIELD_PREFIX}{name}": [told[key].get(name, "") for key in keys] for name in kept}
+    columns = {f"{FIELD_PREFIX}{name}": [fields_of[key].get(name, "") for key in keys] for name in kept}
     return ScoreTable(table.frame.assign(**columns), table.source)
 
 

@@ -13,17 +13,17 @@ from fasdata.protocols.grammar import parse
 from fastrain.config import RunConfig
 from fastrain.data.image_source import ImageSource, image_source
 from fastrain.data.manifests import (
-    FoundManifest,
+    ManifestFile,
     against_library,
     find_manifest,
     given_manifest,
     manifest_path,
     require_same_data,
 )
-from fastrain.data.samplers import Drawing
+from fastrain.data.samplers import SamplingPlan
 from fastrain.methods.registry import method_class, settings_class
 from fastrain.run.request import RunRequest
-from fastrain.rundir import RunDir, Standing
+from fastrain.rundir import RunDir, RunState
 
 if TYPE_CHECKING:
     from fasdata.faces.view import View
@@ -68,26 +68,26 @@ class RunPlan:
     request: RunRequest
     config: RunConfig
     library: Library
-    found: FoundManifest
+    manifest_file: ManifestFile
     stores: dict[str, Store]
     view: View
     view_note: str
     images: ImageSource
-    drawing: Drawing
+    sampling: SamplingPlan
     preset_note: str
     n_domains: int
     run: RunDir
-    standing: Standing
+    state: RunState
     lock: Lock
     changed_data: list[str]
 
     def facts(self) -> dict[str, Any]:
         """Return what, beside the configuration, decides the result; a run is only continued with the same."""
-        meta = self.found.manifest.meta
+        meta = self.manifest_file.manifest.meta
         return {
             "protocol": meta["canonical"],
             "recipe": meta["recipe"]["name"],
-            "manifest_fingerprint": self.found.manifest.meta["fingerprint"],
+            "manifest_fingerprint": self.manifest_file.manifest.meta["fingerprint"],
             "view": self.view.geometry,
             "pixels": self.images.pixels,
             "image_size": self.view.size,
@@ -119,10 +119,10 @@ def make_plan(request: RunRequest, config: RunConfig) -> RunPlan:
     library = Library.locate(Path(request.data) if request.data else None)
     view_of(config)  # a wrong name is told before anything is built
     _check_selection(config, request.val != "none", "--val none")
-    found = _manifest(request, library)
-    manifest = found.manifest
+    manifest_file = _manifest(request, library)
+    manifest = manifest_file.manifest
     validated = any(tally["part"] == "val" for tally in manifest.meta["counts"])
-    _check_selection(config, validated, f"no part val in {found.path}")
+    _check_selection(config, validated, f"no part val in {manifest_file.path}")
     view, view_note = settled_view(config, request.sets("data.view"), manifest)
     _check_crop(config, view.size)
     n_domains = len(manifest.meta["domains"])
@@ -138,20 +138,20 @@ def make_plan(request: RunRequest, config: RunConfig) -> RunPlan:
         request=request,
         config=config,
         library=library,
-        found=found,
+        manifest_file=manifest_file,
         stores=stores,
         view=view,
         view_note=view_note,
         images=image_source(config.data.images, library, manifest, view),
-        drawing=Drawing.of(config, manifest.meta, apart=method_class(config.method).draws_own_batches),
+        sampling=SamplingPlan.of(config, manifest.meta, apart=method_class(config.method).draws_own_batches),
         preset_note=note,
         n_domains=n_domains,
         run=run,
-        standing=run.standing(),
+        state=run.state(),
         lock=lock,
         changed_data=against_library(library, lock, allowed=request.allow_changed_data),
     )
-    if plan.standing != "new":
+    if plan.state != "new":
         run.require_same(config, plan.facts())
         require_same_data(run, lock)
     return plan
@@ -188,10 +188,10 @@ def settled_view(
     lacking = usable["landmarks"].null_count
     if not (view.needs_landmarks and lacking):
         return view, ""
-    found = f"{lacking} of {usable.num_rows} faces without"
+    without = f"{lacking} of {usable.num_rows} faces without"
     if asked:
-        raise UserError(f"the view {view.name} needs landmarks", found=f"{found} (pre-cropped images)", do=do)
-    return View.named("box", view.size), f"{view.name} needs landmarks: {found}"
+        raise UserError(f"the view {view.name} needs landmarks", found=f"{without} (pre-cropped images)", do=do)
+    return View.named("box", view.size), f"{view.name} needs landmarks: {without}"
 
 
 def default_out(config: RunConfig, canonical: str, recipe: str) -> Path:
@@ -226,7 +226,7 @@ def describe_dry(request: RunRequest, config: RunConfig) -> str:
     )
 
 
-def _manifest(request: RunRequest, library: Library) -> FoundManifest:
+def _manifest(request: RunRequest, library: Library) -> ManifestFile:
     if request.manifest:
         return given_manifest(Path(request.manifest), request.protocol, request.recipe)
     return find_manifest(library, _protocol(request), request.recipe or RECIPE, request.val)
@@ -238,11 +238,11 @@ def _protocol(request: RunRequest) -> str:
     return request.protocol
 
 
-def _check_selection(config: RunConfig, validated: bool, found: str) -> None:
+def _check_selection(config: RunConfig, validated: bool, missing: str) -> None:
     if config.evaluate.select == "source_val" and not validated:
         raise UserError(
             "select=source_val needs validation clips",
-            found=found,
+            found=missing,
             do="build the protocol with --val auto, or --set select=last",
         )
 

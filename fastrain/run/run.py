@@ -51,7 +51,7 @@ def run(request: RunRequest) -> Path | None:
         print(describe_dry(request, config))
         return None
     plan = make_plan(request, config)
-    if plan.standing == "finished":
+    if plan.state == "finished":
         print(f"{plan.run.path} is finished already; nothing to do")
         if not plan.run.file("report.html").is_file():  # stopped between the results and the page
             _report(plan)
@@ -114,13 +114,14 @@ def _carry_out(plan: RunPlan, fabric: Fabric) -> None:
 
     first = fabric.is_global_zero
     if first:
-        print(f"{plan.found.note}; view {plan.view.geometry} at {plan.view.size} pixels; run folder {plan.run.path}")
+        view = f"view {plan.view.geometry} at {plan.view.size} pixels"
+        print(f"{plan.manifest_file.note}; {view}; run folder {plan.run.path}")
         if plan.view_note:
             print(f"note: {plan.view_note}; so the view is {plan.view.name}")
         if plan.preset_note:
             print(f"note: {plan.preset_note}")
         print(f"images {plan.images.note}")
-        for note in (*plan.drawing.notes, *plan.drawing.deviations):
+        for note in (*plan.sampling.notes, *plan.sampling.deviations):
             print(f"note: {note}")
     session = Session(plan, fabric)
     about = _begun(plan, session, fabric) if first else {}
@@ -139,8 +140,8 @@ def _carry_out(plan: RunPlan, fabric: Fabric) -> None:
 
 def _begun(plan: RunPlan, session: Session, fabric: Fabric) -> dict[str, Any]:
     """Write what a run folder says from its first minute on."""
-    run, config, manifest = plan.run, plan.config, plan.found.manifest
-    before = run.read_json("run.json") if plan.standing != "new" else {}
+    run, config, manifest = plan.run, plan.config, plan.manifest_file.manifest
+    before = run.read_json("run.json") if plan.state != "new" else {}
     if not before:
         run.checkpoints.mkdir(parents=True, exist_ok=True)
         run.write_config(config)
@@ -151,15 +152,15 @@ def _begun(plan: RunPlan, session: Session, fabric: Fabric) -> dict[str, Any]:
         **plan.facts(),
         "lock": plan.lock.as_json(),
         "changed_data": plan.changed_data,
-        "manifest_path": str(plan.found.path),
+        "manifest_path": str(plan.manifest_file.path),
         "library": str(plan.library.root),
         "seed": config.train.seed,
         "preset": plan.request.preset,
         "overrides": list(plan.request.overrides),
         "shuffle_labels": config.data.shuffle_labels,
         "images": plan.images.note,
-        "drawing": list(plan.drawing.notes),
-        "not_applied": list(plan.drawing.deviations),
+        "drawing": list(plan.sampling.notes),
+        "not_applied": list(plan.sampling.deviations),
         "color_order": config.model.get("color_order", "rgb"),
         "device": _device_name(fabric),
         "config_hash": config_hash(config),
@@ -183,7 +184,7 @@ def _conclude(plan: RunPlan, session: Session, scored: Any, about: dict[str, Any
     from fastrain.run.conclude import probe, score_table, with_fields
 
     run = plan.run
-    table = with_fields(score_table(plan.found.manifest, scored), plan.stores)
+    table = with_fields(score_table(plan.manifest_file.manifest, scored), plan.stores)
     table = ScoreOrigin.of_run(about).on(table)
     table.write_csv(run.file("scores.csv"))
     results = run_results(table, selection=about["selection"]["policy"], fta=plan.config.evaluate.fta)
@@ -228,13 +229,13 @@ def _device_name(fabric: Fabric) -> str:
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in _VERSIONED:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _now() -> str:

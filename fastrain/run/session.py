@@ -32,7 +32,7 @@ class Session:
         generators = Generators.seeded(config.train.seed, rank)
         self._assembly = Assembly.of(
             config,
-            Data(plan.found.manifest, plan.stores, plan.view, plan.images),
+            Data(plan.manifest_file.manifest, plan.stores, plan.view, plan.images),
             fabric,
             n_domains=plan.n_domains,
             parts=("train", "val", "test"),
@@ -101,10 +101,10 @@ class Session:
             AugmentConfig.model_validate(config.data.augment),
             n_domains=plan.n_domains,
             per_group=config.data.batch_per_group,
-            sampler=plan.drawing.sampler,
+            sampler=plan.sampling.sampler,
             batch_items=config.data.batch_items,
-            repeats=plan.drawing.repeats,
-            clips=plan.drawing.clips,
+            repeats=plan.sampling.repeats,
+            clips=plan.sampling.clips,
             views=self.method.views,
             seed=config.train.seed,
             fill=config.data.last_batch == "fill",
@@ -121,7 +121,7 @@ class Session:
 
 
 def _identity(plan: RunPlan) -> dict[str, str]:
-    meta = plan.found.manifest.meta
+    meta = plan.manifest_file.manifest.meta
     return {
         "protocol": meta["canonical"],
         "recipe": meta["recipe"]["name"],

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fasdata.page.spelling import metric, reasoned, score
+
 PARTS = {"val": "held-out source", "test": "target"}
 _RATES = (
     ("AUC", "auc", None),
@@ -52,17 +54,12 @@ def _rows(results: Mapping[str, Any], levels: Sequence[str] = ("clip", "frame"))
 def _cell(rows: Sequence[Mapping[str, Any]], name: str, policy: str | None) -> str:
     for row in rows:
         if row["metric"] == name and policy in (None, row["threshold_policy"]):
-            if row["value"] is None:
-                return "-"
-            std = row.get("std")
-            if name == "auc":
-                return f"{row['value']:.3f}" + (f" ± {std:.3f}" if std is not None else "")
-            return f"{100 * row['value']:.2f}" + (f" ± {100 * std:.2f}" if std is not None else "") + " %"
+            return str(metric(name, row["value"], sd=row.get("std")))
     return "-"
 
 
 def _value(row: Mapping[str, Any]) -> str:
-    return f"{row['value']:.4f}" if row["value"] is not None else f"- ({row.get('reason', 'undefined')})"
+    return reasoned(score(row["value"], row.get("reason", "undefined")))
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

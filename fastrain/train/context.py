@@ -120,9 +120,9 @@ class TrainingContext:
                 "the method works with gradients themselves, which 16-mixed precision scales",
                 do="--precision bf16-mixed or 32-true",
             )
-        found = torch.autograd.grad(loss, parameters, retain_graph=keep_graph, materialize_grads=True)
-        average(self._fabric, found)
-        return list(found)
+        gradients = torch.autograd.grad(loss, parameters, retain_graph=keep_graph, materialize_grads=True)
+        average(self._fabric, gradients)
+        return list(gradients)
 
     def gathered(self, tensor: Tensor) -> Tensor:
         """Return the rows of all devices, one device after the other; gradients flow back to each device's own."""

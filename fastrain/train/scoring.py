@@ -43,7 +43,7 @@ class Scorer:
         if self.one_frame is None:
             return images
         rng = np.random.default_rng([self.one_frame, iteration])
-        return images.only(ClipFrames.of(images.samples).one_of_each(rng))
+        return images.only(ClipFrames.of(images.samples).random_frame_of_each(rng))
 
     def scores(self, images: Images, *, parts: bool = False) -> dict[str, np.ndarray]:
         """Return `score` (N,) float64 in the order of the samples, with `parts` also the method's further scores.
@@ -54,7 +54,8 @@ class Scorer:
         mine = np.array_split(np.arange(len(images.samples)), self.fabric.world_size)[self.fabric.global_rank]
         gathered = gather(self.fabric, self._predicted(images, mine, parts))
         scores = {
-            name: np.concatenate([one[name] for one in gathered if one]) for name in next(filter(None, gathered), {})
+            name: np.concatenate([share[name] for share in gathered if share])
+            for name in next(filter(None, gathered), {})
         }
         for name, values in scores.items():
             if not np.isfinite(values).all():
@@ -73,8 +74,8 @@ class Scorer:
         with torch.no_grad(), self.fabric.autocast():
             for batch in batches:
                 ready = {**on_device(self.fabric, batch, dtype), "part": images.samples.part}
-                found = self.method.scores(ready) if parts else {SCORE: self.method.predict(ready)}
-                for name, values in found.items():
+                predicted = self.method.scores(ready) if parts else {SCORE: self.method.predict(ready)}
+                for name, values in predicted.items():
                     collected.setdefault(name, []).append(values)
         self.method.train(training)
         return {name: torch.cat(values).double().cpu().numpy() for name, values in collected.items()}

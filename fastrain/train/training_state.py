@@ -159,8 +159,8 @@ def load_method(checkpoint: Checkpoint, method: Method) -> None:
     try:
         method.load_state_dict(checkpoint.part("method"))
     except RuntimeError as error:
-        found = " ".join(str(error).split())[:200]
-        raise UserError(f"the checkpoint does not fit the network of {method.name}", found=found) from error
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"the checkpoint does not fit the network of {method.name}", found=reason) from error
 
 
 def require_method(checkpoint: Checkpoint, method: Method) -> None:
@@ -173,13 +173,13 @@ def require_method(checkpoint: Checkpoint, method: Method) -> None:
 
 def require_identity(checkpoint: Checkpoint, wanted: Mapping[str, str], path: Path) -> None:
     """Raise a UserError when the checkpoint at `path` is of another configuration, protocol, recipe or manifest."""
-    found = checkpoint.facts.get("identity") or {}
-    differing = {key: value for key, value in wanted.items() if found.get(key) != value}
+    identity = checkpoint.facts.get("identity") or {}
+    differing = {key: value for key, value in wanted.items() if identity.get(key) != value}
     if differing:
         raise UserError(
             f"{path} belongs to another run",
             expected=", ".join(f"{key} {value}" for key, value in differing.items()),
-            found=", ".join(f"{key} {found.get(key)}" for key in differing),
+            found=", ".join(f"{key} {identity.get(key)}" for key in differing),
             do="put back the run's own checkpoint, or start again in another --out",
         )
 
@@ -189,9 +189,9 @@ def require_own(checkpoint: Checkpoint, about: Mapping[str, Any], path: Path) ->
 
     Only what both tell is compared: an imported network belongs to no protocol.
     """
-    told = {"protocol": "protocol", "recipe": "recipe", "manifest": "manifest_fingerprint", "config": "config_hash"}
+    names = {"protocol": "protocol", "recipe": "recipe", "manifest": "manifest_fingerprint", "config": "config_hash"}
     known = checkpoint.facts.get("identity") or {}
-    wanted = {key: str(about[name]) for key, name in told.items() if key in known and about.get(name)}
+    wanted = {key: str(about[name]) for key, name in names.items() if key in known and about.get(name)}
     require_identity(checkpoint, wanted, path)
 
 

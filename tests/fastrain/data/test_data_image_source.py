@@ -58,7 +58,7 @@ def test_a_run_is_continued_from_either(own: Library, tmp_path: Path) -> None:
     session(request("erm", own, out, "images=store", "max_iterations=6")).train()
     packed(own)
     wanted = request("erm", own, out, "images=pack", "max_iterations=6")
-    assert make_plan(wanted, check_settings(wanted)).standing == "unfinished"
+    assert make_plan(wanted, check_settings(wanted)).state == "unfinished"
 
 
 def test_auto_takes_an_exact_pack_of_this_very_manifest_and_says_so(own: Library) -> None:
@@ -68,8 +68,8 @@ def test_auto_takes_an_exact_pack_of_this_very_manifest_and_says_so(own: Library
     folder = packed(own)
     for view, taken in ((VIEW, True), (VIEW.resized(48), False), (View.named("fas-256", 32), False)):
         assert (image_source("auto", own, manifest, view).of("train") is not None) == taken
-    found = image_source("auto", own, manifest, VIEW)
-    assert found.note == f"from the pack {folder} (raw)" and found.parts == set(PARTS) and found.pixels == "exact"
+    source = image_source("auto", own, manifest, VIEW)
+    assert source.note == f"from the pack {folder} (raw)" and source.parts == set(PARTS) and source.pixels == "exact"
     assert image_source("store", own, manifest, VIEW).pack is None
     write_manifest(own, rows_of(own)[1:])
     stale = image_source("auto", own, manifest_of(own), VIEW)
@@ -91,9 +91,9 @@ def test_auto_leaves_a_jpeg_pack_alone_and_pack_takes_it(own: Library, tmp_path:
 def test_parts_that_are_not_packed_come_from_the_stores_unless_the_pack_was_asked_for(own: Library) -> None:
     folder = packed(own, parts=("train", "val"))
     manifest = manifest_of(own)
-    found = image_source("auto", own, manifest, VIEW)
-    assert found.of("train") and found.of("val") and found.of("test") is None
-    assert found.note == f"from the pack {folder} (raw), but test warped from the stores"
+    source = image_source("auto", own, manifest, VIEW)
+    assert source.of("train") and source.of("val") and source.of("test") is None
+    assert source.note == f"from the pack {folder} (raw), but test warped from the stores"
     with pytest.raises(UserError, match="does not hold the whole part test; expected 20 frames; found 0"):
         image_source("pack", own, manifest, VIEW)
 
@@ -111,12 +111,12 @@ def test_several_modalities_come_out_of_a_pack_as_out_of_the_stores(tmp_path: Pa
     stores = manifest.open_stores(library)
     for part in PARTS:
         samples, pack = Samples.of(manifest, part), image_source("pack", library, manifest, view).of(part)
-        one, other = (
+        first, second = (
             Images(samples, stores, view, modalities=("rgb", "depth", "ir"), pack=source) for source in (None, pack)
         )
         for i in range(len(samples)):
-            rendered, read = one.load(i), other.load(i)
-            assert rendered.keys() == read.keys() and one.depth_unit(i) == other.depth_unit(i)
+            rendered, read = first.load(i), second.load(i)
+            assert rendered.keys() == read.keys() and first.depth_unit(i) == second.depth_unit(i)
             assert all(np.array_equal(rendered[name], read[name]) for name in rendered)
 
 
