@@ -10,11 +10,9 @@ import numpy as np
 
 from fastrain.augmentation import BaseViews
 
-# -- The 8-bit operations of imgaug 0.4 that ME-FAS' views are made of, on OpenCV -------------------------------------
-# Images are RGB uint8 (H,W,3). Every change of values is a table of 256 entries.
+# -- The operations of imgaug 0.4 that ME-FAS uses, on OpenCV: RGB uint8 (H,W,3); values change by tables -------------
 
-
-# Colour spaces with the way there, the way back, and the channel of luminance.
+# By colour space: the conversion to it, the conversion back, and the channel of luminance.
 LUMINANCE = {
     "YCrCb": (cv2.COLOR_RGB2YCrCb, cv2.COLOR_YCrCb2RGB, 0),
     "HSV": (cv2.COLOR_RGB2HSV, cv2.COLOR_HSV2RGB, 2),
@@ -28,16 +26,16 @@ _KERNEL = 5  # of the blur; right for deviations below 1.5
 
 def brightness(image: np.ndarray, space: str, steps: Sequence[tuple[str, float]]) -> np.ndarray:
     """Return the image with its luminance in `space` changed: `steps` are ("multiply", factor) or ("add", value)."""
-    there, back, channel = LUMINANCE[space]
+    to_space, back, channel = LUMINANCE[space]
     table = np.arange(256, dtype=np.float32)
     for kind, amount in steps:
         table = table * np.float32(amount) if kind == "multiply" else table + np.float32(amount)
         table = np.clip(table, 0, 255).astype(np.uint8).astype(np.float32)
-    return _with_tables(image, there, back, {channel: table.astype(np.uint8)})
+    return _with_tables(image, to_space, back, {channel: table.astype(np.uint8)})
 
 
 def hue_and_saturation(image: np.ndarray, hue: float, saturation: float) -> np.ndarray:
-    """Return the image with hue and saturation multiplied; hue runs from 0 to 255 for that, and round in a circle."""
+    """Return the image with hue and saturation multiplied; hue is scaled to 0..255 for that, and is cyclic."""
     values = np.arange(256, dtype=np.float32)
     turned = np.rint(np.trunc(values / 180 * 255) * np.float32(hue)) % 255
     tables = {
@@ -80,22 +78,22 @@ def fitted(image: np.ndarray, side: int) -> np.ndarray:
     return image[top : top + side, left : left + side]
 
 
-def _with_tables(image: np.ndarray, there: int, back: int, tables: dict[int, np.ndarray]) -> np.ndarray:
-    changed = cv2.cvtColor(image, there)
-    every = np.tile(np.arange(256, dtype=np.uint8)[:, None], (1, 3))
+def _with_tables(image: np.ndarray, to_space: int, back: int, tables: dict[int, np.ndarray]) -> np.ndarray:
+    changed = cv2.cvtColor(image, to_space)
+    lookup = np.tile(np.arange(256, dtype=np.uint8)[:, None], (1, 3))
     for channel, table in tables.items():
-        every[:, channel] = table
-    return cv2.cvtColor(cv2.LUT(changed, every[None]), back)
+        lookup[:, channel] = table
+    return cv2.cvtColor(cv2.LUT(changed, lookup[None]), back)
 
 
-# -- ME-FAS' training images: one with light changes, and two views made from that one --------------------------------
+# -- The images of one sample -----------------------------------------------------------------------------------------
 
 
 @dataclass
 class ViewMaker:
-    """Makes the images of one sample, one a call: first the base, then as many views of it as are asked for.
+    """Make the images of one sample, one a call: first the base, then any number of views of it.
 
-    Everything is drawn from `rng` in the order in which it is applied.
+    Random numbers are drawn from `rng` in the order in which the steps apply.
     """
 
     config: BaseViews

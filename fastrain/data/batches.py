@@ -15,9 +15,6 @@ from torch import Tensor
 from fastrain.data.images import Images
 from fastrain.data.transforms import AugmentConfig, output_side, write_into
 
-# -- The memory of a batch, which images are written into one by one --------------------------------------------------
-
-
 CHANNELS = {"rgb": 3, "depth": 1, "ir": 1}
 
 
@@ -27,10 +24,10 @@ class Write(Protocol):
     def __call__(self, images: Mapping[str, np.ndarray], /, *, out: dict[str, np.ndarray]) -> object: ...
 
 
-class Room:
-    """Room for `count` samples: `views` tensors a modality, float32 (count,C,side,side), and which are available.
+class BatchMemory:
+    """Memory for `count` samples: `views` tensors a modality, float32 (count,C,side,side), and which are available.
 
-    Threads may fill different places at the same time. What a place lacks is zero.
+    Threads may fill different places at the same time. A modality that a sample lacks is zero there.
     """
 
     def __init__(self, modalities: Sequence[str], count: int, side: int, views: int = 1) -> None:
@@ -41,12 +38,12 @@ class Room:
         ]
         self.available = {name: torch.zeros(count, dtype=torch.bool) for name in modalities}
         self._arrays = [{name: tensor.numpy() for name, tensor in view.items()} for view in self.views]
-        self._there = {name: tensor.numpy() for name, tensor in self.available.items()}
+        self._available = {name: tensor.numpy() for name, tensor in self.available.items()}
 
     def fill(self, place: int, images: Mapping[str, np.ndarray], write: Write) -> None:
         """Let `write` put the images of one sample (by modality) into each of its views."""
-        for name, there in self._there.items():
-            there[place] = name in images
+        for name, available in self._available.items():
+            available[place] = name in images
             if name not in images:
                 for view in self._arrays:
                     view[name][place] = 0
@@ -54,41 +51,39 @@ class Room:
             write(images, out={name: view[name][place] for name in images})
 
 
-Part = tuple[Room, int, int]  # places from, to (exclusive)
+Segment = tuple[BatchMemory, int, int]  # first place, and the place after the last
 
 
-def joined(parts: Sequence[Part]) -> tuple[list[dict[str, Tensor]], dict[str, Tensor]]:
-    """Return the views and the availability of places one after the other; nothing is copied if they are one room."""
-    room, begin = parts[0][:2]
-    ends = [stop for _, _, stop in parts]
-    if all(part[0] is room for part in parts) and [begin, *ends[:-1]] == [start for _, start, _ in parts]:
-        if (begin, ends[-1]) == (0, room.count):
-            return room.views, room.available
-        parts = [(room, begin, ends[-1])]
+def joined(segments: Sequence[Segment]) -> tuple[list[dict[str, Tensor]], dict[str, Tensor]]:
+    """Return views and availability of several segments, one after the other; adjacent ones are not copied."""
+    memory, begin = segments[0][:2]
+    ends = [stop for _, _, stop in segments]
+    if all(segment[0] is memory for segment in segments) and [begin, *ends[:-1]] == [start for _, start, _ in segments]:
+        if (begin, ends[-1]) == (0, memory.count):
+            return memory.views, memory.available
+        segments = [(memory, begin, ends[-1])]
 
     def join(tensors: Sequence[Tensor]) -> Tensor:
-        pieces = [tensor[start:stop] for tensor, (_, start, stop) in zip(tensors, parts, strict=True)]
+        pieces = [tensor[start:stop] for tensor, (_, start, stop) in zip(tensors, segments, strict=True)]
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
 
-    rooms = [part[0] for part in parts]
+    sources = [segment[0] for segment in segments]
     views = [
-        {name: join([one.views[v][name] for one in rooms]) for name in room.views[v]} for v in range(len(room.views))
+        {name: join([source.views[v][name] for source in sources]) for name in memory.views[v]}
+        for v in range(len(memory.views))
     ]
-    return views, {name: join([one.available[name] for one in rooms]) for name in room.available}
+    return views, {name: join([source.available[name] for source in sources]) for name in memory.available}
 
 
-# -- Prepared samples to the batch dictionary that methods receive ----------------------------------------------------
+def collate(images: Images, members: np.ndarray, segments: Sequence[Segment]) -> dict[str, Any]:
+    """Return the batch of `members`, whose images lie in `segments`, in the same order.
 
-
-def collate(images: Images, members: np.ndarray, parts: Sequence[Part]) -> dict[str, Any]:
-    """Return the batch of `members`, whose images lie in these parts of rooms, in the same order.
-
-    With more than one view the batch has them all in `views`, and the first in `modalities` as ever. A modality that a
+    With more than one view the batch has them all in `views`, and the first in `modalities` too. A modality that a
     sample lacks is zero there, and False in `available`.
     """
     samples = images.samples
     label, domain = samples.label[members].astype(np.int64), samples.domain[members].astype(np.int64)
-    views, available = joined(parts)
+    views, available = joined(segments)
     batch = {
         "modalities": views[0],
         "label": torch.from_numpy(label),
@@ -100,9 +95,6 @@ def collate(images: Images, members: np.ndarray, parts: Sequence[Part]) -> dict[
     return batch if len(views) == 1 else {**batch, "views": views}
 
 
-# -- One ordered pass over samples without augmentation, for validation and test --------------------------------------
-
-
 _AHEAD = 2  # batches in preparation besides the one that is in use
 _AT_ONCE = 4  # images a thread takes at a time
 
@@ -110,33 +102,36 @@ _AT_ONCE = 4  # images a thread takes at a time
 def ordered_batches(
     images: Images, config: AugmentConfig, members: np.ndarray, *, size: int, workers: int = 0
 ) -> Iterator[dict[str, Any]]:
-    """Yield the batches of `members` in their order, the last one as short as it comes."""
+    """Yield the batches of `members` in their order, without augmentation, as validation and test use them.
+
+    The last batch may be short. `workers` threads prepare images ahead; 0 = none.
+    """
     side = output_side(config, images.size, random=False)
     chunks = [members[start : start + size] for start in range(0, len(members), size)]
 
-    def prepare(room: Room, chunk: np.ndarray, start: int, stop: int) -> None:
+    def prepare(memory: BatchMemory, chunk: np.ndarray, start: int, stop: int) -> None:
         for place in range(start, stop):
             i = int(chunk[place])
-            room.fill(place, images.load(i), partial(write_into, config=config, depth_unit=images.depth_unit(i)))
+            memory.fill(place, images.load(i), partial(write_into, config=config, depth_unit=images.depth_unit(i)))
 
     if not workers:
         for chunk in chunks:
-            room = Room(images.modalities, len(chunk), side)
-            prepare(room, chunk, 0, len(chunk))
-            yield collate(images, chunk, [(room, 0, len(chunk))])
+            memory = BatchMemory(images.modalities, len(chunk), side)
+            prepare(memory, chunk, 0, len(chunk))
+            yield collate(images, chunk, [(memory, 0, len(chunk))])
         return
     with ThreadPoolExecutor(workers, thread_name_prefix="images") as pool:
 
-        def begin(chunk: np.ndarray) -> tuple[np.ndarray, Room, list[Future[None]]]:
-            room, n = Room(images.modalities, len(chunk), side), len(chunk)
+        def begin(chunk: np.ndarray) -> tuple[np.ndarray, BatchMemory, list[Future[None]]]:
+            memory, n = BatchMemory(images.modalities, len(chunk), side), len(chunk)
             starts = range(0, n, _AT_ONCE)
-            return chunk, room, [pool.submit(prepare, room, chunk, at, min(at + _AT_ONCE, n)) for at in starts]
+            return chunk, memory, [pool.submit(prepare, memory, chunk, at, min(at + _AT_ONCE, n)) for at in starts]
 
         waiting = deque(begin(chunk) for chunk in chunks[: _AHEAD + 1])
         for following in [*chunks[_AHEAD + 1 :], *[None] * len(waiting)]:
-            chunk, room, futures = waiting.popleft()
+            chunk, memory, futures = waiting.popleft()
             for future in futures:
                 future.result()
-            yield collate(images, chunk, [(room, 0, len(chunk))])
+            yield collate(images, chunk, [(memory, 0, len(chunk))])
             if following is not None:
                 waiting.append(begin(following))

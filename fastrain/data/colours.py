@@ -1,4 +1,4 @@
-"""Random changes of brightness, contrast, saturation and hue, as torchvision's ColorJitter makes them."""
+"""Change brightness, contrast, saturation and hue at random, as torchvision's ColorJitter does."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from fastrain.augmentation import ColourJitter
 
 @dataclass(frozen=True)
 class Colours:
-    """What happens to the colours of one image: steps in the order in which they apply, with their factor or shift."""
+    """The colour changes of one image: steps in the order in which they apply, with their factor or shift."""
 
     steps: tuple[tuple[str, float], ...] = ()
 
     @classmethod
     def draw(cls, config: ColourJitter | None, rng: np.random.Generator) -> Colours:
-        """Draw the steps; none without `config`, or where its chance is missed."""
+        """Draw the steps; none without `config`, or with probability 1 - `config.p`."""
         if config is None or rng.random() >= config.p:
             return cls()
         steps = [(name, float(rng.uniform(max(0.0, 1 - s), 1 + s))) for name, s in _strengths(config).items()]
@@ -31,7 +31,7 @@ class Colours:
     def changed(self, image: np.ndarray) -> np.ndarray:
         """Return the image HxWx3 of uint8 with these steps done.
 
-        Where each value changes by itself, one table stands for all pixels.
+        Brightness and contrast change each value by itself, so a table of 256 entries does them.
         """
         if not self.steps:
             return image
@@ -60,7 +60,7 @@ def _planar(image: np.ndarray) -> Tensor:
 
 
 def _contrast_table(image: Tensor, amount: float) -> np.ndarray:
-    """What torchvision's `adjust_contrast` makes of each value: a blend with the mean of the grey image."""
+    """Return what torchvision's `adjust_contrast` makes of each value: a blend with the mean of the grey image."""
     from torchvision.transforms.v2 import functional
 
     mean = functional.rgb_to_grayscale(image).float().mean()

@@ -12,14 +12,13 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+Rectangle = tuple[int, int, int, int]  # x0, y0, x1, y1
 
-# -- Cut-out as the GAC-FAS reference does it, as two pure functions: the box of a draw, and its filling --------------
 
+def cutout_box(height: int, width: int, kept: float, x: int, y: int) -> Rectangle | None:
+    """Return the cut-out box x0, y0, x1, y1 around the pixel (x, y), clipped to the image; None when it is empty.
 
-def cutout_box(height: int, width: int, kept: float, x: int, y: int) -> tuple[int, int, int, int] | None:
-    """Return x0, y0, x1, y1 of the box around the pixel (x, y), clipped to the image; None when nothing is left of it.
-
-    Its sides are sqrt(1 - `kept`) of the image's, rounded down to whole and then to even pixels.
+    As in the GAC-FAS reference its sides are sqrt(1 - `kept`) of the image's, rounded down to even pixels.
     """
     ratio = math.sqrt(1 - kept)
     half_width, half_height = int(width * ratio) // 2, int(height * ratio) // 2
@@ -28,23 +27,19 @@ def cutout_box(height: int, width: int, kept: float, x: int, y: int) -> tuple[in
     return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
 
-def fill_with_mean(image: Tensor, box: tuple[int, int, int, int]) -> None:
-    """Give every pixel of the box in an image CxHxW the mean of the box, channel by channel; in place."""
+def fill_with_mean(image: Tensor, box: Rectangle) -> None:
+    """Set every pixel of the box in an image CxHxW to the box's mean, channel by channel; in place."""
     x0, y0, x1, y1 = box
     patch = image[:, y0:y1, x0:x1]
     patch.copy_(patch.mean(dim=(1, 2), keepdim=True).expand_as(patch))
 
 
-# -- Drawing the geometric part of an augmentation, so that it can be applied to several modalities alike -------------
-
-
-Rectangle = tuple[int, int, int, int]  # x0, y0, x1, y1
 _TRIES = 10  # a drawn rectangle may not fit; after so many draws the operation gives up
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """What happens to the pixel grid of one image; None or zero = that step is left out.
+    """The geometric changes of one image; None or zero leaves a step out.
 
     `resized_crop` is in pixels of the input, `window` in pixels of the padded image, `erased` and `cut` in pixels of
     the output; `patches` is the permutation of the patches of the output, row by row.
@@ -60,7 +55,7 @@ class Geometry:
 
     @classmethod
     def draw(cls, config: AugmentConfig, height: int, width: int, rng: np.random.Generator) -> Geometry:
-        """Draw from `rng` alone, always in the same order."""
+        """Draw all steps from `rng`, always in the same order."""
         resized_crop = _resized_crop(config.random_resized_crop, height, width, rng)
         flip = bool(rng.random() < config.horizontal_flip)
         angle = float(rng.uniform(-config.rotation, config.rotation)) if config.rotation else 0.0

@@ -1,4 +1,4 @@
-"""Where the images of a run come from: warped from the stores, or read from a pack."""
+"""Choose where the images of a run come from: warped from the stores, or read from a pack."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STORES = "warped from the stores"
 
 @dataclass(frozen=True)
 class ImageSource:
-    """The pack that some parts of the manifest are read from, if any, and in words what was chosen.
+    """The pack that some parts of the manifest are read from, if any, and a note that says so.
 
     `pixels` is `exact`, or the codec that changed them.
     """
@@ -31,7 +31,7 @@ class ImageSource:
     pixels: str = "exact"
 
     def of(self, part: str) -> Pack | None:
-        """Return the pack that a part is read from; None: it is rendered from the stores."""
+        """Return the pack that a part is read from; None if it is rendered from the stores."""
         return self.pack if part in self.parts else None
 
 
@@ -40,11 +40,11 @@ def image_source(
 ) -> ImageSource:
     """Choose between stores and pack as `data.images` says.
 
-    `auto` takes the pack of this manifest and view, for the parts that it holds whole, if its pixels are those of the
-    stores to the bit; what it makes is then the same either way.
+    `auto` reads the parts that the pack of this manifest and view holds completely, if its pixels are those of the
+    stores to the bit; the images are then the same either way.
 
     Raises:
-        UserError: a pack is asked for, and there is none that fits and is whole.
+        UserError: a pack is asked for, and there is none that fits and is complete.
     """
     meta = manifest.meta
     folder = pack_dir(library, meta["canonical"], meta["recipe"]["name"], view)
@@ -78,9 +78,9 @@ def _from_pack(folder: Path, manifest: Manifest, view: View, *, strict: bool) ->
         )
     rows = {part: wanted_rows(manifest, [part]) for part in ("train", "val", "test")}
     if strict:
-        for part, of in rows.items():
-            pack.require(of, part)
-    whole = frozenset(part for part, of in rows.items() if len(of) and pack.holds(of).all())
-    rest = sorted(part for part, of in rows.items() if len(of) and part not in whole)
+        for part, wanted in rows.items():
+            pack.require(wanted, part)
+    complete = frozenset(part for part, wanted in rows.items() if len(wanted) and pack.holds(wanted).all())
+    rest = sorted(part for part, wanted in rows.items() if len(wanted) and part not in complete)
     note = f"from the pack {folder} ({pack.info.codec})" + (f", but {' and '.join(rest)} {_STORES}" if rest else "")
-    return ImageSource(pack, whole, note if whole else _STORES, "exact" if pack.info.exact else pack.info.codec)
+    return ImageSource(pack, complete, note if complete else _STORES, "exact" if pack.info.exact else pack.info.codec)

@@ -22,17 +22,16 @@ if TYPE_CHECKING:
     from fastrain.data.samples import Samples
 
 
-# -- What some datasets' images go through before anything else: grey colour, dark rows and columns taken out ---------
-
+# -- What some datasets' images go through first: grey colour, dark rows and columns taken out ------------------------
 
 TOLERANCE = 7
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """Datasets (by slug) whose colour is shown grey, and those whose images lose what is dark throughout.
+    """Show some datasets (by slug) in grey, and cut rows and columns that are dark throughout from some.
 
-    MMDGFAS' published code does both to CeFA, the second to every modality by itself. With `edges_alone` dark rows and
+    MMDGFAS' published code does both to CeFA, and cuts every modality by itself. With `edges_alone` dark rows and
     columns between bright ones stay.
     """
 
@@ -46,7 +45,7 @@ class Preparation:
         return cls(config.grey, config.cut_black, config.cut_black_as == "box")
 
     def apply(self, image: np.ndarray, dataset: str) -> np.ndarray:
-        """Return an image, rgb (S,S,3) or one channel (S,S), as that dataset's are to be seen, at its size."""
+        """Return an image of that dataset, rgb (S,S,3) or one channel (S,S), prepared, at its own size."""
         if dataset in self.cut_black:
             kept = without_black(image, edges_alone=self.edges_alone)
             if kept.shape != image.shape:
@@ -62,8 +61,8 @@ def grey(image: np.ndarray) -> np.ndarray:
 def without_black(image: np.ndarray, *, edges_alone: bool = False) -> np.ndarray:
     """Return the image without its rows and columns that are nowhere brighter than 7 of 255; all dark: as it is.
 
-    They go wherever they lie unless `edges_alone`, and how bright a coloured pixel is says the weight of green with
-    those of red and blue exchanged: both as published (`process/data_fusion_cefa.py:68-86`).
+    With `edges_alone` only those at the edges go. The lightness of a coloured pixel exchanges the weights of red and
+    blue. Both as published (`process/data_fusion_cefa.py:68-86`).
     """
     lightness = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
     bright = lightness > (TOLERANCE if image.dtype == np.uint8 else TOLERANCE * 257)
@@ -76,14 +75,14 @@ def without_black(image: np.ndarray, *, edges_alone: bool = False) -> np.ndarray
     return image[np.ix_(rows, columns)]
 
 
-# -- Samples to views: stored crops, warped to what a network sees ----------------------------------------------------
+# -- Samples to views -------------------------------------------------------------------------------------------------
 
 
 class Images:
     """The views of `samples` in some `modalities`: read from `pack`, or else rendered from `stores` (by dataset).
 
     rgb is uint8 (S,S,3); depth and ir are (S,S) with the bits of the store. They get the warp of rgb where the release
-    is registered; otherwise each is stretched whole. All go through `preparation`. With `cache` every view is kept
+    is registered; otherwise each full image is stretched. All go through `preparation`. With `cache` every view is kept
     after its first use. Reading is safe from several threads.
 
     Raises:
@@ -111,7 +110,7 @@ class Images:
         self._renderer = Renderer(stores, view)
         self._kept: dict[int, dict[str, np.ndarray]] | None = {} if cache else None
         _check_geometry(samples, view)
-        self._renderer.require(_used(samples, self.modalities))
+        self._renderer.require(_dataset_modalities(samples, self.modalities))
         if pack:
             pack.require(samples.row, samples.part)
         if cache:
@@ -119,36 +118,36 @@ class Images:
             _check_memory(len(samples) * pixels, samples.part)
 
     def relabelled(self, samples: Samples) -> Images:
-        """Return the same images (and the same memory of them) with other labels."""
+        """Return the same images, sharing the cache, with other labels."""
         other = copy(self)
         other.samples = samples
         return other
 
     def only(self, members: np.ndarray) -> Images:
-        """Return some of the images (and the same memory of them), in the given order."""
+        """Return some of the images, sharing the cache, in the given order."""
         return self.relabelled(self.samples.only(members))
 
     def load(self, i: int) -> dict[str, np.ndarray]:
         """Return the view of sample `i` in every modality that it has."""
         if self._kept is None:
-            return self._all(i)
+            return self._views(i)
         row = int(self.samples.row[i])
         if row not in self._kept:
-            self._kept[row] = self._all(i)
+            self._kept[row] = self._views(i)
         return self._kept[row]
 
     def colour(self, i: int) -> np.ndarray:
-        """Return the rgb view of sample `i`, whatever the network sees."""
-        return self.load(i)["rgb"] if "rgb" in self.modalities else self._one(i, "rgb")
+        """Return the rgb view of sample `i`, even where the network sees other modalities."""
+        return self.load(i)["rgb"] if "rgb" in self.modalities else self._view(i, "rgb")
 
     def depth_unit(self, i: int) -> str:
         """Return what a depth value of sample `i` means: relative, mm, scaled-65535, or "" when unknown."""
         return self._renderer.depth_unit(self._dataset(i)) if "depth" in self.modalities else ""
 
-    def _all(self, i: int) -> dict[str, np.ndarray]:
-        return {name: self._one(i, name) for name in self.modalities if self.samples.available[name][i]}
+    def _views(self, i: int) -> dict[str, np.ndarray]:
+        return {name: self._view(i, name) for name in self.modalities if self.samples.available[name][i]}
 
-    def _one(self, i: int, modality: str) -> np.ndarray:
+    def _view(self, i: int, modality: str) -> np.ndarray:
         image = self._pack.image(int(self.samples.row[i]), modality) if self._pack else self._rendered(i, modality)
         if not _fits(image, modality):
             self._refuse(image, modality, i)
@@ -162,7 +161,7 @@ class Images:
     def _refuse(self, image: np.ndarray, modality: str, i: int) -> None:
         channels = image.shape[2] if image.ndim == 3 else 1
         raise UserError(
-            f"{modality} of {self.samples.sample_id(i)} is no picture that a network takes",
+            f"{modality} of {self.samples.sample_id(i)} cannot be given to a network",
             expected="3 channels of 8 bits" if modality == "rgb" else "1 channel of 8 or 16 bits",
             found=f"{channels} channel{'s' if channels > 1 else ''} of {8 * image.itemsize} bits",
             do=f"extract {self._dataset(i)} again, or leave the modality out: --set model.modalities=[...]",
@@ -178,10 +177,10 @@ def _fits(image: np.ndarray, modality: str) -> bool:
     return image.ndim == 2 and image.dtype in (np.uint8, np.uint16)
 
 
-def _used(samples: Samples, modalities: Sequence[str]) -> set[tuple[str, str]]:
-    """Return which modalities are shown of which datasets."""
-    shown = {name: np.unique(samples.dataset[samples.available[name]]).tolist() for name in modalities}
-    return {(samples.datasets[dataset], name) for name, of in shown.items() for dataset in of}
+def _dataset_modalities(samples: Samples, modalities: Sequence[str]) -> set[tuple[str, str]]:
+    """Return the pairs of dataset and modality that these samples need."""
+    datasets = {name: np.unique(samples.dataset[samples.available[name]]).tolist() for name in modalities}
+    return {(samples.datasets[number], name) for name, numbers in datasets.items() for number in numbers}
 
 
 def _check_geometry(samples: Samples, view: View) -> None:
@@ -191,7 +190,7 @@ def _check_geometry(samples: Samples, view: View) -> None:
     if len(lacking):
         raise UserError(
             f"the view {view.name} needs the {what} of every face",
-            found=f"{len(lacking)} {samples.part} samples without, such as {samples.sample_id(int(lacking[0]))}",
+            found=f"{len(lacking)} {samples.part} samples without them, such as {samples.sample_id(int(lacking[0]))}",
             do=f"--set data.view={'box' if view.needs_landmarks else 'mxnet-256'}",
         )
 

@@ -14,17 +14,15 @@ import numpy as np
 
 from fasdata.errors import UserError
 from fastrain.data.base_views import ViewMaker
-from fastrain.data.batches import Part, Room, collate
+from fastrain.data.batches import BatchMemory, Segment, collate
 from fastrain.data.images import Images
-from fastrain.data.samplers import WHOLE, Group, GroupStream, Sampler, Stream, by_sources, shuffled_together
+from fastrain.data.samplers import ALL_DOMAINS, Group, GroupStream, Sampler, Stream, by_sources, shuffled_together
 from fastrain.data.samples import ClipFrames
 from fastrain.data.transforms import AugmentConfig, augment_into, output_side
 
-# -- Random numbers for a place in a stream: a function of the place alone, whoever asks and when ---------------------
 
-
-class Chances:
-    """One generator for every position of what `key` names.
+class PositionalRandom:
+    """Random numbers for every position of a stream (named by `key`), a function of key and position alone.
 
     Philox works by counter: the position is put into the upper half of it, which costs a tenth of seeding a generator
     anew and leaves 2^64 blocks to each position. Keys and positions are whole numbers from 0 up.
@@ -35,7 +33,7 @@ class Chances:
         self._own = threading.local()
 
     def at(self, position: int) -> np.random.Generator:
-        """Return the generator of `position`; it is this thread's, and good until the thread asks for another."""
+        """Return the generator of `position`; it belongs to this thread, and is valid until its next call."""
         try:
             generator, bits, state, counter = self._own.kept
         except AttributeError:
@@ -50,31 +48,28 @@ class Chances:
         return np.random.Generator(bits), bits, state, state["state"]["counter"]
 
 
-# -- Training batches, balanced over domains and labels, prepared ahead by threads ------------------------------------
-
-
 _AHEAD = 2  # batches a stream prepares before they are asked for
 _AT_ONCE = 4  # images a thread takes at a time
-_ORDER, _CHANGES, _FRAME = 0, 1, 2  # keep the random numbers of the uses apart
+_ORDER, _CHANGES, _FRAME = 0, 1, 2  # give each use random numbers of its own
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """Items of one stream in preparation, where they will lie, and the stream's position after them."""
+    """Items of one stream in preparation: their samples, their memory, and the stream's position after them."""
 
     members: np.ndarray
-    part: Part
+    segment: Segment
     done: Sequence[Future[None]]
     end: int
 
 
 class TrainLoader:
-    """Draws the next images of chosen domains: one endless stream for every (domain, label).
+    """Draw training batches from the domains that are asked for: one endless stream for every (domain, label).
 
     With another `sampler` than groups there is one stream of all domains instead, `batch_items` a draw: `sources` draws
-    the domain by its length and the label by turns (`MixedStream`), shuffled and balanced see `shuffled_together`; a
-    domain of which `repeats` is n is n times as long there. With `clips` an item of a stream is a clip, of which a
-    random frame is taken each time. With `views` above 1 every image is augmented that often, and the batch has
+    the domain by its length and the label by turns (`MixedStream`); for shuffled and balanced see `shuffled_together`.
+    There a domain with `repeats` n counts n times. With `clips` an item of a stream is a clip, of which a random frame
+    is taken each time. With `views` above 1 every image is augmented that often, and the batch has
     `views`, of which `modalities` is the first.
 
     What is drawn depends on `seed` and on what was drawn before, nothing else: the order of a stream is a function of
@@ -111,16 +106,16 @@ class TrainLoader:
         self._per_stream = batch_items if self._together else per_group
         times = {group: repeats[group[0]] if repeats else 1 for group in groups}
         if sampler == "sources":
-            self._streams: dict[Group, Stream] = {WHOLE: by_sources(groups, times, (seed, _ORDER))}
+            self._streams: dict[Group, Stream] = {ALL_DOMAINS: by_sources(groups, times, (seed, _ORDER))}
         else:
             if self._together:
-                groups = {WHOLE: shuffled_together(groups, times, balanced=sampler == "balanced")}
+                groups = {ALL_DOMAINS: shuffled_together(groups, times, balanced=sampler == "balanced")}
             self._streams = {
                 group: GroupStream(members, (seed, _ORDER, *group), fill or devices > 1)
                 for group, members in groups.items()
             }
         uses = (_CHANGES, _FRAME)
-        self._chances = {(use, group): Chances(seed, use, *group) for use in uses for group in self._streams}
+        self._random = {(use, group): PositionalRandom(seed, use, *group) for use in uses for group in self._streams}
         self._used = dict.fromkeys(self._streams, 0)
         self._waiting: dict[Group, deque[_Batch]] = {group: deque() for group in self._streams}
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="images") if workers else None
@@ -133,7 +128,7 @@ class TrainLoader:
             UserError: no domain is asked for, or one that the manifest does not have, or not all of them of a stream
                 that mixes them; an image cannot be read.
         """
-        groups = self._asked(domains)
+        groups = self._groups_of(domains)
         wanted = Counter[Group]()
         lacking = []
         for group in groups:
@@ -148,7 +143,8 @@ class TrainLoader:
         for batch in batches:
             for done in batch.done:
                 done.result()
-        return collate(self._images, np.concatenate([one.members for one in batches]), [one.part for one in batches])
+        members = np.concatenate([batch.members for batch in batches])
+        return collate(self._images, members, [batch.segment for batch in batches])
 
     def state(self) -> dict[str, int]:
         """Return the position of every stream, by `domain/label`; images prepared ahead do not count."""
@@ -161,25 +157,25 @@ class TrainLoader:
             waiting.clear()
 
     def close(self) -> None:
-        """End the threads; what they prepared and nobody asked for is dropped."""
+        """End the threads and drop the batches that were prepared ahead."""
         if self._pool:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _asked(self, domains: Sequence[int]) -> list[Group]:
-        asked = [int(domain) for domain in domains]
-        if not asked or not set(asked) <= set(self._domains):
+    def _groups_of(self, domains: Sequence[int]) -> list[Group]:
+        numbers = [int(domain) for domain in domains]
+        if not numbers or not set(numbers) <= set(self._domains):
             known = ", ".join(map(str, self._domains))
-            raise UserError("a batch needs source domains", expected=f"some of {known}", found=str(asked))
+            raise UserError("a batch needs source domains", expected=f"some of {known}", found=str(numbers))
         if not self._together:
-            return [(domain, label) for domain in asked for label in (1, 0)]
-        if asked != self._domains:
+            return [(domain, label) for domain in numbers for label in (1, 0)]
+        if numbers != self._domains:
             raise UserError(
-                "this sampler draws from all source domains at once", found=str(asked), do="--set data.sampler=groups"
+                "this sampler draws from all source domains at once", found=str(numbers), do="--set data.sampler=groups"
             )
-        return [WHOLE]
+        return [ALL_DOMAINS]
 
     def _begin(self, groups: Sequence[Group]) -> None:
-        """Begin one more batch of each of these streams; they share a room, so that together they are a batch as is."""
+        """Begin one more batch of each of these streams, in one memory, so that joining them copies nothing."""
         drawn = []
         ends: dict[Group, int] = {}
         for group in groups:
@@ -187,25 +183,28 @@ class TrainLoader:
             start = ends.get(group, waiting[-1].end if waiting else self._used[group])
             members, positions, ends[group] = self._drawn(group, start)
             drawn.append((group, members, positions, ends[group]))
-        room = Room(self._images.modalities, sum(len(one[1]) for one in drawn), self._side, self._views)
+        count = sum(len(members) for _, members, _, _ in drawn)
+        memory = BatchMemory(self._images.modalities, count, self._side, self._views)
         at = 0
         for group, members, positions, end in drawn:
             done = []
             for k in range(0, len(members), _AT_ONCE if self._pool else len(members)):
                 some = slice(k, k + _AT_ONCE) if self._pool else slice(None)
-                done += self._submit(room, at + k, group, members[some], positions[some])
-            self._waiting[group].append(_Batch(members, (room, at, at + len(members)), done, end))
+                done += self._submit(memory, at + k, group, members[some], positions[some])
+            self._waiting[group].append(_Batch(members, (memory, at, at + len(members)), done, end))
             at += len(members)
 
     def _drawn(self, group: Group, start: int) -> tuple[np.ndarray, range, int]:
-        """Return the samples that this device takes next of a stream, their positions, and where the stream is then."""
+        """Return the next samples of a stream for this device, their positions, and the position after them."""
         drawn = self._streams[group].batch(start, self._per_stream * self._devices)
         end = start + len(drawn)
         mine = slice(self._rank * self._per_stream, (self._rank + 1) * self._per_stream)
         members, positions = drawn[mine], range(start, end)[mine]
         if self._clips:
-            chances = self._chances[_FRAME, group]
-            frames = [self._clips.one(c, chances.at(p)) for c, p in zip(members.tolist(), positions, strict=True)]
+            random = self._random[_FRAME, group]
+            frames = [
+                self._clips.random_frame(c, random.at(p)) for c, p in zip(members.tolist(), positions, strict=True)
+            ]
             members = np.array(frames)
         return members, positions, end
 
@@ -215,11 +214,11 @@ class TrainLoader:
         self._prepare(*work)
         return []
 
-    def _prepare(self, room: Room, at: int, group: Group, members: np.ndarray, positions: range) -> None:
-        """Put images into their places of a room, from `at` on."""
+    def _prepare(self, memory: BatchMemory, at: int, group: Group, members: np.ndarray, positions: range) -> None:
+        """Write augmented images into a memory, from place `at` on."""
         for place, (i, position) in enumerate(zip(members.tolist(), positions, strict=True), start=at):
-            # One generator for all views: each goes on where the one before stopped; the first is as without others.
-            rng, unit = self._chances[_CHANGES, group].at(position), self._images.depth_unit(i)
+            # One generator for all views, each going on where the last one stopped: the first is as without the others.
+            rng, unit = self._random[_CHANGES, group].at(position), self._images.depth_unit(i)
             maker = ViewMaker(self._changes.base_views, rng) if self._changes.base_views else None
             write = partial(augment_into, config=self._changes, rng=rng, depth_unit=unit, views=maker)
-            room.fill(place, self._images.load(i), write)
+            memory.fill(place, self._images.load(i), write)

@@ -1,4 +1,4 @@
-"""The manifest of a run and its stores, and whether they are still the ones that the run was made with."""
+"""Find the manifest of a run, and check that manifest and stores are still those that the run was made with."""
 
 from __future__ import annotations
 
@@ -16,12 +16,9 @@ if TYPE_CHECKING:
     from fastrain.rundir import RunDir
 
 
-# -- The manifest of a run and the stores it points to ----------------------------------------------------------------
-
-
 @dataclass(frozen=True)
-class FoundManifest:
-    """A manifest, where its file lies, and in words whether it was there before."""
+class ManifestFile:
+    """A manifest, its path, and a note that says whether it was built now, before, or given."""
 
     manifest: Manifest
     path: Path
@@ -39,10 +36,10 @@ def manifest_path(library: Library, protocol: str, recipe: str) -> Path:
     return library.protocol_dir(parse(protocol).canonical, recipe) / "manifest.parquet"
 
 
-def find_manifest(library: Library, protocol: str, recipe: str, val: str | None) -> FoundManifest:
-    """Return the built manifest of the library, or build it; `val` None takes whatever was built.
+def find_manifest(library: Library, protocol: str, recipe: str, val: str | None) -> ManifestFile:
+    """Return the built manifest of the library, or build it; `val` None accepts any validation.
 
-    What is there is never replaced: other runs may stand on it.
+    A manifest that was built before is never replaced: other runs may depend on it.
 
     Raises:
         UserError: unknown protocol or recipe, a store is missing, the manifest is damaged or has another validation.
@@ -54,7 +51,7 @@ def find_manifest(library: Library, protocol: str, recipe: str, val: str | None)
         from fasdata.protocols.build import build_protocol
 
         manifest = build_protocol(protocol, recipe=recipe, library=library, validation=val or "auto")
-        return FoundManifest(manifest, path, f"manifest {path} (built now)")
+        return ManifestFile(manifest, path, f"manifest {path} (built now)")
     manifest = Manifest.read(path)
     built = manifest.meta["validation"]["mode"]
     if val not in (None, built):
@@ -63,10 +60,10 @@ def find_manifest(library: Library, protocol: str, recipe: str, val: str | None)
             expected=f"--val {val}",
             do=f"replace it: fasdata build-protocol {protocol!r} --recipe {recipe} --val {val} --data {library.root}",
         )
-    return FoundManifest(manifest, path, f"manifest {path} (built before)")
+    return ManifestFile(manifest, path, f"manifest {path} (built before)")
 
 
-def given_manifest(path: Path, protocol: str | None, recipe: str | None) -> FoundManifest:
+def given_manifest(path: Path, protocol: str | None, recipe: str | None) -> ManifestFile:
     """Return the manifest at `path`.
 
     Raises:
@@ -82,20 +79,19 @@ def given_manifest(path: Path, protocol: str | None, recipe: str | None) -> Foun
         )
     if recipe not in (None, manifest.meta["recipe"]["name"]):
         raise UserError(f"{path} is of another recipe", expected=recipe or "", found=manifest.meta["recipe"]["name"])
-    return FoundManifest(manifest, path, f"manifest {path} (given)")
+    return ManifestFile(manifest, path, f"manifest {path} (given)")
 
 
-# -- Whether the data of a run are still the ones they were: against the library's lock file, and its own past --------
-
+# -- Changed data: against the library's lock file, and against the run's own past ------------------------------------
 
 ALLOW = "--allow-changed-data"
 
 
 def against_library(library: Library, now: Lock, *, allowed: bool) -> list[str]:
-    """Return where the library's lock file contradicts the data of a run; empty without such a file.
+    """Return the differences between the library's lock file and the data of a run; empty without such a file.
 
     Raises:
-        UserError: it does, and that was not `allowed`.
+        UserError: they differ, and that was not `allowed`.
     """
     changed = broken_locks(library, now)
     if changed and not allowed:
@@ -108,10 +104,10 @@ def against_library(library: Library, now: Lock, *, allowed: bool) -> list[str]:
 
 
 def require_same_data(run: RunDir, now: Lock) -> None:
-    """Check that a run that was begun goes on with the data it was begun with.
+    """Check that a run continues with the data it was begun with.
 
     Raises:
-        UserError: it would not; there is no way round this, its results would belong to neither.
+        UserError: they differ; no option allows this, because the results would belong to neither data.
     """
     before = run.read_json("run.json").get("lock")
     changed = Lock.parse(before, f"the lock in {run.file('run.json')}").differences(now) if before else []
@@ -124,11 +120,11 @@ def require_same_data(run: RunDir, now: Lock) -> None:
 
 
 def against_training(trained_on: Any, now: Lock, *, where: str, allowed: bool, masked: bool = False) -> list[str]:
-    """Return where data to be scored differ from those that a checkpoint was made with.
+    """Return the differences between data to be scored and those that a checkpoint was made with.
 
     `trained_on` is the lock that the checkpoint carries, None where it carries none; `where` names it. `masked`: the
-    rows are those that it was made with, less modalities of the test rows (`fastrain.report.masked_targets`); what a
-    protocol takes away at test is no change of the data, another store is.
+    rows are those that it was made with, less modalities of the test rows (`fastrain.report.masked_targets`), which is
+    no change of the data; another store is.
 
     Raises:
         UserError: they differ, and that was not `allowed`.
@@ -148,7 +144,7 @@ def against_training(trained_on: Any, now: Lock, *, where: str, allowed: bool, m
 
 
 def with_changes(results: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return results that say, where `run.json` (`about`) does, which changes of the data were allowed."""
+    """Return `results` with the allowed changes of the data that `run.json` (`about`) lists, if any."""
     changed = about.get("changed_data")
     return {**results, **({"changed_data": changed} if changed else {})}
 

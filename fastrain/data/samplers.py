@@ -12,12 +12,9 @@ import numpy as np
 from fasdata.errors import unknown_name
 from fastrain.config import RunConfig
 
-# -- Endless shuffled passes over samples, without any state but a position -------------------------------------------
-
-
 Sampler: TypeAlias = Literal["groups", "sources", "shuffled", "balanced"]
 Group = tuple[int, int]  # domain, label
-WHOLE: Group = (0, 2)  # names the one stream of all domains; 2 is no label
+ALL_DOMAINS: Group = (0, 2)  # the one stream of all domains; 2 is no label
 
 
 @dataclass
@@ -52,7 +49,7 @@ class GroupStream:
 
 @dataclass
 class MixedStream:
-    """An endless stream over several streams; which one comes next is drawn too.
+    """An endless stream over several streams, whose turns are shuffled too.
 
     In every pass of `turns` the stream `i` comes `weights[i]` times, in an order fixed by `key` and the pass. The
     streams themselves go on from where their last turn ended, so here too a position is all there is to save.
@@ -93,16 +90,16 @@ Stream: TypeAlias = GroupStream | MixedStream
 
 
 def by_sources(groups: Mapping[Group, np.ndarray], times: Mapping[Group, int], key: Sequence[int]) -> MixedStream:
-    """Return the stream in which a domain comes as often as its length (`times` over) says, each label half the time.
+    """Return the stream that draws a domain in proportion to its length times `times`, and each label half the time.
 
-    This is how MMDGFAS' reference reads several sources: an index into all of them decides the source alone, which
-    then takes a genuine face or an attack with the same chance.
+    So MMDGFAS' reference reads several sources: an index into all of them decides the source alone, which then takes
+    a bona fide face or an attack with the same probability.
     """
     lengths: Counter[int] = Counter()
     for group, members in groups.items():
         lengths[group[0]] += len(members) * times[group]
     streams = [GroupStream(members, (*key, *group), fill=True) for group, members in groups.items()]
-    return MixedStream(streams, [lengths[domain] for domain, _ in groups], (*key, *WHOLE))
+    return MixedStream(streams, [lengths[domain] for domain, _ in groups], (*key, *ALL_DOMAINS))
 
 
 def shuffled_together(groups: Mapping[Group, np.ndarray], times: Mapping[Group, int], *, balanced: bool) -> np.ndarray:
@@ -117,17 +114,17 @@ def shuffled_together(groups: Mapping[Group, np.ndarray], times: Mapping[Group, 
     )
 
 
-# -- How training draws its items: what the configuration says, and the recipe where it says nothing ------------------
+# -- What configuration and recipe make of it --------------------------------------------------------------------------
 
 
 _MIXES: dict[str, Sampler] = {"alike": "groups", "by_length": "sources"}
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """A settled sampler, whether items are clips, how often each source counts, and what to tell of it.
+class SamplingPlan:
+    """How a run draws its training items: sampler, whether items are clips, how often each source counts.
 
-    `notes` say what the recipe made of the defaults; `deviations` what it states and this run does not do.
+    `notes` tell what the recipe decided; `deviations` what the recipe states and this run does otherwise.
     """
 
     sampler: Sampler
@@ -137,32 +134,32 @@ class Drawing:
     deviations: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, config: RunConfig, meta: Mapping[str, Any], *, apart: bool) -> Drawing:
-        """Settle what the configuration leaves to the recipe of a manifest (its description is `meta`).
+    def of(cls, config: RunConfig, meta: Mapping[str, Any], *, apart: bool) -> SamplingPlan:
+        """Apply the configuration and, where it says `recipe`, the recipe of the manifest (described by `meta`).
 
-        `apart`: the method draws its domains apart from each other, so that it has to have `groups`.
+        `apart`: the method draws each domain by itself, so it needs `groups`.
 
         Raises:
             UserError: `data.source_weights` names what is no source of the manifest.
         """
         rules = _sources(meta)
-        one, mixed = rules.get("draw", "all") == "one", _MIXES[rules.get("mix", "alike")]
-        clips = one if config.data.items == "recipe" else config.data.items == "clips"
+        one_frame, mixed = rules.get("draw", "all") == "one", _MIXES[rules.get("mix", "alike")]
+        clips = one_frame if config.data.items == "recipe" else config.data.items == "clips"
         sampler: Sampler = config.data.sampler if config.data.sampler != "recipe" else "groups" if apart else mixed
         repeats = _repeats(config.data.source_weights, meta["domains"])
         notes, deviations = [], []
-        if one and clips:
-            notes.append("each clip gives one frame, drawn at random at every visit, as the recipe has it")
-        elif one:
+        if one_frame and clips:
+            notes.append("each clip gives one frame, drawn at random at every visit, as the recipe says")
+        elif one_frame:
             deviations.append("the recipe trains on one random frame of a clip at every visit; here on every frame")
         if mixed == sampler == "sources":
             often = [f"{d['name']} {n} times" for d, n in zip(meta["domains"], repeats, strict=True) if n > 1]
             counted = f" ({', '.join(often)})" if often else ""
-            notes.append(f"sources are drawn by their length{counted}, labels by turns, as the recipe has it")
+            notes.append(f"sources are drawn by their length{counted}, labels by turns, as the recipe says")
         elif mixed == "sources":
             why = ", which the method needs" if apart else ""
             deviations.append(f"the recipe draws its sources by their length; here data.sampler={sampler}{why}")
-        if one and config.evaluate.frames == "all":
+        if one_frame and config.evaluate.frames == "all":
             notes.append(
                 "a clip's score is the mean over its frames; the recipe's authors score one at random "
                 "(evaluate.frames=random_one)"
@@ -181,6 +178,6 @@ def _repeats(weights: Mapping[str, int], domains: Sequence[Mapping[str, Any]]) -
 
 
 def _sources(meta: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The rules about sources in the part of the recipe that the manifest was built by."""
+    """Return the rules about sources in the part of the recipe that the manifest was built by."""
     pools = meta["recipe"].get("pools", {})
     return pools.get(meta["pool"], pools.get("inside", {})).get("sources", {})

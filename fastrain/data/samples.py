@@ -17,18 +17,15 @@ if TYPE_CHECKING:
     from fasdata.manifest import Manifest
 
 
-# -- The usable frames of one part of a manifest, held as columns -----------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Samples:
     """The frames of `part` that have an image, in manifest order; a million of them fit in some 100 MB.
 
     Strings are stored once: `dataset` and `clip` (int32 (N,)) index `datasets` and `clip_ids`. `label` is int8 with
-    1 = bona fide, `domain` int16 (the target is -1), `region` int32 (N,4), `scale` float32, `box` float32 (N,4),
+    1 = bona fide, `domain` int16 (-1 for the target), `region` int32 (N,4), `scale` float32, `box` float32 (N,4),
     `landmarks` float32 (N,5,2), NaN where unknown; coordinates are pixels of the upright source frame. `available`
-    tells for each modality, bool (N,), which samples have it: neither absent in the dataset nor taken away by the
-    protocol. `row` is the place in the manifest.
+    tells for each modality, bool (N,), which samples have it: it is neither absent in the dataset nor taken away by the
+    protocol. `row` is the row in the manifest.
     """
 
     part: str
@@ -85,19 +82,19 @@ class Samples:
         return f"{self.datasets[self.dataset[i]]}/{self.clip_id(i)}/{self.frame_index[i]}"
 
     def sample_ids(self, members: np.ndarray) -> list[str]:
-        """Return what `sample_id` returns of several samples, quicker than one by one."""
+        """Return the `sample_id` of several samples, quicker than one by one."""
         names = [self.datasets[dataset] for dataset in self.dataset[members].tolist()]
         clips = self.clip_ids.take(self.clip[members]).to_pylist()
         places = zip(names, clips, self.frame_index[members].tolist(), strict=True)
         return [f"{name}/{clip}/{index}" for name, clip, index in places]
 
     def require(self, modalities: Sequence[str]) -> None:
-        """Check that each of `modalities` is there in some sample.
+        """Check that some sample has each of `modalities`.
 
         Raises:
-            UserError: one is in none of them.
+            UserError: no sample has one of them.
         """
-        have = [name for name, there in self.available.items() if there.any()]
+        have = [name for name, present in self.available.items() if present.any()]
         lacking = [name for name in modalities if name not in have]
         if lacking:
             raise UserError(
@@ -111,7 +108,7 @@ class Samples:
     def only(self, members: np.ndarray) -> Samples:
         """Return some of the samples, by their positions, in the given order."""
         columns = {name: value[members] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
-        return replace(self, **columns, available={name: there[members] for name, there in self.available.items()})
+        return replace(self, **columns, available={name: present[members] for name, present in self.available.items()})
 
     def recordings(self) -> np.ndarray:
         """Return, for each sample, the number of its recording: clip ids are unique within a dataset only."""
@@ -141,8 +138,8 @@ class Samples:
         """Return the samples with the labels of whole recordings permuted within each domain.
 
         Each domain keeps its numbers of bona fide and attack recordings, every frame of a recording gets its new label,
-        and among the recordings of each new label both true labels stand in the domain's own proportion. With few
-        recordings a plain permutation would by chance favour one side, and a network would learn the rest from it.
+        and the recordings of each new label have the domain's own share of both true labels. With few recordings a
+        plain permutation would favour one side by chance, and a network would learn the true labels from it.
         """
         recording = self.recordings()
         first = np.unique(recording, return_index=True)[1]  # one sample a recording
@@ -176,9 +173,6 @@ def _vectors(column: pa.ChunkedArray, kind: type, width: int) -> np.ndarray:
     return values
 
 
-# -- Which samples are the frames of one clip -------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class ClipFrames:
     """The samples of every clip: those of clip `c` are `order[start[c] : start[c + 1]]`, in manifest order."""
@@ -189,17 +183,17 @@ class ClipFrames:
 
     @classmethod
     def of(cls, samples: Samples) -> ClipFrames:
-        """Number the clips of `samples`; `clip` (N,) tells the number of each sample's."""
+        """Number the clips of `samples`; `clip` (N,) holds the number of each sample's clip."""
         clip = samples.recordings()
         return cls(np.argsort(clip, kind="stable"), np.r_[0, np.cumsum(np.bincount(clip))], clip)
 
     def __len__(self) -> int:
         return len(self.start) - 1
 
-    def one(self, clip: int, rng: np.random.Generator) -> int:
-        """Return a sample of that clip, each of its frames with the same chance."""
+    def random_frame(self, clip: int, rng: np.random.Generator) -> int:
+        """Return a sample of that clip, every frame with the same probability."""
         return int(self.order[rng.integers(self.start[clip], self.start[clip + 1])])
 
-    def one_of_each(self, rng: np.random.Generator) -> np.ndarray:
-        """Return a sample of every clip, in the order of the clips' numbers."""
+    def random_frame_of_each(self, rng: np.random.Generator) -> np.ndarray:
+        """Return one sample of every clip, in the order of the clips' numbers."""
         return self.order[rng.integers(self.start[:-1], self.start[1:])]

@@ -1,7 +1,7 @@
-"""Augmentation of all modalities of a sample at once.
+"""Augment all modalities of a sample at once.
 
-`fastrain.data.geometry` draws what happens to the pixel grid; this file applies it, to every modality alike when the
-geometry is shared, and adds the colour changes that belong to rgb alone (`fastrain.data.colours`).
+`fastrain.data.geometry` draws the geometric steps; this file applies them, to every modality alike when the geometry is
+shared, and changes the colours of rgb (`fastrain.data.colours`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def augment(
 
     `images`: modality -> HxW or HxWxC (C 1 or 3), uint8 or uint16, all of one height and width after `config.resize`.
     The result depends on `images`, `config` and `rng` alone, not on the order of the dictionary; what happens to rgb
-    does not depend on which other modalities are there. `depth_unit` is what 16-bit depth means in the store.
+    does not depend on the other modalities. `depth_unit` is what 16-bit depth means in the store.
 
     Raises:
         ValueError: no modality, an unknown one, other types or shapes, or sizes that differ.
@@ -59,9 +59,9 @@ def augment_into(
     out: MutableMapping[str, np.ndarray],
     views: ViewMaker | None = None,
 ) -> None:
-    """Do as `augment` does and write the results to `out`: modality -> float32 CxHxW; what it lacks is added to it.
+    """Do as `augment` does and write the results to `out`: modality -> float32 CxHxW; missing arrays are added.
 
-    With `config.base_views` a sample's images are made by `views`, one after the other; without it the first.
+    With `config.base_views` the image is the next one of `views`; without `views` the base.
 
     Raises:
         ValueError: as `augment`, or an array of another shape.
@@ -143,7 +143,7 @@ def _resized(images: Mapping[str, np.ndarray], config: AugmentConfig, depth_unit
 
 
 def _of_eight_bits(image: np.ndarray, modality: str, config: AugmentConfig, depth_unit: str) -> np.ndarray:
-    """Return the image as AugMix needs it; 255 is what would become 1."""
+    """Return the image in 8 bits, as AugMix needs it; 255 is what would become 1."""
     if image.dtype == np.uint8:
         return image
     scaled = image / _divisor(image, modality, config, depth_unit)
@@ -234,7 +234,7 @@ def _divisor(image: np.ndarray, modality: str, config: AugmentConfig, depth_unit
 
 
 def _planes(image: np.ndarray) -> list[np.ndarray]:
-    """Return memory for the channels of an image: this thread's, used for one image after the other."""
+    """Return memory for the channels of an image; each thread has its own and uses it for one image after the other."""
     key = (image.shape, image.dtype)
     if getattr(_own, "key", None) != key:
         _own.key = key

@@ -25,11 +25,11 @@ def made(image: np.ndarray, count: int = 3, seed: int = 0, **changes: object) ->
 
 
 def test_views_are_made_of_the_base(image: np.ndarray) -> None:
-    base, one, other = made(image, blur=(0.01, 0.01), **{**STILL, "base_flip": 1})
+    base, first, second = made(image, blur=(0.01, 0.01), **{**STILL, "base_flip": 1})
     # some conversions to a colour space and back cost a grey level or so
     assert np.abs(base.astype(int) - image[:, ::-1]).mean() < 3
-    np.testing.assert_array_equal(one, base)
-    np.testing.assert_array_equal(other, base)
+    np.testing.assert_array_equal(first, base)
+    np.testing.assert_array_equal(second, base)
 
 
 def test_each_step_changes_what_it_should(image: np.ndarray) -> None:
@@ -52,8 +52,8 @@ def test_each_step_changes_what_it_should(image: np.ndarray) -> None:
 
 def test_the_same_generator_gives_the_same_views_and_views_differ(image: np.ndarray) -> None:
     first, again, other = made(image, seed=4), made(image, seed=4), made(image, seed=5)
-    for one, two in zip(first, again, strict=True):
-        np.testing.assert_array_equal(one, two)
+    for view, repeated in zip(first, again, strict=True):
+        np.testing.assert_array_equal(view, repeated)
     assert not np.array_equal(first[1], first[2])
     assert not np.array_equal(first[1], other[1])
     assert {view.shape for view in first} == {image.shape} and len(LUMINANCE) == 6
@@ -63,18 +63,18 @@ def test_a_sample_gets_its_images_one_after_the_other(image: np.ndarray) -> None
     config = AugmentConfig(base_views=BaseViews())
     maker = ViewMaker(BaseViews(), np.random.default_rng(2))
     expected = made(image, seed=2)
-    for one in expected:
+    for view in expected:
         out: dict[str, np.ndarray] = {}
         augment_into({"rgb": image}, config, np.random.default_rng(9), out=out, views=maker)
-        np.testing.assert_array_equal(out["rgb"], one.transpose(2, 0, 1).astype(np.float32) / np.float32(255))
+        np.testing.assert_array_equal(out["rgb"], view.transpose(2, 0, 1).astype(np.float32) / np.float32(255))
     alone = augment({"rgb": image}, config, np.random.default_rng(2))["rgb"]
     np.testing.assert_array_equal(alone, expected[0].transpose(2, 0, 1).astype(np.float32) / np.float32(255))
 
 
 def test_without_the_random_steps_an_image_is_fitted_only(image: np.ndarray) -> None:
     config = AugmentConfig(base_views=BaseViews(), resize=16)
-    found = (to_tensors({"rgb": image}, config)["rgb"].numpy() * 255).round().astype(np.uint8)
-    np.testing.assert_array_equal(found, fitted(image, 16).transpose(2, 0, 1))
+    prepared = (to_tensors({"rgb": image}, config)["rgb"].numpy() * 255).round().astype(np.uint8)
+    np.testing.assert_array_equal(prepared, fitted(image, 16).transpose(2, 0, 1))
     wide = np.repeat(image, 2, axis=1)
     assert fitted(wide, 24).shape == (24, 24, 3)
     np.testing.assert_array_equal(fitted(wide, 24), wide[:, 12:36])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,7 +16,7 @@ from fasdata.manifest import Manifest
 from fastrain.augmentation import AugmentConfig
 from fastrain.data.batches import ordered_batches
 from fastrain.data.images import Images
-from fastrain.data.loader import TrainLoader
+from fastrain.data.loader import PositionalRandom, TrainLoader
 from fastrain.data.samples import Samples
 from tests.fastrain.world import CANONICAL, RECIPE
 
@@ -34,8 +36,8 @@ def loader(library: Library, *, cache: bool = False, **options: Any) -> TrainLoa
     return TrainLoader(images_of(library, "train", cache=cache), CHANGES, **options)
 
 
-def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return one["id"] == other["id"] and torch.equal(one["modalities"]["rgb"], other["modalities"]["rgb"])
+def same(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    return first["id"] == second["id"] and torch.equal(first["modalities"]["rgb"], second["modalities"]["rgb"])
 
 
 def test_a_draw_is_bona_fide_then_attack_for_each_domain_in_the_given_order(library: Library) -> None:
@@ -138,3 +140,56 @@ def test_an_ordered_pass_gives_each_sample_once_unchanged(library: Library, size
     rgb = torch.cat([batch["modalities"]["rgb"] for batch in batches])
     plain = torch.stack([torch.from_numpy(images.load(int(i))["rgb"]).permute(2, 0, 1) / 255 for i in members])
     assert torch.equal(rgb, plain)
+
+
+def numbers(random: PositionalRandom, position: int) -> list[float]:
+    return random.at(position).random(5).tolist()
+
+
+def test_a_position_has_its_own_numbers_whatever_was_asked_before() -> None:
+    forwards, backwards = PositionalRandom(5, 1, 0, 1), PositionalRandom(5, 1, 0, 1)
+    forward = [numbers(forwards, position) for position in range(50)]
+    forwards.at(7).integers(10)  # leaves half a word behind, which must not leak into the next position
+    assert [numbers(backwards, position) for position in reversed(range(50))] == forward[::-1]
+    assert numbers(forwards, 3) == forward[3]
+
+
+def test_positions_and_keys_differ() -> None:
+    keys = [(5, 1, 0, 1), (6, 1, 0, 1), (5, 2, 0, 1), (5, 1, 1, 1), (5, 1, 0, 0)]
+    drawn = [tuple(numbers(PositionalRandom(*key), position)) for key in keys for position in (0, 1, 2**40)]
+    assert len(set(drawn)) == 15
+
+
+def test_neighbouring_positions_are_not_alike() -> None:
+    random = PositionalRandom(0, 1, 0, 0)
+    drawn = np.array([random.at(position).random(8) for position in range(4000)])
+    assert abs(drawn.mean() - 0.5) < 0.01 and abs(drawn.var() - 1 / 12) < 0.005
+    beside = np.corrcoef(drawn[:-1].ravel(), drawn[1:].ravel())[0, 1]
+    within = np.corrcoef(drawn[:, :-1].ravel(), drawn[:, 1:].ravel())[0, 1]
+    assert abs(beside) < 0.03 and abs(within) < 0.03
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    random = PositionalRandom(1, 2, 3)
+    expected = [numbers(random, position) for position in range(300)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda position: numbers(random, position), range(300))) == expected
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_two_views_are_augmentations_of_the_same_images(library: Library, workers: int) -> None:
+    single_views, double_views = loader(library, views=1), loader(library, views=2, workers=workers)
+    for _ in range(3):
+        single, batch = single_views.draw([0, 1, 2]), double_views.draw([0, 1, 2])
+        assert "views" not in single
+        first, second = (view["rgb"] for view in batch["views"])
+        assert batch["modalities"]["rgb"] is first and batch["id"] == single["id"]
+        assert torch.equal(first, single["modalities"]["rgb"])
+        assert not any(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    state = double_views.state()
+    assert state == single_views.state()
+    again = loader(library, views=2)
+    again.restore(state)
+    for left, right in zip(double_views.draw([1])["views"], again.draw([1])["views"], strict=True):
+        assert torch.equal(left["rgb"], right["rgb"])
+    double_views.close()

@@ -70,12 +70,12 @@ def test_a_lock_file_that_disagrees_stops_a_run_unless_told(library: Library, tm
         run(request("erm", library, tmp_path / "run"))
     assert not (tmp_path / "run").exists()
     run(request("erm", library, tmp_path / "run", "max_iterations=2", allow_changed_data=True))
-    said = about(tmp_path / "run", "results.json")["changed_data"]
-    assert len(said) == 1 and said[0].startswith(f"store {TARGET}: content ")
+    changed = about(tmp_path / "run", "results.json")["changed_data"]
+    assert len(changed) == 1 and changed[0].startswith(f"store {TARGET}: content ")
     (tmp_path / "run" / "results.json").unlink()
-    told = Called("fastrain", "eval", tmp_path / "run").out  # computed again, it is still said
-    assert f"DATA CHANGED  {said[0]}" in told
-    assert about(tmp_path / "run", "results.json")["changed_data"] == said
+    output = Called("fastrain", "eval", tmp_path / "run").out  # computed again, it is still said
+    assert f"DATA CHANGED  {changed[0]}" in output
+    assert about(tmp_path / "run", "results.json")["changed_data"] == changed
 
 
 def test_a_lock_file_that_agrees_or_speaks_of_others_stops_nothing(library: Library, tmp_path: Path) -> None:
@@ -90,8 +90,8 @@ def test_a_run_is_not_continued_on_other_data(library: Library, tmp_path: Path) 
     wanted = request("erm", library, tmp_path / "run", "max_iterations=6")
     begun = session(wanted)
     begun.train()
-    told = {**about(tmp_path / "run"), "lock": lock_of_library(library).as_json()}
-    (tmp_path / "run" / "run.json").write_text(json.dumps(told))
+    facts = {**about(tmp_path / "run"), "lock": lock_of_library(library).as_json()}
+    (tmp_path / "run" / "run.json").write_text(json.dumps(facts))
     run(wanted)  # the same data: goes on to its end
     describe_anew(library)
     for allowed in (False, True):
@@ -122,8 +122,8 @@ def test_scoring_on_other_data_is_refused_unless_told_and_then_said(
     assert "not the data that" in line and f"store {TARGET}: content " in line and "--allow-changed-data" in line
     assert f"protocol {CANONICAL}/{RECIPE}: rows " in line
     assert not (tmp_path / "out").exists()
-    told = Called("fastrain", *command, "--allow-changed-data").out
-    assert f"DATA CHANGED  store {TARGET}: content " in told
+    output = Called("fastrain", *command, "--allow-changed-data").out
+    assert f"DATA CHANGED  store {TARGET}: content " in output
     results = about(tmp_path / "out", "results.json")
     assert [line.split(":")[0] for line in results["changed_data"]] == [f"store {TARGET}", "protocol mcio"]
     assert "not those that were locked" in (tmp_path / "out" / "report.html").read_text()
@@ -154,8 +154,8 @@ def test_an_imported_run_is_completed_by_its_first_evaluation(
     shutil.copy(finished / "config.yaml", folder)
     kept = {name: about(finished)[name] for name in ("method", "color_order", "n_parameters", "tool_version")}
     selection = {"policy": "theirs", "metric": None, "checkpoint": "best", "iteration": None}
-    told = {**kept, "protocol": None, "n_domains": 3, "selection": selection, "status": "imported"}
-    (folder / "run.json").write_text(json.dumps(told))
+    run_facts = {**kept, "protocol": None, "n_domains": 3, "selection": selection, "status": "imported"}
+    (folder / "run.json").write_text(json.dumps(run_facts))
     assert "no protocol of its own" in Called("fastrain", "eval", folder, "--data", original.root).line
     done = Called("fastrain", "eval", folder, "--protocol", "CIO-M", "--data", original.root)
     assert done.code == 0 and "selected by theirs" in done.out and "DATA CHANGED" not in done.out

@@ -7,8 +7,6 @@ import pytest
 from pydantic import ValidationError
 
 from fastrain.augmentation import AugmentConfig, MixCropMask
-from fastrain.config import DataConfig
-from fastrain.data.images import Preparation, without_black
 from fastrain.data.mixcropmask import GeneratorDice, augmix, mix_crop_mask
 from fastrain.data.transforms import augment, output_side, to_tensors
 
@@ -31,15 +29,15 @@ def positions() -> np.ndarray:
 
 
 def test_the_result_is_the_generators_alone() -> None:
-    one, again, other = (augment(sample(), CONFIG, np.random.default_rng(seed), "mm") for seed in (1, 1, 2))
-    assert {name: tuple(image.shape) for name, image in one.items()} == {
+    first, again, other = (augment(sample(), CONFIG, np.random.default_rng(seed), "mm") for seed in (1, 1, 2))
+    assert {name: tuple(image.shape) for name, image in first.items()} == {
         "rgb": (3, 24, 24),
         "depth": (1, 24, 24),
         "ir": (1, 24, 24),
     }
-    assert all((one[name] == again[name]).all() for name in one)
-    assert any((one[name] != other[name]).any() for name in one)
-    assert all(image.aminmax().min >= 0 and image.max() <= 1 for image in one.values())
+    assert all((first[name] == again[name]).all() for name in first)
+    assert any((first[name] != other[name]).any() for name in first)
+    assert all(image.aminmax().min >= 0 and image.max() <= 1 for image in first.values())
 
 
 def test_half_the_samples_lose_one_modality_or_all_but_one() -> None:
@@ -88,8 +86,8 @@ def test_rgb_does_not_depend_on_the_others() -> None:
 def test_mixing_changes_an_image_and_keeps_its_kind() -> None:
     image = sample()["rgb"].transpose(2, 0, 1)
     mixed = [augmix(np.ascontiguousarray(image), GeneratorDice(np.random.default_rng(seed))) for seed in range(8)]
-    assert all(one.shape == image.shape and one.dtype == np.uint8 for one in mixed)
-    assert all((one != image).any() for one in mixed)
+    assert all(result.shape == image.shape and result.dtype == np.uint8 for result in mixed)
+    assert all((result != image).any() for result in mixed)
 
 
 def test_deep_images_are_brought_down_to_8_bits_for_training_and_test_alike() -> None:
@@ -105,31 +103,3 @@ def test_deep_images_are_brought_down_to_8_bits_for_training_and_test_alike() ->
 def test_what_would_follow_is_refused() -> None:
     with pytest.raises(ValidationError, match="takes the place of random_erasing"):
         AugmentConfig.model_validate({"mix_crop_mask": {}, "random_erasing": {}})
-
-
-def test_only_the_named_datasets_are_prepared() -> None:
-    image = sample()["rgb"]
-    image[:, 10:20] = 0
-    prepared = Preparation.of(DataConfig(grey=("casia-surf-cefa",), cut_black=("casia-surf-cefa",)))
-    assert prepared.apply(image, "wmca") is image
-    done = prepared.apply(image, "casia-surf-cefa")
-    assert done.shape == image.shape and (done[..., 0] == done[..., 2]).all()
-    assert (done.max(axis=(0, 2)) > 0).all()  # the dark stripe is gone, the rest fills its place
-
-
-def test_only_the_edges_are_cut_when_that_is_asked_for() -> None:
-    image = np.zeros((12, 12, 3), np.uint8)
-    image[3:9, 2:11] = 200
-    image[5] = 0  # a dark row between bright ones
-    assert without_black(image).shape == (5, 9, 3)
-    np.testing.assert_array_equal(without_black(image, edges_alone=True), image[3:9, 2:11])
-    assert without_black(np.zeros((6, 6), np.uint8), edges_alone=True).shape == (6, 6)
-    shown = {how: Preparation.of(DataConfig(cut_black=("x",), cut_black_as=how)) for how in ("rows", "box")}  # type: ignore[arg-type]
-    assert shown["rows"].apply(image, "x").min() == 200 > shown["box"].apply(image, "x").min()
-
-
-def test_dark_means_the_same_share_of_16_bits() -> None:
-    deep = np.full((6, 6), 20000, np.uint16)
-    deep[2], deep[:, 4] = 7 * 257, 100
-    assert without_black(deep).shape == (5, 5)
-    assert without_black(np.zeros((6, 6), np.uint16)).shape == (6, 6)

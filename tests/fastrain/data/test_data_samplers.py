@@ -14,7 +14,7 @@ from fasdata.manifest.meta import Domain
 from fasdata.protocols.recipe import load_recipe, recipes
 from fastrain.config import RunConfig
 from fastrain.data.loader import TrainLoader
-from fastrain.data.samplers import Drawing
+from fastrain.data.samplers import SamplingPlan
 from tests.fastrain.data.test_data_loader import CHANGES, images_of, same
 
 
@@ -26,9 +26,9 @@ def meta(recipe: str, pool: str, repeats: tuple[int, ...] = (1, 1)) -> dict[str,
     return {"recipe": load_recipe(recipe).model_dump(mode="json"), "pool": pool, "domains": domains}
 
 
-def drawing(of: dict[str, Any], *, apart: bool = False, frames: str = "all", **data: Any) -> Drawing:
+def drawing(of: dict[str, Any], *, apart: bool = False, frames: str = "all", **data: Any) -> SamplingPlan:
     config = RunConfig.model_validate({"method": "erm", "data": data, "evaluate": {"frames": frames}})
-    return Drawing.of(config, of, apart=apart)
+    return SamplingPlan.of(config, of, apart=apart)
 
 
 def test_the_recipe_decides_where_the_configuration_does_not() -> None:

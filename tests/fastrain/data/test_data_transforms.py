@@ -174,14 +174,14 @@ def test_bicubic_and_bilinear_are_pils() -> None:
     image = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     for name in ("bilinear", "bicubic"):
         expected = np.asarray(Image.fromarray(image).resize((16, 16), Image.Resampling[name.upper()]))
-        found = to_tensors({"rgb": image}, config(resize=16, interpolation=name))["rgb"]
-        assert np.array_equal(np.rint(found.numpy().transpose(1, 2, 0) * 255).astype(np.uint8), expected)
+        resized = to_tensors({"rgb": image}, config(resize=16, interpolation=name))["rgb"]
+        assert np.array_equal(np.rint(resized.numpy().transpose(1, 2, 0) * 255).astype(np.uint8), expected)
 
 
 def test_sixteen_bit_infrared_is_averaged_without_losing_its_low_byte() -> None:
     ramp = np.tile(np.arange(0, 40_000, 1000, dtype=np.uint16), (40, 1))
-    found = np.rint(to_tensors({"ir": ramp}, config(resize=20))["ir"][0].numpy() * 65535)
-    assert np.abs(found[:, 2:-2] - np.arange(500, 40_000, 2000)[2:-2]).max() <= 1
+    halved = np.rint(to_tensors({"ir": ramp}, config(resize=20))["ir"][0].numpy() * 65535)
+    assert np.abs(halved[:, 2:-2] - np.arange(500, 40_000, 2000)[2:-2]).max() <= 1
 
 
 def test_erasing_blackens_a_rectangle_of_the_share_it_was_told() -> None:
@@ -210,13 +210,13 @@ def test_patches_change_places_and_the_rest_stays() -> None:
 
 def test_colours_change_in_rgb_alone_and_within_their_strength() -> None:
     grey = {name: np.full_like(image, 100) for name, image in sample().items()}
-    found = set()
+    values = set()
     for seed in range(50):
         result = run(grey, config(colour_jitter={"brightness": 0.25, "p": 0.8}), seed)
         assert torch.equal(result["depth"], torch.full((1, SIDE, SIDE), 100 / 255))
         assert torch.equal(result["ir"], result["depth"])
-        found.add(int((result["rgb"] * 255).round().unique()))
-    assert min(found) in range(74, 85) and max(found) in range(116, 126) and 100 in found
+        values.add(int((result["rgb"] * 255).round().unique()))
+    assert min(values) in range(74, 85) and max(values) in range(116, 126) and 100 in values
 
 
 def test_hue_and_saturation_leave_grey_alone_and_contrast_its_mean() -> None:

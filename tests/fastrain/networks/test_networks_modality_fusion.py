@@ -46,9 +46,9 @@ def test_the_widened_layer_means_what_the_old_one_meant(name: str) -> None:
 
 
 def test_a_trunk_for_rgb_alone_is_left_untouched() -> None:
-    one, other = tiny("erm"), tiny("erm", modalities=("rgb",))
-    assert all(torch.equal(value, other.state_dict()[key]) for key, value in one.state_dict().items())
-    assert one.modalities == ("rgb",) and tiny("hfn_mp").modalities == ("rgb",)
+    default, rgb_alone = tiny("erm"), tiny("erm", modalities=("rgb",))
+    assert all(torch.equal(value, rgb_alone.state_dict()[key]) for key, value in default.state_dict().items())
+    assert default.modalities == ("rgb",) and tiny("hfn_mp").modalities == ("rgb",)
 
 
 def test_a_trunk_that_begins_otherwise_is_refused() -> None:

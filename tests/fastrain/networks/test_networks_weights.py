@@ -27,7 +27,8 @@ from fastrain.networks.weights import load_trunk
 
 NAME = "resnet10t.c3_in1k"
 NARROW = {"channels": [8, 8, 8, 8], "stem_width": 8}
-DEFAULTS = [settings_class(name)() for name in METHODS]
+SETTINGS = [settings_class(name)() for name in METHODS]
+TRUNKS = [settings.trunk for settings in SETTINGS if isinstance(settings, TrunkSettings)]
 
 
 @pytest.fixture(autouse=True)
@@ -56,8 +57,8 @@ def test_without_network_a_whole_process_says_in_five_seconds_what_to_place_wher
     done = subprocess.run([sys.executable, "-c", guarded], env=environment, capture_output=True, text=True, check=False)
     assert time.monotonic() - started < 5
     assert done.returncode == 2
-    told = done.stderr.strip()
-    assert "\n" not in told
+    message = done.stderr.strip()
+    assert "\n" not in message
     trunk = settings_class(name)().trunk
     for part in (
         f"model.safetensors of timm/{trunk}",
@@ -66,7 +67,7 @@ def test_without_network_a_whole_process_says_in_five_seconds_what_to_place_wher
         "--set pretrained=false",
         "--set pretrained=/path/model.safetensors",
     ):
-        assert part in told
+        assert part in message
 
 
 def test_a_silent_network_is_given_up_on(silent_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,9 +95,7 @@ def test_the_cache_is_enough(empty_cache: Path, offline: None, trunk: nn.Module)
     assert find_weights("resnet10t", True) == snapshot / "model.safetensors"  # the bare name's own choice
 
 
-@pytest.mark.parametrize(
-    "trunk_name", sorted({one.trunk for one in DEFAULTS if isinstance(one, TrunkSettings)} | {"resnet18.tv_in1k"})
-)
+@pytest.mark.parametrize("trunk_name", sorted({*TRUNKS, "resnet18.tv_in1k"}))
 def test_the_repository_guessed_from_the_name_is_timms(trunk_name: str) -> None:
     assert hub_source(trunk_name)[0] == timm.get_pretrained_cfg(trunk_name).hf_hub_id
 
@@ -149,15 +148,15 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trunk_name", "kwargs", "told"),
+    ("trunk_name", "kwargs", "message"),
     [
         ("resnet5O", {}, "did you mean 'resnet50"),
         ("resnet50.tv_in2k", {}, "expected one of .*resnet50.tv_in1k"),
         ("resnet18", {"chanels": [1]}, "unexpected keyword argument 'chanels'"),
     ],
 )
-def test_an_impossible_trunk_is_refused(trunk_name: str, kwargs: dict, told: str) -> None:
-    with pytest.raises(UserError, match=told):
+def test_an_impossible_trunk_is_refused(trunk_name: str, kwargs: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         pooled_trunk(trunk_name, kwargs)
 
 

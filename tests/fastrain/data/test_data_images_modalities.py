@@ -120,7 +120,7 @@ def test_a_modality_that_no_training_frame_has_is_refused(library: Library, mult
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "told"),
+    ("name", "change", "message"),
     [
         ("rgb", lambda image: image[:, :, 0].copy(), "expected 3 channels of 8 bits; found 1 channel of 8 bits"),
         ("rgb", lambda image: image.astype(np.uint16) * 257, "expected 3 channels of 8 bits; found 3 channels of 16"),
@@ -129,8 +129,8 @@ def test_a_modality_that_no_training_frame_has_is_refused(library: Library, mult
     ],
     ids=["grey colour", "16-bit colour", "colour depth", "32-bit ir"],
 )
-def test_other_channels_or_bits_are_told_with_their_clip(
-    multimodal: Library, monkeypatch: pytest.MonkeyPatch, name: str, change: Callable, told: str
+def test_other_channels_or_bits_are_refused_with_their_clip(
+    multimodal: Library, monkeypatch: pytest.MonkeyPatch, name: str, change: Callable, message: str
 ) -> None:
     """Stores that others filled may hold what ours never do."""
     whole = Store.crop
@@ -142,7 +142,7 @@ def test_other_channels_or_bits_are_told_with_their_clip(
     monkeypatch.setattr(Store, "crop", crop)
     images = images_of(multimodal, "val")
     sample = "casia-fasd/s2__bonafide/3"
-    with pytest.raises(UserError, match=f"{name} of {sample} .*{told}.*extract casia-fasd again"):
+    with pytest.raises(UserError, match=f"{name} of {sample} .*{message}.*extract casia-fasd again"):
         images.load([images.samples.sample_id(i) for i in range(len(images.samples))].index(sample))
 
 
