@@ -1,4 +1,4 @@
-"""Ways in which a camera, a codec or a network make a picture worse, each in five severities."""
+"""Corruptions of pictures by camera, codec and transmission, each in five severities."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Corruption:
 
     @property
     def setting(self) -> str:
-        """Return what the severity means, in words."""
+        """Describe the severity in words."""
         place = self.severity - 1
         return {
             "jpeg": f"quality {QUALITY[place]}",
@@ -68,7 +68,7 @@ def parse_corruptions(text: str) -> list[Corruption]:
 
 
 def kept_frames(rows: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
-    """Return which of a clip's frames are left, ascending; at least one."""
+    """Return the frames of a clip that remain after dropping some, ascending; at least one."""
     keep = max(1, round(len(rows) * (1 - DROPPED[severity - 1])))
     return np.sort(rng.permutation(rows)[:keep])
 

@@ -1,4 +1,4 @@
-"""`fastrain eval RUN --missing`."""
+"""`fastrain eval RUN --missing`: score a run's target again without some of its modalities."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastrain.rundir import RunDir, selected_checkpoint
 
 
 def score_missing(folder: Path, data: str | None = None) -> str:
-    """Score a run's target without each modality that it can lose, write its report anew, return the table.
+    """Score a run's target without each modality it can lose, write its report again, return the table.
 
     Each evaluation goes into a folder below the run's `evaluations/`; manifests that are not there are built as the
     run's own was. `data` is the library, by default the run's own.

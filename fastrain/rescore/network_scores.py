@@ -33,7 +33,7 @@ def network_scores(run: RunDir, about: Mapping[str, Any], config: RunConfig, dat
 
 
 def _require(manifest: Manifest, modalities: Sequence[str]) -> None:
-    """A target that has been robbed of a modality (`@miss-*`) is scored as black images; data without any are not."""
+    """Refuse data that lack a modality everywhere; a target that was masked (`@miss-*`) is scored as black images."""
     import pyarrow.compute as pc
 
     def known(name: str) -> bool:

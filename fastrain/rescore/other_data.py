@@ -1,4 +1,4 @@
-"""`fastrain eval RUN --protocol …`: the network of a run, scored anew on data of a library."""
+"""`fastrain eval RUN --protocol …`: score the network of a run on other data of a library."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asked:
-    """On what to score: a manifest, or a protocol under a recipe of the library `data`; None = as the run was."""
+    """The data to score: a manifest, or a protocol and recipe of the library `data`; None = the run's own."""
 
     protocol: str | None = None
     recipe: str | None = None
@@ -49,7 +49,7 @@ class Asked:
 def score_again(
     folder: Path, asked: Asked, out: Path | None = None, *, fta: str | None = None, allow_changed: bool = False
 ) -> RunDir:
-    """Score a run's network on the asked data; return the folder that holds scores, results and a report of it.
+    """Score a run's network on the given data; return the folder with its scores, results and report.
 
     That folder is `out`, by default one below the run's `evaluations/`; an imported run, which comes without data, is
     completed in place the first time. The checkpoint carries the lock of the data it was made with: other data have to
@@ -124,7 +124,7 @@ def _default_out(run: RunDir, manifest_file: ManifestFile) -> Path:
 
 
 def _require_free(target: RunDir, own: Path | None) -> None:
-    """An evaluation replaces an earlier one, never a run that was trained."""
+    """Refuse to replace a trained run; an earlier evaluation may be replaced."""
     taken = target.file("run.json").is_file() and target.read_json("run.json").get("status") != "evaluated"
     if taken and target.path != own:
         raise UserError(f"{target.path} holds a run of its own", do="give another --out")

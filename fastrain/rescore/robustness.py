@@ -1,4 +1,4 @@
-"""A run's network on pictures made worse: the same clips, the same threshold, one row a corruption and severity."""
+"""Score a run's network on corrupted pictures: the same clips and threshold, one row a corruption and severity."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Rung:
         return "as they are" if self.corruption is None else f"{self.corruption.kind} {self.corruption.severity}"
 
 
-class Worse:
-    """Some images, each made worse as it is read; everything else is that of the images.
+class CorruptedImages:
+    """Images that are corrupted as they are read; everything else is that of the images.
 
-    What a picture suffers is a function of `seed`, kind, severity and its place in the manifest.
+    The corruption of a picture is a function of `seed`, kind, severity and its row in the manifest.
     """
 
     def __init__(self, images: Images, corruption: Corruption, seed: int) -> None:
@@ -52,14 +52,14 @@ class Worse:
         return getattr(self._images, name)
 
     def load(self, i: int) -> dict[str, np.ndarray]:
-        """Return the view of sample `i` in every modality that it has, each made worse."""
+        """Return the view of sample `i` in every modality that it has, each corrupted."""
         place = (self._seed, self._corruption.severity, sum(self._corruption.kind.encode()), int(self.samples.row[i]))
         rng = np.random.default_rng(place)
         return {name: self._corruption.apply(image, rng) for name, image in self._images.load(i).items()}
 
 
 def robustness(folder: Path, wanted: Sequence[Corruption], *, seed: int = 0) -> list[Rung]:
-    """Return the numbers of a run's target under every wanted corruption, those of the unharmed pictures first.
+    """Return the numbers of a run's target on the original pictures, then under every corruption.
 
     The run's own manifest and library are used.
 
@@ -74,15 +74,15 @@ def robustness(folder: Path, wanted: Sequence[Corruption], *, seed: int = 0) -> 
     rungs = [_rung(None, run.table({"test": clean["test"]}), threshold)]
     with progress(f"corrupt {folder.name}", len(wanted), "settings") as bar:
         for corruption in wanted:
-            scored = run.scored({"test": _harmed(run.images["test"], corruption, seed)})
+            scored = run.scored({"test": _corrupted(run.images["test"], corruption, seed)})
             rungs.append(_rung(corruption, run.table(scored, f"{corruption.kind}:{corruption.severity}"), threshold))
             bar.advance()
     return rungs
 
 
-def _harmed(images: Images, corruption: Corruption, seed: int) -> Any:
+def _corrupted(images: Images, corruption: Corruption, seed: int) -> Any:
     if corruption.kind != "frame-drop":
-        return Worse(images, corruption, seed)
+        return CorruptedImages(images, corruption, seed)
     rng = np.random.default_rng((seed, corruption.severity))
     kept = [kept_frames(rows, corruption.severity, rng) for rows in _by_clip(images.samples)]
     return images.only(np.sort(np.concatenate(kept)))

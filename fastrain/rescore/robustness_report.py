@@ -1,4 +1,4 @@
-"""`fastrain eval RUN --corrupt …`: a robustness suite as a table, a CSV file and a page with curves."""
+"""`fastrain eval RUN --corrupt …`: show a robustness suite as a table, a CSV file and a page with curves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fastrain.rescore.robustness import MEASURES, Rung, robustness
 
 
 TITLES = {"auc": "AUC", "hter": "HTER", "apcer": "APCER, worst species", "bpcer": "BPCER"}
-NOTE = "Target, clip level; HTER, APCER and BPCER at source_eer, the threshold of the unharmed held-out sources."
+NOTE = "Target, clip level; HTER, APCER and BPCER at source_eer, the threshold of the held-out sources, whose pictures are not corrupted."
 
 
 def as_text(rungs: Sequence[Rung]) -> str:
@@ -32,7 +32,7 @@ def as_text(rungs: Sequence[Rung]) -> str:
 
 
 def write_csv(rungs: Sequence[Rung], out: Path) -> None:
-    """Write one row a rung: corruption, severity (0 = as they are), and each measure as a share."""
+    """Write a CSV row for each corruption: its kind, severity (0 = original pictures) and the measures as shares."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["corruption", "severity", *MEASURES])

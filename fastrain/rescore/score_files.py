@@ -1,4 +1,4 @@
-"""`fastrain eval SCORES`: everything recomputed from scores alone, without the network."""
+"""`fastrain eval SCORES`: compute all results again from scores alone, without the network."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def evaluate_scores(
     form: str | None = None,
     out: Path | None = None,
 ) -> str:
-    """Return the numbers of a run's scores or of a score file, as text; with `form` write the scores to `out`.
+    """Evaluate a run's scores or a score file, return the results as text; with `form` write the scores to `out`.
 
     With a protocol or a manifest the ids have to be those of it, and its labels are the ones that count. Scores that
     name their manifest have to name that one. Scores of one label alone are judged only at thresholds that are given.
@@ -73,7 +73,7 @@ def evaluate_scores(
 
 
 def relabelled(table: ScoreTable, key: ScoreTable) -> ScoreTable:
-    """Return the scores with part, label, species and subject of `key`, after checking that they are of its samples.
+    """Return the scores with part, label, species and subject of `key`, after checking that the samples agree.
 
     Raises:
         UserError: ids that `key` does not have, or samples of a part that have no score.

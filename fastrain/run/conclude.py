@@ -1,4 +1,4 @@
-"""From scores to files: the score table with the clips' fields, results, colour probe, report."""
+"""Turn scores into a score table with the clips' fields, and fit the colour probe."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ if TYPE_CHECKING:
     from fastrain.data.images import Images
 
 
-# -- What a release says of its clips beside label and subject, carried into score tables to group errors by ----------
-
+# -- The clips' fields, to group errors by -----------------------------------------------------------------------------
 
 MOST = 15  # values; a field with more, such as a serial number, groups nothing
 
 
 def with_fields(table: ScoreTable, stores: Mapping[str, Store]) -> ScoreTable:
-    """Return the table with a column `field_<name>` for every field (device, session, …) that tells clips apart.
+    """Add a column `field_<name>` for every field (device, session, …) that tells clips apart.
 
     Fields are those of the clips' records in `stores`, by dataset; unknown is empty. A clip that a store does not have
     any more has none.
@@ -47,8 +46,7 @@ def with_fields(table: ScoreTable, stores: Mapping[str, Store]) -> ScoreTable:
     return ScoreTable(table.frame.assign(**columns), table.source)
 
 
-# -- From scores to files: score table, results, colour probe, report -------------------------------------------------
-
+# -- Score table and colour probe --------------------------------------------------------------------------------------
 
 SCORE = "score"
 PROBED = 2000  # images a part; mean colours need no more
@@ -59,7 +57,7 @@ _FROM_MANIFEST = (
 
 
 def score_table(manifest: Manifest, scored: Mapping[str, tuple[Images, Mapping[str, np.ndarray]]]) -> ScoreTable:
-    """Return the rows of the scored parts, those of clips that were not acquired included (without a score)."""
+    """Return the score table of the scored parts; clips that were not acquired are in it, without a score."""
     import pandas as pd
 
     columns = {name: np.full(len(manifest.table), np.nan) for _, scores in scored.values() for name in scores}
@@ -79,7 +77,7 @@ def _column(name: str) -> str:
 
 
 def probe(images: Mapping[str, Images]) -> dict[str, Any]:
-    """Return the colour probe fitted on part `train`, measured on the others; large parts are thinned evenly."""
+    """Fit the colour probe on the part `train` and measure it on the others; large parts are thinned evenly."""
     thinned = {part: _Thinned.of(part_images) for part, part_images in images.items()}
     train = thinned.pop("train")
     return colour_probe(train, train.labels, {part: (views, views.labels) for part, views in thinned.items()})

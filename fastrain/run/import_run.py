@@ -1,4 +1,4 @@
-"""`fastrain import`: a published checkpoint becomes a run folder."""
+"""`fastrain import`: turn a published checkpoint into a run folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def import_run(method: str, file: Path, out: Path, overrides: Sequence[str] = (), domains: int = 3) -> RunDir:
-    """Write a run folder that holds the network of a published checkpoint, and say where it is from.
+    """Write a run folder that holds the network of a published checkpoint and names its source.
 
     The run has no protocol: `fastrain eval OUT --protocol …` gives it one. `overrides` are `key=value` settings that
     the file does not tell, such as `color_order=rgb`.

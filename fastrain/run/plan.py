@@ -1,4 +1,4 @@
-"""Everything that can be known, and can be wrong, before training starts."""
+"""Check everything that can be checked before training starts, and settle a run's data, view and folder."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def preset_note(published_for: str | None, canonical: str, n_domains: int) -> str:
-    """Return what a run should say of its preset's protocol, "" when it fits or the preset is for any.
+    """Return a note where a preset was meant for another protocol, "" where it fits or is meant for any.
 
     Raises:
         UserError: the preset is for another number of source domains than the manifest has.
@@ -82,7 +82,7 @@ class RunPlan:
     changed_data: list[str]
 
     def facts(self) -> dict[str, Any]:
-        """Return what, beside the configuration, decides the result; a run is only continued with the same."""
+        """Return what decides the result beside the configuration; a run continues only with the same facts."""
         meta = self.manifest_file.manifest.meta
         return {
             "protocol": meta["canonical"],
@@ -97,7 +97,7 @@ class RunPlan:
 
 
 def check_settings(request: RunRequest) -> RunConfig:
-    """Return the configuration; weights that cannot be had end it here, before torch is imported.
+    """Validate the configuration and check that pretrained weights can be had, before torch is imported.
 
     Raises:
         UserError: what `RunRequest.config` and the method's `preflight` raise.
@@ -158,7 +158,7 @@ def make_plan(request: RunRequest, config: RunConfig) -> RunPlan:
 
 
 def view_of(config: RunConfig) -> View:
-    """Return the view that the network sees: of the configuration, else the method's own.
+    """Return the view that the network sees: the configured one, else the method's own.
 
     Raises:
         UserError: no such view, or `data.image_size` is another than the one that the view states.

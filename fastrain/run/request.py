@@ -42,7 +42,7 @@ class RunRequest:
         return {**{name: getattr(self, name) for name in _KEPT}, "overrides": list(self.overrides)}
 
     def completed(self) -> RunRequest:
-        """Return the request with what `--resume` says by pointing at a run.
+        """Complete the request from the run that `--resume` points at.
 
         Raises:
             UserError: the folder is no run, or there is neither a method nor a run to resume.
@@ -61,12 +61,12 @@ class RunRequest:
         return replace(self, out=self.resume, overrides=(*before, *self.overrides), **missing)
 
     def sets(self, key: str) -> bool:
-        """Whether an override, now or when the run was begun, names the configuration key (full path)."""
+        """Tell whether an override, now or when the run began, sets the configuration key (full path)."""
         named = [override.partition("=")[0].strip() for override in self.completed().overrides]
         return any(key == name or key.endswith("." + name) for name in named)
 
     def config(self) -> RunConfig:
-        """Return the resolved configuration; that of the run itself when nothing but `--resume` was said.
+        """Return the resolved configuration: the run's own when `--resume` is the only option.
 
         Raises:
             UserError: an unknown key, preset or method, a value that does not fit.

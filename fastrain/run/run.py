@@ -101,7 +101,7 @@ def evaluate_run(folder: Path, fta: str | None = None) -> None:
 
 
 def finite(value: Any) -> Any:
-    """Return JSON data with numbers that are not finite replaced by None."""
+    """Replace numbers that are not finite by None in JSON data."""
     if isinstance(value, Mapping):
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -139,7 +139,7 @@ def _carry_out(plan: RunPlan, fabric: Fabric) -> None:
 
 
 def _begun(plan: RunPlan, session: Session, fabric: Fabric) -> dict[str, Any]:
-    """Write what a run folder says from its first minute on."""
+    """Write the files that a run folder has from its start: configuration, manifest, `run.json`."""
     run, config, manifest = plan.run, plan.config, plan.manifest_file.manifest
     before = run.read_json("run.json") if plan.state != "new" else {}
     if not before:
@@ -203,7 +203,7 @@ def _report(plan: RunPlan) -> None:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Let the first device alone tell of what all of them ran into."""
+    """Let the first device alone report an error that all devices meet."""
     try:
         yield
     except UserError:
@@ -212,7 +212,7 @@ def _silent() -> Iterator[None]:
 
 @contextmanager
 def _status(run: RunDir, about: dict[str, Any]) -> Iterator[None]:
-    """Leave word in `run.json` when something ends the run early."""
+    """Record in `run.json` why a run ended early."""
     try:
         yield
     except BaseException as error:

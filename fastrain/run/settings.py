@@ -1,4 +1,4 @@
-"""From configuration files and `--set` to one validated configuration."""
+"""Read configuration files and `--set` options into one validated configuration."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def presets(method: str) -> list[str]:
 def layered(
     method: str, preset: str | None = None, overrides: Sequence[str] = (), *, implied: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return the method's defaults, under a preset (a shipped name or a YAML file), under `key=value` pairs.
+    """Lay `key=value` pairs over a preset (a shipped name or a YAML file) over the method's defaults.
 
     `implied` is a tree between preset and pairs: what an imported checkpoint was trained with.
 
@@ -48,7 +48,7 @@ def layered(
 
 
 def resolve(tree: Mapping[str, Any]) -> RunConfig:
-    """Validate a configuration tree and return it with every default filled in, those of the method included.
+    """Validate a configuration tree and fill in every default, those of the method included.
 
     Raises:
         UserError: a key is unknown (names the nearest) or a value does not fit (says what was expected).

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from fastrain.train.randomness import Generators
 
 
-# -- Whose fault a loss is that is not finite -------------------------------------------------------------------------
+# -- The samples that made a loss non-finite --------------------------------------------------------------------------
 
 
 def culprits(method: Method, batch: Batch) -> list[str]:
-    """Return the ids of the samples whose pixels, or else whose own scores, are not finite.
+    """Find the samples that made a loss non-finite: those with non-finite pixels, else those with non-finite scores.
 
-    A sample is scored in evaluation mode, where its batch mates have no part in it. When every score fails it is the
-    network that is broken, and when none does it is the batch as a whole: then no id is returned.
+    Each sample is scored in evaluation mode, independently of its batch mates. When every score is non-finite the
+    network is broken, and when none is it is the batch as a whole: then no id is returned.
     """
     broken = _broken_pixels(batch)
     if not broken.any():
@@ -95,7 +95,7 @@ class TrainingContext:
         self._drawn: Batch = {"id": []}
 
     def move_to(self, iteration: int) -> None:
-        """Set iteration and epoch; which iteration opens an epoch is the method's to say."""
+        """Set iteration and epoch; the method decides which iteration opens an epoch."""
         self.iteration = iteration
         self.epoch = 1 + max(0, iteration - self._first_of_epoch) // self.steps_per_epoch
 

@@ -109,7 +109,7 @@ def _devices(text: str) -> Any:
 
 
 class GatherRows(torch.autograd.Function):
-    """Puts the rows of all processes one after the other; each has to have the same number of them.
+    """Concatenate the rows of all processes; each needs the same number of rows.
 
     Every process is expected to compute the same loss of what is gathered. The gradient of a process's own rows is then
     that loss's, times the number of processes, so that the average of the parameters' gradients is the loss's own.
@@ -131,7 +131,7 @@ class GatherRows(torch.autograd.Function):
 
 
 def place(method: Method, fabric: Fabric, config: TrainConfig, *, training: bool = True) -> None:
-    """Move a method, in place, to the device of the run, in its precision and with what `config` asks for beside.
+    """Move a method to the run's device, in the run's precision, and apply what `config` asks for.
 
     What is for CUDA is only asked of a device that trains: scores can be had anywhere.
 
@@ -154,7 +154,7 @@ def place(method: Method, fabric: Fabric, config: TrainConfig, *, training: bool
 
 
 def compile_networks(method: nn.Module, backend: str = "inductor") -> None:
-    """Let torch compile every network of a method; names and weights stay as they are."""
+    """Compile every network of a method with torch; names and weights stay as they are."""
     import torch._functorch.config as functorch
 
     # Memory that one backward pass may give away cannot serve the next: some methods go back through a graph twice.

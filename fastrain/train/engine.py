@@ -110,7 +110,7 @@ class Engine:
         return stood.iteration
 
     def train(self, logbook: Logbook | None) -> Outcome:
-        """Train from where things stand to the last iteration; `logbook` is None on all devices but the first.
+        """Train from the current iteration to the last; `logbook` is None on all devices but the first.
 
         Raises:
             UserError: a loss, a weight or a validation score is not finite; what was saved before is kept.
@@ -141,7 +141,7 @@ class Engine:
         return self._load(self._selection.checkpoint)
 
     def load_each(self) -> Iterator[tuple[str, int]]:
-        """Load one network after the other that is to be scored; yield the name of its scores, and its iteration.
+        """Load each network that is to be scored; yield the name of its scores and its iteration.
 
         The selected one, whose scores are `score`, comes last, and stays. Where the policy keeps more, `at_<iteration>`
         are those, and `best` is the best validated one.

@@ -1,4 +1,4 @@
-"""What training writes down: `metrics.jsonl` and TensorBoard events."""
+"""Write what training logs: `metrics.jsonl` and TensorBoard events."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Logbook:
 
 
 def keep_until(metrics: Path, iteration: int) -> None:
-    """Drop the lines of `metrics.jsonl` after `iteration`, and a line that was not finished."""
+    """Drop the lines of `metrics.jsonl` after `iteration`, and an unfinished last line."""
     if not metrics.is_file():
         return
     kept = []

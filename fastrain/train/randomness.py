@@ -1,4 +1,4 @@
-"""The states of all random generators, as JSON values."""
+"""Save and restore the states of all random generators as JSON values."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Generators:
         return cls(torch.Generator().manual_seed(seed), random.Random(seed))
 
     def state(self) -> dict[str, Any]:
-        """Return every state; restoring it makes all later numbers the same."""
+        """Return every state; after restoring it all later random numbers are the same."""
         name, keys, *rest = np.random.get_state()
         return {
             "run_torch": _text(self.torch.get_state()),
@@ -40,7 +40,7 @@ class Generators:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Put the states back; those of accelerators only where there are as many as there were."""
+        """Restore the states; those of accelerators only where their number is the same."""
         self.torch.set_state(_tensor(state["run_torch"]))
         self.python.setstate(_python(state["run_python"]))
         torch.set_rng_state(_tensor(state["torch"]))

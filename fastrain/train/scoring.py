@@ -1,4 +1,4 @@
-"""Scores of a part's samples, and the metrics of a validation."""
+"""Score the samples of a part, and compute the metrics of a validation."""
 
 from __future__ import annotations
 

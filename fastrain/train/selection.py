@@ -1,4 +1,4 @@
-"""Which checkpoint of a run is the one that counts. Only `target_oracle`, asked for by name, looks at the target."""
+"""Select the checkpoint of a run, by named policies. Only `target_oracle`, asked for by name, looks at the target."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that training needs to go on as if it had never stopped: networks, optimisers, schedules."""
+"""Save and restore all that training needs to continue as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def pack_optimizer(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, A
 
 
 def unpack_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Put back what `pack_optimizer` took: momentum buffers, step counts, learning rates.
+    """Restore what `pack_optimizer` saved: momentum buffers, step counts, learning rates.
 
     Raises:
         ValueError: the optimiser has other parameter groups than the saved one.
@@ -55,7 +55,7 @@ def unpack_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], facts:
 
 
 def plain(value: Any) -> Any:
-    """Return `value` as JSON can hold it.
+    """Convert `value` into JSON values.
 
     Raises:
         TypeError: it contains something else than numbers, text, None, lists and dictionaries.
@@ -83,7 +83,7 @@ def _with_tuples(value: Any, name: str) -> Any:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training stands: iterations done, seconds spent, the best validation so far, positions and generators.
+    """The progress of training: iterations, seconds, the best validation so far, stream positions and generators.
 
     `random` and `scaler` are one entry a device; `identity` tells which configuration and manifest this belongs to,
     `lock` the hashes of the data.
@@ -126,7 +126,7 @@ def pack(method: Method, optimizers: Mapping[str, OptimSpec], progress: Progress
 
 
 def unpack(checkpoint: Checkpoint, method: Method, optimizers: Mapping[str, OptimSpec]) -> Progress:
-    """Put everything back and return where training stood.
+    """Restore everything and return the progress of training.
 
     Raises:
         UserError: the checkpoint belongs to another method, or to other optimisers.
@@ -201,7 +201,7 @@ def plain_state(scheduler: LRScheduler) -> dict[str, Any]:
 
 
 def restore_scheduler(scheduler: LRScheduler, saved: Mapping[str, Any]) -> None:
-    """Put a schedule's state back; mappings with whole numbers as keys (milestones) are text in JSON."""
+    """Restore the state of a schedule; JSON turns whole numbers that are keys (milestones) into text."""
     state = dict(saved)
     for name, fresh in scheduler.state_dict().items():
         if isinstance(fresh, Mapping):

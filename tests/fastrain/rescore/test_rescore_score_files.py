@@ -116,7 +116,7 @@ def test_labels_come_from_the_manifest(finished: Path, library: Library, tmp_pat
     assert line(told, "test", "auc") == line(evaluate_scores(finished, Asked()), "test", "auc")
 
 
-def test_every_corruption_is_scored_at_the_threshold_of_the_unharmed_sources(finished: Path, library: Library) -> None:
+def test_every_corruption_is_scored_at_the_threshold_of_the_uncorrupted_sources(finished: Path, library: Library) -> None:
     wanted = [Corruption("noise", 5), Corruption("frame-drop", 5), Corruption("jpeg", 1)]
     rungs = robustness(finished, wanted)
     assert [rung.corruption for rung in rungs] == [None, *wanted]
