@@ -23,7 +23,7 @@ from fasdata.faces.given_text import (
     eye_rows,
     rectangle_rows,
 )
-from fasdata.media.frame import damage
+from fasdata.media.frame import describe_damage
 from fasdata.records import BONAFIDE, Clip, Face
 
 # -- What a release itself says about the faces in its recordings -----------------------------------------------------
@@ -135,7 +135,7 @@ def _eyes_in_file(path: Path) -> GivenFaces:
     try:
         eyes = eye_positions(path)
     except Exception as error:  # the file is foreign: whatever its parser raises means the same
-        return GivenFaces(notes=(f"Eye_Pos is not used: {damage(error)}",))
+        return GivenFaces(notes=(f"Eye_Pos is not used: {describe_damage(error)}",))
     faces = {index: face_of_eyes(*pair) for index, pair in enumerate(eyes) if pair is not None}
     return GivenFaces({index: face for index, face in faces.items() if face is not None}, (), path.name)
 

@@ -68,9 +68,9 @@ def boxes_of_image(text: str, media: Path) -> GivenRows:
     try:
         width, height = _size(media)
     except (OSError, ValueError) as error:
-        from fasdata.media.stills import plain
+        from fasdata.media.stills import image_error
 
-        return GivenRows(notes=[f"the size of its image is unknown ({plain(error)[:_SHOWN]})"])
+        return GivenRows(notes=[f"the size of its image is unknown ({image_error(error)[:_SHOWN]})"])
     across, down = width / GIVEN_SPACE, height / GIVEN_SPACE
 
     def face(numbers: Sequence[float], place: int) -> tuple[int, Face | None]:

@@ -1,1 +1,1 @@
-"""Frame sources: recordings in, upright frames with time stamps out."""
+"""Frame sources: decode recordings into upright frames with time stamps."""

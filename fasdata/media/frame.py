@@ -1,4 +1,4 @@
-"""A decoded frame, the interface of everything that yields frames, and what sources of counted frames share."""
+"""The decoded frame, the interface of all frame sources, and the base of sources whose frames are counted."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from typing import Any, Protocol
 
 import numpy as np
 
-# -- A decoded frame and the interface of everything that yields frames -----------------------------------------------
-
+# -- Frames and where they come from ----------------------------------------------------------------------------------
 
 Point = tuple[float, float]
-MAX_PIXELS = 64_000_000  # of a frame: beyond any camera of a face dataset; an image bomb claims more
-MAX_CLAIM = 1_000_000  # frames that a header is believed to stand for, nine hours; lists as long are made of its word
+MAX_PIXELS = 64_000_000  # of a frame: more than any camera of a face dataset has; an image bomb claims more
+MAX_CLAIM = 1_000_000  # frames that a header may claim, nine hours of video; lists get the claimed length
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One upright frame: its 0-based place in the recording and its presentation time in seconds (-1 when unknown).
+    """One upright frame; `index` is its place in the recording from 0, `pts` its time in seconds (-1 when unknown).
 
-    `images` holds a picture a modality: `rgb` uint8 (height, width, 3), `depth` and `ir` uint8 or uint16 (height,
-    width) with the bits of the release. `name` is what the release calls the frame, `eyes` where it says the
-    image-left and the image-right eye are.
+    `images` holds a picture for each modality: `rgb` uint8 (height, width, 3), `depth` and `ir` uint8 or uint16
+    (height, width) with the bits of the release. `name` is what the release calls the frame, `eyes` the positions that
+    it states of the image-left and the image-right eye.
     """
 
     index: int
@@ -40,19 +39,19 @@ class Frame:
 
 
 class FrameSource(Protocol):
-    """Anything that decodes forward and never seeks by guess."""
+    """A recording that is decoded forward, never by a seek to an estimated position."""
 
     frame_rate: float
     rotation: int
-    n_hint: int  # frames the container claims, 0 when it does not say
+    n_hint: int  # number of frames that the container claims, 0 without a claim
     n_decoded: int | None  # known once a pass has reached the end
-    damage: str  # what went wrong in decoding, "" when nothing did
-    notes: tuple[str, ...]  # what a reader of the clip should know: missing members, where rgb comes from
+    damage: str  # what went wrong in decoding, "" if nothing did
+    notes: tuple[str, ...]  # what a user of the clip should know: missing members, where rgb comes from
 
     def frames(self, indices: Collection[int] | None = None, *, to_end: bool = False) -> Iterator[Frame]:
         """Yield the frames of `indices` (None: all) in order; with `to_end` decode on to count the rest.
 
-        A frame that is counted and cannot be read is left out.
+        A frame that is counted but cannot be read is left out.
         """
         ...
 
@@ -61,24 +60,33 @@ class UnreadableMedia(Exception):
     """A recording from which not one frame could be decoded; the text says why."""
 
 
-def damage(error: Exception) -> str:
+def describe_damage(error: Exception) -> str:
     """Return in one line why a file cannot be read, given whatever its parser raised.
 
-    Files may come from anywhere, and of a broken one a parser may raise anything; none of it may stop the others.
+    On a broken or hostile file a parser may raise anything, and no file may stop the work on the others.
     """
     if isinstance(error, UnreadableMedia):
         return str(error)
-    told = " ".join(str(error).split())
-    # Parsers quote what they found: it may be anything, and this is shown on terminals.
-    plain = "".join(letter if letter.isprintable() else "?" for letter in told)
-    return f"the file is damaged ({type(error).__name__}: {plain[:200]})"
+    # Parsers quote what they read: it may be any characters, and this text is shown on terminals.
+    printable = "".join(letter if letter.isprintable() else "?" for letter in one_line(error))
+    return f"the file is damaged ({type(error).__name__}: {printable[:200]})"
 
 
-# -- What frame sources share whose frames are counted and named without decoding any ---------------------------------
+def error_line(error: Exception) -> str:
+    """Return the message of an error in one line, without the path that an `OSError` adds to it."""
+    return one_line(getattr(error, "strerror", None) or error)
+
+
+def one_line(text: object) -> str:
+    """Return a text in one line, single blanks between its words."""
+    return " ".join(str(text).split())
+
+
+# -- Sources whose frames are counted and named without decoding ------------------------------------------------------
 
 
 class IndexedSource(ABC):
-    """A frame source over named frames that are read one by one; frame `i` is the i-th of `names`.
+    """A frame source over named frames that are read singly; frame `i` is the i-th of `names`.
 
     A frame that cannot be read is left out, and `damage` counts such frames and says what was wrong with the first.
 
@@ -99,14 +107,14 @@ class IndexedSource(ABC):
         self._broken: dict[int, str] = {}
 
     def frames(self, indices: Collection[int] | None = None, *, to_end: bool = False) -> Iterator[Frame]:
-        """Yield the wanted frames in order; there is nothing to count on for (`to_end` changes nothing)."""
+        """Yield the wanted frames in order; `to_end` has no effect, since the frames are counted already."""
         wanted = range(len(self.names)) if indices is None else sorted(i for i in indices if i < len(self.names))
-        with self._opened() as handle:
+        with self._open() as handle:
             for index in wanted:
                 try:
                     frame = self._read(handle, index)
                 except Exception as error:  # the file is foreign: whatever its parser raises means the same
-                    self._broken[index] = damage(error)
+                    self._broken[index] = describe_damage(error)
                 else:
                     yield frame
         if self._broken:
@@ -114,8 +122,8 @@ class IndexedSource(ABC):
             name = self.names[first] or f"frame {first}"
             self.damage = f"{len(self._broken)} frames cannot be read ({name}: {self._broken[first]})"
 
-    def _opened(self) -> AbstractContextManager[Any]:
-        """Return what `_read` reads from, open during one pass."""
+    def _open(self) -> AbstractContextManager[Any]:
+        """Return the handle that `_read` reads from; it is open during one pass."""
         return nullcontext()
 
     @abstractmethod

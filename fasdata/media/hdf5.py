@@ -1,4 +1,4 @@
-"""Reading HDF5 files that may come from anywhere: plain members of the expected form, and nothing else."""
+"""Read untrusted HDF5 files: plain members of the expected form, and nothing else."""
 
 from __future__ import annotations
 
@@ -10,63 +10,63 @@ from typing import Any
 import h5py
 import numpy as np
 
-from fasdata.media.frame import UnreadableMedia
+from fasdata.media.frame import UnreadableMedia, one_line
 
 MAX_CHUNK = 256 << 20  # bytes that one piece of a dataset may take in memory
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
-    """Open a file for reading.
+def open_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading.
 
     Raises:
-        UnreadableMedia: it is missing, empty, or no HDF5 file.
+        UnreadableMedia: it is missing, empty, or not an HDF5 file.
     """
     if not path.is_file():
         raise UnreadableMedia(f"{path.name}: the file is missing")
     if path.stat().st_size == 0:
         raise UnreadableMedia(f"{path.name}: the file is empty (0 bytes)")
     try:
-        file = h5py.File(path, "r", locking=False)  # data sets lie on shares that know no locks
+        file = h5py.File(path, "r", locking=False)  # datasets may lie on shared file systems without locks
     except (OSError, ValueError, RuntimeError) as error:
-        told = _plain(error).replace(str(path), path.name)  # what is recorded is the same wherever the file lies
-        raise UnreadableMedia(f"{path.name} is not a readable HDF5 file: {told}") from None
+        reason = one_line(error).replace(str(path), path.name)  # the record is the same wherever the file lies
+        raise UnreadableMedia(f"{path.name} is not a readable HDF5 file: {reason}") from None
     with file:
         yield file
 
 
 def member(group: Any, path: str, kind: type) -> Any:
-    """Return the member of a group at `path` (`a/b`), a `h5py.Group` or `h5py.Dataset`.
+    """Return the member of a group at `path` (`a/b`), which must be of `kind` (`h5py.Group` or `h5py.Dataset`).
 
-    Links to other files or places are not followed, and data kept in other files are not read.
+    Links to other files or places are not followed, and data in other files are not read.
 
     Raises:
         UnreadableMedia: it is missing, or of another kind.
     """
-    found = group
+    node = group
     for step in path.split("/"):
         try:
-            link = found.get(step, getlink=True) if isinstance(found, h5py.Group) else None
-            found = found[step] if isinstance(link, h5py.HardLink) else None
+            link = node.get(step, getlink=True) if isinstance(node, h5py.Group) else None
+            node = node[step] if isinstance(link, h5py.HardLink) else None
         except (KeyError, OSError, RuntimeError, ValueError):
-            found = None
-        if found is None:
+            node = None
+        if node is None:
             raise UnreadableMedia(f"there is no {path} in the file")
-    if not isinstance(found, kind):
+    if not isinstance(node, kind):
         raise UnreadableMedia(f"{path} is no {kind.__name__.lower()}")
-    if isinstance(found, h5py.Dataset) and (found.is_virtual or found.external):
+    if isinstance(node, h5py.Dataset) and (node.is_virtual or node.external):
         raise UnreadableMedia(f"{path} points outside the file")
-    return found
+    return node
 
 
 def require(dataset: h5py.Dataset, shape: tuple[int | None, ...], dtype: Any) -> h5py.Dataset:
-    """Return the dataset if it has this form; None stands for any positive length.
+    """Return the dataset if it has this shape and type; None in the shape is any positive length.
 
     Raises:
-        UnreadableMedia: another shape or type, or pieces too large to read.
+        UnreadableMedia: it has another shape or type, or its chunks are too large to read.
     """
     fits = len(dataset.shape or ()) == len(shape) and all(
-        found > 0 if wanted is None else found == wanted for found, wanted in zip(dataset.shape, shape, strict=True)
+        length > 0 if wanted is None else length == wanted for length, wanted in zip(dataset.shape, shape, strict=True)
     )
     if not fits or dataset.dtype != np.dtype(dtype):
         expected = "x".join("n" if length is None else str(length) for length in shape)
@@ -78,11 +78,11 @@ def require(dataset: h5py.Dataset, shape: tuple[int | None, ...], dtype: Any) ->
     return dataset
 
 
-def values(dataset: h5py.Dataset, at: Any = ()) -> np.ndarray:
-    """Return (part of) a dataset.
+def read_values(dataset: h5py.Dataset, at: Any = ()) -> np.ndarray:
+    """Return a dataset, or the part of it at an index.
 
     Raises:
-        UnreadableMedia: it is damaged, or larger than a frame can be.
+        UnreadableMedia: it is damaged, or larger than any frame.
     """
     length = np.prod(dataset.shape[1:] if at != () else dataset.shape, dtype=float)
     if length * dataset.dtype.itemsize > MAX_CHUNK:
@@ -90,8 +90,4 @@ def values(dataset: h5py.Dataset, at: Any = ()) -> np.ndarray:
     try:
         return np.asarray(dataset[at])
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise UnreadableMedia(f"{dataset.name} is damaged: {_plain(error)}") from None
-
-
-def _plain(error: Exception) -> str:
-    return " ".join(str(error).split())
+        raise UnreadableMedia(f"{dataset.name} is damaged: {one_line(error)}") from None

@@ -1,4 +1,4 @@
-"""PADISI-Face samples: one npz of 22 channels a sample, each a single frame."""
+"""PADISI-Face samples: one npz file of 22 channels for each, a single frame."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fasdata.media.frame import Frame, IndexedSource, UnreadableMedia
+from fasdata.media.frame import Frame, IndexedSource, UnreadableMedia, error_line
 
 CHANNELS = 22  # 0-2 BGR, 3 NIR, 4 depth, 5 thermal, 6-15 NIR left and right, 16-21 SWIR
 MAX_BYTES = 256 << 20
@@ -19,16 +19,16 @@ _MEMBER = "data.npy"
 
 
 class PadisiSource(IndexedSource):
-    """`data`, floats in [0, 1] of (1,22,h,w) or (22,h,w): channels 2, 1, 0 are rgb, 4 is depth, 3 is ir.
+    """A sample: `data`, floats in [0, 1] of (1,22,h,w) or (22,h,w); channels 2, 1, 0 are rgb, 4 is depth, 3 is ir.
 
-    rgb becomes uint8; depth and ir become uint16 in which 65535 stands for 1. Nothing in the file is ever unpickled.
+    rgb becomes uint8; depth and ir become uint16 in which 65535 stands for 1. Nothing in the file is unpickled.
     """
 
     def __init__(self, paths: Mapping[str, Path]) -> None:
         """Check the header; no channel is read.
 
         Raises:
-            UnreadableMedia: no npz file, no `data`, another shape or type, or one too large.
+            UnreadableMedia: not an npz file, or its `data` is missing, of another shape or type, or too large.
         """
         self._path = paths["rgb"]
         self._wanted = {name: channel for name, channel in (("depth", 4), ("ir", 3)) if name in paths}
@@ -40,7 +40,7 @@ class PadisiSource(IndexedSource):
             with zipfile.ZipFile(self._path) as archive, archive.open(_MEMBER) as member:
                 data = np.lib.format.read_array(member, allow_pickle=False)
         except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-            raise UnreadableMedia(f"data is damaged: {_plain(error)}") from None
+            raise UnreadableMedia(f"data is damaged: {error_line(error)}") from None
         data = data.reshape(CHANNELS, *data.shape[-2:])
         used = data[[2, 1, 0, *self._wanted.values()]]
         if not (np.isfinite(used).all() and used.min() >= -_TOLERANCE and used.max() <= 1 + _TOLERANCE):
@@ -51,7 +51,7 @@ class PadisiSource(IndexedSource):
 
 
 def _check(path: Path) -> None:
-    """Read the header of `data` alone: an array is only loaded once its size is known."""
+    """Check the header of `data`, so that an array is loaded only when its size is known."""
     if not path.is_file():
         raise UnreadableMedia("the file is missing")
     try:
@@ -62,7 +62,7 @@ def _check(path: Path) -> None:
     except KeyError:
         raise UnreadableMedia("there is no array 'data' in the file") from None
     except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise UnreadableMedia(f"not a readable npz file: {_plain(error)}") from None
+        raise UnreadableMedia(f"not a readable npz file: {error_line(error)}") from None
     right = len(shape) in (3, 4) and shape[-3] == CHANNELS and shape[:-3] in ((), (1,)) and min(shape) > 0
     if not right or dtype.kind != "f":
         raise UnreadableMedia(f"data: expected floats of (1, {CHANNELS}, h, w), found {dtype} of {shape}")
@@ -72,7 +72,3 @@ def _check(path: Path) -> None:
 
 def _scaled(plane: np.ndarray, kind: type) -> np.ndarray:
     return np.rint(np.clip(plane.astype(np.float64), 0, 1) * np.iinfo(kind).max).astype(kind)
-
-
-def _plain(error: Exception) -> str:
-    return " ".join(str(getattr(error, "strerror", None) or error).split())

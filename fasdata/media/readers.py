@@ -1,4 +1,4 @@
-"""From the form that a layout declares to the frame source of a clip."""
+"""Open the recording of a clip with the reader that its layout declares."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fasdata.errors import unknown_name
-from fasdata.media.frame import FrameSource, UnreadableMedia, damage
+from fasdata.media.frame import FrameSource, UnreadableMedia, describe_damage
 
-# -- The form in which a release keeps its recordings, as its layout declares it --------------------------------------
-
-
-READERS = ("video", "frames", "image", "wmca-hdf5", "3dmad-hdf5", "padisi-npz")
+# -- How a layout declares its recordings -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -33,20 +30,19 @@ class MediaForm:
 
     @property
     def may_have_borders(self) -> bool:
-        """Whether faces may lie on black: image files of a pre-cropped release (CASIA-SURF and CeFA do it so)."""
+        """Whether faces may lie on black: in image files of a pre-cropped release, as in CASIA-SURF and CeFA."""
         return self.precropped and self.reader in ("frames", "image")
 
     @classmethod
     def of(cls, layout: object) -> MediaForm:
-        """Take from a dataset card's layout what it declares; what it leaves open is as for plain videos."""
+        """Return the form that the layout of a dataset card declares; what it leaves open is as for plain videos."""
         declared: dict[str, Any] = {name: getattr(layout, name, None) for name in vars(cls())}
         return cls(**{name: value for name, value in declared.items() if value is not None})
 
 
-# -- From a clip's files to its frame source --------------------------------------------------------------------------
+# -- Open a recording -------------------------------------------------------------------------------------------------
 
-
-# Classes that take the files (or folders) of a clip by modality; a module is imported when it is first needed.
+# Each class takes the files (or folders) of a clip by modality; its module is imported when first needed.
 _CLASSES = {
     "video": "fasdata.media.video:VideoSource",
     "frames": "fasdata.media.stills:StillsSource",
@@ -55,35 +51,33 @@ _CLASSES = {
     "3dmad-hdf5": "fasdata.media.threedmad:ThreedmadSource",
     "padisi-npz": "fasdata.media.padisi:PadisiSource",
 }
-
-
-_WITHOUT_COLOUR = ("frames", "image", "wmca-hdf5")  # these say themselves what can be done without it
+_WITHOUT_COLOUR = ("frames", "image", "wmca-hdf5")  # these readers decide themselves what to do without a colour file
 
 
 def require_reader(form: MediaForm) -> None:
-    """Check that recordings of this form can be read at all.
+    """Check that there is a reader for recordings of this form.
 
     Raises:
-        UserError: there is no such reader; names those that exist.
+        UserError: there is none; names those that exist.
     """
     if form.reader not in _CLASSES:
-        raise unknown_name("reader", form.reader, READERS)
+        raise unknown_name("reader", form.reader, _CLASSES)
 
 
 def open_source(form: MediaForm, paths: Mapping[str, Path]) -> FrameSource:
-    """Open a recording: `paths` holds its file (for `frames`: its folder) by modality. Of a video only rgb is read.
+    """Open a recording, given its file (for `frames`: its folder) by modality. Of a video only rgb is read.
 
     Raises:
         UserError: the layout names a reader that does not exist.
-        UnreadableMedia: nothing can be read; says why.
+        UnreadableMedia: the recording cannot be read; says why.
     """
     require_reader(form)
     if "rgb" not in paths and form.reader not in _WITHOUT_COLOUR:
         raise UnreadableMedia("there is no colour file")
     module, _, name = _CLASSES[form.reader].partition(":")
-    made = getattr(import_module(module), name)
+    source_class = getattr(import_module(module), name)
     try:
-        source: FrameSource = made(paths["rgb"]) if form.reader == "video" else made(paths)
+        source: FrameSource = source_class(paths["rgb"] if form.reader == "video" else paths)
     except Exception as error:  # the file is foreign: whatever its parser raises means the same
-        raise UnreadableMedia(damage(error)) from None
+        raise UnreadableMedia(describe_damage(error)) from None
     return source

@@ -1,4 +1,4 @@
-"""Image files: one picture to pixels with all its bits, and folders of pictures as a frame source."""
+"""Image files: read one image with all its bits, and folders of images as a frame source."""
 
 from __future__ import annotations
 
@@ -10,25 +10,24 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fasdata.datasets.tree import natural_key
-from fasdata.media.frame import MAX_PIXELS, Frame, IndexedSource, UnreadableMedia
+from fasdata.media.frame import MAX_PIXELS, Frame, IndexedSource, UnreadableMedia, error_line
 from fasdata.records import MODALITIES
 
-# -- One image file to pixels, with the bits it has -------------------------------------------------------------------
-
+# -- Read one image ---------------------------------------------------------------------------------------------------
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 
 
 def read_still(path: Path, modality: str) -> np.ndarray:
-    """Return an image: `rgb` as uint8 (h, w, 3), depth and ir as one channel (h, w) of uint8 or uint16.
+    """Read an image: `rgb` as uint8 (h, w, 3), depth and ir as one channel (h, w) of uint8 or uint16.
 
     The camera's orientation tag is applied. A depth or ir picture saved in three channels becomes its luma, which is
     the common value where the three agree; 16 bits stay 16 bits.
 
     Raises:
-        UnreadableMedia: no file, no image, a truncated one, one of over 64 million pixels, or of a kind that would
-            lose bits.
+        UnreadableMedia: the file is missing, not an image, truncated, of over 64 million pixels, or of a kind that
+            would lose bits.
     """
     if not path.is_file():
         raise UnreadableMedia(f"{modality}: the file is missing")
@@ -47,14 +46,14 @@ def read_still(path: Path, modality: str) -> np.ndarray:
     except UnreadableMedia:
         raise
     except Exception as error:  # the file is foreign: whatever its parser raises means the same
-        raise UnreadableMedia(f"{modality}: not a readable image ({plain(error)})") from None
+        raise UnreadableMedia(f"{modality}: not a readable image ({image_error(error)})") from None
 
 
-def plain(error: Exception) -> str:
-    """Return in one line what is wrong with an image, without its path: what is recorded is the same in any place."""
+def image_error(error: Exception) -> str:
+    """Return in one line what is wrong with an image, without its path, so that records are the same in any place."""
     if isinstance(error, UnidentifiedImageError):
         return "cannot identify image file"
-    return " ".join(str(getattr(error, "strerror", None) or error).split())
+    return error_line(error)
 
 
 def _pixels(image: Image.Image, modality: str, sixteen: bool) -> np.ndarray:
@@ -70,33 +69,33 @@ def _pixels(image: Image.Image, modality: str, sixteen: bool) -> np.ndarray:
     return np.array(image.convert("RGB" if modality == "rgb" else "L"))
 
 
-# -- Folders of images, one a modality, and single images -------------------------------------------------------------
+# -- A clip of image files --------------------------------------------------------------------------------------------
 
 
 class StillsSource(IndexedSource):
-    """A clip whose modalities are folders of images, or one image each.
+    """A clip whose modalities are folders of images, or single images.
 
-    Frames are matched over the modalities by file name (without extension) and put in natural order; those that not
-    every modality has are left out and counted in `notes`. A modality without any image is absent: noted, and the
-    others stand. A clip given as files is one frame.
+    Frames are matched across modalities by file name (without extension) and put in natural order; those that some
+    modality lacks are left out and counted in `notes`. A modality without any image is noted as absent. A clip given as
+    files is one frame.
     """
 
     def __init__(self, paths: Mapping[str, Path]) -> None:
         """List the images; none is decoded.
 
         Raises:
-            UnreadableMedia: no colour image, or no frame that all modalities have.
+            UnreadableMedia: there is no colour image, or no frame that all modalities have.
         """
-        listed = {name: _images(paths[name]) for name in MODALITIES if name in paths}
-        found = {name: {frame: files[0] for frame, files in images.items()} for name, images in listed.items()}
-        notes = [f"{name}: absent, there is no image" for name, images in found.items() if not images]
-        for name, images in listed.items():
+        candidates = {name: _images(paths[name]) for name in MODALITIES if name in paths}
+        first = {name: {frame: files[0] for frame, files in images.items()} for name, images in candidates.items()}
+        notes = [f"{name}: absent, there is no image" for name, images in first.items() if not images]
+        for name, images in candidates.items():
             double = sum(len(files) > 1 for files in images.values())
             if double:
                 notes.append(
                     f"{name}: {double} frames are there in several formats, of which the first by name is taken"
                 )
-        self._files = {name: images for name, images in found.items() if images}
+        self._files = {name: images for name, images in first.items() if images}
         if "rgb" not in self._files:
             raise UnreadableMedia("; ".join(("there is no colour image", *notes)))
         common = set.intersection(*(set(images) for images in self._files.values()))
@@ -112,15 +111,15 @@ class StillsSource(IndexedSource):
 
 
 def _images(path: Path) -> dict[str, list[Path]]:
-    """Return the images below `path` by name without extension; a single file goes by the empty name."""
+    """Return the images in a folder by name without extension; a single file has the empty name."""
     if not path.is_dir():
         return {"": [path]} if path.is_file() else {}
-    found: dict[str, list[Path]] = {}
+    images: dict[str, list[Path]] = {}
     for file in sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.name[0] != "."):
-        found.setdefault(_spelt(file.stem), []).append(file)
-    return found
+        images.setdefault(_storable(file.stem), []).append(file)
+    return images
 
 
-def _spelt(name: str) -> str:
-    """A file's name as text that can be stored: bytes that are no UTF-8 are spelt out."""
+def _storable(name: str) -> str:
+    """Return a file's name as text that can be stored: bytes that are not UTF-8 are spelt out."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""3DMAD's recordings: one HDF5 file with colour, 16-bit depth and eye positions."""
+"""3DMAD recordings: one HDF5 file each, with colour, 16-bit depth and eye positions."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import h5py
 import numpy as np
 
 from fasdata.media.frame import MAX_CLAIM, Frame, IndexedSource, Point, UnreadableMedia
-from fasdata.media.hdf5 import member, opened, require, values
+from fasdata.media.hdf5 import member, open_hdf5, read_values, require
 
 
 class ThreedmadSource(IndexedSource):
-    """`Color_Data` uint8 (n,3,h,w) RGB, `Depth_Data` uint16 (n,1,h,w), `Eye_Pos` (n,4).
+    """A recording: `Color_Data` uint8 (n,3,h,w) RGB, `Depth_Data` uint16 (n,1,h,w), `Eye_Pos` (n,4).
 
-    `Eye_Pos` is x, y of the person's right eye, which is the left one in the image, then of the other. Depth is read
-    when `paths` names it; where the file lacks it, colour stands alone and `notes` says so.
+    `Eye_Pos` is x, y of the person's right eye, the left one in the image, then of the other. Depth is read when
+    `paths` names it; where the file lacks it, the frames have colour alone and `notes` says so.
     """
 
     def __init__(self, paths: Mapping[str, Path]) -> None:
         """Check the form of the file; no frame is decoded.
 
         Raises:
-            UnreadableMedia: no HDF5 file, no colour, or another form than the above.
+            UnreadableMedia: not an HDF5 file, no colour, or another form than the above.
         """
         self._path, notes = paths["rgb"], []
-        with opened(self._path) as file:
+        with open_hdf5(self._path) as file:
             counts = [len(_colour(file))]
             self._deep = "depth" in paths
             if self._deep and "Depth_Data" not in file:
@@ -40,30 +40,30 @@ class ThreedmadSource(IndexedSource):
             if self._eyes and _eyes(file).shape[0] < min(counts):
                 self._eyes = False
                 notes.append("Eye_Pos has fewer rows than there are frames and is not used")
-        if min(counts) > MAX_CLAIM:  # an array of any length takes no room until it is filled
+        if min(counts) > MAX_CLAIM:  # an array of any length takes no space until it is filled
             raise UnreadableMedia(f"Color_Data claims {min(counts)} frames, more than the limit of {MAX_CLAIM}")
         if len(set(counts)) > 1:
             notes.append(f"colour has {counts[0]} frames and depth {counts[1]}: the common ones are taken")
         super().__init__([""] * min(counts), notes)
 
-    def _opened(self) -> AbstractContextManager[h5py.File]:
-        return opened(self._path)
+    def _open(self) -> AbstractContextManager[h5py.File]:
+        return open_hdf5(self._path)
 
     def _read(self, handle: Any, index: int) -> Frame:
-        images = {"rgb": np.ascontiguousarray(values(_colour(handle), index).transpose(1, 2, 0))}
+        images = {"rgb": np.ascontiguousarray(read_values(_colour(handle), index).transpose(1, 2, 0))}
         if self._deep:
-            images["depth"] = values(_depth(handle), index)[0]
-        return Frame(index, -1.0, images, eyes=_points(values(_eyes(handle), index)) if self._eyes else None)
+            images["depth"] = read_values(_depth(handle), index)[0]
+        return Frame(index, -1.0, images, eyes=_points(read_values(_eyes(handle), index)) if self._eyes else None)
 
 
 def eye_positions(path: Path) -> list[tuple[Point, Point] | None]:
     """Return the image-left and image-right eye of every frame, None where the release marks them as unknown.
 
     Raises:
-        UnreadableMedia: no HDF5 file, or `Eye_Pos` has another form.
+        UnreadableMedia: not an HDF5 file, or `Eye_Pos` has another form.
     """
-    with opened(path) as file:
-        return [_points(row) for row in values(_eyes(file))] if "Eye_Pos" in file else []
+    with open_hdf5(path) as file:
+        return [_points(row) for row in read_values(_eyes(file))] if "Eye_Pos" in file else []
 
 
 def _colour(file: h5py.File) -> h5py.Dataset:
@@ -75,10 +75,10 @@ def _depth(file: h5py.File) -> h5py.Dataset:
 
 
 def _eyes(file: h5py.File) -> h5py.Dataset:
-    found = member(file, "Eye_Pos", h5py.Dataset)
-    if found.dtype.kind not in "iuf":
-        raise UnreadableMedia(f"Eye_Pos: expected numbers, found {found.dtype}")
-    return require(found, (None, 4), found.dtype)
+    eyes = member(file, "Eye_Pos", h5py.Dataset)
+    if eyes.dtype.kind not in "iuf":
+        raise UnreadableMedia(f"Eye_Pos: expected numbers, found {eyes.dtype}")
+    return require(eyes, (None, 4), eyes.dtype)
 
 
 def _points(row: np.ndarray) -> tuple[Point, Point] | None:

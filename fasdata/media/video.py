@@ -1,4 +1,4 @@
-"""Video files through PyAV: decoded-frame counting, time stamps, and the rotation tag applied exactly once."""
+"""Video files, decoded by PyAV: frames counted by decoding, time stamps, the rotation tag applied exactly once."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from pathlib import Path
 import av
 import numpy as np
 
-from fasdata.media.frame import MAX_CLAIM, MAX_PIXELS, Frame, UnreadableMedia
+from fasdata.media.frame import MAX_CLAIM, MAX_PIXELS, Frame, UnreadableMedia, error_line
 
-SUFFIXES = (".avi", ".mov", ".mp4", ".mkv", ".m4v", ".webm", ".mpg", ".mpeg", ".wmv")
-# What FFmpeg also takes for a container, although it only names other files, or devices.
+# Formats that FFmpeg takes for containers although they only name other files, or devices.
 _PLAYLISTS = {"concat", "dash", "hls", "imf", "lavfi", "rtsp", "sdp", "webm_dash_manifest"}
-_LEAST_BYTES = 4  # of a frame in any container, its place in the index included
+_LEAST_BYTES = 4  # that a frame takes in any container, its entry in the index included
 
 
 class VideoSource:
-    """A video file as a frame source.
+    """The frames of a video file.
 
     Frames are counted by decoding, never taken from a header. The container's rotation tag is applied here and nowhere
     else (the decoder is not asked to rotate). A stream that breaks in the middle yields what came before the break and
@@ -29,7 +28,7 @@ class VideoSource:
         """Open the file.
 
         Raises:
-            UnreadableMedia: not a video, an empty file, or no video stream.
+            UnreadableMedia: the file is missing, empty, not a video, or without a video stream.
         """
         self.path = path
         self.threads = threads
@@ -66,7 +65,7 @@ class VideoSource:
                     break
                 except av.error.FFmpegError as error:
                     # Half a recording is better than none, but never silently.
-                    self.damage = f"decoding stopped after {position + 1} frames: {_plain(error)}"
+                    self.damage = f"decoding stopped after {position + 1} frames: {error_line(error)}"
                     self.n_decoded = position + 1
                     break
                 position += 1
@@ -74,7 +73,7 @@ class VideoSource:
                     try:
                         frame = self._convert(picture, position)
                     except (av.error.FFmpegError, ValueError) as error:
-                        raise UnreadableMedia(f"frame {position} cannot be converted: {_plain(error)}") from None
+                        raise UnreadableMedia(f"frame {position} cannot be converted: {error_line(error)}") from None
                     yield frame
         if self.n_decoded == 0:
             raise UnreadableMedia(self.damage or "the file has no decodable frame")
@@ -93,7 +92,7 @@ class VideoSource:
             options = {"protocol_whitelist": "file", "format_whitelist": _recordings()}
             container = av.open(f"file:{self.path}", mode="r", metadata_errors="ignore", options=options)
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise UnreadableMedia(f"the file cannot be opened as video: {_plain(error)}") from None
+            raise UnreadableMedia(f"the file cannot be opened as video: {error_line(error)}") from None
         try:
             _require_video(container)
         except UnreadableMedia:
@@ -136,8 +135,3 @@ def _require_video(container: av.container.InputContainer) -> None:
 def turn(image: np.ndarray, clockwise: int) -> np.ndarray:
     """Return `image` turned clockwise by 0, 90, 180 or 270 degrees, as contiguous memory."""
     return np.ascontiguousarray(np.rot90(image, k=-(clockwise // 90) % 4)) if clockwise % 360 else image
-
-
-def _plain(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error)
-    return " ".join(str(text).split())

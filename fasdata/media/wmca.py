@@ -1,4 +1,4 @@
-"""WMCA's preprocessed recordings: HDF5 groups `Frame_<i>` with gaps, colour in one file, the rest in another."""
+"""WMCA's preprocessed recordings: HDF5 groups `Frame_<i>` with gaps; colour in one file, the rest in another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from fasdata.datasets.tree import natural_key
 from fasdata.media.frame import Frame, IndexedSource, UnreadableMedia
-from fasdata.media.hdf5 import member, opened, require, values
+from fasdata.media.hdf5 import member, open_hdf5, read_values, require
 
 _FRAME = re.compile(r"^Frame_\d+$")
 _COLOUR, _STACK = 3, 4  # channels of the RGB files, and of the CDIT files: grey, depth, infrared, thermal
@@ -22,9 +22,9 @@ GREY_NOTE = "rgb is the grey channel of the CDIT file, three times: there is no 
 
 
 class WmcaSource(IndexedSource):
-    """A recording of which `paths` names the RGB file, the CDIT file, or both; which is which, their shape tells.
+    """A recording of which `paths` names the RGB file, the CDIT file, or both; their shapes tell which is which.
 
-    Frames are those of all files present, in natural order (`Frame_10` after `Frame_9`). Depth and ir are 8-bit
+    Its frames are those that all its files have, in natural order (`Frame_10` after `Frame_9`). Depth and ir are 8-bit
     planes, normalised by the release. Without an RGB file rgb is the grey channel repeated, and `notes` says so.
     """
 
@@ -32,18 +32,18 @@ class WmcaSource(IndexedSource):
         """Read the names of the frames.
 
         Raises:
-            UnreadableMedia: no readable file, groups missing, arrays of another form, or no common frame.
+            UnreadableMedia: no file is readable, groups are missing, arrays have another form, or no frame is common.
         """
         names: dict[int, set[str]] = {}
         self._files: dict[int, Path] = {}
         reasons = []
         for path in dict.fromkeys(paths.values()):
             try:
-                channels, found = _contents(path)
+                channels, frames = _contents(path)
             except UnreadableMedia as error:
                 reasons.append(str(error))
                 continue
-            self._files[channels], names[channels] = path, found
+            self._files[channels], names[channels] = path, frames
         if not self._files:
             raise UnreadableMedia("; ".join(reasons))
         self._planes = [name for name in _PLANE if name in paths and _STACK in self._files]
@@ -57,13 +57,13 @@ class WmcaSource(IndexedSource):
         super().__init__(sorted(common, key=natural_key), notes)
 
     @contextmanager
-    def _opened(self) -> Iterator[dict[int, h5py.File]]:
+    def _open(self) -> Iterator[dict[int, h5py.File]]:
         with ExitStack() as stack:
-            yield {channels: stack.enter_context(opened(path)) for channels, path in self._files.items()}
+            yield {channels: stack.enter_context(open_hdf5(path)) for channels, path in self._files.items()}
 
     def _read(self, handle: Any, index: int) -> Frame:
         name = self.names[index]
-        arrays = {channels: values(_array(file, name, channels)) for channels, file in handle.items()}
+        arrays = {channels: read_values(_array(file, name, channels)) for channels, file in handle.items()}
         if _COLOUR in arrays:
             rgb = np.ascontiguousarray(arrays[_COLOUR].transpose(1, 2, 0))
         else:
@@ -73,8 +73,8 @@ class WmcaSource(IndexedSource):
 
 
 def _contents(path: Path) -> tuple[int, set[str]]:
-    """Return the channels of a file's frames, and the names of its frames."""
-    with opened(path) as file:
+    """Return the number of channels of a file's frames, and their names."""
+    with open_hdf5(path) as file:
         names = {name for name in file if _FRAME.match(name)}
         if not names:
             raise UnreadableMedia(f"{path.name}: there is no group Frame_<number> in the file")
