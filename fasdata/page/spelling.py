@@ -1,4 +1,7 @@
-"""How values are spelled for people, and how text tables are aligned; an absent value says why it is absent."""
+"""Spell values for people, the same in a terminal, in Markdown, LaTeX and HTML, and align text tables.
+
+A value that is absent says why instead of showing a hole. Rates and ratios come in as shares from 0 to 1.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,15 @@ from markupsafe import Markup
 
 from fasdata.page.page import fill
 
-# -- How a value is spelled in a report; one that is absent says why instead of showing a hole ------------------------
-
 
 @dataclass(frozen=True)
 class Absent:
-    """A value that is not there, and the reason in a few words."""
+    """A value that is not there, and the reason in a few words; plain text shows it as a dash."""
 
     why: str
+
+    def __str__(self) -> str:
+        return "-"
 
     def __html__(self) -> Markup:
         return fill("absent", why=self.why)
@@ -29,9 +33,54 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def ratio(value: Any, why: str = "not computed") -> str | Absent:
-    """Spell a number between 0 and 1, such as an AUC, with three decimals."""
-    return f"{value:.3f}" if is_number(value) else Absent(why)
+# -- Numbers of an evaluation -----------------------------------------------------------------------------------------
+
+
+def ratio(
+    value: Any, why: str = "not computed", *, sd: Any = None, ends: tuple[Any, Any] | None = None
+) -> str | Absent:
+    """Spell a number between 0 and 1, such as an AUC, with three decimals: `0.969 ± 0.017 [0.952, 0.986]`.
+
+    `sd` is its standard deviation over repetitions, `ends` its confidence interval; either may be absent.
+    """
+    return _spelled(value, why, 1, 3, "", sd, ends)
+
+
+def percent(
+    value: Any, why: str = "not computed", *, sd: Any = None, ends: tuple[Any, Any] | None = None, unit: str = " %"
+) -> str | Absent:
+    """Spell an error rate between 0 and 1 in percent with two decimals, as papers do: `8.33 ± 1.20 % [2.08, 16.67]`.
+
+    `sd` and `ends` as in `ratio`; `unit` is "" where the title of a column names it.
+    """
+    return _spelled(value, why, 100, 2, unit, sd, ends)
+
+
+def metric(
+    name: str,
+    value: Any,
+    why: str = "not computed",
+    *,
+    sd: Any = None,
+    ends: tuple[Any, Any] | None = None,
+    unit: str = " %",
+) -> str | Absent:
+    """Spell a metric by its name: `auc` as a ratio, every other one in percent."""
+    return ratio(value, why, sd=sd, ends=ends) if name == "auc" else percent(value, why, sd=sd, ends=ends, unit=unit)
+
+
+def _spelled(
+    value: Any, why: str, factor: int, digits: int, unit: str, sd: Any, ends: tuple[Any, Any] | None
+) -> str | Absent:
+    if not is_number(value):
+        return Absent(why)
+
+    def number(share: float) -> str:
+        return f"{factor * share:.{digits}f}"
+
+    spread = f" ± {number(sd)}" if is_number(sd) else ""
+    interval = f" [{number(ends[0])}, {number(ends[1])}]" if ends and all(map(is_number, ends)) else ""
+    return f"{number(value)}{spread}{unit}{interval}"
 
 
 def score(value: Any, why: str = "not computed") -> str | Absent:
@@ -39,14 +88,36 @@ def score(value: Any, why: str = "not computed") -> str | Absent:
     return f"{value:.4f}" if is_number(value) else Absent(why)
 
 
-def percent(value: Any, why: str = "not computed") -> str | Absent:
-    """Spell an error rate between 0 and 1 in percent with two decimals, as papers do."""
-    return f"{100 * value:.2f} %" if is_number(value) else Absent(why)
+def points(before: Any, now: Any, why: str = "undefined") -> str | Absent:
+    """Spell the change of a share in points (hundredths), with its sign: `+12.50`."""
+    return f"{100 * (now - before):+.2f}" if is_number(before) and is_number(now) else Absent(why)
+
+
+def p_value(value: Any) -> str:
+    """Spell a p-value with three decimals: `p = 0.043`, `p < 0.001`, `not defined`."""
+    if not is_number(value):
+        return "not defined"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def stars(p: Any) -> str:
+    """Return the marks of a p-value: `**` below 0.01, `*` below 0.05, nothing above or without one."""
+    if not is_number(p) or p >= 0.05:
+        return ""
+    return "**" if p < 0.01 else "*"
+
+
+# -- Other values -----------------------------------------------------------------------------------------------------
 
 
 def count(value: Any, why: str = "not recorded") -> str | Absent:
     """Spell a whole number, thousands set apart by a narrow space."""
     return f"{round(value):,}".replace(",", "\u202f") if is_number(value) else Absent(why)
+
+
+def excess(number: int, expected: int, why: str = "none expected") -> str | Absent:
+    """Spell how far a count is from an expected one, in percent of that: `-3.2 %`."""
+    return f"{100 * (number - expected) / expected:+.1f} %" if expected else Absent(why)
 
 
 def text(value: Any, why: str = "not recorded") -> str | Absent:
@@ -56,6 +127,11 @@ def text(value: Any, why: str = "not recorded") -> str | Absent:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
+
+
+def reasoned(value: str | Absent) -> str:
+    """Return a spelled value as plain text; an absent one is a dash with its reason: `- (no attack)`."""
+    return f"{value} ({value.why})" if isinstance(value, Absent) else value
 
 
 # -- Plain aligned columns for terminals ------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasdata.errors import UserError
+from fasdata.page.spelling import p_value
 from fastrain.compare.system import ScoredRun, System
 from fastrain.evaluation.averaged import networks
 from fastrain.evaluation.score_rules import KEY_COLUMNS
@@ -49,7 +50,7 @@ def pair_test(system: System, baseline: System) -> str:
     those of one person are not, so their p-values are the smallest that could be claimed.
     """
     pairs = _pairs(system, baseline)
-    found = [f"{_seeds(one, other)} DeLong {_p(_auc(one, other))}, McNemar {_p(_right(one, other))}"
+    found = [f"{_seeds(one, other)} DeLong {p_value(_auc(one, other))}, McNemar {p_value(_right(one, other))}"
              for one, other in pairs]  # fmt: skip
     return (
         f"{system.name} against {baseline.name}: {'; '.join(found)} (AUC; decisions at {SOURCE_EER.name}; clips taken "
@@ -91,9 +92,3 @@ def _decisions(run: ScoredRun) -> NDArray[np.bool_] | None:
     if samples is None or np.isnan(threshold):
         return None
     return (samples.scores >= threshold) == (samples.labels == 1)
-
-
-def _p(value: float) -> str:
-    if np.isnan(value):
-        return "not defined"
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fasdata.errors import unknown_name
-from fasdata.page.spelling import text_table
+from fasdata.page.spelling import metric, percent, ratio, stars, text_table
 from fastrain.compare.comparison import COLUMNS, Cell, ProtocolTable
 from fastrain.compare.published import PublishedResult
 
@@ -52,37 +52,18 @@ def row_of(name: str, line) -> list[str]:  # type: ignore[no-untyped-def]
     ]
 
 
-def cell_text(cell: Cell, metric: str) -> str:
-    """Return a number as it is printed: AUC as a share, rates in percent."""
-    if cell.value is None:
-        return "-"
-    factor, digits = (1, 3) if metric == "auc" else (100, 2)
-
-    def number(value: float) -> str:
-        return f"{factor * value:.{digits}f}"
-
-    text = number(cell.value)
-    if cell.sd is not None:
-        text += f" ± {number(cell.sd)}"
-    if cell.interval is not None:
-        text += f" [{number(cell.interval.low)}, {number(cell.interval.high)}]"
-    if cell.p is not None and cell.p < 0.05:
-        text += " **" if cell.p < 0.01 else " *"
-    return text
+def cell_text(cell: Cell, name: str) -> str:
+    """Return a metric as it is printed: AUC as a share, rates in percent, with deviation, interval and stars."""
+    ends = (cell.interval.low, cell.interval.high) if cell.interval else None
+    return f"{metric(name, cell.value, sd=cell.sd, ends=ends, unit='')} {stars(cell.p)}".rstrip()
 
 
 def published_row(one: PublishedResult) -> list[str]:
     """Return a published result as a row: its HTER under the policy that it was made with, the other cell empty."""
 
-    def number(value: float | None, sd: float | None, factor: int, digits: int) -> str:
-        if value is None:
-            return "-"
-        return f"{factor * value:.{digits}f}" + (f" ± {factor * sd:.{digits}f}" if sd is not None else "")
-
     mark = "" if one.verified else " (not verified)"
-    oracle = f"{number(one.hter, one.hter_sd, 100, 2)} at {one.threshold}"
-    auc = number(one.auc, one.auc_sd, 1, 3)
-    return [f"{one.method}, published{mark}", "", one.selection, auc, "-", oracle, "-"]
+    oracle = f"{percent(one.hter, sd=one.hter_sd, unit='')} at {one.threshold}"
+    return [f"{one.method}, published{mark}", "", one.selection, str(ratio(one.auc, sd=one.auc_sd)), "-", oracle, "-"]
 
 
 def _text(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]]) -> str:

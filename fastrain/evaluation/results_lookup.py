@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from fasdata.page.spelling import Absent, is_number
+from fasdata.page.spelling import Absent, is_number, metric
 
 HONEST = "source_eer"
 ORACLE = "target_eer (oracle)"
@@ -29,19 +29,12 @@ class Results:
         value = self._metric(part, level, name, policy).get("value")
         return value if is_number(value) else None
 
-    def shown(
-        self, spell: Callable[[Any, str], str | Absent], part: str, level: str, name: str, policy: str = ""
-    ) -> str | Absent:
-        """Return a metric spelled by `spell` (`percent`, `ratio`), or why it is undefined."""
+    def shown(self, part: str, level: str, name: str, policy: str = "", *, interval: bool = False) -> str | Absent:
+        """Return a metric as a report prints it, with its confidence interval if asked, or why it is undefined."""
         row = self._metric(part, level, name, policy)
         why = self.absent or (row.get("reason") or "undefined" if row else f"no {PARTS[part]} scores")
-        return spell(row.get("value"), str(why))
-
-    def interval(self, part: str, name: str, policy: str = "") -> tuple[float, float] | None:
-        """Return the ends of a clip-level metric's interval, None where none was computed."""
-        row = self._metric(part, "clip", name, policy)
-        low, high = row.get("low"), row.get("high")
-        return (float(low), float(high)) if is_number(low) and is_number(high) else None  # type: ignore[arg-type]
+        ends = (row.get("low"), row.get("high")) if interval else None
+        return metric(name, row.get("value"), str(why), ends=ends)
 
     def threshold(self, level: str, policy: str) -> float | None:
         """Return the value of a threshold, None where there is none."""

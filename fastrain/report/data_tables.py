@@ -8,7 +8,7 @@ from typing import Any
 from fasdata.manifest.meta import HeldOut, Loss, Meta
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Details, Facts, Notice, Paragraph, Row, Table
-from fasdata.page.spelling import Absent, count, text
+from fasdata.page.spelling import Absent, count, excess, text
 from fasdata.records import ATTACK, BONAFIDE
 from fastrain.evaluation.results_lookup import PARTS, TEST, VAL
 from fastrain.report.run_folder import MANIFEST, RunFolder
@@ -121,7 +121,7 @@ def _expected(meta: Meta) -> Details | Paragraph:
                 row.role,
                 count(row.expected),
                 count(row.found),
-                _off(row.expected, row.found),
+                excess(row.found, row.expected),
             )
         )
         for row in meta.deviations
@@ -129,10 +129,6 @@ def _expected(meta: Meta) -> Details | Paragraph:
     table = Table("Clips before any drop, against the full datasets", columns, rows)
     places = len(meta.deviations)
     return Details(f"Clip counts differ from the full datasets in {places} {_plural('place', places)}", [table])
-
-
-def _off(expected: int, found: int) -> str | Absent:
-    return f"{100 * (found - expected) / expected:+.1f} %" if expected else Absent("none expected")
 
 
 def _scored(run: RunFolder) -> list[Any]:

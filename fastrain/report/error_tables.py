@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Paragraph, Row, Table
-from fasdata.page.spelling import Absent, count, percent, ratio, score, text
+from fasdata.page.spelling import Absent, count, percent, score, text
 from fasdata.records import ATTACK, BONAFIDE, LABELS
 from fastrain.evaluation.results_lookup import HONEST, PARTS, TEST, VAL, Results
 from fastrain.evaluation.score_rules import FIELD_PREFIX
@@ -74,8 +74,8 @@ def _rates(results: Results) -> Table:
     columns = [*_LEADING, *(Column(title, True) for title in _RATES.values()), Column("EER", True), Column("AUC", True)]
     rows = []
     for part, level, policy in results.lines():
-        rates = [results.shown(percent, part, level, name, policy) for name in _RATES]
-        free = (results.shown(percent, part, level, "eer"), results.shown(ratio, part, level, "auc"))
+        rates = [results.shown(part, level, name, policy) for name in _RATES]
+        free = (results.shown(part, level, "eer"), results.shown(part, level, "auc"))
         rows.append(Row((*_leading(results, part, level, policy), *rates, *free), _kind(part, policy)))
     note = (
         "A clip's score is the mean of its frames' scores. EER and AUC do not depend on the threshold and repeat from "
@@ -112,7 +112,7 @@ def _species_cell(row: Mapping[str, Any] | None) -> str | Absent:
 def _non_response(results: Results) -> Table:
     columns = [Column("Clips of"), Column("Bona fide without a face", True), Column("Attacks without a face", True)]
     rows = [
-        Row((PARTS[part], *(results.shown(percent, part, "clip", f"non_response_{label}") for label in LABELS)))
+        Row((PARTS[part], *(results.shown(part, "clip", f"non_response_{label}") for label in LABELS)))
         for part in PARTS
     ]
     return Table("Non-response: clips in which no face was found (failure to acquire)", columns, rows)

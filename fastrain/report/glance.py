@@ -9,7 +9,7 @@ from typing import Literal
 
 from fasdata.page.page import Section
 from fasdata.page.parts import Card, Cards, Column, Details, Notice, Paragraph, Row, Table
-from fasdata.page.spelling import Absent, percent, ratio
+from fasdata.page.spelling import Absent, ratio
 from fastrain.evaluation.results_lookup import BEST_ORACLE, HONEST, ORACLE, TEST, VAL
 from fastrain.report.ledger import terms_notice
 from fastrain.report.run_folder import RunFolder
@@ -126,7 +126,7 @@ def _probe(seen: Evidence) -> str:
         )
     told = (
         "A simple classifier that sees only the mean and the deviation of each colour channel reaches an AUC of "
-        f"{seen.probe_auc:.3f} on held-out source images"
+        f"{ratio(seen.probe_auc)} on held-out source images"
     )
     if not seen.val_auc or seen.shuffled:
         return f"{told}."
@@ -152,8 +152,9 @@ def _control(seen: Evidence) -> str:
 
 def _auc(values: Sequence[float]) -> str:
     if len(values) == 1:
-        return f"an AUC of {values[0]:.3f}"
-    return f"a median AUC of {median(values):.3f} over {len(values)} runs ({min(values):.3f} to {max(values):.3f})"
+        return f"an AUC of {ratio(values[0])}"
+    middle, low, high = (ratio(value) for value in (median(values), min(values), max(values)))
+    return f"a median AUC of {middle} over {len(values)} runs ({low} to {high})"
 
 
 def _people(number: int) -> str:
@@ -220,7 +221,7 @@ def _cards(runs: Sequence[RunFolder]) -> Cards:
 
 def _two_lines(run: RunFolder) -> Table:
     one, val_auc, auc = [run], VAL_AUC.shown([run]), AUC.shown([run])
-    lowest = run.results.shown(percent, TEST, "clip", "min_hter", BEST_ORACLE)
+    lowest = run.results.shown(TEST, "clip", "min_hter", BEST_ORACLE)
     rows = [
         Row(("Threshold policy", HONEST, ORACLE)),
         Row(("Checkpoint", run.selection_words(), "the same checkpoint")),

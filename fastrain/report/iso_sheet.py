@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Facts, Notice, Paragraph, Row, Table
-from fasdata.page.spelling import Absent, percent, ratio, text
+from fasdata.page.spelling import Absent, text
 from fastrain.evaluation.results_lookup import HONEST, ORACLE, PARTS, TEST, VAL, Results
 from fastrain.report.run_folder import RunFolder
 
@@ -36,17 +36,6 @@ def iso_section(run: RunFolder) -> Section:
     return Section("iso", "ISO/IEC 30107-3 summary", parts, lead)
 
 
-def with_interval(results: Results, part: str, name: str, policy: str) -> str | Absent:
-    """Return a clip-level metric with its interval, or why there is none."""
-    spell = ratio if name == "auc" else percent
-    shown = results.shown(spell, part, "clip", name, policy)
-    ends = results.interval(part, name, policy)
-    if isinstance(shown, Absent) or ends is None:
-        return shown
-    low, high = (f"{end:.3f}" if name == "auc" else f"{100 * end:.2f}" for end in ends)
-    return f"{shown} [{low}, {high}]"
-
-
 def _presented(run: RunFolder) -> Facts:
     results, counts = run.results, list(run.results.rows("counts", part=TEST))
     of = {label: [row for row in counts if row.get("label") == label] for label in ("bonafide", "attack")}
@@ -60,8 +49,8 @@ def _presented(run: RunFolder) -> Facts:
             ("Attack presentations", text(clips["attack"])),
             ("PAI species", text(", ".join(species), "none")),
             ("Species told apart by", text(results.data.get("species_by"))),
-            ("Bona fide non-response (BPNRR)", with_interval(results, TEST, "non_response_bonafide", "")),
-            ("Attack non-response (APNRR)", with_interval(results, TEST, "non_response_attack", "")),
+            ("Bona fide non-response (BPNRR)", results.shown(TEST, "clip", "non_response_bonafide")),
+            ("Attack non-response (APNRR)", results.shown(TEST, "clip", "non_response_attack")),
             ("Non-responses in the rates", text({"count": "counted: rejected", "exclude": "left out"}.get(
                 str(results.data.get("fta"))))),
             ("Clip score", f"{results.data.get('fusion') or 'mean'} of its frames"),
@@ -81,7 +70,7 @@ def _points(results: Results) -> Table:
         cells = [
             Absent("the target's own")
             if part == VAL and policy == ORACLE
-            else with_interval(results, part, name, policy)
+            else results.shown(part, "clip", name, policy, interval=True)
             for part in (TEST, VAL)
         ]
         kind: Literal["", "strong", "muted"] = "muted" if "oracle" in policy else ""

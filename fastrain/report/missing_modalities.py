@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from fasdata.errors import UserError
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Notice, Row, Table
-from fasdata.page.spelling import Absent, percent, ratio, score, text_table
+from fasdata.page.spelling import Absent, points, score, text_table
 from fastrain.evaluation.results_lookup import HONEST, TEST
 from fastrain.report.masked_targets import Degradation, Rung
 from fastrain.report.run_folder import RunFolder
 
-# title, metric, threshold policy, how it is spelled
-_NUMBERS: tuple[tuple[str, str, str, Callable[[Any, str], str | Absent]], ...] = (
-    ("AUC", "auc", "", ratio),
-    ("EER", "eer", "", percent),
-    ("HTER", "hter", HONEST, percent),
-    ("APCER, worst species", "apcer", HONEST, percent),
-    ("BPCER", "bpcer", HONEST, percent),
+# Title, metric, threshold policy.
+_NUMBERS = (
+    ("AUC", "auc", ""),
+    ("EER", "eer", ""),
+    ("HTER", "hter", HONEST),
+    ("APCER, worst species", "apcer", HONEST),
+    ("BPCER", "bpcer", HONEST),
 )
 _CAPTION = "The target without modalities, clips"
 
@@ -51,7 +50,7 @@ def degradation_text(folder: Path) -> str:
         raise UserError(f"{folder} has no modality to lose", expected="a run with several modalities")
     rows = []
     for rung in found.rungs:
-        cells = [_shown(rung, at) + (f" ({_change(found, rung, at)})" if rung.lost else "") for at in _each()]
+        cells = [str(_value(rung, at)) + (f" ({_change(found, rung, at)})" if rung.lost else "") for at in _each()]
         rows.append([_name(rung), *cells])
     lines = text_table(["target", *(title for title, *_ in _NUMBERS)], rows, indent="")
     return "\n".join([*lines, _note(found), *(f"left out  {one}" for one in found.unfit)])
@@ -100,16 +99,11 @@ def _each() -> range:
 
 
 def _value(rung: Rung, at: int) -> str | Absent:
-    _, metric, policy, spell = _NUMBERS[at]
-    return rung.results.shown(spell, TEST, "clip", metric, policy)
-
-
-def _shown(rung: Rung, at: int) -> str:
-    value = _value(rung, at)
-    return value if isinstance(value, str) else "-"
+    _, metric, policy = _NUMBERS[at]
+    return rung.results.shown(TEST, "clip", metric, policy)
 
 
 def _change(found: Degradation, rung: Rung, at: int) -> str | Absent:
-    _, metric, policy, _ = _NUMBERS[at]
+    _, metric, policy = _NUMBERS[at]
     before, now = (one.results.metric(TEST, "clip", metric, policy) for one in (found.rungs[0], rung))
-    return Absent("undefined") if before is None or now is None else f"{100 * (now - before):+.2f}"
+    return points(before, now)

@@ -12,7 +12,7 @@ from fasdata.library import Library
 from fasdata.page.figures import Gallery, Picture, data_uri
 from fasdata.page.page import Section
 from fasdata.page.parts import Notice, Paragraph
-from fasdata.page.spelling import text
+from fasdata.page.spelling import score, text
 from fasdata.records import BONAFIDE
 from fastrain.evaluation.results_lookup import HONEST, TEST
 from fastrain.report.error_tables import shown_threshold
@@ -40,7 +40,7 @@ def mistakes_section(run: RunFolder, *, faces: bool) -> Section:
     wrong = len(worst)
     lead = (
         f"{whose}{wrong} of {scored} scored clips of the unseen domain are on the wrong side of the honest threshold "
-        f"({HONEST}, {threshold:.4f}). "
+        f"({HONEST}, {score(threshold)}). "
     )
     missed = int((clips["part"].eq(TEST) & clips["label"].eq(BONAFIDE) & clips["score"].isna()).sum())
     if missed:
@@ -65,9 +65,9 @@ def worst_mistakes(clips: pd.DataFrame, threshold: float) -> pd.DataFrame:
     A clip is accepted as bona fide when its score is at least `threshold`; clips without a score are left out.
     """
     scored = clips[clips["part"].eq(TEST) & clips["score"].notna()]
-    score = scored["score"].astype(float)
-    margin = np.where(scored["label"].eq(BONAFIDE), threshold - score, score - threshold)
-    wrong = np.where(scored["label"].eq(BONAFIDE), score < threshold, score >= threshold)
+    scores, live = scored["score"].astype(float), scored["label"].eq(BONAFIDE)
+    margin = np.where(live, threshold - scores, scores - threshold)
+    wrong = np.where(live, scores < threshold, scores >= threshold)
     found = scored.assign(margin=margin)[wrong]
     return found.sort_values(["margin", "dataset", "clip_id"], ascending=[False, True, True], kind="stable")
 
@@ -78,7 +78,7 @@ def _picture(scores: pd.DataFrame, row: pd.Series, album: _Album | None) -> Pict
     facts = [
         ("label", "bona fide" if bonafide else "attack"),
         *([] if bonafide else [("attack type", text(row["attack_type"], "unknown"))]),
-        ("clip score", f"{row['score']:.4f} ({row['margin']:.4f} from the threshold)"),
+        ("clip score", f"{score(row['score'])} ({score(row['margin'])} from the threshold)"),
         ("sample", str(frame["sample_id"])),
     ]
     title = "Bona fide, rejected" if bonafide else "Attack, accepted"

@@ -11,6 +11,7 @@ from fasdata.page.figures import Chart, Charts
 from fasdata.page.histograms import Group, histogram_rows
 from fasdata.page.page import Section
 from fasdata.page.parts import Notice
+from fasdata.page.spelling import ratio, score
 from fasdata.records import ATTACK, BONAFIDE
 from fastrain.evaluation.results_lookup import HONEST, LEVELS, ORACLE, PARTS, TEST, VAL, Results
 from fastrain.report.run_folder import SCORES, RunFolder
@@ -133,7 +134,7 @@ def _roc(results: Results) -> Chart | Notice:
             x, y = _thin(*results.roc(part, level))
             auc = results.metric(part, level, "auc")
             if x and auc is not None:
-                lines.append(Line(f"{PARTS[part]}, {level}s: AUC {auc:.3f}", x, y, colour=colour, dash=dash))
+                lines.append(Line(f"{PARTS[part]}, {level}s: AUC {ratio(auc)}", x, y, colour=colour, dash=dash))
     if not lines:
         return Notice("No ROC curves", [f"{results.absent or 'No part has scores of both labels'}."])
     svg = line_chart(
@@ -178,7 +179,7 @@ def _histogram(clips: pd.DataFrame, results: Results, part: str, *, by: str) -> 
     if scored.empty:
         return Notice(title, ["Nothing to draw: no clip of this part has a score."])
     marks = [
-        (f"threshold {policy}: {value:.4f}", value)
+        (f"threshold {policy}: {score(value)}", value)
         for policy in ((HONEST, ORACLE) if part == TEST else (HONEST,))
         if (value := results.threshold("clip", policy)) is not None
     ]

@@ -9,7 +9,7 @@ from fasdata.page.charts import Axis, Line, line_chart
 from fasdata.page.figures import Chart
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Notice, Row, Table
-from fasdata.page.spelling import Absent, percent, ratio
+from fasdata.page.spelling import Absent, points, ratio
 from fastrain.evaluation.results_lookup import HONEST, PARTS, TEST, VAL
 from fastrain.report.run_folder import RunFolder
 
@@ -44,13 +44,9 @@ def _rates(run: RunFolder) -> Table:
     rows = []
     for title, name in (("APCER, worst species", "apcer"), ("BPCER", "bpcer"), ("HTER", "hter")):
         values = [results.metric(part, "clip", name, HONEST) for part in (VAL, TEST)]
-        shown = [results.shown(percent, part, "clip", name, HONEST) for part in (VAL, TEST)]
-        off = (
-            Absent("undefined")
-            if values[0] is None or values[1] is None
-            else f"{100 * (values[1] - values[0]):+.2f} points"
-        )
-        rows.append(Row((title, *shown, off)))
+        shown = [results.shown(part, "clip", name, HONEST) for part in (VAL, TEST)]
+        change = points(*values)
+        rows.append(Row((title, *shown, change if isinstance(change, Absent) else f"{change} points")))
     note = "A change in APCER and BPCER of opposite signs means that the scores of the target moved as a whole."
     return Table("One threshold, two places", columns, rows, note)
 
@@ -85,7 +81,7 @@ def _reliability(samples: dict[str, Samples]) -> Chart | Notice:
             found = reliability(those.scores, those.labels)
         except UserError as error:
             return Notice(title, [f"Nothing to draw: {error}."])
-        name = f"{PARTS[part]}: error {found.error:.3f}"
+        name = f"{PARTS[part]}: error {ratio(found.error)}"
         lines.append(Line(name, found.predicted.tolist(), found.observed.tolist(), colour=place, dots=True))
     if not lines:
         return Notice(title, ["Nothing to draw: no clip has a score."])

@@ -21,7 +21,10 @@ from fastrain.rescore.robustness import MEASURES, Rung, robustness
 
 
 TITLES = {"auc": "AUC", "hter": "HTER", "apcer": "APCER, worst species", "bpcer": "BPCER"}
-NOTE = "Target, clip level; HTER, APCER and BPCER at source_eer, the threshold of the held-out sources, whose pictures are not corrupted."
+NOTE = (
+    "Target, clip level; HTER, APCER and BPCER at source_eer, the threshold of the held-out sources, "
+    "whose pictures are not corrupted."
+)
 
 
 def as_text(rungs: Sequence[Rung]) -> str:

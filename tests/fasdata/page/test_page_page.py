@@ -1,7 +1,6 @@
 """The parts of the HTML kit by themselves."""
 
 import base64
-import math
 
 import cv2
 import numpy as np
@@ -13,7 +12,7 @@ from fasdata.page.figures import Gallery, Picture, data_uri
 from fasdata.page.histograms import Group, histogram_rows
 from fasdata.page.page import Page, Section
 from fasdata.page.parts import Code, Column, Details, Facts, Notice, Paragraph, Row, Table
-from fasdata.page.spelling import Absent, count, percent, ratio, score, text
+from fasdata.page.spelling import Absent
 
 HOSTILE = '<script>alert("1")</script>&\'"><img src=x onerror=y>'
 
@@ -76,21 +75,6 @@ def test_drawing_carries_no_address():
 @pytest.mark.parametrize("values", [[0.5], [0.5, 0.5, 0.5], [-1e6, 1e6], list(np.linspace(0, 1, 999))])
 def test_histogram_of_any_spread(values):
     assert "<svg" in histogram_rows([Group("a", values, 0), Group("b", [0.1], 1)], "x", "clips", name="a", alt="a")
-
-
-@pytest.mark.parametrize("spell", [ratio, score, percent, count, text])
-@pytest.mark.parametrize("value", [None, math.nan, math.inf])
-def test_absent_values_say_why(spell, value):
-    if spell is text and value == math.inf:
-        value = math.nan
-    assert spell(value, "no clip") == Absent("no clip")
-
-
-def test_spelling():
-    assert (ratio(0.98765), percent(0.12346), count(1234567)) == ("0.988", "12.35 %", "1\u202f234\u202f567")
-    assert (text(True), text(0), text("")) == ("yes", "0", Absent("not recorded"))
-    assert score(0.00379) == "0.0038"
-    assert ratio(True) == Absent("not computed")
 
 
 def test_thumbnail_is_small_and_keeps_colour_order():
