@@ -13,6 +13,7 @@ from fasdata import __version__
 from fasdata.errors import UserError
 from fasdata.extract.executor import LOCAL, Executor
 from fasdata.extract.jobs import JobList, StoredClips
+from fasdata.extract.reasons import Reasons
 from fasdata.extract.settings import ExtractSettings
 from fasdata.library import Library
 from fasdata.media.readers import MediaForm, require_reader
@@ -40,13 +41,13 @@ class ExtractReport:
     described_anew: int = 0  # of those: label, split or another fact of the path or the lists has changed
     widened: int = 0  # of those: frames were added, for rules that the store did not have
     outcomes: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # (label, attack type, status)
-    reasons: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # (label, status, reason)
+    reasons: Reasons = field(default_factory=Reasons)  # by (label, status)
     frames: Counter[str] = field(default_factory=Counter)  # face status of the chosen frames
     modalities: Counter[str] = field(default_factory=Counter)  # stored images of each modality
     dark: int = 0  # stored frames on which there is nothing to see
     failed: list[str] = field(default_factory=list)  # relpath: reason
     not_widened: list[str] = field(default_factory=list)  # relpath: why no frames could be added
-    notes: dict[str, list[str]] = field(default_factory=dict)  # note, its numbers as N -> relpaths
+    notes: Reasons = field(default_factory=Reasons)
     content_hash: str = ""
 
     def count(self, record: ClipRecord) -> None:
@@ -54,7 +55,7 @@ class ExtractReport:
         label, path = record.clip.label or "unknown", record.clip.relpaths.get("rgb", record.clip.clip_id)
         self.outcomes[label, record.clip.attack_type or "unknown", record.status] += 1
         if record.status != "ok":
-            self.reasons[label, record.status, _without_numbers(record.reason)] += 1
+            self.reasons.add(record.reason, path, label, record.status)
         if record.status == "failed":
             self.failed.append(f"{path}: {record.reason}")
         chosen = {index for indices in record.selections.values() for index in indices}
@@ -63,7 +64,7 @@ class ExtractReport:
             self.modalities.update(frame.crop.modalities if frame.crop else ())
             self.dark += frame.dark
         for note in record.notes:
-            self.notes.setdefault(_without_numbers(note), []).append(path)
+            self.notes.add(note, path)
 
     def counts(self, label: str, attack_type: str = "") -> tuple[int, int, int]:
         """Return how many clips of a label (and attack type) are usable, show no face, and could not be decoded."""
@@ -76,11 +77,6 @@ class ExtractReport:
             for status in ("ok", "fta", "failed")
         }
         return of["ok"], of["fta"], of["failed"]
-
-
-def _without_numbers(reason: str) -> str:
-    """Return the text with its free-standing numbers as N, so that equal reasons count together."""
-    return re.sub(r"(?<![\w(])\d+(?![\w)])", "N", reason)
 
 
 # -- `fasdata extract`: a raw dataset into a store, continued where an earlier run stopped ----------------------------

@@ -56,8 +56,8 @@ def describe_report(report: ExtractReport) -> str:
     if report.reasons:
         lines.append(f"not usable (each in {report.folder / FAILURES}):")
         lines += [
-            f"  {number} x {label}, {'no usable face' if status == 'fta' else 'failed'}: {reason}"
-            for (label, status, reason), number in report.reasons.most_common(SHOWN)
+            f"  {group.total} x {label}, {'no usable face' if status == 'fta' else 'failed'}: {group}"
+            for (label, status), group in report.reasons.ranked()[:SHOWN]
         ]
     if report.failed:
         lines.append("could not be decoded (replace these files, then run again with --retry-failed):")
@@ -67,7 +67,7 @@ def describe_report(report: ExtractReport) -> str:
         lines += [f"  {line}" for line in report.not_widened]
     if report.notes:
         lines.append("notes:")
-        lines += _some([f"{len(paths)} x {note} (e.g. {paths[0]})" for note, paths in report.notes.items()])
+        lines += _some([f"{group.total} x {group}, e.g. {group.path}" for _, group in report.notes.ranked()])
     lines += ["", f"store: {report.folder}", f"content: {report.content_hash}"]
     return "\n".join(lines)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from fasdata.extract.reasons import Reasons
 from fasdata.page.page import Subsection
 from fasdata.page.parts import Column, Paragraph, Row, Table
 from fasdata.page.spelling import Absent, count, percent
@@ -52,18 +51,18 @@ def _forms(survey: Survey, decoded: Any) -> Table:
 
 
 def _notes(survey: Survey) -> list[Table | Paragraph]:
-    found: defaultdict[str, list[str]] = defaultdict(list)
+    notes = Reasons()
     for row in rows_of(survey.clips):
         for note in row.notes:
-            found[without_numbers(note)].append(row.path)
-    if not found:
+            notes.add(note, row.path)
+    if not notes:
         return [Paragraph("The extraction noted nothing else.")]
-    ranked = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
     columns = [Column("Note"), Column("Clips", True), Column("For example")]
-    rest = len(ranked) - _MOST
+    rest = len(notes) - _MOST
     more = f"{rest} rarer notes are not shown; clips.parquet has all." if rest > 0 else ""
     return [Table("What the extraction noted", columns,
-                  [Row((note, count(len(paths)), paths[0])) for note, paths in ranked[:_MOST]], more)]  # fmt: skip
+                  [Row((str(group), count(group.total), group.path)) for _, group in notes.ranked()[:_MOST]],
+                  more)]  # fmt: skip
 
 
 # -- What was lost: recordings without a face or that could not be decoded, by label and attack type, and why ---------
@@ -120,18 +119,17 @@ def _lost(clips: pd.DataFrame) -> tuple[Any, ...]:
 
 
 def _reasons(clips: pd.DataFrame) -> Table:
-    """Return the reasons with their numbers as N, so that equal ones count together."""
-    found: defaultdict[tuple[str, str, str, str], list[str]] = defaultdict(list)
+    """Return the reasons, those that differ only in their counts in one row."""
+    reasons = Reasons()
     for row in rows_of(clips[clips["status"].ne("ok")]):
-        found[row.status, row.label, row.attack_type, without_numbers(row.reason)].append(row.path)
-    ranked = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+        reasons.add(row.reason, row.path, row.status, row.label, row.attack_type)
     columns = [Column("What happened"), Column("Clips", True), Column("Reason"), Column("Label"),
                Column("Attack type"), Column("For example")]  # fmt: skip
     rows = [
-        Row((OUTCOMES[status], count(len(paths)), reason, LABEL_NAMES[label], spell_type(kind), paths[0]))
-        for (status, label, kind, reason), paths in ranked[:_REASONS]
+        Row((OUTCOMES[status], count(group.total), str(group), LABEL_NAMES[label], spell_type(kind), group.path))
+        for (status, label, kind), group in reasons.ranked()[:_REASONS]
     ]
-    rest = len(ranked) - _REASONS
+    rest = len(reasons) - _REASONS
     return Table(
         "Why", columns, rows, f"{rest} rarer reasons are not shown; clips.parquet has all." if rest > 0 else ""
     )
@@ -158,8 +156,3 @@ def _statuses(survey: Survey) -> Table | Paragraph:
         f"and {count(survey.several)} more than one."
     )
     return Table("How the chosen frames came by their faces", columns, rows, note)
-
-
-def without_numbers(reason: str) -> str:
-    """Return the text with its free-standing numbers as N."""
-    return re.sub(r"(?<![\w(.,])\d+(?:\.\d+)?(?![\w),])", "N", reason)

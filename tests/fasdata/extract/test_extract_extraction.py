@@ -1,5 +1,6 @@
 """`fasdata extract` as a user meets it: dry runs, bad input, recordings that cannot be used."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -151,5 +152,5 @@ def test_a_truncated_video_gives_what_it_has_and_is_noted(tmp_path):
         "-j",
         1,
     )
-    told = Called("fasdata", *command).out
-    assert "cut.avi" in told and ("decoding stopped" in told or "claims N frames" in told)
+    summary = Called("fasdata", *command).out
+    assert "cut.avi" in summary and re.search(r"decoding stopped|claims \d+ frames", summary)

@@ -171,7 +171,7 @@ def test_a_missing_member_is_recorded_and_listed(tmp_path: Path) -> None:
         "fasdata", "extract", "CASIA-SURF", "--root", tmp_path / "raw", "--frames", "all", "--out", tmp_path / "lib",
         "-j", 1,
     )  # fmt: skip
-    assert "ir: N frames lack it and are left out" in done.out
+    assert "ir: 1 frames lack it and are left out" in done.out
     by_label = {record.clip.label: record for record in Store.open(tmp_path / "lib" / "casia-surf").records()}
     real, fake = by_label["bonafide"], by_label["attack"]
     assert real.n_frames == 11 and [frame.name for frame in real.frames][:3] == ["0001", "0002", "0004"]

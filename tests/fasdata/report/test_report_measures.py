@@ -12,7 +12,7 @@ from fasdata.records import FaceStatus
 from fasdata.report.gallery import different_people, shown
 from fasdata.report.measures import separation
 from fasdata.report.pixels import face_in_crop, measure
-from fasdata.report.recordings import STATUS_MEANINGS, without_numbers
+from fasdata.report.recordings import STATUS_MEANINGS
 from fasdata.report.survey import eye_distance, roll, yaw_ratio
 from tests.fasdata.report.datasets import BOX, POINTS, REGION
 
@@ -93,13 +93,6 @@ def test_an_overlay_of_any_values(values):
 
 def test_every_status_of_a_frame_has_a_meaning():
     assert set(STATUS_MEANINGS) == set(get_args(FaceStatus))
-
-
-def test_reasons_with_other_numbers_count_together():
-    assert without_numbers("no usable face in 12 searched frames of 120") == "no usable face in N searched frames of N"
-    assert without_numbers("ssdg(2)@decoded: only 8 frames") == "ssdg(2)@decoded: only N frames"
-    assert without_numbers("three(12,24,36)@decoded") == "three(12,24,36)@decoded"
-    assert without_numbers("score 0.25 at h264") == "score N at h264"
 
 
 def test_depth_is_shown_over_its_own_range_with_black_where_nothing_was_measured():
