@@ -1,1 +1,1 @@
-"""What can be wrong with a machine and its installation, and what to do about it."""
+"""Check an installation, its machine and its library, and say what to do about problems."""

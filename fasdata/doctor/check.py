@@ -1,4 +1,4 @@
-"""One thing that was looked at, and how it stands."""
+"""Hold the result of one check, and spell a list of them for people and for programs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ State = Literal["ok", "note", "problem"]
 
 @dataclass(frozen=True)
 class Check:
-    """What was found at one place. `note`: works, but should be known; `problem`: something will not work.
+    """The result of one check: `note` means that it works but deserves attention, `problem` that something will fail.
 
-    `do` says what to do about it; empty where nothing is to be done.
+    `found` is what is there; `do` says what to do about it, "" where nothing is to be done.
     """
 
     area: str
@@ -24,7 +24,7 @@ class Check:
 
 
 def as_text(checks: Sequence[Check]) -> str:
-    """Return the checks for people, by area, and how many problems there are."""
+    """Return the checks as text, by area, with the number of problems and notes."""
     lines: list[str] = []
     area = ""
     for check in checks:
@@ -40,7 +40,7 @@ def as_text(checks: Sequence[Check]) -> str:
 
 
 def as_data(checks: Sequence[Check], version: str) -> dict[str, Any]:
-    """Return the checks for machines: `ok` is false where there is a problem."""
+    """Return the checks as JSON data; `ok` is false where there is a problem."""
     problems = _number(checks, "problem")
     return {
         "fasdata": version,

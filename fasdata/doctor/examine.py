@@ -1,4 +1,4 @@
-"""Everything that `fasdata doctor` looks at, in the order it is shown."""
+"""Run all checks of `fasdata doctor`, in the order of its output."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from fasdata.doctor.weights import weights
 from fasdata.library import Library
 
 
-def examine(asked: Library) -> list[Check]:
-    """Look at installation, machine and library; what cannot be looked at is a problem of its own, never an end."""
+def examine(given: Library) -> list[Check]:
+    """Check installation, machine and library; an area whose check fails is a problem, and the others go on."""
     have, driver = installed(), has_driver()
     built_for = (metadata.requires("torchvision") or []) if "torchvision" in have else []
-    looks: tuple[tuple[str, Callable[[], list[Check]]], ...] = (
+    checks: tuple[tuple[str, Callable[[], list[Check]]], ...] = (
         ("packages", lambda: [*packages(have), *torch_pair(built_for, have)]),
         ("images and video", lambda: [opencv(have, import_failure("cv2")), video()]),
         ("accelerators", lambda: [*cuda(driver), onnxruntime(have, driver)]),
         ("weights", weights),
         ("machine", machine),
-        ("library", lambda: library(asked)),
+        ("library", lambda: library(given)),
     )
-    return [check for area, look in looks for check in guarded(area, look)]
+    return [result for area, check in checks for result in guarded(area, check)]
 
 
-def guarded(area: str, look: Callable[[], list[Check]]) -> list[Check]:
-    """Return what `look` finds, or that it could not look."""
+def guarded(area: str, check: Callable[[], list[Check]]) -> list[Check]:
+    """Return the checks of an area, or a problem where checking itself fails."""
     try:
-        return look()
-    except Exception as error:  # a doctor must not fall ill with the patient
-        return [Check(area, "not looked at", "problem", f"{type(error).__name__}: {error}", "report this as a bug")]
+        return check()
+    except Exception as error:  # whatever is broken, the other areas must still be checked
+        return [Check(area, "not checked", "problem", f"{type(error).__name__}: {error}", "report this as a bug")]

@@ -1,4 +1,4 @@
-"""Check cores, memory and limits of this machine, and CUDA for torch and onnxruntime."""
+"""Check the cores, memory and limits of this machine, and CUDA for torch and onnxruntime."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from fasdata.doctor.check import Check
 from fasdata.doctor.packages import import_failure
 from fasdata.faces.detectors import detectors_that_need
 
-# -- Cores, memory and limits of this machine -------------------------------------------------------------------------
-
+# -- Cores, memory and limits -----------------------------------------------------------------------------------------
 
 AREA = "machine"
 _GIB = 2**30
@@ -31,7 +30,7 @@ def machine() -> list[Check]:
     if available is not None:
         checks.append(memory(available))
     for name, folder, least, why in (
-        ("shared memory", "/dev/shm", _LITTLE_SHARED, "the loader's processes hand batches over there"),
+        ("shared memory", "/dev/shm", _LITTLE_SHARED, "the loader's processes pass batches through it"),
         ("temporary files", tempfile.gettempdir(), _LITTLE_TEMPORARY, "archives and figures pass through it"),
     ):
         if Path(folder).is_dir():
@@ -40,30 +39,29 @@ def machine() -> list[Check]:
 
 
 def cores() -> Check:
-    """Return how many cores this process may use, and what allows fewer than there are."""
+    """Check how many cores this process may use, and what limits them."""
     every = os.cpu_count() or 1
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else every
     quota = _quota(_read(_CGROUP / "cpu.max"))
-    told = f"{allowed} of {every} usable" if allowed < every else f"{every}"
+    number = f"{allowed} of {every} usable" if allowed < every else f"{every}"
     if quota is not None and quota < allowed:
-        told += f", but the container grants {quota:.1f}"
-        return Check(
-            AREA, "cores", "note", told, f"give --workers {max(1, int(quota))}: more only get in each other's way"
-        )
+        do = f"give --workers {max(1, int(quota))}: more only slow each other down"
+        return Check(AREA, "cores", "note", f"{number}, but the container grants {quota:.1f}", do)
     threads = os.environ.get("OMP_NUM_THREADS")
-    return Check(AREA, "cores", "ok", told + (f" (OMP_NUM_THREADS={threads})" if threads else ""))
+    return Check(AREA, "cores", "ok", number + (f" (OMP_NUM_THREADS={threads})" if threads else ""))
 
 
 def memory(available: int) -> Check:
-    """Judge the memory that is free for use."""
-    told = f"{available / _GIB:.1f} GiB available"
+    """Judge the available memory in bytes."""
+    amount = f"{available / _GIB:.1f} GiB available"
     if available < _LITTLE_MEMORY:
-        return Check(AREA, "memory", "note", told, "a worker of the extraction takes about 1 GiB: give fewer --workers")
-    return Check(AREA, "memory", "ok", told)
+        do = "an extraction worker takes about 1 GiB: give fewer --workers"
+        return Check(AREA, "memory", "note", amount, do)
+    return Check(AREA, "memory", "ok", amount)
 
 
 def memory_available() -> int | None:
-    """Return the bytes of memory that can be used, the container's limit included; None where nothing tells."""
+    """Return the available memory in bytes, within the container's limit; None where the system does not report it."""
     kilobytes = [line.split()[1] for line in _read(Path("/proc/meminfo")).splitlines() if line.startswith("MemAvail")]
     if not kilobytes:
         return None
@@ -75,12 +73,12 @@ def memory_available() -> int | None:
 
 
 def space(name: str, folder: str, free: int, least: int, why: str) -> Check:
-    """Judge the free space of a folder that other work passes through."""
-    told = f"{free / _GIB:.1f} GiB free in {folder}"
+    """Judge the free space of a folder for temporary data."""
+    amount = f"{free / _GIB:.1f} GiB free in {folder}"
     if free >= least:
-        return Check(AREA, name, "ok", told)
+        return Check(AREA, name, "ok", amount)
     do = "give the container more (--shm-size)" if name == "shared memory" else "free some space, or set TMPDIR"
-    return Check(AREA, name, "note", f"{told}: {why}", do)
+    return Check(AREA, name, "note", f"{amount}: {why}", do)
 
 
 def _quota(text: str) -> float | None:
@@ -98,8 +96,7 @@ def _read(path: Path) -> str:
         return ""
 
 
-# -- CUDA for torch and for onnxruntime -------------------------------------------------------------------------------
-
+# -- CUDA -------------------------------------------------------------------------------------------------------------
 
 CUDA = "accelerators"
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-rocm")
@@ -107,35 +104,37 @@ _CUDA = "CUDAExecutionProvider"
 
 
 def has_driver() -> bool:
-    """Tell whether an NVIDIA driver is on this machine."""
+    """Tell whether this machine has an NVIDIA driver."""
     return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
 
 
 def cuda(driver: bool) -> list[Check]:
-    """Return the checks of torch and its CUDA devices; without a driver torch is not even loaded."""
+    """Check torch and its CUDA devices; without a driver torch is not loaded."""
     if not driver:
-        return [Check(CUDA, "cuda", "ok", "no NVIDIA driver here: everything runs on the processor")]
+        return [Check(CUDA, "cuda", "ok", "no NVIDIA driver: everything runs on the processor")]
     failure = import_failure("torch")
     if failure:
         return [Check(CUDA, "cuda", "problem", f"torch cannot be loaded: {failure}", "install torch again")]
     import torch
 
     if torch.version.cuda is None:
-        do = "install a torch built for CUDA, or leave it: --device cpu works"
-        return [Check(CUDA, "cuda", "problem", f"a driver is there, but torch {torch.__version__} is a CPU build", do)]
+        do = "install a torch built for CUDA, or use --device cpu"
+        return [
+            Check(CUDA, "cuda", "problem", f"a driver is installed, but torch {torch.__version__} is a CPU build", do)
+        ]
     if not torch.cuda.is_available():
-        told = f"a driver is there, but torch (CUDA {torch.version.cuda}) finds no device it can use"
-        return [Check(CUDA, "cuda", "problem", told, "update the driver, or look at CUDA_VISIBLE_DEVICES")]
-    found = []
+        state = f"a driver is installed, but torch (CUDA {torch.version.cuda}) finds no usable device"
+        return [Check(CUDA, "cuda", "problem", state, "update the driver, or check CUDA_VISIBLE_DEVICES")]
+    checks = []
     for number in range(torch.cuda.device_count()):
-        of = torch.cuda.get_device_properties(number)
-        told = f"{of.name}, {of.total_memory / 2**30:.0f} GiB, CUDA {torch.version.cuda}"
-        found.append(Check(CUDA, f"cuda:{number}", "ok", told))
-    return found
+        device = torch.cuda.get_device_properties(number)
+        words = f"{device.name}, {device.total_memory / _GIB:.0f} GiB, CUDA {torch.version.cuda}"
+        checks.append(Check(CUDA, f"cuda:{number}", "ok", words))
+    return checks
 
 
 def onnxruntime(have: Mapping[str, str], driver: bool) -> Check:
-    """Return the check of the installed onnxruntime, loading it to ask for its providers."""
+    """Check the installed onnxruntime; it is loaded for its list of providers."""
     builds = [name for name in RUNTIMES if name in have]
     failure, providers = "", []
     if len(builds) == 1:
@@ -150,26 +149,26 @@ def onnxruntime(have: Mapping[str, str], driver: bool) -> Check:
 def runtime_check(
     have: Mapping[str, str], builds: Sequence[str], failure: str, providers: Sequence[str], driver: bool
 ) -> Check:
-    """Judge the builds of onnxruntime: two share one folder, and the CPU one then hides the other's CUDA."""
-    name, told = "onnxruntime", " and ".join(f"{one} {have[one]}" for one in builds)
+    """Judge the builds of onnxruntime: two of them share a folder, and the CPU build then hides CUDA."""
+    name, versions = "onnxruntime", " and ".join(f"{build} {have[build]}" for build in builds)
     if not builds:
         if "insightface" in have:
             do = "pip install onnxruntime (or onnxruntime-gpu)"
-            return Check(CUDA, name, "problem", "missing, but insightface needs it", do)
+            return Check(CUDA, name, "problem", "not installed, but insightface needs it", do)
         return Check(CUDA, name, "ok", f"not installed: only --detector {detectors_that_need(name)} needs it")
     if len(builds) > 1:
         do = f"pip uninstall -y {' '.join(builds)}, then install one: onnxruntime-gpu with a GPU, else onnxruntime"
-        return Check(CUDA, name, "problem", f"{told}: they overwrite each other", do)
+        return Check(CUDA, name, "problem", f"{versions}: they overwrite each other", do)
     if failure:
         do = f"pip install --force-reinstall {builds[0]}"
-        return Check(CUDA, name, "problem", f"{told} cannot be loaded: {failure}", do)
-    told += f"; providers: {', '.join(providers)}"
+        return Check(CUDA, name, "problem", f"{versions} cannot be loaded: {failure}", do)
+    state = f"{versions}; providers: {', '.join(providers)}"
     if builds[0] == "onnxruntime-gpu" and _CUDA not in providers:
-        return Check(CUDA, name, "problem", f"{told}: no CUDA", "pip install --force-reinstall onnxruntime-gpu")
+        return Check(CUDA, name, "problem", f"{state}: no CUDA", "pip install --force-reinstall onnxruntime-gpu")
     if builds[0] == "onnxruntime-gpu" and not driver:
-        return Check(CUDA, name, "note", f"{told}, but no NVIDIA driver is here: it falls back to the processor")
+        return Check(CUDA, name, "note", f"{state}, but no NVIDIA driver: it runs on the processor")
     if driver and _CUDA not in providers:
         users = detectors_that_need(name)
         do = f"for {users} on the GPU: pip uninstall -y {builds[0]}, then pip install onnxruntime-gpu"
-        return Check(CUDA, name, "note", f"{told}: {users} runs on the processor", do)
-    return Check(CUDA, name, "ok", told)
+        return Check(CUDA, name, "note", f"{state}: {users} runs on the processor", do)
+    return Check(CUDA, name, "ok", state)

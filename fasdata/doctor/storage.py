@@ -1,4 +1,4 @@
-"""Check where the library lies: the file system, its room, whether LMDB works there, and the stores in it."""
+"""Check the library: its file system and free space, LMDB in this place, limits, and its stores."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from fasdata.faces.detectors import DETECTORS
 from fasdata.library import ENVIRONMENT, Library
 from fasdata.store.info import StoreInfo
 
-# -- On what kind of file system a folder lies, and what that means for a store ---------------------------------------
-
+# -- The file system of a folder, and what it means for a store -------------------------------------------------------
 
 _NETWORK = re.compile(r"^(nfs\d?|cifs|smb\w*|afs|lustre|gpfs|beegfs|ceph|glusterfs|9p|fuse\..+|fuseblk)$")
 
 
 def filesystem_type(path: Path, mounts: Iterable[str]) -> str:
-    """Return the type of the file system that holds `path`, "" where `mounts` does not tell.
+    """Return the type of the file system of `path`, "" where it is not in `mounts`.
 
     `mounts` are lines of `/proc/self/mountinfo`; the last mount on the longest matching folder counts.
     """
@@ -40,54 +39,53 @@ def filesystem_type(path: Path, mounts: Iterable[str]) -> str:
 
 
 def filesystem(area: str, kind: str) -> Check:
-    """Judge a kind of file system as the place of LMDB files."""
+    """Judge a file system as the place of LMDB files."""
     name = "file system"
     if not kind:
-        return Check(area, name, "ok", "not told by this system")
+        return Check(area, name, "ok", "this system does not report it")
     if _NETWORK.match(kind):
-        told = f"{kind}: a network; LMDB maps files and locks by machine"
-        do = "let one machine at a time write; for training copy the library to a local disk"
-        return Check(area, name, "note", told, do)
+        state = f"{kind}: a network file system; LMDB maps and locks files on one machine only"
+        do = "write from one machine at a time; copy the library to a local disk for training"
+        return Check(area, name, "note", state, do)
     if kind in ("tmpfs", "ramfs"):
-        return Check(area, name, "note", f"{kind}: in memory, gone after a restart", "extract to a disk")
+        return Check(area, name, "note", f"{kind}: in memory, lost at a restart", "extract to a disk")
     if kind == "overlay":
-        told = "overlay: inside a container, gone with it unless it is kept"
-        return Check(area, name, "note", told, "mount a folder of the host for the library")
+        state = "overlay: inside a container, and lost with it"
+        return Check(area, name, "note", state, "mount a folder of the host for the library")
     return Check(area, name, "ok", kind)
 
 
-# -- The library: where it is, how much room it has, whether LMDB works there, and the stores in it -------------------
-
+# -- The library ------------------------------------------------------------------------------------------------------
 
 AREA = "library"
 _GB = 10**9
 _LEAST, _LITTLE = _GB, 20 * _GB
 _MAP = 64 << 20
-_OTHER_FILES = 256  # what a process has open beside shards: libraries, videos, pipes of workers
+_OTHER_FILES = 256  # files that a process opens beside shards: libraries, videos, pipes of workers
 
 
-def library(asked: Library) -> list[Check]:
-    """Return the checks of a library; one that does not exist yet is looked at where it would be."""
-    checks = [_environment(), _root(asked.root)]
-    if asked.root.exists() and not asked.root.is_dir():
+def library(given: Library) -> list[Check]:
+    """Check a library; one that does not exist yet is checked in the folder where it would be."""
+    checks = [_environment(), _root(given.root)]
+    if given.root.exists() and not given.root.is_dir():
         return checks
-    place = next(folder for folder in (asked.root, *asked.root.absolute().parents) if folder.is_dir())
+    place = next(folder for folder in (given.root, *given.root.absolute().parents) if folder.is_dir())
     checks += [disk(shutil.disk_usage(place).free), filesystem(AREA, filesystem_type(place.resolve(), _mounts()))]
     checks.append(lmdb_works(place))
-    shards = [path for slug in asked.stores() for path in (asked.store_dir(slug) / "shards").glob("*.lmdb")]
+    shards = [path for slug in given.stores() for path in (given.store_dir(slug) / "shards").glob("*.lmdb")]
     checks += [open_files(len(shards), resource.getrlimit(resource.RLIMIT_NOFILE)[0])]
     checks += [address_space(sum(path.stat().st_size for path in shards), resource.getrlimit(resource.RLIMIT_AS)[0])]
-    return [*checks, *(store(asked, slug) for slug in asked.stores())]
+    return [*checks, *(store(given, slug) for slug in given.stores())]
 
 
 def disk(free: int) -> Check:
     """Judge the free space: the four classic sets take a few gigabytes, dense frame rules many more."""
-    told = f"{free / _GB:.1f} GB free"
+    amount = f"{free / _GB:.1f} GB free"
     if free < _LEAST:
-        return Check(AREA, "disk", "problem", told, "free some space, or give another place with --data")
+        return Check(AREA, "disk", "problem", amount, "free some space, or choose another place with --data")
     if free < _LITTLE:
-        return Check(AREA, "disk", "note", told, "fasdata extract --dry-run says how much it will take")
-    return Check(AREA, "disk", "ok", told)
+        return Check(AREA, "disk", "note", amount, "fasdata extract --dry-run says how much it will take")
+    return Check(AREA, "disk", "ok", amount)
 
 
 def lmdb_works(folder: Path) -> Check:
@@ -118,28 +116,28 @@ def open_files(shards: int, limit: int) -> Check:
     """Judge the limit on open files against the shards, each of which takes two."""
     needed = 2 * shards + _OTHER_FILES
     if limit == resource.RLIM_INFINITY or limit >= 2 * needed:
-        told = "no limit" if limit == resource.RLIM_INFINITY else str(limit)
-        return Check(AREA, "open files", "ok", f"{told}; {shards} shards")
-    state, told = ("problem", "too few") if limit < needed else ("note", "little room")
-    words = f"{limit}, {told} for {shards} shards and their workers"
-    return Check(AREA, "open files", state, words, f"ulimit -n {max(4096, 4 * needed)}")  # type: ignore[arg-type]
+        spelled = "no limit" if limit == resource.RLIM_INFINITY else str(limit)
+        return Check(AREA, "open files", "ok", f"{spelled}; {shards} shards")
+    too_few = limit < needed
+    words = f"{limit}, {'too few' if too_few else 'little room'} for {shards} shards and their workers"
+    return Check(AREA, "open files", "problem" if too_few else "note", words, f"ulimit -n {max(4096, 4 * needed)}")
 
 
 def address_space(mapped: int, limit: int) -> Check:
-    """Judge a limit on virtual memory: LMDB maps whole shards, which takes addresses, not memory."""
-    told = f"{mapped / _GB:.1f} GB of shards are mapped"
+    """Judge a limit on virtual memory: LMDB maps complete shards, which takes addresses, not memory."""
+    shards = f"{mapped / _GB:.1f} GB of shards are mapped"
     if limit == resource.RLIM_INFINITY:
-        return Check(AREA, "address space", "ok", f"no limit; {told}")
+        return Check(AREA, "address space", "ok", f"no limit; {shards}")
     if limit < 2 * mapped + 8 * _GB:
         return Check(
-            AREA, "address space", "problem", f"limited to {limit / _GB:.1f} GB; {told}", "ulimit -v unlimited"
+            AREA, "address space", "problem", f"limited to {limit / _GB:.1f} GB; {shards}", "ulimit -v unlimited"
         )
-    return Check(AREA, "address space", "ok", f"limited to {limit / _GB:.1f} GB; {told}")
+    return Check(AREA, "address space", "ok", f"limited to {limit / _GB:.1f} GB; {shards}")
 
 
-def store(asked: Library, slug: str) -> Check:
-    """Return the check of one store: readable, finished, and made with the detector weights that are here."""
-    folder = asked.store_dir(slug)
+def store(given: Library, slug: str) -> Check:
+    """Check a store: it is readable, finished, and made with the detector weights installed here."""
+    folder = given.store_dir(slug)
     again = "run the same 'fasdata extract' again: it continues"
     try:
         info = StoreInfo.read(folder)
@@ -149,16 +147,16 @@ def store(asked: Library, slug: str) -> Check:
     size = sum(path.stat().st_blocks * 512 for path in shards)
     detector, weights = str(info.config.get("detector", "")), str(info.config.get("detector_weights_sha256", ""))
     number = f"{len(shards)} {'shard' if len(shards) == 1 else 'shards'}"
-    told = f"{size / 1e6:.0f} MB in {number}, detector {detector or 'not recorded'}"
-    told += f", weights {weights}" if weights else ""
+    about = f"{size / 1e6:.0f} MB in {number}, detector {detector or 'not recorded'}"
+    about += f", weights {weights}" if weights else ""
     try:
-        asked.require_store(slug)
+        given.require_store(slug)
     except UserError:
-        return Check(AREA, slug, "note", f"{told}; the extraction was not finished", again)
+        return Check(AREA, slug, "note", f"{about}; the extraction was not finished", again)
     if weights and weights != _installed_weights(detector):
-        do = "continue it where those weights are, or extract into another library"
-        return Check(AREA, slug, "note", f"{told}: other weights than those installed here", do)
-    return Check(AREA, slug, "ok", told)
+        do = "continue it where these weights are installed, or extract into another library"
+        return Check(AREA, slug, "note", f"{about}: other weights than those installed here", do)
+    return Check(AREA, slug, "ok", about)
 
 
 def _environment() -> Check:
@@ -166,7 +164,7 @@ def _environment() -> Check:
     if not value:
         return Check(AREA, ENVIRONMENT, "ok", "not set: without --data the library is ./data")
     if not Path(value).is_dir():
-        return Check(AREA, ENVIRONMENT, "note", f"{value}, which is no folder", "correct it, or extract into it")
+        return Check(AREA, ENVIRONMENT, "note", f"{value} is no folder", "correct it, or extract into it")
     return Check(AREA, ENVIRONMENT, "ok", value)
 
 
@@ -176,12 +174,12 @@ def _root(root: Path) -> Check:
     if not root.is_dir():
         return Check(AREA, "folder", "problem", f"{root} is a file", "pass the library's folder with --data")
     if not os.access(root, os.W_OK):
-        return Check(AREA, "folder", "note", f"{root} cannot be written: training works, extraction does not")
+        return Check(AREA, "folder", "note", f"{root} is not writable: training works, extraction does not")
     return Check(AREA, "folder", "ok", str(root.resolve()))
 
 
 def _installed_weights(detector: str) -> str:
-    """Return the fingerprint of a detector's weights inside the installed package; "" where it has none there."""
+    """Return the fingerprint of the weights in a detector's installed package; "" where there are none."""
     row = DETECTORS.get(detector)
     return row.bundled.fingerprint() if row and row.bundled and row.bundled.folder() else ""
 

@@ -1,4 +1,4 @@
-"""What the doctor makes of packages, OpenCV, onnxruntime, video decoders and weights."""
+"""Judging packages, OpenCV, onnxruntime, video decoders and weights."""
 
 import hashlib
 from importlib import metadata
@@ -35,24 +35,24 @@ def test_every_declared_package_is_judged_by_its_version():
         "ray>=2; extra == 'ray'",
     ]
     have = {"numpy": "1.26.4", "lmdb": "3.0.0", "facenet-pytorch": "2.6.0"}
-    found = {check.name: check for check in requirements(declared, have)}
-    assert {name: check.state for name, check in found.items()} == {
+    checks = {check.name: check for check in requirements(declared, have)}
+    assert {name: check.state for name, check in checks.items()} == {
         "numpy": "problem", "lmdb": "ok", "facenet-pytorch": "problem", "h5py": "problem",
     }  # fmt: skip
-    assert found["numpy"].found == "1.26.4, but >=2 is needed"
-    assert found["h5py"].do == "pip install 'h5py>=3.11'"
+    assert checks["numpy"].found == "1.26.4, but >=2 is needed"
+    assert checks["h5py"].do == "pip install 'h5py>=3.11'"
 
 
 def test_torchvision_must_be_of_the_torch_that_is_there():
     assert torch_pair(["torch==2.12.1", "numpy"], {"torch": "2.12.1+cu130"}) == []
-    (found,) = torch_pair(["torch==2.12.1"], {"torch": "2.9.0"})
-    assert (found.name, found.state) == ("torchvision", "problem")
+    (check,) = torch_pair(["torch==2.12.1"], {"torch": "2.9.0"})
+    assert (check.name, check.state) == ("torchvision", "problem")
 
 
 def test_this_installation_has_what_it_declares():
-    found = {check.name: check for check in packages(installed())}
-    assert found["lmdb"].found == metadata.version("lmdb")
-    assert {check.state for check in found.values()} == {"ok"}
+    checks = {check.name: check for check in packages(installed())}
+    assert checks["lmdb"].found == metadata.version("lmdb")
+    assert {check.state for check in checks.values()} == {"ok"}
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,15 @@ def test_this_installation_has_what_it_declares():
     ],
 )
 def test_opencv(have, failure, state, words):
-    found = opencv(have, failure)
-    assert found.state == state
-    assert words in found.found
-    assert bool(found.do) == (state == "problem")
+    check = opencv(have, failure)
+    assert check.state == state
+    assert words in check.found
+    assert bool(check.do) == (state == "problem")
 
 
 def test_without_libgl_the_headless_build_is_advised():
-    found = opencv({"opencv-python": "5.0"}, "libGL.so.1: cannot open shared object file")
-    assert found.do.startswith("pip uninstall -y opencv-python, then pip install opencv-python-headless")
+    check = opencv({"opencv-python": "5.0"}, "libGL.so.1: cannot open shared object file")
+    assert check.do.startswith("pip uninstall -y opencv-python, then pip install opencv-python-headless")
 
 
 @pytest.mark.parametrize(
@@ -96,15 +96,15 @@ def test_without_libgl_the_headless_build_is_advised():
 )
 def test_onnxruntime(have, failure, providers, driver, state, words):
     builds = [name for name in have if name.startswith("onnxruntime")]
-    found = runtime_check(have, builds, failure, providers, driver)
-    assert found.state == state
-    assert words in found.found
+    check = runtime_check(have, builds, failure, providers, driver)
+    assert check.state == state
+    assert words in check.found
 
 
 def test_without_a_driver_torch_is_not_asked(monkeypatch):
     monkeypatch.setattr("fasdata.doctor.machine.import_failure", lambda module: pytest.fail("torch was loaded"))
-    (found,) = cuda(driver=False)
-    assert found.state == "ok"
+    (check,) = cuda(driver=False)
+    assert check.state == "ok"
 
 
 def test_a_driver_without_a_usable_device_is_a_problem():
@@ -113,13 +113,13 @@ def test_a_driver_without_a_usable_device_is_a_problem():
     if torch.cuda.is_available():
         assert cuda(driver=True)[0].name == "cuda:0"
     else:
-        (found,) = cuda(driver=True)
-        assert (found.state, found.name) == ("problem", "cuda")
+        (check,) = cuda(driver=True)
+        assert (check.state, check.name) == ("problem", "cuda")
 
 
 def test_decoders_that_lack_are_named():
-    found = decoders({"h264", "mpeg4", "mjpeg", "msmpeg4", "wmv2"}, "PyAV 1")
-    assert (found.state, found.found) == ("problem", "PyAV 1: cannot decode hevc")
+    check = decoders({"h264", "mpeg4", "mjpeg", "msmpeg4", "wmv2"}, "PyAV 1")
+    assert (check.state, check.found) == ("problem", "PyAV 1: cannot decode hevc")
     assert decoders(set(CODECS), "PyAV 1").state == "ok"
     assert video().state == "ok"
 
@@ -157,11 +157,11 @@ def test_packs_are_listed_with_the_detectors_hash_and_the_licence(tmp_path):
     (folder / "buffalo_l" / "w600k_r50.onnx").write_bytes(b"recognition")
     (folder / "antelopev2" / "antelopev2").mkdir(parents=True)
     (folder / "antelopev2" / "antelopev2" / "scrfd_10g_bnkps.onnx").write_bytes(b"two")
-    found = packs("retinaface", INSIGHTFACE_PACKS, tmp_path)
-    assert [(check.name, check.state) for check in found] == [("antelopev2", "note"), ("buffalo_l", "note")]
-    assert found[1].found == f"det_10g.onnx sha256 {hashlib.sha256(b'net').hexdigest()}"
-    assert hashlib.sha256(b"two").hexdigest() in found[0].found
-    assert all("non-commercial" in check.do for check in found)
+    checks = packs("retinaface", INSIGHTFACE_PACKS, tmp_path)
+    assert [(check.name, check.state) for check in checks] == [("antelopev2", "note"), ("buffalo_l", "note")]
+    assert checks[1].found == f"det_10g.onnx sha256 {hashlib.sha256(b'net').hexdigest()}"
+    assert hashlib.sha256(b"two").hexdigest() in checks[0].found
+    assert all("non-commercial" in check.do for check in checks)
 
 
 def test_the_hubs_cache_is_found_as_the_hub_finds_it(tmp_path):

@@ -1,4 +1,4 @@
-"""What the doctor makes of the machine, the library's place, and the stores in it."""
+"""Judging the machine, the place of the library, and its stores."""
 
 import json
 import resource
@@ -33,9 +33,9 @@ MOUNTS = [
     ],
 )
 def test_the_file_system_is_that_of_the_innermost_mount(path, kind, state, tmp_path):
-    found = filesystem_type(type(tmp_path)(path), MOUNTS)
-    assert found == kind
-    assert filesystem("library", found).state == state
+    fs_type = filesystem_type(type(tmp_path)(path), MOUNTS)
+    assert fs_type == kind
+    assert filesystem("library", fs_type).state == state
 
 
 def test_a_later_mount_on_the_same_folder_hides_the_earlier(tmp_path):
@@ -69,9 +69,9 @@ def test_lmdb_that_cannot_write_is_a_problem(tmp_path, monkeypatch):
         raise lmdb.Error("mmap: Cannot allocate memory")
 
     monkeypatch.setattr(lmdb, "open", refuse)
-    found = lmdb_works(tmp_path)
-    assert found.state == "problem"
-    assert "Cannot allocate memory" in found.found
+    check = lmdb_works(tmp_path)
+    assert check.state == "problem"
+    assert "Cannot allocate memory" in check.found
 
 
 def test_cores_that_a_container_does_not_grant(tmp_path, monkeypatch):
@@ -79,8 +79,8 @@ def test_cores_that_a_container_does_not_grant(tmp_path, monkeypatch):
     monkeypatch.setattr(machine.os, "sched_getaffinity", lambda process: set(range(16)))
     assert machine.cores().state == "ok"
     (tmp_path / "cpu.max").write_text("400000 100000\n")
-    found = machine.cores()
-    assert (found.state, found.do.split(":")[0]) == ("note", "give --workers 4")
+    check = machine.cores()
+    assert (check.state, check.do.split(":")[0]) == ("note", "give --workers 4")
     (tmp_path / "cpu.max").write_text("max 100000\n")
     assert machine.cores().state == "ok"
 
@@ -95,8 +95,8 @@ def test_memory_is_what_the_container_leaves(tmp_path, monkeypatch):
 
 
 def test_little_shared_memory_is_told():
-    found = machine.space("shared memory", "/dev/shm", 64 << 20, 1 << 30, "batches pass there")
-    assert (found.state, found.do) == ("note", "give the container more (--shm-size)")
+    check = machine.space("shared memory", "/dev/shm", 64 << 20, 1 << 30, "batches pass there")
+    assert (check.state, check.do) == ("note", "give the container more (--shm-size)")
 
 
 @pytest.fixture
@@ -113,18 +113,18 @@ def stores(tmp_path):
 
 
 def test_every_store_is_looked_at(stores):
-    found = {check.name: check for check in library(Library(stores))}
-    states = {slug: found[slug].state for slug in ("whole", "begun", "other", "torn")}
+    checks = {check.name: check for check in library(Library(stores))}
+    states = {slug: checks[slug].state for slug in ("whole", "begun", "other", "torn")}
     assert states == {"whole": "ok", "begun": "note", "other": "note", "torn": "problem"}
-    assert "not finished" in found["begun"].found
-    assert "other weights" in found["other"].found
-    assert DETECTORS["mtcnn"].bundled.fingerprint() in found["whole"].found
+    assert "not finished" in checks["begun"].found
+    assert "other weights" in checks["other"].found
+    assert DETECTORS["mtcnn"].bundled.fingerprint() in checks["whole"].found
 
 
 def test_a_library_that_is_not_there_yet_is_no_problem_but_a_file_is(tmp_path, monkeypatch):
     monkeypatch.delenv("FASDATA_DATA", raising=False)
-    found = {check.name: check for check in library(Library(tmp_path / "new" / "data"))}
-    assert (found["folder"].state, found["lmdb"].state) == ("note", "ok")
+    checks = {check.name: check for check in library(Library(tmp_path / "new" / "data"))}
+    assert (checks["folder"].state, checks["lmdb"].state) == ("note", "ok")
     assert not (tmp_path / "new").exists()
     (tmp_path / "file").touch()
     assert {check.name: check.state for check in library(Library(tmp_path / "file"))}["folder"] == "problem"
@@ -132,6 +132,6 @@ def test_a_library_that_is_not_there_yet_is_no_problem_but_a_file_is(tmp_path, m
 
 def test_the_environment_variable_is_looked_at(tmp_path, monkeypatch):
     monkeypatch.setenv("FASDATA_DATA", str(tmp_path / "gone"))
-    found = {check.name: check for check in library(Library.locate())}
-    assert (found["FASDATA_DATA"].state, found["folder"].state) == ("note", "note")
-    assert json.dumps(found["FASDATA_DATA"].found)
+    checks = {check.name: check for check in library(Library.locate())}
+    assert (checks["FASDATA_DATA"].state, checks["folder"].state) == ("note", "note")
+    assert json.dumps(checks["FASDATA_DATA"].found)
