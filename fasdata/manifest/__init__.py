@@ -1,4 +1,4 @@
-"""Manifests: one row a frame, with everything a loader, a score table and an audit need to know of it."""
+"""Manifests: one row a frame, with what a loader, a score table and an audit need."""
 
 from fasdata.manifest.manifest import Manifest
 

@@ -1,4 +1,4 @@
-"""What must hold for every manifest, whoever wrote the file."""
+"""Check the invariants of a manifest, whoever wrote the file."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ import pyarrow.compute as pc
 from fasdata.datasets.card import SLUG
 from fasdata.datasets.tree import CLIP_ID
 from fasdata.errors import UserError
-from fasdata.manifest.leakage import Kind, find_crossing, require_none
+from fasdata.manifest.leakage import Kind, find_crossing, require_no_crossing
 from fasdata.manifest.table import SCHEMA, VOCABULARY
 from fasdata.records import MODALITIES
 
 
 def check_table(table: pa.Table, meta: dict[str, Any], where: str) -> None:
     """Raise UserError, beginning with `where`, for the first invariant the rows break."""
-    check = _Check(table, meta, where)
-    check.columns()
-    check.words()
-    check.names()
-    check.frames()
-    check.keys()
-    check.domains()
-    check.clips()
-    check.description()
+    invariants = _Invariants(table, meta, where)
+    invariants.columns()
+    invariants.words()
+    invariants.names()
+    invariants.frames()
+    invariants.keys()
+    invariants.domains()
+    invariants.clips()
+    invariants.description()
 
 
 _MODALITY = "|".join(MODALITIES)
 _REASONS = re.compile(rf"(?:(?:{_MODALITY}):(?:masked|absent)(?:,(?={_MODALITY})|$))*")
 
 
-class _Check:
+class _Invariants:
+    """The invariants, a method each; every method raises UserError at the first row that breaks it."""
+
     def __init__(self, table: pa.Table, meta: dict[str, Any], where: str) -> None:
         self.table, self.meta, self.where = table, meta, where
 
@@ -43,14 +45,14 @@ class _Check:
         missing = [name for name in SCHEMA.names if name not in self.table.column_names]
         extra = [name for name in self.table.column_names if name not in SCHEMA.names]
         if missing or extra or self.table.column_names != SCHEMA.names:
-            found = (
+            difference = (
                 f"missing {', '.join(missing)}"
                 if missing
                 else f"extra {', '.join(extra)}"
                 if extra
                 else "another order"
             )
-            raise self._error("columns", f"the {len(SCHEMA.names)} columns of a manifest in their order", found)
+            raise self._error("columns", f"the {len(SCHEMA.names)} columns of a manifest in their order", difference)
         for field in SCHEMA:
             column = self.table.column(field.name)
             if column.type != field.type:
@@ -125,18 +127,18 @@ class _Check:
         usable = self._is("status", "ok")
         padded = pc.utf8_lpad(index, 6, "0")
         any_key = np.zeros(self.table.num_rows, bool)
-        listed = self.table.column("modalities_available")
+        available = self.table.column("modalities_available")
         for modality in MODALITIES:
-            found = self.table.column(f"key_{modality}")
-            present = pc.not_equal(found, "").to_numpy()
-            named = pc.match_substring_regex(listed, f"(^|,){modality}(,|$)").to_numpy()
+            key = self.table.column(f"key_{modality}")
+            present = pc.not_equal(key, "").to_numpy()
+            named = pc.match_substring_regex(available, f"(^|,){modality}(,|$)").to_numpy()
             missing = pc.match_substring_regex(self.table.column("missing_reason"), f"(^|,){modality}:").to_numpy()
             self._require(~(named & missing), "column missing_reason", "a reason only for what is not available")
             self._require(named == present, "column modalities_available", "exactly the modalities that have a key")
             if not present.any():
                 continue
             expected = pc.binary_join_element_wise("crop", clip, padded, modality, "/")
-            right = pc.equal(found, expected).to_numpy()
+            right = pc.equal(key, expected).to_numpy()
             self._require(
                 ~present | (right & usable),
                 f"column key_{modality}",
@@ -187,9 +189,9 @@ class _Check:
                 raise self._error(f"part {part}", "usable clips of both labels", f"none of {' and '.join(lacking)}")
 
     def _apart(self, kind: Kind, keys: list[str], parts: list[str]) -> None:
-        """Nothing in two parts, unless the description says why it was let through."""
+        """Nothing in two parts, unless the description holds the reason why it was let through."""
         if not self.meta.get("leakage"):
-            require_none(find_crossing(kind, keys, parts))
+            require_no_crossing(find_crossing(kind, keys, parts))
 
     def description(self) -> None:
         """Names and stores of the description that agree with the rows."""
@@ -208,13 +210,13 @@ class _Check:
         return sorted(pc.unique(self.table.column(column)).to_pylist())
 
     def _is(self, column: str, word: str) -> np.ndarray:
-        return pc.equal(self.table.column(column), word).to_numpy()
+        return np.asarray(pc.equal(self.table.column(column), word).to_numpy())
 
     def _numbers(self, column: str) -> np.ndarray:
-        return self.table.column(column).to_numpy()
+        return np.asarray(self.table.column(column).to_numpy())
 
     def _valid(self, column: str) -> np.ndarray:
-        return pc.is_valid(self.table.column(column)).to_numpy()
+        return np.asarray(pc.is_valid(self.table.column(column)).to_numpy())
 
     def _require(self, holds: np.ndarray, what: str, expected: str) -> None:
         """Stop at the first row where `holds` is false."""
@@ -225,7 +227,7 @@ class _Check:
         value = self.table.column(column)[row].as_py() if column in SCHEMA.names else ""
         raise self._error(what, expected, f"{value!r} in row {row} ({self.table.column('sample_id')[row].as_py()})")
 
-    def _error(self, what: str, expected: str, found: str) -> UserError:
+    def _error(self, what: str, expected: str, actual: str) -> UserError:
         return UserError(
-            f"{self.where}: {what}", expected=expected, found=found, do="build it again with 'fasdata build-protocol'"
+            f"{self.where}: {what}", expected=expected, found=actual, do="build it again with 'fasdata build-protocol'"
         )

@@ -1,4 +1,4 @@
-"""The leakage gate: what stands in two parts of a manifest."""
+"""Find leakage: clips, people and contents that are in more than one part of a manifest."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ Kind = Literal["clip", "person", "content"]
 def crossings(keys: Iterable[str], parts: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Return the keys that occur in more than one part, with those parts; the empty key never counts."""
     first: dict[str, str] = {}
-    crossing: dict[str, set[str]] = {}
+    several: dict[str, set[str]] = {}
     for key, part in zip(keys, parts, strict=True):
         if key and first.setdefault(key, part) != part:
-            crossing.setdefault(key, {first[key]}).add(part)
-    return {key: tuple(sorted(found)) for key, found in crossing.items()}
+            several.setdefault(key, {first[key]}).add(part)
+    return {key: tuple(sorted(of_key)) for key, of_key in several.items()}
 
 
 def find_crossing(
     kind: Kind, keys: Sequence[str], parts: Sequence[str], names: Sequence[str] | None = None
 ) -> Crossing | None:
-    """Return what crosses parts, or None; `names` are what to call the items (default: the keys)."""
-    crossing = crossings(keys, parts)
-    if not crossing:
+    """Return the keys that cross parts, counted and with examples, or None; `names` name them (default: the keys)."""
+    parts_of = crossings(keys, parts)
+    if not parts_of:
         return None
-    shown = sorted(crossing)[:_SHOWN]
-    called: dict[str, dict[str, None]] = {key: {} for key in shown}
+    first = sorted(parts_of)[:_SHOWN]
+    names_of: dict[str, dict[str, None]] = {key: {} for key in first}
     for key, name in zip(keys, names or keys, strict=True):
-        if key in called:
-            called[key][name] = None
-    examples = [f"{' = '.join(list(called[key])[:_SHOWN])} in {' and '.join(crossing[key])}" for key in shown]
-    return Crossing(kind=kind, number=len(crossing), examples=examples)
+        if key in names_of:
+            names_of[key][name] = None
+    examples = [f"{' = '.join(list(names_of[key])[:_SHOWN])} in {' and '.join(parts_of[key])}" for key in first]
+    return Crossing(kind=kind, number=len(parts_of), examples=examples)
 
 
-def require_none(found: Crossing | None) -> None:
+def require_no_crossing(crossing: Crossing | None) -> None:
     """Stop where something crosses parts.
 
     Raises:
         UserError: names the first crossings and their parts.
     """
-    if found is None:
+    if crossing is None:
         return
     raise UserError(
-        f"leakage: the same {found.kind} stands in two parts of the manifest",
+        f"leakage: the same {crossing.kind} is in two parts of the manifest",
         expected="every clip, person and content in one part",
-        found=f"{found.number}, such as {', '.join(found.examples)}",
+        found=f"{crossing.number}, such as {', '.join(crossing.examples)}",
         do="remove the copies from the dataset, choose another protocol or recipe, "
         "or let it through with --allow-leakage 'reason'",
     )

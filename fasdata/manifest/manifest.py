@@ -1,4 +1,4 @@
-"""The manifest of a protocol: a table of frames and what it says about itself."""
+"""Read, check and write the manifest of a protocol: a table of frames and its description."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _REBUILD = "build it again with 'fasdata build-protocol'"
 
 @dataclass(frozen=True, eq=False)
 class Manifest:
-    """One row a frame (`columns.SCHEMA`) and its description (`meta.Meta`, as a plain dictionary).
+    """A table with one row a frame (`table.SCHEMA`) and its description (`meta.Meta`, as a plain dictionary).
 
     `manifest.parquet` holds both, so that it is one file, replaced in one step; `manifest.json` repeats the
     description for people. `path` is the parquet file, where there is one.
@@ -99,8 +99,9 @@ class Manifest:
         return table_fingerprint(self.table)
 
     def frame(self) -> pd.DataFrame:
-        """Return the rows as a pandas table; box, landmarks and region are arrays, None where absent."""
-        return self.table.to_pandas()
+        """Return the rows as a pandas DataFrame; box, landmarks and region are arrays, None where absent."""
+        table: pd.DataFrame = self.table.to_pandas()
+        return table
 
     def open_stores(self, library: Library) -> dict[str, Store]:
         """Return the opened store of every dataset by slug.
@@ -113,12 +114,12 @@ class Manifest:
         stores: dict[str, Store] = {}
         for dataset, recorded in self.meta["stores"].items():
             store = Store.open(library.require_store(dataset))
-            found = store.content_hash()
-            if found != recorded:
+            content = store.content_hash()
+            if content != recorded:
                 raise UserError(
                     f"the store of {dataset} changed since the manifest of {self.meta['canonical']} was built",
                     expected=f"content {recorded[:12]}",
-                    found=f"{found[:12]} in {library.root}",
+                    found=f"{content[:12]} in {library.root}",
                     do=_REBUILD,
                 )
             stores[dataset] = store

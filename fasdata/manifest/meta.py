@@ -1,4 +1,4 @@
-"""What a manifest says about itself: names, recipe, validation, counts, drops, stores."""
+"""The description of a manifest: names, recipe, validation, counts, drops, stores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from fasdata.datasets.card import SLUG, Form
+from fasdata.datasets.card import SLUG
+from fasdata.datasets.rule import Form
+from fasdata.manifest.table import PartName
 
 FORMAT: Literal[1] = 1
 Slug = Field(pattern=SLUG.pattern)
@@ -35,7 +37,7 @@ class HeldOut(Form):
 
 
 class Validation(Form):
-    """The validation rule: `mode` and `seed` as given, and what came of it in each source."""
+    """The validation rule: `mode` and `seed` as given, and its result in each source."""
 
     mode: Literal["auto", "none"]
     seed: int
@@ -46,7 +48,7 @@ class Validation(Form):
 class Tally(Form):
     """Clips of one label of a dataset in one part; `fta` of them have no usable frame."""
 
-    part: Literal["train", "val", "test"]
+    part: PartName
     dataset: str
     label: Literal["bonafide", "attack"]
     clips: int
@@ -58,7 +60,7 @@ class Tally(Form):
 class Loss(Form):
     """Clips (or frames) lost for one reason. `examples` are up to three clip ids."""
 
-    part: Literal["train", "val", "test"]
+    part: PartName
     dataset: str
     label: Literal["bonafide", "attack"]
     reason: str
@@ -87,7 +89,7 @@ class Deviation(Form):
 
 
 class Crossing(Form):
-    """Things of one kind that stand in two parts; `examples` name up to three."""
+    """Clips, people or contents that are in two parts; `examples` name up to three."""
 
     kind: Literal["clip", "person", "content"]
     number: int
@@ -107,7 +109,7 @@ class Forgotten(Form):
     dataset: str = Slug
     clips: int
     frames: int
-    parts: list[Literal["train", "val", "test"]]
+    parts: list[PartName]
     fingerprint: str
 
 
@@ -127,7 +129,7 @@ class Meta(Form):
     recipe: dict[str, Any]
     domains: list[Domain]
     target: list[Domain]
-    frame_rules: dict[Literal["train", "val", "test"], str]
+    frame_rules: dict[PartName, str]
     modalities: list[str] = Field(default_factory=list)
     masked: list[str] = Field(default_factory=list)
     shots: int = 0

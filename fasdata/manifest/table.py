@@ -1,19 +1,17 @@
-"""The table of a manifest: its columns, the words they may hold, and a hash of what it says."""
+"""The table of a manifest: its columns, the words they may hold, and a hash of its content."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
 
 from fasdata.records import ATTACK_TYPES, LABELS, SPLITS, FaceStatus
 
-# -- The columns of a manifest and the words they may hold ------------------------------------------------------------
-
-
-PARTS = ("train", "val", "test")
+PartName = Literal["train", "val", "test"]
+PARTS: tuple[PartName, ...] = get_args(PartName)
 STATUSES = ("ok", "fta")
 
 _TEXT = pa.string()
@@ -68,7 +66,7 @@ VOCABULARY: dict[str, tuple[str, ...]] = {
 }
 
 
-# -- A hash of what a table says, whatever its chunks, its encoding or the version that wrote the file ----------------
+# -- A hash of the content of a table, whatever its chunks, its encoding or the version that wrote the file -----------
 
 
 def table_fingerprint(table: pa.Table) -> str:

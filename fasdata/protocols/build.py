@@ -1,4 +1,4 @@
-"""A protocol's manifest, from the stores of a library."""
+"""Build the manifest of a protocol from the stores of a library."""
 
 from __future__ import annotations
 
@@ -14,21 +14,18 @@ from fasdata.library import Library
 from fasdata.manifest import Manifest
 from fasdata.manifest.meta import FORMAT, Deviation, Leakage, Meta, Validation
 from fasdata.manifest.meta import Domain as DomainMeta
-from fasdata.manifest.table import PARTS, table_fingerprint
+from fasdata.manifest.table import PARTS, PartName, table_fingerprint
 from fasdata.protocols.assign import MODES, UNUSED, Assignment, assign
-from fasdata.protocols.collect import Collected, FrameColumns, StoreLike, collect
-from fasdata.protocols.describe import describe
-from fasdata.protocols.gate import deviations, pass_gate, require_expected, warn_about
+from fasdata.protocols.collect import CollectedStore, FrameColumns, StoreLike, collect
+from fasdata.protocols.gate import check_leakage, deviations, label_warnings, require_expected
 from fasdata.protocols.grammar import parse
-from fasdata.protocols.plan import Domain, Plan
+from fasdata.protocols.plan import Domain, Plan, Take
 from fasdata.protocols.planning import make_plan
 from fasdata.protocols.recipe import DEFAULT, load_recipe
-from fasdata.protocols.recipe_lists import ListedClips, resolve_lists
+from fasdata.protocols.recipe_lists import ListSelection, resolve_lists
 from fasdata.protocols.rows import make_table
-from fasdata.protocols.tallies import Placed, left_out, losses, missed_frames, tally
+from fasdata.protocols.tallies import PlacedClip, losses, missed_frames, tally, unused_clips
 from fasdata.records import Clip
-
-__all__ = ["Options", "assemble", "build_protocol", "describe"]
 
 
 @dataclass(frozen=True)
@@ -87,17 +84,17 @@ def assemble(plan: Plan, stores: Mapping[str, StoreLike], options: Options = DEF
         raise unknown_name("validation rule", options.validation, MODES)
     columns = FrameColumns()
     collected = {dataset: collect(plan, dataset, stores[dataset], columns) for dataset in plan.datasets}
-    clips = {dataset: [entry.clip for entry in one.entries] for dataset, one in collected.items()}
-    listed = resolve_lists(plan, clips, options.lists)
-    assigned = assign_all(plan, clips, options, listed)
-    frames = {dataset: [entry.n_frames for entry in one.entries] for dataset, one in collected.items()}
-    off = off_counts(assigned, clips, frames, options.validation)
+    clips = {dataset: [member.clip for member in store.clips] for dataset, store in collected.items()}
+    selection = resolve_lists(plan, clips, options.lists)
+    assigned = assign_all(plan, clips, options, selection)
+    frames = {dataset: [member.n_frames for member in store.clips] for dataset, store in collected.items()}
+    deviating = all_deviations(assigned, clips, frames, options.validation)
     if options.strict:
-        require_expected(plan, off)
+        require_expected(plan, deviating)
     placed = _place(plan, collected, assigned)
-    leakage = pass_gate(placed, options.allow_leakage)
-    table = make_table(plan, placed, columns, {dataset: one.detector for dataset, one in collected.items()})
-    meta = _meta(plan, collected, assigned, placed, off, listed, leakage, options)
+    leakage = check_leakage(placed, options.allow_leakage)
+    table = make_table(plan, placed, columns, {dataset: store.detector for dataset, store in collected.items()})
+    meta = _meta(plan, collected, assigned, placed, deviating, selection, leakage, options)
     return Manifest(table, {**meta, "fingerprint": table_fingerprint(table)})
 
 
@@ -114,74 +111,80 @@ def require_cards(plan: Plan) -> None:
 
 
 def assign_all(
-    plan: Plan, clips: Mapping[str, Sequence[Clip]], options: Options, listed: ListedClips
+    plan: Plan, clips: Mapping[str, Sequence[Clip]], options: Options, selection: ListSelection
 ) -> dict[str, list[Assignment]]:
-    """Return where the clips of every dataset go."""
+    """Assign the clips of every dataset to parts."""
     return {
-        dataset: assign(plan, dataset, of, options.validation, options.seed, listed.clips)
+        dataset: assign(plan, dataset, of, options.validation, options.seed, selection.clips)
         for dataset, of in clips.items()
     }
 
 
-def off_counts(
+def all_deviations(
     assigned: Mapping[str, Sequence[Assignment]],
     clips: Mapping[str, Sequence[Clip]],
     frames: Mapping[str, Sequence[int]],
     validation: str,
 ) -> list[Deviation]:
-    """Return all counts that are not those of the full datasets."""
+    """Return the counts of every dataset that are not those of the full datasets."""
     return [
         deviation
-        for dataset, made in assigned.items()
-        for one in made
-        for deviation in deviations(one, clips[dataset], frames[dataset], validation)
+        for dataset, assignments in assigned.items()
+        for assignment in assignments
+        for deviation in deviations(assignment, clips[dataset], frames[dataset], validation)
     ]
 
 
-def _place(plan: Plan, collected: Mapping[str, Collected], assigned: Mapping[str, list[Assignment]]) -> list[Placed]:
+def _place(
+    plan: Plan, collected: Mapping[str, CollectedStore], assigned: Mapping[str, list[Assignment]]
+) -> list[PlacedClip]:
     """Return the clips of all datasets, part by part, in the order of rows."""
-    by_part: dict[str, list[Placed]] = {part: [] for part in PARTS}
-    made = {(one.domain.domain_id, one.domain.dataset): one for every in assigned.values() for one in every}
+    by_part: dict[str, list[PlacedClip]] = {part: [] for part in PARTS}
+    by_role = {
+        (assignment.domain.domain_id, dataset): assignment
+        for dataset, assignments in assigned.items()
+        for assignment in assignments
+    }
     for domain in plan.domains:
-        takes = {take.part: take for take in domain.takes}
-        parts = made[domain.domain_id, domain.dataset].parts
-        for entry, part in zip(collected[domain.dataset].entries, parts, strict=True):
+        takes: dict[str, Take] = {take.part: take for take in domain.takes}
+        parts = by_role[domain.domain_id, domain.dataset].parts
+        for clip, part in zip(collected[domain.dataset].clips, parts, strict=True):
             if part == UNUSED:
                 continue
-            chosen = entry.of(takes[part])  # type: ignore[index]
-            if chosen.error:
-                raise chosen.error
-            by_part[part].append(Placed(domain, takes[part], entry, chosen))  # type: ignore[index]
-    return [item for part in PARTS for item in by_part[part]]
+            usable = clip.usable_by(takes[part])
+            if usable.error:
+                raise usable.error
+            by_part[part].append(PlacedClip(domain, takes[part], clip, usable))
+    return [member for part in PARTS for member in by_part[part]]
 
 
 def _meta(
     plan: Plan,
-    collected: Mapping[str, Collected],
+    collected: Mapping[str, CollectedStore],
     assigned: Mapping[str, list[Assignment]],
-    placed: list[Placed],
-    off: list[Deviation],
-    listed: ListedClips,
+    placed: list[PlacedClip],
+    deviating: list[Deviation],
+    selection: ListSelection,
     leakage: Leakage | None,
     options: Options,
 ) -> dict[str, Any]:
-    held = [one.held_out for made in assigned.values() for one in made if one.held_out]
     order = [domain.dataset for domain in plan.sources]
-    held.sort(key=lambda one: order.index(one.dataset))
+    held = [of.held_out for assignments in assigned.values() for of in assignments if of.held_out]
+    held.sort(key=lambda held_out: order.index(held_out.dataset))
     meta = Meta(
         format=FORMAT,
         canonical=plan.name.canonical,
         alias=plan.name.alias,
         pool=plan.name.pool,
         recipe=plan.recipe.model_dump(mode="json"),
-        domains=[domain_meta(one) for one in plan.sources],
-        target=[domain_meta(one) for one in plan.targets],
-        frame_rules=frame_rules(plan),  # type: ignore[arg-type]
+        domains=[domain_meta(domain) for domain in plan.sources],
+        target=[domain_meta(domain) for domain in plan.targets],
+        frame_rules=frame_rules(plan),
         modalities=list(plan.modalities),
         masked=list(plan.masked),
         shots=plan.shots,
         notes=[note for note in (plan.note, plan.report and f"report {plan.report}") if note],
-        lists=list(listed.said),
+        lists=list(selection.notes),
         validation=Validation(
             mode=options.validation,  # type: ignore[arg-type]
             seed=options.seed,
@@ -193,45 +196,45 @@ def _meta(
         fta=losses(placed, kept=True),
         missed_frames=missed_frames(placed),
         left_out=[
-            one
-            for dataset, made in assigned.items()
-            for one in left_out(made, [entry.clip for entry in collected[dataset].entries])
+            unused
+            for dataset, assignments in assigned.items()
+            for unused in unused_clips(assignments, [member.clip for member in collected[dataset].clips])
         ],
-        deviations=off,
+        deviations=deviating,
         warnings=[
             *(
-                f"{one.dataset}: no validation clips, {one.why}"
-                for one in held
-                if one.rule == "none" and options.validation != "none"
+                f"{held_out.dataset}: no validation clips, {held_out.why}"
+                for held_out in held
+                if held_out.rule == "none" and options.validation != "none"
             ),
-            *listed.warnings,
-            *warn_about(placed),
+            *selection.warnings,
+            *label_warnings(placed),
         ],
         leakage=leakage,
-        stores={dataset: one.content_hash for dataset, one in collected.items()},
+        stores={dataset: store.content_hash for dataset, store in collected.items()},
         fingerprint="",
         tool_version=__version__,
     )
     return meta.model_dump(mode="json")
 
 
-def domain_meta(one: Domain) -> DomainMeta:
-    """Return what a manifest says of a dataset in its role."""
+def domain_meta(domain: Domain) -> DomainMeta:
+    """Describe a dataset in its role, as a manifest holds it."""
     return DomainMeta(
-        domain_id=one.domain_id,
-        domain=one.label,
-        dataset=one.dataset,
-        letter=one.letter,
-        name=f"{one.name} (shots)" if one.shots else one.name,
-        repeats=one.repeats,
+        domain_id=domain.domain_id,
+        domain=domain.label,
+        dataset=domain.dataset,
+        letter=domain.letter,
+        name=f"{domain.name} (shots)" if domain.shots else domain.name,
+        repeats=domain.repeats,
     )
 
 
-def frame_rules(plan: Plan) -> dict[str, str]:
+def frame_rules(plan: Plan) -> dict[PartName, str]:
     """Return the frame rule of each part; where datasets differ, by dataset."""
-    said = {}
+    texts: dict[PartName, str] = {}
     for part in PARTS:
         rules = {domain.dataset: take.frames for domain in plan.domains if (take := domain.take(part))}
         same = set(rules.values())
-        said[part] = same.pop() if len(same) == 1 else ", ".join(f"{name} {rule}" for name, rule in rules.items())
-    return said
+        texts[part] = same.pop() if len(same) == 1 else ", ".join(f"{name} {rule}" for name, rule in rules.items())
+    return texts

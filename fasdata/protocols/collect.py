@@ -1,9 +1,8 @@
-"""Pass once over a store and collect what a manifest needs of each clip: its usable frames, and why others are not."""
+"""Read a store once and collect what a manifest needs of each clip: its usable frames, and why others are not."""
 
 from __future__ import annotations
 
 import math
-import re
 from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from fasdata.protocols.sampling import FrameRule, choose
 from fasdata.records import Clip, ClipRecord, FrameRecord, Landmarks
 
 # -- Which frames of a clip a part uses, and why others cannot be used ------------------------------------------------
-
 
 _WHY = {
     "skip": "no face, and none near enough to stand in",
@@ -45,7 +43,7 @@ def select_frames(
 ) -> Selection:
     """Return the frames that `rule` takes and that carry a crop; `accepted` names the stand-ins a recipe takes.
 
-    Of the chosen frames only those before frame `within` count.
+    Only frames before frame `within` count.
 
     Raises:
         UserError: the store does not hold what the rule needs.
@@ -69,14 +67,13 @@ def select_frames(
 
 
 def loss_reason(record: ClipRecord, selection: Selection) -> str:
-    """Return in words why a clip has no usable frame."""
+    """Return why a clip has no usable frame, in words."""
     if record.status != "ok":
         return f"{record.status}: {record.reason or 'no reason recorded'}"
     return selection.missed[0] if selection.missed else "the frame rule takes no frame of it"
 
 
 # -- Frames as typed arrays: a million of them fit into memory, and become Arrow columns without a loop over rows -----
-
 
 Span = tuple[int, int]  # rows from, to (exclusive)
 _NO_BOX = (0.0,) * 4
@@ -86,7 +83,7 @@ _NO_REGION = (0,) * 4
 
 
 class FrameColumns:
-    """Grows by the frames of one clip at a time; `take` gives the Arrow columns of any rows in any order."""
+    """Columns of frames: `add` appends the frames of a clip, `take` returns any rows in any order as Arrow columns."""
 
     def __init__(self) -> None:
         self._index, self._shift, self._region = array("i"), array("i"), array("i")
@@ -137,26 +134,24 @@ def _five(landmarks: Landmarks | None) -> Landmarks:
     return landmarks if len(landmarks) == 5 else landmarks + _REST
 
 
-def _numbers(values: array, kind: type) -> np.ndarray:
+def _numbers(values: array[Any], kind: type[np.generic]) -> np.ndarray:
     return np.frombuffer(values, kind) if values else np.empty(0, kind)
 
 
 def _lists(name: str, values: np.ndarray, rows: np.ndarray, absent: np.ndarray) -> pa.Array:
     kind = SCHEMA.field(name).type
-    chosen = values.reshape(-1, kind.list_size)[rows].reshape(-1)
-    return pa.FixedSizeListArray.from_arrays(pa.array(chosen), type=kind, mask=pa.array(absent))
+    flat = values.reshape(-1, kind.list_size)[rows].reshape(-1)
+    return pa.FixedSizeListArray.from_arrays(pa.array(flat), type=kind, mask=pa.array(absent))
 
 
-# -- One pass over a store: what a manifest needs of each clip, and nothing else --------------------------------------
+# -- One pass over a store --------------------------------------------------------------------------------------------
 
-
-_NUMBER = re.compile(r"(?<![\w(])\d+(?![\w)])")
-_NOTHING = FrameRecord(index=-1, pts=0.0, status="skip")
-Key = tuple[str, tuple[str, ...], int | None]  # frame rule, accepted stand-ins, frames from the beginning
+_NO_FRAME = FrameRecord(index=-1, pts=0.0, status="skip")
+TakeKey = tuple[str, tuple[str, ...], int | None]  # frame rule, accepted stand-ins, frames from the beginning
 
 
 class StoreLike(Protocol):
-    """What building needs of a store."""
+    """The part of a store's interface that building a manifest needs."""
 
     @property
     def info(self) -> Any: ...
@@ -167,8 +162,8 @@ class StoreLike(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """What one part would use of a clip: rows of usable frames, reasons of others, or why the store cannot tell."""
+class UsableFrames:
+    """What one part can use of a clip: rows of usable frames, reasons of others, or why the store cannot tell."""
 
     rows: Span
     missed: tuple[str, ...]
@@ -177,56 +172,56 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A clip with what each kind of take would use of it."""
+class CollectedClip:
+    """A clip with the frames that each kind of take can use of it."""
 
     clip: Clip
     n_frames: int
     pixel_hash: str
-    chosen: Mapping[Key, Chosen]
+    usable: Mapping[TakeKey, UsableFrames]
 
-    def of(self, take: Take) -> Chosen:
-        """Return what a take would use of it."""
-        return self.chosen[take_key(take)]
+    def usable_by(self, take: Take) -> UsableFrames:
+        """Return the frames that a take can use."""
+        return self.usable[take_key(take)]
 
 
 @dataclass(frozen=True)
-class Collected:
+class CollectedStore:
     """The clips of one store in its order, its detector and the hash of its content."""
 
     dataset: str
-    entries: tuple[Entry, ...]
+    clips: tuple[CollectedClip, ...]
     detector: str
     content_hash: str
 
 
-def take_key(take: Take) -> Key:
+def take_key(take: Take) -> TakeKey:
     """Return what decides which frames of a clip a take uses."""
     return take.frames, take.on_miss, take.within
 
 
-def collect(plan: Plan, dataset: str, store: StoreLike, columns: FrameColumns) -> Collected:
-    """Read a store once; frames that some part may use go into `columns`."""
+def collect(plan: Plan, dataset: str, store: StoreLike, columns: FrameColumns) -> CollectedStore:
+    """Read a store once; the frames that some part may use are added to `columns`."""
     takes = [take for domain in plan.of_dataset(dataset) for take in domain.takes]
     keys = list(dict.fromkeys(map(take_key, takes)))
     rules = {key: FrameRule.parse(key[0]) for key in keys}
-    entries = []
+    clips = []
     for record in store.records():
-        chosen = {key: _choose(record, rules[key], key, columns) for key in keys}
-        entries.append(Entry(record.clip, record.n_frames, record.pixel_hash, chosen))
+        usable = {key: _usable(record, rules[key], key, columns) for key in keys}
+        clips.append(CollectedClip(record.clip, record.n_frames, record.pixel_hash, usable))
     detector = store.info.config.get("detector", "")
-    return Collected(dataset, tuple(entries), str(detector), store.content_hash())
+    return CollectedStore(dataset, tuple(clips), str(detector), store.content_hash())
 
 
 def absent_row(columns: FrameColumns) -> int:
-    """Return the row that stands for "no usable frame"."""
-    return columns.add([_NOTHING])[0]
+    """Add the row that stands for "no usable frame" and return its number."""
+    return columns.add([_NO_FRAME])[0]
 
 
-def _choose(record: ClipRecord, rule: FrameRule, key: Key, columns: FrameColumns) -> Chosen:
+def _usable(record: ClipRecord, rule: FrameRule, key: TakeKey, columns: FrameColumns) -> UsableFrames:
     try:
         selection = select_frames(record, rule, key[1], key[2])
     except UserError as error:  # raised only if the clip goes to a part that needs this rule
-        return Chosen((0, 0), (), "", error)
-    loss = "" if selection.frames else _NUMBER.sub("N", loss_reason(record, selection))
-    return Chosen(columns.add(selection.frames), selection.missed, loss)
+        return UsableFrames((0, 0), (), "", error)
+    loss = "" if selection.frames else loss_reason(record, selection)
+    return UsableFrames(columns.add(selection.frames), selection.missed, loss)

@@ -1,4 +1,4 @@
-"""What a built manifest holds, for people."""
+"""Describe a built manifest as text."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def describe(manifest: Manifest) -> str:
     lines = [
         _names(meta),
         f"recipe      {meta['recipe']['name']}: {meta['recipe']['title']}",
-        f"sources     {', '.join(_domain(one) for one in meta['domains'])}",
-        f"target      {', '.join(_domain(one) for one in meta['target'])}",
+        f"sources     {', '.join(map(_domain, meta['domains']))}",
+        f"target      {', '.join(map(_domain, meta['target']))}",
         f"frames      {_frames(meta)}",
         *_particular(meta),
         f"validation  {_validation(meta)}",
@@ -36,27 +36,28 @@ def describe(manifest: Manifest) -> str:
 
 
 def _names(meta: dict[str, Any]) -> str:
-    return meta["canonical"] + (f"  (given as {meta['alias']})" if meta["alias"] != meta["canonical"] else "")
+    canonical, alias = str(meta["canonical"]), meta["alias"]
+    return canonical + (f"  (given as {alias})" if alias != canonical else "")
 
 
-def _domain(one: dict[str, Any]) -> str:
-    number = "" if one["domain_id"] < 0 else f"{one['domain_id']} = "
-    letter = f" ({one['letter']})" if one["letter"] else ""
-    return f"{number}{one['name']}{letter}" + (f" x{one['repeats']}" if one["repeats"] > 1 else "")
+def _domain(domain: dict[str, Any]) -> str:
+    number = "" if domain["domain_id"] < 0 else f"{domain['domain_id']} = "
+    letter = f" ({domain['letter']})" if domain["letter"] else ""
+    return f"{number}{domain['name']}{letter}" + (f" x{domain['repeats']}" if domain["repeats"] > 1 else "")
 
 
 def _particular(meta: dict[str, Any]) -> list[str]:
     lines = [f"modalities  {', '.join(meta['modalities'])}"] if len(meta["modalities"]) > 1 else []
     lines += [f"masked      {', '.join(meta['masked'])}, at test"] if meta["masked"] else []
     lines += [f"shots       {meta['shots']} clips a label of the target train"] if meta["shots"] else []
-    lines += [f"note        {note}" for note in meta["notes"]] + [f"list        {said}" for said in meta["lists"]]
+    lines += [f"note        {note}" for note in meta["notes"]] + [f"list        {note}" for note in meta["lists"]]
     lines += [
-        f"forgotten   {one['clips']} clips ({one['frames']} frames) of {one['dataset']}, taken out after the build"
-        for one in meta.get("forgotten", ())
+        f"forgotten   {gone['clips']} clips ({gone['frames']} frames) of {gone['dataset']}, removed after the build"
+        for gone in meta.get("forgotten", ())
     ]
     if meta["leakage"]:
-        found = ", ".join(f"{one['number']} times the same {one['kind']}" for one in meta["leakage"]["found"])
-        lines.append(f"leakage     let through: {meta['leakage']['reason']}; {found}")
+        crossings = ", ".join(f"{each['number']} times the same {each['kind']}" for each in meta["leakage"]["found"])
+        lines.append(f"leakage     let through: {meta['leakage']['reason']}; {crossings}")
     return lines
 
 
@@ -69,14 +70,16 @@ def _validation(meta: dict[str, Any]) -> str:
     rule = meta["validation"]
     if rule["mode"] == "none":
         return "none"
-    said = {
-        "official dev": lambda one: "official dev split",
-        "subjects": lambda one: f"{len(one['subjects'])} of {one['of']} subjects",
-        "none": lambda one: "none",
+    return f"auto, seed {rule['seed']}: " + ", ".join(map(_held_out, rule["datasets"]))
+
+
+def _held_out(held: dict[str, Any]) -> str:
+    texts = {
+        "official dev": "official dev split",
+        "subjects": f"{len(held['subjects'])} of {held['of']} subjects",
+        "none": "none",
     }
-    return f"auto, seed {rule['seed']}: " + ", ".join(
-        f"{one['dataset']} {said[one['rule']](one)}" for one in rule["datasets"]
-    )
+    return f"{held['dataset']} {texts[held['rule']]}"
 
 
 def _counts(meta: dict[str, Any]) -> list[str]:
@@ -84,26 +87,25 @@ def _counts(meta: dict[str, Any]) -> list[str]:
     return text_table(keys, [[count[key] for key in keys] for count in meta["counts"]])
 
 
-def _losses(title: str, found: list[dict[str, Any]], unit: str) -> list[str]:
-    if not found:
+def _losses(title: str, losses: list[dict[str, Any]], unit: str) -> list[str]:
+    if not losses:
         return []
-    total = sum(loss[unit] for loss in found)
-    rows = [(loss["part"], loss["dataset"], loss["label"], loss[unit], loss["reason"]) for loss in found[:_SHOWN]]
-    more = [f"  and {len(found) - _SHOWN} more kinds, all in manifest.json"] if len(found) > _SHOWN else []
+    total = sum(loss[unit] for loss in losses)
+    rows = [(loss["part"], loss["dataset"], loss["label"], loss[unit], loss["reason"]) for loss in losses[:_SHOWN]]
+    more = [f"  and {len(losses) - _SHOWN} more kinds, all in manifest.json"] if len(losses) > _SHOWN else []
     return ["", f"{title}: {total} {unit}", *text_table(("part", "dataset", "label", unit, "reason"), rows), *more]
 
 
 def _left_out(meta: dict[str, Any]) -> list[str]:
     if not meta["left_out"]:
         return []
-    said = ", ".join(f"{one['dataset']} {one['split']} {one['label']} {one['clips']}" for one in meta["left_out"])
-    return ["", f"not used by the recipe: {said}"]
+    cells = [f"{cell['dataset']} {cell['split']} {cell['label']} {cell['clips']}" for cell in meta["left_out"]]
+    return ["", f"not used by the recipe: {', '.join(cells)}"]
 
 
 def _deviations(meta: dict[str, Any]) -> list[str]:
-    found = meta["deviations"]
-    if not found:
+    if not meta["deviations"]:
         return ["", "counts before drops: as the recipe expects"]
-    rows = [(one["role"], one["dataset"], one["label"], one["expected"], one["found"]) for one in found]
     header = ("role", "dataset", "label", "expected", "found")
+    rows = [[deviation[key] for key in header] for deviation in meta["deviations"]]
     return ["", "warning: clip counts before drops differ from the full datasets", *text_table(header, rows)]

@@ -1,4 +1,4 @@
-"""Why two papers' numbers by the same name do not compare."""
+"""Compare two protocols or manifests, aspect by aspect, and judge whether their results compare."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _CELL = (WIDTH - _ASPECT - 6) // 2
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a comparison: its name and what is to be said of each aspect, in order."""
+    """One side of a comparison: its name and its value of each aspect, in order."""
 
     name: str
     aspects: dict[str, str]
 
 
 def diff_text(first: str, second: str) -> str:
-    """Return in one screen how two protocols differ: `NAME`, `NAME/RECIPE`, or the file or folder of a manifest.
+    """Describe on one screen how two protocols differ: `NAME`, `NAME/RECIPE`, or the file or folder of a manifest.
 
     Raises:
         UserError: a name or a file cannot be read.
@@ -47,8 +47,8 @@ def diff_text(first: str, second: str) -> str:
     for aspect in different:
         lines += _row(aspect, *values[aspect])
     if same:
-        said = ", ".join(f"{aspect} ({values[aspect][0]})" for aspect in same if len(values[aspect][0]) < _CELL)
-        lines += wrap(f"same: {said or ', '.join(same)}", WIDTH, subsequent_indent=" " * 6)[:6]
+        short = ", ".join(f"{aspect} ({values[aspect][0]})" for aspect in same if len(values[aspect][0]) < _CELL)
+        lines += wrap(f"same: {short or ', '.join(same)}", WIDTH, subsequent_indent=" " * 6)[:6]
     return "\n".join([*lines, *wrap(_verdict(different), WIDTH)])
 
 
@@ -105,8 +105,8 @@ def _of_manifest(manifest: Manifest) -> Side:
     aspects = {
         "protocol": meta["canonical"],
         "recipe": meta["recipe"]["name"],
-        "sources in order": ", ".join(_named(one) for one in meta["domains"]),
-        "target": ", ".join(_named(one) for one in meta["target"]),
+        "sources in order": ", ".join(map(_domain, meta["domains"])),
+        "target": ", ".join(map(_domain, meta["target"])),
         "modalities": ", ".join(meta["modalities"])
         + (f" without {', '.join(meta['masked'])} at test" if meta["masked"] else ""),
         "shots": str(meta["shots"]) if meta["shots"] else "none",
@@ -126,9 +126,9 @@ def _of_manifest(manifest: Manifest) -> Side:
     for part in ("train", "test"):
         aspects[f"splits, {part}"] = "+".join(sorted(splits.get(part, ())))
     for part in ("train", "val", "test"):
-        datasets = dict.fromkeys(one["dataset"] for one in meta["counts"] if one["part"] == part)
-        for dataset in datasets:
-            cells = {one["label"]: one for one in meta["counts"] if (one["part"], one["dataset"]) == (part, dataset)}
+        tallies = [tally for tally in meta["counts"] if tally["part"] == part]
+        for dataset in dict.fromkeys(tally["dataset"] for tally in tallies):
+            cells = {tally["label"]: tally for tally in tallies if tally["dataset"] == dataset}
             clips = _numbers({label: cell["clips"] for label, cell in cells.items()})
             frames = _numbers({label: cell["frames"] for label, cell in cells.items()})
             aspects[f"clips, {part} {dataset}"] = f"{clips} ({frames} frames)"
@@ -154,7 +154,7 @@ _WHY = {
 def _verdict(different: Sequence[str]) -> str:
     reasons = list(dict.fromkeys(_WHY[aspect.split(",")[0]] for aspect in different if aspect.split(",")[0] in _WHY))
     if not reasons:
-        return "Results compare: nothing that is written down differs."
+        return "The results compare: nothing that is written down differs."
     tested = any(aspect in _OF_TEST or aspect.startswith("clips, test") for aspect in different)
     fair = (
         "The test sets differ, so the numbers do not compare" if tested else "The test set is the same, the rest is not"
@@ -162,12 +162,12 @@ def _verdict(different: Sequence[str]) -> str:
     return f"{fair}: {', '.join(reasons)}."
 
 
-def _joined(plan: Plan, part: str, say: Callable[[Take], str]) -> str:
-    said = {domain.name: say(take) for domain in plan.domains if (take := domain.take(part))}
-    if len(set(said.values())) == 1:
-        return next(iter(said.values()))
-    common = Counter(said.values()).most_common(1)[0][0]
-    others = ", ".join(f"{name} {text}" for name, text in said.items() if text != common)
+def _joined(plan: Plan, part: str, spell: Callable[[Take], str]) -> str:
+    texts = {domain.name: spell(take) for domain in plan.domains if (take := domain.take(part))}
+    if len(set(texts.values())) == 1:
+        return next(iter(texts.values()))
+    common = Counter(texts.values()).most_common(1)[0][0]
+    others = ", ".join(f"{name} {text}" for name, text in texts.items() if text != common)
     return f"{common}; {others}"
 
 
@@ -183,14 +183,14 @@ def _numbers(by_label: dict[str, int]) -> str:
     return " / ".join(f"{by_label.get(label, 0):,}" for label in LABELS)
 
 
-def _named(one: dict[str, Any]) -> str:
-    return one["name"] + (f" x{one['repeats']}" if one.get("repeats", 1) > 1 else "")
+def _domain(domain: dict[str, Any]) -> str:
+    return f"{domain['name']}" + (f" x{domain['repeats']}" if domain.get("repeats", 1) > 1 else "")
 
 
 def _validation(meta: dict[str, Any]) -> str:
     rule = meta["validation"]
-    said = ", ".join(f"{one['dataset']} {one['rule']}" for one in rule["datasets"])
-    return f"{rule['mode']}, seed {rule['seed']}: {said}"
+    held = ", ".join(f"{held_out['dataset']} {held_out['rule']}" for held_out in rule["datasets"])
+    return f"{rule['mode']}, seed {rule['seed']}: {held}"
 
 
 def _row(aspect: str, first: str, second: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Plans without a store: how many clips each part would have, from the paths of raw datasets alone."""
+"""Count the clips that each part of a protocol would have, from the paths of raw datasets, without a store."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from fasdata.datasets.registry import find_card
 from fasdata.datasets.scan import ScanResult, scan
 from fasdata.errors import UserError
-from fasdata.manifest.leakage import find_crossing, require_none
+from fasdata.manifest.leakage import find_crossing, require_no_crossing
 from fasdata.manifest.meta import Deviation
 from fasdata.manifest.table import PARTS
 from fasdata.page.spelling import text_table
 from fasdata.protocols.assign import UNUSED, Assignment
-from fasdata.protocols.build import Options, assign_all, off_counts, require_cards
+from fasdata.protocols.build import Options, all_deviations, assign_all, require_cards
 from fasdata.protocols.gate import require_expected
 from fasdata.protocols.grammar import parse
 from fasdata.protocols.plan import Plan
@@ -37,10 +37,10 @@ class ScanPlan:
     clips: Mapping[tuple[str, str, str], int]
     files: Mapping[tuple[str, str, str], int]
     deviations: tuple[Deviation, ...]
-    said: tuple[str, ...]
+    notes: tuple[str, ...]
 
     def text(self) -> str:
-        """Return it for people."""
+        """Return the counts as text."""
         rows = [(*cell, number, self.files[cell]) for cell, number in self.clips.items()]
         lines = [
             self.plan.name.canonical,
@@ -48,34 +48,34 @@ class ScanPlan:
             f"sources  {', '.join(map(domain_text, self.plan.sources))}",
             f"target   {', '.join(map(domain_text, self.plan.targets))}",
             "",
-            "from paths alone, before any clip is dropped for want of a face",
+            "counted from paths, before clips without a face are dropped",
             *text_table(("part", "dataset", "label", "clips", "files"), rows),
         ]
         if self.deviations:
-            cells = [(one.role, one.dataset, one.label, one.expected, one.found) for one in self.deviations]
             header = ("role", "dataset", "label", "expected", "found")
-            lines += ["", "warning: not as many as in the full datasets", *text_table(header, cells)]
+            cells = [[getattr(deviation, key) for key in header] for deviation in self.deviations]
+            lines += ["", "warning: counts differ from those of the full datasets", *text_table(header, cells)]
         else:
-            lines += ["", "counts: as the recipe expects, where it says"]
-        return "\n".join([*lines, *self.said])
+            lines += ["", "counts: as the recipe expects, where it states them"]
+        return "\n".join([*lines, *self.notes])
 
 
 def scan_roots(roots: Sequence[str], lists: Path | None = None) -> dict[str, ScanResult]:
-    """Return the scans of `DATASET=ROOT` arguments, by slug.
+    """Scan the datasets of `DATASET=ROOT` arguments; return the results by slug.
 
     Raises:
-        UserError: an argument of another form, a dataset twice, or a root without it.
+        UserError: an argument of another form, a dataset twice, or a root without the dataset.
     """
-    found: dict[str, ScanResult] = {}
+    scans: dict[str, ScanResult] = {}
     for text in roots:
         name, equals, root = text.partition("=")
         if not (name and equals and root):
             raise UserError(f"--from-scan {text!r}", expected="DATASET=ROOT, e.g. OULU-NPU=/mnt/oulu")
         card = find_card(name)
-        if card.slug in found:
+        if card.slug in scans:
             raise UserError(f"--from-scan names {card.name} twice", do="give each dataset once")
-        found[card.slug] = scan(card, Path(root), lists=lists)
-    return found
+        scans[card.slug] = scan(card, Path(root), lists=lists)
+    return scans
 
 
 def check_plan(name: str, recipe: str, options: Options) -> Plan:
@@ -93,13 +93,13 @@ def check_plan(name: str, recipe: str, options: Options) -> Plan:
 def plan_from_scan(
     name: str, scans: Mapping[str, ScanResult], *, recipe: str = DEFAULT, options: Options | None = None
 ) -> ScanPlan:
-    """Return what a build of the protocol would hold.
+    """Count what a build of the protocol would hold.
 
     Raises:
         UserError: as `build_protocol`, and a dataset of the protocol that was not scanned.
     """
-    chosen = options or Options()
-    plan = check_plan(name, recipe, chosen)
+    options = options or Options()
+    plan = check_plan(name, recipe, options)
     lacking = [dataset for dataset in plan.datasets if dataset not in scans]
     if lacking:
         raise UserError(
@@ -109,16 +109,16 @@ def plan_from_scan(
         )
     clips = {dataset: scans[dataset].clips for dataset in plan.datasets}
     sizes = {dataset: [scans[dataset].frames.get(clip.clip_id, 1) for clip in of] for dataset, of in clips.items()}
-    listed = resolve_lists(plan, clips, chosen.lists)
-    assigned = assign_all(plan, clips, chosen, listed)
-    off = off_counts(assigned, clips, sizes, chosen.validation)
-    if chosen.strict:
-        require_expected(plan, off)
-    said = [f"list     {line}" for line in listed.said] + [f"warning: {line}" for line in listed.warnings]
+    selection = resolve_lists(plan, clips, options.lists)
+    assigned = assign_all(plan, clips, options, selection)
+    deviating = all_deviations(assigned, clips, sizes, options.validation)
+    if options.strict:
+        require_expected(plan, deviating)
+    notes = [f"list     {line}" for line in selection.notes] + [f"warning: {line}" for line in selection.warnings]
     if plan.note:
-        said.insert(0, f"note     {plan.note}")
-    counted = _count(plan, assigned, scans, sizes, chosen.allow_leakage)
-    return ScanPlan(plan, *counted, tuple(off), tuple(said))
+        notes.insert(0, f"note     {plan.note}")
+    counted = _count(plan, assigned, scans, sizes, options.allow_leakage)
+    return ScanPlan(plan, *counted, tuple(deviating), tuple(notes))
 
 
 def _count(
@@ -132,19 +132,19 @@ def _count(
     files: Counter[tuple[str, str, str]] = Counter()
     people: defaultdict[str, list[str]] = defaultdict(list)
     for dataset in plan.datasets:
-        for one in assigned[dataset]:
-            for clip, part, size in zip(scans[dataset].clips, one.parts, sizes[dataset], strict=True):
+        for assignment in assigned[dataset]:
+            for clip, part, size in zip(scans[dataset].clips, assignment.parts, sizes[dataset], strict=True):
                 if part == UNUSED:
                     continue
-                cell = (part, one.domain.label, clip.label)
+                cell = (part, assignment.domain.label, clip.label)
                 clips[cell] += 1
                 files[cell] += size
                 people["part"].append(part)
                 people["subject"].append(f"{dataset}/{clip.subject}" if clip.subject else "")
                 people["clip"].append(f"{dataset}/{clip.clip_id}")
     if not allowed.strip():
-        require_none(find_crossing("clip", people["clip"], people["part"]))
-        require_none(find_crossing("person", people["subject"], people["part"]))
+        require_no_crossing(find_crossing("clip", people["clip"], people["part"]))
+        require_no_crossing(find_crossing("person", people["subject"], people["part"]))
     labels = [domain.label for domain in plan.domains]
     order = sorted(clips, key=lambda cell: (PARTS.index(cell[0]), labels.index(cell[1]), LABELS.index(cell[2])))
     return {cell: clips[cell] for cell in order}, {cell: files[cell] for cell in order}

@@ -1,4 +1,4 @@
-"""The gate inside a build: leakage and wrong clip counts stop it, contradictions are reported."""
+"""Check a build: leakage and wrong clip counts stop it, contradictions become warnings."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from collections.abc import Iterable, Sequence
 
 from fasdata.audit.findings import contradictions, uneven_losses
 from fasdata.errors import UserError
-from fasdata.manifest.leakage import find_crossing, require_none
+from fasdata.manifest.leakage import find_crossing, require_no_crossing
 from fasdata.manifest.meta import Deviation, Leakage
 from fasdata.protocols.assign import Assignment, split_of
 from fasdata.protocols.plan import Plan, Take
 from fasdata.protocols.recipe_parts import all_hold
-from fasdata.protocols.tallies import Placed
+from fasdata.protocols.tallies import PlacedClip
 from fasdata.records import LABELS, Clip
 
 # -- Clip counts against those of the full datasets, before any clip is dropped ---------------------------------------
-
 
 TOLERANCE = 0.02  # of the expected count
 
@@ -24,9 +23,9 @@ TOLERANCE = 0.02  # of the expected count
 def deviations(
     assignment: Assignment, clips: Sequence[Clip], frames: Sequence[int], validation: str
 ) -> list[Deviation]:
-    """Return where a dataset's clips are not as many as the recipe expects; `frames` counts those of each clip.
+    """Return the counts of a dataset's clips that are not what the recipe expects; `frames` counts those of each clip.
 
-    Training counts what validation by subject took away from it, too.
+    Clips held out of training by subject count as training.
     """
     deviating = []
     for take in assignment.domain.takes:
@@ -57,55 +56,59 @@ def _counted(assignment: Assignment, take: Take, clips: Sequence[Clip], sizes: S
     return counted
 
 
-def require_expected(plan: Plan, found: Iterable[Deviation]) -> None:
+def require_expected(plan: Plan, deviating: Iterable[Deviation]) -> None:
     """Stop where a count is more than 2 % off.
 
     Raises:
         UserError: names every such count.
     """
-    beyond = [one for one in found if abs(one.found - one.expected) > TOLERANCE * one.expected]
+    beyond = [count for count in deviating if abs(count.found - count.expected) > TOLERANCE * count.expected]
     if beyond:
-        said = [f"{one.dataset} ({one.role}) {one.label} {one.found} instead of {one.expected}" for one in beyond]
+        texts = [
+            f"{count.dataset} ({count.role}) {count.label} {count.found} instead of {count.expected}"
+            for count in beyond
+        ]
         raise UserError(
             f"{plan.name.canonical} with recipe {plan.recipe.name}: clip counts are more than 2 % off",
             expected="the full datasets",
-            found=", ".join(said),
+            found=", ".join(texts),
             do="complete the raw data and extract again, or build without --strict",
         )
 
 
-# -- The gate inside a build: leakage stops it, contradictions are told -----------------------------------------------
+# -- Leakage and contradictions ---------------------------------------------------------------------------------------
 
 
-def pass_gate(placed: Sequence[Placed], reason: str) -> Leakage | None:
-    """Stop where a clip, a person or the content of a clip stands in two parts.
+def check_leakage(placed: Sequence[PlacedClip], reason: str) -> Leakage | None:
+    """Stop where a clip, a person or the content of a clip is in two parts.
 
-    With a `reason` it is let through, and what crosses is returned for the manifest.
+    With a `reason` it is let through, and the crossings are returned for the manifest.
     """
-    parts = [item.part for item in placed]
-    clips = [item.entry.clip for item in placed]
+    parts = [member.part for member in placed]
+    clips = [member.clip for member in placed]
     names = [f"{clip.dataset}/{clip.clip_id}" for clip in clips]
     people = [f"{clip.dataset}/{clip.subject}" if clip.subject else "" for clip in clips]
     # Without a usable frame there is no content to compare.
-    contents = [item.entry.pixel_hash if item.frames else "" for item in placed]
-    found = [
+    contents = [member.collected.pixel_hash if member.frames else "" for member in placed]
+    crossings = [
         find_crossing("clip", names, parts),
         find_crossing("person", people, parts),
         find_crossing("content", contents, parts, names),
     ]
     if reason.strip():
-        crossing = [one for one in found if one]
-        return Leakage(reason=reason.strip(), found=crossing) if crossing else None
-    for one in found:
-        require_none(one)
+        present = [crossing for crossing in crossings if crossing]
+        return Leakage(reason=reason.strip(), found=present) if present else None
+    for crossing in crossings:
+        require_no_crossing(crossing)
     return None
 
 
-def warn_about(placed: Sequence[Placed]) -> list[str]:
+def label_warnings(placed: Sequence[PlacedClip]) -> list[str]:
     """Return one line for each kind of contradiction and for losses that differ between labels."""
-    said = [finding.line() for finding in contradictions([item.entry.clip for item in placed])]
+    lines = [finding.line() for finding in contradictions([member.clip for member in placed])]
     cells: defaultdict[tuple[str, str], dict[str, tuple[int, int]]] = defaultdict(lambda: dict.fromkeys(LABELS, (0, 0)))
-    for item in placed:
-        lost, every = cells[item.part, item.entry.clip.dataset][item.entry.clip.label]
-        cells[item.part, item.entry.clip.dataset][item.entry.clip.label] = lost + (not item.frames), every + 1
-    return said + [finding.line() for finding in uneven_losses(cells)]
+    for member in placed:
+        by_label = cells[member.part, member.clip.dataset]
+        lost, every = by_label[member.clip.label]
+        by_label[member.clip.label] = lost + (not member.frames), every + 1
+    return lines + [finding.line() for finding in uneven_losses(cells)]

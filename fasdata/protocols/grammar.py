@@ -1,4 +1,4 @@
-"""Protocol names: every spelling in use to one canonical name."""
+"""Parse protocol names: every spelling in the literature becomes one canonical name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from fasdata.errors import UserError, unknown_name
-from fasdata.protocols.lexer import Sides, Symbol, cut
+from fasdata.protocols.lexer import Sides, Symbol, split_sides
 from fasdata.protocols.vocabulary import IntraDataset, Pool, advice, cross, intra
 
 _SHOT = re.compile(r"^shot([1-9]\d{0,3})$")
@@ -14,10 +14,14 @@ _SHOT = re.compile(r"^shot([1-9]\d{0,3})$")
 
 @dataclass(frozen=True)
 class ProtocolName:
-    """What a protocol name says. `alias` is the spelling that was given.
+    """A parsed protocol name. `alias` is the spelling that was given.
 
     Across datasets: `pool`, `sources` and `targets` (canonical letters, in pool order) and `variant`.
     Inside one dataset: `dataset` (the prefix of the name), `protocol` and `fold`; the others are empty.
+
+    >>> name = parse("oulu:p3.2")
+    >>> name.canonical, name.dataset, name.protocol, name.fold, name.intra
+    ('oulu:P3.2', 'oulu', 'P3', '2', True)
     """
 
     canonical: str
@@ -40,9 +44,15 @@ class ProtocolName:
 
 
 def parse(name: str, pool: str | None = None) -> ProtocolName:
-    """Return what a protocol name says, in any spelling of the literature.
+    """Parse a protocol name in any spelling of the literature.
 
     `pool` settles names that are ambiguous without it; a pool inside the name must agree.
+
+    >>> name = parse("O&C&I to M")
+    >>> name.canonical, name.sources, name.targets
+    ('mcio:CIO2M', 'CIO', 'M')
+    >>> parse("C2I", pool="mcio").canonical
+    'mcio:C2I'
 
     Raises:
         UserError: the name cannot be read, mixes pools, is ambiguous, or names an unknown dataset or variant.
@@ -66,12 +76,12 @@ def parse(name: str, pool: str | None = None) -> ProtocolName:
 
 def _across(alias: str, text: str, pool: str | None) -> ProtocolName:
     body, _, variant = text.partition("@")
-    sides = cut(body.strip())
+    sides = split_sides(body.strip())
     if not sides.left:
         raise UserError(f"the protocol name {alias!r} names no source dataset", expected="e.g. CIO2M, CIO-M, mm:CPS2W")
-    chosen = pool or _pool_of(alias, sides)
-    sources, targets = _sides_in(alias, chosen, sides)
-    entries = cross().pools[chosen]
+    pool = pool or _pool_of(alias, sides)
+    sources, targets = _sides_in(alias, pool, sides)
+    entries = cross().pools[pool]
     _require_apart(alias, entries, sources, targets)
     short = f"{entries.sort(sources)}2{entries.sort(targets)}"
     variant = _variant(alias, variant.strip()) if "@" in text else ("limited" if short in entries.limited else "")
@@ -79,8 +89,8 @@ def _across(alias: str, text: str, pool: str | None) -> ProtocolName:
         raise UserError(
             f"the protocol name {alias!r} says 'limited'", expected="two source datasets", found=str(len(sources))
         )
-    canonical = f"{chosen}:{short}" + (f"@{variant}" if variant else "")
-    return ProtocolName(canonical, alias, chosen, entries.sort(sources), entries.sort(targets), variant)
+    canonical = f"{pool}:{short}" + (f"@{variant}" if variant else "")
+    return ProtocolName(canonical, alias, pool, entries.sort(sources), entries.sort(targets), variant)
 
 
 def _pool_of(alias: str, sides: Sides) -> str:
@@ -90,8 +100,8 @@ def _pool_of(alias: str, sides: Sides) -> str:
         _require_known(alias, symbol)
     decisive = {next(iter(symbol.meanings)): symbol.text for symbol in reversed(symbols) if len(symbol.meanings) == 1}
     if len(decisive) > 1:
-        found = " and ".join(f"{text} of pool {pool}" for pool, text in sorted(decisive.items()))
-        raise UserError(f"the protocol name {alias!r} mixes pools", expected="datasets of one pool", found=found)
+        mixed = " and ".join(f"{text} of pool {pool}" for pool, text in sorted(decisive.items()))
+        raise UserError(f"the protocol name {alias!r} mixes pools", expected="datasets of one pool", found=mixed)
     if not decisive:
         pools = " or ".join(f"{pool}:{alias}" for pool in symbols[0].meanings)
         names = " or ".join(
@@ -109,7 +119,7 @@ def _sides_in(alias: str, pool: str, sides: Sides) -> tuple[str, str]:
     if sides.right is not None:
         return left, _letters(alias, pool, sides.right)
     if len(left) == 1:
-        return _left_out(alias, pool, sides.left[0], left)
+        return _leave_one_out(alias, pool, sides.left[0], left)
     if len(left) == 2 and not sides.joined and all(len(symbol.text) == 1 for symbol in sides.left):
         return left[0], left[1]
     raise UserError(
@@ -119,7 +129,8 @@ def _sides_in(alias: str, pool: str, sides: Sides) -> tuple[str, str]:
     )
 
 
-def _left_out(alias: str, pool: str, symbol: Symbol, letter: str) -> tuple[str, str]:
+def _leave_one_out(alias: str, pool: str, symbol: Symbol, letter: str) -> tuple[str, str]:
+    """Return the sources and target of a name that gives the target alone."""
     rule = cross().pools[pool].left_out
     sources = rule.benchmark.replace(letter, "")
     if letter not in rule.benchmark or (rule.by == "name" and len(symbol.text) == 1):
@@ -136,8 +147,7 @@ def _letters(alias: str, pool: str, symbols: tuple[Symbol, ...]) -> str:
     for symbol in symbols:
         _require_known(alias, symbol)
         if pool not in symbol.meanings:
-            order = cross().pools[pool]
-            known = ", ".join(f"{entry.letter} {entry.name}" for entry in order.letters)
+            known = ", ".join(f"{entry.letter} {entry.name}" for entry in cross().pools[pool].letters)
             raise UserError(f"{symbol.text!r} in {alias!r} is no dataset of pool {pool}", expected=known)
         letters += symbol.meanings[pool]
     return letters
@@ -163,9 +173,9 @@ def _require_apart(alias: str, pool: Pool, sources: str, targets: str) -> None:
                 f"the protocol name {alias!r} repeats a dataset",
                 found=", ".join(pool.entry(letter).name for letter in sorted(twice)),
             )
-    both = sorted(set(sources) & set(targets))
-    if both:
-        names = ", ".join(pool.entry(letter).name for letter in both)
+    in_both = sorted(set(sources) & set(targets))
+    if in_both:
+        names = ", ".join(pool.entry(letter).name for letter in in_both)
         raise UserError(
             f"the protocol name {alias!r} has {names} as source and as target",
             expected="different datasets",

@@ -1,4 +1,4 @@
-"""The rules of protocols inside one dataset, as `manifests/protocols/inside/` declares them."""
+"""Rules of protocols inside one dataset, as `manifests/protocols/inside/` declares them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from fasdata.datasets.card import Count, Form
+from fasdata.datasets.card import Count
+from fasdata.datasets.rule import Form
 from fasdata.errors import UserError
 from fasdata.protocols.grammar import ProtocolName
 from fasdata.protocols.recipe_parts import Condition
@@ -67,7 +68,7 @@ def inside_rules(dataset: str) -> InsideRules:
     """Return the rules of the dataset whose protocol names begin with `dataset`.
 
     Raises:
-        UserError: the file is malformed, or does not rule exactly the protocols that names may use.
+        UserError: the file is malformed, or does not hold exactly the protocols that names may use.
     """
     path = manifests_dir() / "protocols" / "inside" / f"{dataset}.yaml"
     rules = read_declared(path, InsideRules)

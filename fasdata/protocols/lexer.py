@@ -1,4 +1,4 @@
-"""A protocol name across datasets, cut into the datasets it names and the arrow between them."""
+"""Split a protocol name across datasets into the datasets that it names and the arrow between them."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Sides:
     joined: bool
 
 
-def cut(body: str) -> Sides:
-    """Return the two sides of a name without pool and variant.
+def split_sides(body: str) -> Sides:
+    """Split a name without pool and variant at its arrow.
 
     An arrow is `2`, `->`, `=>`, `→` or `to`; where there is none, a single `-` is one. Datasets may be joined by
     `&`, `+`, `_`, `|`, a comma or blanks.
@@ -42,9 +42,9 @@ def cut(body: str) -> Sides:
         UserError: a character that cannot be read, more than one arrow, a dataset without a letter.
     """
     tokens = _tokens(body)
-    strong = [place for place, (kind, _) in enumerate(tokens) if kind == "arrow"]
+    arrows = [place for place, (kind, _) in enumerate(tokens) if kind == "arrow"]
     dashes = [place for place, (kind, _) in enumerate(tokens) if kind == "dash"]
-    arrows = strong or dashes
+    arrows = arrows or dashes
     if len(arrows) > 1:
         raise UserError(
             f"the protocol name {body!r} has several arrows",
@@ -83,7 +83,7 @@ def _grammar() -> re.Pattern[str]:
 
 @cache
 def _words() -> dict[str, dict[str, str]]:
-    """Return what each longer spelling means."""
+    """Return the meanings of spellings of more than one letter, by pool."""
     words: dict[str, dict[str, str]] = {}
     for pool, entries in cross().pools.items():
         for entry in entries.letters:

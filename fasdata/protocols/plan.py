@@ -1,17 +1,15 @@
-"""A protocol name and a recipe, put together: which dataset plays which role, and what it gives."""
+"""The plan of a build: datasets in their roles (`Domain`), and what each part takes of them (`Take`)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from fasdata.datasets.card import Count
-from fasdata.errors import UserError
+from fasdata.manifest.table import PartName
 from fasdata.protocols.grammar import ProtocolName
 from fasdata.protocols.recipe import PoolRecipe, Recipe
 from fasdata.protocols.recipe_parts import Condition, ListNeed
-from fasdata.records import LABELS, SPLITS
+from fasdata.records import SPLITS
 
 TARGET_ID = -1
 Role = Literal["sources", "validation", "target"]
@@ -28,7 +26,7 @@ class Take:
     frames.
     """
 
-    part: Literal["train", "val", "test"]
+    part: PartName
     role: Role
     splits: tuple[str, ...]
     frames: str
@@ -73,13 +71,13 @@ class Domain:
         return f"{self.dataset}-shots" if self.shots else self.dataset
 
     def take(self, part: str) -> Take | None:
-        """Return what a part takes of it."""
+        """Return what a part takes of the dataset; None if nothing."""
         return next((take for take in self.takes if take.part == part), None)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be built: sources in the order of their ids, targets, and the recipe's rules for them.
+    """A protocol in a recipe: sources in the order of their ids, targets, and the recipe's rules for them.
 
     `masked` are modalities that test samples must not show; `shots` clips a label of the target train.
     """
@@ -101,11 +99,11 @@ class Plan:
 
     @property
     def datasets(self) -> tuple[str, ...]:
-        """The datasets it needs, each once, sources first."""
+        """The datasets needed, each once, sources first."""
         return tuple(dict.fromkeys(domain.dataset for domain in self.domains))
 
     def of_dataset(self, dataset: str) -> tuple[Domain, ...]:
-        """Return the roles that a dataset plays."""
+        """Return the dataset in each of its roles."""
         return tuple(domain for domain in self.domains if domain.dataset == dataset)
 
     @property
@@ -114,22 +112,6 @@ class Plan:
         return tuple(self.rules.modalities)
 
     def lists(self) -> dict[str, ListNeed]:
-        """Return the list files that cannot be done without, by what they are called."""
+        """Return the list files that the recipe requires, by description."""
         needs = [take.lists for domain in self.domains for take in domain.takes if take.lists]
         return {need.what: need for need in needs if not need.optional}
-
-
-def require_modality(name: ProtocolName, recipe: Recipe, rules: PoolRecipe, masked: tuple[str, ...]) -> None:
-    """Stop where a variant takes away what the recipe does not use anyway."""
-    lacking = [modality for modality in masked if modality not in rules.modalities]
-    if lacking:
-        raise UserError(
-            f"{name.canonical} takes away {' and '.join(lacking)}, which the recipe {recipe.name} does not use",
-            expected=f"a variant about {', '.join(rules.modalities)}",
-            do="choose a recipe with several modalities, or leave the variant out",
-        )
-
-
-def counts(expected: Mapping[str, Count]) -> tuple[tuple[str, str, int], ...]:
-    """Return counts by layout ("" for any) as `Take.expected` holds them."""
-    return tuple((layout, label, getattr(count, label)) for layout, count in expected.items() for label in LABELS)

@@ -1,4 +1,4 @@
-"""Recipes: which splits, frames, extra data and scoring a method's authors mean by a protocol."""
+"""Load recipes: the splits, frames, extra data and scoring that a method's authors mean by a protocol."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import cache
 
 from pydantic import Field, model_validator
 
-from fasdata.datasets.card import Form
+from fasdata.datasets.rule import Form
 from fasdata.errors import UserError, unknown_name
 from fasdata.protocols.recipe_parts import Modality, Part, Scoring, Shots, Sources, Validation
 from fasdata.protocols.sampling import FrameRule
@@ -21,7 +21,7 @@ INSIDE = "inside"  # the part of a recipe for protocols inside one dataset
 class PoolRecipe(Form):
     """A recipe in one pool of datasets, or inside one dataset.
 
-    `covers` names the only protocols it is about (`CS2W`); empty: any. `note` says what it replaces and why.
+    `covers` names the only protocols it applies to (`CS2W`); empty: any. `note` says what it replaces and why.
     """
 
     covers: list[str] = Field(default_factory=list)
@@ -35,18 +35,18 @@ class PoolRecipe(Form):
 
     @model_validator(mode="after")
     def _apart(self) -> PoolRecipe:
-        both = set(self.sources.splits) & set(self.validation.splits)
-        if both:
-            raise ValueError(f"the splits {', '.join(sorted(both))} are in training and in validation")
+        shared = set(self.sources.splits) & set(self.validation.splits)
+        if shared:
+            raise ValueError(f"the splits {', '.join(sorted(shared))} are in training and in validation")
         if not self.sources.splits or not self.target.splits:
             raise ValueError("sources and target need at least one split")
-        if self.modalities != [one for one in MODALITIES if one in self.modalities]:
+        if self.modalities != [modality for modality in MODALITIES if modality in self.modalities]:
             raise ValueError(f"modalities stand in the order {', '.join(MODALITIES)}, each once")
         return self
 
 
 class Recipe(Form):
-    """A named realisation of protocols; `differs` says in words what is particular about it."""
+    """A named realisation of protocols; `differs` says in words how it differs from others."""
 
     name: str
     title: str
@@ -57,14 +57,14 @@ class Recipe(Form):
         """Return the recipe's part for a pool, or for protocols inside one dataset (`inside`).
 
         Raises:
-            UserError: the recipe says nothing about it; names the recipes that do.
+            UserError: the recipe does not cover it; names the recipes that do.
         """
         if pool not in self.pools:
             able = [name for name in recipes() if pool in load_recipe(name).pools]
             where = "protocols inside one dataset" if pool == INSIDE else f"pool {pool}"
             raise UserError(
-                f"the recipe {self.name} says nothing about {where}",
-                expected=f"one of {', '.join(able)}" if able else "a recipe that does, which this version lacks",
+                f"the recipe {self.name} does not cover {where}",
+                expected=f"one of {', '.join(able)}" if able else "a recipe that does; this version has none",
             )
         return self.pools[pool]
 

@@ -1,4 +1,4 @@
-"""The list files a recipe needs, and the clips they mean."""
+"""Read the list files that a recipe needs, and match their rows with clips."""
 
 from __future__ import annotations
 
@@ -9,58 +9,58 @@ from pathlib import Path
 from fasdata.errors import UserError
 from fasdata.lists.match import match_rows
 from fasdata.lists.read import ListRow, read_list
-from fasdata.protocols.assign import Chosen
+from fasdata.protocols.assign import AllowedClips
 from fasdata.protocols.plan import Plan
 from fasdata.protocols.recipe_parts import ListNeed
 from fasdata.records import Clip
 
 
 @dataclass(frozen=True)
-class ListedClips:
-    """The clips that lists allow by role, what was read, and what to warn about."""
+class ListSelection:
+    """The clips that list files allow, by role; a note for each list, and warnings."""
 
-    clips: Chosen = field(default_factory=dict)
-    said: tuple[str, ...] = ()
+    clips: AllowedClips = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
-def resolve_lists(plan: Plan, clips: Mapping[str, Sequence[Clip]], folder: Path | None) -> ListedClips:
+def resolve_lists(plan: Plan, clips: Mapping[str, Sequence[Clip]], folder: Path | None) -> ListSelection:
     """Read the recipe's list files below `folder` and find their clips.
 
     Raises:
         UserError: a list the recipe cannot do without is missing (names all of them), or malformed.
     """
     require_lists(plan, folder)
-    chosen: dict[tuple[int, str, str], frozenset[str]] = {}
-    said: list[str] = []
+    allowed: dict[tuple[int, str, str], frozenset[str]] = {}
+    notes: list[str] = []
     warnings: list[str] = []
     for domain in plan.domains:
         for take in domain.takes:
             need = take.lists
-            paths = _found(need, folder) if need else []
+            paths = _files(need, folder) if need else []
             if need is None or len(paths) < len(need.files):
                 if need:
-                    said.append(f"{domain.dataset} {take.part}: without {need.what}; by rule instead")
+                    notes.append(f"{domain.dataset} {take.part}: without {need.what}; by rule instead")
                 continue
             rows = [row for path in paths for row in _rows(path, need)]
             matched = match_rows(rows, clips[domain.dataset])
             every = frozenset(clip.clip_id for clip in clips[domain.dataset])
             named = frozenset(matched.clips)
-            chosen[domain.domain_id, take.part, domain.dataset] = every - named if need.use == "except" else named
+            allowed[domain.domain_id, take.part, domain.dataset] = every - named if need.use == "except" else named
             which = "only" if need.use == "only" else "all but"
-            said.append(f"{domain.dataset} {take.part}: {which} the {len(named)} clips of {', '.join(need.files)}")
+            notes.append(f"{domain.dataset} {take.part}: {which} the {len(named)} clips of {', '.join(need.files)}")
             warnings += matched.report(f"{domain.dataset}, {', '.join(need.files)}")
-    return ListedClips(chosen, tuple(said), tuple(warnings))
+    return ListSelection(allowed, tuple(notes), tuple(warnings))
 
 
 def require_lists(plan: Plan, folder: Path | None) -> None:
     """Stop where a list that the recipe cannot do without is not in `folder`; names all such lists in one line."""
-    lacking = [need for need in plan.lists().values() if len(_found(need, folder)) < len(need.files)]
+    lacking = [need for need in plan.lists().values() if len(_files(need, folder)) < len(need.files)]
     if not lacking:
         return
     files = sorted({name for need in lacking for name in need.files})
     where = f"in {folder}" if folder else "no --lists"
-    have = {path.name for need in lacking for path in _found(need, folder)}
+    have = {path.name for need in lacking for path in _files(need, folder)}
     missing = [name for name in files if name not in have]
     raise UserError(
         f"the recipe {plan.recipe.name} needs {'; '.join(need.what for need in lacking)}",
@@ -70,7 +70,7 @@ def require_lists(plan: Plan, folder: Path | None) -> None:
     )
 
 
-def _found(need: ListNeed, folder: Path | None) -> list[Path]:
+def _files(need: ListNeed, folder: Path | None) -> list[Path]:
     paths = [folder / name for name in need.files] if folder else []
     return [path for path in paths if path.is_file()]
 

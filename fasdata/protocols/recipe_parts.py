@@ -1,4 +1,4 @@
-"""What a recipe is made of: conditions on clips, parts, list files, few-shot, scoring."""
+"""The parts of a recipe: conditions on clips, what each part of a manifest takes, list files, few-shot, scoring."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from fasdata.datasets.card import Count, Form, Pattern
+from fasdata.datasets.card import Count
+from fasdata.datasets.rule import Form, Pattern
 from fasdata.errors import UserError
 from fasdata.protocols.sampling import FrameRule
 from fasdata.records import LABELS, Clip
 
-# -- One condition on what a clip's path or list says of it -----------------------------------------------------------
-
+# -- Conditions on a clip ---------------------------------------------------------------------------------------------
 
 _OWN = ("split", "label", "attack_type", "pai", "subject", "clip_id", "layout")
 
@@ -32,13 +32,13 @@ class Condition(Form):
     label: str | None = Field(default=None, pattern=f"^({'|'.join(LABELS)})$")
 
     @model_validator(mode="after")
-    def _one(self) -> Condition:
+    def _exactly_one_way(self) -> Condition:
         if sum(way is not None for way in (self.any_of, self.none_of, self.matches)) != 1:
             raise ValueError(f"the condition on {self.of} needs exactly one of any_of, none_of, matches")
         return self
 
     def holds(self, clip: Clip) -> bool:
-        """Tell whether the clip meets it."""
+        """Tell whether the clip meets the condition; one about another label always holds."""
         if self.label is not None and clip.label != self.label:
             return True
         value = getattr(clip, self.of) if self.of in _OWN else clip.fields.get(self.of, "")
@@ -61,12 +61,12 @@ class Condition(Form):
     def __str__(self) -> str:
         """Return the condition in words."""
         if self.any_of is not None:
-            said = f"{self.of} {_words(self.any_of)}"
+            words = f"{self.of} {_words(self.any_of)}"
         elif self.none_of is not None:
-            said = f"{self.of} not {_words(self.none_of)}"
+            words = f"{self.of} not {_words(self.none_of)}"
         else:
-            said = f"{self.of} like {self.matches}"
-        return f"{self.label} {said}" if self.label else said
+            words = f"{self.of} like {self.matches}"
+        return f"{self.label} {words}" if self.label else words
 
 
 def all_hold(conditions: Iterable[Condition], clip: Clip) -> bool:
@@ -78,8 +78,7 @@ def _words(values: list[str]) -> str:
     return " or ".join(value or "(none)" for value in values)
 
 
-# -- What a recipe is made of: parts, list files, few-shot, scoring ---------------------------------------------------
-
+# -- Parts, list files, few-shot, scoring -----------------------------------------------------------------------------
 
 Split = Literal["train", "dev", "test"]
 Fallback = Literal["interp", "hold", "given", "shift", "center"]
@@ -115,7 +114,7 @@ class ListNeed(Form):
 class Part(Form):
     """What one part of a manifest takes from a dataset.
 
-    `splits` are official splits pooled, `frames` the frame rule; `splits_of` and `frames_of` say otherwise for single
+    `splits` are official splits pooled, `frames` the frame rule; `splits_of` and `frames_of` override them for single
     letters. `keep` are conditions on clips and `lists` list files, by letter. `on_miss` lists the stand-ins that are
     accepted for a frame without a detected face; an empty list skips the frame. `draw`: the authors use `all` frames,
     or one at random each time; the manifest holds all. `expected` counts clips, before drops, by letter, or by letter
@@ -134,7 +133,7 @@ class Part(Form):
     counted_by_frame: list[str] = Field(default_factory=list)
 
     def letters(self) -> set[str]:
-        """Return every letter it mentions."""
+        """Return every letter that this part mentions."""
         counted = {key.partition("@")[0] for key in self.expected}
         return {*counted, *self.counted_by_frame, *self.splits_of, *self.frames_of, *self.keep, *self.lists}
 

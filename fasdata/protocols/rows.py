@@ -1,4 +1,4 @@
-"""Turn placed clips into the table of a manifest."""
+"""Make the table of a manifest from the clips placed in its parts."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from fasdata import __version__
 from fasdata.manifest.table import SCHEMA
 from fasdata.protocols.collect import FrameColumns, absent_row
 from fasdata.protocols.plan import Plan
-from fasdata.protocols.tallies import Placed
+from fasdata.protocols.tallies import PlacedClip
 from fasdata.records import MODALITIES
 
 
-def make_table(plan: Plan, placed: Sequence[Placed], columns: FrameColumns, detectors: Mapping[str, str]) -> pa.Table:
-    """Return the rows of the clips that stay, in the given order; one row for a clip without a usable frame.
+def make_table(
+    plan: Plan, placed: Sequence[PlacedClip], columns: FrameColumns, detectors: Mapping[str, str]
+) -> pa.Table:
+    """Return the rows of the clips that stay, in the given order; a clip without a usable frame has one row.
 
     `detectors` names the detector of each dataset.
     """
-    kept = [item for item in placed if item.kept]
+    kept = [member for member in placed if member.kept]
     nothing = absent_row(columns)
-    spans = [item.chosen.rows if item.frames else (nothing, nothing + 1) for item in kept]
+    spans = [member.usable.rows if member.frames else (nothing, nothing + 1) for member in kept]
     frame_rows = np.concatenate([np.arange(start, stop) for start, stop in spans]) if spans else np.empty(0, np.int64)
     clip_rows = pa.array(np.repeat(np.arange(len(kept)), [stop - start for start, stop in spans]))
     made = columns.take(frame_rows)
@@ -34,36 +36,36 @@ def make_table(plan: Plan, placed: Sequence[Placed], columns: FrameColumns, dete
     return pa.Table.from_arrays([made[name] for name in SCHEMA.names], schema=SCHEMA)
 
 
-def _clip_columns(plan: Plan, kept: Sequence[Placed], detectors: Mapping[str, str]) -> dict[str, pa.Array]:
+def _clip_columns(plan: Plan, kept: Sequence[PlacedClip], detectors: Mapping[str, str]) -> dict[str, pa.Array]:
     """Return the columns that are the same in all rows of a clip, one value a clip."""
-    clips = [item.entry.clip for item in kept]
+    clips = [member.clip for member in kept]
     text = {
         "dataset": [clip.dataset for clip in clips],
-        "domain": [item.domain.label for item in kept],
-        "part": [item.part for item in kept],
+        "domain": [member.domain.label for member in kept],
+        "part": [member.part for member in kept],
         "split_official": [clip.split for clip in clips],
         "clip_id": [clip.clip_id for clip in clips],
         "subject": [clip.subject for clip in clips],
         "label": [clip.label for clip in clips],
         "attack_type": [clip.attack_type for clip in clips],
         "pai": [clip.pai for clip in clips],
-        "frame_rule": [item.take.frames for item in kept],
+        "frame_rule": [member.take.frames for member in kept],
         "detector": [detectors[clip.dataset] for clip in clips],
-        "on_miss": ["+".join(item.take.on_miss) or "skip" for item in kept],
-        "status": ["ok" if item.frames else "fta" for item in kept],
+        "on_miss": ["+".join(member.take.on_miss) or "skip" for member in kept],
+        "status": ["ok" if member.frames else "fta" for member in kept],
         "recipe": [plan.recipe.name] * len(kept),
         "protocol": [plan.name.canonical] * len(kept),
         "protocol_alias": [plan.name.alias] * len(kept),
         "tool_version": [__version__] * len(kept),
     }
     made = {name: pa.array(values, pa.string()) for name, values in text.items()}
-    made["domain_id"] = pa.array([item.domain.domain_id for item in kept], pa.int32())
-    made["n_frames"] = pa.array([item.entry.n_frames for item in kept], pa.int32())
+    made["domain_id"] = pa.array([member.domain.domain_id for member in kept], pa.int32())
+    made["n_frames"] = pa.array([member.collected.n_frames for member in kept], pa.int32())
     return made
 
 
 def _modalities(plan: Plan, made: Mapping[str, pa.Array]) -> tuple[pa.Array, pa.Array]:
-    """Return what each row may show, and why it shows less than the recipe uses.
+    """Return the modalities that each row may show, and why some that the recipe uses are missing.
 
     `masked`: the protocol takes it away at test; `absent`: the dataset does not have it.
     """
@@ -71,18 +73,24 @@ def _modalities(plan: Plan, made: Mapping[str, pa.Array]) -> tuple[pa.Array, pa.
     tested = pc.equal(made["part"], "test")
     texts, reasons = [], []
     for masked in ((), plan.masked):
-        shown = [[one for one in plan.modalities if one in text.split(",")] for text in coded.dictionary.to_pylist()]
-        texts.append(pa.array([",".join(one for one in here if one not in masked) for here in shown], pa.string()))
-        reasons.append(pa.array([_reason(plan.modalities, here, masked) for here in shown], pa.string()))
+        present = [
+            [name for name in plan.modalities if name in text.split(",")] for text in coded.dictionary.to_pylist()
+        ]
+        texts.append(
+            pa.array([",".join(name for name in names if name not in masked) for names in present], pa.string())
+        )
+        reasons.append(pa.array([_reason(plan.modalities, names, masked) for names in present], pa.string()))
     codes = coded.indices
     text = pc.if_else(tested, texts[1].take(codes), texts[0].take(codes))
     reason = pc.if_else(tested, reasons[1].take(codes), reasons[0].take(codes))
     return text, pc.if_else(usable, reason, "")
 
 
-def _reason(used: Sequence[str], shown: Sequence[str], masked: Sequence[str]) -> str:
-    why = {one: "absent" if one not in shown else "masked" for one in used if one not in shown or one in masked}
-    return ",".join(f"{modality}:{reason}" for modality, reason in why.items())
+def _reason(used: Sequence[str], present: Sequence[str], masked: Sequence[str]) -> str:
+    why = {
+        name: "absent" if name not in present else "masked" for name in used if name not in present or name in masked
+    }
+    return ",".join(f"{name}:{reason}" for name, reason in why.items())
 
 
 def _keys(made: Mapping[str, pa.Array]) -> dict[str, pa.Array]:

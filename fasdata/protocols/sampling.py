@@ -1,4 +1,4 @@
-"""Frame selection rules: pure functions of the number of frames and of which frames show a face."""
+"""Select frames of a clip by rule: pure functions of the number of frames and of which frames show a face."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Literal
 from fasdata.errors import UserError, unknown_name
 from fasdata.records import ClipRecord
 
+Counted = Literal["decoded", "with_face"]
 # kind -> (fewest, most) integer arguments
 KINDS = {
     "all": (0, 0),
@@ -29,7 +30,7 @@ _TEXT = re.compile(r"^\s*(?P<kind>[a-z]+)\s*(?:\((?P<args>[\d\s,]*)\))?\s*(?:@\s
 
 @dataclass(frozen=True)
 class FrameRule:
-    """Which frames of a clip are used, as `kind(args)@on`.
+    """A rule that selects frames of a clip, written `kind(args)@on`.
 
     `on` says what is counted: `decoded` counts every decoded frame, `with_face` only frames on which a face was
     observed. The kinds, for n counted frames (positions are 0-based, results ascending and without repeats):
@@ -43,11 +44,17 @@ class FrameRule:
     * `all`
     * `three(a, b, c)`: those positions, held at n-1 when the clip is shorter
     * `random(k, seed)`: k positions without replacement, decided by seed, clip and n alone
+
+    >>> rule = FrameRule.parse("ssdg(2)")
+    >>> str(rule)
+    'ssdg(2)@decoded'
+    >>> rule.positions(100)
+    [6, 56]
     """
 
     kind: str
     args: tuple[int, ...] = ()
-    on: Literal["decoded", "with_face"] = "decoded"
+    on: Counted = "decoded"
 
     @classmethod
     def parse(cls, text: str) -> FrameRule:
@@ -82,11 +89,11 @@ class FrameRule:
 
     @property
     def dense(self) -> bool:
-        """Whether the number of chosen frames grows with the clip."""
+        """Whether the number of selected frames grows with the clip."""
         return self.kind in DENSE
 
     def positions(self, n: int, clip_id: str = "") -> list[int]:
-        """Return the chosen positions among `n` counted frames."""
+        """Return the selected positions among `n` counted frames."""
         if n <= 0:
             return []
         return sorted({min(position, n - 1) for position in self._raw_positions(n, clip_id)})
@@ -119,19 +126,24 @@ class FrameRule:
         return n > 0 and any(position >= n for position in self._raw_positions(n, ""))
 
     def resolve(self, n: int, has_face: Mapping[int, bool], clip_id: str = "") -> tuple[int, ...] | None:
-        """Return the chosen frame indices, or None while more frames have to be searched for faces.
+        """Return the selected frame indices, or None while more frames have to be searched for faces.
 
-        `has_face` tells the outcome for the frames searched so far. `missing` names what to search next.
+        `has_face` tells for each frame searched so far whether it shows a face; `missing` says which to search next.
+
+        >>> rule = FrameRule.parse("linspace(2)@with_face")
+        >>> rule.resolve(100, {0: False})
+        >>> rule.resolve(100, {0: False, 1: True, 99: True})
+        (1, 99)
         """
         if self.on == "decoded":
             return tuple(self.positions(n, clip_id))
         if self.missing(n, has_face):
             return None
-        faces = sorted(index for index, found in has_face.items() if found and index < n)
+        faces = sorted(index for index, face in has_face.items() if face and index < n)
         return tuple(faces[position] for position in self.positions(len(faces), clip_id))
 
     def missing(self, n: int, has_face: Mapping[int, bool], clip_id: str = "") -> list[int]:
-        """Return frames whose outcome the rule still needs, most useful first; empty when it is decided.
+        """Return the frames still to be searched for a face, most useful first; empty when the rule is decided.
 
         `first` needs only the beginning of a clip and `linspace(2)` only its two ends; the others need every frame,
         because they count all frames with a face.
@@ -151,14 +163,14 @@ _STRIDE = 8  # how many frames ahead a search from one end asks for at a time
 
 def _until(order: Sequence[int], has_face: Mapping[int, bool], wanted: int) -> list[int]:
     """Return the next unsearched frames along `order`, or nothing once `wanted` faces lie before the first of them."""
-    found = 0
+    faces = 0
     for place, index in enumerate(order):
         if index not in has_face:
             ahead = [i for i in order[place : place + _STRIDE] if i not in has_face]
             # The first look is one frame: nearly always it has a face.
-            return ahead[: wanted - found] if place == 0 else ahead
-        found += has_face[index]
-        if found >= wanted:
+            return ahead[: wanted - faces] if place == 0 else ahead
+        faces += has_face[index]
+        if faces >= wanted:
             return []
     return []
 
@@ -170,7 +182,14 @@ def _random_positions(n: int, k: int, key: str) -> list[int]:
 
 
 def parse_rules(text: str) -> list[FrameRule]:
-    """Read several rules separated by `+` or by blanks, e.g. `ssdg(2)@decoded + linspace(2)@with_face`."""
+    """Read several rules separated by `+` or blanks; a rule given twice counts once.
+
+    >>> [str(rule) for rule in parse_rules("ssdg(2) + linspace(2)@with_face")]
+    ['ssdg(2)@decoded', 'linspace(2)@with_face']
+
+    Raises:
+        UserError: no rule, or one that is malformed.
+    """
     rules = [FrameRule.parse(part) for part in re.split(r"[+\s;]+", text.strip()) if part]
     if not rules:
         raise UserError("no frame rule given", expected="e.g. ssdg(2)@decoded or every(5)")
@@ -178,7 +197,14 @@ def parse_rules(text: str) -> list[FrameRule]:
 
 
 def choose(rule: FrameRule, record: ClipRecord) -> tuple[int, ...]:
-    """Return the frame indices that `rule` takes from an extracted clip.
+    """Return the frame indices that `rule` selects from an extracted clip.
+
+    What extraction recorded for the rule counts; otherwise the rule is applied to the stored frames.
+
+    >>> from fasdata.records import Clip
+    >>> rule = FrameRule.parse("ssdg(2)")
+    >>> choose(rule, ClipRecord(Clip("d", "c", {}), "ok", n_frames=20, selections={"ssdg(2)@decoded": (6, 16)}))
+    (6, 16)
 
     Raises:
         UserError: the store lacks frames the rule needs; says how to extract them.
@@ -187,15 +213,15 @@ def choose(rule: FrameRule, record: ClipRecord) -> tuple[int, ...]:
     if stored is not None:
         return tuple(stored)
     has_face = {frame.index: frame.face_observed for frame in record.frames}
-    chosen = rule.resolve(record.n_frames, has_face, record.clip.clip_id)
-    # A frame that was only searched has no crop, and "no face there" does not say that no fallback would have served:
-    # only for frames that some rule chose was that worked out.
+    indices = rule.resolve(record.n_frames, has_face, record.clip.clip_id)
+    # A frame that was only searched has no crop, and "no face there" does not prove that no fallback would have served:
+    # extraction worked that out only for frames that some rule selected.
     settled = {frame.index for frame in record.frames if frame.crop is not None}
-    settled |= {index for indices in record.selections.values() for index in indices}
-    if chosen is None or not settled.issuperset(chosen):
+    settled |= {index for selected in record.selections.values() for index in selected}
+    if indices is None or not settled.issuperset(indices):
         raise UserError(
             f"clip {record.clip.clip_id} of {record.clip.dataset} lacks frames of the rule {rule}",
             found="rules " + ", ".join(record.selections),
             do=f"run the same 'fasdata extract' with --frames '{rule}': it adds those frames to the store",
         )
-    return chosen
+    return indices

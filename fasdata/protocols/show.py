@@ -1,4 +1,4 @@
-"""Protocols and recipes as text, without any data at hand."""
+"""Describe protocols and recipes as text, without any data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WIDTH = 108
 
 
 def list_text() -> str:
-    """Return the letters, the usual protocols with the recipes that can build them, and the recipes."""
+    """List the letters, the usual protocols with the recipes that can build them, and the recipes."""
     lines = ["letters"]
     for pool, entries in cross().pools.items():
         lines.append(f"  {pool}: " + ", ".join(f"{entry.letter} {entry.name}" for entry in entries.letters))
@@ -27,14 +27,14 @@ def list_text() -> str:
         lines += ["", group.title]
         by_recipes: dict[str, list[str]] = {}
         for name in group.names:
-            by_recipes.setdefault(", ".join(able(parse(name))) or "none", []).append(name)
+            by_recipes.setdefault(", ".join(recipes_for(parse(name))) or "none", []).append(name)
         lines += text_table(
-            ("names", "recipes"), [row for by, names in by_recipes.items() for row in _listed(names, by)]
+            ("names", "recipes"), [row for by, names in by_recipes.items() for row in _rows_of_six(names, by)]
         )
     lines += ["", f"inside one dataset (recipe {', '.join(r for r in recipes() if INSIDE in load_recipe(r).pools)})"]
     for dataset, entry in intra().datasets.items():
-        listed = [name for name, rule in inside_rules(dataset).protocols.items() if rule.needs]
-        note = f"  (not built from paths: {', '.join(listed)})" if listed else ""
+        unbuilt = [name for name, rule in inside_rules(dataset).protocols.items() if rule.needs]
+        note = f"  (not built from paths: {', '.join(unbuilt)})" if unbuilt else ""
         lines.append(f"  {dataset}:  {'  '.join(_with_folds(entry))}{note}")
     lines += [
         "",
@@ -45,29 +45,29 @@ def list_text() -> str:
     return "\n".join(lines)
 
 
-def able(name: ProtocolName) -> list[str]:
+def recipes_for(name: ProtocolName) -> list[str]:
     """Return the recipes that can build a protocol with the datasets this version supports."""
-    found = []
+    able = []
     for recipe in recipes():
         try:
             plan = make_plan(name, load_recipe(recipe))
         except UserError:
             continue
         if set(plan.datasets) <= set(load_cards()):
-            found.append(recipe)
-    return found
+            able.append(recipe)
+    return able
 
 
 def show_text(name: str, recipe: str = DEFAULT) -> str:
-    """Return what a protocol means in a recipe: canonical name first, then roles, splits, frames and expected counts.
+    """Describe a protocol in a recipe: canonical name first, then roles, splits, frames and expected counts.
 
     Raises:
         UserError: the name or the recipe is unknown.
     """
-    parsed, chosen = parse(name), load_recipe(recipe)
+    parsed, rules = parse(name), load_recipe(recipe)
     given = f"  (given as {parsed.alias})" if parsed.alias != parsed.canonical else ""
     try:
-        lines = _plan_lines(make_plan(parsed, chosen))
+        lines = _plan_lines(make_plan(parsed, rules))
     except UserError as error:
         lines = [*_named_lines(parsed), *wrap(f"cannot be built: {error}", width=_WIDTH)]
     return "\n".join([f"{parsed.canonical}{given}", *lines])
@@ -77,8 +77,8 @@ def _plan_lines(plan: Plan) -> list[str]:
     recipe, rules = plan.recipe, plan.rules
     share = f"{rules.validation.share:.0%} of the subjects"
     held = f"official dev where a source has it, else {share}" if _has_dev(plan) else f"{share} of each source"
-    cards = {one.name: load_cards().get(one.dataset) for one in plan.domains}
-    said = rules.scoring
+    cards = {domain.name: load_cards().get(domain.dataset) for domain in plan.domains}
+    scoring = rules.scoring
     lines = [
         f"recipe      {recipe.name}: {recipe.title}",
         *wrap(recipe.differs, width=_WIDTH, initial_indent=" " * 12, subsequent_indent=" " * 12),
@@ -88,8 +88,8 @@ def _plan_lines(plan: Plan) -> list[str]:
         f"modalities  {', '.join(plan.modalities)}"
         + (f"; {', '.join(plan.masked)} taken away at test" if plan.masked else ""),
         f"validation  {held}",
-        f"scoring     by {', then '.join(said.units)}; failure to acquire: {said.fta}",
-        f"authors     select {said.selection}; threshold {said.threshold}",
+        f"scoring     by {', then '.join(scoring.units)}; failure to acquire: {scoring.fta}",
+        f"authors     select {scoring.selection}; threshold {scoring.threshold}",
         *wrap(plan.note, width=_WIDTH, initial_indent="note        ", subsequent_indent=" " * 12),
         *([f"report      {plan.report}"] if plan.report else []),
         *(f"needs list  {need.what}: {', '.join(need.files)}" for need in plan.lists().values()),
@@ -97,13 +97,13 @@ def _plan_lines(plan: Plan) -> list[str]:
         "what each part takes; expected before any is dropped",
         *text_table(
             ("part", "dataset", "splits", "frames", "no face", *LABELS),
-            [row for one in plan.domains for take in one.takes for row in _take_rows(one, take)],
+            [row for domain in plan.domains for take in domain.takes for row in _take_rows(domain, take)],
         ),
     ]
     only = [
-        f"  {one.name} in {take.part}: {condition}"
-        for one in plan.domains
-        for take in one.takes
+        f"  {domain.name} in {take.part}: {condition}"
+        for domain in plan.domains
+        for take in domain.takes
         for condition in take.where
     ]
     lines += (["", "only clips with"] if only else []) + only
@@ -118,12 +118,12 @@ def _plan_lines(plan: Plan) -> list[str]:
     ]
 
 
-def domain_text(one: Domain) -> str:
+def domain_text(domain: Domain) -> str:
     """Return a dataset in its role: id, name, letter, and how often it counts."""
-    number = "" if one.domain_id < 0 else f"{one.domain_id} = "
-    letter = f" ({one.letter})" if one.letter else ""
-    times = f" x{one.repeats}" if one.repeats > 1 else ""
-    return f"{number}{one.name}{letter}{' shots' if one.shots else ''}{times}"
+    number = "" if domain.domain_id < 0 else f"{domain.domain_id} = "
+    letter = f" ({domain.letter})" if domain.letter else ""
+    times = f" x{domain.repeats}" if domain.repeats > 1 else ""
+    return f"{number}{domain.name}{letter}{' shots' if domain.shots else ''}{times}"
 
 
 def splits_text(take: Take) -> str:
@@ -131,16 +131,16 @@ def splits_text(take: Take) -> str:
     return "all" if take.every_split else "+".join(take.splits) or "by subject"
 
 
-def _listed(names: list[str], by: str) -> list[tuple[str, str]]:
+def _rows_of_six(names: list[str], by: str) -> list[tuple[str, str]]:
     """Return rows of six names; the recipes stand in the first."""
     rows = [names[place : place + 6] for place in range(0, len(names), 6)]
     return [("  ".join(row), "" if place else by) for place, row in enumerate(rows)]
 
 
-def _take_rows(one: Domain, take: Take) -> list[tuple[object, ...]]:
-    drawn = " (one at random)" if take.draw == "one" else ""
-    frames = take.frames + drawn + (f", before frame {take.within}" if take.within else "")
-    head = (take.part, one.name, splits_text(take), frames, "+".join(take.on_miss) or "skipped")
+def _take_rows(domain: Domain, take: Take) -> list[tuple[object, ...]]:
+    draw = " (one at random)" if take.draw == "one" else ""
+    frames = take.frames + draw + (f", before frame {take.within}" if take.within else "")
+    head = (take.part, domain.name, splits_text(take), frames, "+".join(take.on_miss) or "skipped")
     layouts = list(dict.fromkeys(layout for layout, _, _ in take.expected))
     unit = " frames" if take.unit == "frame" else ""
     rows: list[tuple[object, ...]] = []
@@ -153,7 +153,7 @@ def _take_rows(one: Domain, take: Take) -> list[tuple[object, ...]]:
 
 
 def _has_dev(plan: Plan) -> bool:
-    return any(take.part == "val" and take.splits for one in plan.sources for take in one.takes)
+    return any(take.part == "val" and take.splits for domain in plan.sources for take in domain.takes)
 
 
 def _named_lines(parsed: ProtocolName) -> list[str]:

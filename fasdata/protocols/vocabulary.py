@@ -1,4 +1,4 @@
-"""The words and letters of protocol names, as `manifests/protocols/` declares them."""
+"""Words and letters of protocol names, as `manifests/protocols/` declares them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from fasdata.datasets.card import Form
+from fasdata.datasets.rule import Form
 from fasdata.errors import nearest
 from fasdata.resources import manifests_dir, read_declared
 
@@ -21,8 +21,8 @@ class Letter(Form):
     spellings: list[str]
 
 
-class LeftOut(Form):
-    """How a target alone is read: the datasets of the benchmark, and whether a bare letter will do."""
+class TargetAlone(Form):
+    """How to read a name that gives the target alone: the benchmark's datasets, and whether a bare letter will do."""
 
     benchmark: str
     by: Literal["name", "letter-or-name"]
@@ -33,7 +33,7 @@ class Pool(Form):
 
     title: str
     letters: list[Letter]
-    left_out: LeftOut
+    left_out: TargetAlone
     limited: list[str]
 
     @property
@@ -51,7 +51,7 @@ class Pool(Form):
 
 
 class CrossVocabulary(Form):
-    """Everything a name across datasets can be made of."""
+    """The words that names across datasets are made of."""
 
     pools: dict[str, Pool]
     without_letter: list[str]
@@ -113,7 +113,7 @@ def shipped() -> Shipped:
 
 
 def advice(name: str) -> str:
-    """Return a hint at the usual protocol most like a name that cannot be read, or ""."""
+    """Return a hint at the usual protocol nearest to a name that cannot be read, or ""."""
     canonical = [usual for group in shipped().groups for usual in group.names]
     spelled = {
         short: usual for usual in canonical for short in (usual.split(":")[1], usual.split(":")[1].replace("2", "-"))

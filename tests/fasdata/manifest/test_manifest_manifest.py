@@ -149,7 +149,7 @@ def test_rows_that_contradict_each_other_are_found(manifest):
     with pytest.raises(UserError, match="every sample once"):
         twice.check()
     other = row_where(manifest, part="val", dataset="oulu-npu")
-    with pytest.raises(UserError, match="same clip stands in two parts"):
+    with pytest.raises(UserError, match="same clip is in two parts"):
         change(manifest, "part", other, "train").check()
     with pytest.raises(UserError, match="the same person"):
         person = manifest.table.column("subject")[row_where(manifest, part="train", dataset="oulu-npu")].as_py()

@@ -135,8 +135,8 @@ def test_target_clips_without_a_face_stay_and_source_clips_go(stores, make):
     clips = {row["clip_id"] for row in rows(manifest, dataset="oulu-npu")}
     assert stores["oulu-npu"].clip_records[1].clip.clip_id not in clips
     drops = {(one["dataset"], one["label"]): one for one in manifest.meta["drops"]}
-    assert drops["oulu-npu", "attack"]["reason"] == "fta: no usable face in N searched frames of N"
-    assert drops["casia-fasd", "attack"]["reason"] == "failed: cannot be decoded at byte N"
+    assert drops["oulu-npu", "attack"]["reason"] == "fta: no usable face in 20 searched frames of 20"
+    assert drops["casia-fasd", "attack"]["reason"] == "failed: cannot be decoded at byte 4711"
     assert [(one["label"], one["clips"]) for one in manifest.meta["fta"]] == [("attack", 1)]
     test = {one["label"]: one for one in manifest.meta["counts"] if one["part"] == "test"}
     assert {key: test["attack"][key] for key in ("clips", "frames", "fta", "subjects")} == {
@@ -350,6 +350,6 @@ def test_the_summary_tells_losses_by_label_and_reason(stores, make):
         "dropped, no usable frame: 1 clips",
         "failure to acquire (kept in the target with status fta): 1 clips",
         "not used by the recipe: replay-attack dev attack 6, replay-attack dev bonafide 3",
-        "fta: no usable face in N searched frames of N",
+        "fta: no usable face in 20 searched frames of 20",
     ):
         assert part in said

@@ -7,7 +7,8 @@ import pytest
 from fasdata.errors import UserError
 from fasdata.library import Library
 from fasdata.manifest import Manifest
-from fasdata.protocols.build import build_protocol, describe
+from fasdata.protocols.build import build_protocol
+from fasdata.protocols.describe import describe
 from fasdata.store.info import StoreInfo
 from fasdata.store.keys import crop_key
 from fasdata.store.reader import Store

@@ -128,7 +128,7 @@ def test_flexible_modal_tests_all_of_wmca(mm):
     plan = plan_from_scan("CS2W", mm, recipe="flexmodal")
     assert counts(plan, "test") == {"wmca": (347, 1332)}
     assert counts(plan, "only train") == {"casia-surf-cefa": (400, 1200), "casia-surf": (300, 1799)}
-    with pytest.raises(UserError, match="says nothing about mm:CPS2W; expected one of mm:CS2W"):
+    with pytest.raises(UserError, match="does not cover mm:CPS2W; expected one of mm:CS2W"):
         plan_from_scan("SCP2W", mm, recipe="flexmodal")
 
 

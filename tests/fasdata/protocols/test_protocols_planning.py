@@ -157,7 +157,7 @@ def test_leakage_needs_a_reason_which_stays_in_the_manifest(stores, tmp_path):
     again = Manifest.read(manifest.write(tmp_path))
     assert "let through: the paper has it so" in describe(again)
     clean = Manifest(manifest.table, {**manifest.meta, "leakage": None})
-    with pytest.raises(UserError, match="the same person stands in two parts"):
+    with pytest.raises(UserError, match="the same person is in two parts"):
         clean.check()
 
 

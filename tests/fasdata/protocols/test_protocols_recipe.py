@@ -80,7 +80,7 @@ def test_extra_sources_come_last_and_are_never_the_target():
     data["pools"]["mcio"]["sources"]["extra"] = ["B"]
     recipe = Recipe.model_validate(data)
     assert "".join(domain.letter for domain in make_plan(parse("CIO-M"), recipe).sources) == "CIOB"
-    with pytest.raises(UserError, match="adds B to the sources, which is the target"):
+    with pytest.raises(UserError, match="adds B, the target of mcio:CIO2B, to the sources"):
         make_plan(parse("CIO2B"), recipe)
 
 
@@ -97,12 +97,12 @@ def test_the_rules_an_extraction_needs():
 @pytest.mark.parametrize(
     ("name", "recipe", "told"),
     [
-        ("oulu:P1", "hfn_mp", "says nothing about protocols inside one dataset; expected one of standard"),
-        ("siw-mv2:P3.B", "standard", "needs a list that no path can tell: the list of protocol 3 of SiW-Mv2"),
+        ("oulu:P1", "hfn_mp", "does not cover protocols inside one dataset; expected one of standard"),
+        ("siw-mv2:P3.B", "standard", "siw-mv2:P3.B needs the list of protocol 3 of SiW-Mv2"),
         ("CIO-M@miss-D", "standard", "takes away depth, which the recipe standard does not use"),
         ("CIO-M@shot3", "flip_5shot", "asks for 3 shots; expected 5, as the recipe flip_5shot has"),
-        ("SCP2W", "hfn_mp", "says nothing about pool mm"),
-        ("mm:PS2W", "mmdgfas", "says nothing about mm:PS2W; expected one of mm:CPS2W"),
+        ("SCP2W", "hfn_mp", "does not cover pool mm"),
+        ("mm:PS2W", "mmdgfas", "does not cover mm:PS2W; expected one of mm:CPS2W"),
     ],
 )
 def test_what_cannot_be_built_says_so(name, recipe, told):

@@ -35,8 +35,8 @@ def test_show_spells_variants_masks_shots_and_lists_out():
 
 
 def test_show_tells_what_cannot_be_built():
-    assert "cannot be built: the recipe hfn_mp says nothing about pool mm" in show_text("SCP2W", "hfn_mp")
-    assert "needs a list" in show_text("siw-mv2:P3.B")
+    assert "cannot be built: the recipe hfn_mp does not cover pool mm" in show_text("SCP2W", "hfn_mp")
+    assert "cannot be built: siw-mv2:P3.B needs the list of protocol 3" in show_text("siw-mv2:P3.B")
     assert show_text("oulu:p3.1").splitlines()[0] == "oulu:P3.1  (given as oulu:p3.1)"
     with pytest.raises(UserError, match="did you mean 'standard'"):
         show_text("CIO-M", "standart")
