@@ -36,8 +36,8 @@ def add_rotation_tag(path: Path, degrees: int) -> None:
     """Write a display matrix into an mp4's track header, as phones do: `degrees` clockwise make it upright."""
     data = bytearray(path.read_bytes())
     at = data.index(b"tkhd") + 4 + 4 + 8 + 4 + 4 + 4 + 8 + 2 + 2 + 2 + 2
-    one = 1 << 16
+    unit = 1 << 16  # 1 in 16.16 fixed point
     a, b, c, d = {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[degrees]
-    matrix = [a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30]
+    matrix = [a * unit, b * unit, 0, c * unit, d * unit, 0, 0, 0, 1 << 30]
     data[at : at + 36] = b"".join(value.to_bytes(4, "big", signed=True) for value in matrix)
     path.write_bytes(bytes(data))

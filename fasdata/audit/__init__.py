@@ -1,1 +1,1 @@
-"""Audits: what could make a result on a manifest dishonest."""
+"""Audits: find what makes results on a manifest unreliable, such as leakage or contradictory labels."""

@@ -1,4 +1,4 @@
-"""Everything that can be asked of a manifest and its stores, and the answers as one report."""
+"""Audit a manifest against its stores: leakage, contradictory labels, uneven losses, near-duplicates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from fasdata.audit.near import ClipHashes, near_duplicates
 from fasdata.library import Library
 from fasdata.manifest import Manifest
 from fasdata.manifest.leakage import find_crossing
-from fasdata.manifest.meta import Crossing
 from fasdata.progress import progress
 from fasdata.records import LABELS, ClipRecord
 from fasdata.store.reader import Store
@@ -21,7 +20,7 @@ from fasdata.store.reader import Store
 
 @dataclass(frozen=True)
 class AuditReport:
-    """What was found, worst first, of how many clips."""
+    """The findings about a manifest, worst first."""
 
     name: str
     clips: int
@@ -29,18 +28,18 @@ class AuditReport:
 
     @property
     def stops(self) -> tuple[Finding, ...]:
-        """Findings with which no manifest should be built."""
+        """The findings that forbid to build the manifest."""
         return tuple(finding for finding in self.findings if finding.severity == "stop")
 
     def text(self) -> str:
-        """Return it for people."""
+        """Return the report as text."""
         lines = [f"{self.name}: {self.clips} clips"]
         lines += [f"  {finding.severity:<8} {finding.line()}" for finding in self.findings]
         return "\n".join(lines if self.findings else [*lines, "  nothing found"])
 
 
 @dataclass(frozen=True)
-class _Placed:
+class _PlacedClip:
     part: str
     record: ClipRecord
 
@@ -60,8 +59,8 @@ def audit_manifest(manifest: Manifest, library: Library, *, near: bool = True) -
     findings = [
         *_leakage(placed),
         *_same_content_other_label(placed),
-        *contradictions([one.record.clip for one in placed]),
-        *presenters_across([one.record.clip for one in placed], [one.part for one in placed]),
+        *contradictions([clip.record.clip for clip in placed]),
+        *presenters_across([clip.record.clip for clip in placed], [clip.part for clip in placed]),
         *uneven_losses(_losses(manifest)),
         *_modalities(manifest),
     ]
@@ -69,37 +68,40 @@ def audit_manifest(manifest: Manifest, library: Library, *, near: bool = True) -
         findings += near_duplicates(_hashes(placed, stores))
     rank = ("stop", "warning", "note")
     name = f"{manifest.meta['canonical']} / {manifest.meta['recipe']['name']}"
-    return AuditReport(name, len(placed), tuple(sorted(findings, key=lambda one: rank.index(one.severity))))
+    return AuditReport(name, len(placed), tuple(sorted(findings, key=lambda finding: rank.index(finding.severity))))
 
 
-def _placed(manifest: Manifest, stores: Mapping[str, Store]) -> list[_Placed]:
+def _placed(manifest: Manifest, stores: Mapping[str, Store]) -> list[_PlacedClip]:
     keys = ["part", "dataset", "clip_id"]
     rows = manifest.table.select(keys).group_by(keys).aggregate([]).to_pylist()
-    return [_Placed(row["part"], stores[row["dataset"]].record(row["clip_id"])) for row in rows]
+    return [_PlacedClip(row["part"], stores[row["dataset"]].record(row["clip_id"])) for row in rows]
 
 
-def _leakage(placed: list[_Placed]) -> list[Finding]:
-    parts, names = [one.part for one in placed], [one.name for one in placed]
-    clips = [one.record.clip for one in placed]
-    people = [f"{clip.dataset}/{clip.subject}" if clip.subject else "" for clip in clips]
-    contents = [one.record.pixel_hash if one.record.status == "ok" else "" for one in placed]
-    found = (
+def _leakage(placed: list[_PlacedClip]) -> list[Finding]:
+    parts, names = [clip.part for clip in placed], [clip.name for clip in placed]
+    records = [clip.record for clip in placed]
+    people = [f"{record.clip.dataset}/{record.clip.subject}" if record.clip.subject else "" for record in records]
+    contents = [record.pixel_hash if record.status == "ok" else "" for record in records]
+    crossings = (
         find_crossing("clip", names, parts),
         find_crossing("person", people, parts),
         find_crossing("content", contents, parts, names),
     )
-    return [_finding(one) for one in found if one]
+    return [
+        Finding(
+            "leakage", "stop", crossing.number, f"times the same {crossing.kind} in two parts", tuple(crossing.examples)
+        )
+        for crossing in crossings
+        if crossing
+    ]
 
 
-def _finding(one: Crossing) -> Finding:
-    return Finding("leakage", "stop", one.number, f"times the same {one.kind} in two parts", tuple(one.examples))
-
-
-def _same_content_other_label(placed: list[_Placed]) -> list[Finding]:
+def _same_content_other_label(placed: list[_PlacedClip]) -> list[Finding]:
     by_content: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for one in placed:
-        if one.record.pixel_hash and one.record.status == "ok":
-            by_content[one.record.pixel_hash].setdefault(one.record.clip.label, one.name)
+    for clip in placed:
+        record = clip.record
+        if record.pixel_hash and record.status == "ok":
+            by_content[record.pixel_hash].setdefault(record.clip.label, clip.name)
     both = [" = ".join(names.values()) for names in by_content.values() if len(names) > 1]
     if not both:
         return []
@@ -132,13 +134,13 @@ def _modalities(manifest: Manifest) -> list[Finding]:
     ]
 
 
-def _hashes(placed: list[_Placed], stores: Mapping[str, Store]) -> list[ClipHashes]:
+def _hashes(placed: list[_PlacedClip], stores: Mapping[str, Store]) -> list[ClipHashes]:
     from fasdata.audit.near import frame_hashes
 
     hashes = []
     with progress("perceptual hashes", len(placed), "clips") as bar:
-        for one in placed:
-            found = frame_hashes(one.record, stores[one.record.clip.dataset])
-            hashes.append(ClipHashes(one.name, one.part, found))
+        for clip in placed:
+            of_clip = frame_hashes(clip.record, stores[clip.record.clip.dataset])
+            hashes.append(ClipHashes(clip.name, clip.part, of_clip))
             bar.advance(1)
     return hashes

@@ -1,4 +1,4 @@
-"""What an audit finds: contradictory labels, presenters seen across parts, losses that differ between labels."""
+"""Findings about clips: contradictory labels, presenters in two parts, losses that differ between labels."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from typing import Literal
 
 from fasdata.records import ATTACK, BONAFIDE, Clip
 
-# -- One thing an audit found -----------------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True)
 class Finding:
-    """A kind of problem, how often it occurs and up to three examples. `stop`: a build must not go on with it."""
+    """A kind of problem, how often it occurs, and examples; `stop` forbids to build a manifest."""
 
     kind: str
     severity: Literal["stop", "warning", "note"]
@@ -23,15 +21,14 @@ class Finding:
     examples: tuple[str, ...] = ()
 
     def line(self) -> str:
-        """Return it in one line."""
-        shown = f", such as {'; '.join(self.examples[:3])}" if self.examples else ""
-        return f"{self.kind}: {self.number} {self.what}{shown}"
+        """Return the finding in one line, with up to three examples."""
+        examples = f", such as {'; '.join(self.examples[:3])}" if self.examples else ""
+        return f"{self.kind}: {self.number} {self.what}{examples}"
 
 
-# -- Labels, attack types and species that cannot be true together ----------------------------------------------------
+# -- Labels, attack types and PAI species that contradict each other --------------------------------------------------
 
-
-# Beginnings of species names and the attack type they belong to.
+# The attack type of PAI species, by the beginning of the species' name.
 _SPECIES = {
     "print": "print", "display": "replay", "papercraft": "mask-paper", "paper-uncut": "mask-paper",
     "paper-cut": "mask-paper", "rigid": "mask-3d", "silicone": "mask-3d", "transparent": "mask-3d", "half": "mask-3d",
@@ -42,15 +39,15 @@ _SPECIES = {
 
 
 def contradictions(clips: Iterable[Clip]) -> list[Finding]:
-    """Return findings about clips whose label, attack type and species do not agree."""
-    found: defaultdict[str, list[str]] = defaultdict(list)
+    """Return findings about clips whose label, attack type and PAI species contradict each other."""
+    clips_with: defaultdict[str, list[str]] = defaultdict(list)
     for clip in clips:
         problem = _problem(clip)
         if problem:
-            found[problem].append(f"{clip.dataset}/{clip.clip_id}")
+            clips_with[problem].append(f"{clip.dataset}/{clip.clip_id}")
     return [
         Finding("label contradiction", "warning", len(names), f"clips: {problem}", tuple(names[:3]))
-        for problem, names in sorted(found.items())
+        for problem, names in sorted(clips_with.items())
     ]
 
 
@@ -67,59 +64,59 @@ def _problem(clip: Clip) -> str:
     return ""
 
 
-# -- People who hold or wear an attack in one part and are seen in another --------------------------------------------
+# -- Presenters: people who hold or wear an attack --------------------------------------------------------------------
 
-
-NOBODY = ("", "0", "00", "000")  # an attack on a stand
+NO_PRESENTER = ("", "0", "00", "000")  # the attack is on a stand
 
 
 def presenters_across(clips: Sequence[Clip], parts: Sequence[str]) -> list[Finding]:
-    """Return a warning about presenters (field `presenter`) who present, or appear bona fide, in two parts.
+    """Return a warning about presenters (field `presenter`) who are in two parts, presenting or bona fide.
 
     The subject of such a dataset is the identity presented, by which splits are disjoint; presenters need not be.
     """
-    seen: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    parts_of: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     presenting: set[tuple[str, str]] = set()
     for clip, part in zip(clips, parts, strict=True):
         presenter = clip.fields.get("presenter", "")
-        if presenter not in NOBODY:
-            seen[clip.dataset, presenter].add(part)
+        if presenter not in NO_PRESENTER:
+            parts_of[clip.dataset, presenter].add(part)
             presenting.add((clip.dataset, presenter))
         if clip.label == BONAFIDE and clip.subject:
-            seen[clip.dataset, clip.subject].add(part)
-    crossing = sorted(person for person in presenting if len(seen[person]) > 1)
+            parts_of[clip.dataset, clip.subject].add(part)
+    crossing = sorted(person for person in presenting if len(parts_of[person]) > 1)
     if not crossing:
         return []
-    shown = [f"{dataset}/{person} in {' and '.join(sorted(seen[dataset, person]))}" for dataset, person in crossing[:3]]
+    examples = [
+        f"{dataset}/{person} in {' and '.join(sorted(parts_of[dataset, person]))}" for dataset, person in crossing[:3]
+    ]
     return [
-        Finding(
-            "presenters", "warning", len(crossing), "people present attacks and are seen in two parts", tuple(shown)
-        )
+        Finding("presenters", "warning", len(crossing), "people present attacks and are in two parts", tuple(examples))
     ]
 
 
-# -- Losses that differ between labels: a detector that loses one of them more often biases every number --------------
+# -- Losses that differ between labels: a detector that loses more of one label biases every error rate ---------------
 
-
-LIMIT = 0.05  # difference between the two labels' shares of lost clips
+LIMIT = 0.05  # largest accepted difference between the shares of clips that the two labels lose
 
 Cell = tuple[str, str]  # part, dataset
 
 
 def uneven_losses(cells: Mapping[Cell, Mapping[str, tuple[int, int]]]) -> list[Finding]:
-    """Return findings where the share of clips without a usable frame differs by more than 5 points.
+    """Return findings where the two labels' shares of clips without a usable frame differ by more than 0.05.
 
-    `cells` gives (lost, all) by label for each part and dataset.
+    `cells` gives (lost clips, all clips) by label for each part and dataset.
     """
     findings = []
     for (part, dataset), by_label in cells.items():
         rates = {label: lost / every for label, (lost, every) in by_label.items() if every}
         if len(rates) == 2 and abs(rates[BONAFIDE] - rates[ATTACK]) > LIMIT:
-            said = " and ".join(f"{by_label[label][0]} of {by_label[label][1]} {label}" for label in (BONAFIDE, ATTACK))
-            lost = sum(one for one, _ in by_label.values())
+            shares = " and ".join(
+                f"{by_label[label][0]} of {by_label[label][1]} {label}" for label in (BONAFIDE, ATTACK)
+            )
+            lost = sum(number for number, _ in by_label.values())
             findings.append(
                 Finding(
-                    "uneven losses", "warning", lost, f"clips of {dataset} in {part} without a usable frame: {said}"
+                    "uneven losses", "warning", lost, f"clips of {dataset} in {part} without a usable frame: {shares}"
                 )
             )
     return findings

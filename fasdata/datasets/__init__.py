@@ -1,1 +1,1 @@
-"""Dataset cards and what their paths mean: raw trees to clips."""
+"""Dataset cards: turn the paths of raw datasets into clips."""

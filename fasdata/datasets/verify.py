@@ -21,13 +21,13 @@ class CountLine:
 
     split: str
     label: str
-    found: int
+    present: int
     expected: int | None
 
     @property
     def deviates(self) -> bool:
         """Whether the two numbers differ."""
-        return self.expected is not None and self.found != self.expected
+        return self.expected is not None and self.present != self.expected
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Verification:
         """The differences from the release, one text each."""
         incomplete, unmatched = self.result.incomplete, self.result.unmatched
         texts = [
-            f"{line.split} {line.label}: {line.found} of {line.expected} {self.result.layout_spec.unit}s"
+            f"{line.split} {line.label}: {line.present} of {line.expected} {self.result.layout_spec.unit}s"
             for line in self.lines
             if line.deviates
         ]
@@ -109,7 +109,7 @@ def describe_verification(verification: Verification) -> str:
     for line in verification.lines:
         expected = "" if line.expected is None else f" of {line.expected}"
         mark = "  <- differs" if line.deviates else ""
-        lines.append(f"  {line.split:5} {line.label:8} {line.found:7}{expected} {result.layout_spec.unit}s{mark}")
+        lines.append(f"  {line.split:5} {line.label:8} {line.present:7}{expected} {result.layout_spec.unit}s{mark}")
     people = {clip.subject for clip in result.clips if clip.subject}
     lines.append(f"  people: {len(people) or 'not stated by the paths'}" + (f" ({card.people})" if card.people else ""))
     kinds = Counter(reject.kind for reject in result.rejected)

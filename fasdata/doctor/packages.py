@@ -19,7 +19,9 @@ LEAST_PYTHON = (3, 11)
 
 def installed() -> dict[str, str]:
     """Return the version of every installed distribution by its normalised name (lower case, `-`)."""
-    return {_plain(each.metadata["Name"]): each.version for each in metadata.distributions() if each.metadata["Name"]}
+    return {
+        _canonical(each.metadata["Name"]): each.version for each in metadata.distributions() if each.metadata["Name"]
+    }
 
 
 def packages(have: Mapping[str, str]) -> list[Check]:
@@ -43,7 +45,7 @@ def requirements(declared: Iterable[str], have: Mapping[str, str]) -> list[Check
     checks = []
     for text in declared:
         wanted = Requirement(text)
-        name = _plain(wanted.name)
+        name = _canonical(wanted.name)
         if name.startswith("opencv") or (wanted.marker and not wanted.marker.evaluate({"extra": ""})):
             continue
         version, do = have.get(name, ""), f"pip install '{wanted.name}{wanted.specifier}'"
@@ -64,7 +66,7 @@ def torch_pair(built_for: Iterable[str], have: Mapping[str, str]) -> list[Check]
     for text in built_for:
         wanted = Requirement(text)
         version = have.get("torch", "")
-        if _plain(wanted.name) == "torch" and version and not wanted.specifier.contains(version, prereleases=True):
+        if _canonical(wanted.name) == "torch" and version and not wanted.specifier.contains(version, prereleases=True):
             state = f"built for torch{wanted.specifier}, but torch {version} is installed: its operators will not load"
             do = "install torch and torchvision together, as constraints.txt pairs them"
             return [Check(AREA, "torchvision", "problem", state, do)]
@@ -85,7 +87,7 @@ def _python() -> Check:
     return Check(AREA, "python", "ok", version)
 
 
-def _plain(name: str) -> str:
+def _canonical(name: str) -> str:
     return name.lower().replace("_", "-").replace(".", "-")
 
 

@@ -1,1 +1,1 @@
-"""Lists of other projects: reading them, finding the clips they mean, writing them."""
+"""Lists of other projects: read them, find the clips that they mean, write them."""

@@ -1,4 +1,4 @@
-"""Find the clips that rows of a foreign list mean, and write them as a table of our own."""
+"""Find the clips that the rows of another project's list mean, and write them as a table."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from fasdata.records import Clip
 from fasdata.resources import manifests_dir, read_declared
 from fasdata.store.atomic import replacing
 
-# -- List rows to clips: by the end of the path, and by the names that a paper gave its images ------------------------
-
+# -- Find the clip of a row: by the end of its path, or by the name that a paper gave its image -----------------------
 
 _EXTENSION = re.compile(r"(?:\.(?:zip|avi|mov|mp4|png|jpe?g|bmp|hdf5|h5|npz|npy|rar|mkv|rssdk))+$", re.IGNORECASE)
 _FRAME = re.compile(r"^(?:frame_?)?(\d+)(?:[_-](?:rgb|color|colour|profile|depth|ir|infrared))?$", re.IGNORECASE)
@@ -28,7 +27,7 @@ _SHOWN = 3
 
 
 class Renaming(Form):
-    """Image names of a paper and the end of the clip's path that they mean; `frame` is the number in the name."""
+    """The image names of a paper: a pattern, the end of the clip's path that it means, and the number of the frame."""
 
     pattern: Pattern
     clip: str
@@ -36,17 +35,17 @@ class Renaming(Form):
 
 
 class Names(Form):
-    """All renamings, in the order in which they are tried."""
+    """All renamings, in the order of trial."""
 
     renamings: list[Renaming]
 
 
 @dataclass(frozen=True)
 class Matched:
-    """`clips` maps a clip id to the frames named for it ("" where a row names none).
+    """The clips that rows mean: `clips` maps a clip id to the frames of its rows ("" where a row names none).
 
-    `unmatched` rows mean no clip or several; `contradicting` rows have another label than their clip; `repeated` rows
-    say the same again.
+    `unmatched` rows fit no clip or several; `contradicting` rows have another label than their clip; `repeated` counts
+    the rows that repeat an earlier one.
     """
 
     clips: dict[str, list[str]]
@@ -60,68 +59,69 @@ class Matched:
         """Return one line for each kind of row that needs attention."""
         lines = []
         if self.unmatched:
-            lines.append(f"{name}: {len(self.unmatched)} of {self.rows} rows match no clip{_shown(self.unmatched)}")
+            lines.append(f"{name}: {len(self.unmatched)} of {self.rows} rows match no clip{_examples(self.unmatched)}")
         if self.contradicting:
             most = 2 * len(self.contradicting) > self.rows - len(self.unmatched)
             hint = "; is the number for bona fide the other one?" if most else ""
-            shown = _shown(self.contradicting)
-            lines.append(f"{name}: {len(self.contradicting)} rows have another label than their clip{shown}{hint}")
+            examples = _examples(self.contradicting)
+            lines.append(f"{name}: {len(self.contradicting)} rows have another label than their clip{examples}{hint}")
         if self.repeated:
             lines.append(f"{name}: {self.repeated} rows are repeated")
         return lines
 
 
 def match_rows(rows: Iterable[ListRow], clips: Sequence[Clip]) -> Matched:
-    """Return the clips that rows mean; a row that fits no clip, or several, is reported and never guessed."""
+    """Find the clips that rows mean; a row that fits no clip, or several, is reported, never guessed."""
     index = _Index(clips)
     by_id = {clip.clip_id: clip for clip in clips}
-    found: defaultdict[str, list[str]] = defaultdict(list)
+    frames: defaultdict[str, list[str]] = defaultdict(list)
     labels: dict[str, str] = {}
     unmatched: list[ListRow] = []
     contradicting: list[ListRow] = []
-    seen: set[tuple[str, str]] = set()
+    earlier: set[tuple[str, str]] = set()
     repeated = number = 0
     for row in rows:
         number += 1
         meant = {index.find(path) for path in row.paths}
-        if len({name for name, _ in meant}) != 1 or "" in {name for name, _ in meant}:
+        names = {name for name, _ in meant}
+        if len(names) != 1 or "" in names:
             unmatched.append(row)
             continue
         name, frame = sorted(meant)[0]
-        if (name, frame) in seen:
+        if (name, frame) in earlier:
             repeated += 1
             continue
-        seen.add((name, frame))
-        found[name].append(frame)
+        earlier.add((name, frame))
+        frames[name].append(frame)
         labels[name] = row.label
         if row.label and by_id[name].label and row.label != by_id[name].label:
             contradicting.append(row)
-    return Matched(dict(found), labels, tuple(unmatched), tuple(contradicting), repeated, number)
+    return Matched(dict(frames), labels, tuple(unmatched), tuple(contradicting), repeated, number)
 
 
 class _Index:
-    """Clips by every end of their path, as far as it is unambiguous."""
+    """Clips by every unambiguous end of their path."""
 
     def __init__(self, clips: Sequence[Clip]) -> None:
         self._ends: dict[str, str] = {}
         for clip in clips:
             parts = clip.clip_id.lower().split("__")
-            for end in ("__".join(parts[place:]) for place in range(1, len(parts)) if _telling(parts[place:])):
-                # An end that several clips share says nothing.
+            for end in ("__".join(parts[place:]) for place in range(1, len(parts)) if _may_name_a_clip(parts[place:])):
+                # An end that several clips share names none of them.
                 self._ends[end] = "" if end in self._ends else clip.clip_id
         self._ends.update((clip.clip_id.lower(), clip.clip_id) for clip in clips)
 
     def find(self, path: str) -> tuple[str, str]:
-        """Return the clip id and the frame a path names, each "" where there is none."""
-        plain = _EXTENSION.sub("", path.replace("\\", "/").lower())
+        """Return the clip id and the frame that a path names, each "" where there is none."""
+        bare = _EXTENSION.sub("", path.replace("\\", "/").lower())
         for renaming in renamed_names().renamings:
-            match = re.search(rf"(?:^|/){renaming.pattern}$", plain, re.IGNORECASE)
+            match = re.search(rf"(?:^|/){renaming.pattern}$", bare, re.IGNORECASE)
             if match:
                 groups = match.groupdict("")
                 name = self._end(renaming.clip.format_map(groups).split("/"))
                 if name:
                     return name, renaming.frame.format_map(groups)
-        parts = [_EXTENSION.sub("", part) for part in plain.split("/") if part not in ("", ".", "..", "+")]
+        parts = [_EXTENSION.sub("", part) for part in bare.split("/") if part not in ("", ".", "..", "+")]
         for kept, frame in _readings(parts):
             name = self._end(kept)
             if name:
@@ -138,7 +138,7 @@ class _Index:
 
 
 def _readings(parts: list[str]) -> list[tuple[list[str], str]]:
-    """Return the ways to read a path: as a clip, as a clip and a frame, as a clip, a modality and a frame."""
+    """Return the ways to read a path as clip and frame: clip; clip/frame; clip/modality/frame."""
     readings = [(parts, "")]
     if not parts:
         return []
@@ -155,27 +155,26 @@ def _readings(parts: list[str]) -> list[tuple[list[str], str]]:
 
 @cache
 def renamed_names() -> Names:
-    """Return the image names that papers use, as `manifests/lists/` declares them."""
+    """Return the image names of papers, declared in `manifests/lists/names.yaml`."""
     return read_declared(manifests_dir() / "lists" / "names.yaml", Names)
 
 
-def _telling(end: Sequence[str]) -> bool:
-    """Tell whether an end of a path may name a clip: a bare `7` or `real.rssdk` may not, even if it is the only one."""
+def _may_name_a_clip(end: Sequence[str]) -> bool:
+    """Tell whether an end of a path may name a clip: a bare `7` or `real.rssdk` may not, even if it is unambiguous."""
     return len(end) > 1 or sum(character.isdigit() for character in end[0]) >= 3
 
 
-def _shown(rows: Sequence[ListRow]) -> str:
+def _examples(rows: Sequence[ListRow]) -> str:
     return ", such as " + ", ".join(f"{row.paths[0]} ({row.where})" for row in rows[:_SHOWN])
 
 
-# -- A foreign list with the clips it means, as a table of our own ----------------------------------------------------
-
+# -- Import lists and write what they mean ----------------------------------------------------------------------------
 
 COLUMNS = ("dataset", "clip_id", "label", "frames")
 
 
 def known_clips(card: Card, root: Path | None, lists: Path | None, data: Path | None) -> list[Clip]:
-    """Return the clips that rows may mean: of the raw dataset at `root`, else of the library's store.
+    """Return the clips that rows may mean: those of the raw dataset at `root`, else those of the library's store.
 
     Raises:
         UserError: there is no such dataset or store.
@@ -191,16 +190,16 @@ def known_clips(card: Card, root: Path | None, lists: Path | None, data: Path | 
 
 
 def import_lists(paths: Sequence[Path], form: str, bonafide_is: int, clips: Sequence[Clip]) -> Matched:
-    """Read list files and find their clips.
+    """Read list files and find the clips of their rows.
 
     Raises:
-        UserError: a file cannot be read as the format.
+        UserError: a file is not of the format.
     """
     return match_rows([row for path in paths for row in read_list(path, form, bonafide_is)], clips)
 
 
 def write_matched(matched: Matched, dataset: str, out: Path) -> None:
-    """Write one row a clip: dataset, clip id, the list's label, and the frames it names, joined by blanks."""
+    """Write a CSV row for each clip: dataset, clip id, the label of the list, and its frames with blanks between."""
     with replacing(out) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)

@@ -1,4 +1,4 @@
-"""Read the list formats of other projects; nothing in them is ever opened, run or trusted."""
+"""Read the list formats of other projects as untrusted text; no file that they name is opened."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from pathlib import Path
 from fasdata.errors import UserError, unknown_name
 from fasdata.records import ATTACK, BONAFIDE
 
-# -- One line of somebody's list --------------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True)
 class ListRow:
-    """`paths` as written, one a modality; `label` is bonafide, attack or "" where the list does not say.
+    """A line of a list: its paths as written, one for each modality, and its label ("" where it has none).
 
     `where` is the file and line, for messages.
     """
@@ -28,23 +26,22 @@ class ListRow:
     attack_type: str = ""
 
 
-# -- Reading the list formats of other projects; nothing in them is ever opened, run or trusted -----------------------
-
+# -- Read a list file -------------------------------------------------------------------------------------------------
 
 MOST_BYTES = 512 * 2**20
 MOST_LINE = 4096
-_GENUINE, _ATTACKS = {"real", "live", "bonafide"}, {"fake", "spoof", "attack"}
+_BONAFIDE_WORDS, _ATTACK_WORDS = {"real", "live", "bonafide"}, {"fake", "spoof", "attack"}
 Lines = Iterator[tuple[int, str]]
 
 
 def read_list(path: Path, form: str, bonafide_is: int) -> list[ListRow]:
-    """Return the rows of a list file; `bonafide_is` is the number that means bona fide where the list has numbers.
+    """Read the rows of a list file; `bonafide_is` is the number that means bona fide where the list has numbers.
 
-    Formats: `metapattern` (`path,label,…`, csv), `flip` (a path a line, or JSON with photo_path and photo_label; the
-    label stands in the path), `columns` (`color depth ir label` or fewer, blanks between), `bob` (csv with a header).
+    Formats: `metapattern` (CSV, `path,label,…`), `flip` (a path a line, which has the label in it, or JSON with
+    photo_path and photo_label), `columns` (`color depth ir label` or fewer, blanks between), `bob` (CSV with a header).
 
     Raises:
-        UserError: missing, too large, not UTF-8, or a line that is not of the format (names file and line).
+        UserError: the file is missing, too large or not UTF-8, or a line is not of the format (names file and line).
     """
     if form not in FORMATS:
         raise unknown_name("list format", form, FORMATS)
@@ -99,8 +96,8 @@ def _flip_json(text: str, path: Path, bonafide_is: int) -> list[ListRow]:
             raise _malformed(path, number, "an object with photo_path", str(item))
         name = _path(item["photo_path"], path, number)
         label = item.get("photo_label")
-        known = _label_of_path(name, path) if label is None else _label(str(label), bonafide_is, path, number)
-        rows.append(ListRow((name,), known, f"{path.name}:{number}"))
+        word = _label_of_path(name, path) if label is None else _label(str(label), bonafide_is, path, number)
+        rows.append(ListRow((name,), word, f"{path.name}:{number}"))
     return rows
 
 
@@ -123,8 +120,8 @@ def _bob(text: str, path: Path, bonafide_is: int) -> list[ListRow]:
     lines = list(_lines(text, path))
     header = [name.strip().lower() for name in next(csv.reader([lines[0][1]]), [])] if lines else []
     place = {name: index for index, name in enumerate(header)}
-    named = next((name for name in ("filename", "path") if name in place), None)
-    if named is None or not {"label", "attack_type"} & set(place):
+    path_column = next((name for name in ("filename", "path") if name in place), None)
+    if path_column is None or not {"label", "attack_type"} & set(place):
         raise UserError(
             f"the list {path}", expected="a header with filename and attack_type or label", found=", ".join(header)
         )
@@ -140,7 +137,7 @@ def _bob(text: str, path: Path, bonafide_is: int) -> list[ListRow]:
             label = ATTACK if attack else BONAFIDE
         subject = cells[place["subject"]].strip() if "subject" in place else ""
         rows.append(
-            ListRow((_path(cells[place[named]], path, number),), label, f"{path.name}:{number}", subject, attack)
+            ListRow((_path(cells[place[path_column]], path, number),), label, f"{path.name}:{number}", subject, attack)
         )
     return rows
 
@@ -178,16 +175,16 @@ def _label(text: str, bonafide_is: int, path: Path, number: int) -> str:
 
 
 def _label_of_path(name: str, path: Path) -> str:
-    """Return the label that a FLIP path or, where it has none, the list's own name says."""
-    words = {word for part in name.lower().split("/")[:-1] for word in (part, *part.split("_"))}
+    """Return the label in the words of a FLIP path, or else in those of the list's own name."""
+    of_path = {word for part in name.lower().split("/")[:-1] for word in (part, *part.split("_"))}
     of_file = set(path.stem.lower().split("_"))
-    for said in (words, of_file):
-        if (said & _GENUINE) and not (said & _ATTACKS):
+    for words in (of_path, of_file):
+        if (words & _BONAFIDE_WORDS) and not (words & _ATTACK_WORDS):
             return BONAFIDE
-        if (said & _ATTACKS) and not (said & _GENUINE):
+        if (words & _ATTACK_WORDS) and not (words & _BONAFIDE_WORDS):
             return ATTACK
     return ""
 
 
-def _malformed(path: Path, number: int, expected: str, found: str) -> UserError:
-    return UserError(f"the list {path}, line {number}", expected=expected, found=repr(found[:80]))
+def _malformed(path: Path, number: int, expected: str, text: str) -> UserError:
+    return UserError(f"the list {path}, line {number}", expected=expected, found=repr(text[:80]))

@@ -14,10 +14,7 @@ from fasdata.manifest import Manifest
 from fasdata.manifest.table import PARTS
 from fasdata.records import BONAFIDE, MODALITIES
 
-# -- One line of another project's list -------------------------------------------------------------------------------
-
-
-FORMS = ("metapattern", "flip", "columns", "bob")
+# -- One line ---------------------------------------------------------------------------------------------------------
 
 
 def list_line(
@@ -30,10 +27,10 @@ def list_line(
     subject: str = "",
     attack_type: str = "",
 ) -> str:
-    """Return the line, without its end, that names `paths` (one a modality) with the label `number`.
+    """Return the line, without line end, of `paths` (one for each modality) with the label `number`.
 
-    `metapattern`: `path,label,faces,frames`; `flip`: the path alone, since the label is the list's; `columns`: the
-    paths and the label, with blanks between; `bob`: `path,subject,attack_type`, the last empty for bona fide.
+    `metapattern`: `path,label,faces,frames`; `flip`: the path alone, since a list has one label; `columns`: the
+    paths and the label with blanks between; `bob`: `path,subject,attack_type`, the last empty for bona fide.
     """
     if form == "metapattern":
         return _csv(paths[0], number, faces, frames)
@@ -43,7 +40,7 @@ def list_line(
         return " ".join([*paths, str(number)])
     if form == "bob":
         return _csv(paths[0], subject, attack_type)
-    raise unknown_name("list format", form, FORMS)
+    raise unknown_name("list format", form, FORMATS)
 
 
 def _csv(*cells: object) -> str:
@@ -52,20 +49,19 @@ def _csv(*cells: object) -> str:
     return file.getvalue()
 
 
-# -- Manifests to the list formats of other projects ------------------------------------------------------------------
-
+# -- A manifest as list files -----------------------------------------------------------------------------------------
 
 _ENDING = {"metapattern": "csv", "flip": "txt", "columns": "txt", "bob": "csv"}
 _NAMES = {"rgb": "color", "depth": "depth", "ir": "ir"}
 
 
 def export_lists(manifest: Manifest, form: str, bonafide_is: int, folder: Path, part: str = "") -> list[Path]:
-    """Write the manifest's usable rows as lists into `folder`, one file a part (FLIP: and label); return the files.
+    """Write the usable rows of a manifest as lists, one file a part (in FLIP: a part and label); return the files.
 
     Paths are `<dataset>/<clip path>/<six digits>_<modality>.png`; MetaPattern names a clip once, as a zip.
 
     Raises:
-        UserError: unknown format or part.
+        UserError: unknown format or part, or `bonafide_is` is neither 0 nor 1.
     """
     if form not in FORMATS:
         raise unknown_name("list format", form, FORMATS)
@@ -88,19 +84,9 @@ def export_lists(manifest: Manifest, form: str, bonafide_is: int, folder: Path, 
 
 
 def _rows(manifest: Manifest) -> Iterator[dict[str, Any]]:
-    names = (
-        "part",
-        "dataset",
-        "clip_id",
-        "label",
-        "attack_type",
-        "subject",
-        "frame_index",
-        "n_frames",
-        "status",
-        "modalities_available",
-    )
-    for batch in manifest.table.select(names).to_batches():
+    columns = ["part", "dataset", "clip_id", "label", "attack_type", "subject"]
+    columns += ["frame_index", "n_frames", "status", "modalities_available"]
+    for batch in manifest.table.select(columns).to_batches():
         yield from batch.to_pylist()
 
 
@@ -108,8 +94,8 @@ def _line(form: str, row: dict[str, Any], bonafide_is: int) -> str:
     bonafide = row["label"] == BONAFIDE
     clip = f"{row['dataset']}/{row['clip_id'].replace('__', '/')}"
     image = f"{clip}/{row['frame_index']:06d}"
-    shown = row["modalities_available"].split(",") if form == "columns" else ["rgb"]
-    paths = [f"{image}_{_NAMES[one]}.png" for one in MODALITIES if one in shown]
+    written = row["modalities_available"].split(",") if form == "columns" else ["rgb"]
+    paths = [f"{image}_{_NAMES[modality]}.png" for modality in MODALITIES if modality in written]
     return list_line(
         form,
         [f"{clip}.zip"] if form == "metapattern" else paths,

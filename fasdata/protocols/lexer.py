@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from fasdata.datasets.card import spelling_key
 from fasdata.errors import UserError
 from fasdata.protocols.vocabulary import advice, cross
 
@@ -74,7 +75,7 @@ def _tokens(body: str) -> list[tuple[str, str]]:
 
 @cache
 def _grammar() -> re.Pattern[str]:
-    names = sorted({*_words(), *(_plain(name) for name in cross().without_letter)}, key=len, reverse=True)
+    names = sorted({*_words(), *(_dashed(name) for name in cross().without_letter)}, key=len, reverse=True)
     words = "|".join("[-_ ]?".join(map(re.escape, name.split("-"))) for name in names)
     return re.compile(
         rf"(?P<word>(?<![A-Za-z])(?i:{words})(?![A-Za-z]))|(?P<arrow>{_ARROW})|(?P<dash>\s*-\s*)|(?P<join>[\s&+_|,]+)|(?P<letters>[A-Za-z])"
@@ -89,7 +90,7 @@ def _words() -> dict[str, dict[str, str]]:
         for entry in entries.letters:
             for spelling in (entry.dataset, *entry.spellings):
                 if len(spelling) > 1:
-                    words.setdefault(_plain(spelling), {})[pool] = entry.letter
+                    words.setdefault(_dashed(spelling), {})[pool] = entry.letter
     return words
 
 
@@ -109,8 +110,7 @@ def _symbols(tokens: list[tuple[str, str]]) -> tuple[Symbol, ...]:
 def _symbol(kind: str, text: str) -> Symbol:
     if kind == "letters":
         return Symbol(text, _letter_meanings(text.upper()))
-    by_squeezed = {name.replace("-", ""): meaning for name, meaning in _words().items()}
-    meanings = by_squeezed.get(re.sub(r"[-_ ]", "", text.lower()))
+    meanings = {spelling_key(word): meaning for word, meaning in _words().items()}.get(spelling_key(text))
     if meanings is None:
         raise UserError(
             f"{text} has no letter in protocol names",
@@ -119,5 +119,5 @@ def _symbol(kind: str, text: str) -> Symbol:
     return Symbol(text, meanings)
 
 
-def _plain(name: str) -> str:
+def _dashed(name: str) -> str:
     return name.lower().replace("_", "-")

@@ -73,16 +73,16 @@ def test_nothing_is_found_where_nothing_is_wrong(library, stores):
 def test_leakage_that_was_let_through_is_found_again(library, stores):
     copied, original = (stores[slug].clip_records[0].clip.clip_id for slug in ("msu-mfsd", "casia-fasd"))
     both(library, stores, {copied: f"casia-fasd/{original}"})
-    with pytest.raises(UserError, match="the same content stands in two parts"):
+    with pytest.raises(UserError, match="the same content is in two parts"):
         audited(library, stores)
     report = audited(library, stores, allow_leakage="a test")
     assert [finding.kind for finding in report.stops] == ["leakage"]
     assert "the same content in two parts" in report.stops[0].line() and original in report.stops[0].line()
     # The same pictures are near-duplicates too.
-    assert [one.number for one in report.findings if one.kind == "near-duplicates"] == [1]
+    assert [finding.number for finding in report.findings if finding.kind == "near-duplicates"] == [1]
     path = library.protocol_dir("mcio:C2M", "standard")
-    told = Called("fasdata", "audit", path, "--data", library.root, "--no-near")
-    assert told.code == 3 and "stop" in told.out and "near-duplicates" not in told.out
+    done = Called("fasdata", "audit", path, "--data", library.root, "--no-near")
+    assert done.code == 3 and "stop" in done.out and "near-duplicates" not in done.out
 
 
 def test_pictures_that_are_almost_the_same_are_found_from_the_crops(library, stores):
@@ -99,8 +99,8 @@ def test_a_hash_of_the_extraction_is_believed(library, stores):
         frames = tuple(replace(frame, phash=f"{frame.index * 0x0123456789ABCDF:016x}") for frame in record.frames)
         stores[slug].change(place, frames=frames)
     both(library, stores)
-    found = audited(library, stores).findings
-    assert [(one.kind, one.number) for one in found] == [("near-duplicates", 1)]
+    findings = audited(library, stores).findings
+    assert [(finding.kind, finding.number) for finding in findings] == [("near-duplicates", 1)]
 
 
 def test_dark_and_even_pictures_say_nothing(library, stores):
@@ -117,7 +117,11 @@ def test_missing_modalities_are_counted_with_their_reason(library, mm_stores, ma
     mm_stores["wmca"] = make.mm_dataset("wmca", modalities=("rgb", "depth"))
     for slug in ("casia-surf", "wmca"):
         write_store(library, slug, mm_stores[slug])
-    lines = [one.line() for one in audited(library, mm_stores, "S2W@miss-D").findings if one.kind == "missing modality"]
+    lines = [
+        finding.line()
+        for finding in audited(library, mm_stores, "S2W@miss-D").findings
+        if finding.kind == "missing modality"
+    ]
     assert lines == ["missing modality: 18 frames of wmca in test: depth:masked,ir:absent"]
 
 
@@ -138,7 +142,7 @@ def test_losses_that_differ_between_labels(library, stores, make):
 
 
 @pytest.mark.parametrize(
-    ("label", "attack_type", "pai", "told"),
+    ("label", "attack_type", "pai", "message"),
     [
         ("bonafide", "print", "", "bona fide with the attack type print"),
         ("attack", "bonafide", "", "attack with the attack type bonafide"),
@@ -153,19 +157,19 @@ def test_losses_that_differ_between_labels(library, stores, make):
         ("attack", "mask-paper", "paper-cut-upper", ""),
     ],
 )
-def test_labels_types_and_species_that_cannot_be_true_together(label, attack_type, pai, told):
-    found = contradictions([Clip("wmca", "x", {}, label=label, attack_type=attack_type, pai=pai)])
-    assert [finding.what for finding in found] == ([f"clips: {told}"] if told else [])
+def test_labels_types_and_species_that_cannot_be_true_together(label, attack_type, pai, message):
+    findings = contradictions([Clip("wmca", "x", {}, label=label, attack_type=attack_type, pai=pai)])
+    assert [finding.what for finding in findings] == ([f"clips: {message}"] if message else [])
 
 
 def test_one_recording_with_two_labels(library, stores):
     real, fake = (
-        next(one.clip.clip_id for one in stores["msu-mfsd"].clip_records if one.clip.label == label)
+        next(record.clip.clip_id for record in stores["msu-mfsd"].clip_records if record.clip.label == label)
         for label in ("bonafide", "attack")
     )
     both(library, stores, {fake: f"msu-mfsd/{real}"})
-    found = audited(library, stores).findings
-    assert [(one.kind, one.number, one.what) for one in found] == [
+    findings = audited(library, stores).findings
+    assert [(finding.kind, finding.number, finding.what) for finding in findings] == [
         ("label contradiction", 1, "recordings bona fide and attack")
     ]
 

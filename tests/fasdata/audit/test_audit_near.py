@@ -32,9 +32,9 @@ def test_four_bits_on_three_frames(bits, frames, near):
 
 
 def test_a_short_clip_counts_with_all_its_frames_and_one_part_is_no_matter():
-    one = hashes(1, 3)
-    assert near_pairs([ClipHashes("a", "train", one), ClipHashes("b", "test", hashes(5, 4) + one)]) == {(0, 1): 1}
-    assert near_pairs([ClipHashes("a", "train", one), ClipHashes("b", "train", one)]) == {}
+    frame = hashes(1, 3)
+    assert near_pairs([ClipHashes("a", "train", frame), ClipHashes("b", "test", hashes(5, 4) + frame)]) == {(0, 1): 1}
+    assert near_pairs([ClipHashes("a", "train", frame), ClipHashes("b", "train", frame)]) == {}
     assert near_pairs([ClipHashes("a", "train", ()), ClipHashes("b", "test", ())]) == {}
     assert near_pairs([]) == {}
 
@@ -57,14 +57,14 @@ def test_it_agrees_with_comparing_everything():
         )
         for n in range(120)
     ]
-    found = near_pairs(clips)
+    pairs = near_pairs(clips)
     for a in range(len(clips)):
         for b in range(a + 1, len(clips)):
             near = [[bin(x ^ y).count("1") <= 4 for y in clips[b].hashes] for x in clips[a].hashes]
             frames = min(sum(map(any, near)), sum(map(any, zip(*near, strict=True))))
             expected = frames >= 3 and clips[a].part != clips[b].part
-            assert ((a, b) in found) == expected
-    assert found
+            assert ((a, b) in pairs) == expected
+    assert pairs
 
 
 def test_the_finding_names_pairs_and_parts():

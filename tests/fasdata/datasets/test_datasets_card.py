@@ -64,7 +64,7 @@ def test_a_card_is_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (("owner:", "ownr:"), "unknown key 'ownr'; did you mean 'owner'"),
         (("        tail:", "        tial:"), "unknown key 'layouts.0.rules.0.tial'; did you mean 'tail'"),
@@ -78,10 +78,10 @@ def test_a_card_is_read(tmp_path):
         (("owner: us", "owner: [us"), "is not YAML"),
     ],
 )
-def test_a_malformed_card_is_one_clear_line(tmp_path, change, told):
+def test_a_malformed_card_is_one_clear_line(tmp_path, change, message):
     with pytest.raises(UserError) as error:
         read(tmp_path, CARD.replace(*change))
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert "mine.yaml" in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -101,16 +101,16 @@ PART = st.text(alphabet="ab_.- é/\n\x00", min_size=1, max_size=8)
 
 @settings(deadline=None)  # the machine may be busy
 @given(st.text(min_size=1, max_size=300), st.text(min_size=1, max_size=300))
-def test_clip_ids_are_safe_and_differ_where_paths_differ(one, other):
-    assert CLIP_ID.fullmatch(clip_id(one))
-    assert (clip_id(one) == clip_id(other)) == (one == other)
+def test_clip_ids_are_safe_and_differ_where_paths_differ(first, second):
+    assert CLIP_ID.fullmatch(clip_id(first))
+    assert (clip_id(first) == clip_id(second)) == (first == second)
 
 
 @settings(deadline=None)  # the machine may be busy
 @given(PART, PART)
-def test_awkward_paths_do_not_collide(one, other):
-    assert (clip_id(one) == clip_id(other)) == (one == other)
-    assert len(clip_id(one).encode()) <= 200
+def test_awkward_paths_do_not_collide(first, second):
+    assert (clip_id(first) == clip_id(second)) == (first == second)
+    assert len(clip_id(first).encode()) <= 200
 
 
 @settings(deadline=None)  # the machine may be busy

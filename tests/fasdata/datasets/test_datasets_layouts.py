@@ -1,4 +1,4 @@
-"""Trees of frames: which layout they are in, what belongs together, and what a wrong one is told."""
+"""Trees of frames: which layout they are in, what belongs together, and the errors of wrong layouts."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def test_a_wrong_layout_says_what_was_seen_and_what_was_expected(tmp_path):
     plant(tmp_path, *(f"Val/0000/00000{at}-color.jpg" for at in range(9)))
     card = find_card("SURF")
     assert len(scan(card, tmp_path, layout="challenge").clips) == 9
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         scan(card, tmp_path, layout="crop")
-    text = str(told.value)
+    text = str(error.value)
     assert "real_part/real_train_part/CLKJ_AS0030/real.rssdk/color/191.jpg" in text  # expected
     assert text.count("'Val/0000/") == 3 and "found 9 files" in text
     assert "challenge 100 %" in text and "\n" not in text
@@ -84,7 +84,7 @@ def test_layouts_have_the_names_people_use():
 
 def test_a_root_in_no_layout_shows_one_example_of_each(tmp_path):
     plant(tmp_path, "x/1.jpg", "x/2.jpg")
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         scan(find_card("CASIA-SURF"), tmp_path)
     for name in ("(crop)", "(rerelease)", "(challenge)", "'x/1.jpg'"):
-        assert name in str(told.value)
+        assert name in str(error.value)

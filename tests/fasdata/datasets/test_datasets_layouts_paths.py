@@ -151,8 +151,8 @@ REJECTED = [
 def test_a_path_means_what_the_release_says(dataset, path, split, label, attack_type, pai, subject):
     card = find_card(dataset)
     [clip] = parse_paths(card, [path]).clips
-    found = (clip.dataset, clip.split, clip.label, clip.attack_type, clip.pai, clip.subject)
-    assert found == (card.slug, split, label, attack_type, pai, subject)
+    facts = (clip.dataset, clip.split, clip.label, clip.attack_type, clip.pai, clip.subject)
+    assert facts == (card.slug, split, label, attack_type, pai, subject)
     assert clip.relpaths == {"rgb": path}
 
 
@@ -165,7 +165,7 @@ def test_the_same_recording_under_another_root_keeps_its_id(dataset, path, offic
 
 
 @pytest.mark.parametrize(("dataset", "path", "kind"), REJECTED)
-def test_what_is_no_sample_is_told_apart(dataset, path, kind):
+def test_what_is_no_sample_is_rejected_by_kind(dataset, path, kind):
     result = parse_paths(find_card(dataset), [path])
     assert not result.clips
     assert [(reject.relpath, reject.kind) for reject in result.rejected] == [(path, kind)]

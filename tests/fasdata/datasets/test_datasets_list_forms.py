@@ -14,8 +14,8 @@ from fasdata.errors import UserError
 from fasdata.records import Clip
 
 
-def told(dataset: str, lists: Path | None, *paths: str) -> list[Clip]:
-    clips = [one.means for one in meanings(find_card(dataset), paths, lists=lists)]
+def clips_of(dataset: str, lists: Path | None, *paths: str) -> list[Clip]:
+    clips = [meaning.means for meaning in meanings(find_card(dataset), paths, lists=lists)]
     assert all(isinstance(clip, Clip) for clip in clips)
     return clips  # type: ignore[return-value]
 
@@ -30,14 +30,14 @@ def triple(path: str, *order: str) -> str:
 
 def test_surf_challenge_labels_come_from_the_private_lists_whatever_the_columns(tmp_path):
     paths = ("Val/0000/000892-color.jpg", "Val/0006/006953-color.jpg", "Testing/0024/024581-color.jpg")
-    assert [facts(clip) for clip in told("CASIA-SURF", None, *paths)] == [("dev", "", "")] * 2 + [("test", "", "")]
+    assert [facts(clip) for clip in clips_of("CASIA-SURF", None, *paths)] == [("dev", "", "")] * 2 + [("test", "", "")]
     (tmp_path / "val_public_list.txt").write_text(triple("Val/0000/000892") + "\n" + triple("Val/0006/006953") + "\n")
-    assert told("CASIA-SURF", tmp_path, *paths)[0].label == ""
+    assert clips_of("CASIA-SURF", tmp_path, *paths)[0].label == ""
     (tmp_path / "val_private_list.txt").write_text(
         triple("Val/0000/000892") + " 0\r\n" + triple("Val/0006/006953", "ir", "color", "depth") + " 1\r\n"
     )
     (tmp_path / "test_private_list.txt").write_text(triple("Testing/0024/024581") + " 1\n\n")
-    assert [facts(clip) for clip in told("CASIA-SURF", tmp_path, *paths)] == [
+    assert [facts(clip) for clip in clips_of("CASIA-SURF", tmp_path, *paths)] == [
         ("dev", "attack", "print"),
         ("dev", "bonafide", "bonafide"),
         ("test", "bonafide", "bonafide"),
@@ -48,10 +48,10 @@ def test_a_line_of_two_samples_or_another_label_is_refused(tmp_path):
     path = tmp_path / "val_private_list.txt"
     path.write_text("Val/0000/000001-color.jpg Val/0000/000002-depth.jpg Val/0000/000001-ir.jpg 1\n")
     with pytest.raises(UserError, match=r"line 1.*one sample"):
-        told("CASIA-SURF", tmp_path, "Val/0000/000001-color.jpg")
+        clips_of("CASIA-SURF", tmp_path, "Val/0000/000001-color.jpg")
     path.write_text(triple("Val/0000/000001") + " 7\n")
     with pytest.raises(UserError, match=r"line 1: a label; expected 0 or 1; found '7'"):
-        told("CASIA-SURF", tmp_path, "Val/0000/000001-color.jpg")
+        clips_of("CASIA-SURF", tmp_path, "Val/0000/000001-color.jpg")
 
 
 def test_cefa_challenge_folders_get_labels_and_folds(tmp_path):
@@ -61,12 +61,12 @@ def test_cefa_challenge_folders_get_labels_and_folds(tmp_path):
         "phase2/test/000001",
         "phase1/train/1_006_3_1_4",
     )
-    assert [clip.label for clip in told("CeFA", None, *paths)] == ["", "", "", "attack"]
+    assert [clip.label for clip in clips_of("CeFA", None, *paths)] == ["", "", "", "attack"]
     (tmp_path / "4@1_dev_ref.txt").write_text("dev/003000 1\ndev/003001 0\n")
     (tmp_path / "4@1_dev_res.txt").write_text("dev/003000 0.25\n")
     (tmp_path / "4@3_test_res.txt").write_text("test/000001 0\n")
     (tmp_path / "4@2_train.txt").write_text("train/1_006_3_1_4/profile/0001.jpg 0\n")
-    real, fake, tested, trained = told("CeFA", tmp_path, *paths)
+    real, fake, tested, trained = clips_of("CeFA", tmp_path, *paths)
     assert facts(real) == ("dev", "bonafide", "bonafide")
     assert facts(fake) == ("dev", "attack", "unknown")
     assert facts(tested) == ("test", "attack", "unknown")
@@ -77,11 +77,11 @@ def test_cefa_challenge_folders_get_labels_and_folds(tmp_path):
 @pytest.mark.parametrize("header", ["", "path,client,type,group\n"])
 def test_wmca_splits_come_from_the_protocol_files(tmp_path, header):
     path = "WMCA_preprocessed_RGB/WMCA/face-station/12.02.18/100_03_015_2_10.hdf5"
-    assert told("WMCA", None, path)[0].split == ""
+    assert clips_of("WMCA", None, path)[0].split == ""
     row = "WMCA/face-station/12.02.18/100_03_015_2_10,100,papermask,{}\n"
     (tmp_path / "PROTOCOL-grandtest.csv").write_text(header + row.format("eval"))
     (tmp_path / "PROTOCOL-LOO_prints.csv").write_text(header + row.format("dev"))
-    [clip] = told("WMCA", tmp_path, path)
+    [clip] = clips_of("WMCA", tmp_path, path)
     assert facts(clip) == ("test", "attack", "mask-paper")
     assert clip.fields["LOO_prints"] == "dev"
 
@@ -95,7 +95,7 @@ def write_padisi(folder: Path) -> None:
     parts = [columns + "partition_name\n"] * 2
     for trial, (code, person, *where) in TRIALS.items():
         truth += f"t,{trial},FACE_1,FACE,{code},{person},x\n"
-        parts = [part + f"t,{trial},FACE_1,{one}\n" for part, one in zip(parts, where, strict=True)]
+        parts = [part + f"t,{trial},FACE_1,{split}\n" for part, split in zip(parts, where, strict=True)]
     (folder / "padisi_USC_FACE_ground_truth.csv").write_text(truth)
     for fold, part in enumerate(parts):
         (folder / f"padisi_USC_FACE_dataset_partition_3folds_part{fold}.csv").write_text(part)
@@ -106,19 +106,19 @@ def write_padisi(folder: Path) -> None:
 
 def test_padisi_takes_everything_from_its_tables(tmp_path):
     paths = [f"{trial}.npz" for trial in TRIALS]
-    assert facts(told("PADISI", None, *paths)[0]) == ("", "", "")
+    assert facts(clips_of("PADISI", None, *paths)[0]) == ("", "", "")
     write_padisi(tmp_path)
-    tattoo, real = told("PADISI", tmp_path, *paths)
+    tattoo, real = clips_of("PADISI", tmp_path, *paths)
     assert facts(tattoo) == ("dev", "attack", "makeup") and (tattoo.pai, tattoo.subject) == ("tattoo", "p1")
     assert facts(real) == ("train", "bonafide", "bonafide") and real.subject == "p2"
     assert real.fields["fold0"] == "train" and real.fields["fold1"] == "test"
     truth = tmp_path / "padisi_USC_FACE_ground_truth.csv"
     truth.write_text(truth.read_text().replace("m50901", "m51001"))
     with pytest.raises(UserError, match=r"line 2: a ground-truth code.*m51001"):
-        told("PADISI", tmp_path, *paths)
+        clips_of("PADISI", tmp_path, *paths)
     truth.write_text(truth.read_text().replace("trial_id", "trial"))
     with pytest.raises(UserError, match="lacks the column 'trial_id'"):
-        told("PADISI", tmp_path, *paths)
+        clips_of("PADISI", tmp_path, *paths)
 
 
 def celeba_row(kind: int, label: int) -> list[int]:
@@ -131,7 +131,7 @@ def test_celeba_labels_come_from_the_json_and_not_from_the_folder(tmp_path):
     place = tmp_path / "metas" / "intra_test"
     place.mkdir(parents=True)
     (place / "train_label.json").write_text(json.dumps(dict(zip(paths, rows, strict=True))))
-    clips = told("CelebA-Spoof", tmp_path, *paths)
+    clips = clips_of("CelebA-Spoof", tmp_path, *paths)
     assert [(clip.label, clip.attack_type) for clip in clips] == [
         ("bonafide", "bonafide"), ("attack", "replay"), ("attack", "mask-3d"), ("bonafide", "bonafide"),
     ]  # fmt: skip
@@ -146,7 +146,7 @@ def test_celeba_labels_come_from_the_json_and_not_from_the_folder(tmp_path):
 def test_a_broken_label_file_is_one_clear_line(tmp_path, text):
     (tmp_path / "train_label.json").write_text(text)
     with pytest.raises(UserError, match=r"train_label\.json"):
-        told("CelebA-Spoof", tmp_path, "Data/train/1/live/000000.jpg")
+        clips_of("CelebA-Spoof", tmp_path, "Data/train/1/live/000000.jpg")
 
 
 @pytest.mark.parametrize("kind", ["image", "video"])
@@ -154,7 +154,7 @@ def test_hifimask_splits_come_from_the_lists(tmp_path, kind):
     tail = "/0001.jpg 1" if kind == "image" else " 1"
     (tmp_path / f"CASIA_HiFiMask@p1_{kind}_dev.txt").write_text(f"Data/1_05_2_3_1_6{tail}\n" * 10)
     (tmp_path / f"CASIA_HiFiMask@p2.1_{kind}_test.txt").write_text(f"Data/1_05_2_3_1_6{tail}\n")
-    known, other = told("HiFiMask", tmp_path, "Data/1_05_2_3_1_6", "Data/2_79_0_2_5_3")
+    known, other = clips_of("HiFiMask", tmp_path, "Data/1_05_2_3_1_6", "Data/2_79_0_2_5_3")
     assert facts(known) == ("dev", "attack", "mask-3d") and known.fields["P2.1"] == "test"
     assert facts(other) == ("", "bonafide", "bonafide")
 
@@ -163,10 +163,10 @@ def test_siw_mv2_and_hq_wmca_lists(tmp_path):
     (tmp_path / "trainlist_all.txt").write_text("Mask_Mann_3\nMask_Mann_3\n")
     (tmp_path / "testlist_live.txt").write_text("Live_100\nReplay_2\n")
     paths = ("Spoof/Mannequin/Mask_Mann_3.mov", "Live/Live_100.mov", "Spoof/Replay/Replay_2.mov")
-    assert [clip.split for clip in told("SiW-Mv2", tmp_path, *paths)] == ["train", "test", "test"]
+    assert [clip.split for clip in clips_of("SiW-Mv2", tmp_path, *paths)] == ["train", "test", "test"]
     stem = "1_01_0001_0000_00_00_000-241b2419"
     (tmp_path / "PROTOCOL-grand_test.csv").write_text(f"path,label,group\nface-station/01.08.19/{stem},0,dev\n")
-    assert facts(told("HQ-WMCA", tmp_path, f"{stem}.h5")[0]) == ("dev", "bonafide", "bonafide")
+    assert facts(clips_of("HQ-WMCA", tmp_path, f"{stem}.h5")[0]) == ("dev", "bonafide", "bonafide")
 
 
 def test_lists_in_the_root_serve_and_lists_elsewhere_may_be_of_other_datasets(tmp_path):

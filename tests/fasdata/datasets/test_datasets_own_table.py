@@ -74,9 +74,9 @@ def test_a_plain_table_makes_clips(tmp_path):
     # The same tree from a folder above.
     assert [clip.clip_id for clip in scan(card, tmp_path).clips] == [clip.clip_id for clip in result.clips]
     (root / "anna/b.mp4").unlink()
-    found = verify(card, root)
-    assert found.missing == ["anna__b"]
-    assert [(line.split, line.label) for line in found.lines if line.deviates] == [("train", "attack")]
+    comparison = verify(card, root)
+    assert comparison.missing == ["anna__b"]
+    assert [(line.split, line.label) for line in comparison.lines if line.deviates] == [("train", "attack")]
 
 
 def test_a_table_holds_folders_of_frames_and_other_modalities(tmp_path):
@@ -91,7 +91,7 @@ def test_a_table_holds_folders_of_frames_and_other_modalities(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (("path,label", "file,label"), "lacks the column 'path'"),
         (("bonafide,train", "real,train"), "line 2: a label; expected bonafide or attack; found 'real'"),
@@ -105,10 +105,10 @@ def test_a_table_holds_folders_of_frames_and_other_modalities(tmp_path):
         (("sub/bert/c.mp4", "anna/a.mp4"), "is in the table twice"),
     ],
 )
-def test_a_malformed_table_is_one_clear_line(tmp_path, change, told):
+def test_a_malformed_table_is_one_clear_line(tmp_path, change, message):
     with pytest.raises(UserError) as error:
         find_card("office", write(tmp_path / "my.csv", TABLE.replace(*change)))
-    assert told in str(error.value) and "\n" not in str(error.value)
+    assert message in str(error.value) and "\n" not in str(error.value)
 
 
 def test_an_empty_table_and_a_strange_name_are_refused(tmp_path):

@@ -71,8 +71,8 @@ def test_verify_says_what_is_missing_and_strict_makes_it_an_error(tmp_path):
     (tmp_path / "train_release/7/HR_4.avi").rename(tmp_path / "train_release/7/odd.avi")
     done = Called("fasdata", "verify", "CASIA-FASD", "--root", tmp_path)
     assert done.code == 0
-    for said in ("train attack", "179 of 180", "train_release__7__hr_4", "train_release/7/odd.avi"):
-        assert said in done.out
+    for text in ("train attack", "179 of 180", "train_release__7__hr_4", "train_release/7/odd.avi"):
+        assert text in done.out
     strict = Called("fasdata", "verify", "CASIA-FASD", "--root", tmp_path, "--strict")
     assert "differs from the release in 3 ways" in strict.line
 
@@ -81,16 +81,16 @@ def test_datasets_lists_all_and_describes_one():
     listed = Called("fasdata", "datasets").out
     for name in ("CASIA-FASD", "CASIA-SURF-CeFA", "WMCA", "PADISI-Face", "CelebA-Spoof", "HiFiMask", "mm:W"):
         assert name in listed
-    one = Called("fasdata", "datasets", "wmca").out
-    for said in (
+    described = Called("fasdata", "datasets", "wmca").out
+    for text in (
         "Idiap Research Institute",
         "agreement",
         "W in pool mm",
         "PROTOCOL-grandtest.csv",
         "layout preprocessed",
     ):
-        assert said in one
-    assert max(map(len, (listed + one).splitlines())) <= 120
+        assert text in described
+    assert max(map(len, (listed + described).splitlines())) <= 120
 
 
 @pytest.mark.parametrize("verb", ["datasets", "parse", "verify"])

@@ -111,7 +111,7 @@ def test_a_path_means_what_the_release_says(dataset, path, split, label, attack_
 
 
 @pytest.mark.parametrize(("dataset", "path", "kind"), REJECTED)
-def test_what_is_no_sample_is_told_apart(dataset, path, kind):
+def test_what_is_no_sample_is_rejected_by_kind(dataset, path, kind):
     [meaning] = meanings(find_card(dataset), [path])
     assert getattr(meaning.means, "kind", meaning.means) == kind
 
@@ -119,7 +119,7 @@ def test_what_is_no_sample_is_told_apart(dataset, path, kind):
 def test_the_file_with_colour_is_the_sample_and_channels_alone_are_one_too():
     colour, channels = (f"WMCA_preprocessed_{form}/WMCA/{STATION}/100_03_015_2_10.hdf5" for form in ("RGB", "CDIT"))
     card = find_card("WMCA")
-    kinds = [getattr(one.means, "kind", "sample") for one in meanings(card, [channels, colour])]
+    kinds = [getattr(meaning.means, "kind", "sample") for meaning in meanings(card, [channels, colour])]
     assert kinds == ["modality-member", "sample"]
     [alone] = meanings(card, [channels])
     assert isinstance(alone.means, Clip) and set(alone.means.relpaths) == {"depth", "ir"}
@@ -127,7 +127,7 @@ def test_the_file_with_colour_is_the_sample_and_channels_alone_are_one_too():
 
 def test_one_recording_has_one_id_in_every_layout():
     def ids(dataset: str, *paths: str) -> set[str]:
-        return {one.means.clip_id for one in meanings(find_card(dataset), paths) if isinstance(one.means, Clip)}
+        return {row.means.clip_id for row in meanings(find_card(dataset), paths) if isinstance(row.means, Clip)}
 
     assert ids("CeFA", "Ethnicity/AF/AF-006/1_006_1_1_1", "CeFA-Race/AF/AF-006/1_006_1_1_1/profile/0001.jpg",
                "phase1/train/1_006_1_1_1") == {"AF-006__1_006_1_1_1"}  # fmt: skip

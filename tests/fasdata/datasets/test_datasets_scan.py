@@ -99,9 +99,9 @@ def test_wrong_roots_end_in_one_clear_line(tmp_path):
     plant(tmp_path, "1/1.avi", "2/1.avi")
     with pytest.raises(
         UserError, match=r"nothing below .*train_release/1/1\.avi.*found 3 files such as '1/1\.avi'"
-    ) as told:
+    ) as error:
         scan(card, tmp_path)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
 
 
 def test_the_root_of_another_dataset_is_named(tmp_path):

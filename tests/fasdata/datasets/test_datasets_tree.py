@@ -28,20 +28,20 @@ def test_what_must_not_leave_is_in_nothing_that_a_scan_returns(tmp_path):
     plant(tmp_path, *(f"{clip}/{modality}/0001.jpg" for modality in ("color", "depth", "ir")), strange)
     card = find_card("CeFA")
     result = scan(card, tmp_path)
-    [one] = result.clips
-    assert (one.subject, one.clip_id) == ("AF-223", "AF-223__1_223_1_1_1")
+    [scanned] = result.clips
+    assert (scanned.subject, scanned.clip_id) == ("AF-223", "AF-223__1_223_1_1_1")
     assert len(result.unmatched) == 1
-    for text in (str(asdict(one)), str(result.rejected), describe_verification(verify(card, tmp_path))):
+    for text in (str(asdict(scanned)), str(result.rejected), describe_verification(verify(card, tmp_path))):
         assert "1101" not in text
     for modality, folder in (("rgb", "color"), ("depth", "depth"), ("ir", "ir")):
-        assert locate(tmp_path, one.relpaths[modality]) == tmp_path / clip / folder
+        assert locate(tmp_path, scanned.relpaths[modality]) == tmp_path / clip / folder
 
 
 def test_errors_do_not_tell_it_either(tmp_path):
     plant(tmp_path, f"AF-223-{NUMBER}/nothing/known.jpg")
-    with pytest.raises(UserError, match=r"AF-223\*/nothing") as told:
+    with pytest.raises(UserError, match=r"AF-223\*/nothing") as error:
         scan(find_card("CeFA"), tmp_path)
-    assert NUMBER not in str(told.value)
+    assert NUMBER not in str(error.value)
 
 
 def test_a_redacted_path_must_fit_one_place(tmp_path):

@@ -43,7 +43,9 @@ def test_a_full_release_gives_the_official_counts(dataset, layout, paths, counts
         for split, pair in counts.items()
         for label, number in zip(("bonafide", "attack"), pair, strict=True)
     }
-    assert {split: (one.bonafide, one.attack) for split, one in card.counts_of(result.layout_spec).items()} == counts
+    assert {
+        split: (count.bonafide, count.attack) for split, count in card.counts_of(result.layout_spec).items()
+    } == counts
     assert not [line for line in count_lines(card, result) if line.deviates]
     assert len({clip.subject for clip in result.clips}) == people
     assert len({clip.clip_id for clip in result.clips}) == len(result.clips)
@@ -86,7 +88,7 @@ def test_wmca_has_the_classes_of_its_paper(form):
         "silicone": 379,
     }
     # The split is in no path: labels are compared over all splits.
-    lines = [(line.split, line.label, line.found, line.expected) for line in count_lines(card, result)]
+    lines = [(line.split, line.label, line.present, line.expected) for line in count_lines(card, result)]
     assert lines == [("all", "bonafide", 347, 347), ("all", "attack", 1332, 1332)]
 
 
@@ -97,7 +99,7 @@ def test_the_challenge_of_casia_surf_counts_images():
     train = [clip for clip in result.clips if clip.split == "train"]
     assert sum(result.frames[clip.clip_id] for clip in train if clip.label == "bonafide") == 8942
     # Without lists Val and Testing have no labels: the sum of the labels is what can be compared.
-    lines = [(line.split, line.label, line.found, line.expected) for line in count_lines(card, result)]
+    lines = [(line.split, line.label, line.present, line.expected) for line in count_lines(card, result)]
     assert lines == [
         ("train", "bonafide", 8942, 8942),
         ("train", "attack", 20324, 20324),

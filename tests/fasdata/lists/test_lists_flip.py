@@ -32,11 +32,11 @@ SHOTS = {
     "replay": (
         [
             f"replay/train/real/real_client{n}_session01_webcam_authenticate_adverse_1_frame0.png"
-            for n in trees._REPLAY["train"].split()[:10]
+            for n in trees.REPLAY_PEOPLE["train"].split()[:10]
         ],
         [
             f"replay/test/fake/hand_attack_print_client{n}_session01_highdef_photo_adverse_frame0.png"
-            for n in trees._REPLAY["test"].split()[:10]
+            for n in trees.REPLAY_PEOPLE["test"].split()[:10]
         ],
     ),
 }
@@ -77,7 +77,7 @@ def test_flip_leaves_its_shots_out_of_the_target(flip, target):
     )
     assert tuple(number for (part, _, _), number in plan.clips.items() if part == "test") == LEFT[target]
     assert plan.clips["train", "celeba-spoof", "bonafide"] == plan.clips["train", "celeba-spoof", "attack"] == 20
-    assert {one.dataset for one in plan.deviations} == {"celeba-spoof"}  # 40 of the 80,000 images
+    assert {deviation.dataset for deviation in plan.deviations} == {"celeba-spoof"}  # 40 of the 80,000 images
 
 
 def test_five_shots_leak_people_and_need_a_reason(flip):

@@ -188,7 +188,7 @@ def test_the_four_formats(tmp_path, form, name, text, bonafide_is, labels):
 
 
 @pytest.mark.parametrize(
-    ("form", "name", "content", "told"),
+    ("form", "name", "content", "message"),
     [
         ("metapattern", "a.csv", b"only-a-path\n", "line 1; expected path,label"),
         ("metapattern", "a.csv", b"a,b\n", "a number as label"),
@@ -207,12 +207,12 @@ def test_the_four_formats(tmp_path, form, name, text, bonafide_is, labels):
         ("flip", "missing.txt", None, "cannot be read"),
     ],
 )
-def test_what_is_no_list_is_refused_in_one_line(tmp_path, form, name, content, told):
+def test_what_is_no_list_is_refused_in_one_line(tmp_path, form, name, content, message):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError) as error:
         read_list(tmp_path / name, form, 1)
-    assert told in str(error.value) and "\n" not in str(error.value)
+    assert message in str(error.value) and "\n" not in str(error.value)
 
 
 @given(content=st.binary(max_size=300), form=st.sampled_from(list(FORMATS)))
@@ -284,7 +284,7 @@ def test_the_commands(tmp_path):
     )
     missing = Called(*common)
     assert missing.code == 2 and "bonafide-is" in missing.out
-    told = Called(*common, "--bonafide-is", "0")
-    assert told.code == 3 and "1 clips of MSU-MFSD from 2 rows" in told.out
-    assert "1 of 2 rows match no clip" in told.out and "nowhere.zip" in told.out
+    done = Called(*common, "--bonafide-is", "0")
+    assert done.code == 3 and "1 clips of MSU-MFSD from 2 rows" in done.out
+    assert "1 of 2 rows match no clip" in done.out and "nowhere.zip" in done.out
     assert "scene01__real__real_client001_laptop_sd_scene01,bonafide," in (tmp_path / "o.csv").read_text()

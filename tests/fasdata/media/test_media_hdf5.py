@@ -62,7 +62,7 @@ def test_wmca_files_without_a_common_frame_are_unreadable(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("array", "told"),
+    ("array", "message"),
     [
         (np.zeros((4, 8, 8), np.float32), "expected uint8 of 4xnxn, found float32"),
         (np.zeros((5, 8, 8), np.uint8), r"found uint8 of \(5, 8, 8\)"),
@@ -70,9 +70,9 @@ def test_wmca_files_without_a_common_frame_are_unreadable(tmp_path):
         (np.zeros((4, 0, 8), np.uint8), r"\(4, 0, 8\)"),
     ],
 )
-def test_arrays_of_another_form_are_told(tmp_path, array, told):
+def test_arrays_of_another_form_are_reported(tmp_path, array, message):
     path = write_wmca(tmp_path / "a.hdf5", {0: array})
-    with pytest.raises(UnreadableMedia, match=told):
+    with pytest.raises(UnreadableMedia, match=message):
         open_source(WMCA, {"rgb": path, "depth": path})
 
 
@@ -107,13 +107,15 @@ def test_an_array_that_claims_gigabytes_is_not_read(tmp_path):
     assert list(source.frames()) == [] and "too large for a frame" in source.damage
 
 
-@pytest.mark.parametrize(("data", "told"), [(None, "missing"), (b"", "empty"), (b"text" * 99, "not a readable HDF5")])
+@pytest.mark.parametrize(
+    ("data", "message"), [(None, "missing"), (b"", "empty"), (b"text" * 99, "not a readable HDF5")]
+)
 @pytest.mark.parametrize("form", [WMCA, THREEDMAD])
-def test_what_is_no_hdf5_says_why(tmp_path, form, data, told):
+def test_what_is_no_hdf5_says_why(tmp_path, form, data, message):
     path = tmp_path / "a.hdf5"
     if data is not None:
         path.write_bytes(data)
-    with pytest.raises(UnreadableMedia, match=told):
+    with pytest.raises(UnreadableMedia, match=message):
         open_source(form, {"rgb": path, "depth": path})
 
 
@@ -139,7 +141,7 @@ def test_threedmad_without_depth_or_with_unequal_lengths_is_noted(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"Color_Data": None}, "there is no Color_Data"),
         ({"Color_Data": np.zeros((4, 24, 32, 3), np.uint8)}, "expected uint8 of nx3xnxn"),
@@ -147,15 +149,15 @@ def test_threedmad_without_depth_or_with_unequal_lengths_is_noted(tmp_path):
         ({"Eye_Pos": np.zeros((4, 2))}, "expected float64 of nx4"),
     ],
 )
-def test_threedmad_of_another_form_is_told(tmp_path, changes, told):
+def test_threedmad_of_another_form_is_reported(tmp_path, changes, message):
     path = write_threedmad(tmp_path / "a.hdf5", **changes)
-    with pytest.raises(UnreadableMedia, match=told):
+    with pytest.raises(UnreadableMedia, match=message):
         open_source(THREEDMAD, {"rgb": path, "depth": path})
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_whatever_is_broken_in_a_file_it_gives_frames_or_a_reason(tmp_path, seed):
-    chance, told = random.Random(seed), 0
+    chance, refused = random.Random(seed), 0
     write_threedmad(tmp_path / "whole-0.hdf5")
     with h5py.File(tmp_path / "whole-1.hdf5", "w") as file:
         for number in range(3):
@@ -172,13 +174,13 @@ def test_whatever_is_broken_in_a_file_it_gives_frames_or_a_reason(tmp_path, seed
                 source = open_source(form, {"rgb": path, "depth": path})
                 lost = source.n_hint - len(list(source.frames()))
                 assert bool(source.damage) == bool(lost)
-                told += lost > 0
+                refused += lost > 0
             except UnreadableMedia as error:
-                told += 1
+                refused += 1
                 assert str(error) and "\n" not in str(error) and str(tmp_path) not in str(error)
             given_faces(Clip("3dmad", "c", {"rgb": path.name}), tmp_path)  # raises nothing
         path.unlink()
-    assert told > 30
+    assert refused > 30
 
 
 def test_a_recording_that_claims_billions_of_frames_is_refused_unread(tmp_path):

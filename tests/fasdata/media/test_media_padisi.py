@@ -71,7 +71,7 @@ def test_a_header_that_claims_gigabytes_allocates_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arrays", "told"),
+    ("arrays", "message"),
     [
         ({"other": np.zeros(3)}, "no array 'data'"),
         ({"data": np.zeros((1, 21, 4, 4))}, r"expected floats of \(1, 22, h, w\).*21"),
@@ -80,13 +80,13 @@ def test_a_header_that_claims_gigabytes_allocates_nothing(tmp_path):
         ({"data": np.zeros((1, 22, 0, 4))}, r"\(1, 22, 0, 4\)"),
     ],
 )
-def test_another_form_is_told(tmp_path, arrays, told):
-    with pytest.raises(UnreadableMedia, match=told):
+def test_another_form_is_reported(tmp_path, arrays, message):
+    with pytest.raises(UnreadableMedia, match=message):
         opened(write_padisi(tmp_path / "a.npz", **arrays))
 
 
 @pytest.mark.parametrize("value", [np.nan, 255.0, -1.0])
-def test_values_out_of_range_are_told(tmp_path, value):
+def test_values_out_of_range_are_reported(tmp_path, value):
     data = np.full((1, 22, 8, 8), 0.5)
     data[0, 4, 0, 0] = value
     source = opened(write_padisi(tmp_path / "a.npz", data))

@@ -72,15 +72,15 @@ def test_single_images_are_one_frame_whatever_their_names(tmp_path):
     assert np.array_equal(frame.images["depth"], noise(2, 8, 9, kind=np.uint16))
 
 
-def test_what_is_told_of_a_broken_image_is_the_same_wherever_it_lies(tmp_path):
-    told = set()
+def test_the_report_of_a_broken_image_is_the_same_wherever_it_lies(tmp_path):
+    texts = set()
     for folder in ("here", "there"):
         paths = write_clip(tmp_path / folder, ["1", "2"])
         (paths["rgb"] / "2.png").write_bytes(b"no image")
         source = open_source(FORM, paths)
         list(source.frames())
-        told.add(source.damage)
-    assert told == {"1 frames cannot be read (2: rgb: not a readable image (cannot identify image file))"}
+        texts.add(source.damage)
+    assert texts == {"1 frames cannot be read (2: rgb: not a readable image (cannot identify image file))"}
 
 
 def test_a_frame_in_two_formats_is_one_frame_and_noted(tmp_path):
@@ -151,7 +151,7 @@ def _claims(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         (b"", "empty"),
         (b"no image at all", "not a readable image"),
@@ -160,10 +160,10 @@ def _claims(width: int, height: int) -> bytes:
         (b"%PDF-1.4 something else", "not a readable image"),
     ],
 )
-def test_what_is_no_image_says_why(tmp_path, data, told):
+def test_what_is_no_image_says_why(tmp_path, data, message):
     path = tmp_path / "a.png"
     path.write_bytes(data)
-    with pytest.raises(UnreadableMedia, match=told):
+    with pytest.raises(UnreadableMedia, match=message):
         read_still(path, "rgb")
     with pytest.raises(UnreadableMedia, match="missing"):
         read_still(tmp_path / "b.png", "rgb")

@@ -65,7 +65,7 @@ def test_a_cover_picture_is_no_video(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])
-def test_a_picture_called_a_video_is_told_as_what_it_is(tmp_path, suffix):
+def test_a_picture_called_a_video_is_reported_as_a_picture(tmp_path, suffix):
     _, data = cv2.imencode(suffix, np.zeros((24, 32, 3), np.uint8))
     (tmp_path / "a.avi").write_bytes(data.tobytes())
     with pytest.raises(UnreadableMedia, match="still picture"):
@@ -106,7 +106,7 @@ def test_a_container_under_another_name_is_read_alike(tmp_path):
 def test_damaged_files_give_frames_or_a_reason(tmp_path, name, codec):
     pictures = [np.random.default_rng(i).integers(0, 255, (32, 48, 3), dtype=np.uint8) for i in range(12)]
     whole = write_video(tmp_path / name, pictures, codec=codec).read_bytes()
-    chance, told = random.Random(5), 0
+    chance, refused = random.Random(5), 0
     for trial in range(24):
         data = bytearray(whole[: chance.randrange(1, len(whole))] if trial % 2 else whole)
         for _ in range(chance.randrange(12)):
@@ -116,9 +116,9 @@ def test_damaged_files_give_frames_or_a_reason(tmp_path, name, codec):
             source = read(tmp_path / f"damaged-{name}")
             assert source.n_decoded is not None and 0 < source.n_decoded <= 12 + 4
         except UnreadableMedia as error:
-            told += 1
+            refused += 1
             assert str(error) and "\n" not in str(error)
-    assert told >= 2  # some were damaged beyond reading
+    assert refused >= 2  # some were damaged beyond reading
 
 
 def test_unsteady_time_stamps_are_kept_and_frames_counted_as_they_come(tmp_path):

@@ -32,7 +32,7 @@ def casia_fasd() -> Iterator[str]:
             yield f"{split}_release/{person}/{clip}.avi"
 
 
-_REPLAY = {
+REPLAY_PEOPLE = {
     "train": "001 002 004 006 007 008 012 016 018 025 027 103 105 108 110",
     "devel": "003 005 010 015 017 022 029 030 101 111 113 114 116 118 119",
     "test": "009 011 013 014 019 020 021 023 024 026 102 104 106 107 109 112 115 117 120 121",
@@ -43,7 +43,7 @@ def replay_attack() -> Iterator[str]:
     """1200 videos, and 100 of enrolment."""
     instruments = [("print", "highdef", "photo")]
     instruments += [(device, device, what) for device in ("mobile", "highdef") for what in ("photo", "video")]
-    for split, people in _REPLAY.items():
+    for split, people in REPLAY_PEOPLE.items():
         for client, light in product(people.split(), ("controlled", "adverse")):
             for take in (1, 2):
                 yield f"{split}/real/client{client}_session01_webcam_authenticate_{light}_{take}.mov"
