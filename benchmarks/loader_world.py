@@ -68,7 +68,7 @@ def many_rows(rows: int) -> Any:
 def many_images(folder: Path, rows: int, side: int) -> Any:
     """Return a pack of that many rows in which ten pictures lie, each shown by every tenth row."""
     from fasdata.packs.info import PackInfo
-    from fasdata.packs.pack import FILE, IMAGES, RECORD, Pack
+    from fasdata.packs.pack import IMAGES, INDEX, RECORD, Pack
 
     folder.mkdir()
     length = 3 * side * side
@@ -77,7 +77,7 @@ def many_images(folder: Path, rows: int, side: int) -> Any:
     records["row"] = np.arange(rows)
     records["offset"][:, 0] = np.arange(rows) % 10 * length
     records["length"][:, 0] = length
-    records.tofile(folder / FILE)
+    records.tofile(folder / INDEX)
     return Pack(folder, PackInfo("mcio:CIO2M", "standard", "", {}, View.named("box", side), "raw"), rows)
 
 

@@ -28,11 +28,11 @@ def forget(
     """Remove a person from a library: from the store, the manifests and the packs, down to the last byte."""
     from fasdata.forget import text
     from fasdata.forget.carry_out import carry_out
-    from fasdata.forget.plan import DEFAULT, make_plan, runs_with
+    from fasdata.forget.plan import DEFAULT, plan_forget, runs_with
     from fasdata.library import Library
 
     library = Library.locate(data)
-    plan = make_plan(library, stored_slug(library, dataset), subject)
+    plan = plan_forget(library, stored_slug(library, dataset), subject)
     uses = runs_with(plan, runs)
     typer.echo(text.describe_plan(plan, library))
     if not dry_run:

@@ -1,1 +1,1 @@
-"""Taking one person's recordings out of a library, so that no byte of them is left."""
+"""Remove one person's recordings from a library, so that no byte of them is left."""

@@ -1,4 +1,4 @@
-"""`fasdata forget`: a person out of stores, manifests and packs of a library, continued where it was killed."""
+"""Remove a person from the store, manifests and packs of a library; a killed removal is continued."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PLAIN = (".json", ".csv", ".html", ".txt", ".md", ".lock", ".yaml")
 
 @dataclass
 class ForgetReport:
-    """What was done; `named_in` are other files in the library that still name the person's clips, `pages` reports."""
+    """What was removed; `named_in` are other files that still name the person's clips, `pages` are reports."""
 
     removed: int = 0
     manifests: dict[str, str] = field(default_factory=dict)
@@ -33,10 +33,10 @@ class ForgetReport:
 
 
 def carry_out(plan: ForgetPlan, library: Library) -> ForgetReport:
-    """Remove everything of the plan, prove it, and drop the journal that was written first.
+    """Remove everything in the plan, prove that nothing is left, and delete the journal that was written first.
 
     Raises:
-        UserError: somebody is writing to the store or a pack, the disk is full, or something is left after all.
+        UserError: another process is writing to the store or a pack, the disk is full, or something is left.
     """
     folder, report = library.store_dir(plan.dataset), ForgetReport()
     held = (folder / STORE).is_file()
@@ -65,7 +65,7 @@ def carry_out(plan: ForgetPlan, library: Library) -> ForgetReport:
 
 
 def _remove_pack(folder: Path) -> None:
-    """Remove a pack, its description last: a killed removal finds it again."""
+    """Remove a pack, its description last, so that a killed removal finds the pack again."""
     if not folder.is_dir():
         return
     with lock_writer(folder):
@@ -75,13 +75,13 @@ def _remove_pack(folder: Path) -> None:
 
 
 def _plain_files(library: Library, folder: Path) -> list[Path]:
-    """Return the files of a library that people read, and those of the store; tables and shards have been seen to."""
+    """Return the text files of the library, its protocols and this store; tables and shards are handled elsewhere."""
     places = [library.root.glob("*"), folder.glob("*"), (library.root / "protocols").glob("**/*")]
     return sorted({path for place in places for path in place if path.suffix in _PLAIN and path.is_file()})
 
 
 def _sweep(folder: Path) -> None:
-    """Remove half-written tables that a killed process left; those of a living one are its own."""
+    """Remove half-written tables of killed processes; those of a running process stay."""
     for path in folder.glob(f".{TABLE}.*.tmp"):
         owner = path.name.split(".")[-2]
         try:

@@ -1,4 +1,4 @@
-"""Take clips out of a store, and prove from the files' bytes that nothing of them is left."""
+"""Remove clips from a store, and prove from the bytes of its files that nothing of them is left."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from fasdata.store.check import check_store
 from fasdata.store.info import StoreInfo
 from fasdata.store.writer import StoreWriter
 
-# -- Looking for a person's bytes: keys, clip ids, and pieces of their crops, in the files themselves -----------------
-
+# -- Traces of clips in the bytes of files: keys, clip ids, and pieces of crops ---------------------------------------
 
 CHUNK = 64 << 20
-PIECE = 48  # bytes of a compressed crop: two crops that share so many are the same picture
+PIECE = 48  # bytes of a compressed crop: two crops that share this many are the same picture
 MOST = 32  # pieces looked for: each is one more pass over what is in memory
 _ID = rb"[\w.+=@-]"
 
 
 class Traces:
-    """What tells that a file still holds something of some clips: their keys and ids, and pieces of their crops."""
+    """Searches files for what is left of clips: their keys and ids, and pieces of their crops."""
 
     def __init__(self, clips: Iterable[str], pieces: Iterable[bytes] = ()) -> None:
         any_id = b"(?:" + b"|".join(re.escape(clip.encode()) for clip in clips) + b")"
@@ -35,11 +34,11 @@ class Traces:
         self._overlap = 512  # longer than any key
 
     def in_shard(self, path: Path) -> Iterator[str | bytes]:
-        """Yield every key (as text) or piece (as bytes) that is found in a shard's file, live or not."""
+        """Yield every key (as text) and piece (as bytes) in the file of a shard, in use or deleted."""
         for chunk in self._chunks(path):
             for pattern in self._keys:
-                if found := pattern.search(chunk):
-                    yield found[0].decode(errors="replace")
+                if match := pattern.search(chunk):
+                    yield match[0].decode(errors="replace")
             for piece in self.pieces:
                 if piece in chunk:
                     yield piece
@@ -57,8 +56,8 @@ class Traces:
 
 
 def pieces_of(folder: Path, clips: Iterable[str]) -> list[bytes]:
-    """Return a piece from the middle of crops of these clips, at most `MOST`, evenly taken from all of them."""
-    found: list[bytes] = []
+    """Return pieces from the middle of crops of these clips, at most `MOST`, evenly taken from all of them."""
+    pieces: list[bytes] = []
     wanted = set(clips)
     for path in shards.shard_paths(folder):
         with shards.reading(path) as transaction:
@@ -67,29 +66,29 @@ def pieces_of(folder: Path, clips: Iterable[str]) -> list[bytes]:
                 cursor = transaction.cursor()
                 if cursor.set_range(prefix) and bytes(cursor.key()).startswith(prefix):
                     value = bytes(cursor.value())
-                    found.append(value[len(value) // 2 :][:PIECE])
-    return found[:: max(1, len(found) // MOST)][:MOST]
+                    pieces.append(value[len(value) // 2 :][:PIECE])
+    return pieces[:: max(1, len(pieces) // MOST)][:MOST]
 
 
 def holders(path: Path, pieces: Iterable[bytes]) -> dict[bytes, str]:
-    """Return, for pieces that live entries of a shard hold, the key of one of those entries."""
-    found: dict[bytes, str] = {}
+    """Return the pieces that entries in use of a shard hold, each with the key of such an entry."""
+    keys_of: dict[bytes, str] = {}
     with shards.reading(path) as transaction, transaction.cursor() as cursor:
         for key, value in cursor:
             for piece in pieces:
                 if piece in value:
-                    found.setdefault(piece, bytes(key).decode(errors="replace"))
-    return found
+                    keys_of.setdefault(piece, bytes(key).decode(errors="replace"))
+    return keys_of
 
 
-# -- Taking clips out of a store, and the proof that nothing of them is left in it ------------------------------------
+# -- The removal, and the proof that nothing is left ------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What was looked at after the removal: clips whose hashes were computed again, bytes of shards searched.
+    """What was checked after the removal: clips whose hashes were computed again, bytes of shards searched.
 
-    `copies` are entries of other people that hold the very same picture as one that went.
+    `copies` are entries of other people that hold the same picture as a removed one.
     """
 
     clips: int
@@ -99,10 +98,10 @@ class Proof:
 
 
 def erase(folder: Path, clips: list[str]) -> int:
-    """Take the clips out and write their shards anew; return how many were still there.
+    """Remove the clips and rewrite their shards; return how many were still there.
 
     Raises:
-        UserError: somebody else is writing, the disk is full (what is left is taken out by the next run).
+        UserError: another process is writing, the disk is full (the next run removes what is left).
     """
     with StoreWriter(folder, StoreInfo.read(folder)) as writer:
         there = [clip for clip in clips if clip in writer.done]
@@ -112,7 +111,7 @@ def erase(folder: Path, clips: list[str]) -> int:
 
 
 def prove(folder: Path, plan: ForgetPlan, pieces: list[bytes]) -> Proof:
-    """Search the shard files byte by byte, and compute every hash of what is left again.
+    """Prove the removal: search the shard files byte by byte, and compute every hash of the rest again.
 
     Raises:
         UserError: a trace is left, or something else has changed.
@@ -120,9 +119,9 @@ def prove(folder: Path, plan: ForgetPlan, pieces: list[bytes]) -> Proof:
     traces, copies, searched = Traces(plan.clips, pieces), dict[bytes, str](), 0
     for path in shards.shard_paths(folder):
         searched += path.stat().st_size
-        found = list(traces.in_shard(path))
-        keys_left = [one for one in found if isinstance(one, str)]
-        pieces_left = {one for one in found if isinstance(one, bytes)}
+        left = list(traces.in_shard(path))
+        keys_left = [trace for trace in left if isinstance(trace, str)]
+        pieces_left = {trace for trace in left if isinstance(trace, bytes)}
         held = holders(path, pieces_left) if pieces_left else {}
         if keys_left or pieces_left - held.keys():
             what = keys_left[0] if keys_left else "a piece of a crop"

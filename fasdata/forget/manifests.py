@@ -1,4 +1,4 @@
-"""A manifest without one person's rows, and with a description that fits what is left."""
+"""Remove a person's rows from a manifest, and make its description fit the rest."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ _IN_NAMES = r"\w.+=@-"  # what clip ids are made of
 
 
 def forget_rows(path: Path, plan: ForgetPlan) -> str:
-    """Take the person out of the manifest at `path` and say what was done.
+    """Remove the person from the manifest at `path` and return what was done, in words.
 
-    A manifest that would no longer hold what every manifest must (both labels in every part) is removed: it has to be
-    built again.
+    A manifest that would break an invariant (both labels in every part) is deleted: it has to be built again.
     """
     manifest = Manifest.read(path)
-    left, gone = _parted(manifest.table, plan)
+    left, gone = _split(manifest.table, plan)
     meta = _redescribed(manifest.meta, left, gone, plan)
     if meta == manifest.meta:
         return "done before"
@@ -36,12 +35,12 @@ def forget_rows(path: Path, plan: ForgetPlan) -> str:
     except UserError as error:
         for name in (TABLE, TEXT):
             (path.parent / name).unlink(missing_ok=True)
-        return f"removed: without its {gone.num_rows} rows of this person it cannot stand ({error}); build it again"
-    told = f"{gone.num_rows} rows removed" if gone.num_rows else "no rows; it notes the store's new content"
-    return f"{told}; rows {manifest.meta['fingerprint'][:12]} -> {meta['fingerprint'][:12]}"
+        return f"removed: without its {gone.num_rows} rows of this person it is not valid ({error}); build it again"
+    change = f"{gone.num_rows} rows removed" if gone.num_rows else "no rows; the content hash of the store is updated"
+    return f"{change}; rows {manifest.meta['fingerprint'][:12]} -> {meta['fingerprint'][:12]}"
 
 
-def _parted(table: pa.Table, plan: ForgetPlan) -> tuple[pa.Table, pa.Table]:
+def _split(table: pa.Table, plan: ForgetPlan) -> tuple[pa.Table, pa.Table]:
     """Return the rows that stay and those that go."""
     own = pc.and_(
         pc.equal(table["dataset"], plan.dataset),
@@ -51,21 +50,23 @@ def _parted(table: pa.Table, plan: ForgetPlan) -> tuple[pa.Table, pa.Table]:
 
 
 def _redescribed(old: dict[str, Any], left: pa.Table, gone: pa.Table, plan: ForgetPlan) -> dict[str, Any]:
-    """Return the description of what is left: counts, held-out people and stores anew; no name of what went.
+    """Return the description of the rest: counts, held-out people and stores updated, no name of a removed clip.
 
-    What the build lost (`drops`, `missed_frames`) and found missing (`deviations`) stays as the build counted it.
+    `drops`, `missed_frames` and `deviations` stay as the build counted them.
     """
-    meta = _without_names(old, _renamer(plan))
+    meta: dict[str, Any] = _without_names(old, _renamer(plan))
     stores = dict(old["stores"])
     if stores[plan.dataset] == plan.before:
         stores[plan.dataset] = plan.after
     meta |= {"stores": stores, "fingerprint": table_fingerprint(left) if gone.num_rows else old["fingerprint"]}
     if gone.num_rows:
-        meta["counts"] = [one for one in (_recounted(one, left, plan) for one in old["counts"]) if one["clips"]]
+        meta["counts"] = [
+            count for count in (_recounted(tally, left, plan) for tally in old["counts"]) if count["clips"]
+        ]
         meta["fta"] = _fewer_failures(meta["fta"], gone, plan)
         meta["validation"] = {
             **meta["validation"],
-            "datasets": [_held_out(one, gone, plan) for one in meta["validation"]["datasets"]],
+            "datasets": [_held_out(held, gone, plan) for held in meta["validation"]["datasets"]],
         }
         entry = {
             "dataset": plan.dataset,
@@ -98,24 +99,24 @@ def _recounted(tally: dict[str, Any], left: pa.Table, plan: ForgetPlan) -> dict[
 
 
 def _fewer_failures(losses: list[dict[str, Any]], gone: pa.Table, plan: ForgetPlan) -> list[dict[str, Any]]:
-    """Take the person's clips without a usable frame from the counts, the most frequent reason of a cell first."""
+    """Subtract the person's clips without a usable frame, from the most frequent reason of a cell first."""
     failed = gone.filter(pc.equal(gone["status"], "fta"))
     left = Counter(zip(failed["part"].to_pylist(), failed["label"].to_pylist(), strict=True))
     kept = {}
-    for place, one in sorted(enumerate(losses), key=lambda pair: -pair[1]["clips"]):
-        cell = (one["part"], one["label"])
-        taken = min(left[cell], one["clips"]) if one["dataset"] == plan.dataset else 0
+    for place, loss in sorted(enumerate(losses), key=lambda pair: -pair[1]["clips"]):
+        cell = (loss["part"], loss["label"])
+        taken = min(left[cell], loss["clips"]) if loss["dataset"] == plan.dataset else 0
         left[cell] -= taken
-        kept[place] = {**one, "clips": one["clips"] - taken}
+        kept[place] = {**loss, "clips": loss["clips"] - taken}
     return [kept[place] for place in sorted(kept) if kept[place]["clips"]]
 
 
-def _held_out(one: dict[str, Any], gone: pa.Table, plan: ForgetPlan) -> dict[str, Any]:
-    if one["dataset"] != plan.dataset or one["rule"] != "subjects":
-        return one
-    drawn_from = {"train", "val"} & set(gone["part"].to_pylist())
-    people = [who for who in one["subjects"] if who != plan.subject]
-    return {**one, "subjects": people, "of": one["of"] - bool(drawn_from)}
+def _held_out(held: dict[str, Any], gone: pa.Table, plan: ForgetPlan) -> dict[str, Any]:
+    if held["dataset"] != plan.dataset or held["rule"] != "subjects":
+        return held
+    in_training = {"train", "val"} & set(gone["part"].to_pylist())
+    people = [subject for subject in held["subjects"] if subject != plan.subject]
+    return {**held, "subjects": people, "of": held["of"] - bool(in_training)}
 
 
 def _renamer(plan: ForgetPlan) -> Callable[[str], str]:
@@ -125,12 +126,12 @@ def _renamer(plan: ForgetPlan) -> Callable[[str], str]:
 
 
 def _without_names(value: Any, rename: Callable[[str], str]) -> Any:
-    """Return JSON data in which no text names the person's clips; lists of examples lose them."""
+    """Return JSON data with the names of the person's clips replaced; lists of examples leave them out."""
     if isinstance(value, str):
         return rename(value)
     if isinstance(value, dict):
-        cleaned = {key: _without_names(item, rename) for key, item in value.items()}
+        cleaned = {key: _without_names(inner, rename) for key, inner in value.items()}
         if "examples" in cleaned:
-            cleaned["examples"] = [one for one in cleaned["examples"] if one != GONE]
+            cleaned["examples"] = [example for example in cleaned["examples"] if example != GONE]
         return cleaned
-    return [_without_names(item, rename) for item in value] if isinstance(value, list) else value
+    return [_without_names(inner, rename) for inner in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""What a library and its runs hold of a person, and the journal by which a killed `forget` is continued."""
+"""Plan the removal of a person: what a library and its runs hold, kept as a journal until it is done."""
 
 from __future__ import annotations
 
@@ -24,8 +24,6 @@ from fasdata.store.atomic import write_text
 from fasdata.store.hashes import store_hash
 from fasdata.store.info import FILE, StoreInfo
 
-# -- What a library holds of a person, and the journal by which a killed `forget` is continued ------------------------
-
 VERB = "forget"  # of the journal in the library
 
 
@@ -36,12 +34,12 @@ def _inside(path: str) -> str:
     return path
 
 
-# The journal of a library that came from elsewhere must not lead to files beside it: what it names is removed.
+# The files that a journal names are deleted: one that came from elsewhere must not lead out of the library.
 Inside = Annotated[str, AfterValidator(_inside)]
 
 
-class Touched(Form):
-    """A manifest that holds rows of the person, by its path below the library, with the fingerprints it has had."""
+class TouchedManifest(Form):
+    """A manifest of the dataset, by its path below the library, with the person's rows and all its fingerprints."""
 
     path: Inside
     fingerprints: list[str]
@@ -50,7 +48,7 @@ class Touched(Form):
 
 
 class ForgetPlan(Form):
-    """What is to go: clips by id, rows of manifests, packs; and the store's content hash before and after."""
+    """What is to be removed: clips by id, rows of manifests, packs; and the store's content hash before and after."""
 
     dataset: str
     subject: str
@@ -58,35 +56,35 @@ class ForgetPlan(Form):
     crops: int = 0
     before: str = ""
     after: str = ""
-    manifests: list[Touched] = Field(default_factory=list)
+    manifests: list[TouchedManifest] = Field(default_factory=list)
     packs: list[Inside] = Field(default_factory=list)
 
     def write(self, library: Library) -> None:
-        """Write the journal: from here on only the same command goes on with this store."""
+        """Write the journal; from then on only the same command continues with this store."""
         write_text(library.journal(VERB, self.dataset), self.model_dump_json(indent=1) + "\n")
 
 
-def make_plan(library: Library, dataset: str, subject: str) -> ForgetPlan:
-    """Return what there is of a person, together with what an earlier, killed run had found.
+def plan_forget(library: Library, dataset: str, subject: str) -> ForgetPlan:
+    """Collect what a library holds of a person, including what the journal of a killed run names.
 
     Raises:
-        UserError: nothing is known of that person (names those that come near), an earlier run on another person was
-            not finished, a store was left unfinished by an extraction, a manifest is damaged.
+        UserError: no data of that person (names similar ones), an unfinished earlier run on another person, an
+            unfinished extraction, a damaged manifest.
     """
     if not subject:
-        raise UserError("the empty name stands for people who are not known", expected="a person's name in the store")
+        raise UserError("the empty name stands for unknown people", expected="a person's name in the store")
     begun = _begun(library, dataset)
     if begun and begun.subject != subject:
         raise UserError(
             f"an earlier 'fasdata forget' on {dataset} was not finished",
             do=f"finish it first: fasdata forget {dataset} {begun.subject!r} --data {library.root}",
         )
-    people, found = _in_store(library, dataset, subject, begun)
-    plan = _with_manifests(library, found, people)
+    people, in_store = _in_store(library, dataset, subject, begun)
+    plan = _with_manifests(library, in_store, people)
     if not plan.clips:
         close = get_close_matches(subject, sorted(people), n=3, cutoff=0.4)
         raise UserError(
-            f"nothing of a person {subject!r} in {dataset} of the library {library.root}",
+            f"no data of a person {subject!r} in {dataset} of the library {library.root}",
             found=f"{len(people)} other people",
             do=f"did you mean {' or '.join(map(repr, close))}?" if close else "look at clips.parquet of the store",
         )
@@ -95,8 +93,8 @@ def make_plan(library: Library, dataset: str, subject: str) -> ForgetPlan:
 
 
 def fingerprints(plan: ForgetPlan) -> dict[str, list[str]]:
-    """Return the parts in which the person stood, by each fingerprint that a run may have been made with."""
-    return {one: touched.parts for touched in plan.manifests if touched.rows for one in touched.fingerprints}
+    """Return the parts that held the person, by each fingerprint that a run may have recorded."""
+    return {text: touched.parts for touched in plan.manifests if touched.rows for text in touched.fingerprints}
 
 
 def _begun(library: Library, dataset: str) -> ForgetPlan | None:
@@ -104,7 +102,7 @@ def _begun(library: Library, dataset: str) -> ForgetPlan | None:
     try:
         begun = ForgetPlan.model_validate(json.loads(path.read_text(encoding="utf-8")))
         if begun.dataset != dataset:
-            raise ValueError(f"it speaks of the dataset {begun.dataset[:60]!r}")
+            raise ValueError(f"it is about the dataset {begun.dataset[:60]!r}")
         return begun
     except FileNotFoundError:
         return None
@@ -113,7 +111,7 @@ def _begun(library: Library, dataset: str) -> ForgetPlan | None:
 
 
 def _in_store(library: Library, dataset: str, subject: str, begun: ForgetPlan | None) -> tuple[set[str], ForgetPlan]:
-    """Return everybody in the store, and the plan as far as the store goes."""
+    """Return all people in the store, and the plan as far as the store goes."""
     folder = library.store_dir(dataset)
     if begun:
         return set(), begun
@@ -138,7 +136,7 @@ def _with_manifests(library: Library, plan: ForgetPlan, people: set[str]) -> For
         manifest = Manifest.read(path)
         if plan.dataset in manifest.meta["stores"]:
             rows = manifest.table.select(["dataset", "clip_id", "subject", "part"])
-            earlier = [one["fingerprint"] for one in manifest.meta.get("forgotten", ())]
+            earlier = [removal["fingerprint"] for removal in manifest.meta.get("forgotten", ())]
             own[str(path.relative_to(library.root))] = (
                 rows.filter(pc.equal(rows["dataset"], plan.dataset)),
                 [manifest.meta["fingerprint"], *earlier],
@@ -147,11 +145,11 @@ def _with_manifests(library: Library, plan: ForgetPlan, people: set[str]) -> For
     for rows, _ in own.values():
         people |= set(rows["subject"].unique().to_pylist()) - {""}
         clips |= set(rows.filter(pc.equal(rows["subject"], plan.subject))["clip_id"].unique().to_pylist())
-    touched = {one.path: one for one in plan.manifests}
+    touched = {manifest.path: manifest for manifest in plan.manifests}
     for name, (rows, known) in own.items():
         theirs = rows.filter(pc.is_in(rows["clip_id"], pa.array(sorted(clips), pa.string())))
         parts = sorted(theirs["part"].unique().to_pylist())
-        touched.setdefault(name, Touched(path=name, fingerprints=known, rows=theirs.num_rows, parts=parts))
+        touched.setdefault(name, TouchedManifest(path=name, fingerprints=known, rows=theirs.num_rows, parts=parts))
     return plan.model_copy(update={"clips": sorted(clips), "manifests": list(touched.values())})
 
 
@@ -163,22 +161,21 @@ def _is_of(path: Path, dataset: str) -> bool:
     return dataset in PackInfo.read(path.parent).stores
 
 
-# -- Which runs a person's recordings went into -----------------------------------------------------------------------
-
+# -- Runs that used a person's recordings -----------------------------------------------------------------------------
 
 DEFAULT = Path("runs")
 
 
 @dataclass(frozen=True)
-class Use:
-    """A run folder, the parts of its data in which the person stood, and the rows of its score table on that person."""
+class RunUse:
+    """A run folder, the parts of its data that held the person, and the rows of its score table on that person."""
 
     folder: Path
     parts: tuple[str, ...]
     scores: int
 
 
-def runs_with(plan: ForgetPlan, folders: list[Path] | None) -> list[Use]:
+def runs_with(plan: ForgetPlan, folders: list[Path] | None) -> list[RunUse]:
     """Return the runs below these folders (default `./runs`) whose manifest or scores held the person.
 
     Raises:
@@ -188,21 +185,21 @@ def runs_with(plan: ForgetPlan, folders: list[Path] | None) -> list[Use]:
         if not folder.is_dir():
             raise UserError(f"no folder {folder}", expected="a folder with runs in it")
     known = fingerprints(plan)
-    found = []
+    uses = []
     for folder in folders if folders is not None else [DEFAULT]:
         for path in sorted(folder.rglob("run.json")):
             parts = known.get(str(_facts(path).get("manifest_fingerprint")), [])
             scores = _scored(path.with_name("scores.csv"), plan)
             if parts or scores:
-                found.append(Use(path.parent, tuple(parts), scores))
-    return found
+                uses.append(RunUse(path.parent, tuple(parts), scores))
+    return uses
 
 
 def _facts(path: Path) -> dict[str, object]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}  # a half-written run says nothing; its scores may
+        return {}  # a half-written run; its scores may still name the person
     return data if isinstance(data, dict) else {}
 
 

@@ -1,63 +1,63 @@
-"""The words around a removal: what would go, what went, and what nobody here can reach."""
+"""Describe a removal as text: what would be removed, what was, and what lies outside the library's reach."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from fasdata.forget.carry_out import ForgetReport
-from fasdata.forget.plan import ForgetPlan, Use
+from fasdata.forget.plan import ForgetPlan, RunUse
 from fasdata.library import Library
 from fasdata.lock.lock import lock_path
 
 
 def describe_plan(plan: ForgetPlan, library: Library) -> str:
-    """Return what a library holds of a person."""
+    """Describe what a library holds of a person and would remove."""
     lines = [f"{plan.dataset}, person {plan.subject!r}: {len(plan.clips)} clips", *_list(plan.clips)]
     lines += [
-        f"manifest {library.root / one.path}: {one.rows} rows ({', '.join(one.parts)})"
-        for one in plan.manifests
-        if one.rows
+        f"manifest {library.root / manifest.path}: {manifest.rows} rows ({', '.join(manifest.parts)})"
+        for manifest in plan.manifests
+        if manifest.rows
     ]
-    lines += [f"pack {library.root / name}: made from this dataset, goes as a whole" for name in plan.packs]
+    lines += [f"pack {library.root / name}: made from this dataset, deleted as a whole" for name in plan.packs]
     return "\n".join(lines)
 
 
 def describe_report(plan: ForgetPlan, report: ForgetReport, library: Library) -> str:
-    """Return what was removed, and by what it is known to be gone."""
+    """Describe what was removed, and the proof that it is gone."""
     lines = [""]
     if report.proof:
         lines.append(
             f"store {library.store_dir(plan.dataset)}: {report.removed} clips removed with all their crops; "
             f"content {plan.before[:12]} -> {report.proof.content_hash[:12]}"
         )
-    lines += [f"manifest {library.root / name}: {told}" for name, told in report.manifests.items()]
+    lines += [f"manifest {library.root / name}: {change}" for name, change in report.manifests.items()]
     lines += [f"pack {library.root / name}: removed; make it again: fasdata pack" for name in report.packs]
     if report.proof:
         lines += [
             f"proof: no key, record or piece of a crop of these clips in {report.proof.bytes / 2**20:.1f} MiB of "
-            f"shards; all hashes of the {report.proof.clips} clips that stay were computed again and hold",
-            *(f"note: the same picture is stored for somebody else too: {key}" for key in report.proof.copies),
+            f"shards; all hashes of the {report.proof.clips} clips that stay were computed again and agree",
+            *(f"note: the same picture is stored for another person too: {key}" for key in report.proof.copies),
         ]
     lines += [
         f"note: {path} still names clips of this person; remove or change it yourself" for path in report.named_in
     ]
     lines += [f"note: {path} was made before and may show this person" for path in report.pages]
     if lock_path(library).is_file():
-        lines.append(f"note: {lock_path(library)} speaks of what was: write it again with 'fasdata lock'")
+        lines.append(f"note: {lock_path(library)} is out of date: write it again with 'fasdata lock'")
     return "\n".join(lines)
 
 
-def describe_runs(plan: ForgetPlan, uses: Sequence[Use], looked_in: Sequence[str]) -> str:
-    """Return the runs that used the person, and what lies outside of the library's reach."""
+def describe_runs(plan: ForgetPlan, uses: Sequence[RunUse], folders: Sequence[str]) -> str:
+    """Describe the runs that used the person, and what lies outside the library's reach."""
     lines = [""]
     if uses:
-        lines.append(f"runs that used this person (looked for in {', '.join(looked_in)}); they are left as they are:")
+        lines.append(f"runs that used this person (searched: {', '.join(folders)}); they are not changed:")
         for use in uses:
-            parts = f"part {' and '.join(use.parts)} of its data" if use.parts else "data not known here"
+            parts = f"part {' and '.join(use.parts)} of its data" if use.parts else "its data are unknown"
             scores = f"; {use.scores} rows of its scores.csv carry the ids" if use.scores else ""
             lines.append(f"  {use.folder}: {parts}{scores}; its report.html may show the face")
     else:
-        lines.append(f"no run in {', '.join(looked_in)} used this person")
+        lines.append(f"no run in {', '.join(folders)} used this person")
     lines.append(
         "not touched: the raw dataset (extracting it again brings the person back), exports, copies and backups "
         "outside the library, and disk blocks that the file system has freed"

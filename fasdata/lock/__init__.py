@@ -1,1 +1,1 @@
-"""What a library holds, in hashes: written down once, compared ever after."""
+"""`fas.lock`: the hashes of what a library holds, written once and compared later."""

@@ -1,9 +1,9 @@
-"""`fas.lock`: the hashes of stores, of what made them, and of protocols, for one store or a whole library."""
+"""Write and compare `fas.lock`: the hashes of stores, of the configurations that made them, and of protocols."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,15 +20,12 @@ if TYPE_CHECKING:
     from fasdata.store.reader import Store
 
 
-# -- `fas.lock`: the hashes of stores, of what made them, and of protocols --------------------------------------------
-
-
 FILE = "fas.lock"
-SHOWN = 12  # characters of a hash that are told
+SHOWN = 12  # characters of a hash that texts show
 
 
 class StoreEntry(Form):
-    """A store: the hash of all it holds, the fingerprint of the configuration that made it, that configuration."""
+    """A store: the hash of its content, and the configuration that made it with its fingerprint."""
 
     content_hash: str
     fingerprint: str
@@ -56,29 +53,31 @@ class Lock(Form):
 
     @classmethod
     def of_manifest(cls, manifest: Manifest, stores: Mapping[str, Store]) -> Lock:
-        """Return the lock of what one manifest touches; `stores` are those that it opened."""
+        """Return the lock of one manifest and of the opened `stores` it was built from."""
         return cls.of(stores, {protocol_key(manifest): manifest.meta["fingerprint"]})
 
     @classmethod
     def parse(cls, data: Any, where: str) -> Lock:
-        """Return the lock held in parsed JSON; `where` names it in errors.
+        """Return the lock in parsed JSON; `where` names it in errors.
 
         Raises:
-            UserError: it has another form.
+            UserError: the data are no lock.
         """
         try:
             return cls.model_validate(data)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(map(str, first["loc"])) or "its form"
-            raise UserError(f"{where} is no lock: {place}: {first['msg']}", do="write it again: fasdata lock") from None
+            raise UserError(
+                f"{where} is not a lock: {place}: {first['msg']}", do="write it again: fasdata lock"
+            ) from None
 
     @classmethod
     def read(cls, path: Path) -> Lock:
         """Read a lock file.
 
         Raises:
-            UserError: there is none, or it is damaged.
+            UserError: there is no file, or it is damaged.
         """
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
@@ -97,25 +96,27 @@ class Lock(Form):
         return self.model_dump(mode="json")
 
     def differences(self, now: Lock) -> list[str]:
-        """Return in words what `now` holds otherwise, lacks or has beside; empty where both say the same."""
+        """List what `now` has changed, lacks or adds, in words; empty where both agree."""
         return [
             *_compared("store", self.stores, now.stores, _store_differences),
             *_compared("protocol", self.protocols, now.protocols, _row_differences),
         ]
 
     def shared_with(self, other: Lock) -> Lock:
-        """Return this lock without what the other does not know."""
+        """Return this lock without the entries that `other` lacks."""
         stores = {slug: entry for slug, entry in self.stores.items() if slug in other.stores}
         protocols = {key: value for key, value in self.protocols.items() if key in other.protocols}
         return self.model_copy(update={"stores": stores, "protocols": protocols})
 
 
 def protocol_key(manifest: Manifest) -> str:
-    """Return the name of a manifest in a lock."""
+    """Return the key of a manifest in a lock: `<canonical protocol>/<recipe>`."""
     return f"{manifest.meta['canonical']}/{manifest.meta['recipe']['name']}"
 
 
-def _compared(kind: str, old: Mapping[str, Any], new: Mapping[str, Any], differences: Any) -> Iterator[str]:
+def _compared(
+    kind: str, old: Mapping[str, Any], new: Mapping[str, Any], differences: Callable[[Any, Any], Iterator[str]]
+) -> Iterator[str]:
     for name in sorted(old.keys() | new.keys()):
         if name not in new:
             yield f"{kind} {name}: gone"
@@ -155,7 +156,7 @@ def lock_path(library: Library) -> Path:
 
 
 def lock_of_library(library: Library) -> Lock:
-    """Return the lock of all stores and built protocols; each manifest is read and checked for it.
+    """Return the lock of all stores and built protocols; reads and checks each manifest.
 
     Raises:
         UserError: the library is empty, a store is unfinished, a manifest is damaged.
@@ -171,9 +172,9 @@ def lock_of_library(library: Library) -> Lock:
 
 
 def broken_locks(library: Library, now: Lock) -> list[str]:
-    """Return in words where the library's lock file contradicts `now`; empty where there is no such file.
+    """List where the library's lock file contradicts `now`, in words; empty where there is no such file.
 
-    What the file does not list was made after it and contradicts nothing.
+    Entries that the file lacks were made after it and contradict nothing.
 
     Raises:
         UserError: the file is damaged.

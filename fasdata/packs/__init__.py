@@ -1,1 +1,1 @@
-"""Views made ahead: the images of a manifest under one view, ready to be read."""
+"""Packs: the images of a manifest rendered ahead under one view, ready to be read."""

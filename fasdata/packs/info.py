@@ -1,4 +1,4 @@
-"""What a pack was made from: `pack.json`, written first and compared before anything is added or read."""
+"""Describe what a pack was made from: `pack.json`, written first and compared before anything is added or read."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class PackInfo:
 
     @classmethod
     def of(cls, manifest: Manifest, view: View, codec: str) -> PackInfo:
-        """Return what a pack of this manifest says."""
+        """Return the description of a pack of this manifest."""
         meta, kept = manifest.meta, str(Codec.parse(codec))
         return cls(meta["canonical"], meta["recipe"]["name"], meta["fingerprint"], meta["stores"], view, kept)
 
@@ -59,19 +59,19 @@ class PackInfo:
         return Codec.parse(self.codec).name != "jpeg"
 
     def differences(self, other: PackInfo) -> list[str]:
-        """Return in words what else `other` was made from; the codec does not count."""
-        found = []
+        """Return, in words, how `other` was made from something else; the codec does not count."""
+        texts = []
         if (self.protocol, self.recipe) != (other.protocol, other.recipe):
-            found.append(f"{other.protocol} in recipe {other.recipe}")
+            texts.append(f"{other.protocol} in recipe {other.recipe}")
         elif self.manifest != other.manifest:
-            found.append(f"a manifest built at another time ({other.manifest[:12]})")
+            texts.append(f"a manifest built at another time ({other.manifest[:12]})")
         changed = [name for name in self.stores if self.stores[name] != other.stores.get(name)]
         if changed:
-            found.append(f"other content of {', '.join(changed)}")
-        return [*found, *([f"the view {other.view}"] if other.view != self.view else [])]
+            texts.append(f"other content of {', '.join(changed)}")
+        return [*texts, *([f"the view {other.view}"] if other.view != self.view else [])]
 
     def require_same(self, there: PackInfo, folder: Path) -> None:
-        """Compare with the pack that stands in `folder`, to which something is to be added.
+        """Stop where the pack in `folder`, which frames are to be added to, is another one.
 
         Raises:
             UserError: it was made from something else, or with another codec.
@@ -103,13 +103,13 @@ class PackInfo:
         except FileNotFoundError:
             raise UserError(f"no pack at {folder}", expected=f"a file {FILE}", do="make it: fasdata pack") from None
         except (ValidationError, ValueError) as error:
-            found = " ".join(str(error).split())[:120]
-            raise UserError(f"{path} does not describe a pack", found=found, do=remove) from None
+            problem = " ".join(str(error).split())[:120]
+            raise UserError(f"{path} does not describe a pack", found=problem, do=remove) from None
         if form.format != FORMAT:
             raise UserError(f"{path} has another format", expected=str(FORMAT), found=str(form.format), do=remove)
-        said = form.model_dump(exclude={"format", "tool_version"})
+        fields = form.model_dump(exclude={"format", "tool_version"})
         Codec.parse(form.codec)
-        return cls(**{**said, "view": View.named(form.view)})
+        return cls(**{**fields, "view": View.named(form.view)})
 
 
 def pack_dir(library: Library, protocol: str, recipe: str, view: View) -> Path:

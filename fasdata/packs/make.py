@@ -18,7 +18,7 @@ from fasdata.library import Library
 from fasdata.manifest.table import PARTS
 from fasdata.packs.info import FILE, PackInfo, pack_dir
 from fasdata.packs.pack import IMAGES, read_index
-from fasdata.packs.renderer import Renderer, Wanted, frames_of, require_geometry, wanted_rows
+from fasdata.packs.renderer import FrameToPack, Renderer, frames_of, image_rows, require_geometry
 from fasdata.packs.writer import PackWriter
 from fasdata.progress import progress
 from fasdata.records import MODALITIES
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 
 # -- What packing would take: checked before anything is written ------------------------------------------------------
-
 
 _VALUES = {"rgb": 3, "depth": 2, "ir": 2}  # bytes a pixel, at most
 
@@ -57,8 +56,8 @@ def plan_pack(
     """Check a request against the manifest, its stores, and what is packed already; write nothing.
 
     Raises:
-        UserError: unknown protocol, codec or part; no manifest, or stores that it was not built from; faces that lack
-            what the view goes by; a pack of something else in that place; too little space on the disk.
+        UserError: unknown protocol, codec or part; no manifest, or stores that it was not built from; faces without
+            the landmarks or box that the view needs; another pack in that place; too little space on the disk.
     """
     from fasdata.manifest import Manifest
     from fasdata.protocols.grammar import parse
@@ -68,7 +67,7 @@ def plan_pack(
             raise unknown_name("part", part, PARTS)
     manifest = Manifest.read(library.protocol_dir(parse(protocol).canonical, recipe))
     info = PackInfo.of(manifest, view, codec)
-    rows = wanted_rows(manifest, parts)
+    rows = image_rows(manifest, parts)
     require_geometry(manifest, rows, view)
     shown = {name: _shown(manifest, rows, name) for name in MODALITIES}
     renderer = Renderer(manifest.open_stores(library), view)
@@ -84,7 +83,7 @@ def plan_pack(
 
 
 def describe_plan(plan: PackPlan) -> str:
-    """Return what packing will do, as lines of text."""
+    """Describe what packing will do, in lines of text."""
     done = f", {plan.n_done} of them packed before" if plan.n_done else ""
     size = spelt_bytes(plan.raw_bytes) + ("" if plan.info.codec == "raw" else " if they were raw pixels")
     return "\n".join(
@@ -98,18 +97,18 @@ def describe_plan(plan: PackPlan) -> str:
 
 
 def spelt_bytes(number: int) -> str:
-    """Return a number of bytes for people."""
+    """Spell a number of bytes in MiB or GiB."""
     return f"{number / 2**30:.1f} GiB" if number >= 2**30 else f"{number / 2**20:.1f} MiB"
 
 
 def _shown(manifest: Manifest, rows: np.ndarray, modality: str) -> np.ndarray:
     import pyarrow.compute as pc
 
-    return pc.not_equal(manifest.table[f"key_{modality}"].take(rows), "").combine_chunks().to_numpy(False)
+    return np.asarray(pc.not_equal(manifest.table[f"key_{modality}"].take(rows), "").combine_chunks().to_numpy(False))
 
 
 def _pairs(manifest: Manifest, rows: np.ndarray, shown: Mapping[str, np.ndarray]) -> set[tuple[str, str]]:
-    """Return which modalities are shown of which datasets."""
+    """Return the pairs (dataset, modality) that these rows show."""
     return {
         (dataset, name)
         for name, there in shown.items()
@@ -127,7 +126,7 @@ def _packed(folder: Path, info: PackInfo, n_rows: int) -> np.ndarray:
 
 
 def _require_space(plan: PackPlan, library: Library) -> None:
-    free = shutil.disk_usage(next(one for one in (plan.folder, *plan.folder.parents) if one.exists())).free
+    free = shutil.disk_usage(next(path for path in (plan.folder, *plan.folder.parents) if path.exists())).free
     if plan.info.codec == "raw" and plan.raw_bytes > free:
         raise UserError(
             f"the pack does not fit on the disk of {library.root}",
@@ -137,17 +136,16 @@ def _require_space(plan: PackPlan, library: Library) -> None:
         )
 
 
-# -- Making a pack: render, encode and write what is still missing of it ----------------------------------------------
+# -- Rendering, encoding and writing what is missing ------------------------------------------------------------------
 
-
-Made: TypeAlias = tuple[int, Mapping[str, bytes], float]  # row, encoded images, share of the view outside the region
+Rendered: TypeAlias = tuple[int, Mapping[str, bytes], float]  # row, encoded images, share of the view outside
 _AHEAD = 8  # frames in preparation for each thread
-FAR = 0.1  # of a view past the stored region: from there on it is worth a word
+FAR = 0.1  # share of a view past the stored region from which it is reported
 
 
 @dataclass(frozen=True)
 class PackReport:
-    """What was done: frames added, bytes of all images now, and how far views left the stored regions.
+    """What packing did: frames added, bytes of all images now, and how far views reach past the stored regions.
 
     `far` counts the frames with more than a tenth of the view outside, `furthest` is the largest share.
     """
@@ -162,13 +160,13 @@ def make_pack(plan: PackPlan, *, workers: int = 1) -> PackReport:
     """Write what a pack lacks, rendered by `workers` threads; their number does not change its bytes.
 
     Raises:
-        UserError: a crop is missing or damaged (what was packed before it is kept), or somebody else is writing.
+        UserError: a crop is missing or damaged (what was packed before is kept), or another process is writing.
     """
     added, far, furthest = 0, 0, 0.0
     writing = PackWriter(plan.folder, plan.info, plan.manifest.table.num_rows)
     with writing as writer, progress("pack", len(plan.rows), "frames") as bar:
-        for row, images, outside in _made(plan, workers):
-            if row not in writer.done:  # else another run was quicker, after this one was planned
+        for row, images, outside in _rendered(plan, workers):
+            if row not in writer.done:  # else another process packed it after this one was planned
                 writer.add(row, images, outside)
                 added, far, furthest = added + 1, far + (outside > FAR), max(furthest, outside)
             bar.advance()
@@ -176,7 +174,7 @@ def make_pack(plan: PackPlan, *, workers: int = 1) -> PackReport:
 
 
 def describe_report(plan: PackPlan, report: PackReport) -> str:
-    """Return what packing did, as lines of text."""
+    """Describe what packing did, in lines of text."""
     lines = [f"packed {report.added} frames; {spelt_bytes(report.bytes)} in {plan.folder}"]
     if report.far:
         filled = "mirrored" if plan.info.view.border == "reflect" else "black"
@@ -185,28 +183,27 @@ def describe_report(plan: PackPlan, report: PackReport) -> str:
             f"and are {filled} there; a larger --context of 'fasdata extract' stores more"
         )
     if not plan.info.exact:
-        lines.append("note: jpeg changes pixels, so training takes this pack only when told: --set data.images=pack")
+        lines.append("note: jpeg changes pixels, so training uses this pack only on request: --set data.images=pack")
     return "\n".join(lines)
 
 
-def _made(plan: PackPlan, workers: int) -> Iterator[Made]:
+def _rendered(plan: PackPlan, workers: int) -> Iterator[Rendered]:
     """Yield the frames of a plan in the order of their rows, prepared by threads a little ahead."""
     import cv2
 
-    def make(one: Wanted) -> Made:
-        images = {name: plan.renderer.image(one.frame, name) for name in one.modalities}
-        return one.row, {name: _encoded(image, name, plan.info.codec) for name, image in images.items()}, outside(one)
+    def render(job: FrameToPack) -> Rendered:
+        frame = job.frame
+        images = {name: plan.renderer.image(frame, name) for name in job.modalities}
+        encoded = {name: _encoded(image, name, plan.info.codec) for name, image in images.items()}
+        return job.row, encoded, plan.info.view.outside(frame.region, frame.box, frame.landmarks)
 
-    def outside(one: Wanted) -> float:
-        return plan.info.view.outside(one.frame.region, one.frame.box, one.frame.landmarks)
-
-    waiting: deque[Future[Made]] = deque()
+    waiting: deque[Future[Rendered]] = deque()
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)  # the threads here are the parallelism
     pool = ThreadPoolExecutor(workers, thread_name_prefix="pack")
     try:
-        for one in frames_of(plan.manifest, plan.rows):
-            waiting.append(pool.submit(make, one))
+        for frame in frames_of(plan.manifest, plan.rows):
+            waiting.append(pool.submit(render, frame))
             if len(waiting) > _AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:

@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from fasdata.manifest import Manifest
 
 
-# -- `index.bin`: where each image of a pack lies. Fixed-size records, added only after the images themselves are safe
-
-
-FILE = "index.bin"
-# One record a frame: its row in the manifest, and offset and length of each modality's bytes (length 0 = it has none).
+IMAGES = "images.bin"
+INDEX = "index.bin"
+# The records of `index.bin`, written only after the images themselves are safe: one a frame, with its row in the
+# manifest and the offset and length of each modality's bytes (length 0 = it has none).
 # `outside` is the share of the view that lies past the stored region.
 RECORD = np.dtype(
     [
@@ -41,10 +40,9 @@ def read_index(folder: Path, n_rows: int, data_bytes: int) -> np.ndarray:
     Raises:
         UserError: a record points out of the file or to no row, or a row has two.
     """
-    path = folder / FILE
+    path = folder / INDEX
     try:
-        whole = path.stat().st_size // RECORD.itemsize
-        records = np.fromfile(path, RECORD, whole)
+        records = np.fromfile(path, RECORD, path.stat().st_size // RECORD.itemsize)
     except FileNotFoundError:
         return np.empty(0, RECORD)
     ends = records["offset"].astype(np.float64) + records["length"]  # no overflow, whatever is written there
@@ -57,12 +55,6 @@ def read_index(folder: Path, n_rows: int, data_bytes: int) -> np.ndarray:
             do=f"remove {folder} and pack again",
         )
     return records
-
-
-# -- Reading a pack ---------------------------------------------------------------------------------------------------
-
-
-IMAGES = "images.bin"
 
 
 class Pack:
@@ -93,7 +85,7 @@ class Pack:
         """Open a pack of this manifest.
 
         Raises:
-            UserError: there is none, it was made from something else, or it is damaged.
+            UserError: there is no pack, it was made from something else, or it is damaged.
         """
         info = PackInfo.read(folder)
         different = PackInfo.of(manifest, info.view, info.codec).differences(info)
@@ -107,8 +99,9 @@ class Pack:
         return cls(folder, info, manifest.table.num_rows)
 
     def holds(self, rows: np.ndarray) -> np.ndarray:
-        """Tell for each of these manifest rows whether the pack has it."""
-        return self._place[rows] >= 0
+        """Return for each of these manifest rows whether the pack has it."""
+        held: np.ndarray = self._place[rows] >= 0
+        return held
 
     def require(self, rows: np.ndarray, part: str) -> None:
         """Check that the pack has all of these rows of a part.
@@ -119,7 +112,7 @@ class Pack:
         lacking = int((~self.holds(rows)).sum())
         if lacking:
             raise UserError(
-                f"the pack {self.folder} does not hold the whole part {part}",
+                f"the pack {self.folder} does not hold all of the part {part}",
                 expected=f"{len(rows)} frames",
                 found=f"{len(rows) - lacking}",
                 do="run the same 'fasdata pack' again, without --parts",
@@ -161,8 +154,8 @@ class Pack:
             if not np.isin(lengths, [0, *known]).all():
                 raise self._damaged(f"{name} images of another size")
 
-    def _damaged(self, found: str) -> UserError:
-        return UserError(f"the pack {self.folder} is damaged", found=found, do="remove it and pack again")
+    def _damaged(self, problem: str) -> UserError:
+        return UserError(f"the pack {self.folder} is damaged", found=problem, do="remove it and pack again")
 
 
 def _close(file: int) -> None:
@@ -171,7 +164,7 @@ def _close(file: int) -> None:
 
 
 def _kinds(size: int) -> dict[tuple[bool, int], tuple[tuple[int, ...], np.dtype]]:
-    """Shape and type of raw pixels, by (whether rgb, number of bytes)."""
+    """Return shape and type of raw pixels, by (whether rgb, number of bytes)."""
     pixels, byte, word = size * size, np.dtype(np.uint8), np.dtype("<u2")
     return {
         (True, 3 * pixels): ((size, size, 3), byte),

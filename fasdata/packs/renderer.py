@@ -1,4 +1,4 @@
-"""Render stored crops as views in every modality, and find the frames of a manifest that a pack is made of."""
+"""Render stored crops as views in every modality, and list the frames of a manifest to be packed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from fasdata.faces.view import View
     from fasdata.manifest import Manifest
     from fasdata.store.reader import Store
-
-
-# -- Stored crops to views, in every modality of a frame --------------------------------------------------------------
 
 
 class Frame(NamedTuple):
@@ -44,7 +41,7 @@ class Renderer:
         """Check that each (dataset, modality) can be rendered.
 
         Raises:
-            UserError: nobody knows where the face is in one of them.
+            UserError: the store of one of them does not say where the face is.
         """
         for dataset, modality in sorted(used):
             if dataset in self._stores:
@@ -72,7 +69,7 @@ class Renderer:
         return self.view.render(crop, frame.region, scale, frame.box, frame.landmarks)
 
     def depth_unit(self, dataset: str) -> str:
-        """Return what a depth value means: relative, mm, scaled-65535, or "" when unknown."""
+        """Return the unit of depth values: relative, mm, scaled-65535, or "" when unknown."""
         return str(self._stores[dataset].info.config.get("depth_unit", ""))
 
     def _way(self, dataset: str, modality: str) -> str:
@@ -81,14 +78,13 @@ class Renderer:
         return self._ways[dataset, modality]
 
 
-# -- The frames of a manifest that a pack is made of ------------------------------------------------------------------
-
+# -- The frames of a manifest to be packed ----------------------------------------------------------------------------
 
 _COLUMNS = ("dataset", "clip_id", "frame_index", "region", "scale", "box", "landmarks")
 _AT_ONCE = 1024
 
 
-class Wanted(NamedTuple):
+class FrameToPack(NamedTuple):
     """A frame to be packed: its row in the manifest and the modalities that the protocol shows of it."""
 
     row: int
@@ -96,7 +92,7 @@ class Wanted(NamedTuple):
     modalities: tuple[str, ...]
 
 
-def wanted_rows(manifest: Manifest, parts: Sequence[str]) -> np.ndarray:
+def image_rows(manifest: Manifest, parts: Sequence[str]) -> np.ndarray:
     """Return the rows of these parts that have an image, ascending."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -107,10 +103,10 @@ def wanted_rows(manifest: Manifest, parts: Sequence[str]) -> np.ndarray:
 
 
 def require_geometry(manifest: Manifest, rows: np.ndarray, view: View) -> None:
-    """Check that these rows have what the view goes by.
+    """Check that these rows have the landmarks or the box that the view needs.
 
     Raises:
-        UserError: some lack their landmarks or their box.
+        UserError: some lack them.
     """
     what = "landmarks" if view.needs_landmarks else "box"
     lacking = manifest.table[what].take(rows).null_count
@@ -122,16 +118,14 @@ def require_geometry(manifest: Manifest, rows: np.ndarray, view: View) -> None:
         )
 
 
-def frames_of(manifest: Manifest, rows: np.ndarray) -> Iterator[Wanted]:
-    """Yield the frames of these rows, in their order; a thousand at a time are in memory."""
+def frames_of(manifest: Manifest, rows: np.ndarray) -> Iterator[FrameToPack]:
+    """Yield the frames of these rows, in their order; about a thousand at a time are in memory."""
     keys = [f"key_{name}" for name in MODALITIES]
     table = manifest.table.select([*_COLUMNS, *keys])
     for start in range(0, len(rows), _AT_ONCE):
-        some = rows[start : start + _AT_ONCE]
-        for row, one in zip(some.tolist(), table.take(some).to_pylist(), strict=True):
-            points = one["landmarks"]
+        batch = rows[start : start + _AT_ONCE]
+        for row, values in zip(batch.tolist(), table.take(batch).to_pylist(), strict=True):
+            points = values.pop("landmarks")
             landmarks = list(zip(points[::2], points[1::2], strict=True)) if points else None
-            frame = Frame(
-                one["dataset"], one["clip_id"], one["frame_index"], one["region"], one["scale"], one["box"], landmarks
-            )
-            yield Wanted(row, frame, tuple(name for name, key in zip(MODALITIES, keys, strict=True) if one[key]))
+            modalities = tuple(name for name, key in zip(MODALITIES, keys, strict=True) if values.pop(key))
+            yield FrameToPack(row, Frame(landmarks=landmarks, **values), modalities)

@@ -1,4 +1,4 @@
-"""The one writer of a pack: images first, then the record that says where they are."""
+"""Write a pack: images first, then the records that say where they are."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import TextIO
 
 import numpy as np
 
 from fasdata.errors import UserError
-from fasdata.packs import pack
 from fasdata.packs.info import FILE, PackInfo
-from fasdata.packs.pack import IMAGES
+from fasdata.packs.pack import IMAGES, INDEX, RECORD, read_index
 from fasdata.records import MODALITIES
 
 _SAFE_AFTER = 64 << 20  # bytes of images between two syncs
 
 
 class PackWriter:
-    """Adds frames to a pack; whatever a crash leaves behind, a new writer goes on from the last safe record.
+    """Adds frames to a pack; after a crash a new writer continues from the last safe record.
 
     Raises:
-        UserError: the folder holds a pack of something else or with another codec, or no pack; somebody else writes.
+        UserError: the folder holds another pack, another codec, or other files; another process is writing.
     """
 
     def __init__(self, folder: Path, info: PackInfo, n_rows: int) -> None:
@@ -33,11 +33,11 @@ class PackWriter:
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(folder)
         try:
-            _require_fit(folder, info)  # again, now that nobody else can have begun one
+            _require_fit(folder, info)  # again, now that no other process can have begun one
             if not (folder / FILE).is_file():
                 info.write(folder)
             images = folder / IMAGES
-            records = pack.read_index(folder, n_rows, images.stat().st_size if images.is_file() else 0)
+            records = read_index(folder, n_rows, images.stat().st_size if images.is_file() else 0)
         except BaseException:
             self._lock.close()
             raise
@@ -45,8 +45,8 @@ class PackWriter:
         self._end = int((records["offset"] + records["length"]).max()) if len(records) else 0
         self._images = images.open("ab")
         self._images.truncate(self._end)
-        self._index = (folder / pack.FILE).open("ab")
-        self._index.truncate(len(records) * pack.RECORD.itemsize)
+        self._index = (folder / INDEX).open("ab")
+        self._index.truncate(len(records) * RECORD.itemsize)
         self._waiting: list[np.ndarray] = []
         self._unsafe = 0
 
@@ -66,7 +66,7 @@ class PackWriter:
 
     def add(self, row: int, images: Mapping[str, bytes], outside: float) -> None:
         """Append the encoded images (by modality) of a manifest row."""
-        record = np.zeros((), pack.RECORD)
+        record = np.zeros((), RECORD)
         record["row"], record["outside"] = row, outside
         for name, data in images.items():
             m = MODALITIES.index(name)
@@ -79,7 +79,7 @@ class PackWriter:
             self._make_safe()
 
     def _make_safe(self) -> None:
-        """Let the disk have the images, then write the records that point to them."""
+        """Sync the images to disk, then write the records that point to them."""
         self._images.flush()
         os.fsync(self._images.fileno())
         self._index.write(b"".join(record.tobytes() for record in self._waiting))
@@ -89,6 +89,7 @@ class PackWriter:
 
 
 def _require_fit(folder: Path, info: PackInfo) -> None:
+    """Stop where the folder holds another pack, or files that are no pack."""
     if not (folder / FILE).is_file():
         strangers = sorted(path.name for path in folder.iterdir() if path.name != _LOCK) if folder.is_dir() else []
         if strangers:
@@ -100,7 +101,7 @@ def _require_fit(folder: Path, info: PackInfo) -> None:
 _LOCK = "writer.lock"
 
 
-def _locked(folder: Path):  # type: ignore[no-untyped-def]
+def _locked(folder: Path) -> TextIO:
     handle = (folder / _LOCK).open("a")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

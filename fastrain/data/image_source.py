@@ -60,7 +60,7 @@ def image_source(
 
 def _from_pack(folder: Path, manifest: Manifest, view: View, *, strict: bool) -> ImageSource:
     from fasdata.packs.pack import Pack
-    from fasdata.packs.renderer import wanted_rows
+    from fasdata.packs.renderer import image_rows
 
     if not (folder / FILE).is_file():
         meta = manifest.meta
@@ -76,7 +76,7 @@ def _from_pack(folder: Path, manifest: Manifest, view: View, *, strict: bool) ->
         return ImageSource(
             None, frozenset(), f"{_STORES}: the pack {folder} is {pack.info.codec}, which changes pixels"
         )
-    rows = {part: wanted_rows(manifest, [part]) for part in ("train", "val", "test")}
+    rows = {part: image_rows(manifest, [part]) for part in ("train", "val", "test")}
     if strict:
         for part, wanted in rows.items():
             pack.require(wanted, part)

@@ -217,7 +217,7 @@ def test_packs_of_the_dataset_go_and_the_lock_is_spoken_of(library: Library) -> 
 def test_runs_that_used_the_person_are_listed_also_after_another_was_forgotten(library: Library, runs: Path) -> None:
     told = forget(library, WHO, "--runs", runs).out
     assert f"  {runs / 'whole'}: part val of its data; its report.html" in told
-    assert f"  {runs / 'scores'}: data not known here; 4 rows of its scores.csv" in told
+    assert f"  {runs / 'scores'}: its data are unknown; 4 rows of its scores.csv" in told
     assert str(runs / "other") not in told
     told = forget(library, "s0", "--runs", runs, "--dry-run").out  # the manifest has another fingerprint by now
     assert f"  {runs / 'whole'}: part train of its data" in told and str(runs / "scores") not in told
@@ -229,14 +229,14 @@ def test_a_dry_run_says_it_all_and_changes_nothing(library: Library, runs: Path)
     done = forget(library, WHO, "--dry-run", "--runs", runs)
     assert done.code == 0
     assert "person 's3': 2 clips" in done.out and "s3__attack" in done.out and "4 rows (val)" in done.out
-    assert "goes as a whole" in done.out and "removed" not in done.out
+    assert "deleted as a whole" in done.out and "removed" not in done.out
     assert files(library.root) == before
 
 
 def test_an_unknown_person_is_told_with_the_nearest_and_nothing_happens(library: Library) -> None:
     before = files(library.root)
     line = refused("fasdata", "forget", DATASET, "S3", "--data", library.root)
-    assert "nothing of a person 'S3' in casia-fasd" in line and "5 other people" in line and "'s3'" in line
+    assert "no data of a person 'S3' in casia-fasd" in line and "5 other people" in line and "'s3'" in line
     assert "empty name" in forget(library, "").line
     assert "CASIA-FASD" in Called("fasdata", "forget", "CASIA-FSD", WHO, "--data", library.root).line
     assert files(library.root) == before
@@ -338,4 +338,4 @@ def test_a_picture_that_somebody_else_has_too_is_told(library: Library) -> None:
         writer.add(ClipRecord(twin, "ok", n_frames=12, frames=record.frames), crops)
     done = forget(library)
     assert done.code == 0
-    assert "the same picture is stored for somebody else too: crop/twin/" in done.out
+    assert "the same picture is stored for another person too: crop/twin/" in done.out

@@ -91,7 +91,7 @@ def test_a_lock_speaks_only_of_what_it_lists(library: Library) -> None:
     ("text", "told"),
     [
         ("{", "is damaged; expected JSON"),
-        ("[]", "is no lock"),
+        ("[]", "is not a lock"),
         ('{"stores": {}, "protocols": {}, "more": 1}', "more: Extra inputs"),
         ('{"stores": {"x": {"content_hash": 5}}, "protocols": {}}', "stores.x.content_hash"),
         ('{"format": 2, "stores": {}, "protocols": {}}', "format"),

@@ -15,7 +15,7 @@ from fasdata.library import Library
 from fasdata.manifest import Manifest
 from fasdata.packs.make import PackPlan, PackReport, make_pack, plan_pack
 from fasdata.packs.pack import RECORD, Pack
-from fasdata.packs.renderer import Renderer, frames_of, wanted_rows
+from fasdata.packs.renderer import Renderer, frames_of, image_rows
 from fasdata.packs.writer import PackWriter
 from tests.fastrain.modalities import write_multimodal
 from tests.fastrain.world import CANONICAL, RECIPE, row, rows_of, write_library, write_manifest
@@ -53,7 +53,7 @@ def manifest_of(library: Library) -> Manifest:
 def from_stores(library: Library, view: View) -> dict[tuple[int, str], np.ndarray]:
     manifest = manifest_of(library)
     renderer = Renderer(manifest.open_stores(library), view)
-    frames = frames_of(manifest, wanted_rows(manifest, PARTS))
+    frames = frames_of(manifest, image_rows(manifest, PARTS))
     return {(one.row, name): renderer.image(one.frame, name) for one in frames for name in one.modalities}
 
 
@@ -87,7 +87,7 @@ def test_depth_and_ir_keep_their_bits_and_what_is_missing_stays_missing(multimod
             assert found.dtype == image.dtype and np.array_equal(found, image)
             kinds.add((name, str(image.dtype)))
     assert kinds == {("depth", "uint8"), ("depth", "uint16"), ("ir", "uint8")}
-    tested = next(one for one in frames_of(manifest_of(multimodal), wanted_rows(manifest_of(multimodal), ["test"])))
+    tested = next(one for one in frames_of(manifest_of(multimodal), image_rows(manifest_of(multimodal), ["test"])))
     assert "depth" not in tested.modalities  # taken away by the protocol
     with pytest.raises(UserError, match=f"no depth of row {tested.row}"):
         pack.image(tested.row, "depth")
@@ -144,8 +144,8 @@ def test_a_part_that_was_not_packed_is_not_held(own: Library) -> None:
     planned = plan(own, parts=("train",))
     make_pack(planned)
     pack, manifest = Pack.open(planned.folder, planned.manifest), planned.manifest
-    assert pack.holds(wanted_rows(manifest, ["train"])).all()
-    assert not pack.holds(wanted_rows(manifest, ["val", "test"])).any()
+    assert pack.holds(image_rows(manifest, ["train"])).all()
+    assert not pack.holds(image_rows(manifest, ["val", "test"])).any()
 
 
 def test_a_pack_of_something_else_is_refused_with_the_reason(own: Library) -> None:
