@@ -1,4 +1,4 @@
-"""MixCropMask, the augmentation of MMDGFAS: every modality mixed with changed copies, cropped, and some taken away."""
+"""MixCropMask, the augmentation of MMDGFAS: mix every modality with changed copies, crop it, take some away."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import cv2
 import numpy as np
 import torch
 from torch.nn import functional as F
+from torchvision.transforms.v2 import functional
 
 from fastrain.augmentation import MixCropMask
 
-# -- The thirteen operations that AugMix chains, on 8-bit images: what torchvision's tensor operations do, to the bit -
-# Rounding is theirs too, because chains feed one operation's bytes to the next: geometric operations round to the
-# nearest value, colour operations cut off the fraction.
-
+# -- The thirteen operations that AugMix chains, on 8-bit images ------------------------------------------------------
+# Four are torchvision's. The others give the bytes of torchvision's `transforms.functional` (AutoContrast may be off by
+# 1) and take a half to a hundredth of its time (benchmarks/augmix_operations.py). Rounding matters, because chains feed
+# one operation's bytes to the next: geometric operations round to the nearest value, colour operations cut off.
 
 REACH = 3  # magnitudes that are drawn: the weakest three of ten
 _VALUES = np.arange(256, dtype=np.float32)
@@ -27,7 +28,7 @@ _GREY = (0.2989, 0.587, 0.114)
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation: what it does to an image (C,H,W) uint8, and how strongly.
+    """One operation on an image (C,H,W) uint8, and how strongly it is applied.
 
     `magnitude(k, side)` is the k-th of its magnitudes for images of `side` pixels; `signed` ones go both ways.
     """
@@ -60,11 +61,11 @@ def _rotate(image: np.ndarray, degrees: float) -> np.ndarray:
 
 
 def _posterize(image: np.ndarray, bits: float) -> np.ndarray:
-    return image & np.uint8(256 - (1 << (8 - int(bits))))
+    return functional.posterize(torch.from_numpy(image), int(bits)).numpy()
 
 
 def _solarize(image: np.ndarray, threshold: float) -> np.ndarray:
-    return _looked_up(image, np.where(np.float32(threshold) <= _VALUES, 255 - _VALUES, _VALUES))
+    return functional.solarize(torch.from_numpy(image), threshold).numpy()
 
 
 def _autocontrast(image: np.ndarray, _: float) -> np.ndarray:
@@ -77,11 +78,11 @@ def _autocontrast(image: np.ndarray, _: float) -> np.ndarray:
 
 
 def _equalize(image: np.ndarray, _: float) -> np.ndarray:
-    return np.stack([_equalized(plane) for plane in image])
+    return functional.equalize(torch.from_numpy(image)).numpy()
 
 
 def _brightness(image: np.ndarray, amount: float) -> np.ndarray:
-    return _looked_up(image, np.float32(1 + amount) * _VALUES)
+    return functional.adjust_brightness(torch.from_numpy(image), 1 + amount).numpy()
 
 
 def _colour(image: np.ndarray, amount: float) -> np.ndarray:
@@ -133,7 +134,7 @@ OPERATIONS = (
 
 
 def _moved(image: np.ndarray, matrix: tuple[tuple[float, ...], ...]) -> np.ndarray:
-    """Return what lies, for each output pixel, where `matrix` says; black outside, bilinear, to the nearest value."""
+    """Return the image whose pixels are taken from where `matrix` says: bilinear, rounded, black outside."""
     grid = _grid(matrix, *image.shape[1:])
     moved = F.grid_sample(torch.from_numpy(image)[None].float(), grid, align_corners=False)
     return moved[0].round_().to(torch.uint8).numpy()
@@ -152,7 +153,7 @@ def _grid(matrix: tuple[tuple[float, ...], ...], height: int, width: int) -> tor
 
 
 def _shifted(image: np.ndarray, down: int, right: int) -> np.ndarray:
-    """Return the image moved by whole pixels, black where it came from."""
+    """Return the image moved by whole pixels, filled with black."""
     _, height, width = image.shape
     result = np.zeros_like(image)
     if abs(down) < height and abs(right) < width:
@@ -160,16 +161,6 @@ def _shifted(image: np.ndarray, down: int, right: int) -> np.ndarray:
             :, max(0, -down) : height + min(0, -down), max(0, -right) : width + min(0, -right)
         ]
     return result
-
-
-def _equalized(plane: np.ndarray) -> np.ndarray:
-    counts = np.bincount(plane.ravel(), minlength=256)
-    filled = counts[counts > 0]
-    step = int(filled[:-1].sum()) // 255
-    if not step:
-        return plane
-    table = (np.cumsum(counts) + step // 2) // step
-    return _looked_up(plane, np.r_[0, table[:-1]])
 
 
 def _grey(image: np.ndarray) -> np.ndarray:
@@ -186,20 +177,19 @@ def _bytes(values: np.ndarray) -> np.ndarray:
     return np.clip(values, 0, 255).astype(np.uint8)
 
 
-# -- MixCropMask, the augmentation of MMDGFAS: every modality mixed with changed copies, cropped, and some taken away -
-
+# -- MixCropMask ------------------------------------------------------------------------------------------------------
 
 CHAINS, LONGEST = 3, 3
 
 
 class Dice(Protocol):
-    """What random numbers are asked of, always in the same order."""
+    """A source of random numbers, which are drawn in a fixed order."""
 
     def shares(self, n: int) -> np.ndarray:
-        """Return `n` float32 numbers that add up to 1, every such choice alike (a flat Dirichlet)."""
+        """Return `n` float32 numbers that add up to 1, drawn from a flat Dirichlet distribution."""
 
     def integer(self, low: int, high: int) -> int:
-        """Return a whole number from `low` to `high`, `high` excluded."""
+        """Return an integer from `low` to `high`, `high` excluded."""
 
 
 @dataclass(frozen=True)
@@ -220,8 +210,8 @@ def mix_crop_mask(
 ) -> dict[str, np.ndarray]:
     """Return the sample, square images HxW or HxWxC of uint8 by modality, mixed, cropped and masked.
 
-    Each modality has its own mixture and, unless `shared_crop`, its own crop. Half of the samples that have two
-    modalities or more then lose some: one of them, or all but one, with the same chance. A lost modality is black.
+    Each modality has its own mixture and, unless `shared_crop`, its own crop. Half of the samples with two modalities
+    or more then lose one of them, or all but one, with equal probability. A lost modality is black.
     """
     changed: dict[str, np.ndarray] = {}
     corner: tuple[int, int] | None = None
@@ -271,7 +261,7 @@ def _mixed(image: np.ndarray, dice: Dice) -> np.ndarray:
 
 
 def _lost(names: list[str], dice: Dice) -> list[str]:
-    """Return which modalities a sample loses."""
+    """Draw which modalities a sample loses."""
     if dice.integer(0, 2):
         return []
     slot = dice.integer(0, len(names))

@@ -1,13 +1,15 @@
-"""MixCropMask as part of a sample's augmentation, and what prepares a dataset's images."""
+"""MixCropMask: its operations against torchvision's, and as part of a sample's augmentation."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from torchvision.transforms import functional
 
+from benchmarks.augmix_operations import strengths, torchvision_operations
 from fastrain.augmentation import AugmentConfig, MixCropMask
-from fastrain.data.mixcropmask import GeneratorDice, augmix, mix_crop_mask
+from fastrain.data.mixcropmask import OPERATIONS, GeneratorDice, augmix, mix_crop_mask
 from fastrain.data.transforms import augment, output_side, to_tensors
 
 SIDE = 40
@@ -103,3 +105,16 @@ def test_deep_images_are_brought_down_to_8_bits_for_training_and_test_alike() ->
 def test_what_would_follow_is_refused() -> None:
     with pytest.raises(ValidationError, match="takes the place of random_erasing"):
         AugmentConfig.model_validate({"mix_crop_mask": {}, "random_erasing": {}})
+
+
+@pytest.mark.parametrize("side", [40, 47])
+def test_the_operations_give_the_bytes_of_torchvisions(side: int) -> None:
+    theirs = torchvision_operations(functional)
+    noise = np.random.default_rng(side).integers(0, 256, (3, side, side), np.uint8)
+    dark = noise // 3 + np.uint8(20)
+    assert set(theirs) == {operation.name for operation in OPERATIONS}
+    for operation in OPERATIONS:
+        for image in (noise, dark, noise[:1].copy(), dark[:1].copy()):
+            for amount in strengths(operation, side):
+                away = np.abs(operation.apply(image, amount).astype(int) - theirs[operation.name](image, amount))
+                assert away.max() <= (operation.name == "AutoContrast"), (operation.name, amount)
