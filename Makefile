@@ -13,7 +13,7 @@ JOBS ?= 2
 help:
 	@echo "make demo     raw synthetic datasets -> faces -> manifest -> HFN_MP and ERM -> demo/report.html, comparison (about five minutes)"
 	@echo "make test     the test suite (about ten minutes on two cores)"
-	@echo "make lint     ruff and mypy"
+	@echo "make lint     ruff, mypy, and the layers of the packages (import-linter)"
 	@echo "make install  only set up $(VENV)"
 
 install: $(STAMP)
@@ -39,6 +39,7 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: install
 	$(BIN)/ruff check --fix .

@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 
 from fasdata.synth.layouts.layout import PlannedClip
+from fasdata.synth.layouts.wmca import CDIT, RGB
 from fasdata.synth.presentation.capture import Capture, render_capture
 from fasdata.synth.presentation.layers import face_relief, frame_scaled
 from fasdata.synth.scene.fields import Array, generator
@@ -117,7 +118,6 @@ def _enlarged(picture: Array, width: int, height: int) -> Array:
 # -- WMCA's preprocessed recordings: HDF5 groups `Frame_<i>` with gaps, four channels in one file, colour in another --
 
 
-CDIT, RGB = "WMCA_preprocessed_CDIT", "WMCA_preprocessed_RGB"
 _LAST_FRAME = 49
 
 

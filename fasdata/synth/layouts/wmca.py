@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fasdata.synth.files import CDIT
 from fasdata.synth.layouts.layout import DatasetPlan, PlannedClip, lines
 from fasdata.synth.presentation.bona_fide import ClipSpec, Presentation
 
 SLUG, FOLDER = "wmca", "WMCA"
+CDIT, RGB = "WMCA_preprocessed_CDIT", "WMCA_preprocessed_RGB"  # folders of the other channels and of colour
 _CODEC = "wmca-hdf5"
 _FRAMES = 6
 _DATES = ("12.02.18", "23.04.18", "05.06.18")
