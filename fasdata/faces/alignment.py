@@ -1,4 +1,4 @@
-"""Where five landmarks go in an aligned chip, and the least-squares similarity that takes them there."""
+"""Templates: where five landmarks lie in an aligned chip, and the least-squares similarity that moves them there."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def fit_face(landmarks: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def solve_face(p: Sequence[complex], q: Sequence[complex]) -> tuple[complex, complex]:
-    """Return what `fit_face` finds as the complex numbers (turn, move): a point z goes to turn * z + move.
+    """Return the similarity of `fit_face` as complex numbers (turn, move): a point z goes to turn * z + move.
 
     In the plane a scaled rotation is a multiplication by a complex number, which least squares gives at once. A face is
     fitted for every image that is read, and numbers of Python's own are quicker than arrays of five.
@@ -55,7 +55,7 @@ def complex_points(points: Sequence[Sequence[float]] | np.ndarray) -> list[compl
 
 
 def matrix_of(turn: complex, move: complex) -> np.ndarray:
-    """Return the 2x3 matrix that does as turn * z + move does."""
+    """Return the 2x3 matrix that does the same as turn * z + move."""
     return np.array([[turn.real, -turn.imag, move.real], [turn.imag, turn.real, move.imag]])
 
 
@@ -74,7 +74,7 @@ def _solve(p: Sequence[complex], q: Sequence[complex]) -> tuple[complex, complex
     return turn, q_mean - turn * p_mean
 
 
-# -- Where five landmarks go in an aligned chip: named templates in output pixels, pixel centres at integers ----------
+# -- Templates by name, in output pixels, pixel centres at integers ---------------------------------------------------
 
 
 # Fractions of the side, in the order image-left eye, right eye, nose, left mouth corner, right mouth corner.

@@ -1,27 +1,24 @@
-"""Frames of several clips in one batch: what keeps a GPU busy that one clip at a time would leave idle."""
+"""Detect faces in frames of several clips as one batch: one clip at a time would leave a GPU idle."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from fasdata.faces.detector import Detector
+from fasdata.faces.detector import Detector, LocalSearch
 from fasdata.records import Box, Clip, Face
 
 PATIENCE = 0.02  # seconds that a batch waits for the other clips; decoding a frame takes about as long
 
 
-Look = Callable[[Sequence[np.ndarray], Sequence[Box]], list[list[Face]]]  # frames and a box in each
-
-
 @dataclass
 class _Call:
-    look: Look | None  # None: a search of the whole frames
+    search: LocalSearch | None  # None: detection on complete frames
     frames: Sequence[np.ndarray]
     boxes: Sequence[Box] = ()
     faces: list[list[Face]] | None = None
@@ -42,8 +39,8 @@ class BatchingDetector(Detector):
         self._turn, self._arrived = threading.Lock(), threading.Condition()
         self._waiting: list[_Call] = []
         for name in ("refine", "detect_near"):
-            if look := getattr(detector, name, None):
-                setattr(self, name, partial(self._joined, look))
+            if search := getattr(detector, name, None):
+                setattr(self, name, partial(self._joined, search))
 
     def for_clip(self, clip: Clip, root: Path) -> Detector:
         """Return this detector, or the one that knows this clip's faces: there is nothing to join then."""
@@ -51,11 +48,13 @@ class BatchingDetector(Detector):
         return self if own is self._detector else own
 
     def detect(self, frames: Sequence[np.ndarray], indices: Sequence[int] = ()) -> list[list[Face]]:
-        """Return the faces of each frame, found in a batch with frames of other threads."""
+        """Return the faces of each frame, detected in a batch with frames of other threads."""
         return self._joined(None, frames)
 
-    def _joined(self, look: Look | None, frames: Sequence[np.ndarray], boxes: Sequence[Box] = ()) -> list[list[Face]]:
-        call = _Call(look, frames, boxes)
+    def _joined(
+        self, search: LocalSearch | None, frames: Sequence[np.ndarray], boxes: Sequence[Box] = ()
+    ) -> list[list[Face]]:
+        call = _Call(search, frames, boxes)
         with self._arrived:
             self._waiting.append(call)
             self._arrived.notify_all()
@@ -71,16 +70,16 @@ class BatchingDetector(Detector):
         return call.faces
 
     def _answer(self, batch: Sequence[_Call]) -> None:
-        for look in dict.fromkeys(call.look for call in batch):
-            calls = [call for call in batch if call.look == look]
+        for search in dict.fromkeys(call.search for call in batch):
+            calls = [call for call in batch if call.search == search]
             try:
                 frames = [frame for call in calls for frame in call.frames]
-                if look is None:
-                    found = iter(self._detector.detect(frames))
+                if search is None:
+                    faces = iter(self._detector.detect(frames))
                 else:
-                    found = iter(look(frames, [box for call in calls for box in call.boxes]))
+                    faces = iter(search(frames, [box for call in calls for box in call.boxes]))
                 for call in calls:
-                    call.faces = [next(found) for _ in call.frames]
+                    call.faces = [next(faces) for _ in call.frames]
             except BaseException as error:
                 for call in calls:
                     call.error = error

@@ -1,4 +1,4 @@
-"""The three networks of MTCNN, one after the other: on whole frames, near a known place, or at it."""
+"""The three networks of MTCNN, one after the other: on complete frames, near a known place, or at it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ AT_ONCE = {"cpu": 8 * 48 * 48, "cuda": 4 << 20}
 
 
 @dataclass(frozen=True)
-class Found:
+class Detections:
     """Faces of one frame, best first: boxes (n, 4), five points (n, 5, 2) and scores (n,), float32, source pixels."""
 
     boxes: np.ndarray
@@ -51,8 +51,8 @@ class Cascade:
     """Multi-task cascaded convolutional networks (Zhang et al. 2016), with the weights of facenet-pytorch.
 
     The arithmetic is that of its `detect_face`, step by step, so that both find the same to a small fraction of a
-    pixel. What differs: pictures are made smaller through a table of sums, and a search may be held to one place,
-    where it finds what a search of the whole frame finds there.
+    pixel. Two things differ: pictures are made smaller through a table of sums, and a search may be limited to one
+    place, where it finds what a search of the complete frame finds there.
     """
 
     def __init__(self, device: str) -> None:
@@ -60,21 +60,21 @@ class Cascade:
         from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 
         self.device = torch.device(device)
-        if self.device.type == "cuda":  # else what is found would depend on what else is in the batch
+        if self.device.type == "cuda":  # otherwise a detection would depend on the rest of the batch
             torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic = False, True
         # Channels last: on a CPU pooling is several times as fast in this layout.
         self._p, self._r, self._o = (
             net().eval().to(self.device, memory_format=torch.channels_last) for net in (PNet, RNet, ONet)
         )
 
-    def whole(self, frames: Sequence[np.ndarray], scales: Sequence[float]) -> list[Found]:
+    def detect(self, frames: Sequence[np.ndarray], scales: Sequence[float]) -> list[Detections]:
         """Return the faces of frames of one size; `scales` are the first network's pixels per source pixel."""
         height, width = frames[0].shape[:2]
         levels = [_Level(scale, _all_cells(width, scale), _all_cells(height, scale)) for scale in scales]
         return self._search([AreaSums(frame, (0, 0, width, height)) for frame in frames], levels)
 
-    def near(self, frame: np.ndarray, place: Box, scales: Sequence[float]) -> Found:
-        """Return the faces of a frame inside `place`, as `whole` finds them there with these scales."""
+    def detect_near(self, frame: np.ndarray, place: Box, scales: Sequence[float]) -> Detections:
+        """Return the faces of a frame inside `place`, as `detect` finds them there with these scales."""
         height, width = frame.shape[:2]
         levels = [
             _Level(scale, _cells(width, scale, place[0], place[2]), _cells(height, scale, place[1], place[3]))
@@ -89,80 +89,81 @@ class Cascade:
         return self._search([AreaSums(frame, part)], levels)[0]
 
     @torch.inference_mode()
-    def at(self, frame: np.ndarray, place: Box) -> Found:
-        """Return what the third network alone sees in the square around `place`: one face, or none."""
+    def refine(self, frame: np.ndarray, place: Box) -> Detections:
+        """Return the face that the third network alone finds in the square around `place`, if any."""
         boxes = squared(np.array([place], np.float32))
         part = whole_pixels(boxes, np.array([[0, 0, frame.shape[1], frame.shape[0]]]))[0]
         if part[0] >= part[2] or part[1] >= part[3]:
-            return Found(boxes[:0], np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32))
+            return Detections(boxes[:0], np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32))
         x0, y0, x1, y1 = (int(edge) for edge in part)
         unknown = np.zeros(1, np.float32), np.zeros(1, np.int64), np.zeros((1, 4), np.float32)
-        return self._settled([AreaSums(frame, (x0, y0, x1, y1))], Windows(boxes, *unknown))[0]
+        return self._output([AreaSums(frame, (x0, y0, x1, y1))], Windows(boxes, *unknown))[0]
 
     @torch.inference_mode()
-    def _search(self, pictures: Sequence[AreaSums], levels: Sequence[_Level]) -> list[Found]:
-        windows = self._proposed(pictures, levels)
-        windows = self._refined(pictures, windows)
-        return self._settled(pictures, windows)
+    def _search(self, pictures: Sequence[AreaSums], levels: Sequence[_Level]) -> list[Detections]:
+        windows = self._propose(pictures, levels)
+        windows = self._refine(pictures, windows)
+        return self._output(pictures, windows)
 
-    def _proposed(self, pictures: Sequence[AreaSums], levels: Sequence[_Level]) -> Windows:
-        """First network: windows of every size that look like a face, moved to where it says."""
-        windows = joined([self._proposed_at(pictures, level) for level in levels]).unlike(0.7)
+    def _propose(self, pictures: Sequence[AreaSums], levels: Sequence[_Level]) -> Windows:
+        """First network: windows of every size that look like a face, moved as it says."""
+        windows = joined([self._propose_at(pictures, level) for level in levels]).without_overlaps(0.7)
         lengths = windows.boxes[:, 2:] - windows.boxes[:, :2]
-        return windows.at(squared(windows.boxes + windows.moves * np.tile(lengths, 2)))
+        return windows.with_boxes(squared(windows.boxes + windows.moves * np.tile(lengths, 2)))
 
-    def _proposed_at(self, pictures: Sequence[AreaSums], level: _Level) -> Windows:
-        seen = np.stack([picture.grid(level.columns, level.rows) for picture in pictures])
-        moves, scores = self._answers(self._p, seen)
+    def _propose_at(self, pictures: Sequence[AreaSums], level: _Level) -> Windows:
+        pixels = np.stack([picture.grid(level.columns, level.rows) for picture in pictures])
+        moves, scores = self._run(self._p, pixels)
         frames, down, across = np.nonzero(scores[:, 1] >= THRESHOLDS[0])
         first = np.array([level.columns.first, level.rows.first])
         corner = (np.stack([across, down], 1) * STRIDE + first).astype(np.float32)
         scale = np.float32(level.scale)
         boxes = np.concatenate([np.floor((corner + 1) / scale), np.floor((corner + CELL) / scale)], 1)
-        return Windows(boxes, scores[frames, 1, down, across], frames, moves[frames, :, down, across]).unlike(0.5)
+        windows = Windows(boxes, scores[frames, 1, down, across], frames, moves[frames, :, down, across])
+        return windows.without_overlaps(0.5)
 
-    def _refined(self, pictures: Sequence[AreaSums], windows: Windows) -> Windows:
+    def _refine(self, pictures: Sequence[AreaSums], windows: Windows) -> Windows:
         """Second network: fewer windows, better placed."""
-        windows, (moves, scores) = self._judged(self._r, pictures, windows, 24)
-        windows = windows.judged(scores[:, 1], moves)
-        windows = windows.of(np.flatnonzero(windows.scores > THRESHOLDS[1])).unlike(0.7)
-        return windows.at(squared(moved(windows)))
+        windows, (moves, scores) = self._run_on_windows(self._r, pictures, windows, 24)
+        windows = windows.with_scores(scores[:, 1], moves)
+        windows = windows.take(np.flatnonzero(windows.scores > THRESHOLDS[1])).without_overlaps(0.7)
+        return windows.with_boxes(squared(moved(windows)))
 
-    def _settled(self, pictures: Sequence[AreaSums], windows: Windows) -> list[Found]:
+    def _output(self, pictures: Sequence[AreaSums], windows: Windows) -> list[Detections]:
         """Third network: score, box and five points."""
-        windows, (moves, points, scores) = self._judged(self._o, pictures, windows, 48)
+        windows, (moves, points, scores) = self._run_on_windows(self._o, pictures, windows, 48)
         kept = np.flatnonzero(scores[:, 1] > THRESHOLDS[2])
-        windows, points = windows.judged(scores[:, 1], moves).of(kept), points[kept]
+        windows, points = windows.with_scores(scores[:, 1], moves).take(kept), points[kept]
         lengths = windows.boxes[:, 2:] - windows.boxes[:, :2] + 1
         places = points.reshape(-1, 2, 5).transpose(0, 2, 1) * lengths[:, None] + windows.boxes[:, None, :2] - 1
-        boxes, found = moved(windows), []
+        boxes, detections = moved(windows), []
         for number in range(len(pictures)):
             own = np.flatnonzero(windows.frames == number)
             own = own[without_nested(boxes[own], windows.scores[own], 0.7)]
-            found.append(Found(boxes[own], places[own], windows.scores[own]))
-        return found
+            detections.append(Detections(boxes[own], places[own], windows.scores[own]))
+        return detections
 
-    def _judged(
+    def _run_on_windows(
         self, net: torch.nn.Module, pictures: Sequence[AreaSums], windows: Windows, side: int
     ) -> tuple[Windows, list[np.ndarray]]:
-        """Return what a network says of every window; those of which nothing lies inside the picture are left out."""
+        """Return the windows that reach into their picture, and the outputs of a network for them."""
         boxes = whole_pixels(windows.boxes, np.array([picture.part for picture in pictures])[windows.frames])
-        there = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(1))
-        boxes, windows = boxes[there], windows.of(there)
-        seen = np.zeros((max(1, len(boxes)), side, side, 3), np.float32)
+        inside = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(1))
+        boxes, windows = boxes[inside], windows.take(inside)
+        pixels = np.zeros((max(1, len(boxes)), side, side, 3), np.float32)
         for number, picture in enumerate(pictures):
             own = np.flatnonzero(windows.frames == number)
-            seen[own] = picture.squares(boxes[own], side)
-        return windows, [answer[: len(boxes)] for answer in self._answers(net, seen)]
+            pixels[own] = picture.squares(boxes[own], side)
+        return windows, [output[: len(boxes)] for output in self._run(net, pixels)]
 
-    def _answers(self, net: torch.nn.Module, seen: np.ndarray) -> list[np.ndarray]:
-        """Return what a network says of pictures (K, h, w, 3), whose values are used up."""
-        seen -= 127.5
-        seen *= 0.0078125
-        batch = torch.from_numpy(seen).to(self.device).permute(0, 3, 1, 2)
+    def _run(self, net: torch.nn.Module, pixels: np.ndarray) -> list[np.ndarray]:
+        """Return the outputs of a network for pictures (K, h, w, 3); their values are overwritten."""
+        pixels -= 127.5
+        pixels *= 0.0078125
+        batch = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
         step = max(1, AT_ONCE[self.device.type] // (batch.shape[2] * batch.shape[3]))
-        said = [net(part) for part in batch.split(step)]
-        return [torch.cat(parts).cpu().numpy() for parts in zip(*said, strict=True)]
+        outputs = [net(part) for part in batch.split(step)]
+        return [torch.cat(parts).cpu().numpy() for parts in zip(*outputs, strict=True)]
 
 
 def pyramid(width: int, height: int, first: float) -> list[float]:

@@ -1,4 +1,4 @@
-"""Windows that MTCNN's cascade passes from network to network, and the table of sums that cuts them out."""
+"""The windows that the networks of MTCNN pass on, and the table of sums from which their pixels are read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fasdata.faces.region import Region
 THRESHOLDS = (0.6, 0.7, 0.7)  # from which score a window passes the first, second and third network
 FACTOR = 0.709  # between the sizes at which the first network sees a frame
 
-# -- Windows that a cascaded detector passes from one network to the next, and the rules that move and thin them out --
+# -- Windows, and the rules that move and thin them out ---------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,20 @@ class Windows:
     def __len__(self) -> int:
         return len(self.boxes)
 
-    def of(self, chosen: np.ndarray) -> Windows:
+    def take(self, places: np.ndarray) -> Windows:
         """Return the windows at these places."""
-        return Windows(self.boxes[chosen], self.scores[chosen], self.frames[chosen], self.moves[chosen])
+        return Windows(self.boxes[places], self.scores[places], self.frames[places], self.moves[places])
 
-    def judged(self, scores: np.ndarray, moves: np.ndarray) -> Windows:
-        """Return the same windows after a network's word on them."""
+    def with_scores(self, scores: np.ndarray, moves: np.ndarray) -> Windows:
+        """Return the same windows with the outputs of a network."""
         return Windows(self.boxes, scores, self.frames, moves)
 
-    def at(self, boxes: np.ndarray) -> Windows:
+    def with_boxes(self, boxes: np.ndarray) -> Windows:
         """Return the windows with other boxes."""
         return Windows(boxes, self.scores, self.frames, self.moves)
 
-    def unlike(self, overlap: float) -> Windows:
-        """Return those that stay, best first in each frame, when all go that overlap a better one by more (IoU)."""
+    def without_overlaps(self, overlap: float) -> Windows:
+        """Return the windows that overlap no better one of their frame by more than this IoU, best first."""
         import torch
         from torchvision.ops import nms
 
@@ -52,7 +52,7 @@ class Windows:
             kept.append(
                 own[nms(torch.from_numpy(self.boxes[own]), torch.from_numpy(self.scores[own]), overlap).numpy()]
             )
-        return self.of(np.concatenate(kept)) if kept else self
+        return self.take(np.concatenate(kept)) if kept else self
 
 
 def joined(parts: list[Windows]) -> Windows:
@@ -64,7 +64,7 @@ def joined(parts: list[Windows]) -> Windows:
 
 
 def squared(boxes: np.ndarray) -> np.ndarray:
-    """Return boxes with equal sides, the longer one's, about the same centre."""
+    """Return squares about the same centres, with the longer sides of the boxes."""
     lengths = boxes[:, 2:] - boxes[:, :2]
     longer = lengths.max(axis=1, keepdims=True)
     corner = boxes[:, :2] + lengths * np.float32(0.5) - longer * np.float32(0.5)
@@ -78,13 +78,16 @@ def moved(windows: Windows) -> np.ndarray:
 
 def whole_pixels(boxes: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Return boxes in whole pixels (end exclusive), clipped to the parts `inside` (K, 4)."""
-    whole = boxes.astype(np.int64)  # towards zero
+    pixels = boxes.astype(np.int64)  # towards zero
     # The networks were trained on 1-based corners: the first pixel is the one before x0.
-    return np.concatenate([np.maximum(whole[:, :2] - 1, inside[:, :2]), np.minimum(whole[:, 2:], inside[:, 2:])], 1)
+    return np.concatenate([np.maximum(pixels[:, :2] - 1, inside[:, :2]), np.minimum(pixels[:, 2:], inside[:, 2:])], 1)
 
 
 def without_nested(boxes: np.ndarray, scores: np.ndarray, share: float) -> np.ndarray:
-    """Return which boxes stay, best first: those go that have more than `share` of the smaller area in a better one."""
+    """Suppress boxes that share more than `share` of the smaller area with a better one; return the places of the rest.
+
+    The best come first.
+    """
     low, high = boxes[:, :2], boxes[:, 2:]
     areas = np.prod(high - low + 1, axis=1)
     left = np.argsort(scores)[::-1]
@@ -97,7 +100,7 @@ def without_nested(boxes: np.ndarray, scores: np.ndarray, share: float) -> np.nd
     return np.array(kept, dtype=int)
 
 
-# -- Means over rectangles of a picture, from one table of sums: how a detector sees the same pixels at many sizes ----
+# -- Means over rectangles of a picture, from one table of sums: the same pixels at many sizes ------------------------
 
 
 @dataclass(frozen=True)

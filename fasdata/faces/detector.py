@@ -1,8 +1,8 @@
-"""The narrow interface of a face detector, the choice among several faces, and what detectors share."""
+"""The interface of a face detector, the choice among several faces, and what detectors share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -56,6 +56,9 @@ class Detector(Protocol):
         return self
 
 
+LocalSearch = Callable[[Sequence[np.ndarray], Sequence[Box]], list[list[Face]]]  # frames, and a box in each
+
+
 def pick_face(
     faces: Sequence[Face], previous: Box | None = None, given: Box | None = None, *, follow_iou: float = 0.3
 ) -> Face | None:
@@ -86,30 +89,30 @@ def iou(a: Box, b: Box) -> float:
     return shared / union if union > 0 else 0.0
 
 
-# -- A detector that looks at no pixel: the faces of one clip are known beforehand ------------------------------------
+# -- A detector that looks at no pixel, because the faces of a clip are known -----------------------------------------
 
 
 class KnownFaces(Detector):
-    """Answers from `faces`, by frame index; in a frame that is not named there, there is none."""
+    """Answers from `faces`, by frame index; a frame that is not in it has no face."""
 
     def __init__(
         self, name: str, fingerprint: str, settings: dict[str, float], faces: Mapping[int, Sequence[Face]]
     ) -> None:
-        """Bind the faces of one clip to the name of the detector that they stand for."""
+        """Keep the faces of one clip, under the name of the detector that knows them."""
         self.name, self.fingerprint, self.settings = name, fingerprint, settings
         self._faces = faces
 
     def detect(self, frames: Sequence[np.ndarray], indices: Sequence[int] = ()) -> list[list[Face]]:
-        """Return the known faces of the frames at `indices`; without a place nothing is known of a frame."""
+        """Return the known faces of the frames at `indices`, none without indices."""
         if not indices:
             return [[] for _ in frames]
         return [list(self._faces.get(index, ())) for _, index in zip(frames, indices, strict=True)]
 
 
-# -- From what a network put out to faces -----------------------------------------------------------------------------
+# -- From the output of a network to faces, and from a frame to the canvas that the network takes ---------------------
 
 
-def found_face(corners: np.ndarray, points: np.ndarray, score: float) -> Face:
+def face_from_corners(corners: np.ndarray, points: np.ndarray, score: float) -> Face:
     """Return the face of two box corners (2, 2), landmarks (n, 2) and a score.
 
     Coordinates are rounded to 1/1000 px, far below any detector's precision: it keeps records short and their hashes
@@ -118,9 +121,6 @@ def found_face(corners: np.ndarray, points: np.ndarray, score: float) -> Face:
     (x0, y0), (x1, y1) = ((round(float(x), 3), round(float(y), 3)) for x, y in corners)
     marks = tuple((round(float(x), 3), round(float(y), 3)) for x, y in points)
     return Face((x0, y0, x1, y1), marks, round(min(1.0, max(0.0, float(score))), 5))
-
-
-# -- A frame laid into the canvas a detector was trained for, and the way back to its own pixels ----------------------
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,13 @@ from fasdata.faces.given_text import (
     comma_rows,
     corner_rows,
     eye_rows,
+    face_of_eyes,
     rectangle_rows,
 )
 from fasdata.media.frame import describe_damage
 from fasdata.records import BONAFIDE, Clip, Face
 
-# -- What a release itself says about the faces in its recordings -----------------------------------------------------
+# -- The faces that a release names, by clip --------------------------------------------------------------------------
 
 
 MAX_BYTES = 4 << 20  # a line a frame: more is no such file
@@ -37,7 +38,7 @@ _MSU_TURNED = ("003", "005", "006", "007", "008", "009")
 
 @dataclass(frozen=True)
 class GivenFaces(Mapping[int, Face]):
-    """The given face by frame index; `notes` says what was left out, and `place` which file it is from, "" for none."""
+    """The given face by frame index; `notes` says what was left out, `place` is the name of the file, "" for none."""
 
     faces: Mapping[int, Face] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -54,12 +55,12 @@ class GivenFaces(Mapping[int, Face]):
 
 
 def given_faces(clip: Clip, root: Path) -> GivenFaces:
-    """Return what the release below `root` says about faces in this clip; empty where it says nothing.
+    """Return the faces that the release below `root` names in this clip; empty where it has no file of them.
 
     Rectangles come enlarged by 1.2 about their centre, because those of the releases end at the brows and the chin.
     Where a release gives eyes, they are the (two) landmarks; where it gives eyes alone, the box is placed by their
-    distance and mid-point. Coordinates are of the upright frame. Lines that are not understood are left out and noted:
-    the files may come from anywhere, and no content of theirs raises an error.
+    distance and mid-point. Coordinates are of the upright frame. Lines of another form are left out and noted: the
+    files may come from anywhere, and no content of theirs raises an error.
 
     Replay-Attack and CASIA-FASD: `face-locations/….face`; Replay-Mobile: `faceloc/rect/….face`; MSU-MFSD and SiW:
     `.face` beside the video; OULU-NPU: `.txt` beside it; CelebA-Spoof: `_BB.txt` beside the image; 3DMAD: `Eye_Pos`.
@@ -70,16 +71,16 @@ def given_faces(clip: Clip, root: Path) -> GivenFaces:
     if clip.dataset == "3dmad":
         return _eyes_in_file(root / path)
     places, read = _SOURCES[clip.dataset](path)
-    found = next((root / place for place in places if (root / place).is_file()), None)
-    if found is None:
+    file = next((root / place for place in places if (root / place).is_file()), None)
+    if file is None:
         return GivenFaces()
     if clip.dataset == "msu-mfsd" and _boxed_upside_down(clip):
         return GivenFaces(notes=("given faces are not used: they were found in the upside-down recording",))
     try:
-        rows = read(_text(found), root / path)
+        rows = read(_text(file), root / path)
     except OSError as error:
-        return GivenFaces(notes=(f"{found.name} cannot be read: {error.strerror}",), place=found.name)
-    return GivenFaces(rows.faces, tuple(f"{found.name}: {note}" for note in rows.notes), found.name)
+        return GivenFaces(notes=(f"{file.name} cannot be read: {error.strerror}",), place=file.name)
+    return GivenFaces(rows.faces, tuple(f"{file.name}: {note}" for note in rows.notes), file.name)
 
 
 def _path(clip: Clip) -> PurePosixPath | None:
@@ -89,7 +90,7 @@ def _path(clip: Clip) -> PurePosixPath | None:
 
 
 def _text(path: Path) -> str:
-    """Return the text of a small file; what is no text becomes lines that nobody understands."""
+    """Return the text of a small file; other bytes become characters that no form accepts."""
     with path.open("rb") as file:
         return file.read(MAX_BYTES).decode("utf-8", "replace")
 
@@ -129,7 +130,6 @@ def _boxed_upside_down(clip: Clip) -> bool:
 
 
 def _eyes_in_file(path: Path) -> GivenFaces:
-    from fasdata.faces.given_text import face_of_eyes
     from fasdata.media.threedmad import eye_positions
 
     try:
@@ -140,11 +140,11 @@ def _eyes_in_file(path: Path) -> GivenFaces:
     return GivenFaces({index: face for index, face in faces.items() if face is not None}, (), path.name)
 
 
-# -- The detector `given`: the faces that the release itself names ----------------------------------------------------
+# -- The detector `given` ---------------------------------------------------------------------------------------------
 
 
 class GivenDetector(Detector):
-    """Takes the release's word for where faces are: one a frame, with its eyes, or without landmarks."""
+    """Takes the faces that the release names: one a frame, with its eyes, or without landmarks."""
 
     name = "given"
     fingerprint = ""
@@ -160,7 +160,7 @@ class GivenDetector(Detector):
         """Return the detector that knows the given faces of this clip.
 
         Raises:
-            UserError: the release says nothing about faces in it, or nothing that is understood.
+            UserError: the release has no file of faces for it, or none in a known form.
         """
         given = given_faces(clip, root)
         if not given:

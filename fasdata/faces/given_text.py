@@ -1,4 +1,4 @@
-"""The text forms in which releases give faces, read strictly: a line of another form is noted and left out."""
+"""Read the text forms in which releases give faces; a line of another form is noted and left out."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ ENLARGED = 1.2
 LARGEST = 1e5  # pixels: beyond any frame
 LAST_FRAME = 10**6
 GIVEN_SPACE = 224  # CelebA-Spoof writes its boxes for an image of 224 x 224
-# From the mid-point of the eyes to the sides of the box, in eye distances: what MTCNN's and YuNet's boxes of live
-# faces measure in the median (left 1.15 and 1.09, right 1.02 and 1.08, up 1.04 and 1.10, down 1.62 and 1.82).
+# From the mid-point of the eyes to the sides of the box, in eye distances: the medians of MTCNN's and YuNet's boxes
+# of bona fide faces (left 1.15 and 1.09, right 1.02 and 1.08, up 1.04 and 1.10, down 1.62 and 1.82).
 ACROSS, UP, DOWN = 1.1, 1.05, 1.7
 _NUMBER = re.compile(r"[+-]?[0-9]{1,7}(?:\.[0-9]{1,12})?")
 _SHOWN = 40
@@ -77,8 +77,8 @@ def boxes_of_image(text: str, media: Path) -> GivenRows:
         if place or not 0 <= numbers[4] <= 1:
             raise _NotUnderstood
         x, y, w, h, score = numbers
-        found = _rectangle(x * across, y * down, w * across, h * down)
-        return 0, Face(found.box, (), round(score, 5)) if found else None
+        rectangle = _rectangle(x * across, y * down, w * across, h * down)
+        return 0, Face(rectangle.box, (), round(score, 5)) if rectangle else None
 
     return _rows(text, face, 5, None)
 
@@ -111,8 +111,8 @@ def _rows(
         seen.add(index)
     if bad:
         number, line = bad[0]
-        lines_said = f"{len(bad)} lines are" if len(bad) > 1 else "1 line is"
-        rows.notes.append(f"{lines_said} not understood and left out, such as line {number}: {line[:_SHOWN]!a}")
+        subject = f"{len(bad)} lines are" if len(bad) > 1 else "1 line is"
+        rows.notes.append(f"{subject} not understood and left out, such as line {number}: {line[:_SHOWN]!a}")
     return rows
 
 

@@ -1,4 +1,4 @@
-"""The detector `json`: faces that were found before, by whatever means, read from a file.
+"""The detector `json`: faces that were detected before, by whatever means, read from a file.
 
 The file holds JSON lines, one object a clip, in UTF-8:
 
@@ -9,7 +9,7 @@ The file holds JSON lines, one object a clip, in UTF-8:
 store's `clips.parquet` lists them). `frame` is the 0-based index of a decoded frame. Coordinates are pixels of the
 upright frame, pixel centres at integers. `landmarks` are left eye, right eye, nose, left and right mouth corner as seen
 in the image; only the two eyes, or none, may be given. `score` is 1 if left out. A frame with several faces has several
-entries, one without faces has none; a clip on which nobody looked has no line.
+entries, a frame without faces has none; a clip that nobody searched has no line.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ class JsonDetector(Detector):
         if parsed.clip != clip.clip_id:
             raise UserError(f"{self._path} was changed while it was in use", do="run the same command again")
         faces: dict[int, list[Face]] = {}
-        for one in parsed.faces:
-            faces.setdefault(one.frame, []).append(Face(one.box, one.landmarks, one.score))
+        for face in parsed.faces:
+            faces.setdefault(face.frame, []).append(Face(face.box, face.landmarks, face.score))
         return KnownFaces(self.name, self.fingerprint, self.settings, faces)
 
 
@@ -110,9 +110,9 @@ def settings(request: DetectorRequest) -> dict[str, float]:
 
 
 def faces_line(record: ClipRecord) -> str:
-    """Return the line of an extracted clip: the faces that were found on its own frames.
+    """Return the line of an extracted clip: the faces that were detected on its own frames.
 
-    Those of a recording that the search had to turn are left out: a detector that does not look cannot know of it.
+    Those of a recording that the search had to turn are left out: a detector that does not search cannot turn it.
     """
     faces = [
         _FaceLine(frame=frame.index, box=frame.box, landmarks=frame.landmarks or (), score=frame.score)
@@ -138,12 +138,12 @@ def _parse(path: Path, number: int, line: bytes) -> _ClipLine:
     except ValidationError as error:
         raise UserError(
             f"{path}: line {number} is not the faces of a clip", expected='{"clip": "…", "faces": […]}',
-            found=_told(error.errors(include_url=False, include_input=False)[0]),
+            found=_problem(error.errors(include_url=False, include_input=False)[0]),
         ) from None  # fmt: skip
 
 
-def _told(first: Mapping[str, object]) -> str:
+def _problem(first: Mapping[str, object]) -> str:
     place = first["loc"]
     where = ".".join(str(step) for step in place) if isinstance(place, tuple) else ""
-    said = str(first["msg"]).removeprefix("Value error, ")
-    return f"{where}: {said}" if where else said
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message

@@ -1,4 +1,4 @@
-"""The stored region of a frame: a generous square around the face, and where it lies in the other modalities."""
+"""The stored region of a frame: a square around the face, and where it lies in the other modalities."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fasdata.errors import UserError
 from fasdata.faces.detectors import DETECTORS
 from fasdata.records import Box, Face
 
-# -- The stored region of a frame: a generous square around a face box, in native pixels ------------------------------
+# -- The square around a face box, in native pixels -------------------------------------------------------------------
 
 
 Region = tuple[int, int, int, int]
@@ -56,7 +56,7 @@ def enlarged(box: Box, factor: float) -> Box:
 
 
 def to_square(image: np.ndarray, place: Box, side: int) -> tuple[np.ndarray, Callable[[Face], Face]]:
-    """Return the pixels of a square place as `side` x `side`, and the way of a face from there back to the image.
+    """Return the pixels of a square place as `side` x `side`, and the function that maps a face there to the image.
 
     What lies outside the image is black.
     """
@@ -82,44 +82,44 @@ def to_square(image: np.ndarray, place: Box, side: int) -> tuple[np.ndarray, Cal
     return patch, back
 
 
-# -- Where the face region of a colour image lies in the frame's other modalities, and which warp they get for it -----
+# -- Where the region of a colour image lies in the other modalities, and which warp they get -------------------------
 
 
 ASPECT_TOLERANCE = 0.02
 
 
 def other_regions(images: Mapping[str, np.ndarray], region: Region, registered: str) -> dict[str, Region | str]:
-    """Return the region of every modality beside rgb in its own pixels, or in words why it has none.
+    """Return the region of every modality but rgb in its own pixels, or in words why it has none.
 
     `exact`: the same pixels, which needs the same size. `scaled`: the same field of view at another size, to the
-    nearest whole pixel; refused where the aspect ratios differ by more than 2 %. `none`: the whole image, because
-    nothing is known of how it lies.
+    nearest whole pixel; refused where the aspect ratios differ by more than 2 %. `none`: the complete image, because
+    its position relative to rgb is unknown.
     """
     height, width = images["rgb"].shape[:2]
-    found: dict[str, Region | str] = {}
+    regions: dict[str, Region | str] = {}
     for name, image in images.items():
         if name == "rgb":
             continue
         own = (image.shape[1], image.shape[0])
         if registered == "none":
-            found[name] = (0, 0, *own)
+            regions[name] = (0, 0, *own)
         elif registered == "exact" and own != (width, height):
-            found[name] = f"{own[0]}x{own[1]} against colour of {width}x{height}, which is not pixel to pixel"
+            regions[name] = f"{own[0]}x{own[1]} against colour of {width}x{height}, which is not pixel to pixel"
         elif abs(own[0] * height / (own[1] * width) - 1) > ASPECT_TOLERANCE:
-            found[name] = f"{own[0]}x{own[1]} against colour of {width}x{height}, which is another aspect ratio"
+            regions[name] = f"{own[0]}x{own[1]} against colour of {width}x{height}, which is another aspect ratio"
         else:
-            found[name] = _scaled(region, own[0] / width, own[1] / height)
-    return found
+            regions[name] = _scaled(region, own[0] / width, own[1] / height)
+    return regions
 
 
 def way_of(config: Mapping[str, Any], dataset: str, modality: str) -> Literal["warp", "whole"]:
-    """Return how a view of `modality` is made in a store of this configuration.
+    """Return how a view of `modality` is made from a store of this configuration.
 
-    `warp`: by the matrix of rgb, because the release is registered. `whole`: by itself, its stored image stretched to
-    the square, because every image of the release is a face and stored as such.
+    `warp`: by the matrix of rgb, because the release is registered. `whole`: its stored image is stretched to the
+    square, because every image of the release is a face.
 
     Raises:
-        UserError: the release is not registered and shows more than faces: nobody knows where the face is.
+        UserError: the release is not registered and shows more than faces, so that the place of the face is unknown.
     """
     if modality == "rgb":
         return "warp"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fasdata.errors import UserError, unknown_name
-from fasdata.faces.detector import Detector, DetectorRequest, Letterbox, found_face
+from fasdata.faces.detector import Detector, DetectorRequest, Letterbox, face_from_corners
 from fasdata.faces.model_file import INSIGHTFACE_PACKS, file_sha256, require_file
 from fasdata.records import Face
 
@@ -79,7 +79,7 @@ class RetinaFaceDetector(Detector):
         for row, five in zip(rows, marks, strict=True):
             corners = box.back(row[:4].reshape(2, 2))
             if (corners[1] - corners[0]).max() >= self._min_face:
-                faces.append(found_face(corners, box.back(five), row[4]))
+                faces.append(face_from_corners(corners, box.back(five), row[4]))
         return faces
 
 
@@ -161,19 +161,19 @@ def retinaface_model(named: str, *, allow_download: bool = False) -> Path:
     if named not in PACKS:
         raise unknown_name("model pack", named, PACKS)
     folder = Path.home() / INSIGHTFACE_PACKS.folder / named
-    found = _inside(folder, named)
-    if found is None and allow_download:
+    path_in_pack = _in_pack(folder, named)
+    if path_in_pack is None and allow_download:
         _download(named)
-        found = _inside(folder, named)
-    if found is None:
+        path_in_pack = _in_pack(folder, named)
+    if path_in_pack is None:
         raise UserError(
             f"the model pack {named} is not on this machine", expected=str(folder / PACKS[named]),
             do="put it there, or let insightface fetch it with --allow-download (its packs are for non-commercial use)",
         )  # fmt: skip
-    return found
+    return path_in_pack
 
 
-def _inside(folder: Path, pack: str) -> Path | None:
+def _in_pack(folder: Path, pack: str) -> Path | None:
     """Return the pack's detection model; one of the packs unfolds into a folder of the same name inside it."""
     places = (folder / PACKS[pack], folder / pack / PACKS[pack])
     return next((place for place in places if place.is_file()), None)

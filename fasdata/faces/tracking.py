@@ -1,17 +1,17 @@
-"""One face over the frames of a clip: followed while it is detected, filled in from its neighbours where it is not."""
+"""Follow one face over the frames of a clip, and fill it in from other frames where it is not detected."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from fasdata.faces.detector import Detector, iou
+from fasdata.faces.detector import Detector, LocalSearch, iou
 from fasdata.faces.region import enlarged, to_square
 from fasdata.records import Box, Face, FaceStatus
 
-# -- What to do on a frame without a face, as a pure function of the faces around it ----------------------------------
+# -- A frame without a face: its outcome as a pure function of the faces around it ------------------------------------
 
 
 REACH = 15  # frames: the oldest box that may be held or followed, the widest gap that may be bridged
@@ -19,7 +19,7 @@ REACH = 15  # frames: the oldest box that may be held or followed, the widest ga
 
 @dataclass(frozen=True)
 class Outcome:
-    """The face of a frame and how it was come by; `shift` frames away when another frame stands in."""
+    """The face of a frame, and where it is from; `shift` is the distance to the frame that stands in, 0 for its own."""
 
     status: FaceStatus
     face: Face | None = None
@@ -46,23 +46,23 @@ def fall_back(index: int, faces: Mapping[int, Face], given: Mapping[int, Face] =
 
 
 def still_to_search(index: int, n: int, searched: Mapping[int, bool], reach: int = REACH) -> list[int]:
-    """Return the frames up to `reach` away that may yet show a face nearer to `index` than those known.
+    """Return the frames, at most `reach` away, that may show a face nearer to `index` than those searched.
 
-    Once they are searched, the outcome of the frame depends on no other frame, so that it is the same whatever else
-    was searched.
+    Once they are searched, the outcome of the frame depends on no other frame: it is the same whatever else was
+    searched.
     """
-    wanted = []
+    open_frames = []
     for side in _around(index):
         for at in side[:reach]:
             if searched.get(at, False) or not 0 <= at < n:
                 break
             if at not in searched:
-                wanted.append(at)
-    return sorted(wanted)
+                open_frames.append(at)
+    return sorted(open_frames)
 
 
 def _around(index: int) -> tuple[range, range]:
-    """The frames before and after, nearest first."""
+    """Return the frames before and after, nearest first."""
     return range(index - 1, index - REACH - 1, -1), range(index + 1, index + REACH + 1)
 
 
@@ -79,34 +79,32 @@ def interpolate(a: Face, b: Face, weight: float) -> Face:
     return Face((x0, y0, x1, y1), points, min(a.score, b.score))
 
 
-# -- Following one face from frame to frame, so that not every frame has to be searched as a whole --------------------
+# -- Following a face from frame to frame, so that not every frame is searched completely -----------------------------
 
 
-Look = Callable[[Sequence[np.ndarray], Sequence[Box]], list[list[Face]]]  # frames and the box to look at in each
-
-FALLEN = 0.9  # of the score that the last full detection had: below it, the whole frame is searched
+FALLEN = 0.9  # of the score of the last full detection: below it, the complete frame is searched
 FOLLOWS = 0.3  # IoU from which a face continues the one before
 ENLARGED = 2.0  # the place searched around a face, in units of the longer side of its box
-WORKING = 96  # pixels: the side of a face as a detector is shown it that has no way of its own
+WORKING = 96  # pixels: the side of the face in the patch shown to a detector without a local search
 
 
 class Tracker:
-    """Answers like a detector, one frame at a time, and looks first where the face was.
+    """Detect faces one frame at a time, first where the face was in the frame before.
 
-    `on`: the detector's `refine` tells box and points from the last box alone, without a search (MTCNN: its last
+    `on`: the detector's `refine` gives box and points from the last box alone, without a search (MTCNN: its last
     network). `careful`, and `on` where a detector has no such method: the place around the last box is searched, by
     the detector's own `detect_near` or, without one, as a picture of that place in which the face is 96 pixels wide.
-    A full detection is made at least every `every` frames, and on every frame where no face continues the last one
-    with nine tenths of the score of the last full detection: what a search of the whole frame finds is not lost.
+    The complete frame is searched at least every `every` frames, and on every frame where no face continues the last
+    one with nine tenths of the score of the last full detection.
     """
 
     def __init__(self, detector: Detector, mode: str, every: int, *, min_face: int = 0) -> None:
-        """Follow with `detector`; faces under `min_face` pixels are beyond it and are shown to it enlarged."""
+        """Follow with `detector`; faces under `min_face` pixels are too small for it and are shown to it enlarged."""
         self._detector, self._every = detector, every
         self._working = round(max(WORKING, 1.5 * min_face))
-        refine: Look | None = getattr(detector, "refine", None) if mode == "on" else None
-        self._look: Look = refine or getattr(detector, "detect_near", None) or self._in_patches
-        self._whole: dict[int, float] = {}  # frame index -> best score of its full detection
+        refine: LocalSearch | None = getattr(detector, "refine", None) if mode == "on" else None
+        self._search_near: LocalSearch = refine or getattr(detector, "detect_near", None) or self._in_patches
+        self._full: dict[int, float] = {}  # frame index -> best score of its full detection
 
     def detect(
         self, frame: np.ndarray, index: int, faces: Mapping[int, Face], searched: Mapping[int, bool]
@@ -115,23 +113,24 @@ class Tracker:
         before = last_searched(index, searched)
         score = self._score_to_hold(index)
         if before is not None and before in faces and score is not None:
-            held = [face for face in self._look([frame], [faces[before].box])[0] if face.score >= FALLEN * score]
+            near = self._search_near([frame], [faces[before].box])[0]
+            held = [face for face in near if face.score >= FALLEN * score]
             if any(iou(face.box, faces[before].box) >= FOLLOWS for face in held):
                 return held
-        found = self._detector.detect([frame], [index])[0]
-        self._whole[index] = max((face.score for face in found), default=0.0)
-        return found
+        detected = self._detector.detect([frame], [index])[0]
+        self._full[index] = max((face.score for face in detected), default=0.0)
+        return detected
 
     def _in_patches(self, frames: Sequence[np.ndarray], boxes: Sequence[Box]) -> list[list[Face]]:
         side = round(ENLARGED * self._working)
         patches = [to_square(frame, enlarged(box, ENLARGED), side) for frame, box in zip(frames, boxes, strict=True)]
-        found = self._detector.detect([patch for patch, _ in patches])
-        return [[back(face) for face in faces] for faces, (_, back) in zip(found, patches, strict=True)]
+        detected = self._detector.detect([patch for patch, _ in patches])
+        return [[back(face) for face in faces] for faces, (_, back) in zip(detected, patches, strict=True)]
 
     def _score_to_hold(self, index: int) -> float | None:
         """Return the score of the last full detection; None when it is time for another."""
-        last = next((i for i in range(index, index - self._every, -1) if i in self._whole), None)
-        return self._whole[last] if last is not None else None
+        last = next((i for i in range(index, index - self._every, -1) if i in self._full), None)
+        return self._full[last] if last is not None else None
 
 
 def last_searched(index: int, searched: Mapping[int, bool]) -> int | None:

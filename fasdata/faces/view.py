@@ -1,4 +1,4 @@
-"""A view: how a stored crop becomes the square image a method sees, in one resampling, and how a view is written."""
+"""A view: the square image that a method sees, made from a stored crop in one resampling, and its text form."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from fasdata.faces.alignment import (
     solve_face,
 )
 
-# -- The text form of a view: a name, and in brackets what differs from it --------------------------------------------
+# -- The text form: a name, and in brackets what differs from it ------------------------------------------------------
 
 
 BORDERS = ("constant", "reflect")
 
 
 def parameters(text: str) -> tuple[str, dict[str, Any]]:
-    """Return name and parameters of `fas-256(size=224,eye_dist=0.3)`; the name is not looked at.
+    """Return name and parameters of `fas-256(size=224,eye_dist=0.3)`; the name is not checked.
 
     Raises:
         UserError: another form, an unknown or repeated parameter, a value out of range.
@@ -86,7 +86,7 @@ def _malformed(text: str) -> UserError:
     return UserError(f"cannot read the view {text!r}", expected="e.g. fas-256(size=224,eye_dist=0.3,border=reflect)")
 
 
-# -- A view: how a stored crop becomes the square image a method sees, in one resampling ------------------------------
+# -- The geometry -----------------------------------------------------------------------------------------------------
 
 
 BOX_VIEWS = {"box": 256, "box-224": 224}
@@ -102,6 +102,24 @@ class View:
     detector's box, whole pixels towards zero and held inside the frame, and stretch it without rotation. `eye_dist`
     and `eye_y`, fractions of the side, are those of `fas-256`: how far apart its eyes stand and how far down. `border`
     is what a landmark view shows past the stored region: black, or the region mirrored.
+
+    >>> view = View.named("fas-256(size=224, eye_dist=0.35)")
+    >>> view.size, view.eye_dist, view.needs_landmarks
+    (224, 0.35, True)
+    >>> str(view), view.geometry
+    ('fas-256(size=224,eye_dist=0.35)', 'fas-256(eye_dist=0.35)')
+    >>> str(View.named("box", 224)), str(View.named("mxnet-256(border=reflect)"))
+    ('box(size=224)', 'mxnet-256(border=reflect)')
+
+    A view of a face whose five points already lie where the view puts them is the image itself:
+
+    >>> view = View.named("arcface-112")
+    >>> points = [(point.real, point.imag) for point in view.targets()]
+    >>> region = box = (0, 0, 112, 112)
+    >>> bool(np.allclose(view.matrix(region, box, points), [[1, 0, 0], [0, 1, 0]]))
+    True
+    >>> view.render(np.zeros((112, 112, 3), np.uint8), region, 1.0, box, points).shape
+    (112, 112, 3)
     """
 
     name: str
@@ -136,8 +154,9 @@ class View:
     def __str__(self) -> str:
         """Return the text that `named` reads back, without what is the view's own anyway."""
         own = View.named(self.name)
-        said = {key: value for key, value in vars(self).items() if value != getattr(own, key)}
-        return self.name + (f"({','.join(f'{key}={_spelt(value)}' for key, value in said.items())})" if said else "")
+        changes = {key: value for key, value in vars(self).items() if value != getattr(own, key)}
+        inside = ",".join(f"{key}={_spelt(value)}" for key, value in changes.items())
+        return f"{self.name}({inside})" if inside else self.name
 
     @property
     def geometry(self) -> str:

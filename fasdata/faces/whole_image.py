@@ -1,4 +1,4 @@
-"""The detector `none`: in a pre-cropped release the image is the face, less the black borders some releases have."""
+"""The detector `none`: in a pre-cropped release the image is the face, without the black borders of some releases."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from fasdata.records import Face
 
 
 THRESHOLD = 7  # on the largest channel: compression leaves no pure black
-LEAST = 16  # pixels: a smaller remainder is no face, and the image is kept whole
+LEAST = 16  # pixels: a smaller remainder is no face, and the image is not cut
 AGREE = 0.7  # IoU from which the box found on colour serves depth and ir too
 
 
 def content_box(image: np.ndarray) -> Region:
-    """Return x0, y0, x1, y1 (end exclusive) of what is brighter than black; the whole image when that is too small.
+    """Return x0, y0, x1, y1 (end exclusive) of the part brighter than black; the full image when that is too small.
 
-    16-bit images are held against the same number, not the same share of their range: a face at a metre's distance is
-    no surround.
+    16-bit images are compared with the same number, not the same share of their range: a face at a metre's distance is
+    no border.
     """
     bright = (image if image.ndim == 2 else image.max(axis=2)) > THRESHOLD
     rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
@@ -46,13 +46,13 @@ def content_boxes(images: Mapping[str, np.ndarray]) -> dict[str, Region]:
     return boxes
 
 
-# -- The detector `none`: in a pre-cropped release the image is the face ----------------------------------------------
+# -- The detector `none` ----------------------------------------------------------------------------------------------
 
 
 class WholeImage(Detector):
-    """Takes the release's word that every image is one face: the box is the whole image, the score 1, no landmarks.
+    """Takes every image for one face: the box is the full image, the score 1, and there are no landmarks.
 
-    With `cut_borders` the box is what lies inside the black surround.
+    With `cut_borders` the box is the part inside the black borders.
     """
 
     name = "none"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fasdata.errors import UserError
-from fasdata.faces.detector import Detector, DetectorRequest, Letterbox, found_face
+from fasdata.faces.detector import Detector, DetectorRequest, Letterbox, face_from_corners
 from fasdata.faces.model_file import file_sha256
 from fasdata.records import Face
 
@@ -64,7 +64,7 @@ class YunetDetector(Detector):
             # x, y, width, height; the person's right eye first, which is the left one in the image; score
             corners = box.back(np.array([row[:2], row[:2] + row[2:4]]))
             if (corners[1] - corners[0]).max() >= self._min_face:
-                faces.append(found_face(corners, box.back(row[4:14].reshape(5, 2)), row[14]))
+                faces.append(face_from_corners(corners, box.back(row[4:14].reshape(5, 2)), row[14]))
         return faces
 
 

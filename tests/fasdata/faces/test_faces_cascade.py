@@ -93,7 +93,7 @@ def test_boxes_off_the_picture_or_empty_show_nobody(detector, box):
 
 @pytest.mark.parametrize("min_face", [12, 20, 29, 40, 57, 300])
 def test_the_pyramid_is_a_part_of_the_default_one(min_face):
-    scales = MtcnnDetector(min_face=min_face)._scales(640, 480)
+    scales = MtcnnDetector(min_face=min_face).scales(640, 480)
     default = pyramid(640, 480, 12 / 20)
     assert 12 / scales[0] <= min_face + 1e-6 and 12 / scales[0] * (1 / 0.709) > min_face
     shared = min(len(scales), len(default))
