@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from fasdata.datasets.card import Card, Form, Pattern
+from fasdata.datasets.card import Card
+from fasdata.datasets.rule import Form, Pattern
 from fasdata.datasets.tree import clip_id
 from fasdata.lists.read import ListRow, read_list
 from fasdata.records import Clip
