@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
+
+# By what a checkpoint is chosen. `target_oracle` looks at the target's labels, which no deployment could do.
+SelectionName: TypeAlias = Literal["source_val", "last", "mean_last", "target_oracle"]
+SOURCE_VAL, LAST, MEAN_LAST, TARGET_ORACLE = get_args(SelectionName)
 
 
 class _Section(BaseModel):
@@ -81,7 +85,7 @@ class TrainConfig(_Section):
 class EvaluateConfig(_Section):
     """How checkpoints are chosen and scores counted."""
 
-    select: Literal["source_val", "last", "mean_last", "target_oracle"] = "source_val"
+    select: SelectionName = "source_val"
     """Which checkpoint makes the scores: the best on the held-out part of the sources, or the last. `mean_last`: each
     of the last `last_n` epochs is validated and kept; every metric is the mean over them, with its deviation, the
     scores are those of the last, and what `source_val` would have chosen is told beside. `target_oracle`: the best on

@@ -1,4 +1,4 @@
-"""The results of a run whose metrics are means over several of its networks."""
+"""Average the metrics of a run over several of its networks, as GAC-FAS reports them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, pstdev
 from typing import Any
 
+from fastrain.config import SOURCE_VAL
 from fastrain.evaluation.results import evaluate
 from fastrain.evaluation.scores import ScoreTable
 
@@ -15,12 +16,12 @@ _Row = dict[str, Any]
 
 
 def run_results(table: ScoreTable, *, selection: str, fta: str, **options: Any) -> dict[str, Any]:
-    """Return what `evaluate` makes, under its `options`, of a run's scores, columns for further networks included.
+    """Evaluate a run's scores, columns of further networks included; `options` are those of `evaluate`.
 
     With columns `score_at_<iteration>`, every threshold and rate is the mean over these networks and that of `score`,
     and its row has `std`, the deviation over them (of the population, as GAC-FAS reports); `averaged_over` counts them.
-    ROC curves and counts are those of `score`; there are no intervals, since one network's is not that of a mean. A
-    column `score_best` gives `beside`: the metrics of the network that `source_val` would have chosen.
+    ROC curves and counts are those of `score`; there are no intervals, since that of one network is not that of a mean.
+    A column `score_best` gives `beside`: the metrics of the network that `source_val` would have chosen.
 
     Raises:
         UserError: as `evaluate`.
@@ -29,15 +30,15 @@ def run_results(table: ScoreTable, *, selection: str, fta: str, **options: Any) 
     alone = {**options, "fta": fta, "resamples": 0}
     *others, _ = networks(table)
     if others:
-        results = _averaged([*(evaluate(one, selection=selection, **alone) for one in others), results])
+        results = _averaged([*(evaluate(other, selection=selection, **alone) for other in others), results])
     if BEST in table.frame.columns:
-        best = evaluate(_scored_by(table, BEST), selection="source_val", **alone)
+        best = evaluate(_scored_by(table, BEST), selection=SOURCE_VAL, **alone)
         results["beside"] = {name: best[name] for name in ("selection", "thresholds", "metrics")}
     return results
 
 
 def networks(table: ScoreTable) -> list[ScoreTable]:
-    """Return the scores of each network whose mean a run reports, the one of `score` last; most runs have but one."""
+    """Return the scores of each network whose mean a run reports, those of `score` last; most runs have one network."""
     return [*(_scored_by(table, name) for name in table.frame.columns if name.startswith(AT)), table]
 
 
@@ -49,8 +50,8 @@ def _averaged(all_results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     last = all_results[-1]
     averaged = {**last, "averaged_over": len(all_results)}
     for block, number in _NUMBER.items():
-        found = [{_key(row): row for row in one[block]} for one in all_results]
-        averaged[block] = [_mean_row(row, [one.get(_key(row)) for one in found], number) for row in last[block]]
+        rows_by_key = [{_key(row): row for row in results[block]} for results in all_results]
+        averaged[block] = [_mean_row(row, [rows.get(_key(row)) for rows in rows_by_key], number) for row in last[block]]
     return averaged
 
 
@@ -59,9 +60,10 @@ def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _mean_row(row: _Row, rows: Sequence[_Row | None], number: str) -> _Row:
-    values = [one[number] for one in rows if one is not None and one[number] is not None]
+    present = [other for other in rows if other is not None]
+    values = [other[number] for other in present if other[number] is not None]
     if len(values) < len(rows):
-        lacking = next((one["reason"] for one in rows if one is not None and one.get("reason")), "not in every network")
-        return {**row, number: None, "std": None, "reason": lacking}
+        reason = next((other["reason"] for other in present if other.get("reason")), "not in every network")
+        return {**row, number: None, "std": None, "reason": reason}
     kept = {name: value for name, value in row.items() if name not in ("low", "high")}
     return {**kept, number: fmean(values), "std": pstdev(values)}

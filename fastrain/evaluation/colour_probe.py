@@ -1,4 +1,4 @@
-"""Is it only brightness? A classifier that sees nothing but the average colour."""
+"""Measure what brightness alone tells: a classifier that sees nothing but the average colour of an image."""
 
 from __future__ import annotations
 

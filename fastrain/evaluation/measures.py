@@ -1,4 +1,4 @@
-"""Every number that is printed of a set of scores: how it is computed plainly, and under many weightings."""
+"""The metrics that results hold: how each is computed of plain samples, and of many weightings of them."""
 
 from __future__ import annotations
 
@@ -9,20 +9,25 @@ from fasdata.errors import unknown_name
 from fastrain.evaluation.metrics.curve import apcer_at_bpcer, auc, bpcer_at_apcer, eer, min_hter, tpr_at_fpr
 from fastrain.evaluation.metrics.rates import acer_max, acer_pooled, apcer_max, bpcer, hter
 from fastrain.evaluation.scores import Samples
-from fastrain.evaluation.statistics.weighted import Rates, Weighted
+from fastrain.evaluation.statistics.weighted import Measure, Rates, Weighted
+from fastrain.evaluation.thresholds import TARGET_MIN_HTER
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One metric. Both functions also take the threshold, which a metric that is free of one does not look at.
+    """One metric: a function of plain samples and one of weighted samples, both with the threshold.
 
-    `policy` names where the operating point of such a metric comes from, "" where it has none.
+    A metric without a threshold ignores it; `policy` names where its operating point comes from, "" where it has none.
     """
 
     name: str
     plain: Callable[[Samples, float], float]
     weighted: Callable[[Weighted, float], Rates]
     policy: str = ""
+
+    def at(self, threshold: float) -> Measure:
+        """Return the function of weighted samples at this threshold, as resampling takes it."""
+        return lambda weighted: self.weighted(weighted, threshold)
 
 
 def _bpcer(name: str, limit: float) -> Measured:
@@ -47,8 +52,6 @@ def _tpr(name: str, limit: float) -> Measured:
     return Measured(name, lambda s, t: tpr_at_fpr(s.scores, s.labels, limit), lambda w, t: w.tpr_at_fpr(limit))
 
 
-MIN_HTER = "target_min_hter (oracle)"
-
 # Free of a threshold, or with one that the metric itself finds on the part it is measured on.
 FREE = (
     Measured("auc", lambda s, t: auc(s.scores, s.labels), lambda w, t: w.auc()),
@@ -62,7 +65,9 @@ FREE = (
 )
 
 # What the best threshold of all would give; of the target only.
-BEST = Measured("min_hter", lambda s, t: min_hter(s.scores, s.labels).hter, lambda w, t: w.min_hter(), MIN_HTER)
+BEST = Measured(
+    "min_hter", lambda s, t: min_hter(s.scores, s.labels).hter, lambda w, t: w.min_hter(), TARGET_MIN_HTER.name
+)
 
 # At a threshold that a policy chose.
 AT = (
@@ -80,7 +85,7 @@ def measured(name: str) -> Measured:
     Raises:
         UserError: there is none; names the nearest.
     """
-    known = {one.name: one for one in (*FREE, BEST, *AT)}
-    if name not in known:
-        raise unknown_name("metric", name, known)
-    return known[name]
+    metrics = {metric.name: metric for metric in (*FREE, BEST, *AT)}
+    if name not in metrics:
+        raise unknown_name("metric", name, metrics)
+    return metrics[name]

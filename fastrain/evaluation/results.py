@@ -1,4 +1,4 @@
-"""Everything a report prints, computed from a score table alone."""
+"""Compute everything a report prints from a score table alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fastrain.evaluation.statistics.clusters import Clusters
 from fastrain.evaluation.statistics.intervals import LEVEL, RESAMPLES, intervals
 from fastrain.evaluation.thresholds import STANDARD_POLICIES, ThresholdPolicy
 
-FEW = 20  # a species with fewer clips than this says little
+FEW = 20  # clips; the APCER of a species with fewer is marked
 PARTS = ("val", "test")
 _Row = dict[str, Any]
 _NO_LIMIT = "too many bona fide failures to acquire for any threshold to keep the limit"
@@ -34,7 +34,7 @@ def evaluate(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Return thresholds, metrics, species, counts and ROC curves of the parts val and test, frame and clip level.
+    """Compute thresholds, metrics, species, counts and ROC curves of the parts val and test, at frame and clip level.
 
     `selection` names how the checkpoint was chosen; it is passed through, so that it stands beside every number. `fta`:
     `count` takes a clip without a usable frame as rejected at every threshold (right for an attack, an error for a bona
@@ -42,8 +42,9 @@ def evaluate(
     those of the clips whatever `fta` is. `fusion` makes a clip's score of its frames'; `species` tells PAI species
     apart by `attack_type` or by `pai`.
 
-    At clip level a metric has `low` and `high`, the ends of its 95 % interval by a bootstrap over subjects (`resamples`
-    of them, none = no interval); `uncertainty` says who stands behind it. A threshold is held fixed in the resamples.
+    At clip level a metric has `low` and `high`, the ends of its 95 % interval by a bootstrap over subjects with so many
+    `resamples` (0 = no interval); `uncertainty` says how many subjects it rests on. A threshold is held fixed in the
+    resamples.
 
     The result is plain JSON: a number that does not exist is None and its row has a `reason`. Without part val the
     threshold of `source_eer` and all that rests on it are None. Threshold None with the reason "rejects everything"
@@ -57,24 +58,24 @@ def evaluate(
             raise unknown_name(what, given, known)
     result: dict[str, Any] = {"selection": selection, "fta": fta, "fusion": fusion, "species_by": species}
     result |= {"thresholds": [], "metrics": [], "species": [], "counts": [], "roc": {}, "uncertainty": {}}
-    for level, whole in (("frame", table), ("clip", table.clips(fusion))):
-        present = {name: found for name in PARTS if (found := whole.part(name))}
-        samples = {name: Samples.of(found, fta, species) for name, found in present.items()}
-        chosen = {policy: _choose(policy, samples, level, present) for policy in policies}
-        result["thresholds"] += [row for row, _ in chosen.values()]
+    for level, scores in (("frame", table), ("clip", table.clips(fusion))):
+        tables = {name: rows for name in PARTS if (rows := scores.part(name))}
+        samples = {name: Samples.of(rows, fta, species) for name, rows in tables.items()}
+        thresholds = {policy: _choose(policy, samples, level, tables) for policy in policies}
+        result["thresholds"] += [row for row, _ in thresholds.values()]
         for part, those in samples.items():
-            rows = _rows(those, part, level, chosen)
+            rated = _rows(those, part, level, thresholds)
             if level == "clip" and resamples:
-                clusters = Clusters.of(_counted(present[part], fta))
-                _add_intervals(rows, those, clusters, resamples, seed)
+                clusters = Clusters.of(_counted(tables[part], fta))
+                _add_intervals(rated, those, clusters, resamples, seed)
                 result["uncertainty"][part] = _uncertainty(clusters, resamples)
-            result["metrics"] += [row for row, _, _ in rows]
-            for policy, (_, threshold) in chosen.items():
+            result["metrics"] += [row for row, _, _ in rated]
+            for policy, (_, threshold) in thresholds.items():
                 if _applies(policy, part) and not np.isnan(threshold):
                     result["species"] += _species(those, part, level, policy, threshold)
             result["roc"][f"{part}/{level}"] = _curve(those)
         if level == "clip":
-            for part, clips in present.items():
+            for part, clips in tables.items():
                 result["metrics"] += _non_response(clips, part)
                 result["counts"] += _counts(clips, part)
     return result
@@ -108,26 +109,22 @@ def _applies(policy: ThresholdPolicy, part: str) -> bool:
 
 
 def _rows(
-    samples: Samples, part: str, level: str, chosen: Mapping[ThresholdPolicy, tuple[_Row, float]]
+    samples: Samples, part: str, level: str, thresholds: Mapping[ThresholdPolicy, tuple[_Row, float]]
 ) -> list[tuple[_Row, Measured, float]]:
     """Return the metrics of a part, each with what computes it and the threshold it holds at."""
-    free = (*FREE, BEST) if part == "test" else FREE
-    rows = [
-        (
-            _metric(part, level, one.name, one.plain(samples, np.nan), one.policy, samples.missing or _NO_LIMIT),
-            one,
-            np.nan,
-        )
-        for one in free
-    ]
-    for policy, (about, threshold) in chosen.items():
+    rows = []
+    for measure in (*FREE, BEST) if part == "test" else FREE:
+        value = measure.plain(samples, np.nan)
+        row = _metric(part, level, measure.name, value, measure.policy, samples.missing or _NO_LIMIT)
+        rows.append((row, measure, np.nan))
+    for policy, (about, threshold) in thresholds.items():
         if not _applies(policy, part):
             continue
-        for one in AT:
-            there = not np.isnan(threshold)
-            value = one.plain(samples, threshold) if there else np.nan
-            why = samples.missing if there else about.get("reason", "")
-            rows.append((_metric(part, level, one.name, value, policy.name, why), one, threshold))
+        exists = not np.isnan(threshold)
+        why = samples.missing if exists else about.get("reason", "")
+        for measure in AT:
+            value = measure.plain(samples, threshold) if exists else np.nan
+            rows.append((_metric(part, level, measure.name, value, policy.name, why), measure, threshold))
     return rows
 
 
@@ -135,12 +132,11 @@ def _add_intervals(
     rows: Sequence[tuple[_Row, Measured, float]], samples: Samples, clusters: Clusters, resamples: int, seed: int
 ) -> None:
     measures = {
-        str(number): lambda weighted, one=one, threshold=threshold: one.weighted(weighted, threshold)
-        for number, (row, one, threshold) in enumerate(rows)
+        str(number): measure.at(threshold)
+        for number, (row, measure, threshold) in enumerate(rows)
         if row["value"] is not None
     }
-    found = intervals(samples, clusters, measures, resamples=resamples, seed=seed)
-    for number, interval in found.items():
+    for number, interval in intervals(samples, clusters, measures, resamples=resamples, seed=seed).items():
         if not np.isnan(interval.low):
             rows[int(number)][0].update(low=interval.low, high=interval.high)
 

@@ -1,4 +1,4 @@
-"""Looking things up in `results.json`."""
+"""Look numbers up in `results.json`, and spell them as a report prints them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fasdata.page.spelling import Absent, is_number, metric
+from fastrain.evaluation.thresholds import SOURCE_EER, TARGET_EER, TARGET_MIN_HTER, is_oracle
 
-HONEST = "source_eer"
-ORACLE = "target_eer (oracle)"
-BEST_ORACLE = "target_min_hter (oracle)"
+# The policies that a report leads with: as a deployment would see it, and as papers print it.
+HONEST = SOURCE_EER.name
+ORACLE = TARGET_EER.name
+BEST_ORACLE = TARGET_MIN_HTER.name
 
 VAL, TEST = "val", "test"
 PARTS = {TEST: "unseen domain", VAL: "held-out source"}
@@ -19,13 +21,18 @@ LEVELS = ("clip", "frame")
 
 @dataclass(frozen=True)
 class Results:
-    """What a run's evaluation found. `absent` says why there is nothing at all, where that is so."""
+    """The content of a run's `results.json`; `absent` says why there is none, "" where there is one."""
 
     data: dict[str, Any]
     absent: str = ""
 
+    @property
+    def fta(self) -> str:
+        """Return how clips without a usable face were counted: `count` or `exclude`."""
+        return "exclude" if self.data.get("fta") == "exclude" else "count"
+
     def metric(self, part: str, level: str, name: str, policy: str = "") -> float | None:
-        """Return a metric, None where it is undefined; `policy` "" is for those without a threshold."""
+        """Return a metric, None where it is undefined; `policy` is "" for those without a threshold."""
         value = self._metric(part, level, name, policy).get("value")
         return value if is_number(value) else None
 
@@ -42,13 +49,13 @@ class Results:
         return value if is_number(value) else None
 
     def threshold_row(self, level: str, policy: str) -> dict[str, Any]:
-        """Return what is known of a threshold: `value`, or the `reason` for its absence."""
+        """Return the row of a threshold, with its `value` or the `reason` for its absence; {} without a row."""
         return next(self.rows("thresholds", level=level, policy=policy), {})
 
     def lines(self) -> list[tuple[str, str, str]]:
         """Return each part, level and threshold policy that has error rates; those to read first come first."""
         policies = dict.fromkeys(str(row.get("policy")) for row in self.rows("thresholds"))
-        order = sorted(policies, key=lambda policy: ("oracle" in policy, policy != HONEST))
+        order = sorted(policies, key=lambda policy: (is_oracle(policy), policy != HONEST))
         every = ((part, level, policy) for part in PARTS for level in LEVELS for policy in order)
         return [line for line in every if self._metric(line[0], line[1], "hter", line[2])]
 

@@ -1,4 +1,4 @@
-"""Score tables in the forms of others: bob's CSV, GRAD-GPAD's JSON, parquet."""
+"""Read and write score tables in other forms: bob's CSV, GRAD-GPAD's JSON, parquet."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ HIGHER = ("bonafide", "attack")
 
 
 def read_scores(path: Path, *, key: ScoreTable | None = None, higher: str = "") -> ScoreTable:
-    """Read scores in any known form: by the name's ending, and of a folder by the files in it.
+    """Read scores in any supported form; the name's ending, or the files in a folder, decide which.
 
-    A CSV is ours or bob's, told by its header; a folder holds bob's `scores-dev.csv` and `scores-eval.csv` (parts val
+    A CSV is ours or bob's, by its header; a folder holds bob's `scores-dev.csv` and `scores-eval.csv` (parts val
     and test) or GRAD-GPAD's `dev.json` and `test.json`; a `.json` is one part `test` of the latter. JSON scores come
     without labels: `key` is a table of the same samples that has them, and `higher` says which class scores higher
     (`bonafide` or `attack`), since no file tells.
@@ -36,9 +36,9 @@ def read_scores(path: Path, *, key: ScoreTable | None = None, higher: str = "") 
     """
     if path.is_dir():
         for files, read in ((BOB_FILES, _read_bob), (GRADGPAD_FILES, _reader_of_json(key, higher))):
-            found = {part: path / name for part, name in files.items() if (path / name).is_file()}
-            if found:
-                return _joined([read(file, part) for part, file in found.items()], str(path))
+            present = {part: path / name for part, name in files.items() if (path / name).is_file()}
+            if present:
+                return _joined([read(file, part) for part, file in present.items()], str(path))
         names = ", ".join([*BOB_FILES.values(), *GRADGPAD_FILES.values()])
         raise UserError(f"{path} holds no scores", expected=f"a run's scores.csv, or {names}")
     if path.suffix == ".parquet":
@@ -101,8 +101,8 @@ def _read_bob(path: Path, part: str) -> pd.DataFrame:
     _require(rows, BOB, path)
     odd = ~rows["is_bonafide"].str.lower().isin(["true", "false"])
     if odd.any():
-        found = rows["is_bonafide"][odd].iloc[0]
-        raise UserError(f"{path}: is_bonafide is neither True nor False", found=repr(found))
+        value = rows["is_bonafide"][odd].iloc[0]
+        raise UserError(f"{path}: is_bonafide is neither True nor False", found=repr(value))
     bonafide = rows["is_bonafide"].str.lower() == "true"
     lost = rows["score"].str.strip().str.lower().isin(["", "nan"])
     places = [_place(label) for label in rows["test_label"]]
@@ -114,10 +114,10 @@ def _read_bob(path: Path, part: str) -> pd.DataFrame:
         domain="",
         part=part,
         subject=rows["claimed_id"],
-        label=[BONAFIDE if one else ATTACK for one in bonafide],
+        label=[BONAFIDE if live else ATTACK for live in bonafide],
         attack_type=rows["attack_type"].where(~bonafide, BONAFIDE),
         pai="",
-        status=["fta" if one else "ok" for one in lost],
+        status=["fta" if absent else "ok" for absent in lost],
         score=rows["score"].where(~lost, ""),
     )[list(COLUMNS)]
 
@@ -134,17 +134,17 @@ def _reader_of_json(key: ScoreTable | None, higher: str) -> Callable[[Path, str]
         if key is None:
             raise UserError(f"{path} has no labels", do="name the manifest or the protocol that its ids are of")
         if higher not in HIGHER:
-            raise UserError(f"{path} does not tell which class scores higher", do="--higher-is bonafide or attack")
+            raise UserError(f"{path} does not say which class scores higher", do="--higher-is bonafide or attack")
         scores = _pairs(path)
-        known = key.frame[key.frame["part"] == part].set_index("sample_id", drop=False)
-        strange = [name for name in scores if name not in known.index]
+        samples = key.frame[key.frame["part"] == part].set_index("sample_id", drop=False)
+        strange = [name for name in scores if name not in samples.index]
         if strange:
-            found = f"{strange[0]!r} and {len(strange) - 1} more" if len(strange) > 1 else repr(strange[0])
-            raise UserError(f"{path} has ids that the manifest does not have", found=found)
-        rows = known.loc[list(scores)].reset_index(drop=True)
+            names = f"{strange[0]!r} and {len(strange) - 1} more" if len(strange) > 1 else repr(strange[0])
+            raise UserError(f"{path} has ids that the manifest does not have", found=names)
+        rows = samples.loc[list(scores)].reset_index(drop=True)
         sign = 1.0 if higher == "bonafide" else -1.0
-        values = [float("nan") if one is None else sign * one for one in scores.values()]
-        return rows.assign(score=values, status=["fta" if one is None else "ok" for one in scores.values()])
+        values = [float("nan") if score is None else sign * score for score in scores.values()]
+        return rows.assign(score=values, status=["fta" if score is None else "ok" for score in scores.values()])
 
     return read
 

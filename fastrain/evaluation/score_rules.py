@@ -1,4 +1,4 @@
-"""What makes a table of scores valid; every breach is one line that names the place."""
+"""Check a table of scores; every breach is one line that names the place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLUMNS = (
 )  # fmt: skip
 KEY_COLUMNS = ("dataset", "clip_id")
 FIELD_PREFIX = "field_"  # further columns: what the release says of a clip (device, session, …), to group by
-# What the whole table is of (see `ScoreOrigin`): absent, or the same in every row.
+# The origin of the whole table (see `ScoreOrigin`): absent, or the same in every row.
 ORIGIN_COLUMNS = (
     "selection", "checkpoint", "protocol", "recipe", "manifest_fingerprint", "corruption", "higher_is",
 )  # fmt: skip
@@ -30,7 +30,7 @@ _SAME_IN_A_CLIP = ("domain", "part", "subject", "label", "attack_type", "pai", "
 
 
 def checked(frame: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Return a copy with the types of a score table, index 0…n-1.
+    """Check a frame and return a copy with the types of a score table, index 0…n-1.
 
     Raises:
         UserError: see `ScoreTable`; `source` is named as the place.
@@ -97,12 +97,12 @@ def _is_number(text: str) -> bool:
 
 def _check_origin(table: pd.DataFrame, columns: Collection[str], source: str) -> None:
     for column in columns:
-        told = table[column].unique()
-        if len(told) > 1:
+        values = table[column].unique()
+        if len(values) > 1:
             raise UserError(
                 f"{source} mixes scores of different origin",
                 expected=f"one {column} in all rows",
-                found=", ".join(one or "none" for one in told[:2]) + (", …" if len(told) > 2 else ""),
+                found=", ".join(value or "none" for value in values[:2]) + (", …" if len(values) > 2 else ""),
             )
     if "higher_is" in columns and table["higher_is"].iloc[0] not in (HIGHER_IS, ""):
         raise UserError(

@@ -1,4 +1,4 @@
-"""The score table that a run hands to evaluation, what it is of, and the arrays that metrics work on."""
+"""Hold the scores that evaluation judges: the score table, its origin, and the arrays that metrics work on."""
 
 from __future__ import annotations
 
@@ -18,84 +18,33 @@ from fastrain.evaluation.score_rules import HIGHER_IS, KEY_COLUMNS, checked
 if TYPE_CHECKING:
     import pandas as pd
 
-
-# -- What scores are of: the network, the data and the polarity, told in columns that say the same in every row -------
-
-
-@dataclass(frozen=True)
-class ScoreOrigin:
-    """Where the scores of a table are from; "" is what the table does not tell.
-
-    `selection` is the policy by which the checkpoint was chosen, `checkpoint` its name and iteration (`best@120`);
-    `protocol` and `recipe` are canonical names, `manifest_fingerprint` is that of the manifest whose ids these are.
-    `corruption` is what was done to the pictures (`jpeg:3`). Which class scores higher stands beside them, in
-    `higher_is`; in a score table it is always the bona fide one.
-    """
-
-    selection: str = ""
-    checkpoint: str = ""
-    protocol: str = ""
-    recipe: str = ""
-    manifest_fingerprint: str = ""
-    corruption: str = ""
-
-    @classmethod
-    def of_run(cls, about: Mapping[str, Any], *, corruption: str = "") -> ScoreOrigin:
-        """Return the origin of a run's own scores, from its `run.json`."""
-        chosen = about.get("selection") or {}
-        iteration = chosen.get("iteration")
-        return cls(
-            selection=str(chosen.get("policy") or ""),
-            checkpoint=str(chosen.get("checkpoint") or "") + (f"@{iteration}" if iteration is not None else ""),
-            protocol=str(about.get("protocol") or ""),
-            recipe=str(about.get("recipe") or ""),
-            manifest_fingerprint=str(about.get("manifest_fingerprint") or ""),
-            corruption=corruption,
-        )
-
-    @classmethod
-    def of(cls, table: ScoreTable) -> ScoreOrigin:
-        """Return what a table tells; tables of others, and those in bob's or GRAD-GPAD's form, tell nothing."""
-        first = table.frame.iloc[0]
-        return cls(**{one.name: str(first[one.name]) for one in fields(cls) if one.name in table.frame.columns})
-
-    def on(self, table: ScoreTable) -> ScoreTable:
-        """Return the table with this origin in place of its own; what is not known gets no column."""
-        plain = table.frame.drop(columns=[one.name for one in fields(self)], errors="ignore")
-        told = {name: value for name, value in asdict(self).items() if value}
-        return ScoreTable(plain.assign(**told, higher_is=HIGHER_IS), table.source)
-
-    def require_manifest(self, fingerprint: str | None, source: str) -> None:
-        """Check that the scores of `source` are of the manifest with this fingerprint, as far as both are known.
-
-        Raises:
-            UserError: they are of another one.
-        """
-        if fingerprint and self.manifest_fingerprint not in ("", fingerprint):
-            about = " ".join(one for one in (self.protocol, self.recipe) if one)
-            raise UserError(
-                f"{source} holds scores of another manifest",
-                expected=f"fingerprint {fingerprint[:12]}",
-                found=self.manifest_fingerprint[:12] + (f" ({about})" if about else ""),
-                do="name the manifest that these scores are of",
-            )
-
-
-# -- The score table: what a run hands to evaluation, one row a frame or a clip ---------------------------------------
+FTA_RULES = ("count", "exclude")  # a clip without a usable frame: rejected, or left out
+SPECIES = ("attack_type", "pai")  # the columns that tell PAI species apart
 
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """Scores with all that is needed to judge them; the frame is checked and owned by the table.
+    """Scores of frames or clips with all that is needed to judge them; the table checks and owns its data frame.
 
     Columns: sample_id, dataset, domain, part, clip_id, subject, label, attack_type, pai, frame_index, status, score,
     and optionally `score_<part>` (the parts a method's score is made of). `score` is float64, higher = bona fide;
     status is `ok`, or `fta` for a clip that gave no usable frame: one row, frame_index -1, no score (NaN). Further
-    columns say what the table is of, the same in every row: see `ScoreOrigin`.
+    columns hold the origin of the table, the same in every row: see `ScoreOrigin`.
 
     Raises:
         UserError: a column is missing, an id occurs twice, a label, part, status or species is unknown, a score is not
             finite, the rows of one clip contradict each other, or they are of different origin.
+
+    >>> import pandas as pd
+    >>> frames = pd.DataFrame({"clip_id": ["a", "a", "b"], "frame_index": [0, 9, 0], "score": [0.5, 1.0, 0.25]})
+    >>> frames["sample_id"] = frames["clip_id"] + "/" + frames["frame_index"].astype(str)
+    >>> frames["label"] = ["bonafide", "bonafide", "attack"]
+    >>> frames["attack_type"] = ["bonafide", "bonafide", "print"]
+    >>> table = ScoreTable(frames.assign(dataset="d", domain="d", part="test", subject="7", pai="", status="ok"))
+    >>> table.parts(), table.part("val")
+    (('test',), None)
+    >>> table.clips().frame[["sample_id", "score", "n_frames"]].to_numpy().tolist()
+    [['d/a', 0.75, 2], ['d/b', 0.25, 1]]
     """
 
     frame: pd.DataFrame
@@ -161,16 +110,68 @@ class ScoreTable:
         return ScoreTable(clips, self.source)
 
 
-# -- The arrays that metrics work on, with failures to acquire folded in or left out ----------------------------------
+@dataclass(frozen=True)
+class ScoreOrigin:
+    """Where the scores of a table are from: network, data and corruption; "" where the table does not say.
 
+    `selection` is the policy by which the checkpoint was chosen, `checkpoint` its name and iteration (`best@120`);
+    `protocol` and `recipe` are canonical names, `manifest_fingerprint` is that of the manifest whose ids these are.
+    `corruption` is what was done to the pictures (`jpeg:3`). Which class scores higher stands beside them, in
+    `higher_is`; in a score table it is always the bona fide one.
+    """
 
-FTA_RULES = ("count", "exclude")
-SPECIES = ("attack_type", "pai")
+    selection: str = ""
+    checkpoint: str = ""
+    protocol: str = ""
+    recipe: str = ""
+    manifest_fingerprint: str = ""
+    corruption: str = ""
+
+    @classmethod
+    def of_run(cls, about: Mapping[str, Any], *, corruption: str = "") -> ScoreOrigin:
+        """Return the origin of a run's own scores, from its `run.json`."""
+        chosen = about.get("selection") or {}
+        iteration = chosen.get("iteration")
+        return cls(
+            selection=str(chosen.get("policy") or ""),
+            checkpoint=str(chosen.get("checkpoint") or "") + (f"@{iteration}" if iteration is not None else ""),
+            protocol=str(about.get("protocol") or ""),
+            recipe=str(about.get("recipe") or ""),
+            manifest_fingerprint=str(about.get("manifest_fingerprint") or ""),
+            corruption=corruption,
+        )
+
+    @classmethod
+    def of(cls, table: ScoreTable) -> ScoreOrigin:
+        """Return the origin that a table names; tables of others, and those in bob's or GRAD-GPAD's form, name none."""
+        first = table.frame.iloc[0]
+        return cls(**{field.name: str(first[field.name]) for field in fields(cls) if field.name in table.frame.columns})
+
+    def on(self, table: ScoreTable) -> ScoreTable:
+        """Return the table with this origin in place of its own; what is unknown gets no column."""
+        plain = table.frame.drop(columns=[field.name for field in fields(self)], errors="ignore")
+        columns = {name: value for name, value in asdict(self).items() if value}
+        return ScoreTable(plain.assign(**columns, higher_is=HIGHER_IS), table.source)
+
+    def require_manifest(self, fingerprint: str | None, source: str) -> None:
+        """Check that the scores of `source` are of the manifest with this fingerprint; an unknown one passes.
+
+        Raises:
+            UserError: they are of another one.
+        """
+        if fingerprint and self.manifest_fingerprint not in ("", fingerprint):
+            about = " ".join(name for name in (self.protocol, self.recipe) if name)
+            raise UserError(
+                f"{source} holds scores of another manifest",
+                expected=f"fingerprint {fingerprint[:12]}",
+                found=self.manifest_fingerprint[:12] + (f" ({about})" if about else ""),
+                do="name the manifest that these scores are of",
+            )
 
 
 @dataclass(frozen=True)
 class Samples:
-    """`scores`, `labels` (1 = bona fide), `species` and the number of the clip of every sample, index by index."""
+    """Arrays of one entry a sample: `scores`, `labels` (1 = bona fide), `species`, and the number of its `clip`."""
 
     scores: NDArray[np.float64]
     labels: NDArray[np.int64]
@@ -179,7 +180,7 @@ class Samples:
 
     @classmethod
     def of(cls, table: ScoreTable, fta: str, species_by: str = "attack_type") -> Samples:
-        """Take the samples of `table`; `fta` is one of `FTA_RULES`, `species_by` one of `SPECIES`.
+        """Return the samples of `table`; `fta` is one of `FTA_RULES`, `species_by` one of `SPECIES`.
 
         A failure to acquire that counts gets the score -inf, below every threshold. The species of an attack is its
         type, or the instrument (`pai`) where that is asked for and known; one without either is "unknown".
@@ -210,4 +211,5 @@ class Samples:
         return int(np.unique(self.clip[self._of(species)]).size)
 
     def _of(self, species: str) -> NDArray[np.bool_]:
-        return (self.species == species) & (self.labels == 0)
+        mask: NDArray[np.bool_] = (self.species == species) & (self.labels == 0)
+        return mask

@@ -9,13 +9,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fasdata.errors import unknown_name
-from fastrain.evaluation.scores import Samples, ScoreTable
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from fastrain.evaluation.scores import ScoreTable
 
-# -- Where a threshold comes from, as named objects: a number without its policy means nothing ------------------------
+# Policies that take a number, written `fixed(0.5)` and `source_bpcer(0.05)`.
+FIXED, SOURCE_BPCER = "fixed", "source_bpcer"
+
+# The reference repositories' own, named as the functions of `fastrain.evaluation.metrics.reference`.
+HFN_MIN_HTER, SSDG_EER, GAC_EER_POINT, MMDG_AT_HALF = "hfn_min_hter", "ssdg_eer", "gac_eer_point", "mmdg_at_half"
+REFERENCE = (HFN_MIN_HTER, SSDG_EER, GAC_EER_POINT, MMDG_AT_HALF)
+
+_ORACLE = "(oracle)"  # marks, in a policy's name, that it looks at the labels it is judged on
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,9 @@ class ThresholdPolicy:
 
     `oracle`: the threshold is chosen on the very samples it is judged on, which no deployment could do. `own_data`: it
     only applies where `part` is of the datasets that it is judged on, as the development set of a single dataset is.
+
+    >>> SOURCE_EER.choose([0.9, 0.7, 0.3, 0.1], [1, 1, 0, 0])
+    0.5
     """
 
     name: str
@@ -31,57 +41,6 @@ class ThresholdPolicy:
     oracle: bool
     choose: Callable[[np.ndarray, np.ndarray], float]
     own_data: bool = False
-
-
-def fixed(value: float) -> ThresholdPolicy:
-    """Return the policy of a threshold known beforehand."""
-    return ThresholdPolicy(f"fixed({value:g})", "", False, lambda scores, labels: value)
-
-
-def source_bpcer(limit: float) -> ThresholdPolicy:
-    """Return the policy that rejects at most `limit` of the held-out bona fide samples of the sources."""
-
-    def choose(scores: np.ndarray, labels: np.ndarray) -> float:
-        from fastrain.evaluation.metrics.curve import apcer_at_bpcer
-
-        return apcer_at_bpcer(scores, labels, ["any"] * len(labels), limit).threshold
-
-    return ThresholdPolicy(f"source_bpcer({limit:g})", "val", False, choose)
-
-
-def reference_policy(name: str) -> ThresholdPolicy:
-    """Return the policy by which a reference repository takes its threshold: `hfn_min_hter`, `ssdg_eer`, …
-
-    All but `mmdg_at_half`, which is a constant, look at the samples that they are judged on.
-
-    Raises:
-        UserError: no repository's point has that name.
-    """
-    from fastrain.evaluation.metrics.reference import reference_point
-
-    point = reference_point(name)
-    if name == "mmdg_at_half":
-        return ThresholdPolicy(name, "", False, lambda scores, labels: point([0.0, 1.0], [0, 1]).threshold)
-    return ThresholdPolicy(f"{name} (oracle)", "test", True, lambda scores, labels: point(scores, labels).threshold)
-
-
-def named_policy(text: str) -> ThresholdPolicy:
-    """Return the policy of a name as it is printed; "(oracle)" may be left out.
-
-    Raises:
-        UserError: there is none of that name, or its number is missing or no rate.
-    """
-    name = text.replace("(oracle)", "").strip()
-    for policy in (SOURCE_EER, DEV_EER, TARGET_EER, TARGET_MIN_HTER):
-        if name == policy.name.replace("(oracle)", "").strip():
-            return policy
-    if name in REFERENCE:
-        return reference_policy(name)
-    found = re.fullmatch(r"(fixed|source_bpcer)\((-?\d*\.?\d+(?:e-?\d+)?)\)", name)
-    if found and (found[1] == "fixed" or 0 <= float(found[2]) <= 1):
-        return {"fixed": fixed, "source_bpcer": source_bpcer}[found[1]](float(found[2]))
-    known = ("source_eer", "dev_eer", "target_eer", "target_min_hter", "fixed(0.5)", "source_bpcer(0.05)")
-    raise unknown_name("threshold policy", text, (*known, *REFERENCE))
 
 
 def _eer(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -96,19 +55,81 @@ def _min_hter(scores: np.ndarray, labels: np.ndarray) -> float:
     return min_hter(scores, labels).threshold
 
 
+def fixed(value: float) -> ThresholdPolicy:
+    """Return the policy of a threshold given beforehand."""
+    return ThresholdPolicy(f"{FIXED}({value:g})", "", False, lambda scores, labels: value)
+
+
+def source_bpcer(limit: float) -> ThresholdPolicy:
+    """Return the policy that rejects at most `limit` of the held-out bona fide samples of the sources."""
+
+    def choose(scores: np.ndarray, labels: np.ndarray) -> float:
+        from fastrain.evaluation.metrics.curve import apcer_at_bpcer
+
+        return apcer_at_bpcer(scores, labels, ["any"] * len(labels), limit).threshold
+
+    return ThresholdPolicy(f"{SOURCE_BPCER}({limit:g})", "val", False, choose)
+
+
 SOURCE_EER = ThresholdPolicy("source_eer", "val", False, _eer)
 DEV_EER = ThresholdPolicy("dev_eer", "val", False, _eer, own_data=True)
-TARGET_EER = ThresholdPolicy("target_eer (oracle)", "test", True, _eer)
-TARGET_MIN_HTER = ThresholdPolicy("target_min_hter (oracle)", "test", True, _min_hter)
-
-# How the reference repositories take theirs, by name; see `fastrain.evaluation.metrics.reference`.
-REFERENCE = ("hfn_min_hter", "ssdg_eer", "gac_eer_point", "mmdg_at_half")
+TARGET_EER = ThresholdPolicy(f"target_eer {_ORACLE}", "test", True, _eer)
+TARGET_MIN_HTER = ThresholdPolicy(f"target_min_hter {_ORACLE}", "test", True, _min_hter)
 
 # What a report shows side by side: the deployable line first, then what papers print.
 STANDARD_POLICIES = (SOURCE_EER, fixed(0.5), TARGET_EER, TARGET_MIN_HTER)
 
 
-# -- The threshold that a run's held-out clips give, for whoever judges other clips by it -----------------------------
+def reference_policy(name: str) -> ThresholdPolicy:
+    """Return the policy by which a reference repository takes its threshold; `name` is one of `REFERENCE`.
+
+    All but `mmdg_at_half`, which is a constant, look at the samples that they are judged on.
+
+    Raises:
+        UserError: no repository's point has that name.
+    """
+    from fastrain.evaluation.metrics.reference import reference_point
+
+    point = reference_point(name)
+    if name == MMDG_AT_HALF:
+        return ThresholdPolicy(name, "", False, lambda scores, labels: point([0.0, 1.0], [0, 1]).threshold)
+    return ThresholdPolicy(f"{name} {_ORACLE}", "test", True, lambda scores, labels: point(scores, labels).threshold)
+
+
+def named_policy(text: str) -> ThresholdPolicy:
+    """Return the policy of a name as it is printed; "(oracle)" may be left out.
+
+    Raises:
+        UserError: there is none of that name, or its number is missing or no rate.
+
+    >>> named_policy("target_eer").name, named_policy("source_bpcer(0.05)").part
+    ('target_eer (oracle)', 'val')
+    """
+    name = _bare(text)
+    policies = {_bare(policy.name): policy for policy in (SOURCE_EER, DEV_EER, TARGET_EER, TARGET_MIN_HTER)}
+    if name in policies:
+        return policies[name]
+    if name in REFERENCE:
+        return reference_policy(name)
+    match = re.fullmatch(rf"({FIXED}|{SOURCE_BPCER})\((-?\d*\.?\d+(?:e-?\d+)?)\)", name)
+    if match and match[1] == FIXED:
+        return fixed(float(match[2]))
+    if match and 0 <= float(match[2]) <= 1:
+        return source_bpcer(float(match[2]))
+    raise unknown_name("threshold policy", text, (*policies, fixed(0.5).name, source_bpcer(0.05).name, *REFERENCE))
+
+
+def is_oracle(name: str) -> bool:
+    """Tell whether a policy of thresholds or of checkpoints says by its name that it looks at the target's labels.
+
+    >>> is_oracle("target_eer (oracle)"), is_oracle("target_oracle(auc)"), is_oracle("source_eer")
+    (True, True, False)
+    """
+    return "oracle" in name
+
+
+def _bare(name: str) -> str:
+    return name.replace(_ORACLE, "").strip()
 
 
 def held_out_threshold(scores: ScoreTable, policy: ThresholdPolicy = SOURCE_EER, fta: str = "count") -> float:
@@ -116,6 +137,8 @@ def held_out_threshold(scores: ScoreTable, policy: ThresholdPolicy = SOURCE_EER,
 
     NaN where that part was not scored or holds one label only.
     """
+    from fastrain.evaluation.scores import Samples
+
     held_out = scores.clips().part(policy.part)
     basis = Samples.of(held_out, fta) if held_out else None
     return math.nan if basis is None or basis.missing else policy.choose(basis.scores, basis.labels)

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from fasdata.errors import UserError
-from fastrain.evaluation.metrics.curve import spoof_rejection_at_live_rejection
-from fastrain.evaluation.metrics.reference import reference_point, variant
+from fastrain.evaluation.metrics.reference import reference_point, spoof_rejection_at_live_rejection, variant
 from tests.golden.location import golden_dir
 
 RATE, THRESHOLD = 1e-12, 1e-9
@@ -56,10 +55,10 @@ def refuses_or_nan(compute: Any, expected: np.ndarray) -> bool:
     """Where the reference raised, the file holds NaN, and ours must not come up with a number."""
     assert np.isnan(expected).all()
     try:
-        found = compute()
+        numbers = compute()
     except UserError:
         return True
-    return bool(np.isnan(list(found.values())).all())
+    return bool(np.isnan(list(numbers.values())).all())
 
 
 def test_the_file_holds_as_many_sets_as_it_says() -> None:
@@ -78,13 +77,13 @@ def test_hfn(number: str, level: str) -> None:
     if case.error(key):
         assert refuses_or_nan(compute, case[key]), case.error(key)
         return
-    found, wanted = compute(), dict(zip(names("hfn_keys"), case[key], strict=True))
-    assert set(found) == set(wanted)
+    numbers, wanted = compute(), dict(zip(names("hfn_keys"), case[key], strict=True))
+    assert set(numbers) == set(wanted)
     for name, expected in wanted.items():
         if name in ("EER_THR", "MIN_HTER_THR"):
-            assert same_grid_threshold(found[name], expected, case, video), (name, found[name], expected)
+            assert same_grid_threshold(numbers[name], expected, case, video), (name, numbers[name], expected)
         else:
-            assert same(found[name], expected, THRESHOLD if name == "THR" else RATE), (name, found[name], expected)
+            assert same(numbers[name], expected, THRESHOLD if name == "THR" else RATE), (name, numbers[name], expected)
 
 
 def same_grid_threshold(got: float, expected: float, case: Case, video: np.ndarray | None) -> bool:
@@ -93,7 +92,7 @@ def same_grid_threshold(got: float, expected: float, case: Case, video: np.ndarr
         return True
     scores = case.scores
     if video is not None:
-        scores = np.array([case.scores[video == one].mean() for one in np.unique(video)])
+        scores = np.array([case.scores[video == name].mean() for name in np.unique(video)])
     cell = (scores.max() - scores.min()) / HFN_GRID_CELLS
     on_a_score = min(np.abs(scores - got).min(), np.abs(scores - expected).min()) <= 1e-12
     return bool(on_a_score and abs(got - expected) <= cell + THRESHOLD)
@@ -109,13 +108,13 @@ def test_gac(number: str) -> None:
     if case.error("gac"):
         assert refuses_or_nan(compute, case["gac"]), case.error("gac")
         return
-    found = compute()
+    numbers = compute()
     for name, expected in zip(names("gac_keys"), case["gac"], strict=True):
-        assert same(found[name], expected, RATE), (name, found[name], expected)
+        assert same(numbers[name], expected, RATE), (name, numbers[name], expected)
     err, threshold, index = case["gac_err_threshold_index"]
-    assert same(found["ERR"], err, RATE)
-    assert same(found["EER_THR"], threshold, THRESHOLD)
-    assert found["EER_INDEX"] == index
+    assert same(numbers["ERR"], err, RATE)
+    assert same(numbers["EER_THR"], threshold, THRESHOLD)
+    assert numbers["EER_INDEX"] == index
 
 
 @in_every_set
@@ -137,10 +136,10 @@ def test_legacy(number: str) -> None:
     if case.error("legacy"):
         assert refuses_or_nan(compute, case["legacy_EER_thr_HTER_ACC"]), case.error("legacy")
         return
-    found = compute()
+    numbers = compute()
     expected = dict(zip(("EER", "EER_THR", "HTER", "ACC"), case["legacy_EER_thr_HTER_ACC"], strict=True))
     for name, value in expected.items():
-        assert same(found[name], value, THRESHOLD if name == "EER_THR" else RATE), (name, found[name], value)
+        assert same(numbers[name], value, THRESHOLD if name == "EER_THR" else RATE), (name, numbers[name], value)
 
 
 def test_every_array_of_the_file_is_looked_at() -> None:

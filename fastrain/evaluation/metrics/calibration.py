@@ -1,4 +1,4 @@
-"""Whether scores mean what they say: log-likelihood-ratio cost and reliability."""
+"""Measure whether scores are calibrated: log-likelihood-ratio cost and reliability."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ _EDGE = 1e-12  # a probability of exactly 0 or 1 would cost infinitely much
 def cllr(probabilities: ArrayLike, labels: ArrayLike) -> float:
     """Return the cost of log-likelihood ratios in bits (Bruemmer and du Preez 2006), for probabilities of bona fide.
 
-    The log odds are taken as log-likelihood ratios, that is, as made with equal priors. 0 = perfect, 1 = says nothing.
-    NaN if a class is missing. Samples without a score (-inf, failures to acquire) are left out: they were not judged.
+    The log odds are taken as log-likelihood ratios, that is, as made with equal priors. 0 = perfect, 1 = no
+    information; NaN if a class is missing. Samples without a score (-inf, failures to acquire) are left out: they were
+    not judged.
 
     Raises:
         UserError: as `ClassScores.of`, or a score lies outside [0, 1].
@@ -102,4 +103,4 @@ def _odds(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _bits(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return log2(1 + e^x)."""
-    return np.logaddexp(0.0, x) / np.log(2.0)
+    return np.asarray(np.logaddexp(0.0, x) / np.log(2.0))

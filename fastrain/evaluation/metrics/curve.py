@@ -1,4 +1,4 @@
-"""The ROC curve and what is read off it: AUC, EER, the smallest HTER, and one error rate at a limit on the other."""
+"""Build the ROC curve and read it off: AUC, EER, the smallest HTER, and one error rate at a limit on the other."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from fasdata.errors import UserError
 from fastrain.evaluation.metrics.counts import ClassScores, Counts, OperatingPoint
 from fastrain.evaluation.metrics.rates import apcer_max
 
-# -- The receiver operating characteristic ----------------------------------------------------------------------------
-
 
 @dataclass(frozen=True)
 class Roc:
-    """All points of the curve: `threshold` descends from +inf (nothing accepted) over every distinct score."""
+    """All points of the ROC curve: `threshold` descends from +inf (nothing accepted) over every distinct score.
+
+    >>> roc = Roc.of([0.9, 0.4, 0.6, 0.2], [1, 1, 0, 0])
+    >>> roc.threshold.tolist()
+    [inf, 0.9, 0.6, 0.4, 0.2]
+    >>> roc.fpr.tolist(), roc.tpr.tolist()
+    ([0.0, 0.0, 0.5, 0.5, 1.0], [0.0, 0.5, 0.5, 1.0, 1.0])
+    """
 
     threshold: NDArray[np.float64]
     counts: Counts
@@ -74,7 +79,7 @@ class Roc:
         return fpr[kept], tpr[kept]
 
 
-# -- The area under the ROC curve -------------------------------------------------------------------------------------
+# -- Metrics read off the curve ---------------------------------------------------------------------------------------
 
 
 def auc(scores: ArrayLike, labels: ArrayLike) -> float:
@@ -84,6 +89,9 @@ def auc(scores: ArrayLike, labels: ArrayLike) -> float:
 
     Raises:
         UserError: as `ClassScores.of`.
+
+    >>> auc([0.9, 0.4, 0.6, 0.2], [1, 1, 0, 0])  # of the four pairs, 0.4 against 0.6 is lost
+    0.75
     """
     classes = ClassScores.of(scores, labels)
     if classes.missing:
@@ -95,9 +103,6 @@ def auc(scores: ArrayLike, labels: ArrayLike) -> float:
     return (2 * pairs - twice_lost) / (2 * pairs)
 
 
-# -- The equal error rate ---------------------------------------------------------------------------------------------
-
-
 def eer(scores: ArrayLike, labels: ArrayLike) -> OperatingPoint:
     """Return the point of the ROC curve where FAR and FRR are nearest; its `hter` is the equal error rate.
 
@@ -105,6 +110,10 @@ def eer(scores: ArrayLike, labels: ArrayLike) -> OperatingPoint:
 
     Raises:
         UserError: as `ClassScores.of`.
+
+    >>> point = eer([0.9, 0.4, 0.6, 0.2], [1, 1, 0, 0])
+    >>> point.threshold, point.far, point.frr
+    (0.5, 0.5, 0.5)
     """
     roc = Roc.of(scores, labels)
     counts = roc.counts
@@ -113,9 +122,6 @@ def eer(scores: ArrayLike, labels: ArrayLike) -> OperatingPoint:
     # Cross-multiplied: whole numbers, so that no rounding decides between equal points.
     accepted, rejected = counts.accepted_attack * counts.bonafides, counts.rejected_bonafide * counts.attacks
     return roc.point(int(np.lexsort((accepted + rejected, np.abs(accepted - rejected)))[0]))
-
-
-# -- The smallest half total error rate any threshold reaches ---------------------------------------------------------
 
 
 def min_hter(scores: ArrayLike, labels: ArrayLike) -> OperatingPoint:
@@ -134,49 +140,20 @@ def min_hter(scores: ArrayLike, labels: ArrayLike) -> OperatingPoint:
     return roc.point(int(np.argmin(errors)))
 
 
-# -- The bona fide acceptance that a limit on accepted attacks allows -------------------------------------------------
-
-
 def tpr_at_fpr(scores: ArrayLike, labels: ArrayLike, limit: float) -> float:
     """Return the largest TPR among the points of the ROC curve with FPR <= `limit`; NaN if a class is missing.
 
     Raises:
         UserError: as `ClassScores.of`, or `limit` is not in [0, 1].
     """
-    if not 0 <= limit <= 1:
-        raise UserError("TPR@FPR needs a rate", expected="a limit from 0 to 1", found=str(limit))
+    _require_rate("TPR@FPR", limit)
     roc = Roc.of(scores, labels)
     if not roc.counts.bonafides or not roc.counts.attacks:
         return float("nan")
     return float(roc.tpr[np.searchsorted(roc.fpr, limit, side="right") - 1])
 
 
-# -- Spoof rejection at a share of rejected live samples: the convention opposite to TPR@FPR --------------------------
-
-
-_WITHOUT_LIVE = (0.5,) * 10  # what the reference returns then, whatever number of rates was asked for
-
-
-def spoof_rejection_at_live_rejection(
-    scores: ArrayLike, labels: ArrayLike, rates: Sequence[float] = (0.1, 0.01, 0.001, 0.0001)
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (thresholds, share of attacks below each), as an unused routine of the GAC_FAS repository does.
-
-    The threshold of a rate is the live score of rank floor(rate x n), at least the lowest. Without attacks the share is
-    0; without live samples ten thresholds of 0.5 are used. Source: helpers/performance.py there.
-
-    Raises:
-        UserError: as `ClassScores.of`.
-    """
-    classes = ClassScores.of(scores, labels)
-    live, spoof = classes.bonafide, classes.attack
-    ranks = [max(1, int(rate * live.size)) for rate in rates]
-    thresholds = live[np.array(ranks) - 1] if live.size else np.array(_WITHOUT_LIVE)
-    return thresholds, np.searchsorted(spoof, thresholds, side="left") / max(1, spoof.size)
-
-
-# -- BPCER at a limit on the APCER of the worst species, and the other way round --------------------------------------
-
+# -- One error rate at a limit on the other ---------------------------------------------------------------------------
 
 _SLACK = 1e-9  # 0.05 x 20 and its like are meant to be whole numbers
 
@@ -192,8 +169,12 @@ def bpcer_at_apcer(
 
     Raises:
         UserError: as `apcer_by_species`, or `limit` is not in [0, 1].
+
+    >>> scores, species = [0.9, 0.4, 0.6, 0.2], ["", "", "print", "replay"]
+    >>> bpcer_at_apcer(scores, [1, 1, 0, 0], species, 0.10)  # BPCER10: no print may pass, so 0.4 is rejected
+    OperatingPoint(threshold=0.9, far=0.0, frr=0.5)
     """
-    require_rate("BPCER@APCER", limit)
+    _require_rate("BPCER@APCER", limit)
     classes = ClassScores.of(scores, labels)
     if classes.missing:
         return OperatingPoint(np.nan, np.nan, np.nan)
@@ -217,7 +198,7 @@ def apcer_at_bpcer(
     Raises:
         UserError: as `apcer_by_species`, or `limit` is not in [0, 1].
     """
-    require_rate("APCER@BPCER", limit)
+    _require_rate("APCER@BPCER", limit)
     classes = ClassScores.of(scores, labels)
     if classes.missing:
         return OperatingPoint(np.nan, np.nan, np.nan)
@@ -232,7 +213,7 @@ def apcer_at_bpcer(
     return OperatingPoint(threshold, apcer_max(scores, labels, species, threshold), rejected / live.size)
 
 
-def require_rate(what: str, limit: float) -> None:
+def _require_rate(what: str, limit: float) -> None:
     """Raise a UserError unless `limit` is a rate."""
     if not 0 <= limit <= 1:
         raise UserError(f"{what} needs a rate", expected="a limit from 0 to 1", found=str(limit))

@@ -1,4 +1,4 @@
-"""Error rates at a given threshold: APCER, BPCER, HTER and ACER in its two forms."""
+"""Compute error rates at a given threshold: APCER, BPCER, HTER, and ACER in the two forms that share one name."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from numpy.typing import ArrayLike
 from fasdata.errors import UserError
 from fastrain.evaluation.metrics.counts import ClassScores, Counts
 
-# -- The attack presentation classification error rate of each PAI species --------------------------------------------
-
 
 def apcer_by_species(
     scores: ArrayLike, labels: ArrayLike, species: Sequence[str] | np.ndarray, threshold: float
 ) -> dict[str, float]:
-    """Return, for each species among the attacks, the share accepted at `threshold` (ISO/IEC 30107-3), by name.
+    """Return the APCER of each PAI species by name: the share of its attacks accepted at `threshold` (ISO/IEC 30107-3).
 
-    `species` names that of every sample; what it says of bona fide samples does not matter. The APCER of a system is
-    the maximum of these (`apcer_max`); without attacks the result is empty.
+    `species` holds one name a sample; those of bona fide samples are ignored. The APCER of a system is the maximum of
+    these (`apcer_max`); without attacks the result is empty.
 
     Raises:
         UserError: as `ClassScores.of`, the lengths differ, or the threshold is NaN.
+
+    >>> apcer_by_species([0.9, 0.6, 0.3, 0.2], [1, 0, 0, 0], ["", "print", "print", "replay"], 0.5)
+    {'print': 0.5, 'replay': 0.0}
     """
     ClassScores.of(scores, labels)
     if np.isnan(threshold):
@@ -36,15 +37,15 @@ def apcer_by_species(
 
 
 def apcer_max(scores: ArrayLike, labels: ArrayLike, species: Sequence[str] | np.ndarray, threshold: float) -> float:
-    """Return the APCER of the worst species at `threshold`; NaN without attacks.
+    """Return the APCER of the worst PAI species at `threshold`; NaN without attacks.
 
     Raises:
         UserError: as `apcer_by_species`.
+
+    >>> apcer_max([0.9, 0.6, 0.3, 0.2], [1, 0, 0, 0], ["", "print", "print", "replay"], 0.5)
+    0.5
     """
     return max(apcer_by_species(scores, labels, species, threshold).values(), default=float("nan"))
-
-
-# -- The bona fide presentation classification error rate -------------------------------------------------------------
 
 
 def bpcer(scores: ArrayLike, labels: ArrayLike, threshold: float) -> float:
@@ -52,11 +53,11 @@ def bpcer(scores: ArrayLike, labels: ArrayLike, threshold: float) -> float:
 
     Raises:
         UserError: as `ClassScores.of`, or the threshold is NaN.
+
+    >>> bpcer([0.9, 0.7, 0.6, 0.4, 0.6], [1, 1, 1, 1, 0], 0.5)
+    0.25
     """
     return float(Counts.at(ClassScores.of(scores, labels), threshold).frr)
-
-
-# -- The half total error rate at a given threshold -------------------------------------------------------------------
 
 
 def hter(scores: ArrayLike, labels: ArrayLike, threshold: float) -> float:
@@ -64,18 +65,21 @@ def hter(scores: ArrayLike, labels: ArrayLike, threshold: float) -> float:
 
     Raises:
         UserError: as `ClassScores.of`, or the threshold is NaN.
+
+    >>> hter([0.9, 0.4, 0.6, 0.3, 0.2, 0.1], [1, 1, 0, 0, 0, 0], 0.5)  # FAR 1/4, FRR 1/2
+    0.375
     """
     return float(Counts.at(ClassScores.of(scores, labels), threshold).hter)
 
 
-# -- The average classification error rate, in the two forms that papers call by one name -----------------------------
-
-
 def acer_max(scores: ArrayLike, labels: ArrayLike, species: Sequence[str] | np.ndarray, threshold: float) -> float:
-    """Return (APCER of the worst species + BPCER) / 2 at `threshold`; NaN if a class is missing.
+    """Return the ACER of ISO/IEC 30107-3, (APCER of the worst species + BPCER) / 2; NaN if a class is missing.
 
     Raises:
         UserError: as `apcer_by_species`.
+
+    >>> acer_max([0.9, 0.4, 0.6, 0.3, 0.2, 0.1], [1, 1, 0, 0, 0, 0], ["", "", *["print"] * 2, *["replay"] * 2], 0.5)
+    0.5
     """
     return (apcer_max(scores, labels, species, threshold) + bpcer(scores, labels, threshold)) / 2
 
@@ -85,5 +89,8 @@ def acer_pooled(scores: ArrayLike, labels: ArrayLike, threshold: float) -> float
 
     Raises:
         UserError: as `hter`.
+
+    >>> acer_pooled([0.9, 0.4, 0.6, 0.3, 0.2, 0.1], [1, 1, 0, 0, 0, 0], 0.5)
+    0.375
     """
     return hter(scores, labels, threshold)

@@ -1,8 +1,8 @@
-"""The reference repositories' own metric sets and operating points, by name, as their code computes them."""
+"""Compute the reference repositories' own metric sets and operating points, by name, as their code does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,8 +11,7 @@ from fasdata.errors import UserError, unknown_name
 from fastrain.evaluation.metrics.counts import ClassScores, Counts, OperatingPoint, fuse
 from fastrain.evaluation.metrics.curve import Roc, auc
 
-# -- The fourteen numbers the MetaPattern_FAS repository (HFN_MP) prints, as it computes them -------------------------
-
+# -- MetaPattern_FAS (HFN_MP): the fourteen numbers it prints ---------------------------------------------------------
 
 _CELLS = 100_000
 
@@ -81,7 +80,7 @@ def _zero_if_empty(rate: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.nan_to_num(rate, nan=0.0)
 
 
-# -- The numbers the GAC_FAS repository prints, as it computes them: all at the EER point of the data given -----------
+# -- GAC_FAS: the numbers it prints, all at the EER point of the data given -------------------------------------------
 
 
 def gac(scores: ArrayLike, labels: ArrayLike) -> dict[str, float]:
@@ -118,7 +117,7 @@ def gac(scores: ArrayLike, labels: ArrayLike) -> dict[str, float]:
     }
 
 
-# -- The older metric set many face anti-spoofing repositories share: a fixed threshold grid over [0, 1] --------------
+# -- SSDG and others: the older metric set, on a fixed threshold grid over [0, 1] -------------------------------------
 
 
 def legacy(scores: ArrayLike, labels: ArrayLike, *, cells: int = 10_000) -> dict[str, float]:
@@ -149,14 +148,35 @@ def _one_if_empty(rate: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.nan_to_num(rate, nan=1.0)
 
 
-# -- The reference repositories' own metric sets, by name -------------------------------------------------------------
+_WITHOUT_LIVE = (0.5,) * 10  # what the reference returns then, whatever number of rates was asked for
 
 
-VARIANTS: dict[str, Callable[..., dict[str, float]]] = {"hfn": hfn, "gac": gac, "legacy": legacy}
+def spoof_rejection_at_live_rejection(
+    scores: ArrayLike, labels: ArrayLike, rates: Sequence[float] = (0.1, 0.01, 0.001, 0.0001)
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (thresholds, share of attacks below each) at given shares of rejected live samples.
+
+    The threshold of a rate is the live score of rank floor(rate x n), at least the lowest. Without attacks the share is
+    0; without live samples ten thresholds of 0.5 are used. Source: helpers/performance.py of the GAC_FAS repository,
+    where nothing calls it.
+
+    Raises:
+        UserError: as `ClassScores.of`.
+    """
+    classes = ClassScores.of(scores, labels)
+    live, spoof = classes.bonafide, classes.attack
+    ranks = [max(1, int(rate * live.size)) for rate in rates]
+    thresholds = live[np.array(ranks) - 1] if live.size else np.array(_WITHOUT_LIVE)
+    return thresholds, np.searchsorted(spoof, thresholds, side="left") / max(1, spoof.size)
+
+
+# -- The metric sets by name ------------------------------------------------------------------------------------------
+
+VARIANTS: dict[str, Callable[..., dict[str, float]]] = {function.__name__: function for function in (hfn, gac, legacy)}
 
 
 def variant(name: str) -> Callable[..., dict[str, float]]:
-    """Return the function (scores, labels) -> {number's name in that repository: value}.
+    """Return the metric set of that name, a function (scores, labels) -> {name in that repository: value}.
 
     Raises:
         UserError: no variant has this name.
@@ -166,13 +186,13 @@ def variant(name: str) -> Callable[..., dict[str, float]]:
     return VARIANTS[name]
 
 
-# -- The one error rate that each reference repository leads with, by name, each at that repository's own threshold ---
+# -- The error rate that each repository leads with, at its own threshold ---------------------------------------------
 
 
 def hfn_min_hter(scores: ArrayLike, labels: ArrayLike) -> OperatingPoint:
     """Return the smallest HTER on MetaPattern_FAS's grid of 100,001 thresholds, the first of equals."""
-    found = hfn(scores, labels)
-    return OperatingPoint(found["MIN_HTER_THR"], found["MIN_FAR_THR"], found["MIN_FRR_THR"])
+    numbers = hfn(scores, labels)
+    return OperatingPoint(numbers["MIN_HTER_THR"], numbers["MIN_FAR_THR"], numbers["MIN_FRR_THR"])
 
 
 def ssdg_eer(scores: ArrayLike, labels: ArrayLike) -> OperatingPoint:
@@ -180,14 +200,13 @@ def ssdg_eer(scores: ArrayLike, labels: ArrayLike) -> OperatingPoint:
 
     ME-FAS and others print HTER and EER from it, chosen on the target: they are equal there.
     """
-    found = legacy(scores, labels)
-    return _at(scores, labels, found["EER_THR"])
+    return _at(scores, labels, legacy(scores, labels)["EER_THR"])
 
 
 def gac_eer_point(scores: ArrayLike, labels: ArrayLike) -> OperatingPoint:
     """Return GAC-FAS's point: the first of the ROC curve with the smallest |TPR + FPR - 1|."""
-    found = gac(scores, labels)
-    return OperatingPoint(found["EER_THR"], found["FPR"], found["FRR"])
+    numbers = gac(scores, labels)
+    return OperatingPoint(numbers["EER_THR"], numbers["FPR"], numbers["FRR"])
 
 
 def mmdg_at_half(scores: ArrayLike, labels: ArrayLike) -> OperatingPoint:
@@ -200,15 +219,12 @@ def mmdg_at_half(scores: ArrayLike, labels: ArrayLike) -> OperatingPoint:
 
 
 POINTS: dict[str, Callable[[ArrayLike, ArrayLike], OperatingPoint]] = {
-    "hfn_min_hter": hfn_min_hter,
-    "ssdg_eer": ssdg_eer,
-    "gac_eer_point": gac_eer_point,
-    "mmdg_at_half": mmdg_at_half,
+    function.__name__: function for function in (hfn_min_hter, ssdg_eer, gac_eer_point, mmdg_at_half)
 }
 
 
 def reference_point(name: str) -> Callable[[ArrayLike, ArrayLike], OperatingPoint]:
-    """Return the function of that name.
+    """Return the operating point of that name, a function (scores, labels) -> point.
 
     Raises:
         UserError: there is none; names the nearest.

@@ -1,1 +1,1 @@
-"""How sure a number is: resampling of people, comparison of two systems, repetition over seeds."""
+"""The uncertainty of a number: resampling of subjects, and comparison of two systems."""

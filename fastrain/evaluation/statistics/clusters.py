@@ -1,4 +1,4 @@
-"""What is resampled together: all presentations of one person."""
+"""Resample subjects: all presentations of one person go together."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FEW = 20  # people; percentiles of a bootstrap over fewer are known to be too narrow
-_PASSES = 200  # a class that so many redraws do not bring back is not to be had
+_REDRAWS = 200  # a class that so many do not bring back is given up
 
 
 @dataclass(frozen=True)
 class Clusters:
-    """`unit` (N,) numbers the resampling unit of every sample; `stratum` the dataset of every unit.
+    """The resampling units of samples: `unit` (N,) is that of every sample, `stratum` the dataset of every unit.
 
     `subjects` counts the people, `unknown` the clips whose person is not known: each of those is a unit of its own.
     """
@@ -54,20 +54,20 @@ class Clusters:
         return "subject and clip" if self.subjects else "clip"
 
     def note(self) -> str:
-        """Return what has to stand beside an interval: the people behind it, and a warning where they are few."""
+        """Return what has to stand beside an interval: how many people it rests on, with a warning if few."""
         units = len(self.stratum)
         if self.level == "clip":
-            told = f"clip-level CI, {units} clips: who is in them is not known"
+            basis = f"clip-level CI, {units} clips of unknown subjects"
         elif self.unknown:
-            told = f"{self.subjects} subjects and {self.unknown} clips of unknown subjects"
+            basis = f"{self.subjects} subjects and {self.unknown} clips of unknown subjects"
         else:
-            told = f"{self.subjects} subjects"
-        return told + (f"; fewer than {FEW}: too few to tell" if units < FEW else "")
+            basis = f"{self.subjects} subjects"
+        return basis + (f"; fewer than {FEW}: too few to tell" if units < FEW else "")
 
     def weights(
         self, labels: NDArray[np.int64], resamples: int, seed: int, chunk: int = 256
     ) -> Iterator[NDArray[np.int64]]:
-        """Yield arrays (up to `chunk`, N): how often each sample stands in a resample.
+        """Yield arrays (up to `chunk`, N): how often each sample occurs in a resample.
 
         Inside each dataset as many units are drawn, with replacement, as it has. A resample without bona fide or
         without attack samples is drawn again. Yields nothing when `labels` (N,) lack a class.
@@ -75,10 +75,12 @@ class Clusters:
         rng = np.random.default_rng(seed)
         if not (labels == 1).any() or not (labels == 0).any():
             return
-        of_class = np.stack([np.bincount(self.unit[labels == one], minlength=len(self.stratum)) for one in (0, 1)], 1)
+        of_class = np.stack(
+            [np.bincount(self.unit[labels == label], minlength=len(self.stratum)) for label in (0, 1)], 1
+        )
         for start in range(0, resamples, chunk):
             drawn = self._draw(rng, min(chunk, resamples - start))
-            for _ in range(_PASSES):
+            for _ in range(_REDRAWS):
                 lacking = ((drawn @ of_class) == 0).any(axis=1)
                 if not lacking.any():
                     break

@@ -1,4 +1,4 @@
-"""Confidence intervals of metrics and bands around ROC curves, by resampling people."""
+"""Compute confidence intervals of metrics and bands around ROC curves, by resampling people."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 from fastrain.evaluation.scores import Samples
 from fastrain.evaluation.statistics.clusters import Clusters
 from fastrain.evaluation.statistics.weighted import Measure, ScoreOrder, Weighted
-
-# -- Confidence intervals of metrics by resampling people -------------------------------------------------------------
-
 
 RESAMPLES = 10_000
 LEVEL = 0.95
@@ -43,7 +40,7 @@ def intervals(
     when a class is missing.
     """
     values = resampled(samples, clusters, measures, resamples=resamples, seed=seed)
-    return {name: interval_of(found, level) for name, found in values.items()}
+    return {name: interval_of(resamples_of, level) for name, resamples_of in values.items()}
 
 
 def resampled(
@@ -51,12 +48,12 @@ def resampled(
 ) -> dict[str, NDArray[np.float64]]:
     """Return the values of each measure in every resample; the same seed gives the same resamples for any samples."""
     order = ScoreOrder(samples)
-    found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in measures}
+    chunks: dict[str, list[NDArray[np.float64]]] = {name: [] for name in measures}
     for weights in clusters.weights(samples.labels, resamples, seed):
         weighted = Weighted(order, weights)
         for name, measure in measures.items():
-            found[name].append(measure(weighted))
-    return {name: np.concatenate(parts) if parts else np.zeros(0) for name, parts in found.items()}
+            chunks[name].append(measure(weighted))
+    return {name: np.concatenate(parts) if parts else np.zeros(0) for name, parts in chunks.items()}
 
 
 def interval_of(values: NDArray[np.float64], level: float = LEVEL) -> Interval:
@@ -69,7 +66,6 @@ def interval_of(values: NDArray[np.float64], level: float = LEVEL) -> Interval:
 
 
 # -- A band around a ROC curve ----------------------------------------------------------------------------------------
-
 
 BAND_RESAMPLES = 1000
 GRID = np.unique(np.concatenate([np.linspace(0, 1, 51), np.geomspace(0.001, 0.1, 21)]))

@@ -1,4 +1,4 @@
-"""Two systems on the same presentations: is the difference more than chance?"""
+"""Test whether two systems on the same presentations differ by more than chance."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def paired_bootstrap(
 
 
 def difference_of(values: NDArray[np.float64], level: float = LEVEL) -> Difference:
-    """Return what resampled differences say; NaN where there are none."""
+    """Return the interval and p-value of resampled differences; NaN where there are none."""
     if not values.size:
         return Difference(interval_of(values), np.nan)
     below, above = int((values <= 0).sum()), int((values >= 0).sum())

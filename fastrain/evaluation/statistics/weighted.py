@@ -1,4 +1,4 @@
-"""The metrics of many resamples at once: each is a weighting of the same samples."""
+"""Compute the metrics of many resamples at once: each resample is a weighting of the same samples."""
 
 from __future__ import annotations
 
@@ -35,24 +35,26 @@ class Weighted:
         spoof = np.diff(self._below_spoof, axis=1)
         lost = self._below_live[:, order.live_below_spoof] + self._below_live[:, order.live_up_to_spoof]
         pairs = self.bonafides * self.attacks
-        return 1 - (spoof * lost).sum(axis=1) / (2 * pairs)
+        return np.asarray(1 - (spoof * lost).sum(axis=1) / (2 * pairs))
 
     def eer(self) -> Rates:
         """Return the equal error rate: (FAR + FRR) / 2 where they are nearest."""
         accepted, rejected = self._errors
         gap, total = np.abs(accepted - rejected), accepted + rejected
         nearest = np.where(gap == gap.min(axis=1, keepdims=True), total, np.iinfo(np.int64).max).min(axis=1)
-        return nearest / (2 * self.bonafides * self.attacks)
+        return np.asarray(nearest / (2 * self.bonafides * self.attacks))
 
     def min_hter(self) -> Rates:
         """Return the smallest (FAR + FRR) / 2 of any threshold."""
-        return sum(self._errors).min(axis=1) / (2 * self.bonafides * self.attacks)  # type: ignore[union-attr]
+        accepted, rejected = self._errors
+        return np.asarray((accepted + rejected).min(axis=1) / (2 * self.bonafides * self.attacks))
 
     def tpr_at_fpr(self, limit: float) -> Rates:
         """Return the largest share of bona fide accepted where at most `limit` of the attacks are."""
         accepted, rejected = self._errors
         allowed = accepted <= (limit * self.attacks * self.bonafides)[:, None] + _SLACK
-        return 1 - np.where(allowed, rejected, np.iinfo(np.int64).max).min(axis=1) / (self.attacks * self.bonafides)
+        least = np.where(allowed, rejected, np.iinfo(np.int64).max).min(axis=1)
+        return np.asarray(1 - least / (self.attacks * self.bonafides))
 
     def bpcer(self, threshold: float) -> Rates:
         """Return the share of bona fide below `threshold`."""
@@ -75,7 +77,7 @@ class Weighted:
             total = weights.sum(axis=1)
             accepted = weights[:, scores >= threshold].sum(axis=1)
             rates.append(np.where(total > 0, accepted / np.maximum(total, 1), -1.0))
-        return np.max(rates, axis=0)
+        return np.asarray(np.max(rates, axis=0))
 
     def acer_max(self, threshold: float) -> Rates:
         """Return (APCER of the worst species + BPCER) / 2."""
@@ -127,7 +129,7 @@ class Weighted:
 
 
 class ScoreOrder:
-    """What of the samples' order is needed for any weighting; made once."""
+    """The order of the samples that every weighting needs; made once."""
 
     def __init__(self, samples: Samples) -> None:
         ascending = np.argsort(samples.scores, kind="stable")

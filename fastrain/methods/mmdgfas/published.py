@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fasdata.errors import UserError
+from fastrain.config import TARGET_ORACLE
 from fastrain.networks.foreign import Published, tensors
 
 # -- State-dict keys of the published network and of ours -------------------------------------------------------------
@@ -123,4 +124,4 @@ def convert(content: Any) -> Published:
             raise UserError("the network state holds an entry that mmdgfas does not have", found=key) from None
         if name:
             state[f"network.{name}"] = reordered(value) if name == JOINED else value
-    return Published(state, {"color_order": "bgr"}, "target_oracle(acer, fixed 0.5, frame)")
+    return Published(state, {"color_order": "bgr"}, f"{TARGET_ORACLE}(acer, fixed 0.5, frame)")

@@ -72,11 +72,11 @@ def runs(tmp_path: Path) -> list[Path]:
 
 
 def test_seeds_go_together_and_the_numbers_are_the_means(runs: list[Path]) -> None:
-    found = systems_of([ScoredRun.read(folder) for folder in runs])
-    assert {name: [(s.name, len(s.runs)) for s in systems] for name, systems in found.items()} == {
+    systems_by_protocol = systems_of([ScoredRun.read(folder) for folder in runs])
+    assert {name: [(s.name, len(s.runs)) for s in systems] for name, systems in systems_by_protocol.items()} == {
         "mcio:CIO2M": [("hfn_mp", 2), ("erm", 2)]
     }
-    table = compared("mcio:CIO2M", found["mcio:CIO2M"], resamples=400)
+    table = compared("mcio:CIO2M", systems_by_protocol["mcio:CIO2M"], resamples=400)
     assert (table.baseline, table.people) == ("erm", "24 subjects")
     good, base = table.lines
     aucs, hters = [], []
@@ -113,7 +113,7 @@ def test_a_mean_over_networks_is_compared_as_that_mean(tmp_path: Path, runs: lis
 
 def test_systems_are_tested_clip_by_clip_too(runs: list[Path]) -> None:
     text = compare(runs, resamples=200)
-    (told,) = (line for line in text.splitlines() if line.startswith("hfn_mp against erm: "))
+    (line_of_pair,) = (line for line in text.splitlines() if line.startswith("hfn_mp against erm: "))
     for seed in (0, 1):
         of = []
         for method in ("hfn_mp", "erm"):
@@ -125,8 +125,8 @@ def test_systems_are_tested_clip_by_clip_too(runs: list[Path]) -> None:
             accepted = test["score"].to_numpy() >= eer(val["score"], labels[1]).threshold
             of.append((test["score"].to_numpy(), accepted == (labels[0] == 1)))
         p = delong(of[0][0], of[1][0], labels[0]), mcnemar(of[0][1], of[1][1])
-        words = ["p < 0.001" if one < 0.001 else f"p = {one:.3f}" for one in p]
-        assert f"seed {seed}: DeLong {words[0]}, McNemar {words[1]}" in told
+        words = ["p < 0.001" if value < 0.001 else f"p = {value:.3f}" for value in p]
+        assert f"seed {seed}: DeLong {words[0]}, McNemar {words[1]}" in line_of_pair
     other = compare([runs[0], runs[3]], resamples=200)
     assert "hfn_mp against erm: seeds 0 and 1: DeLong p" in other
 
@@ -152,9 +152,9 @@ def test_runs_of_other_data_are_refused_with_the_difference(tmp_path: Path, runs
         "clips of test msu-mfsd attack (48 and 40)",
     ):
         assert words in str(refused.value)
-    told = compare([*runs, other], different_data=True, resamples=200)
-    assert told.startswith("WARNING: the runs of mcio:CIO2M are not of the same data")
-    assert "gac_fas" in told
+    text = compare([*runs, other], different_data=True, resamples=200)
+    assert text.startswith("WARNING: the runs of mcio:CIO2M are not of the same data")
+    assert "gac_fas" in text
 
 
 def test_runs_that_scored_other_clips_are_never_compared(tmp_path: Path, runs: list[Path]) -> None:
@@ -213,14 +213,14 @@ def test_the_command(runs: list[Path]) -> None:
 
 
 def test_published_numbers_are_whole() -> None:
-    found = load_published()
-    ours = {(one.method, one.protocol): one for one in found}
-    assert len(ours) == len(found) > 100
+    results = load_published()
+    ours = {(result.method, result.protocol): result for result in results}
+    assert len(ours) == len(results) > 100
     assert ours["hfn_mp", "mcio:CIO2M"].hter == pytest.approx(0.0524) and not ours["hfn_mp", "mcio:CIO2M"].verified
     gac = ours["gac_fas", "mcio:CIM2O"]
     assert (gac.hter, gac.auc, gac.hter_sd) == pytest.approx((0.0860, 0.9716, 0.0028))
     assert ours["mmdgfas", "mm:PSW2C"].auc == pytest.approx(0.9805)
-    assert all(one.threshold and one.selection and one.source for one in found)
+    assert all(result.threshold and result.selection and result.source for result in results)
 
 
 @pytest.mark.parametrize(

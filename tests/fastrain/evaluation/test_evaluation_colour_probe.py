@@ -34,11 +34,11 @@ def test_a_checkerboard_has_the_same_mean_and_deviation_whatever_its_phase() -> 
 
 def test_parts_without_both_classes_say_why_and_the_result_is_json() -> None:
     images, labels = pictures(20, 30, 0)
-    found = colour_probe(images, labels, {"val": (images[::2], labels[::2]), "test": ([], [])})
-    assert found["auc"] == {"val": None, "test": None}
-    assert found["reason"] == {"val": "one class only", "test": "no image"}
-    assert found["n"] == {"val": 10, "test": 0} and found["n_train"] == 20
-    json.dumps(found, allow_nan=False)
+    probe = colour_probe(images, labels, {"val": (images[::2], labels[::2]), "test": ([], [])})
+    assert probe["auc"] == {"val": None, "test": None}
+    assert probe["reason"] == {"val": "one class only", "test": "no image"}
+    assert probe["n"] == {"val": 10, "test": 0} and probe["n_train"] == 20
+    json.dumps(probe, allow_nan=False)
 
 
 def test_what_cannot_be_fitted_is_one_line() -> None:

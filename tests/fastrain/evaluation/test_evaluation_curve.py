@@ -92,8 +92,8 @@ def test_min_cllr_is_blind_to_monotone_changes_and_never_above_one(case: tuple) 
 
 
 def test_reliability_counts_and_averages() -> None:
-    found = reliability([0.05, 0.15, 0.12, 0.95, 1.0, -np.inf], [0, 0, 1, 1, 1, 1])
-    assert found.samples.tolist() == [1, 2, 2]  # the one that was not judged is in no bin
-    np.testing.assert_allclose(found.predicted, [0.05, 0.135, 0.975])
-    np.testing.assert_allclose(found.observed, [0.0, 0.5, 1.0])
-    assert found.error == pytest.approx((0.05 + 2 * 0.365 + 2 * 0.025) / 5)
+    diagram = reliability([0.05, 0.15, 0.12, 0.95, 1.0, -np.inf], [0, 0, 1, 1, 1, 1])
+    assert diagram.samples.tolist() == [1, 2, 2]  # the sample without a score is in no bin
+    np.testing.assert_allclose(diagram.predicted, [0.05, 0.135, 0.975])
+    np.testing.assert_allclose(diagram.observed, [0.0, 0.5, 1.0])
+    assert diagram.error == pytest.approx((0.05 + 2 * 0.365 + 2 * 0.025) / 5)

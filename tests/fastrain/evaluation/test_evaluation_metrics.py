@@ -99,13 +99,13 @@ def test_tpr_at_fpr_is_the_best_that_keeps_the_limit(pair: Pair, limit: float) -
 def test_apcer_is_counted_species_by_species(pair: Pair, random: object) -> None:
     scores, labels = pair
     species = np.array([random.choice(["print", "replay", "mask-3d"]) for _ in scores])  # type: ignore[attr-defined]
-    found = apcer_by_species(scores, labels, species, 0.25)
-    assert set(found) == set(species[labels == 0])
-    for name, rate in found.items():
+    rate_of = apcer_by_species(scores, labels, species, 0.25)
+    assert set(rate_of) == set(species[labels == 0])
+    for name, rate in rate_of.items():
         those = scores[(labels == 0) & (species == name)]
         assert rate == sum(s >= 0.25 for s in those) / len(those)
-    assert apcer_max(scores, labels, species, 0.25) == max(found.values())
-    assert acer_max(scores, labels, species, 0.25) == (max(found.values()) + bpcer(scores, labels, 0.25)) / 2
+    assert apcer_max(scores, labels, species, 0.25) == max(rate_of.values())
+    assert acer_max(scores, labels, species, 0.25) == (max(rate_of.values()) + bpcer(scores, labels, 0.25)) / 2
 
 
 def test_acer_max_and_acer_pooled_differ_where_species_do() -> None:
@@ -208,15 +208,15 @@ def test_an_unknown_variant_names_the_nearest() -> None:
 @given(score_sets(size=20))
 def test_gac_takes_the_first_of_the_points_nearest_to_the_diagonal(pair: Pair) -> None:
     scores, labels = pair
-    found = variant("gac")(scores, labels)
+    numbers = variant("gac")(scores, labels)
     cuts = [np.inf, *sorted(set(scores), reverse=True)]
     rates = [counted(scores, labels, cut) for cut in cuts]
     gaps = [abs((1 - frr) + far - 1) for far, frr in rates]
-    index = int(found["EER_INDEX"])
+    index = int(numbers["EER_INDEX"])
     assert gaps[index] == pytest.approx(min(gaps), abs=1e-12)
     assert all(gap > gaps[index] - 1e-12 for gap in gaps[:index])
-    assert found["EER_THR"] == cuts[index]
-    assert found["HTER"] == pytest.approx(sum(rates[index]) / 2, abs=1e-12)
+    assert numbers["EER_THR"] == cuts[index]
+    assert numbers["HTER"] == pytest.approx(sum(rates[index]) / 2, abs=1e-12)
 
 
 def test_legacy_takes_the_last_of_equal_thresholds_and_hfn_the_first() -> None:

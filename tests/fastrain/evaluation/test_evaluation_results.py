@@ -18,13 +18,13 @@ from tests.fastrain.evaluation.tables import frame, row, twelve
 def number(result: dict[str, Any], metric: str, policy: str = "", level: str = "clip", part: str = "test") -> Any:
     """The one value of that name; an error if there is none, or two."""
     wanted = {"metric": metric, "threshold_policy": policy, "level": level, "part": part}
-    (found,) = [m for m in result["metrics"] if wanted.items() <= m.items()]
-    return found["value"]
+    (entry,) = [m for m in result["metrics"] if wanted.items() <= m.items()]
+    return entry["value"]
 
 
 def threshold(result: dict[str, Any], policy: str, level: str = "clip") -> dict[str, Any]:
-    (found,) = [t for t in result["thresholds"] if (t["policy"], t["level"]) == (policy, level)]
-    return found
+    (entry,) = [t for t in result["thresholds"] if (t["policy"], t["level"]) == (policy, level)]
+    return entry
 
 
 def test_twelve_clips_worked_out_by_hand() -> None:
@@ -61,23 +61,23 @@ def test_twelve_clips_worked_out_by_hand() -> None:
 
 def test_intervals_and_operating_points_of_the_twelve_worked_out_by_hand() -> None:
     result = evaluate(twelve(), selection="last")
-    found = {
+    rows = {
         (row["metric"], row["threshold_policy"]): row
         for row in result["metrics"]
         if row["part"] == "test" and row["level"] == "clip"
     }
     # Three clips a species: at 5 % none may be accepted (0.05 x 3 < 1), so all up to the best attack, 0.7, is rejected:
     # of 0.9 0.8 0.5 0.5 0.3 and the failure to acquire that is 4 of 6.
-    assert found["bpcer20", "apcer_max@0.05 of the same part (oracle)"]["value"] == pytest.approx(4 / 6)
+    assert rows["bpcer20", "apcer_max@0.05 of the same part (oracle)"]["value"] == pytest.approx(4 / 6)
     # One bona fide clip of six is lost already, so no threshold has a BPCER of 5 % or less.
-    assert found["apcer_at_bpcer_5", "bpcer@0.05 of the same part (oracle)"]["value"] is None
+    assert rows["apcer_at_bpcer_5", "bpcer@0.05 of the same part (oracle)"]["value"] is None
     # Each clip is of another person. A resample draws 12 of them; n ~ B(12, 1/2) are bona fide, and of these B(n, 1/3)
     # are rejected at 0.5. P(none rejected) = (5/6)^12 / (1 - 2/2^12) = 0.112 > 2.5 %, so the interval begins at 0.
     # Summed over n, P(rate <= 8/11) = 0.9648 and P(rate <= 3/4) = 0.9788, so its other end is 3/4.
-    rejected = found["bpcer", "source_eer"]
+    rejected = rows["bpcer", "source_eer"]
     assert (rejected["value"], rejected["low"], rejected["high"]) == (pytest.approx(1 / 3), 0.0, 0.75)
     # The worst species is replay, 2 of 3 accepted; any species may be accepted or rejected whole in 1 of 40 resamples.
-    worst = found["apcer", "source_eer"]
+    worst = rows["apcer", "source_eer"]
     assert (worst["value"], worst["low"], worst["high"]) == (pytest.approx(2 / 3), 0.0, 1.0)
     assert result["uncertainty"]["test"]["note"] == "12 subjects; fewer than 20: too few to tell"
     assert all("low" not in row for row in result["metrics"] if row["level"] == "frame")
@@ -112,16 +112,16 @@ def test_clips_are_fused_as_asked(fusion: str, score: float) -> None:
     table = ScoreTable(frame(*frames, row("a", score - 0.01, "attack:print")))
     result = evaluate(table, selection="last", fusion=fusion, policies=[fixed(score)])
     assert result["fusion"] == fusion
-    found = {r["metric"]: r["value"] for r in result["metrics"] if r["level"] == "clip"}
-    assert (found["bpcer"], found["apcer"]) == (0.0, 0.0)
+    rate = {r["metric"]: r["value"] for r in result["metrics"] if r["level"] == "clip"}
+    assert (rate["bpcer"], rate["apcer"]) == (0.0, 0.0)
 
 
 def test_species_by_instrument() -> None:
     pais = [row(f"p{i}", 0.9 - i / 2, "attack:print", pai=f"print-{i + 1}") for i in range(2)]
     table = ScoreTable(frame(row("b", 0.8), *pais, row("r", 0.1, "attack:replay")))
-    by_type = evaluate(table, selection="last", policies=[fixed(0.5)])
-    by_pai = evaluate(table, selection="last", policies=[fixed(0.5)], species="pai")
-    rates = [{r["species"]: r["apcer"] for r in one["species"] if r["level"] == "clip"} for one in (by_type, by_pai)]
+    by_type = evaluate(table, selection="last", policies=[fixed(0.5)])["species"]
+    by_pai = evaluate(table, selection="last", policies=[fixed(0.5)], species="pai")["species"]
+    rates = [{row["species"]: row["apcer"] for row in rows if row["level"] == "clip"} for rows in (by_type, by_pai)]
     assert rates == [{"print": 0.5, "replay": 0.0}, {"print-1": 1.0, "print-2": 0.0, "replay": 0.0}]
     with pytest.raises(UserError, match="kind of species"):
         evaluate(table, selection="last", species="pay")
@@ -163,13 +163,13 @@ def test_species_are_listed_with_their_number_and_flagged_when_few() -> None:
     few = [row(f"r{i}", 0.7, "attack:replay", frame_index=k, sample_id=f"r{i}/{k}") for i in range(19) for k in (0, 1)]
     nameless = row("u0", 0.9, "attack")
     result = evaluate(ScoreTable(frame(row("b0", 0.9), *many, *few, nameless)), selection="last")
-    found = {
+    species = {
         (s["level"], s["species"]): (s["n"], s["apcer"], s["few"])
         for s in result["species"]
         if s["threshold_policy"] == "fixed(0.5)"
     }
     # Few is a matter of clips: forty frames of nineteen clips are still nineteen clips.
-    assert found == {
+    assert species == {
         ("frame", "print"): (40, 0.0, False),
         ("frame", "replay"): (38, 1.0, True),
         ("frame", "unknown"): (1, 1.0, True),
@@ -197,8 +197,8 @@ def test_without_val_the_source_threshold_is_reported_absent() -> None:
     assert table is not None
     result = evaluate(table, selection="last")
     for level in ("frame", "clip"):
-        found = threshold(result, "source_eer", level)
-        assert (found["value"], found["reason"]) == (None, "there is no part val")
+        entry = threshold(result, "source_eer", level)
+        assert (entry["value"], entry["reason"]) == (None, "there is no part val")
         assert number(result, "hter", "source_eer", level) is None
     assert number(result, "hter", "fixed(0.5)") == pytest.approx(5 / 12)
     assert {m["part"] for m in result["metrics"]} == {"test"}
@@ -224,8 +224,8 @@ def test_one_label_only_gives_none_with_the_reason() -> None:
 def test_a_threshold_that_rejects_everything_is_none_and_says_so() -> None:
     table = ScoreTable(frame(row("b0", 0.5), row("a0", 0.5, "attack:print")))
     result = evaluate(table, selection="last")
-    found = threshold(result, "target_eer (oracle)")
-    assert (found["value"], found["reason"]) == (None, "rejects everything")
+    entry = threshold(result, "target_eer (oracle)")
+    assert (entry["value"], entry["reason"]) == (None, "rejects everything")
     assert number(result, "bpcer", "target_eer (oracle)") == 1.0
     assert number(result, "apcer", "target_eer (oracle)") == 0.0
 

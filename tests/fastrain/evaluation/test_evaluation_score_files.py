@@ -28,7 +28,7 @@ def test_written_and_read_back_the_numbers_are_the_same(tmp_path: Path, table: S
     written = write_scores(table, out, form)
     assert all(path.is_file() for path in written)
     back = read_scores(out, key=table, higher="bonafide")
-    before, after = (evaluate(one, selection="last", resamples=200) for one in (table, back))
+    before, after = (evaluate(scores, selection="last", resamples=200) for scores in (table, back))
     assert after == before
 
 

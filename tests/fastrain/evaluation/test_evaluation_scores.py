@@ -26,7 +26,7 @@ def test_a_written_table_reads_back_the_same_to_the_last_bit(tmp_path: Path) -> 
     again = ScoreTable.read_csv(tmp_path / "scores.csv")
     pd.testing.assert_frame_equal(again.frame, table.frame, check_exact=True)
     assert again.frame["subject"][0] == "007"
-    assert [found.name for found in tmp_path.iterdir()] == ["scores.csv"]
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]
     with (tmp_path / "scores.csv").open(encoding="utf-8", newline="") as file:
         assert [line["score"] for line in csv.DictReader(file)][2] == ""
 

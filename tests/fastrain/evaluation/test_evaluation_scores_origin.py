@@ -24,8 +24,8 @@ ABOUT = {
 
 def test_a_run_tells_its_policy_checkpoint_data_and_polarity_in_every_row() -> None:
     table = ScoreOrigin.of_run(ABOUT).on(twelve())
-    told = table.frame[["selection", "checkpoint", "protocol", "recipe", "manifest_fingerprint", "higher_is"]]
-    assert told.drop_duplicates().to_numpy().tolist() == [
+    columns = table.frame[["selection", "checkpoint", "protocol", "recipe", "manifest_fingerprint", "higher_is"]]
+    assert columns.drop_duplicates().to_numpy().tolist() == [
         ["source_val", "best@120", "mcio:CIO2M", "standard", "0123456789abcdef" * 4, "bonafide"]
     ]
     assert "corruption" not in table.frame.columns
@@ -43,7 +43,7 @@ def test_our_own_forms_keep_it_and_in_all_the_numbers_are_the_same(tmp_path: Pat
     assert ScoreOrigin.of(back) == (ScoreOrigin.of(table) if kept else ScoreOrigin())
     if kept:
         pd.testing.assert_frame_equal(back.frame, table.frame, check_exact=True)
-    before, after = (evaluate(one, selection="last", resamples=200) for one in (table, back))
+    before, after = (evaluate(scores, selection="last", resamples=200) for scores in (table, back))
     assert after == before
 
 

@@ -49,8 +49,8 @@ def test_a_weighting_is_the_metric_of_the_repeated_samples(case: tuple, lost: bo
     weights[:, [np.argmax(labels == 1), np.argmax(labels == 0)]] += 1  # both classes in every row
     weighted = Weighted(ScoreOrder(samples), weights)
     for name, (plain, many) in BOTH.items():
-        found = many(weighted)
-        for row_, value in zip(weights, found, strict=True):
+        values = many(weighted)
+        for row_, value in zip(weights, values, strict=True):
             again = np.repeat(np.arange(len(scores)), row_)
             expected = plain(scores[again], labels[again], samples.species[again])
             assert value == pytest.approx(expected, abs=1e-12, nan_ok=True), name
@@ -121,8 +121,8 @@ def test_an_interval_covers_as_often_as_it_says() -> None:
     truth, hits = auc(samples.scores, samples.labels), 0
     for trial in range(60):
         few, own = people(40, 2, seed=trial + 1)
-        found = intervals(few, own, {"auc": Weighted.auc}, resamples=300, seed=trial)["auc"]
-        hits += found.low <= truth <= found.high
+        interval = intervals(few, own, {"auc": Weighted.auc}, resamples=300, seed=trial)["auc"]
+        hits += interval.low <= truth <= interval.high
     assert hits >= 52  # of 60 at 95 %: fewer than 52 happens once in a thousand
 
 
@@ -149,11 +149,11 @@ def test_two_systems_are_compared_on_the_same_resamples() -> None:
     good, clusters = people(30, 4, shift=2.0)
     bad, _ = people(30, 4, seed=9, shift=0.3)
     measures: dict[str, Measure] = {"auc": Weighted.auc}
-    found = paired_bootstrap((good, measures), (bad, measures), clusters, resamples=400)["auc"]
-    assert found.interval.low > 0 and found.p < 0.02
+    difference = paired_bootstrap((good, measures), (bad, measures), clusters, resamples=400)["auc"]
+    assert difference.interval.low > 0 and difference.p < 0.02
     same = paired_bootstrap((good, measures), (good, measures), clusters, resamples=400)["auc"]
     assert (same.interval.low, same.interval.high, same.p) == (0.0, 0.0, 1.0)
-    apart = {name: resampled(one, clusters, measures, resamples=50, seed=3)["auc"] for name, one in
+    apart = {name: resampled(samples, clusters, measures, resamples=50, seed=3)["auc"] for name, samples in
              (("good", good), ("bad", bad))}  # fmt: skip
     again = paired_bootstrap((good, measures), (bad, measures), clusters, resamples=50, seed=3)["auc"]
     assert again.interval.sd == pytest.approx((apart["good"] - apart["bad"]).std(ddof=1))
@@ -175,8 +175,8 @@ def test_delong_agrees_with_the_bootstrap_and_knows_equal_systems() -> None:
     second = 0.6 * labels + 0.5 * first + rng.normal(size=300)
     p = delong(first, second, labels)
     loose = Clusters(np.arange(300), np.zeros(300, int), 0, 300)
-    one, other = samples_of(first, labels), samples_of(second, labels)
-    boot = paired_bootstrap((one, {"auc": Weighted.auc}), (other, {"auc": Weighted.auc}), loose, resamples=2000)["auc"]
+    systems = [(samples_of(scores, labels), {"auc": Weighted.auc}) for scores in (first, second)]
+    boot = paired_bootstrap(*systems, loose, resamples=2000)["auc"]
     gap = auc(first, labels) - auc(second, labels)
     from scipy.stats import norm
 

@@ -11,6 +11,7 @@ from fastrain.evaluation.thresholds import (
     TARGET_EER,
     TARGET_MIN_HTER,
     fixed,
+    is_oracle,
     named_policy,
 )
 
@@ -22,7 +23,8 @@ def test_names_say_what_they_are() -> None:
         "source_eer", "fixed(0.5)", "target_eer (oracle)", "target_min_hter (oracle)",
     ]  # fmt: skip
     for policy in STANDARD_POLICIES:
-        assert policy.oracle == ("oracle" in policy.name) == (policy.part == "test")
+        assert policy.oracle == is_oracle(policy.name) == (policy.part == "test")
+    assert is_oracle("target_oracle(auc)") and not is_oracle("mean_last_10")  # so do policies of checkpoints
 
 
 def test_each_takes_its_own_point() -> None:
@@ -49,10 +51,10 @@ def test_a_repository_s_own_point_is_a_policy_that_gives_its_error_rates(name: s
     threshold = policy.choose(scores, labels)
     assert (scores[labels == 0] >= threshold).mean() == pytest.approx(point.far)
     assert (scores[labels == 1] < threshold).mean() == pytest.approx(point.frr)
-    assert policy.oracle == (policy.part == "test") == ("oracle" in policy.name)
+    assert policy.oracle == (policy.part == "test") == is_oracle(policy.name)
 
 
 def test_every_reference_point_has_its_policy() -> None:
-    assert set(REFERENCE) == set(POINTS)
+    assert tuple(POINTS) == REFERENCE
     # Exactly a half is an attack to mmdg's code, and bona fide to ours.
     assert named_policy("mmdg_at_half").choose(SCORES, LABELS) > 0.5 == fixed(0.5).choose(SCORES, LABELS)

@@ -55,15 +55,10 @@ EXPECTED = {
 
 def table() -> ScoreTable:
     """The rows above as a score table."""
-    given = pd.read_csv(io.StringIO(ROWS)).to_dict("records")
-    return ScoreTable(
-        frame(
-            *(
-                row(one["clip"], None if pd.isna(one["score"]) else one["score"], one["label"], subject=one["subject"])
-                for one in given
-            )
-        )
-    )
+    clips = pd.read_csv(io.StringIO(ROWS)).astype({"score": object})
+    clips["score"] = clips["score"].where(clips["score"].notna(), None)
+    rows = [row(clip.clip, clip.score, clip.label, subject=clip.subject) for clip in clips.itertuples()]
+    return ScoreTable(frame(*rows))
 
 
 @pytest.mark.parametrize("form", ["", "bob", "gradgpad", "csv", "parquet"])
@@ -75,12 +70,12 @@ def test_the_figures_are_those_worked_out_on_paper_in_every_form(tmp_path: Path,
         write_scores(scores, out, form)
         scores = read_scores(out, key=table(), higher="bonafide")
     result = evaluate(scores, selection="last", policies=[fixed(0.5)])
-    found = {
-        one["metric"]: (one["value"], one["low"], one["high"])
-        for one in result["metrics"]
-        if one["level"] == "clip" and one["metric"] in EXPECTED
+    rates = {
+        entry["metric"]: (entry["value"], entry["low"], entry["high"])
+        for entry in result["metrics"]
+        if entry["level"] == "clip" and entry["metric"] in EXPECTED
     }
-    assert found.keys() == EXPECTED.keys()
+    assert rates.keys() == EXPECTED.keys()
     for name, numbers in EXPECTED.items():
-        assert found[name] == pytest.approx(numbers, abs=1e-12), name
+        assert rates[name] == pytest.approx(numbers, abs=1e-12), name
     assert result["uncertainty"]["test"]["note"] == "3 subjects; fewer than 20: too few to tell"

@@ -43,14 +43,14 @@ def test_answer(changed, words, kind):
 
 
 def test_numbers_are_in_the_sentences():
-    told = " ".join(verdict(Evidence(**GOOD | {"control_given": True, "control_auc": [0.52]})).sentences)
+    text = " ".join(verdict(Evidence(**GOOD | {"control_given": True, "control_auc": [0.52]})).sentences)
     for part in ("12 held-out people", "48 clips", "93 of 100 pairs", "0.930", "msu-mfsd", "0.700", "0.600", "0.520"):
-        assert part in told
+        assert part in text
 
 
 def test_several_runs_are_told_by_median_and_range():
-    told = verdict(Evidence(**GOOD | {"val_auc": [0.91, 0.97, 0.93]})).sentences[0]
-    assert "median AUC of 0.930 over 3 runs (0.910 to 0.970)" in told
+    sentence = verdict(Evidence(**GOOD | {"val_auc": [0.91, 0.97, 0.93]})).sentences[0]
+    assert "median AUC of 0.930 over 3 runs (0.910 to 0.970)" in sentence
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_unseen_domain_is_judged(auc, words):
 
 
 def test_what_was_not_measured_is_said():
-    told = " ".join(verdict(Evidence(val_auc=[0.9])).sentences)
-    assert "not measured" in told
-    assert "No control run" in told
-    assert "whose people are not named" in told
+    text = " ".join(verdict(Evidence(val_auc=[0.9])).sentences)
+    assert "not measured" in text
+    assert "No control run" in text
+    assert "whose people are not named" in text

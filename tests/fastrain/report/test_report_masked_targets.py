@@ -46,8 +46,8 @@ def test_of_a_masked_target_the_stores_have_to_be_the_same() -> None:
     )
     with pytest.raises(UserError, match=refusal):
         against_training(lock(TRAINED).as_json(), lock(MASKED, "b"), where="it", allowed=False, masked=True)
-    told = against_training(lock(TRAINED).as_json(), lock(MASKED, "b"), where="it", allowed=True, masked=True)
-    assert len(told) == 1 and told[0].startswith("store wmca: content")
+    changes = against_training(lock(TRAINED).as_json(), lock(MASKED, "b"), where="it", allowed=True, masked=True)
+    assert len(changes) == 1 and changes[0].startswith("store wmca: content")
 
 
 def test_another_protocol_is_refused() -> None:

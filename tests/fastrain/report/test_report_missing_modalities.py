@@ -44,8 +44,8 @@ def evaluated(run: Path, variant: str, worse: float, name: str = "") -> Path:
     for file in ("run.json", "manifest.json"):
         shutil.copy(run / file, folder)
     masked = {"miss-D": ["depth"], "miss-I": ["ir"], "miss-DI": ["depth", "ir"]}[variant]
-    told = {"status": "evaluated", "evaluation_of": str(run), "finished": "2025-01-02T10:00:00"}
-    edit(folder / "run.json", protocol=f"mm:CPS2W@{variant}", **told)
+    about = {"status": "evaluated", "evaluation_of": str(run), "finished": "2025-01-02T10:00:00"}
+    edit(folder / "run.json", protocol=f"mm:CPS2W@{variant}", **about)
     edit(folder / "manifest.json", canonical=f"mm:CPS2W@{variant}", masked=masked)
     frame = ScoreTable.read_csv(run / "scores.csv").frame
     lower = (frame["part"] == "test") & (frame["label"] == "bonafide")
@@ -105,9 +105,9 @@ def test_the_terminal_gets_the_same_table(original: Path) -> None:
     head, whole, first, second, *_ = degradation_text(original).splitlines()
     assert head.split("  ")[0] == "target" and all(title in head for title in TITLES.values())
     assert whole.startswith("complete  ") and "(" not in whole
-    found, before = numbers(original / "evaluations" / "mm-CPS2W@miss-D-standard-5f0c5f0c"), numbers(original)
-    change = 100 * (found["AUC"] - before["AUC"])
-    assert first.startswith("without depth  ") and f"{found['AUC']:.3f} ({change:+.2f})" in first
+    now, before = numbers(original / "evaluations" / "mm-CPS2W@miss-D-standard-5f0c5f0c"), numbers(original)
+    change = 100 * (now["AUC"] - before["AUC"])
+    assert first.startswith("without depth  ") and f"{now['AUC']:.3f} ({change:+.2f})" in first
     assert second.startswith("without depth and ir  ")
 
 

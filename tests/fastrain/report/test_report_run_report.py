@@ -57,7 +57,7 @@ def reported(run, tmp_path, **options):
     return Markup((tmp_path / "report.html").read_text("utf-8"))
 
 
-def found(run, part, level, metric, policy=""):
+def result_of(run, part, level, metric, policy=""):
     rows = json.loads((run / "results.json").read_text())["metrics"]
     keys = {"part": part, "level": level, "metric": metric, "threshold_policy": policy}
     return next(row["value"] for row in rows if keys.items() <= row.items())
@@ -103,11 +103,11 @@ def test_two_lines_equal_the_results(runs, page):
     honest, oracle = list(rows["Threshold policy"])[1:]
     assert (rows["Threshold policy"][honest], rows["Threshold policy"][oracle]) == (HONEST, ORACLE)
     run = runs[0]
-    assert rows["Unseen domain AUC"][honest] == f"{found(run, 'test', 'clip', 'auc'):.3f}"
-    assert rows["Held-out source AUC"][honest] == f"{found(run, 'val', 'clip', 'auc'):.3f}"
-    assert rows["Unseen domain HTER"][honest] == f"{100 * found(run, 'test', 'clip', 'hter', HONEST):.2f} %"
-    assert rows["Unseen domain HTER"][oracle] == f"{100 * found(run, 'test', 'clip', 'hter', ORACLE):.2f} %"
-    assert rows["Unseen domain EER"][oracle] == f"{100 * found(run, 'test', 'clip', 'eer'):.2f} %"
+    assert rows["Unseen domain AUC"][honest] == f"{result_of(run, 'test', 'clip', 'auc'):.3f}"
+    assert rows["Held-out source AUC"][honest] == f"{result_of(run, 'val', 'clip', 'auc'):.3f}"
+    assert rows["Unseen domain HTER"][honest] == f"{100 * result_of(run, 'test', 'clip', 'hter', HONEST):.2f} %"
+    assert rows["Unseen domain HTER"][oracle] == f"{100 * result_of(run, 'test', 'clip', 'hter', ORACLE):.2f} %"
+    assert rows["Unseen domain EER"][oracle] == f"{100 * result_of(run, 'test', 'clip', 'eer'):.2f} %"
     assert rows["Unseen domain EER"][honest] == "needs the target's labels"
 
 
@@ -120,9 +120,9 @@ def test_error_rates_equal_the_results_and_name_their_policies(runs, page):
         where = parts[row["Scores of"]], row["Level"]
         assert row["Checkpoint selected by"] == "source_val"
         for title, name in (("HTER", "hter"), ("APCER, worst species", "apcer"), ("BPCER", "bpcer")):
-            assert row[title] == f"{100 * found(runs[0], *where, name, row['Threshold policy']):.2f} %"
-        assert row["AUC"] == f"{found(runs[0], *where, 'auc'):.3f}"
-        assert row["EER"] == f"{100 * found(runs[0], *where, 'eer'):.2f} %"
+            assert row[title] == f"{100 * result_of(runs[0], *where, name, row['Threshold policy']):.2f} %"
+        assert row["AUC"] == f"{result_of(runs[0], *where, 'auc'):.3f}"
+        assert row["EER"] == f"{100 * result_of(runs[0], *where, 'eer'):.2f} %"
 
 
 def test_species_equal_the_results(runs, page):
@@ -131,8 +131,8 @@ def test_species_equal_the_results(runs, page):
     row = next(r for r in rows if (r["Scores of"], r["Level"]) == ("unseen domain", "clip"))
     for kind in ("print", "replay"):
         keys = {"part": "test", "level": "clip", "species": kind, "threshold_policy": row["Threshold policy"]}
-        one = next(r for r in species if keys.items() <= r.items())
-        assert row[f"APCER {kind}"] == f"{100 * one['apcer']:.2f} % of {one['n']}, few"
+        counts = next(r for r in species if keys.items() <= r.items())
+        assert row[f"APCER {kind}"] == f"{100 * counts['apcer']:.2f} % of {counts['n']}, few"
 
 
 def test_failures_to_acquire_are_shown_apart(page):
@@ -249,11 +249,11 @@ def test_seeds_and_their_median(runs, library, tmp_path):
         ("Held-out source AUC", ("val", "clip", "auc")),
         ("Unseen domain AUC", ("test", "clip", "auc")),
     ):
-        values = [found(run, *where) for run in runs]
+        values = [result_of(run, *where) for run in runs]
         assert [rows[run.name][title] for run in runs] == [f"{value:.3f}" for value in values]
         assert rows["Median of 3 runs"][title] == f"{median(values):.3f}"
-        assert rows["control: shuffled"][title] == f"{found(control, *where):.3f}"
-    hter = [found(run, "test", "clip", "hter", HONEST) for run in runs]
+        assert rows["control: shuffled"][title] == f"{result_of(control, *where):.3f}"
+    hter = [result_of(run, "test", "clip", "hter", HONEST) for run in runs]
     assert rows["Median of 3 runs"]["Unseen domain HTER, threshold source_eer"] == f"{100 * median(hter):.2f} %"
     assert "over 3 runs" in page.sections["glance"]
     assert "Trained the same way on shuffled labels" in page.sections["glance"]

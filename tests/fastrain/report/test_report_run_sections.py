@@ -81,7 +81,7 @@ def test_clips_of_a_run_that_reports_a_mean_are_judged_at_the_threshold_of_their
     folder = shutil.copytree(run, tmp_path / "run")
     keys = {"level": "clip", "policy": HONEST}
     row = next(row for row in results["thresholds"] if keys.items() <= row.items())
-    other = [{**one, "value": 0.99} if one == row else one for one in results["thresholds"]]  # that of the mean
+    other = [{**entry, "value": 0.99} if entry == row else entry for entry in results["thresholds"]]  # that of the mean
     (folder / "results.json").write_text(json.dumps({**results, "thresholds": other, "averaged_over": 3}))
     write_report([folder], tmp_path / "report.html", faces=False)
     page = Markup((tmp_path / "report.html").read_text("utf-8"))
@@ -106,8 +106,8 @@ def test_the_iso_page_states_operating_points_with_their_intervals(page, results
         ("EER", "eer", ""),
     ):
         for part, heading in (("test", "unseen domain [95 %]"), ("val", "held-out source [95 %]")):
-            one = metric(results, part, name, policy)
-            numbers = [100 * one[key] for key in ("value", "low", "high")]
+            entry = metric(results, part, name, policy)
+            numbers = [100 * entry[key] for key in ("value", "low", "high")]
             assert rows[title][heading] == "{:.2f} % [{:.2f}, {:.2f}]".format(*numbers), (title, part)
         assert rows[title]["Threshold from"] == (policy or "needs none")
     section = page.sections["iso"]
