@@ -1,1 +1,1 @@
-"""The HTML kit of both packages: a self-contained page and its parts, without script or network, on phone and paper."""
+"""The HTML kit of both packages: self-contained pages without script or network, for screens, phones and paper."""

@@ -14,15 +14,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-# -- Drawing with matplotlib into inline SVG: no global state left behind, the same input gives the same bytes --------
+# -- Inline SVG -------------------------------------------------------------------------------------------------------
 
-
-# Okabe and Ito's colours without the yellow, which print loses; told apart by every common kind of colour vision.
+# Okabe and Ito's colours, distinct for every common kind of colour vision; without the yellow, which print loses.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 DASHES = ("-", "--", "-.", ":")
 MARK = "#24292f"
 
-# Narrow, so that the lettering is still readable where a phone shows the drawing at 350 pixels.
+# Narrow, so that the text is readable where a phone shows the chart at 350 pixels.
 WIDTH, HEIGHT = 4.6, 3.2  # inches
 
 _STYLE: dict[Any, Any] = {
@@ -49,7 +48,7 @@ _STYLE: dict[Any, Any] = {
 def draw(paint: Callable[[Figure], None], *, name: str, alt: str, height: float = HEIGHT) -> Markup:
     """Let `paint` fill an empty figure and return it as inline SVG.
 
-    `name` keeps the ids of several drawings on a page apart; `alt` tells in words what is drawn.
+    `name` makes the ids of a chart unique on its page; `alt` describes the chart in words.
     """
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -67,27 +66,26 @@ def draw(paint: Callable[[Figure], None], *, name: str, alt: str, height: float 
 
 
 def _inline(svg: str, name: str, alt: str) -> Markup:
-    """Strip what an inline SVG does not need, and make its ids its own."""
+    """Remove what an inline SVG does not need, and make its ids unique."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
-    # This rule would reach the whole page; the page's own style has it for charts alone.
+    # This rule would apply to the complete page; the page's own style has it for charts alone.
     svg = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", svg, flags=re.S)
     head, rest = svg.split(">", 1)
     box = re.search(r'viewBox="[^"]*"', head)
-    rest = re.sub(r'(\bid="|href="#|url\(#)', lambda found: f"{found[1]}{name}-", rest)
+    rest = re.sub(r'(\bid="|href="#|url\(#)', lambda match: f"{match[1]}{name}-", rest)
     opening = f'<svg class="chart" role="img" aria-label="{escape(alt)}" {box.group(0) if box else ""}'
     return Markup(f"{opening}>{rest.strip()}")
 
 
-# -- Line charts: curves over a common axis ---------------------------------------------------------------------------
+# -- Line charts ------------------------------------------------------------------------------------------------------
 
-
-LEGEND_WIDTH = 24  # characters of a name; longer ones take a line of the legend each
+LEGEND_WIDTH = 24  # characters of a name; a longer one makes the legend a single column
 
 
 @dataclass(frozen=True)
 class Line:
-    """A curve; `dots` marks its points. `colour` and `dash` count from 0, by default each line takes the next."""
+    """A curve; `dots` marks its points. `colour` and `dash` count from 0; by default each line takes the next."""
 
     name: str
     x: Sequence[float]
@@ -99,7 +97,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis: what it counts and in what unit, and its range where that is fixed."""
+    """An axis: its quantity and unit, and its range where that is fixed."""
 
     label: str
     low: float | None = None
@@ -147,5 +145,5 @@ def line_chart(
 
     names = [line.name for line in lines] + [point[0] for point in points] + [upright[0] if upright else "", diagonal]
     columns = 2 if max(map(len, names)) <= LEGEND_WIDTH else 1
-    entries = -(-sum(bool(one) for one in names) // columns)
+    entries = -(-sum(bool(entry) for entry in names) // columns)
     return draw(paint, name=name, alt=alt, height=HEIGHT + 0.2 * entries)

@@ -1,4 +1,4 @@
-"""Pictures and charts carried inside the page, with a title and a line on how to read them."""
+"""Embed pictures and charts in a page, with titles and explanations."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from markupsafe import Markup
 
 from fasdata.page.page import fill
 
-# -- Small pictures carried inside the page ---------------------------------------------------------------------------
-
+# -- Pictures ---------------------------------------------------------------------------------------------------------
 
 THUMBNAIL = 128  # pixels, longest side
 JPEG_QUALITY = 85
@@ -41,7 +40,7 @@ def data_uri(image: np.ndarray, longest: int = THUMBNAIL) -> str:
 
 @dataclass(frozen=True)
 class Picture:
-    """A thumbnail with its text; without a `source` (a data URI) the place says `absent` instead."""
+    """A thumbnail with its text; without a `source` (a data URI) the text `absent` takes its place."""
 
     title: str
     facts: Sequence[tuple[str, Any]]
@@ -61,12 +60,12 @@ class Gallery:
         return fill("gallery", pictures=self.pictures, caption=self.caption)
 
 
-# -- Charts on a page: an inline SVG with a title and a line on how to read it ----------------------------------------
+# -- Charts -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A titled drawing (`svg` from `fasdata.page.charts`) and, for newcomers, how to read it."""
+    """A chart (`svg` from `fasdata.page.charts`) with its title and, for newcomers, how to read it."""
 
     title: str
     svg: Markup

@@ -1,4 +1,4 @@
-"""Draw histograms of several groups: one above the other on a common axis, or laid over each other."""
+"""Draw histograms of several groups: above each other on a common axis, or over each other."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-# -- Histograms of several groups, one above the other on a common axis -----------------------------------------------
-
+# -- Groups above each other on a common axis -------------------------------------------------------------------------
 
 BINS = 25
 _LINES = ("-", "--", ":", "-.")
@@ -42,12 +41,12 @@ def histogram_rows(
     marks: Sequence[tuple[str, float]] = (),
     same_height: bool = True,
 ) -> Markup:
-    """Draw one row a group, all with the same bins; `marks` are named vertical lines through all.
+    """Draw a row per group, all with the same bins; `marks` are named vertical lines through all rows.
 
     The vertical axis is common too, unless `same_height` is False: then a group with one tall bar flattens no other.
 
-    Bars are shares of their own group in percent, so that a large group does not bury a small one. `unit` names what
-    is counted (clips, frames).
+    Bars are shares of their own group in percent, so that a large group does not hide a small one. `unit` is the
+    counted noun (clips, frames).
     """
     everything = np.concatenate([np.asarray(group.values, float) for group in groups])
     reach = np.concatenate([everything, [value for _, value in marks]])
@@ -74,19 +73,18 @@ def histogram_rows(
     return draw(paint, name=name, alt=alt, height=1.0 + 0.95 * len(groups) + 0.2 * len(marks))
 
 
-# -- Histograms of two or three groups laid over each other, for seeing whether they differ ---------------------------
-
+# -- Two or three groups over each other ------------------------------------------------------------------------------
 
 MOST_BINS = 30
 HEIGHT = 2.7  # inches
-_TAIL = 0.5  # percent of the values at either end that may fall into the outermost bar
+_TAIL = 0.5  # percent of the values at each end that may share the outermost bar
 
 
 def overlay(groups: Sequence[Group], x_label: str, unit: str, *, name: str, alt: str, log: bool = False) -> Markup:
     """Draw the groups as outlines on one axis, the first filled.
 
-    Bars are shares of their own group in percent, so that a large group does not bury a small one. `unit` names what
-    is counted. `log` sets the axis by powers of ten; values of 0 and less then count at its left end.
+    Bars are shares of their own group in percent, so that a large group does not hide a small one. `unit` is the
+    counted noun. `log` makes the axis logarithmic; values of 0 and less then count at its left end.
     """
     edges = bin_edges(np.concatenate([np.asarray(group.values, float) for group in groups]), log=log)
     shares = [_shares(np.asarray(group.values, float), edges) for group in groups]
@@ -122,7 +120,7 @@ def _powers(axes: Axes) -> None:
 
 
 def bin_edges(values: np.ndarray, *, log: bool = False) -> np.ndarray:
-    """Return bin edges over the values; far ends that hold under 1 % of them share the outermost bars."""
+    """Return bin edges over the values; outliers, up to 1 % of the values, share the outermost bars."""
     bins = int(np.clip(3 * len(values) ** (1 / 3), 6, MOST_BINS))  # few values: few bars
     if log:
         positive = values[values > 0]

@@ -1,4 +1,4 @@
-"""The page: a title, sections with a list of contents, subsections; one file with everything inside."""
+"""Put a page together: title, contents, sections and subsections, in one self-contained file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-# -- Where Python values meet HTML: every template is filled here, with escaping always on ----------------------------
+# -- Templates, always with escaping ----------------------------------------------------------------------------------
 
 
 def fill(template: str, **values: Any) -> Markup:
@@ -42,12 +42,12 @@ def _environment() -> Environment:
     )
 
 
-# -- The page: a title, sections with a list of contents, one file with everything inside -----------------------------
+# -- Pages and sections -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Section:
-    """A titled stretch of the page; `anchor` is its id in links, `lead` one sentence on what it shows."""
+    """A titled part of a page; `anchor` is its id in links, `lead` a sentence on its content."""
 
     anchor: str
     title: str
@@ -57,7 +57,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A whole report. `facts` stand under the title: what this page is about."""
+    """A report. `facts` are shown under the title."""
 
     title: str
     sections: Sequence[Section]
@@ -69,17 +69,17 @@ class Page:
         return str(fill("page", page=self))
 
     def write(self, out: Path) -> None:
-        """Write the page to `out` in one step: a reader finds the old file or the new one, never half of one."""
-        # A lone surrogate (from a file name that is no UTF-8) must not cost the report.
+        """Write the page to `out` in one step: a reader gets the old file or the new one, never a part of it."""
+        # A lone surrogate (from a file name that is not UTF-8) must not stop the report.
         write_text(out, self.html().encode("utf-8", "replace").decode("utf-8"))
 
 
-# -- Stretches of a section with a title of their own, and the links to them ------------------------------------------
+# -- Subsections and links to them ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Subsection:
-    """A titled stretch of a section; `anchor` is its id in links, `lead` one sentence on what it shows."""
+    """A titled part of a section; `anchor` is its id in links, `lead` a sentence on its content."""
 
     anchor: str
     title: str

@@ -1,4 +1,4 @@
-"""What stands in a section: paragraphs, notices, facts, folded details, cards with key figures, and tables."""
+"""Define the parts of a section: paragraphs, notices, facts, folded details, cards with key figures, tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from fasdata.page.page import fill
 
-# -- Words on a page: paragraphs, notices, lists of facts, and what folds away ----------------------------------------
+# -- Text: paragraphs, notices, facts, code, folded details -----------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Notice:
-    """A box that must not be overlooked. Its kind is told by a word too, not by colour alone."""
+    """A box that must not be overlooked. A word names its kind too, not colour alone."""
 
     title: str
     sentences: Sequence[str]
@@ -37,7 +37,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class Facts:
-    """Names and their values, one a line."""
+    """Names and their values, a line each."""
 
     pairs: Sequence[tuple[str, Any]]
 
@@ -47,7 +47,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Code:
-    """Text kept as it was written, such as a configuration."""
+    """Text shown unchanged, such as a configuration."""
 
     words: str
 
@@ -57,7 +57,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Details:
-    """Parts that fold away under a line; open on paper."""
+    """Parts folded under a summary line; open on paper."""
 
     summary: str
     parts: Sequence[Any]
@@ -67,12 +67,12 @@ class Details:
         return fill("details", details=self)
 
 
-# -- Cards: a few figures to read first -------------------------------------------------------------------------------
+# -- Cards with key figures -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Card:
-    """One figure with its name above it and what it means below."""
+    """A key figure with its name above and an explanation below."""
 
     title: str
     value: Any
@@ -89,7 +89,7 @@ class Cards:
         return fill("cards", cards=self.cards)
 
 
-# -- Tables that scroll inside their own box, so that a page never scrolls sideways -----------------------------------
+# -- Tables; each scrolls in its own box, so that the page never scrolls sideways -------------------------------------
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of cells, one a column: text or any part with `__html__`; the first names the row.
+    """A row of cells, one per column: text or any part with `__html__`; the first names the row.
 
-    `kind` sets it off: `strong` for the line to read first, `muted` for one to read with care.
+    `kind` sets it off: `strong` for the row to read first, `muted` for a row to read with care.
     """
 
     cells: Sequence[Any]
@@ -116,7 +116,7 @@ class Table:
     """A captioned table; `note` stands below it.
 
     Raises:
-        ValueError: a row has not one cell a column.
+        ValueError: a row does not have one cell per column.
     """
 
     caption: str

@@ -134,7 +134,7 @@ def reasoned(value: str | Absent) -> str:
     return f"{value} ({value.why})" if isinstance(value, Absent) else value
 
 
-# -- Plain aligned columns for terminals ------------------------------------------------------------------------------
+# -- Text tables for terminals ----------------------------------------------------------------------------------------
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[object]], indent: str = "  ") -> list[str]:

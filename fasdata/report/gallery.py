@@ -1,4 +1,4 @@
-"""Pictures of stored faces: by attack type and split, and those to look at first. Only where faces were asked for."""
+"""Show stored faces: some of each attack type and split, and those with extreme measures; only with `faces`."""
 
 from __future__ import annotations
 
@@ -20,60 +20,62 @@ from fasdata.report.survey import LABEL_NAMES, Survey, groups_of, rows_of
 if TYPE_CHECKING:
     import pandas as pd
 
-EACH = 6  # pictures of an attack type in a split
+EACH = 6  # pictures per attack type and split
 TILE = 96  # pixels of height where modalities stand side by side
 _SEED = 0
 
 
 def gallery(survey: Survey, anchor: str, *, faces: bool) -> Subsection:
-    """Return some faces of every attack type and split, different people first; without `faces` no pixel is read."""
+    """Return faces of each attack type and split, different people first; without `faces` no pixel is read."""
     title = "Gallery"
     if not faces:
-        told = "This report was written without pictures of people; --faces puts them in."
-        return Subsection(anchor, title, [Notice("Pictures left out", [told])])
+        note = "This report has no pictures of people; --faces adds them."
+        return Subsection(anchor, title, [Notice("Pictures left out", [note])])
     clips = survey.clips[survey.clips["stored"] > 0]
     galleries = []
-    for (label, kind), of_kind in sorted(groups_of(clips, ["label", "attack_type"]), key=lambda one: _order(*one[0])):
-        by_split = sorted(groups_of(of_kind, "split"), key=lambda one: list(SPLIT_NAMES).index(one[0]))
+    for (label, kind), of_kind in sorted(
+        groups_of(clips, ["label", "attack_type"]), key=lambda group: _order(*group[0])
+    ):
+        by_split = sorted(groups_of(of_kind, "split"), key=lambda group: list(SPLIT_NAMES).index(group[0]))
         pictures = [_of_clip(survey, place) for _, group in by_split for place in different_people(group)[:EACH]]
-        told = ", ".join(f"{len(group)} in {SPLIT_NAMES[split]}" for split, group in by_split)
-        called = LABEL_NAMES[label].capitalize() + ("" if label == kind else f", {kind}")
-        galleries.append(Gallery(pictures, f"{called}: clips {told}"))
-    lead = "Stored regions as they are, with their surroundings; one frame from the middle of each clip."
+        counts = ", ".join(f"{len(group)} in {SPLIT_NAMES[split]}" for split, group in by_split)
+        name = LABEL_NAMES[label].capitalize() + ("" if label == kind else f", {kind}")
+        galleries.append(Gallery(pictures, f"{name}: clips {counts}"))
+    lead = "Stored regions, unchanged; of each clip the stored frame in the middle."
     return Subsection(anchor, title, galleries or [Paragraph("No frame is stored.")], lead)
 
 
 def look_first(survey: Survey, sample: PixelSample, anchor: str, *, faces: bool) -> Subsection:
-    """Return the frames at the far ends of the measures, as pictures or as a table."""
-    found = extremes(survey, sample)
-    lead = "The frames at the far ends of the measures: where a detector errs, it is seen here first."
-    if not found:
+    """Return the frames with extreme measures, as pictures or as a table."""
+    frames = extremes(survey, sample)
+    lead = "Frames with extreme measures: errors of the detector show up here first."
+    if not frames:
         return Subsection(anchor, "Look at these first", [Paragraph("There is nothing to measure.")], lead)
     names = survey.clips["clip_id"]
     if faces:
-        pictures = [_picture(survey, row, what, [("value", value)]) for what, value, row in found]
+        pictures = [_picture(survey, row, what, [("value", value)]) for what, value, row in frames]
         return Subsection(anchor, "Look at these first", [Gallery(pictures)], lead)
-    rows = [Row((what, value, names[row.clip], str(row.frame_index), row.status)) for what, value, row in found]
+    rows = [Row((what, value, names[row.clip], str(row.frame_index), row.status)) for what, value, row in frames]
     columns = [Column("What"), Column("Value", True), Column("Clip"), Column("Frame", True), Column("Status")]
-    return Subsection(anchor, "Look at these first", [Table("Frames at the far ends", columns, rows)], lead)
+    return Subsection(anchor, "Look at these first", [Table("Frames with extreme measures", columns, rows)], lead)
 
 
 _ENDS = (
     ("Smallest face", "side", True, "{:.0f} px"),
-    ("Least sure", "score", True, "{:.3f}"),
+    ("Lowest score", "score", True, "{:.3f}"),
     ("Most blurred", "blur", True, "{:.1f}"),
     ("Darkest", "brightness", True, "{:.0f} of 255"),
     ("Brightest", "brightness", False, "{:.0f} of 255"),
     ("Most tilted", "roll", False, "{:.0f}°"),
     ("Most turned", "yaw", False, "{:.2f}"),
 )
-_A_KIND = 3
+_PER_END = 3
 
 
 def extremes(survey: Survey, sample: PixelSample) -> list[tuple[str, str, Any]]:
-    """Return what, its value in words, and the frame's row, of at most three clips for each far end."""
+    """Return the name of an extreme, its value as text, and the row of the frame, for at most three clips each."""
     scored = has_own_scores(str(survey.store.info.config.get("detector")))
-    found = []
+    frames = []
     for what, key, low, form in _ENDS:
         table = sample.frames if key in ("blur", "brightness") else survey.frames[survey.frames["own"]]
         if key == "score" and not scored:
@@ -81,22 +83,22 @@ def extremes(survey: Survey, sample: PixelSample) -> list[tuple[str, str, Any]]:
         known = table[np.isfinite(table[key].to_numpy(float))]
         values = known[key].abs() if key in ("roll", "yaw") else known[key]
         ranked = known.assign(_rank=values if low else -values).sort_values(["_rank", "clip", "frame_index"])
-        for row in rows_of(ranked.drop_duplicates("clip").head(_A_KIND)):
-            found.append((what, form.format(getattr(row, key)), row))
-    return found
+        for row in rows_of(ranked.drop_duplicates("clip").head(_PER_END)):
+            frames.append((what, form.format(getattr(row, key)), row))
+    return frames
 
 
 def different_people(clips: pd.DataFrame) -> list[int]:
-    """Return the rows of `clips` in an order that shows every person once before any of them twice."""
+    """Return the rows of `clips` in an order with every person once before any of them twice."""
     shuffled = clips.sample(frac=1, random_state=_SEED)
-    # Where people are not known every clip counts as another one.
+    # Where the person is unknown, every clip counts as another person.
     person = shuffled["subject"].where(shuffled["subject"].ne(""), shuffled["clip_id"])
     turn = shuffled.groupby(person).cumcount()
     return [int(place) for place in turn.sort_values(kind="stable").index]
 
 
 def pairs(survey: Survey, rows: Sequence[tuple[int, int]]) -> Gallery:
-    """Return two clips side by side for every pair of rows of the clips, with the first stored frame of each."""
+    """Return the first stored frames of two clips side by side, for every pair of rows of the clips."""
     pictures = []
     for a, b in rows:
         ids = [str(survey.clips["clip_id"][place]) for place in (a, b)]
@@ -104,8 +106,8 @@ def pairs(survey: Survey, rows: Sequence[tuple[int, int]]) -> Gallery:
         facts = [("and", ids[1])]
         try:
             first = [int(survey.frames.loc[survey.frames["clip"] == place, "frame_index"].iloc[0]) for place in (a, b)]
-            images = [shown(survey.store.crop(clip_id, index)) for clip_id, index in zip(ids, first, strict=True)]
-            pictures.append(Picture(ids[0], facts, beside(images), alt))
+            images = [as_rgb(survey.store.crop(clip_id, index)) for clip_id, index in zip(ids, first, strict=True)]
+            pictures.append(Picture(ids[0], facts, side_by_side(images), alt))
         except (UserError, ValueError) as error:
             pictures.append(Picture(ids[0], [*facts, ("problem", str(error))], alt=alt, absent="cannot be read"))
     return Gallery(pictures)
@@ -125,15 +127,15 @@ def _picture(survey: Survey, row: Any, title: str, facts: Sequence[tuple[str, An
     facts = [*facts, *named, ("frame", f"{row.frame_index} ({row.status})")]
     alt = f"Frame {row.frame_index} of {clip_id}"
     try:
-        held = [name for name in MODALITIES if name in row.modalities]
-        images = [shown(survey.store.crop(clip_id, row.frame_index, name)) for name in held]
-        return Picture(title, facts, data_uri(images[0]) if len(images) == 1 else beside(images), alt)
+        names = [name for name in MODALITIES if name in row.modalities]
+        images = [as_rgb(survey.store.crop(clip_id, row.frame_index, name)) for name in names]
+        return Picture(title, facts, data_uri(images[0]) if len(images) == 1 else side_by_side(images), alt)
     except (UserError, ValueError) as error:
         return Picture(title, [*facts, ("problem", str(error))], alt=alt, absent="cannot be read")
 
 
-def shown(image: np.ndarray) -> np.ndarray:
-    """Return an image of any kind as RGB uint8: depth is stretched over its own range, 0 (nothing measured) is black.
+def as_rgb(image: np.ndarray) -> np.ndarray:
+    """Return an image of any modality as RGB uint8; depth is stretched over its range, 0 (nothing measured) is black.
 
     Raises:
         ValueError: neither colour nor one channel.
@@ -150,13 +152,13 @@ def shown(image: np.ndarray) -> np.ndarray:
     return np.repeat(image[:, :, None], 3, axis=2)
 
 
-def beside(images: Sequence[np.ndarray]) -> str:
-    """Return the modalities of a frame side by side, as one data URI."""
+def side_by_side(images: Sequence[np.ndarray]) -> str:
+    """Return images side by side as one data URI."""
     import cv2
 
     tiles = [
-        cv2.resize(one, (max(1, round(one.shape[1] * TILE / one.shape[0])), TILE), interpolation=cv2.INTER_AREA)
-        for one in images
+        cv2.resize(image, (max(1, round(image.shape[1] * TILE / image.shape[0])), TILE), interpolation=cv2.INTER_AREA)
+        for image in images
     ]
     return data_uri(np.hstack(tiles), longest=TILE * 4)
 

@@ -1,4 +1,4 @@
-"""What a store holds against what the release holds, and what made it: settings, detector, licences."""
+"""Compare the content of a store with its release, and tell how it was made: settings, detector, licences."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from fasdata.datasets.verify import Verification, compare
 from fasdata.faces.detectors import detector_licence
 from fasdata.page.page import Subsection
 from fasdata.page.parts import Column, Details, Facts, Paragraph, Row, Table
-from fasdata.page.spelling import Absent, count, text
+from fasdata.page.spelling import Absent, count, excess, text
 from fasdata.records import BONAFIDE, SPLITS
 from fasdata.report.survey import LABEL_NAMES, Survey, groups_of
 from fasdata.store.shards import shard_paths
 
-# -- What a store holds: clips by split, label and attack type, against what the release holds ------------------------
-
+# -- Counts of clips, against the release -----------------------------------------------------------------------------
 
 SPLIT_NAMES = {**{split: split for split in SPLITS}, "all": "all splits", "": "split unknown"}
 _SHOWN = 10
 
 
 def against_release(survey: Survey) -> Verification | None:
-    """Return the comparison of the store's clips with the dataset's card, None where there is nothing to compare."""
+    """Compare the store's clips with the dataset's card; None where there is no card, or none for this layout."""
     layout = _layout(survey)
     if survey.card is None or layout is None:
         return None
@@ -34,29 +33,29 @@ def against_release(survey: Survey) -> Verification | None:
 
 
 def holdings(survey: Survey, release: Verification | None, anchor: str) -> Subsection:
-    """Return the counts against the release, then every attack type with what became of its clips."""
+    """Return the counts against the release, then the outcomes of each attack type."""
     parts: list[Any] = [_expected(survey, release), *_missing(release), _by_type(survey)]
     if survey.clips["pai"].ne("").any():
         parts.append(Details("The same by species (PAI)", [_by_species(survey)]))
-    lead = "Before anything was lost: a recording counts here even when no face was found in it."
+    lead = "All recordings count here, also those in which no face was found."
     return Subsection(anchor, "Counts", parts, lead)
 
 
 def _expected(survey: Survey, release: Verification | None) -> Table | Paragraph:
     if release is None:
         why = "its layout is not one of the card's" if survey.card else "no card of this dataset comes with fasdata"
-        return Paragraph(f"The numbers are not compared with a release: {why}.")
+        return Paragraph(f"The numbers are not compared with the release: {why}.")
     if all(line.expected is None for line in release.lines):
-        return Paragraph("The numbers are not compared with a release: the dataset's card knows of none.")
+        return Paragraph("The numbers are not compared with the release: the dataset's card gives none.")
     unit = f"{release.result.layout_spec.unit}s"
     rows = [
         Row(
             (
                 SPLIT_NAMES.get(line.split, line.split),
                 LABEL_NAMES.get(line.label, "either label" if line.label == "any" else "label unknown"),
-                count(line.found),
+                count(line.present),
                 count(line.expected, "not known"),
-                _difference(line.found, line.expected),
+                _difference(line.present, line.expected),
             ),
             "strong" if line.deviates else "",
         )
@@ -64,17 +63,17 @@ def _expected(survey: Survey, release: Verification | None) -> Table | Paragraph
     ]
     columns = [Column("Split"), Column("Label"), Column(f"Found {unit}", True), Column("Expected", True),
                Column("Difference", True)]  # fmt: skip
-    whole = "" if any(line.deviates for line in release.lines) else " All numbers agree."
-    note = f"Expected: what the dataset's card says of the release; rows that differ are set off.{whole}"
+    agreement = "" if any(line.deviates for line in release.lines) else " All numbers agree."
+    note = f"Expected: from the dataset's card; rows that differ are in bold.{agreement}"
     return Table(f"{unit.capitalize()} against the release", columns, rows, note)
 
 
-def _difference(found: int, expected: int | None) -> str | Absent:
+def _difference(number: int, expected: int | None) -> str | Absent:
     if expected is None:
         return Absent("not known")
-    if found == expected:
+    if number == expected:
         return "0"
-    return f"{found - expected:+} ({100 * (found - expected) / expected:+.1f} %)" if expected else f"{found:+}"
+    return f"{number - expected:+} ({excess(number, expected)})" if expected else f"{number:+}"
 
 
 def _missing(release: Verification | None) -> list[Details]:
@@ -107,19 +106,19 @@ def _by_species(survey: Survey) -> Table:
 
 
 _COUNTED = [Column(name, True) for name in ("Clips", "Usable", "No face", "Failed", "Stored frames", "Subjects")]
-_SUBJECTS = "Subjects: people known by name or number; an attack counts for the person it shows. 0: not known."
+_SUBJECTS = "Subjects: people with a name or number; an attack counts for the person that it shows. 0: not known."
 
 
 def spell_type(attack_type: str) -> str:
-    """Return an attack type as a cell of a table: a dash for bona fide recordings, which have none."""
+    """Return an attack type for a table; a dash for bona fide recordings, which have none."""
     return "–" if attack_type == BONAFIDE else attack_type
 
 
 def _counts(clips: Any) -> list[Any]:
-    of = Counter(clips["status"])
+    outcomes = Counter(clips["status"])
     subjects = set(clips["subject"]) - {""}
     stored = int(clips["stored"].sum())
-    return [count(n) for n in (len(clips), of["ok"], of["fta"], of["failed"], stored, len(subjects))]
+    return [count(n) for n in (len(clips), outcomes["ok"], outcomes["fta"], outcomes["failed"], stored, len(subjects))]
 
 
 def _order(split: str, label: str, kind: str) -> tuple[int, int, str]:
@@ -127,21 +126,21 @@ def _order(split: str, label: str, kind: str) -> tuple[int, int, str]:
 
 
 def _layout(survey: Survey) -> Layout | None:
-    """Return the card's layout that most clips are in; own tables have one that no card lists."""
+    """Return the card's layout of most clips; that of an own table is in no card."""
     names = Counter(clip.layout for clip in survey.records)
-    wanted = names.most_common(1)[0][0] if names else ""
-    return next((one for one in (survey.card.layouts if survey.card else ()) if one.name == wanted), None)
+    most_common = names.most_common(1)[0][0] if names else ""
+    layouts = survey.card.layouts if survey.card else ()
+    return next((layout for layout in layouts if layout.name == most_common), None)
 
 
-# -- What made a store: settings, detector and weights, and under which licences --------------------------------------
+# -- How a store was made: settings, detector, licences ---------------------------------------------------------------
 
-
-# What is said in words of its own; every other setting of store.json is listed by its key.
-_TOLD = {"frames", "detector", "detector_weights_sha256", "detector_settings"}
+# Settings with a line of their own; the others of store.json are listed by their key.
+_OWN_LINES = {"frames", "detector", "detector_weights_sha256", "detector_settings"}
 
 
 def origin(survey: Survey, anchor: str) -> Subsection:
-    """Return what made the store, and the licences of the dataset and of the detector's weights."""
+    """Return the settings that made the store, and the licences of the dataset and of the detector's weights."""
     info, config, card = survey.store.info, survey.store.info.config, survey.card
     detector = str(config.get("detector", ""))
     no_card = "no card of this dataset comes with fasdata"
@@ -160,25 +159,25 @@ def origin(survey: Survey, anchor: str) -> Subsection:
         ("Content hash", survey.store.content_hash()),
     ]
     settings = [(key.replace("_", " "), text(spell(value), "none")) for key, value in sorted(config.items())
-                if key not in _TOLD]  # fmt: skip
-    whole = Details("All settings of the extraction", [Facts([*settings, ("Fingerprint", info.fingerprint)])])
-    return Subsection(anchor, "How it was made", [Facts(facts), whole])
+                if key not in _OWN_LINES]  # fmt: skip
+    details = Details("All settings of the extraction", [Facts([*settings, ("Fingerprint", info.fingerprint)])])
+    return Subsection(anchor, "How it was made", [Facts(facts), details])
 
 
 def spell(value: Any) -> str:
-    """Spell a setting: mappings as `key value`, lists with commas, truth as yes or no."""
+    """Spell a setting: mappings as `key value`, lists with commas, truth values as yes or no."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{str(key).replace('_', ' ')} {spell(one)}" for key, one in value.items())
+        return ", ".join(f"{str(key).replace('_', ' ')} {spell(entry)}" for key, entry in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(spell(one) for one in value)
+        return ", ".join(spell(entry) for entry in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "" if value is None else str(value)
 
 
 def size_on_disk(survey: Survey) -> int:
-    """Return the bytes that the store's shards take on disk."""
-    # A shard is a sparse file: its length is the size of its map.
+    """Return the size of the store's shards on disk in bytes."""
+    # A shard is a sparse file, whose length is the size of its map.
     return sum(path.stat().st_blocks * 512 for path in shard_paths(survey.store.folder))
 
 

@@ -1,4 +1,4 @@
-"""Measures of faces and recordings, bona fide against attack: histograms, and what alone tells the labels apart."""
+"""Compare measures of bona fide and attack faces: histograms, and how well each measure separates the labels."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from fasdata.report.survey import LABEL_NAMES, Survey
 if TYPE_CHECKING:
     import pandas as pd
 
-FEW = 10  # values of a label, below which no separation is told
+FEW = 10  # values per label; with fewer no separation is computed
 _NONE = np.empty(0)
 _COLOURS = {BONAFIDE: 0, ATTACK: 1}
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A number a frame or clip has. `source` is the table it stands in: own (faces seen), sampled, clips."""
+    """A measure of a frame or clip. `source` is its table: own (frames with a detected face), sampled, clips."""
 
     key: str
     title: str
@@ -40,53 +40,53 @@ class Measure:
 
 MEASURES = (
     Measure("side", "Size of the face", "longer side of the face box (pixels of the source)", "own",
-            "How many pixels of face there are. A network's input that is larger is filled by enlarging."),
+            "The resolution of the face. A larger network input only enlarges it."),
     Measure("eyes", "Distance between the eyes", "distance between the eyes (pixels of the source)", "own",
             "From the landmarks. Under about 30 pixels little of the skin's texture is left."),
     Measure("blur", "Sharpness", "variance of the Laplacian (log scale)", "sampled",
-            f"Left is blurred, right is sharp or noisy. Faces were brought to {SIDE} pixels first, so that size does "
-            "not count.", log=True),
+            f"Left is blurred, right is sharp or noisy. Faces were scaled to {SIDE} pixels first, so that size has no "
+            "influence.", log=True),
     Measure("brightness", "Brightness", "mean luma of the face (0 to 255)", "sampled",
-            "Under about 40 a face is hard to see, over about 220 it is burnt out."),
+            "Under about 40 a face is hard to see, over about 220 it is overexposed."),
     Measure("score", "Detector score", "detector score", "own",
-            "How sure the detector was; a long tail to the left is worth a look.", 3),
+            "The confidence of the detector. Look at the faces in a long tail to the left.", 3),
     Measure("roll", "Roll of the head", "roll (degrees, positive = clockwise)", "own",
-            "The exact tilt of the line through the eyes, which alignment takes out.", 1),
+            "The exact angle of the line through the eyes, which alignment removes.", 1),
     Measure("yaw", "Turn of the head", "yaw ratio (0 = frontal)", "own",
-            "How far the nose lies off the middle of the eyes, in halves of their distance: a ratio, not an angle. "
-            "At -1 or 1 the nose stands over an eye.", 2),
+            "Distance of the nose from the middle of the eyes, in halves of the eye distance: a ratio, not an angle. "
+            "At -1 or 1 the nose is level with an eye.", 2),
     Measure("n_frames", "Length of the recordings", "decoded frames", "clips",
-            "Lengths that differ by label differ in what a rule such as linspace picks."),
+            "If lengths differ by label, a rule such as linspace selects other moments for each label."),
 )  # fmt: skip
 
 
 def measures(survey: Survey, sample: PixelSample, anchor: str) -> Subsection:
     """Return a table of all measures and a histogram of each."""
-    found = {one.key: values_by_label(survey, sample, one) for one in MEASURES}
+    values = {measure.key: values_by_label(survey, sample, measure) for measure in MEASURES}
     charts: list[Any] = []
-    for one in MEASURES:
+    for measure in MEASURES:
         groups = [
-            Group(LABEL_NAMES[label], values.tolist(), _COLOURS.get(label, 2))
-            for label, values in found[one.key].items()
-            if len(values)
+            Group(LABEL_NAMES[label], of_label.tolist(), _COLOURS.get(label, 2))
+            for label, of_label in values[measure.key].items()
+            if len(of_label)
         ]
         if groups:
-            unit = "clips" if one.source == "clips" else "frames"
-            alt = f"{one.title} of {survey.name}, {' and '.join(group.name for group in groups)}"
-            svg = overlay(groups, one.axis, unit, name=f"{anchor}-{one.key}", alt=alt, log=one.log)
-            charts.append(Chart(one.title, svg, one.reading))
+            unit = "clips" if measure.source == "clips" else "frames"
+            alt = f"{measure.title} of {survey.name}, {' and '.join(group.name for group in groups)}"
+            svg = overlay(groups, measure.axis, unit, name=f"{anchor}-{measure.key}", alt=alt, log=measure.log)
+            charts.append(Chart(measure.title, svg, measure.reading))
     lead = (
-        f"Sizes, scores and pose of the {count(int(survey.frames['own'].sum()))} stored frames on which a face was "
-        f"seen; sharpness and brightness measured on {_sampled(sample)}."
+        f"Sizes, scores and pose of the {count(int(survey.frames['own'].sum()))} stored frames with a detected "
+        f"face; sharpness and brightness measured on {_sampled(sample)}."
     )
-    parts = [_table(found), Charts(charts)] if charts else [Paragraph("There is nothing to measure.")]
+    parts = [_table(values), Charts(charts)] if charts else [Paragraph("There is nothing to measure.")]
     return Subsection(anchor, "Faces", parts, lead)
 
 
 def separation(bonafide: np.ndarray, attack: np.ndarray) -> float | None:
-    """Return how well a number alone tells the labels apart: 0.5 not at all, 1 completely; None with few values.
+    """Return the AUC of a measure as a score, in the better direction: 0.5 to 1; None with fewer than `FEW` values.
 
-    It is the area under the ROC curve, of the better direction.
+    At 1 the measure alone separates the labels.
     """
     if min(len(bonafide), len(attack)) < FEW:
         return None
@@ -99,15 +99,15 @@ def separation(bonafide: np.ndarray, attack: np.ndarray) -> float | None:
 
 
 def separations(survey: Survey, sample: PixelSample) -> dict[str, float | None]:
-    """Return the separation by the title of each measure."""
-    found = {one.title: values_by_label(survey, sample, one) for one in MEASURES}
-    return {title: separation(of.get(BONAFIDE, _NONE), of.get(ATTACK, _NONE)) for title, of in found.items()}
+    """Return the separation of each measure, by its title."""
+    values = {measure.title: values_by_label(survey, sample, measure) for measure in MEASURES}
+    return {title: separation(of.get(BONAFIDE, _NONE), of.get(ATTACK, _NONE)) for title, of in values.items()}
 
 
 def values_by_label(survey: Survey, sample: PixelSample, measure: Measure) -> dict[str, np.ndarray]:
-    """Return the known values of a measure by label, for every label of the dataset."""
+    """Return the finite values of a measure for every label of the dataset."""
     if measure.key == "score" and not has_own_scores(str(survey.store.info.config.get("detector"))):
-        return dict.fromkeys(survey.labels, _NONE)  # nobody scored anything
+        return dict.fromkeys(survey.labels, _NONE)  # these faces have no score
     labels = survey.clips["label"].to_numpy()
     if measure.source == "clips":
         decoded = survey.clips[survey.clips["status"] != "failed"]
@@ -122,16 +122,16 @@ def _by_label(survey: Survey, column: pd.Series, labels: np.ndarray) -> dict[str
     return {label: values[known & (labels == label)] for label in survey.labels}
 
 
-def _table(found: dict[str, dict[str, np.ndarray]]) -> Table:
-    labels = list(next(iter(found.values())))
+def _table(by_measure: dict[str, dict[str, np.ndarray]]) -> Table:
+    labels = list(next(iter(by_measure.values())))
     columns = [Column("Measure"), *(Column(f"{LABEL_NAMES[label]}: median (5 to 95 %)", True) for label in labels)]
     both = BONAFIDE in labels and ATTACK in labels
     if both:
         columns.append(Column("Tells the labels apart", True))
     rows = []
-    for one in MEASURES:
-        values = found[one.key]
-        cells: list[Any] = [one.title, *(_spread(values[label], one.digits) for label in labels)]
+    for measure in MEASURES:
+        values = by_measure[measure.key]
+        cells: list[Any] = [measure.title, *(_spread(values[label], measure.digits) for label in labels)]
         if both:
             apart = separation(values[BONAFIDE], values[ATTACK])
             few = min(len(values[BONAFIDE]), len(values[ATTACK]))
@@ -139,13 +139,13 @@ def _table(found: dict[str, dict[str, np.ndarray]]) -> Table:
             cells.append(f"{apart:.2f}" if is_number(apart) else Absent(why))
         rows.append(Row(cells, "strong" if both and (apart or 0) >= SHORTCUT else ""))
     note = (
-        "Tells the labels apart: area under the ROC curve of this number alone, 0.5 = not at all, 1 = completely. "
-        "What a single number can tell, a network can learn in place of the attack."
+        "Tells the labels apart: area under the ROC curve of this measure alone, 0.5 = not at all, 1 = completely. "
+        "A network can learn such a measure in place of the attack."
     )
     return Table("Measures in numbers", columns, rows, note if both else "")
 
 
-SHORTCUT = 0.9  # separation from which a single number is a shortcut
+SHORTCUT = 0.9  # least separation of a measure that a network may learn as a shortcut
 
 
 def _spread(values: np.ndarray, digits: int) -> str | Absent:
@@ -156,7 +156,7 @@ def _spread(values: np.ndarray, digits: int) -> str | Absent:
 
 
 def fixed(value: float, digits: int) -> str:
-    """Spell a number with that many decimals, and zero without a sign."""
+    """Spell a number with so many decimals, and zero without a sign."""
     return f"{round(float(value), digits) + 0.0:.{digits}f}"
 
 

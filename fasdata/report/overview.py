@@ -1,4 +1,4 @@
-"""Several datasets side by side."""
+"""Compare several datasets: a table, and histograms of what differs between them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ from fasdata.report.measures import MEASURES, Measure, fixed, values_by_label
 from fasdata.report.survey import Survey
 
 if TYPE_CHECKING:
-    from fasdata.report.described import Described
+    from fasdata.report.dataset_section import DatasetSummary
 
-_DRAWN = ("side", "blur", "brightness", "yaw")
+_CHARTED = ("side", "blur", "brightness", "yaw")
 
 
-def overview(datasets: Sequence[Described]) -> Section:
-    """Return a table with a row a dataset, and histograms of what differs from one to the next."""
-    charts = [chart for key in _DRAWN for chart in _chart(datasets, key)]
-    lead = "What differs between datasets is what a method trained on one of them has to get over on another."
+def overview(datasets: Sequence[DatasetSummary]) -> Section:
+    """Return tables with a row per dataset, and histograms of the measures that differ most between datasets."""
+    charts = [chart for key in _CHARTED for chart in _chart(datasets, key)]
+    lead = "A method that is trained on one dataset meets these differences on another."
     return Section(
-        "overview", "Overview", [_table([one.survey for one in datasets]), *_faces(datasets), Charts(charts)], lead
+        "overview",
+        "Overview",
+        [_table([dataset.survey for dataset in datasets]), _faces(datasets), Charts(charts)],
+        lead,
     )
 
 
@@ -55,37 +58,37 @@ def _table(surveys: Sequence[Survey]) -> Table:
                 )
             )
         )
-    return Table("What the stores hold", columns, rows)
+    return Table("Contents of the stores", columns, rows)
 
 
-def _faces(datasets: Sequence[Described]) -> list[Table]:
-    shown = [one for one in MEASURES if one.source != "clips"]
-    columns = [Column("Dataset"), Column("Most recordings"), *(Column(one.title, True) for one in shown)]
+def _faces(datasets: Sequence[DatasetSummary]) -> Table:
+    of_faces = [measure for measure in MEASURES if measure.source != "clips"]
+    columns = [Column("Dataset"), Column("Most recordings"), *(Column(measure.title, True) for measure in of_faces)]
     rows = []
-    for one in datasets:
-        cells = [_median(_values(one, measure), measure.digits) for measure in shown]
-        rows.append(Row((one.survey.name, _commonest(one.survey), *cells)))
-    return [Table("Medians of the faces", columns, rows, "What they mean is said with each dataset's histograms.")]
+    for dataset in datasets:
+        cells = [_median(_values(dataset, measure), measure.digits) for measure in of_faces]
+        rows.append(Row((dataset.survey.name, _most_common_format(dataset.survey), *cells)))
+    return Table("Medians of the faces", columns, rows, "The histograms of each dataset explain the measures.")
 
 
-def _commonest(survey: Survey) -> Any:
+def _most_common_format(survey: Survey) -> Any:
     decoded = survey.clips[survey.clips["width"] > 0]
     if decoded.empty:
         return Absent("none decoded")
-    forms = Counter(zip(decoded["width"], decoded["height"], decoded["frame_rate"].round(2), strict=True))
-    width, height, rate = forms.most_common(1)[0][0]
+    formats = Counter(zip(decoded["width"], decoded["height"], decoded["frame_rate"].round(2), strict=True))
+    width, height, rate = formats.most_common(1)[0][0]
     return f"{width} × {height}" + (f", {rate:g} fps" if rate else "")
 
 
-def _chart(datasets: Sequence[Described], key: str) -> list[Chart]:
-    measure = next(one for one in MEASURES if one.key == key)
+def _chart(datasets: Sequence[DatasetSummary], key: str) -> list[Chart]:
+    measure = next(measure for measure in MEASURES if measure.key == key)
     groups = []
-    for place, one in enumerate(datasets):
-        values = _values(one, measure)
+    for place, dataset in enumerate(datasets):
+        values = _values(dataset, measure)
         if measure.log:
             values = np.log10(values[values > 0])
         if len(values):
-            groups.append(Group(one.survey.name, values.tolist(), place))
+            groups.append(Group(dataset.survey.name, values.tolist(), place))
     if not groups:
         return []
     axis = measure.axis.replace(" (log scale)", ", power of ten") if measure.log else measure.axis
@@ -94,8 +97,8 @@ def _chart(datasets: Sequence[Described], key: str) -> list[Chart]:
     return [Chart(measure.title, svg, measure.reading)]
 
 
-def _values(one: Described, measure: Measure) -> np.ndarray:
-    return np.concatenate([np.empty(0), *values_by_label(one.survey, one.sample, measure).values()])
+def _values(dataset: DatasetSummary, measure: Measure) -> np.ndarray:
+    return np.concatenate([np.empty(0), *values_by_label(dataset.survey, dataset.sample, measure).values()])
 
 
 def _median(values: np.ndarray, digits: int) -> str | Absent:

@@ -1,4 +1,4 @@
-"""What the pixels of stored faces tell: sharpness and brightness, measured on a sample."""
+"""Measure sharpness and brightness on a sample of the stored faces."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class PixelSample:
-    """The sampled frames: `frames` are rows of the survey's with `blur` and `brightness`.
+    """The sampled frames: `frames` are rows of the survey's table with `blur` and `brightness`.
 
-    `of` is the number of stored frames, `damaged` names what could not be read.
+    `of` is the number of stored frames, `damaged` has the errors of crops that could not be read.
     """
 
     frames: pd.DataFrame
@@ -33,11 +33,11 @@ class PixelSample:
 
 
 def sample_pixels(survey: Survey, most: int) -> PixelSample:
-    """Measure up to `most` stored frames, half of each label where there are as many; 0 measures none.
+    """Measure up to `most` stored frames, half of each label as far as there are enough; 0 measures none.
 
-    The same store and number give the same sample.
+    The same store and the same `most` give the same sample.
     """
-    taken = survey.frames.loc[_drawn(survey, most)]
+    taken = survey.frames.loc[_sampled_rows(survey, most)]
     values: list[tuple[float, float]] = []
     damaged: list[str] = []
     names = survey.clips["clip_id"].to_numpy()
@@ -54,16 +54,16 @@ def sample_pixels(survey: Survey, most: int) -> PixelSample:
     return PixelSample(taken.assign(blur=blur, brightness=brightness), len(survey.frames), tuple(damaged))
 
 
-def _drawn(survey: Survey, most: int) -> list[int]:
+def _sampled_rows(survey: Survey, most: int) -> list[int]:
     labels = survey.clips["label"].to_numpy()[survey.frames["clip"].to_numpy(int)]
     random = np.random.default_rng(_SEED)
     queues = [random.permutation(np.flatnonzero(labels == label)) for label in survey.labels]
-    left, drawn = most, []
+    left, rows = most, []
     for place, queue in enumerate(sorted(queues, key=len)):
-        share = queue[: left // (len(queues) - place)]  # what a rare label leaves over, the other one gets
+        share = queue[: left // (len(queues) - place)]  # what a rare label leaves over goes to the other label
         left -= len(share)
-        drawn += share.tolist()
-    return sorted(drawn)
+        rows += share.tolist()
+    return sorted(rows)
 
 
 def face_in_crop(image: np.ndarray, box: tuple[float, ...], region: tuple[int, ...], scale: float) -> np.ndarray:
@@ -79,8 +79,8 @@ def face_in_crop(image: np.ndarray, box: tuple[float, ...], region: tuple[int, .
 def measure(face: np.ndarray) -> tuple[float, float]:
     """Return the variance of the Laplacian and the mean luma (0 to 255) of a face (RGB or one channel, uint8).
 
-    Sharpness hangs on size, so the face is first brought to 128 pixels on its longer side: what is small and was
-    enlarged counts as blurred, which is what a network sees.
+    Sharpness depends on size, so the face is first scaled to 128 pixels on its longer side: a small, enlarged face
+    counts as blurred, as a network sees it.
     """
     import cv2
 

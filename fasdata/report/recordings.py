@@ -1,4 +1,4 @@
-"""The recordings and what was lost of them: resolution, frame rate, notes, failures and their reasons."""
+"""Show the recordings and their losses: resolution, frame rate, notes, failures and their reasons."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# -- The recordings themselves: resolution, frame rate, rotation, and what was noted on the way -----------------------
-
+# -- Recordings: resolution, frame rate, rotation, notes --------------------------------------------------------------
 
 _MOST = 20
 
@@ -26,13 +25,13 @@ def recordings(survey: Survey, anchor: str) -> Subsection:
     decoded = survey.clips[survey.clips["status"] != "failed"]
     if decoded.empty:
         return Subsection(anchor, "Recordings", [Paragraph("No recording could be decoded.")])
-    return Subsection(anchor, "Recordings", [_forms(survey, decoded), *_notes(survey)])
+    return Subsection(anchor, "Recordings", [_formats(survey, decoded), *_notes(survey)])
 
 
-def _forms(survey: Survey, decoded: Any) -> Table:
+def _formats(survey: Survey, decoded: Any) -> Table:
     rounded = decoded.assign(fps=decoded["frame_rate"].round(2))
     groups = [(len(group), key, group) for key, group in groups_of(rounded, ["width", "height", "fps", "rotation"])]
-    groups.sort(key=lambda one: (-one[0], one[1]))
+    groups.sort(key=lambda group: (-group[0], group[1]))
     columns = [Column("Upright size"), Column("Frames a second", True), Column("Turned by", True),
                Column("Clips", True), *(Column(LABEL_NAMES[label], True) for label in survey.labels),
                Column("Frames: median (least to most)", True)]  # fmt: skip
@@ -41,12 +40,12 @@ def _forms(survey: Survey, decoded: Any) -> Table:
         frames = group["n_frames"]
         labels = [count(int((group["label"] == label).sum())) for label in survey.labels]
         size = f"{width} × {height}" if width else Absent("no frame searched")
-        rate = f"{fps:g}" if fps else Absent("not told")
+        rate = f"{fps:g}" if fps else Absent("not recorded")
         span = f"{frames.median():.0f} ({frames.min()} to {frames.max()})"
         rows.append(Row((size, rate, f"{rotation}°" if rotation else "–", count(number), *labels, span)))
     rest = len(groups) - _MOST
     note = f"{rest} rarer combinations are not shown. " if rest > 0 else ""
-    note += "Size and frame rate that differ by label are a way to tell them apart without looking at a face."
+    note += "Where size or frame rate differ by label, a network can tell the labels apart without looking at a face."
     return Table("Resolution, frame rate and rotation", columns, rows, note)
 
 
@@ -56,17 +55,16 @@ def _notes(survey: Survey) -> list[Table | Paragraph]:
         for note in row.notes:
             notes.add(note, row.path)
     if not notes:
-        return [Paragraph("The extraction noted nothing else.")]
+        return [Paragraph("The extraction has no notes.")]
     columns = [Column("Note"), Column("Clips", True), Column("For example")]
     rest = len(notes) - _MOST
     more = f"{rest} rarer notes are not shown; clips.parquet has all." if rest > 0 else ""
-    return [Table("What the extraction noted", columns,
+    return [Table("Notes of the extraction", columns,
                   [Row((str(group), count(group.total), group.path)) for _, group in notes.ranked()[:_MOST]],
                   more)]  # fmt: skip
 
 
-# -- What was lost: recordings without a face or that could not be decoded, by label and attack type, and why ---------
-
+# -- Losses by label and attack type, and their reasons ---------------------------------------------------------------
 
 OUTCOMES = {"fta": "no usable face", "failed": "could not be decoded"}
 STATUS_MEANINGS = {
@@ -74,8 +72,8 @@ STATUS_MEANINGS = {
     "rotated": "detected after turning the recording upright",
     "interp": "placed between two detections, at most 15 frames apart",
     "hold": "the last detection, at most 15 frames old",
-    "given": "the release's word: its box, or a release already cropped",
-    "shift": "a near frame with a face stands in",
+    "given": "taken from the release: its box, or its already cropped image",
+    "shift": "replaced by a near frame with a face",
     "center": "the centre of a pre-cropped image",
     "skip": "no face: not stored",
 }
@@ -83,10 +81,10 @@ _REASONS = 25
 
 
 def losses(survey: Survey, anchor: str) -> Subsection:
-    """Return the losses by label and attack type, the reasons, and how the chosen frames came by their faces."""
+    """Return the losses by label and attack type, their reasons, and the face status of the selected frames."""
     lead = (
-        "A clip in which no usable face was found is a failure to acquire; one that cannot be decoded has failed. "
-        "A detector that loses one label more often than the other biases every number computed on the rest."
+        "A clip without a usable face is a failure to acquire; a clip that cannot be decoded has failed. If one label "
+        "is lost more often than the other, every number computed on the remaining clips is biased."
     )
     parts: list[Any] = [_rates(survey.clips)]
     if survey.clips["status"].ne("ok").any():
@@ -131,28 +129,33 @@ def _reasons(clips: pd.DataFrame) -> Table:
     ]
     rest = len(reasons) - _REASONS
     return Table(
-        "Why", columns, rows, f"{rest} rarer reasons are not shown; clips.parquet has all." if rest > 0 else ""
+        "Reasons of losses",
+        columns,
+        rows,
+        f"{rest} rarer reasons are not shown; clips.parquet has all." if rest > 0 else "",
     )
 
 
 def _statuses(survey: Survey) -> Table | Paragraph:
-    if not survey.chosen:
-        return Paragraph("No frame was chosen: no clip could be decoded.")
-    present = [status for status in STATUS_MEANINGS if any((label, status) in survey.chosen for label in survey.labels)]
-    totals = {label: sum(survey.chosen[label, status] for status in present) for label in survey.labels}
+    if not survey.selected:
+        return Paragraph("No frame was selected: no clip could be decoded.")
+    present = [
+        status for status in STATUS_MEANINGS if any((label, status) in survey.selected for label in survey.labels)
+    ]
+    totals = {label: sum(survey.selected[label, status] for status in present) for label in survey.labels}
     columns = [Column("Status"), *(Column(f"{LABEL_NAMES[label]}: frames", True) for label in survey.labels)]
     columns += [Column(f"{LABEL_NAMES[label]}: share", True) for label in survey.labels]
     columns.append(Column("Meaning"))
     rows = []
     for status in present:
-        numbers = [survey.chosen[label, status] for label in survey.labels]
+        numbers = [survey.selected[label, status] for label in survey.labels]
         shares = [
             percent(number / totals[label]) if totals[label] else Absent("no frame")
             for label, number in zip(survey.labels, numbers, strict=True)
         ]
         rows.append(Row((status, *map(count, numbers), *shares, STATUS_MEANINGS[status])))
     note = (
-        f"Of {count(survey.searched)} frames searched for a face in all, {count(survey.found)} show one "
-        f"and {count(survey.several)} more than one."
+        f"{count(survey.searched)} frames were searched in total; {count(survey.with_face)} have a face, "
+        f"{count(survey.with_several)} have several."
     )
-    return Table("How the chosen frames came by their faces", columns, rows, note)
+    return Table("Face status of the selected frames", columns, rows, note)

@@ -1,4 +1,4 @@
-"""One pass over a store: what its clips and stored frames are, as two tables."""
+"""Read a store once into two tables: its clips and its stored frames."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ LABEL_NAMES = {BONAFIDE: "bona fide", ATTACK: "attack", UNKNOWN: "label unknown"
 
 @dataclass(frozen=True)
 class Survey:
-    """What a store holds.
+    """The content of a store.
 
-    `clips` has a row a recording, `frames` one a stored frame: `clip` is the row in `clips`, `own` whether the face
-    was seen on that very frame, and the measures are NaN where nothing tells them (sizes in pixels of the source).
-    `chosen` counts the frames that a rule chose by label and face status, `searched` all that were searched and
-    `found` those with a face. `hashes` are the perceptual hashes of a clip's frames. `card` is None for data without
-    a shipped one.
+    `clips` has a row per recording, `frames` a row per stored frame: `clip` is the row in `clips`, `own` whether the
+    face was detected on this very frame; measures are NaN where unknown (sizes in pixels of the source). `selected`
+    counts the frames that a rule selected, by label and face status; of the frames `searched`, `with_face` have a face
+    and `with_several` more than one. `hashes` are the perceptual hashes of a clip's frames. `card` is None for data
+    without a shipped card.
     """
 
     store: Store
@@ -38,10 +38,10 @@ class Survey:
     records: list[Clip]
     clips: pd.DataFrame
     frames: pd.DataFrame
-    chosen: Counter[tuple[str, str]]
+    selected: Counter[tuple[str, str]]
     searched: int
-    found: int
-    several: int
+    with_face: int
+    with_several: int
     rules: tuple[str, ...]
     hashes: list[tuple[int, ...]]
 
@@ -62,17 +62,17 @@ class Survey:
 
 
 def rows_of(table: pd.DataFrame) -> Iterator[Any]:
-    """Yield the rows of a table, with its columns as attributes."""
+    """Iterate over the rows of a table, with its columns as attributes."""
     return iter(table.itertuples())
 
 
 def groups_of(table: pd.DataFrame, keys: str | list[str]) -> list[tuple[Any, pd.DataFrame]]:
-    """Return the rows with equal values in `keys` together, each group with its value or tuple of values."""
+    """Return the groups of rows with equal values in `keys`, each with its value or tuple of values."""
     return list(table.groupby(keys))
 
 
 def survey(store: Store) -> Survey:
-    """Read every record of a store once.
+    """Read every record of a store.
 
     Raises:
         UserError: the store is damaged.
@@ -86,9 +86,9 @@ def survey(store: Store) -> Survey:
     frames: list[tuple[Any, ...]] = []
     described: list[Clip] = []
     hashes: list[tuple[int, ...]] = []
-    chosen: Counter[tuple[str, str]] = Counter()
+    selected: Counter[tuple[str, str]] = Counter()
     rules: dict[str, None] = {}
-    searched = found = several = 0
+    searched = with_face = with_several = 0
     names = store.clip_ids()
     with progress(f"read {store.info.dataset}", len(names), "clips") as bar:
         for place, record in enumerate(store.records()):
@@ -99,20 +99,20 @@ def survey(store: Store) -> Survey:
             taken = {index for indices in record.selections.values() for index in indices}
             for frame in record.frames:
                 searched += 1
-                found += frame.face_observed
-                several += frame.n_faces > 1
+                with_face += frame.face_observed
+                with_several += frame.n_faces > 1
                 if frame.index in taken:
-                    chosen[clips[-1]["label"], frame.status] += 1
+                    selected[clips[-1]["label"], frame.status] += 1
                 if frame.crop is not None:
                     frames.append(_frame_row(place, frame))
             bar.advance(1)
-    # Types are told because a store without a single frame must give the same columns.
+    # Types are set because a store without a single frame must give the same columns.
     table = pd.DataFrame(frames, columns=_FRAME_COLUMNS).astype(
         {"clip": int, "own": bool, "dark": bool, "score": float}
     )
     return Survey(
         store, _card(store.info.dataset), described, pd.DataFrame(clips, columns=_CLIP_COLUMNS), _measured(table),
-        chosen, searched, found, several, tuple(sorted(rules)), hashes,
+        selected, searched, with_face, with_several, tuple(sorted(rules)), hashes,
     )  # fmt: skip
 
 
@@ -150,7 +150,7 @@ def _frame_row(place: int, frame: FrameRecord) -> tuple[Any, ...]:
 
 
 def _measured(frames: pd.DataFrame) -> pd.DataFrame:
-    """Put what box and points tell in place of the points."""
+    """Replace the points by the measures of box and points."""
     points = frames[_POINTS].to_numpy(float).reshape(-1, 5, 2)
     box = frames[_BOX].to_numpy(float)
     measures = {
@@ -168,11 +168,10 @@ def _card(slug: str) -> Card | None:
     try:
         return find_card(slug)
     except UserError:
-        return None  # own data: nobody ships a card for it
+        return None  # own data have no shipped card
 
 
-# -- What five points tell of a face: size, and how the head is turned. Pure geometry, no model -----------------------
-
+# -- Size and pose of a face from five points, by geometry alone ------------------------------------------------------
 
 # Points are (n, 5, 2): left eye, right eye (as seen in the image), nose, left and right mouth corner; x right, y down.
 
@@ -185,18 +184,18 @@ def eye_distance(points: np.ndarray) -> np.ndarray:
 def roll(points: np.ndarray) -> np.ndarray:
     """Return the angle of the line through the eyes in degrees, (n,); positive = turned clockwise in the image.
 
-    This one is exact: it is the angle that an alignment by the eyes takes out.
+    It is exact: the angle that an alignment by the eyes removes.
     """
     dx, dy = _between_eyes(points).T
     return np.asarray(np.degrees(np.arctan2(dy, dx)))
 
 
 def yaw_ratio(points: np.ndarray) -> np.ndarray:
-    """Return how far the nose lies off the middle of the eyes, in halves of the eye distance, (n,).
+    """Return the distance of the nose from the middle of the eyes, in halves of the eye distance, (n,).
 
-    0 = frontal; -1 and 1 = the nose stands over the left or right eye of the image. The nose is projected onto the
-    line through the eyes, so roll does not count. A ratio, no angle: five points in a plane hold none. NaN where the
-    eyes coincide.
+    0 = frontal; -1 and 1 = the nose is level with the left or right eye of the image. The nose is projected onto the
+    line through the eyes, so roll has no influence. It is a ratio: five points in a plane determine no angle. NaN
+    where the eyes coincide.
     """
     line = _between_eyes(points)
     middle = (points[:, 0] + points[:, 1]) / 2

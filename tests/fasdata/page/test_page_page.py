@@ -1,4 +1,4 @@
-"""The parts of the HTML kit by themselves."""
+"""The parts of the HTML kit."""
 
 import base64
 
@@ -83,9 +83,9 @@ def test_thumbnail_is_small_and_keeps_colour_order():
     uri = data_uri(image)
     head, body = uri.split(",", 1)
     assert head == "data:image/jpeg;base64"
-    found = cv2.imdecode(np.frombuffer(base64.b64decode(body), np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
-    assert found.shape == (128, 85, 3)
-    assert np.abs(found.astype(int).mean((0, 1)) - [200, 0, 0]).max() < 6
+    picture = cv2.imdecode(np.frombuffer(base64.b64decode(body), np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
+    assert picture.shape == (128, 85, 3)
+    assert np.abs(picture.astype(int).mean((0, 1)) - [200, 0, 0]).max() < 6
 
 
 def test_small_pictures_are_not_blown_up_and_odd_ones_refused():

@@ -12,7 +12,7 @@ import numpy as np
 
 from fasdata.records import Clip, ClipRecord, CropRecord, FrameRecord
 from fasdata.report.dataset_report import dataset_page
-from fasdata.report.described import describe
+from fasdata.report.dataset_section import summarise
 from fasdata.store.codec import encode
 from fasdata.store.hashes import perceptual_hash
 from fasdata.store.info import StoreInfo
@@ -81,7 +81,7 @@ def picture(seed: int, index: int, *, level: int = 128, blurred: bool = False) -
 
 def reported(folder: Path, *, faces: bool = False, sample: int = 1000) -> Markup:
     """Return the report of one store, parsed."""
-    return Markup(dataset_page([describe(Store.open(folder), sample)], faces=faces).html())
+    return Markup(dataset_page([summarise(Store.open(folder), sample)], faces=faces).html())
 
 
 def decoded(source: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Datasets with something the matter: give-aways, copies, samples, and stores that lack nearly everything."""
+"""Reports of datasets with problems: shortcuts, duplicates, damage, and stores that lack nearly everything."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 
 from fasdata.errors import UserError
 from fasdata.report.dataset_report import dataset_page
-from fasdata.report.described import describe
+from fasdata.report.dataset_section import summarise
 from fasdata.store.reader import Store
 from tests.fasdata.page.markup import Markup
 from tests.fasdata.report.datasets import POINTS, Made, decoded, put, reported
@@ -39,11 +39,11 @@ def test_copies_are_found_across_splits_and_labels(tmp_path):
     ]
     folder = put(tmp_path, "own", clips)
     page = reported(folder)
-    pairs = {(row["One clip"], row["The other"]) for row in page.table("Pairs that look alike")}
+    pairs = {(row["First clip"], row["Second clip"]) for row in page.table("Near-duplicate pairs")}
     assert pairs == {("a", "b"), ("a", "c"), ("b", "c")}
-    assert page.table("Copies to the last bit")[0]["Clips with the same pixels"] == "a = b"
-    assert "2 pairs of clips in two splits alike" in page.text
-    assert "1 recording there more than once" in page.text
+    assert page.table("Identical recordings")[0]["Clips with the same pixels"] == "a = b"
+    assert "2 pairs of similar clips in two splits" in page.text
+    assert "1 recording stored more than once, with identical pixels" in page.text
     assert re.search(r"People in two official splits: 1, such as 1 in test and train", page.text)
     pictures = [value for tag, name, value in reported(folder, faces=True).attributes if (tag, name) == ("img", "alt")]
     assert "First stored frames of a and b" in pictures
@@ -53,12 +53,12 @@ def test_a_sample_is_counted_and_takes_as_many_of_each_label(tmp_path):
     clips = [Made(f"b{n}", "train", "bonafide", "bonafide", seed=n) for n in range(3)]
     clips += [Made(f"a{n}", "train", "attack", "print", seed=100 + n) for n in range(20)]
     folder = put(tmp_path, "own", clips)
-    described = describe(Store.open(folder), 16)
-    labels = described.survey.clips["label"].to_numpy()[described.sample.frames["clip"].to_numpy()]
+    summary = summarise(Store.open(folder), 16)
+    labels = summary.survey.clips["label"].to_numpy()[summary.sample.frames["clip"].to_numpy()]
     assert sorted(labels) == ["attack"] * 10 + ["bonafide"] * 6  # all six bona fide frames, the rest attacks
-    page = Markup(dataset_page([described], faces=False).html())
+    page = Markup(dataset_page([summary], faces=False).html())
     assert "16 of 46 stored frames, drawn at random" in page.text
-    none = Markup(dataset_page([describe(Store.open(folder), 0)], faces=False).html())
+    none = Markup(dataset_page([summarise(Store.open(folder), 0)], faces=False).html())
     assert "measured on none (--sample 0)" in none.text
 
 

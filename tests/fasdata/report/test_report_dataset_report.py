@@ -1,4 +1,4 @@
-"""The report of extracted datasets: true to the store, complete in itself, and without a face unless asked for."""
+"""The report of extracted datasets: true to the store, self-contained, and without a face unless asked for."""
 
 import base64
 import re
@@ -11,7 +11,7 @@ import pytest
 from fasdata.errors import UserError
 from fasdata.library import Library
 from fasdata.report.dataset_report import asked_stores, dataset_page, write_dataset_report
-from fasdata.report.described import describe
+from fasdata.report.dataset_section import summarise
 from fasdata.store.reader import Store
 from tests.commands import Called
 from tests.fasdata.page.markup import Markup
@@ -90,7 +90,7 @@ def test_faces_only_when_asked_for_and_they_are_those_of_the_store(library, undr
     page = reported(library / "casia-fasd", faces=True)
     pictures = [value for tag, name, value in page.attributes if (tag, name) == ("img", "src")]
     assert all(source.startswith("data:image/jpeg;base64,") for source in pictures)
-    gallery = Markup(dataset_page([describe(Store.open(library / "casia-fasd"))], faces=True).html())
+    gallery = Markup(dataset_page([summarise(Store.open(library / "casia-fasd"))], faces=True).html())
     body = gallery.sections["casia-fasd"].split("Gallery", 1)[1]
     assert "Bona fide: clips 4 in train, 4 in test" in body
     assert "Attack, replay: clips 1 in test" in body  # of the other three there is no face to show
@@ -128,14 +128,17 @@ def test_losses_are_told_by_label_and_attack_type_with_their_reasons(page):
     assert rows["attack", "all"]["Share of decoded"] == "28.57 %"
     assert rows["attack", "replay"]["Share of all"] == "25.00 %"
     no_face = "no usable face in 9 searched frames of 77 (and 1 more with other numbers)"
-    assert [(row["What happened"], row["Clips"], row["Reason"], row["For example"]) for row in page.table("Why")] == [
+    assert [
+        (row["What happened"], row["Clips"], row["Reason"], row["For example"])
+        for row in page.table("Reasons of losses")
+    ] == [
         ("no usable face", "2", no_face, "test_release/1/7.avi"),
         ("could not be decoded", "1", "the file is empty (0 bytes)", "train_release/1/7.avi"),
     ]
 
 
 def test_how_the_chosen_frames_came_by_their_faces(page):
-    rows = {row["Status"]: row for row in page.table("How the chosen frames")}
+    rows = {row["Status"]: row for row in page.table("Face status")}
     assert list(rows) == ["ok", "hold", "skip"]
     assert (rows["hold"]["bona fide: frames"], rows["hold"]["attack: frames"]) == ("1", "0")
     assert rows["skip"]["attack: frames"] == "2"
@@ -147,7 +150,7 @@ def test_geometry_is_of_the_frames_on_which_a_face_was_seen(page):
     assert rows["Size of the face"]["bona fide: median (5 to 95 %)"] == "100 (100 to 100)"
     assert rows["Distance between the eyes"]["attack: median (5 to 95 %)"] == "40 (40 to 40)"
     assert rows["Size of the face"]["Tells the labels apart"] == "0.50"
-    assert "25 stored frames on which a face was seen" in page.text
+    assert "25 stored frames with a detected face" in page.text
     assert "measured on all 26 stored frames" in page.text
 
 
@@ -166,10 +169,10 @@ def test_what_stands_out_is_said_first(page):
 
 
 def test_provenance_and_licences(page):
-    told = page.sections["casia-fasd"].split("How it was made", 2)[-1]
+    origin = page.sections["casia-fasd"].split("How it was made", 2)[-1]
     for word in ("by signed agreement", "ab" * 32, "facenet-pytorch", "first(2)@decoded", "0.1.0", "mtcnn"):
-        assert word in told
-    assert "context" in told and "2.0" in told
+        assert word in origin
+    assert "context" in origin and "2.0" in origin
 
 
 def test_recordings_by_size_and_rate(page):
@@ -177,7 +180,7 @@ def test_recordings_by_size_and_rate(page):
     assert [(row["Upright size"], row["Clips"], row["attack"]) for row in rows] == [
         ("320 × 240", "14", "6"), ("640 × 480", "1", "1"),
     ]  # fmt: skip
-    assert page.table("What the extraction noted")[0]["Note"] == "stored turned; upright after 180 degrees clockwise"
+    assert page.table("Notes of the extraction")[0]["Note"] == "stored turned; upright after 180 degrees clockwise"
 
 
 def test_the_same_store_gives_the_same_bytes(library, html, tmp_path):
@@ -188,10 +191,10 @@ def test_the_same_store_gives_the_same_bytes(library, html, tmp_path):
 def test_several_datasets_have_an_overview_and_a_section_each(library, tmp_path, undrawn):
     own = put(tmp_path, "own", [Made("a", "train", "bonafide", "bonafide", box=(0.0, 0.0, 60.0, 50.0))])
     page = Markup(
-        dataset_page([describe(Store.open(one)) for one in (library / "casia-fasd", own)], faces=False).html()
+        dataset_page([summarise(Store.open(folder)) for folder in (library / "casia-fasd", own)], faces=False).html()
     )
     assert list(page.sections) == ["overview", "casia-fasd", "own"]
-    rows = {row["Dataset"]: row for row in page.table("What the stores hold")}
+    rows = {row["Dataset"]: row for row in page.table("Contents of the stores")}
     assert rows["CASIA-FASD"]["No face"] == "2 (12.50 %)"
     assert (rows["own"]["Attacks"], rows["own"]["Use"]) == ("0", "not known")
     medians = {row["Dataset"]: row for row in page.table("Medians of the faces")}
@@ -215,14 +218,14 @@ def test_names_of_the_datasets_in_any_spelling(library, tmp_path):
 
 def test_the_command_writes_the_file_and_says_where(library, tmp_path, undrawn):
     out = tmp_path / "faces.html"
-    said = Called("fasdata", "report", "CASIA-FASD", "--data", library, "--out", out, "--sample", 4)
-    assert said.code == 0
-    assert f"report: {out}\n" in said.out
+    done = Called("fasdata", "report", "CASIA-FASD", "--data", library, "--out", out, "--sample", 4)
+    assert done.code == 0
+    assert f"report: {out}\n" in done.out
     assert "4 of 26 stored frames" in out.read_text("utf-8")
     assert "is a folder" in Called("fasdata", "report", "--data", library, "--out", tmp_path).line
 
 
 def test_help_says_what_it_writes():
-    said = Called("fasdata", "report", "--help")
-    assert said.code == 0
-    assert "Example: fasdata report" in said.out
+    done = Called("fasdata", "report", "--help")
+    assert done.code == 0
+    assert "Example: fasdata report" in done.out

@@ -1,4 +1,4 @@
-"""The measures by themselves: pose from five points, sharpness and brightness, what tells labels apart."""
+"""Measures: pose from five points, sharpness, brightness, and how well they separate the labels."""
 
 from typing import get_args
 
@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from fasdata.page.histograms import MOST_BINS, Group, bin_edges, overlay
 from fasdata.records import FaceStatus
-from fasdata.report.gallery import different_people, shown
+from fasdata.report.gallery import as_rgb, different_people
 from fasdata.report.measures import separation
 from fasdata.report.pixels import face_in_crop, measure
 from fasdata.report.recordings import STATUS_MEANINGS
@@ -64,10 +64,10 @@ def test_the_face_is_cut_out_of_the_crop_by_its_box():
 
 def test_separation_is_the_area_under_the_roc_curve_of_the_better_direction():
     random = np.random.default_rng(0)
-    one, other = random.normal(0, 1, 40), random.normal(0.7, 1, 90).round(1)
-    area = roc_auc_score([0] * 40 + [1] * 90, np.concatenate([one, other]))
-    assert separation(one, other) == pytest.approx(area)
-    assert separation(other, one) == pytest.approx(area)
+    first, second = random.normal(0, 1, 40), random.normal(0.7, 1, 90).round(1)
+    area = roc_auc_score([0] * 40 + [1] * 90, np.concatenate([first, second]))
+    assert separation(first, second) == pytest.approx(area)
+    assert separation(second, first) == pytest.approx(area)
     assert separation(np.zeros(10), np.ones(10)) == 1
     assert separation(np.zeros(10), np.zeros(30)) == 0.5
     assert separation(np.zeros(9), np.ones(100)) is None
@@ -98,12 +98,12 @@ def test_every_status_of_a_frame_has_a_meaning():
 def test_depth_is_shown_over_its_own_range_with_black_where_nothing_was_measured():
     depth = np.zeros((20, 20), np.uint16)
     depth[5:] = np.linspace(800, 1200, 300).reshape(15, 20)
-    image = shown(depth)
+    image = as_rgb(depth)
     assert image.shape == (20, 20, 3) and image.dtype == np.uint8
     assert image[:5].max() == 0
     assert (image[5, 0, 0], image[-1, -1, 0]) == (20, 255)
     with pytest.raises(ValueError, match="cannot be shown"):
-        shown(np.zeros((2, 2, 2, 2), np.uint8))
+        as_rgb(np.zeros((2, 2, 2, 2), np.uint8))
 
 
 def test_every_person_is_shown_once_before_anybody_twice():
