@@ -36,7 +36,7 @@ def record(
 ) -> ClipRecord:
     """A clip whose every frame was searched; `statuses` names the frames that are not ok."""
     frames = tuple(frame(index, (statuses or {}).get(index, "ok"), modalities=modalities) for index in range(n))
-    usable = any(one.crop for one in frames)
+    usable = any(searched.crop for searched in frames)
     return ClipRecord(
         clip,
         "ok" if usable else "fta",
@@ -44,7 +44,9 @@ def record(
         n_frames=n,
         scanned_all=True,
         frames=frames,
-        selections={"all@decoded": tuple(range(n))},  # every frame was chosen, so a skipped one had no fallback either
+        selections={
+            "all@decoded": tuple(range(n))
+        },  # every frame was selected, so a skipped one had no fallback either
         pixel_hash=f"pixels of {clip.dataset} {clip.clip_id}",
         content_hash=f"content of {clip.dataset} {clip.clip_id}",
     )
@@ -112,7 +114,7 @@ def mm_dataset(slug: str, modalities: tuple[str, ...] = ("rgb", "depth", "ir"), 
             subject = f"{'AF-' if slug == 'casia-surf-cefa' else ''}{split}{person}"
             for label, number in (("bonafide", 0), ("attack", 0), ("attack", 1)):
                 made = record(clip(slug, split, subject, label, number), n=frames, modalities=modalities)
-                given = tuple(replace(one, status="given") for one in made.frames)
+                given = tuple(replace(cropped, status="given") for cropped in made.frames)
                 records.append(replace(made, frames=given))
     return FakeStore(records, {"detector": "none"}, f"hash of {slug}")
 

@@ -1,68 +1,81 @@
-"""Building from stores on disk, as the command does."""
+"""The frames of a clip that a part can use: stand-ins, short clips, frames that were not extracted."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
 from fasdata.errors import UserError
-from fasdata.library import Library
-from fasdata.manifest import Manifest
-from fasdata.protocols.build import build_protocol
-from fasdata.protocols.describe import describe
-from fasdata.store.info import StoreInfo
-from fasdata.store.keys import crop_key
-from fasdata.store.reader import Store
-from fasdata.store.writer import StoreWriter
+from fasdata.protocols.build import assemble
+from fasdata.protocols.grammar import parse
+from fasdata.protocols.planning import make_plan
+from fasdata.protocols.recipe import Recipe, load_recipe
+from tests.fasdata.protocols.building import build, rows
 
 
-def write_store(library: Library, slug: str, records) -> None:
-    """Put records into a real store; the bytes of a crop only have to be different from others."""
-    info = StoreInfo(slug, {"detector": "mtcnn", "frames": ["ssdg(1)@decoded"]}, "0")
-    with StoreWriter(library.store_dir(slug), info) as writer:
-        for record in records:
-            clip = record.clip
-            frames = [frame for frame in record.frames if frame.crop]
-            crops = {frame.index: f"{slug} {clip.clip_id} {frame.index}".encode() for frame in frames}
-            writer.add(record, {crop_key(clip.clip_id, index): crop for index, crop in crops.items()})
+def test_stand_ins_are_used_where_the_recipe_accepts_them(stores, make):
+    clip = stores["msu-mfsd"].clip_records[0].clip
+    stores["msu-mfsd"].change(0, frames=make.record(clip, {6: "shift", 16: "hold", 0: "interp"}).frames)
+    shifted = {row["frame_index"]: row for row in rows(build(stores), clip_id=clip.clip_id, dataset=clip.dataset)}
+    assert {index: row["face_status"] for index, row in shifted.items()} == {6: "shift", 16: "hold"}
+    assert shifted[6]["on_miss"] == "interp+hold+given+shift"
+    # with_face counts observed faces only: the first is frame 1.
+    plain = rows(build(stores, recipe="hfn_mp"), clip_id=clip.clip_id, dataset=clip.dataset)
+    assert [(row["frame_index"], row["on_miss"]) for row in plain] == [(1, "skip"), (19, "skip")]
 
 
-@pytest.fixture
-def library(stores, tmp_path) -> Library:
-    library = Library(tmp_path)
-    for slug in ("casia-fasd", "msu-mfsd"):
-        write_store(library, slug, stores[slug].clip_records)
-    return library
+def test_a_recipe_that_accepts_fewer_stand_ins_misses_frames(stores, make):
+    data = load_recipe("standard").model_dump(mode="json")
+    data["pools"]["mcio"]["target"]["on_miss"] = ["interp"]
+    strict = Recipe.model_validate(data)
+    clip = stores["msu-mfsd"].clip_records[0].clip
+    stores["msu-mfsd"].change(0, frames=make.record(clip, {6: "hold", 16: "interp"}).frames)
+    manifest = build(stores, recipe=strict)
+    assert [row["frame_index"] for row in rows(manifest, clip_id=clip.clip_id, dataset=clip.dataset)] == [16]
+    [missed] = manifest.meta["missed_frames"]
+    assert (missed["frames"], missed["label"], missed["reason"]) == (
+        1,
+        "bonafide",
+        "no face; holding the last box is not accepted",
+    )
+    assert missed["examples"] == [clip.clip_id]
 
 
-def test_a_library_becomes_a_manifest_whose_keys_the_stores_hold(library):
-    built = build_protocol("C2M", library=library)
-    read = Manifest.read(built.path)
-    assert read.fingerprint == built.fingerprint
-    opened = read.open_stores(library)
-    assert set(opened) == {"casia-fasd", "msu-mfsd"}
-    for row in read.table.to_pylist():
-        record = opened[row["dataset"]].record(row["clip_id"])
-        assert (record.clip.label, record.clip.subject) == (row["label"], row["subject"])
-        assert crop_key(record.clip.clip_id, row["frame_index"]) == row["key_rgb"]
-    assert "mcio:C2M" in describe(built)
+def test_short_clips_do_not_repeat_a_frame(stores, make):
+    clip = stores["msu-mfsd"].clip_records[0].clip
+    stores["msu-mfsd"].change(0, frames=make.record(clip, n=3).frames, n_frames=3)
+    assert [row["frame_index"] for row in rows(build(stores), clip_id=clip.clip_id, dataset=clip.dataset)] == [2]
 
 
-def test_building_again_gives_the_same_file(library):
-    first = build_protocol("C2M", library=library)
-    before = first.path.read_bytes()
-    assert build_protocol("C2M", library=library).fingerprint == first.fingerprint
-    assert first.path.read_bytes() == before
+def test_frames_that_were_not_extracted_are_asked_for(stores, make):
+    first = stores["msu-mfsd"].clip_records[0]
+    stores["msu-mfsd"].change(0, frames=first.frames[:3], scanned_all=False, selections={})
+    with pytest.raises(UserError, match=r"lacks frames of the rule ssdg\(2\)@decoded.*--frames"):
+        build(stores)
 
 
-def test_a_store_that_grew_makes_the_manifest_old(library, make):
-    built = build_protocol("C2M", library=library)
-    write_store(library, "msu-mfsd", [make.record(make.clip("msu-mfsd", "test", "late", "attack"))])
-    assert Store.open(library.store_dir("msu-mfsd")).record("test__late__attack_0")
-    with pytest.raises(UserError, match=r"store of msu-mfsd changed since.*build it again"):
-        Manifest.read(built.path).open_stores(library)
+def test_only_the_rules_of_a_clips_own_part_are_asked_for(stores):
+    # Training clips of OULU hold frame 6 alone; ssdg(2), which validation uses, would need frame 16 too.
+    for place, record in enumerate(stores["oulu-npu"].clip_records):
+        if record.clip.split != "dev":
+            stores["oulu-npu"].change(place, frames=record.frames[6:7], scanned_all=False)
+    build(stores)
 
 
-def test_without_a_store_nothing_is_written(library):
-    with pytest.raises(UserError, match=r"no store of oulu-npu.*fasdata extract oulu-npu"):
-        build_protocol("O2M", library=library)
-    assert not (library.root / "protocols").exists()
+def test_only_the_first_frames_of_siw(make):
+    store = make.dataset("oulu-npu")
+    store.clip_records = [
+        make.record(
+            replace(record.clip, dataset="siw", split="train" if record.clip.split == "dev" else record.clip.split),
+            n=70,
+        )
+        for record in store.clip_records
+    ]
+    plan = make_plan(parse("siw:P1"), load_recipe("standard"))
+    [domain] = plan.sources
+    far = replace(domain.takes[0], frames="linspace(2)@decoded")
+    plan = replace(plan, sources=(replace(domain, takes=(far, domain.takes[1])),))
+    manifest = assemble(plan, {"siw": store})
+    assert {row["frame_index"] for row in rows(manifest, part="train")} == {0}  # frame 69 lies past the sixtieth
+    assert {row["frame_index"] for row in rows(manifest, part="test")} == {6, 41}

@@ -8,7 +8,7 @@ from fasdata.library import Library
 from fasdata.protocols.build import build_protocol
 from tests.commands import Called
 from tests.fasdata.protocols import trees
-from tests.fasdata.protocols.test_protocols_collect import write_store
+from tests.fasdata.protocols.building import write_store
 
 
 @pytest.fixture
@@ -21,9 +21,9 @@ def library(stores, tmp_path) -> Library:
 
 def test_counts_from_raw_datasets_without_a_store(tmp_path):
     root = trees.write(tmp_path / "raw", trees.oulu_npu())
-    told = Called("fasdata", "build-protocol", "oulu:P4.2", "--from-scan", f"OULU-NPU={root}")
-    assert told.code == 0 and told.out.splitlines()[0] == "oulu:P4.2"
-    rows = [line.split() for line in told.out.splitlines() if line.strip().startswith("test ")]
+    done = Called("fasdata", "build-protocol", "oulu:P4.2", "--from-scan", f"OULU-NPU={root}")
+    assert done.code == 0 and done.out.splitlines()[0] == "oulu:P4.2"
+    rows = [line.split() for line in done.out.splitlines() if line.strip().startswith("test ")]
     assert [(row[2], row[3]) for row in rows] == [("bonafide", "20"), ("attack", "40")]
     assert (
         "add --from-scan msu-mfsd=ROOT"
@@ -41,17 +41,17 @@ def test_a_partial_dataset_is_told_and_strict_refuses_it(tmp_path):
     paths = (path for path in trees.msu_mfsd() if "client055" not in path)
     scan = ("--from-scan", f"MSU={trees.write(tmp_path / 'm', paths)}", "--from-scan",
             f"CASIA={trees.write(tmp_path / 'c', trees.casia_fasd())}")  # fmt: skip
-    told = Called("fasdata", "build-protocol", "C2M", *scan)
-    assert "counts differ from those of the full datasets" in told.out and told.code == 0
+    done = Called("fasdata", "build-protocol", "C2M", *scan)
+    assert "counts differ from those of the full datasets" in done.out and done.code == 0
     refused = Called("fasdata", "build-protocol", "C2M", "--strict", *scan)
     assert "msu-mfsd (target) bonafide 68 instead of 70" in refused.line
 
 
 def test_check_reads_everything_again(library):
     path = build_protocol("C2M", library=library).path
-    told = Called("fasdata", "protocol", "check", path, "--data", library.root)
-    assert told.code == 0 and told.out.splitlines()[0] == "mcio:C2M  (given as C2M)"
-    assert "checked: columns, keys, parts, fingerprint, stores" in told.out
+    done = Called("fasdata", "protocol", "check", path, "--data", library.root)
+    assert done.code == 0 and done.out.splitlines()[0] == "mcio:C2M  (given as C2M)"
+    assert "checked: columns, keys, parts, fingerprint, stores" in done.out
     assert "no store of" in Called("fasdata", "protocol", "check", path, "--data", library.root / "other").line
     assert "no manifest at" in Called("fasdata", "protocol", "check", library.root).line
 

@@ -83,7 +83,7 @@ def test_a_pool_given_beside_the_name_settles_what_is_open():
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "words"),
     [
         ("C2C", "is ambiguous: C is CASIA-FASD (mcio) or CASIA-SURF-CeFA (mm); give the pool"),
         ("C", "give the pool"),
@@ -117,10 +117,10 @@ def test_a_pool_given_beside_the_name_settles_what_is_open():
         ("../../etc", "cannot be read"),
     ],
 )
-def test_what_cannot_be_read_says_why(name, told):
+def test_what_cannot_be_read_says_why(name, words):
     with pytest.raises(UserError) as error:
         parse(name)
-    assert told in str(error.value)
+    assert words in str(error.value)
     assert "\n" not in str(error.value)
 
 

@@ -80,7 +80,7 @@ def test_text_form_is_stable(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "words"),
     [
         ("sdsg(2)", "ssdg"),
         ("ssdg", "1 number"),
@@ -90,8 +90,8 @@ def test_text_form_is_stable(text):
         ("?", "not understood"),
     ],
 )
-def test_bad_rules_are_told_in_one_line(text, told):
-    with pytest.raises(UserError, match=told) as error:
+def test_bad_rules_are_refused_in_one_line(text, words):
+    with pytest.raises(UserError, match=words) as error:
         rule(text)
     assert "\n" not in str(error.value)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 
 from fasdata.errors import UserError
-from fasdata.protocols.diff import diff_text
-from fasdata.protocols.recipe import load_recipe, recipes
 from fasdata.protocols.show import list_text, show_text
 
 
@@ -49,29 +47,3 @@ def test_list_names_protocols_recipes_and_letters():
     assert next(line for line in text.splitlines() if "mm:CPS2W" in line).endswith("standard, mmdg, mmdgfas")
     assert "P3.{1,2,3,4,5,6}" in text
     assert "C CASIA-FASD, I Replay-Attack" in text
-
-
-def test_diff_says_in_one_screen_why_two_papers_do_not_compare():
-    lines = diff_text("CIO-M/hfn_mp", "CIO-M/gac_fas").splitlines()
-    assert len(lines) <= 40 and max(map(len, lines)) <= 100
-    text = "\n".join(lines)
-    for told in ("splits, train", "splits, test", "clips, test M", "70 / 210", "40 / 120", "linspace(2)@with_face",
-                 "every(5,1000)@decoded", "authors select", "do not compare"):  # fmt: skip
-        assert told in text
-    assert "extra sources (none)" in text
-
-
-@pytest.mark.parametrize("first", [*(f"CIO-M/{one}" for one in recipes() if "mcio" in load_recipe(one).pools)])
-@pytest.mark.parametrize("second", ["OMI2C/flip", "SCP2W@miss-DI/mmdgfas", "oulu:P3.1", "mm:CS2W/flip_wcs"])
-def test_any_diff_fits_a_screen(first, second):
-    lines = diff_text(first, second).splitlines()
-    assert len(lines) <= 60 and max(map(len, lines)) <= 100
-
-
-def test_diff_of_the_same_says_so_and_of_a_variant_that_the_test_differs():
-    assert "nothing that is written down differs" in diff_text("CIO-M/ssdg", "C&I&O to M/ssdg")
-    assert "test sets differ" in diff_text("SCP2W", "SCP2W@miss-D")
-    with pytest.raises(UserError, match="did you mean 'ssdg'"):
-        diff_text("CIO-M/sdsg", "CIO-M")
-    with pytest.raises(UserError, match="no manifest at"):
-        diff_text("nowhere/manifest.parquet", "CIO-M")

@@ -37,11 +37,11 @@ def mm(tmp_path_factory) -> dict[str, ScanResult]:
 def counts(plan: ScanPlan, part: str) -> dict[str, tuple[int, int]]:
     """Bona fide and attack clips by dataset; validation by subject counts as training."""
     parts = {"train": ("train", "val"), "test": ("test",), "only train": ("train",), "val": ("val",)}[part]
-    found: dict[str, list[int]] = {}
+    pairs: dict[str, list[int]] = {}
     for (of, dataset, label), number in plan.clips.items():
         if of in parts:
-            found.setdefault(dataset, [0, 0])[label == "attack"] += number
-    return {dataset: (pair[0], pair[1]) for dataset, pair in found.items()}
+            pairs.setdefault(dataset, [0, 0])[label == "attack"] += number
+    return {dataset: (pair[0], pair[1]) for dataset, pair in pairs.items()}
 
 
 C, M = (150, 450), (70, 210)
@@ -106,7 +106,7 @@ def test_the_multi_modal_benchmark(mm, recipe, name):
     assert counts(plan, "val") == {slug[letter]: dev[letter] for letter in name[:3]}
     assert counts(plan, "test") == {slug[name[-1]]: test[name[-1]]}
     assert plan.deviations == ()
-    repeats = {one.letter: one.repeats for one in plan.plan.sources}
+    repeats = {domain.letter: domain.repeats for domain in plan.plan.sources}
     assert repeats.get("P", 1) == (10 if (recipe, name) == ("mmdgfas", "SCP2W") else 1)
     assert ("SUBSTITUTED" in plan.text()) == (recipe == "mmdgfas")
 
@@ -228,8 +228,8 @@ def test_inside_surf():
     clips = [clip for clip in bare.clips if clip.split != "test"] + tested
     images = {"casia-surf": replace(bare, clips=[trees.surf_challenge_label(clip) for clip in clips])}
     plan = plan_from_scan("surf:challenge", images)
-    found = {(part, label): number for (part, _, label), number in plan.files.items()}
-    assert found == {
+    images_of = {(part, label): number for (part, _, label), number in plan.files.items()}
+    assert images_of == {
         ("train", "bonafide"): 8942, ("train", "attack"): 20324, ("val", "bonafide"): 2994, ("val", "attack"): 6614,
         ("test", "bonafide"): 17458, ("test", "attack"): 40252,
     }  # fmt: skip
@@ -256,15 +256,15 @@ def test_inside_siw():
 
 
 @pytest.mark.parametrize(
-    ("recipe", "name", "told"),
+    ("recipe", "name", "words"),
     [
         ("flip", "CIO-M", r"FLIP's CelebA-Spoof lists.*FLIP's shot lists of msu.*celeb_fake_train.txt.*--lists"),
         ("flip_5shot", "OMI2C", r"FLIP's shot lists of casia"),
         ("flip_wcs", "mm:CS2W", r"FLIP's shot lists of wmca"),
     ],
 )
-def test_recipes_on_foreign_lists_say_which(recipe, name, told):
-    with pytest.raises(UserError, match=told) as error:
+def test_recipes_on_foreign_lists_say_which(recipe, name, words):
+    with pytest.raises(UserError, match=words) as error:
         plan_from_scan(name, {}, recipe=recipe)
     assert "\n" not in str(error.value)
 
