@@ -1,4 +1,4 @@
-"""Tiny recordings in the forms of multi-modal releases, made in code."""
+"""Files made in code: empty trees, and tiny recordings in the forms of multi-modal releases."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from pathlib import Path
 import cv2
 import h5py
 import numpy as np
+
+
+def plant(root: Path, *paths: str) -> Path:
+    """Create empty files below `root` and return it."""
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+    return root
 
 
 def noise(seed: int, *shape: int, kind: type = np.uint8) -> np.ndarray:

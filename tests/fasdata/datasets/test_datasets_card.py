@@ -1,14 +1,11 @@
-"""Cards and names."""
+"""Dataset cards: found by their names, and malformed ones refused."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from fasdata.datasets.card import Card
 from fasdata.datasets.registry import find_card, load_cards
-from fasdata.datasets.tree import CLIP_ID, clip_id, natural_key
 from fasdata.errors import UserError
 from fasdata.protocols.vocabulary import cross
 from fasdata.resources import read_declared
@@ -89,32 +86,3 @@ def test_a_malformed_card_is_one_clear_line(tmp_path, change, message):
 def test_a_card_that_holds_a_list_is_refused(tmp_path):
     with pytest.raises(UserError, match="does not hold keys and values"):
         read(tmp_path, "- 1\n- 2\n")
-
-
-def test_clip_ids_join_folders_and_keep_plain_names():
-    assert clip_id("train_release/1/hr_1") == "train_release__1__hr_1"
-    assert clip_id("a") == "a"
-
-
-PART = st.text(alphabet="ab_.- é/\n\x00", min_size=1, max_size=8)
-
-
-@settings(deadline=None)  # the machine may be busy
-@given(st.text(min_size=1, max_size=300), st.text(min_size=1, max_size=300))
-def test_clip_ids_are_safe_and_differ_where_paths_differ(first, second):
-    assert CLIP_ID.fullmatch(clip_id(first))
-    assert (clip_id(first) == clip_id(second)) == (first == second)
-
-
-@settings(deadline=None)  # the machine may be busy
-@given(PART, PART)
-def test_awkward_paths_do_not_collide(first, second):
-    assert (clip_id(first) == clip_id(second)) == (first == second)
-    assert len(clip_id(first).encode()) <= 200
-
-
-@settings(deadline=None)  # the machine may be busy
-@given(st.text(max_size=20))
-def test_natural_order_takes_any_text(text):
-    assert natural_key(text) == natural_key(text)
-    assert natural_key("a9") < natural_key("a10")

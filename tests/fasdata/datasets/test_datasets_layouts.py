@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from fasdata.datasets.layouts import find_layout
 from fasdata.datasets.registry import find_card
 from fasdata.datasets.scan import parse_paths, scan
 from fasdata.errors import UserError
+from tests.fabricate import plant
 
 CLIP = "Training/fake_part/CLKJ_BS0329/04_en_b.rssdk"
 
@@ -53,13 +52,6 @@ def test_the_layout_is_the_one_that_explains_most():
         "crop": 0.0, "rerelease": pytest.approx(8 / 9), "challenge": 1.0,
     }  # fmt: skip
     assert parse_paths(find_card("SURF"), rerelease).layout == "rerelease"
-
-
-def plant(root: Path, *paths: str) -> Path:
-    for path in paths:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).touch()
-    return root
 
 
 def test_a_wrong_layout_says_what_was_seen_and_what_was_expected(tmp_path):

@@ -1,4 +1,4 @@
-"""What only list files tell: right with them, empty without, and clear words when they are not what they should be."""
+"""What only list files state: right with them, empty without them, and a clear error for a malformed list."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_celeba_labels_come_from_the_json_and_not_from_the_folder(tmp_path):
         ("bonafide", "bonafide"), ("attack", "replay"), ("attack", "mask-3d"), ("bonafide", "bonafide"),
     ]  # fmt: skip
     assert clips[1].fields == {"instrument": "pad"}
-    # In the root they are found without being pointed at, and what contradicts a folder's name is told.
+    # In the root they are found without being pointed at, and what contradicts a folder's name is noted.
     result = parse_paths(find_card("celeba"), [*paths, "metas/intra_test/train_label.json"], root=tmp_path)
     assert [clip.label for clip in result.clips] == ["bonafide", "attack", "attack", "bonafide"]
     assert any("contradict the label in the path of 2 clips" in note for note in result.notes)

@@ -11,6 +11,7 @@ from fasdata.datasets.registry import find_card
 from fasdata.datasets.scan import scan
 from fasdata.datasets.verify import verify
 from fasdata.errors import UserError
+from tests.fabricate import plant
 
 CARD = """
 name: Office
@@ -38,13 +39,6 @@ sub/bert/c.mp4,attack,eval,bert,,off
 def write(path: Path, text: str) -> Path:
     path.write_text(text)
     return path
-
-
-def plant(root: Path, *paths: str) -> Path:
-    for path in paths:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).touch()
-    return root
 
 
 def test_a_card_of_ones_own_serves_like_a_shipped_one(tmp_path):

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from pathlib import Path
 
 import pytest
 
 from tests import commands
 from tests.commands import Called
-
-
-def plant(root: Path, *paths: str) -> Path:
-    for path in paths:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).touch()
-    return root
+from tests.fabricate import plant
 
 
 def test_parse_writes_a_row_a_sample_and_rejects_the_rest(tmp_path):

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from fasdata.datasets.registry import find_card
 from fasdata.datasets.scan import parse_paths, scan
 from fasdata.errors import UserError
-
-
-def plant(root: Path, *paths: str) -> Path:
-    for path in paths:
-        file = root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
-    return root
+from tests.fabricate import plant
 
 
 def test_clips_come_in_natural_order():

@@ -1,25 +1,21 @@
-"""National id-card numbers in folder names of CeFA leave no trace, and their files are found all the same."""
+"""Redacted paths (id-card numbers in folder names of CeFA) leave no trace, yet are located; clip ids and their order."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fasdata.datasets.registry import find_card
 from fasdata.datasets.scan import scan
-from fasdata.datasets.tree import locate
+from fasdata.datasets.tree import CLIP_ID, clip_id, locate, natural_key
 from fasdata.datasets.verify import describe_verification, verify
 from fasdata.errors import UserError
+from tests.fabricate import plant
 
 NUMBER = "110101199003071234"
-
-
-def plant(root: Path, *paths: str) -> None:
-    for path in paths:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).touch()
 
 
 def test_what_must_not_leave_is_in_nothing_that_a_scan_returns(tmp_path):
@@ -53,3 +49,32 @@ def test_a_redacted_path_must_fit_one_place(tmp_path):
     plant(tmp_path, "AF-223-2/a.jpg")
     with pytest.raises(UserError, match="found 2"):
         locate(tmp_path, "AF-223*/a.jpg")
+
+
+def test_clip_ids_join_folders_and_keep_plain_names():
+    assert clip_id("train_release/1/hr_1") == "train_release__1__hr_1"
+    assert clip_id("a") == "a"
+
+
+PART = st.text(alphabet="ab_.- é/\n\x00", min_size=1, max_size=8)
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(st.text(min_size=1, max_size=300), st.text(min_size=1, max_size=300))
+def test_clip_ids_are_safe_and_differ_where_paths_differ(first, second):
+    assert CLIP_ID.fullmatch(clip_id(first))
+    assert (clip_id(first) == clip_id(second)) == (first == second)
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(PART, PART)
+def test_awkward_paths_do_not_collide(first, second):
+    assert (clip_id(first) == clip_id(second)) == (first == second)
+    assert len(clip_id(first).encode()) <= 200
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(st.text(max_size=20))
+def test_natural_order_takes_any_text(text):
+    assert natural_key(text) == natural_key(text)
+    assert natural_key("a9") < natural_key("a10")

@@ -1,3 +1,5 @@
+"""Videos: frames counted by decoding, the rotation tag, and files that are empty, truncated or something else."""
+
 import numpy as np
 import pytest
 
