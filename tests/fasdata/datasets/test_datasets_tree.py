@@ -1,4 +1,4 @@
-"""Redacted paths (id-card numbers in folder names of CeFA) leave no trace, yet are located; clip ids and their order."""
+"""Redacted paths (id-card numbers in folder names of CeFA) leave no trace, yet are located; clip ids and order."""
 
 from __future__ import annotations
 
