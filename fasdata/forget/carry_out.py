@@ -47,7 +47,7 @@ def carry_out(plan: ForgetPlan, library: Library) -> ForgetReport:
         _sweep(path.parent)
         report.manifests[touched.path] = forget_rows(path, plan) if path.is_file() else "removed before"
     for name in plan.packs:
-        _remove_pack(library.root / name)
+        remove_pack(library.root / name)
         report.packs.append(name)
     if held:
         report.removed = erase(folder, plan.clips)
@@ -64,7 +64,7 @@ def carry_out(plan: ForgetPlan, library: Library) -> ForgetReport:
     return report
 
 
-def _remove_pack(folder: Path) -> None:
+def remove_pack(folder: Path) -> None:
     """Remove a pack, its description last, so that a killed removal finds the pack again."""
     if not folder.is_dir():
         return

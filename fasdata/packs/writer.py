@@ -17,7 +17,7 @@ from fasdata.packs.info import FILE, PackInfo
 from fasdata.packs.pack import IMAGES, INDEX, RECORD, read_index
 from fasdata.records import MODALITIES
 
-_SAFE_AFTER = 64 << 20  # bytes of images between two syncs
+SYNC_AFTER = 64 << 20  # bytes of images between two syncs
 
 
 class PackWriter:
@@ -75,7 +75,7 @@ class PackWriter:
             self._end += len(data)
             self._unsafe += len(data)
         self._waiting.append(record)
-        if self._unsafe >= _SAFE_AFTER:
+        if self._unsafe >= SYNC_AFTER:
             self._make_safe()
 
     def _make_safe(self) -> None:

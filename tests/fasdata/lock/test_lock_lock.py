@@ -1,4 +1,4 @@
-"""`fas.lock`: what is written down of a library, and what is told when it no longer holds."""
+"""`fas.lock`: what it records of a library, and what a comparison reports."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def remake(library: Library, slug: str, **config: object) -> None:
 
 
 def test_a_lock_holds_the_hashes_of_stores_and_protocols(library: Library) -> None:
-    said = Called("fasdata", "lock", "--data", library.root)
-    assert said.code == 0 and "4 stores and 1 protocols" in said.out
+    done = Called("fasdata", "lock", "--data", library.root)
+    assert done.code == 0 and "4 stores and 1 protocols" in done.out
     held = json.loads(lock_path(library).read_text())
     store = Store.open(library.store_dir(TARGET))
     assert held["stores"][TARGET] == {
@@ -53,7 +53,7 @@ def test_a_lock_holds_the_hashes_of_stores_and_protocols(library: Library) -> No
     assert Lock.read(lock_path(library)) == lock_of_library(library)
 
 
-def test_check_tells_everything_that_differs_and_ends_with_3(library: Library) -> None:
+def test_check_reports_everything_that_differs_and_ends_with_3(library: Library) -> None:
     assert "no lock at" in Called("fasdata", "lock", "--check", "--data", library.root).line
     assert Called("fasdata", "lock", "--data", library.root).code == 0
     fits = Called("fasdata", "lock", "--check", "--data", library.root)
@@ -64,9 +64,9 @@ def test_check_tells_everything_that_differs_and_ends_with_3(library: Library) -
     remake(library, "casia-fasd", context=3.0)
     shutil.copytree(library.store_dir(TARGET), library.store_dir("another"))
     shutil.rmtree(library.store_dir("oulu-npu"))
-    told = Called("fasdata", "lock", "--check", "--data", library.root)
-    assert told.code == 3
-    lines = [line.removeprefix("differs  ") for line in told.out.splitlines()]
+    done = Called("fasdata", "lock", "--check", "--data", library.root)
+    assert done.code == 3
+    lines = [line.removeprefix("differs  ") for line in done.out.splitlines()]
     assert lines[0] == "store another: new"
     assert lines[1] == "store casia-fasd: context absent -> 3.0"
     assert lines[2].startswith("store casia-fasd: content ") and " -> " in lines[2]
@@ -75,7 +75,7 @@ def test_check_tells_everything_that_differs_and_ends_with_3(library: Library) -
     assert lock_path(library).read_text() == before  # comparing writes nothing
 
 
-def test_a_lock_speaks_only_of_what_it_lists(library: Library) -> None:
+def test_a_lock_compares_only_what_it_lists(library: Library) -> None:
     now = lock_of_library(library)
     assert broken_locks(library, now) == []  # no file, nothing to contradict
     held = now.as_json()
@@ -88,7 +88,7 @@ def test_a_lock_speaks_only_of_what_it_lists(library: Library) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "words"),
     [
         ("{", "is damaged; expected JSON"),
         ("[]", "is not a lock"),
@@ -97,9 +97,9 @@ def test_a_lock_speaks_only_of_what_it_lists(library: Library) -> None:
         ('{"format": 2, "stores": {}, "protocols": {}}', "format"),
     ],
 )
-def test_a_damaged_or_foreign_lock_is_one_line(library: Library, text: str, told: str) -> None:
+def test_a_damaged_or_foreign_lock_is_one_line(library: Library, text: str, words: str) -> None:
     lock_path(library).write_text(text)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=words):
         Lock.read(lock_path(library))
     assert Called("fasdata", "lock", "--data", library.root).code == 0  # written anew
     assert Lock.read(lock_path(library)) == lock_of_library(library)
