@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 IMAGES = "images.bin"
 INDEX = "index.bin"
-# The records of `index.bin`, written only after the images themselves are safe: one a frame, with its row in the
+# The records of `index.bin`, written only after their images are safe on disk: one a frame, with its row in the
 # manifest and the offset and length of each modality's bytes (length 0 = it has none).
 # `outside` is the share of the view that lies past the stored region.
 RECORD = np.dtype(
