@@ -28,8 +28,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import literal_extract as literal
 from longvideo import write_long_video
 
-from fasdata.extract.clip_work import ClipWork
-from fasdata.extract.extraction import face_search as facesearch
+from fasdata.extract.clip_extractor import ClipExtractor
+from fasdata.extract import face_search
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces import tracking
 from fasdata.faces.detector import Detector, iou
@@ -75,7 +75,7 @@ class Way:
         tracking.WORKING = self.working
         clip, before = Clip("bench", path.stem, {"rgb": path.name}), crops.seconds
         start = time.process_time()
-        record, _ = ClipWork(self.settings, detector).extract(clip, VideoSource(path))
+        record, _ = ClipExtractor(self.settings, detector).extract(clip, VideoSource(path))
         cropping = crops.seconds - before
         self.seconds += time.process_time() - start - cropping
         self.cropping += cropping
@@ -103,7 +103,7 @@ class Crops:
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self._crop = facesearch.crop_frame
+        self._crop = face_search.crop_frame
 
     def __call__(self, *arguments: object) -> object:
         start = time.process_time()
@@ -247,7 +247,7 @@ def main() -> None:
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    facesearch.crop_frame = crops  # type: ignore[assignment]
+    face_search.crop_frame = crops  # type: ignore[assignment]
     if given.only:
         extract_one(given.only)
         return

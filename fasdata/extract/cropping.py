@@ -1,4 +1,4 @@
-"""One chosen frame to what the store keeps of it: a region of every modality, encoded, and its perceptual hash."""
+"""Crop a frame to what a store keeps of it: a region of every modality, encoded, and its perceptual hash."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fasdata.records import MODALITIES, CropRecord, Face
 from fasdata.store.codec import encode
 from fasdata.store.hashes import perceptual_hash
 
-DARK = 5.0  # of 255: below it there is nothing to see
+DARK = 5.0  # of 255: a crop with a lower mean is dark
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Cropped:
 
 
 def crop_frame(images: Mapping[str, np.ndarray], face: Face, settings: ExtractSettings) -> Cropped | None:
-    """Return the stored form of a frame around `face`, None when nothing of the region lies inside the image.
+    """Return the stored form of a frame around `face`, None when the region lies outside the image.
 
     A modality that does not lie on rgb as the release states is left out: it would show another place.
     """

@@ -1,4 +1,4 @@
-"""Where the work on clips runs: on this machine, or on a Ray cluster."""
+"""Choose where clips are extracted: on this machine, or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ EXECUTORS = ("local", "ray")
 
 @dataclass(frozen=True)
 class Executor:
-    """The executor of that name; whichever it is, the results are the same, and the caller alone writes them.
+    """Runs jobs here (`local`) or on a Ray cluster (`ray`); the results are the same, and the caller writes them.
 
-    `workers` are processes of this machine or, with a detector on a GPU, clips in work at once; for Ray they are jobs
-    at once on the whole cluster, where 0 stands for all of its cores. Without `ray_address` (and `$RAY_ADDRESS`) Ray
-    is started on this machine for as long as the work takes.
+    `workers` are processes of this machine or, with a detector on a GPU, clips extracted at once; for Ray they are jobs
+    at once on the cluster, where 0 stands for all of its cores. Without `ray_address` (and `$RAY_ADDRESS`) Ray
+    is started on this machine, and stopped at the end.
     """
 
     name: str = "local"

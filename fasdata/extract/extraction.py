@@ -27,26 +27,23 @@ if TYPE_CHECKING:
     from fasdata.datasets.card import Card
 
 
-# -- What came of an extraction: outcomes by label and attack type, reasons, and what was left alone ------------------
-
-
 @dataclass
 class ExtractReport:
     """What a store holds after a run, and what the run did."""
 
     dataset: str
     folder: Path
-    found: int = 0
+    clips: int = 0
     already: int = 0
-    described_anew: int = 0  # of those: label, split or another fact of the path or the lists has changed
-    widened: int = 0  # of those: frames were added, for rules that the store did not have
+    described_anew: int = 0  # of those: their label, split or description has changed
+    widened: int = 0  # of those: frames of further rules were added
     outcomes: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # (label, attack type, status)
     reasons: Reasons = field(default_factory=Reasons)  # by (label, status)
-    frames: Counter[str] = field(default_factory=Counter)  # face status of the chosen frames
+    frames: Counter[str] = field(default_factory=Counter)  # face status of the selected frames
     modalities: Counter[str] = field(default_factory=Counter)  # stored images of each modality
-    dark: int = 0  # stored frames on which there is nothing to see
+    dark: int = 0  # stored frames
     failed: list[str] = field(default_factory=list)  # relpath: reason
-    not_widened: list[str] = field(default_factory=list)  # relpath: why no frames could be added
+    not_widened: list[str] = field(default_factory=list)  # relpath: why no frames were added
     notes: Reasons = field(default_factory=Reasons)
     content_hash: str = ""
 
@@ -58,8 +55,8 @@ class ExtractReport:
             self.reasons.add(record.reason, path, label, record.status)
         if record.status == "failed":
             self.failed.append(f"{path}: {record.reason}")
-        chosen = {index for indices in record.selections.values() for index in indices}
-        self.frames.update(frame.status for frame in record.frames if frame.index in chosen)
+        selected = {index for indices in record.selections.values() for index in indices}
+        self.frames.update(frame.status for frame in record.frames if frame.index in selected)
         for frame in record.frames:
             self.modalities.update(frame.crop.modalities if frame.crop else ())
             self.dark += frame.dark
@@ -79,9 +76,6 @@ class ExtractReport:
         return of["ok"], of["fta"], of["failed"]
 
 
-# -- `fasdata extract`: a raw dataset into a store, continued where an earlier run stopped ----------------------------
-
-
 BYTES_A_CROP = 90_000  # a 200-pixel face region as png, for the estimate only
 
 
@@ -93,38 +87,38 @@ class ExtractPlan:
     folder: Path
     layout: str
     clips: Sequence[Clip]
-    standing: StoredClips
+    stored: StoredClips
     settings: ExtractSettings
     unmatched: Sequence[str]
     notes: Sequence[str] = ()
 
     @property
     def new(self) -> int:
-        """Clips of which the store has nothing."""
-        return sum(clip.clip_id not in self.standing.status for clip in self.clips)
+        """How many clips are not in the store."""
+        return sum(clip.clip_id not in self.stored.status for clip in self.clips)
 
     @property
     def wider(self) -> int:
-        """Clips in the store that lack frames of some rule."""
+        """How many stored clips lack frames of some rule."""
         rules = {str(rule) for rule in self.settings.rules}
-        return sum(self.standing.lacks(clip.clip_id, rules) for clip in self.clips)
+        return sum(self.stored.lacks(clip.clip_id, rules) for clip in self.clips)
 
     @property
     def failed(self) -> int:
-        """Clips on record as not decodable."""
-        return sum(self.standing.status.get(clip.clip_id) == "failed" for clip in self.clips)
+        """How many clips are on record as not decodable."""
+        return sum(self.stored.status.get(clip.clip_id) == "failed" for clip in self.clips)
 
     @property
     def frames(self) -> int:
-        """Frames to store, where a clip has 150 of them, or 1 where clips are single images."""
+        """How many frames there are to store, if a clip has 150 of them, or 1 where clips are single images."""
         length = 1 if self.settings.form.reader in ("image", "padisi-npz") else 150
-        whole = _positions(self.settings.rules, length)
-        held = _positions([FrameRule.parse(text) for text in self.standing.rules], length)
-        return self.new * len(whole) + self.wider * len(whole - held)
+        planned = _positions(self.settings.rules, length)
+        already = _positions([FrameRule.parse(text) for text in self.stored.rules], length)
+        return self.new * len(planned) + self.wider * len(planned - already)
 
     @property
     def gigabytes(self) -> float:
-        """A rough size of what would be written."""
+        """A rough size of the crops to write."""
         modalities = len({name for clip in self.clips[:100] for name in clip.relpaths}) or 1
         return self.frames * modalities * BYTES_A_CROP / 1e9
 
@@ -132,28 +126,30 @@ class ExtractPlan:
 def plan_extract(
     card: Card, root: Path, library: Library, settings: ExtractSettings, lists: Path | None = None
 ) -> ExtractPlan:
-    """Find the clips of a raw dataset and what is left to do; how to read them is the word of their layout.
+    """Find the clips of a raw dataset and what is left to do; their layout says how to read them.
 
-    The rules are those asked for and those that the store has: what was extracted stays.
+    The rules are those of `settings` and those of the store: what was extracted stays.
 
     Raises:
-        UserError: wrong or empty root, no path of the expected form, a form that nothing here can read, or a store
-            that was made with another configuration.
+        UserError: wrong or empty root, no path of the expected form, a form that no reader here
+            reads, or a store that was made with another configuration.
     """
     from fasdata.datasets.scan import scan
 
-    found = scan(card, root, lists=lists)
-    form = MediaForm.of(found.layout_spec)
+    scanned = scan(card, root, lists=lists)
+    form = MediaForm.of(scanned.layout_spec)
     require_reader(form)
     settings = settings.settled(form)
     folder = library.store_dir(card.slug)
     library.require_settled(card.slug)
-    standing = StoredClips()
+    stored = StoredClips()
     if (folder / FILE).is_file():
         StoreInfo.read(folder).require_same(StoreInfo(card.slug, settings.recorded(), __version__), folder)
-        standing = StoredClips.of(folder)
-        settings = _with_rules(settings, standing.rules)
-    return ExtractPlan(card.slug, folder, found.layout, found.clips, standing, settings, found.unmatched, found.notes)
+        stored = StoredClips.of(folder)
+        settings = _with_rules(settings, stored.rules)
+    return ExtractPlan(
+        card.slug, folder, scanned.layout, scanned.clips, stored, settings, scanned.unmatched, scanned.notes
+    )
 
 
 def run_extract(
@@ -168,9 +164,9 @@ def run_extract(
 
     executor.require(plan.settings)
     info = StoreInfo(plan.dataset, plan.settings.recorded(), __version__)
-    report = ExtractReport(plan.dataset, plan.folder, found=len(plan.clips))
+    report = ExtractReport(plan.dataset, plan.folder, clips=len(plan.clips))
     with StoreWriter(plan.folder, info) as writer:
-        # A list file given since, or a corrected card: the pixels are the same, what they mean is not.
+        # A list file given since, or a corrected card: the pixels are the same, the description is not.
         for clip in plan.clips:
             if clip.clip_id in writer.clips and writer.clips[clip.clip_id] != clip:
                 writer.describe(clip)
@@ -183,7 +179,7 @@ def run_extract(
             for record, crops in executor.extract_clips(jobs, root, settings):
                 if writer.done.get(record.clip.clip_id, "failed") == "failed":
                     writer.add(record, crops)
-                elif record.status == "failed":  # it could be decoded once: what was had then is worth more
+                elif record.status == "failed":  # it could be decoded once, and keeps those frames
                     report.not_widened.append(f"{record.clip.relpaths.get('rgb', '')}: {record.reason}")
                 else:
                     writer.extend(record, crops)

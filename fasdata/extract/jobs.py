@@ -1,4 +1,4 @@
-"""The unit of work that every executor runs, and which of them an extraction still has to do."""
+"""Jobs: one clip to extract, the worker that runs it, and the list of those that a store still lacks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import overload
 
 from fasdata.datasets.tree import locate
 from fasdata.errors import UserError
-from fasdata.extract.clip_work import ClipWork
-from fasdata.extract.frames_seen import joined_notes
+from fasdata.extract.clip_extractor import ClipExtractor
+from fasdata.extract.clip_record import joined_notes
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detector import Detector
 from fasdata.faces.detectors import make_detector
@@ -21,9 +21,6 @@ from fasdata.records import Clip, ClipRecord
 from fasdata.store import tables
 from fasdata.store.info import StoreInfo
 from fasdata.store.writer import StoreWriter
-
-# -- The unit of work that every executor runs: one clip in, its record and its new crops out -------------------------
-
 
 Result = tuple[ClipRecord, dict[str, bytes]]  # crops by key text, encoded
 
@@ -36,8 +33,8 @@ class Job:
     earlier: ClipRecord | None = None
 
 
-class Unit:
-    """Runs jobs one at a time with one detector, on one thread; made in the process (or thread) that works.
+class Worker:
+    """Runs jobs one at a time with one detector, on one thread; built in the process (or thread) that uses it.
 
     The result of a job depends on the recording and the settings alone, whatever runs beside it.
     """
@@ -55,7 +52,7 @@ class Unit:
         )
 
     def run(self, job: Job) -> Result:
-        """Extract one clip; what cannot be read gives a record of status `failed` that says why."""
+        """Extract one clip; a recording that cannot be read gives a record of status `failed` with the reason."""
         clip = job.clip
         try:
             paths = {name: locate(self._root, relpath) for name, relpath in clip.relpaths.items()}
@@ -64,12 +61,12 @@ class Unit:
         except (UnreadableMedia, UserError) as error:
             return ClipRecord(clip, "failed", str(error)), {}
         given = given_faces(clip, self._root)
-        record, crops = ClipWork(self._settings, detector).extract(clip, source, given=given, earlier=job.earlier)
+        record, crops = ClipExtractor(self._settings, detector).extract(clip, source, given=given, earlier=job.earlier)
         return replace(record, notes=joined_notes(given.notes, record.notes)), crops
 
 
 def limit_threads(settings: ExtractSettings) -> None:
-    """One thread a worker: processes are the parallelism, and the numbers do not depend on how many."""
+    """Limit OpenCV and torch to one thread: workers are the parallelism, and results do not depend on their number."""
     import cv2
 
     cv2.setNumThreads(1)
@@ -79,12 +76,12 @@ def limit_threads(settings: ExtractSettings) -> None:
         torch.set_num_threads(1)
 
 
-# -- What a store already holds, as far as planning needs to know -----------------------------------------------------
+# -- What a store already holds, and what is left to do ---------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class StoredClips:
-    """The status of each stored clip, the rules that its record answers, and those that the store is to have."""
+    """The status of each stored clip, the rules whose frames it has, and the rules of the store."""
 
     status: Mapping[str, str] = field(default_factory=dict)
     answered: Mapping[str, str] = field(default_factory=dict)  # rules joined by " + "
@@ -102,22 +99,21 @@ class StoredClips:
             columns = tables.read_columns(folder, "clip_id", "status", "rules")
             rows = list(zip(*columns.values(), strict=True))
         else:
-            records = (record for _, record in tables.read_shards(folder))
-            rows = [(one.clip.clip_id, one.status, " + ".join(sorted(one.selections))) for one in records]
+            rows = [
+                (record.clip.clip_id, record.status, " + ".join(sorted(record.selections)))
+                for _, record in tables.read_shards(folder)
+            ]
         return cls({row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows}, rules)
 
     def lacks(self, clip_id: str, rules: Collection[str]) -> bool:
-        """Tell whether a clip could be given frames of one of `rules`; one that was never decoded cannot."""
+        """Tell whether a clip lacks frames of one of `rules` and can be given them: it was decoded before."""
         if self.status.get(clip_id, "failed") == "failed":
             return False
         return not set(rules) <= set(self.answered[clip_id].split(" + "))
 
 
-# -- What an extraction has to do, against what the store already holds -----------------------------------------------
-
-
 class JobList(Sequence[Job]):
-    """New clips, then stored ones that lack frames of a rule the store is to have.
+    """The clips that are not in the store, then stored ones that lack frames of a rule of the store.
 
     The record of a stored clip is read when its job is taken, so that memory does not grow with the store.
     """

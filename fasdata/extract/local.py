@@ -1,4 +1,4 @@
-"""Run jobs on this machine: in processes that each build their detector once, or in one process that feeds one GPU."""
+"""Run jobs on this machine: in processes with a detector each, or in one process whose threads feed one GPU."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 
 from fasdata.errors import UserError
-from fasdata.extract.jobs import Job, Result, Unit
+from fasdata.extract.jobs import Job, Result, Worker
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detectors import DETECTORS, make_detector
-
-# -- A bounded number of jobs at work in a pool of processes or threads -----------------------------------------------
-
 
 IN_FLIGHT = 3  # jobs a worker: enough to stay busy, few enough that results do not pile up in memory
 
@@ -34,11 +31,8 @@ def bounded(pool: Executor, run: Callable[[Job], Result], jobs: Sequence[Job], w
         if not waiting:
             return
         finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-        while finished:  # a result is let go before the next is looked at
+        while finished:  # a result is released before the next one is taken
             yield finished.pop().result()
-
-
-# -- This machine: processes that each build their detector once, or one process that feeds one GPU -------------------
 
 
 def extract_clips(jobs: Sequence[Job], root: Path, settings: ExtractSettings, workers: int) -> Iterator[Result]:
@@ -50,7 +44,7 @@ def extract_clips(jobs: Sequence[Job], root: Path, settings: ExtractSettings, wo
     if settings.device != "cpu" and settings.looks_at_pixels:
         yield from extract_together(jobs, root, settings, workers)
     elif workers <= 1 or len(jobs) <= 1:
-        yield from map(Unit(settings, root).run, jobs)
+        yield from map(Worker(settings, root).run, jobs)
     else:
         yield from _in_processes(jobs, root, settings, min(workers, len(jobs)))
 
@@ -61,7 +55,7 @@ def _in_processes(jobs: Sequence[Job], root: Path, settings: ExtractSettings, wo
     context.set_forkserver_preload(["av", "cv2", *DETECTORS[settings.detector].preload])
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(settings, root))
     try:
-        yield from bounded(pool, _one, jobs, workers)
+        yield from bounded(pool, _run, jobs, workers)
     except BrokenProcessPool:
         raise UserError(
             "a worker process was ended from outside (out of memory?)",
@@ -71,26 +65,26 @@ def _in_processes(jobs: Sequence[Job], root: Path, settings: ExtractSettings, wo
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-_asked: tuple[ExtractSettings, Path] | None = None
-_unit: Unit | None = None
+_arguments: tuple[ExtractSettings, Path] | None = None
+_worker: Worker | None = None  # of this process
 
 
 def _start(settings: ExtractSettings, root: Path) -> None:
-    global _asked
+    global _arguments
     _die_with_parent()
-    _asked = settings, root
+    _arguments = settings, root
 
 
-def _one(job: Job) -> Result:
-    global _unit
-    if _unit is None:  # here rather than in `_start`: what is wrong with a detector is told from here
-        assert _asked is not None
-        _unit = Unit(*_asked)
-    return _unit.run(job)
+def _run(job: Job) -> Result:
+    global _worker
+    if _worker is None:  # not in `_start`, whose errors would end the pool without a message
+        assert _arguments is not None
+        _worker = Worker(*_arguments)
+    return _worker.run(job)
 
 
 def _die_with_parent() -> None:
-    """End this worker when the parent is killed: it would otherwise wait for work forever."""
+    """End this process when its parent is killed: it would otherwise wait for work forever."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return
@@ -102,13 +96,11 @@ def _die_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-# -- One process, one detector, many clips at once: threads decode, and their frames meet in one batch on the GPU -----
-
-
 def extract_together(jobs: Sequence[Job], root: Path, settings: ExtractSettings, clips: int) -> Iterator[Result]:
-    """Yield (record, encoded crops) for every job, `clips` of them in work at once, on the detector's device.
+    """Yield (record, encoded crops) for every job, on the detector's device: one detector, `clips` clips at a time.
 
-    Works on any device; it pays where detection is so quick that decoding has to come from several clips.
+    Threads decode, and their frames share a batch. It works on any device, and pays where one clip at a time would not
+    decode as fast as the device detects.
 
     Raises:
         UserError: the detector's weights or device are not there.
@@ -116,11 +108,10 @@ def extract_together(jobs: Sequence[Job], root: Path, settings: ExtractSettings,
     from fasdata.faces.batching import BatchingDetector
 
     clips = max(1, min(clips, len(jobs)))
-    unit = Unit(
-        settings, root, BatchingDetector(make_detector(settings.detector, settings.detector_request), clips=clips)
-    )
+    detector = BatchingDetector(make_detector(settings.detector, settings.detector_request), clips=clips)
+    worker = Worker(settings, root, detector)
     pool = ThreadPoolExecutor(clips, thread_name_prefix="clip")
     try:
-        yield from bounded(pool, unit.run, jobs, clips)
+        yield from bounded(pool, worker.run, jobs, clips)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Recordings that were stored turned: which they are, and which way is up."""
+"""Detect recordings that are stored turned, and by how much."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fasdata.media.video import turn
 from fasdata.records import Clip, Face
 
 UPRIGHT_TRIAL = 10  # frames without a face beyond doubt before other orientations are tried
-LISTED_TRIAL = 4  # frames that decide about a recording of which it is known that its release stores it turned
+LISTED_TRIAL = 4  # frames that decide about a recording whose card says that it is stored turned
 TURNS = (180, 90, 270)
 TRIAL_SCORE = 0.9
 
@@ -22,8 +22,8 @@ TRIAL_SCORE = 0.9
 def listed_turn(clip: Clip, settings: ExtractSettings, detector: Detector, source: FrameSource) -> int:
     """Return by how many degrees clockwise the decoded frames are turned, for a clip whose card says it is stored so.
 
-    The card's word (`turned` among the clip's fields) is tested on the first frames: copies are about in which a tag
-    of the container, or whoever converted them, has turned the recording upright already.
+    The card's statement (`turned` among the clip's fields) is tested on the first frames: there are copies in which a
+    tag of the container, or a conversion, has turned the recording upright already.
 
     Raises:
         UnreadableMedia: nothing can be decoded.
@@ -37,9 +37,9 @@ def listed_turn(clip: Clip, settings: ExtractSettings, detector: Detector, sourc
 
 
 def unseen_turn(clip: Clip, settings: ExtractSettings, source: FrameSource) -> str:
-    """Return, for a clip whose card says it is stored turned, the warning that nobody looked; "" where none is due.
+    """Return the warning that nobody checked a clip whose card says it is stored turned; "" where none is due.
 
-    A detector that answers without looking cannot know how this copy lies, unless the container itself turned it.
+    A detector that does not search pictures cannot tell how this copy lies, unless the container itself turned it.
     """
     angle = int(clip.fields.get("turned") or 0)
     if not angle or settings.looks_at_pixels or source.rotation == angle:
@@ -59,9 +59,9 @@ def best_turn(frames: Sequence[Frame], detector: Detector, already: int, score: 
 
 
 def score_to_turn(faces: Iterable[Face], detector: Detector) -> float | None:
-    """Return the score that faces need in another orientation to be believed, given what was found in this one.
+    """Return the score that faces need in another orientation to be believed, given the `faces` in this one.
 
-    None: a face beyond doubt was found, and there is nothing to try.
+    None: one of them is beyond doubt, and no other orientation is tried.
     """
     row, best = DETECTORS.get(detector.name), max((face.score for face in faces), default=None)
     doubtful = row.doubtful if row else 0.0
@@ -71,5 +71,5 @@ def score_to_turn(faces: Iterable[Face], detector: Detector) -> float | None:
 
 
 def _best_scores(frames: Sequence[Frame], detector: Detector, angle: int) -> np.ndarray:
-    found = detector.detect([turn(frame.rgb, angle) for frame in frames], [frame.index for frame in frames])
-    return np.array([max((face.score for face in faces), default=0.0) for faces in found])
+    detected = detector.detect([turn(frame.rgb, angle) for frame in frames], [frame.index for frame in frames])
+    return np.array([max((face.score for face in faces), default=0.0) for faces in detected])

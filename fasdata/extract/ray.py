@@ -1,4 +1,4 @@
-"""A Ray cluster: the same jobs as tasks on any of its nodes. The driver alone writes; a lost node loses nothing."""
+"""Run jobs as tasks on the nodes of a Ray cluster. The driver alone writes, so that a lost node loses no result."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from typing import Any
 from fasdata import __version__
 from fasdata.datasets.tree import locate
 from fasdata.errors import UserError
-from fasdata.extract.jobs import Job, Result, Unit
+from fasdata.extract.jobs import Job, Result, Worker
 from fasdata.extract.local import IN_FLIGHT
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detectors import detector_identity
 
-RETRIES = 8  # times a job is begun again because its node or its process was lost
-PATIENCE = 30.0  # seconds without any result until it is looked whether somebody is left to work
+RETRIES = 8  # times a job is started again because its node or its process was lost
+PATIENCE = 30.0  # seconds without a result, after which the cluster is checked for nodes
 
 
 @dataclass(frozen=True)
 class Shared:
-    """What every task needs: settings, the dataset's root, the sha256 of the detector's weights, and who asks."""
+    """What every task needs: settings, the dataset's root, the sha256 of the detector's weights, and our version."""
 
     settings: ExtractSettings
     root: Path
@@ -75,7 +75,7 @@ def extract_clips(
                 return
             finished, _ = ray.wait(list(at_work), num_returns=1, timeout=PATIENCE)
             if not finished and not _cores(ray):
-                print("no node of the Ray cluster is left to work; waiting for one to join", file=sys.stderr)
+                print("no node of the Ray cluster is left; waiting for one to join", file=sys.stderr)
             while finished:
                 reference = finished.pop()
                 yield _result(ray, reference, at_work.pop(reference))
@@ -83,7 +83,7 @@ def extract_clips(
 
 
 def _run(shared: Shared, job: Job) -> Result:
-    """Do one job, in a process of some node."""
+    """Run one job, in a process of some node."""
     node = platform.node()
     if shared.version != __version__:
         raise UserError(f"the node {node} has another version of fasdata", expected=shared.version, found=__version__)
@@ -94,22 +94,22 @@ def _run(shared: Shared, job: Job) -> Result:
                 expected="the raw dataset at the same path on every node (a shared file system)",
             )
     try:
-        unit = _unit(shared.settings, shared.root)
+        worker = _worker(shared.settings, shared.root)
     except UserError as error:
         raise UserError(f"on the node {node}: {error}") from None
-    if unit.detector.fingerprint != shared.detector:
+    if worker.detector.fingerprint != shared.detector:
         raise UserError(
             f"the node {node} has other weights or faces of the detector {shared.settings.detector}",
             expected=shared.detector[:12],
-            found=unit.detector.fingerprint[:12],
+            found=worker.detector.fingerprint[:12],
         )
-    return unit.run(job)
+    return worker.run(job)
 
 
 @lru_cache(maxsize=1)
-def _unit(settings: ExtractSettings, root: Path) -> Unit:
-    """The detector is built once a process: Ray keeps its processes for the next task."""
-    return Unit(settings, root)
+def _worker(settings: ExtractSettings, root: Path) -> Worker:
+    """Build the detector once a process: Ray keeps its processes for the next task."""
+    return Worker(settings, root)
 
 
 def _result(ray: Any, reference: Any, job: Job) -> Result:
@@ -132,7 +132,7 @@ def _cores(ray: Any) -> int:
 
 
 def _require_answer(address: str) -> None:
-    """Ray itself tries for minutes."""
+    """Check that something listens at the address: Ray itself would try for minutes."""
     host, colon, port = address.rpartition("://")[2].rpartition(":")
     if not (colon and port.isdigit()):
         return
@@ -146,7 +146,7 @@ def _require_answer(address: str) -> None:
 
 @contextmanager
 def _cluster(address: str, workers: int) -> Iterator[Any]:
-    """Connect to the cluster, or start one on this machine; leave one that was connected before as it is."""
+    """Connect to the cluster, or start one on this machine; use a connection that exists already."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
     import ray
 

@@ -25,11 +25,11 @@ class ExtractSettings:
 
     `context` is the side of the stored region in units of the longer box side; `max_side` its limit in pixels (0 =
     none); `min_score` the detector score from which a face counts; `fallbacks` whether a frame without a face may take
-    one from its neighbours (in a pre-cropped release: the central square); `borders` what becomes of black around
-    faces that the release cropped and the detector `none` takes as they are. `form` is how the release keeps its
-    recordings. The detector `auto` stands until `settled` knows that form. `detector_model` is the detector's file, or
-    a model pack of insightface, which is downloaded only if `allow_download`. With `tracking` a face is followed from
-    frame to frame (see `fasdata.faces.tracking`), and the whole frame is searched at least every `detect_every` frames.
+    one from its neighbours (in a pre-cropped release: the central square); `borders` whether the detector
+    `none` cuts away black around faces that the release cropped. `form` is how the release keeps its recordings. The
+    detector `auto` stands until `settled` knows that form. `detector_model` is what the detector's row asks for; it is
+    downloaded only if `allow_download`. With `tracking` a face is followed from frame to frame (see
+    `fasdata.faces.tracking`), and the complete frame is searched at least every `detect_every` frames.
     """
 
     rules: tuple[FrameRule, ...]
@@ -60,7 +60,7 @@ class ExtractSettings:
         if Codec.parse(self.codec).name not in STORE_CODECS:
             raise unknown_name("codec of a store", self.codec, STORE_CODECS)
         object.__setattr__(self, "codec", str(Codec.parse(self.codec)))
-        # One order, whoever asks: what is recorded of a clip must not depend on it.
+        # One order: the record of a clip must not depend on the order in which rules were asked for.
         object.__setattr__(self, "rules", tuple(sorted(set(self.rules), key=str)))
         if not self.rules:
             raise UserError("no frame rule given", expected="e.g. --frames 'ssdg(2)@decoded'")
@@ -93,7 +93,7 @@ class ExtractSettings:
             raise UserError(
                 "--allow-download means nothing here", expected=" or ".join(downloading), found=self.detector
             )
-        if named and Path(named).is_file():  # workers may stand elsewhere
+        if named and Path(named).is_file():  # workers may run in another folder
             object.__setattr__(self, "detector_model", str(Path(named).absolute()))
 
     def _check_tracking(self) -> None:
@@ -131,12 +131,12 @@ class ExtractSettings:
 
     @property
     def looks_at_pixels(self) -> bool:
-        """Whether the detector searches pictures; the others answer from what is known without looking."""
+        """Whether the detector searches pictures; the others answer from what is known beforehand."""
         return self._row is not None and self._row.searches
 
     @property
     def takes_release_word(self) -> bool:
-        """Whether faces are where the release says, so that their status is `given` though nobody searched."""
+        """Whether faces are where the release says, so that their status is `given` though no detector ran."""
         return self._row is not None and self._row.believes_release
 
     @property
@@ -159,10 +159,10 @@ class ExtractSettings:
 
     def settled(self, form: MediaForm) -> ExtractSettings:
         """Return the settings for recordings of this form; `auto` becomes `none` where they are pre-cropped."""
-        chosen = (PRECROPPED if form.precropped else DEFAULT) if self.detector == AUTO else self.detector
-        whole = DETECTORS[chosen].whole_image  # every image is a face: there is nothing to follow
-        tracking, device = ("off", "cpu") if whole else (self.tracking, self.device)
-        return replace(self, detector=chosen, form=form, tracking=tracking, device=device)
+        detector = (PRECROPPED if form.precropped else DEFAULT) if self.detector == AUTO else self.detector
+        # Where every image is a face, there is nothing to follow.
+        tracking, device = ("off", "cpu") if DETECTORS[detector].whole_image else (self.tracking, self.device)
+        return replace(self, detector=detector, form=form, tracking=tracking, device=device)
 
     def recorded(self) -> dict[str, Any]:
         """Return what `store.json` keeps: these settings and the identity of the detector.

@@ -1,4 +1,4 @@
-"""The words around an extraction: what it will do, and what came of it."""
+"""Describe an extraction in words: what it will do, and its summary."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SHOWN = 10  # lines of a long list
 
 
 def describe_plan(plan: ExtractPlan) -> str:
-    """Return what a run would do."""
+    """Return what a run would do, for `--dry-run`."""
     wider = f" and frames for {plan.wider} of those" if plan.wider else ""
     done = len(plan.clips) - plan.new
     lines = [
@@ -39,18 +39,17 @@ def describe_plan(plan: ExtractPlan) -> str:
 
 def describe_report(report: ExtractReport) -> str:
     """Return the closing summary: outcomes by label, reasons, and where the store is."""
-    lines = [f"{report.dataset}: {report.found} clips ({report.already} from an earlier run)"]
+    lines = [f"{report.dataset}: {report.clips} clips ({report.already} from an earlier run)"]
     if report.described_anew:
-        told = "have another label, split or description now, which was written anew"
-        lines.append(f"{report.described_anew} of them {told}")
+        lines.append(f"{report.described_anew} of them have another label, split or description now: it was updated")
     if report.widened:
         lines.append(f"{report.widened} of them have frames of further rules now")
     lines += ["", *_outcomes(report)]
-    chosen = ", ".join(f"{status} {number}" for status, number in sorted(report.frames.items()))
-    lines += ["", f"faces of the chosen frames: {chosen or 'none'}"]
+    statuses = ", ".join(f"{status} {number}" for status, number in sorted(report.frames.items()))
+    lines += ["", f"face status of the selected frames: {statuses or 'none'}"]
     if set(report.modalities) - {"rgb"}:
-        held = ", ".join(f"{name} {report.modalities[name]}" for name in MODALITIES if report.modalities[name])
-        lines.append(f"stored images: {held}")
+        images = ", ".join(f"{name} {report.modalities[name]}" for name in MODALITIES if report.modalities[name])
+        lines.append(f"stored images: {images}")
     if report.dark:
         lines.append(f"dark: {report.dark} of the stored frames (mean colour under 5 of 255)")
     if report.reasons:
@@ -63,7 +62,7 @@ def describe_report(report: ExtractReport) -> str:
         lines.append("could not be decoded (replace these files, then run again with --retry-failed):")
         lines += _some(report.failed, FAILURES)
     if report.not_widened:
-        lines.append("could not be decoded again for further frames (what was stored of them stays):")
+        lines.append("could not be decoded again for further frames (their stored frames stay):")
         lines += [f"  {line}" for line in report.not_widened]
     if report.notes:
         lines.append("notes:")
@@ -73,7 +72,7 @@ def describe_report(report: ExtractReport) -> str:
 
 
 def _outcomes(report: ExtractReport) -> list[str]:
-    """A table of outcomes by label, and below each label by attack type.
+    """Return a table of outcomes by label, and below each label by attack type.
 
     The last column is the failure to acquire: clips without a usable face among those that could be decoded.
     """

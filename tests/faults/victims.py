@@ -28,7 +28,7 @@ LOOP = """
 import json, os, sys
 from pathlib import Path
 import av, cv2, facenet_pytorch, pyarrow.parquet, torch
-import fasdata.extract.clip_work, fasdata.faces.json_faces, fasdata.media.video, fasdata.store.reader
+import fasdata.extract.clip_extractor, fasdata.faces.json_faces, fasdata.media.video, fasdata.store.reader
 from tests.faults import tasks
 cv2.setNumThreads(1)
 torch.set_num_threads(1)

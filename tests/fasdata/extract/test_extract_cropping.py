@@ -1,4 +1,4 @@
-"""Clips of several modalities through ClipWork: regions, borders, statuses, hashes, what is left out."""
+"""Clips of several modalities extracted: regions, borders, statuses, hashes, what is left out."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fasdata.errors import UserError
-from fasdata.extract.clip_work import ClipWork
+from fasdata.extract.clip_extractor import ClipExtractor
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detectors import make_detector
 from fasdata.media.frame import Frame, IndexedSource, UnreadableMedia
@@ -23,7 +23,7 @@ WHOLE = MediaForm("frames", "exact", True, "relative")
 POINTS = ((20.0, 20.0), (28.0, 20.0), (24.0, 25.0), (20.0, 30.0), (28.0, 30.0))
 
 
-class Listed(IndexedSource):
+class FrameList(IndexedSource):
     """Frames given as dictionaries of images; None stands for one that cannot be read."""
 
     def __init__(self, frames):
@@ -55,8 +55,8 @@ def triplet(seed, size=(40, 50), depth=None, ir=None, deep=False):
 def extract(frames, form=WHOLE, rules="all", detector=None, **options):
     settings = ExtractSettings(tuple(parse_rules(rules)), detector="none" if detector is None else "mtcnn", **options)
     settings = settings.settled(form)
-    return ClipWork(settings, detector or make_detector(settings.detector, settings.detector_request)).extract(
-        CLIP, Listed(frames)
+    return ClipExtractor(settings, detector or make_detector(settings.detector, settings.detector_request)).extract(
+        CLIP, FrameList(frames)
     )
 
 
@@ -111,15 +111,15 @@ def test_an_unregistered_modality_is_kept_whole():
 
 
 @pytest.mark.parametrize(
-    ("registered", "size", "told"),
+    ("registered", "size", "words"),
     [("exact", (20, 25), "not pixel to pixel"), ("scaled", (20, 27), "another aspect ratio")],
 )
-def test_a_modality_that_does_not_lie_as_stated_is_left_out_and_noted(registered, size, told):
+def test_a_modality_that_does_not_lie_as_stated_is_left_out_and_noted(registered, size, words):
     frames = [triplet(0), triplet(1, depth=size)]
     record, crops = extract(frames, MediaForm("frames", registered), detector=Fixed())
     assert [frame.crop.modalities for frame in record.frames] == [("rgb", "depth", "ir"), ("rgb", "ir")]
     assert crop_key("c", 1, "depth") not in crops
-    assert any(told in note and "(1 of the stored frames)" in note for note in record.notes)
+    assert any(words in note and "(1 of the stored frames)" in note for note in record.notes)
 
 
 def test_an_aspect_within_two_per_cent_is_scaled():

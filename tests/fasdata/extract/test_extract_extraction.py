@@ -27,16 +27,18 @@ def tree(tmp_path_factory) -> Path:
 
 def test_dry_run_says_what_it_would_do_and_writes_nothing(tree, tmp_path):
     lib = tmp_path / "lib"
-    told = Called("fasdata", "extract", "folder", "--root", tree, "--out", lib, "--frames", "every(5)", "--dry-run").out
-    assert "4 clips" in told and "every(5)@decoded" in told and "GB" in told
+    shown = Called(
+        "fasdata", "extract", "folder", "--root", tree, "--out", lib, "--frames", "every(5)", "--dry-run"
+    ).out
+    assert "4 clips" in shown and "every(5)@decoded" in shown and "GB" in shown
     assert not (tmp_path / "lib").exists()
 
 
 def test_recipes_can_be_joined_with_further_rules(tree, tmp_path):
     command = ("extract", "folder", "--root", tree, "--out", tmp_path / "lib", "--dry-run", "--frames")
-    told = Called("fasdata", *command, "recipes + every(4)").out
-    assert "ssdg(2)@decoded" in told and "every(4)@decoded" in told
-    assert "recipes" not in told.partition("(rules ")[2]
+    shown = Called("fasdata", *command, "recipes + every(4)").out
+    assert "ssdg(2)@decoded" in shown and "every(4)@decoded" in shown
+    assert "recipes" not in shown.partition("(rules ")[2]
 
 
 def test_unusable_recordings_are_recorded_listed_and_do_not_stop_the_run(tree, tmp_path):
@@ -66,7 +68,7 @@ def test_unusable_recordings_are_recorded_listed_and_do_not_stop_the_run(tree, t
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "words"),
     [
         (("CASIA-FSD", "--root", "{tree}"), "CASIA-FASD"),
         (("folder", "--root", "{tree}/nowhere"), "nowhere"),
@@ -84,10 +86,10 @@ def test_unusable_recordings_are_recorded_listed_and_do_not_stop_the_run(tree, t
         (("folder", "--root", "{tree}", "--device", "cuda", "--detector", "none"), "searches pictures"),
     ],
 )
-def test_bad_input_ends_in_one_line_and_writes_nothing(tree, tmp_path, arguments, told):
+def test_bad_input_ends_in_one_line_and_writes_nothing(tree, tmp_path, arguments, words):
     (tmp_path / "empty").mkdir()
     filled = [argument.format(tree=tree, empty=tmp_path / "empty") for argument in arguments]
-    assert told in Called("fasdata", "extract", *filled, "--out", tmp_path / "lib").line
+    assert words in Called("fasdata", "extract", *filled, "--out", tmp_path / "lib").line
     assert not (tmp_path / "lib").exists()
 
 
@@ -95,12 +97,12 @@ def test_labels_given_later_reach_clips_extracted_before(tmp_path):
     write_video(tmp_path / "raw" / "a.avi", flat_frames(9))
     write_video(tmp_path / "raw" / "b.avi", flat_frames(9))
     lib = tmp_path / "lib"
-    told = []
+    summaries = []
     for first, second in (("bonafide", "attack"), ("bonafide", "attack"), ("attack", "bonafide")):
         (tmp_path / "mine.csv").write_text(f"path,label\na.avi,{first}\nb.avi,{second}\n")
         command = ("extract", "mine", "--card", tmp_path / "mine.csv", "--root", tmp_path / "raw", "--out", lib)
-        told.append(Called("fasdata", *command, "--frames", "first(1)", "-j", 1).out)
-    assert "have another label" not in told[1] and "2 of them have another label" in told[2]
+        summaries.append(Called("fasdata", *command, "--frames", "first(1)", "-j", 1).out)
+    assert "have another label" not in summaries[1] and "2 of them have another label" in summaries[2]
     labels = {r.clip.relpaths["rgb"]: r.clip.label for r in Store.open(lib / "mine").records()}
     assert labels == {"a.avi": "attack", "b.avi": "bonafide"}
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from fasdata.errors import UserError
-from fasdata.extract.clip_work import ClipWork
+from fasdata.extract.clip_extractor import ClipExtractor
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detector import iou
-from fasdata.faces.region import enlarged, to_square
 from fasdata.faces.tracking import Tracker
 from fasdata.media.frame import Frame
 from fasdata.media.readers import MediaForm
@@ -50,9 +49,9 @@ class FindsSquares:
         self.shown = []
 
     def detect(self, frames, indices=()):
-        return [self._found(frame) for frame in frames]
+        return [self._squares(frame) for frame in frames]
 
-    def _found(self, frame):
+    def _squares(self, frame):
         import cv2
 
         self.shown.append(frame.shape[:2])
@@ -80,15 +79,15 @@ class Refines(FindsSquares):
         self.asked += boxes
         whole = FindsSquares()
         return [
-            [face for face in found if iou(face.box, box) > 0]
-            for found, box in zip(whole.detect(frames), boxes, strict=True)
+            [face for face in faces if iou(face.box, box) > 0]
+            for faces, box in zip(whole.detect(frames), boxes, strict=True)
         ]
 
 
 def extract(places, mode, detector=None, rules="all", **options):
     detector = detector or FindsSquares()
     settings = ExtractSettings(tuple(parse_rules(rules)), tracking=mode, **options)
-    record, _ = ClipWork(settings, detector).extract(CLIP, Pictures(places))
+    record, _ = ClipExtractor(settings, detector).extract(CLIP, Pictures(places))
     return record, detector
 
 
@@ -162,23 +161,6 @@ def test_tracking_is_recorded_and_bad_values_are_told():
     auto = ExtractSettings(rules, detector="auto", tracking="on")
     assert auto.settled(MediaForm("frames", precropped=True)).tracking == "off"
     assert auto.settled(MediaForm()).tracking == "on"
-
-
-def test_a_face_goes_to_a_patch_and_back():
-    image = np.zeros((90, 120, 3), np.uint8)
-    image[20:30, 5:15] = 255
-    place = enlarged((5, 20, 15, 30), 3)
-    assert place == (-5, 10, 25, 40)
-    for side in (15, 60, 90):
-        patch, back = to_square(image, place, side)
-        assert patch.shape == (side, side, 3)
-        rows, columns = np.nonzero(patch[:, :, 0] > 127)
-        edge = 30 / side / 2  # half a pixel of the patch
-        face = back(Face((columns.min(), rows.min(), columns.max(), rows.max()), ((columns.mean(), rows.mean()),), 1.0))
-        assert np.allclose(face.box, (5 - 0.5 + edge, 20 - 0.5 + edge, 14.5 - edge, 29.5 - edge), atol=edge + 0.01)
-        assert np.allclose(face.landmarks[0], (9.5, 24.5), atol=0.3)
-    far, _ = to_square(image, (500, 500, 520, 520), 30)
-    assert far.shape == (30, 30, 3) and not far.any()
 
 
 def test_patches_grow_with_the_smallest_face_that_the_detector_takes():

@@ -7,21 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fasdata.extract.clip_work import ClipWork
+from fasdata.extract.clip_extractor import ClipExtractor
 from fasdata.extract.settings import ExtractSettings
 from fasdata.media.frame import UnreadableMedia
 from fasdata.protocols.sampling import parse_rules
 from fasdata.store.hashes import sealed
-from tests.fasdata.extract.test_extract_clip_work import CLIP, Listed, ReadsThePixel
+from tests.fasdata.extract.test_extract_clip_extractor import CLIP, FrameList, ReadsThePixel
 
 
-def work(rules: str, **options) -> ClipWork:
-    return ClipWork(ExtractSettings(tuple(parse_rules(rules)), **options), ReadsThePixel())
+def work(rules: str, **options) -> ClipExtractor:
+    return ClipExtractor(ExtractSettings(tuple(parse_rules(rules)), **options), ReadsThePixel())
 
 
 def widened(first: str, both: str, faces, n: int, **options):
     """Extract by the first rules, then by all; return both results, the source and the detector of the second."""
-    sources = [Listed(set(faces), n, **options) for _ in range(2)]
+    sources = [FrameList(set(faces), n, **options) for _ in range(2)]
     earlier, old = work(first).extract(CLIP, sources[0])
     earlier = sealed(earlier, dict.fromkeys(old, "0" * 64))
     later = work(both)
@@ -44,7 +44,7 @@ CASES = [
 def test_widening_equals_extracting_all_at_once(first, second, faces, n):
     both = f"{first} + {second}"
     (record, crops), (earlier, _, new), _, _ = widened(first, both, faces, n)
-    at_once, all_crops = work(both).extract(CLIP, Listed(set(faces), n))
+    at_once, all_crops = work(both).extract(CLIP, FrameList(set(faces), n))
     known = {frame.index for frame in record.frames}
     assert [frame for frame in at_once.frames if frame.index in known] == [
         frame for frame in record.frames if frame.index in {other.index for other in at_once.frames}
@@ -59,14 +59,14 @@ def test_widening_equals_extracting_all_at_once(first, second, faces, n):
 
 def test_what_is_known_is_neither_searched_nor_decoded_again():
     (record, _), (_, _, new), source, detector = widened("ssdg(2)", "ssdg(2) + quarter", range(40), 40)
-    assert detector.seen == [10, 30] and source.decoded == [[10, 30]] and len(new) == 2
+    assert detector.frames_seen == [10, 30] and source.decoded == [[10, 30]] and len(new) == 2
     assert sorted(record.selections) == ["quarter@decoded", "ssdg(2)@decoded"]
 
 
 def test_a_frame_that_was_only_searched_is_cropped_without_another_search():
     (_, _), (earlier, _, new), _, detector = widened("linspace(3)@with_face", "linspace(3)@with_face + ssdg(2)",
                                                      range(20), 20)  # fmt: skip
-    assert earlier.scanned_all and detector.seen == [] and len(new) == 2
+    assert earlier.scanned_all and detector.frames_seen == [] and len(new) == 2
 
 
 def test_no_new_frame_is_needed_for_a_rule_that_takes_stored_ones():
@@ -77,7 +77,7 @@ def test_no_new_frame_is_needed_for_a_rule_that_takes_stored_ones():
 @pytest.mark.parametrize("turned", [90, 180, 270])
 def test_a_turned_clip_stays_turned(turned):
     (record, crops), _, _, _ = widened("ssdg(2)", "ssdg(2) + first(2)", range(20), 20, turned=turned)
-    upright, upright_crops = work("ssdg(2) + first(2)").extract(CLIP, Listed(set(range(20)), 20))
+    upright, upright_crops = work("ssdg(2) + first(2)").extract(CLIP, FrameList(set(range(20)), 20))
     assert record.rotation == turned and crops == upright_crops
     assert {frame.status for frame in record.frames} == {"rotated"}
     assert (record.width, record.height) == (upright.width, upright.height)
@@ -86,7 +86,7 @@ def test_a_turned_clip_stays_turned(turned):
 @pytest.mark.parametrize("clip", [CLIP, replace(CLIP, fields={"turned": "180"})])
 def test_a_turned_clip_stays_turned_where_no_frame_of_its_record_shows_it(clip):
     def extract(rules, earlier=None):
-        source = Listed(set(range(12)), 60, turned=180)
+        source = FrameList(set(range(12)), 60, turned=180)
         return work(rules).extract(clip, source, earlier=earlier)
 
     earlier, _ = extract("three(40,41,42)")
@@ -98,30 +98,30 @@ def test_a_turned_clip_stays_turned_where_no_frame_of_its_record_shows_it(clip):
 
 
 def test_a_recording_that_can_no_longer_be_read_says_so():
-    earlier, _ = work("ssdg(2)").extract(CLIP, Listed(set(range(20)), 20))
+    earlier, _ = work("ssdg(2)").extract(CLIP, FrameList(set(range(20)), 20))
     record, crops = work("ssdg(2) + first(2)").extract(CLIP, Gone(set(), 20), earlier=earlier)
     assert (record.status, record.reason, crops) == ("failed", "gone", {})
-    shorter = Listed(set(range(3)), 3)
+    shorter = FrameList(set(range(3)), 3)
     record, _ = work("ssdg(2) + quarter").extract(CLIP, shorter, earlier=earlier)
     assert record.status == "failed" and "could not be decoded again" in record.reason
 
 
-class Gone(Listed):
+class Gone(FrameList):
     def frames(self, indices=None, *, to_end=False):
         raise UnreadableMedia("gone")
 
 
 def test_counts_in_notes_are_added_up():
     from tests.fasdata.extract.test_extract_cropping import Fixed, MediaForm
-    from tests.fasdata.extract.test_extract_cropping import Listed as Pictures
+    from tests.fasdata.extract.test_extract_cropping import FrameList as Pictures
 
     frames = [{"rgb": np.full((40, 50, 3), 9, np.uint8), "depth": np.zeros((20, 25), np.uint8)} for _ in range(4)]
     rules = [tuple(parse_rules(text)) for text in ("first(1)", "first(3)")]
     settings = ExtractSettings(rules[0]).settled(MediaForm("frames", "exact"))
-    earlier, _ = ClipWork(settings, Fixed()).extract(CLIP, Pictures(frames))
+    earlier, _ = ClipExtractor(settings, Fixed()).extract(CLIP, Pictures(frames))
     later = replace(settings, rules=(*rules[0], *rules[1]))
-    record, _ = ClipWork(later, Fixed()).extract(CLIP, Pictures(frames), earlier=earlier)
+    record, _ = ClipExtractor(later, Fixed()).extract(CLIP, Pictures(frames), earlier=earlier)
     assert any("(1 of the stored frames)" in note for note in earlier.notes)
     assert sum("of the stored frames" in note for note in record.notes) == 1
     assert any("(3 of the stored frames)" in note for note in record.notes)
-    assert record.notes == ClipWork(later, Fixed()).extract(CLIP, Pictures(frames))[0].notes
+    assert record.notes == ClipExtractor(later, Fixed()).extract(CLIP, Pictures(frames))[0].notes

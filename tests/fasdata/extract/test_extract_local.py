@@ -12,7 +12,7 @@ import pytest
 
 from fasdata.errors import UserError
 from fasdata.extract import local
-from fasdata.extract.jobs import Job, Unit
+from fasdata.extract.jobs import Job, Worker
 from fasdata.extract.local import IN_FLIGHT, bounded, extract_together
 from fasdata.extract.settings import ExtractSettings
 from fasdata.protocols.sampling import parse_rules
@@ -92,7 +92,7 @@ def test_work_is_taken_only_a_little_ahead(root: Path) -> None:
             yield job
 
     with ThreadPoolExecutor(2) as pool:
-        results = bounded(pool, Unit(SETTINGS, root).run, endless(), 2)  # type: ignore[arg-type]
+        results = bounded(pool, Worker(SETTINGS, root).run, endless(), 2)  # type: ignore[arg-type]
         for done in range(1, 30):
             next(results)
             assert len(taken) <= done + 2 * IN_FLIGHT

@@ -125,10 +125,10 @@ def test_a_job_that_ends_its_process_again_and_again_is_named(raw: Path) -> None
         _result(Lost, object(), Job(Clip("d", "c", {})))
 
 
-@pytest.mark.parametrize(("address", "told"), [("127.0.0.1:1", "nothing answers at"), ("nonsense", "no Ray cluster")])
-def test_a_head_that_is_not_there_is_told_soon(raw: Path, address: str, told: str) -> None:
+@pytest.mark.parametrize(("address", "words"), [("127.0.0.1:1", "nothing answers at"), ("nonsense", "no Ray cluster")])
+def test_a_head_that_is_not_there_is_told_soon(raw: Path, address: str, words: str) -> None:
     pytest.importorskip("ray", reason="the extra 'ray' is not installed")
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=words):
         list(Executor("ray", 0, address).extract_clips([], raw, SETTINGS))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fasdata.extract.clip_work import ClipWork
+from fasdata.extract.clip_extractor import ClipExtractor
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detector import iou
 from fasdata.faces.mtcnn import MtcnnDetector
@@ -29,7 +29,7 @@ def path_of(name: str) -> Path:
 def extract(path: Path, rules: str, detector: MtcnnDetector, turned: str = "", **options) -> ClipRecord:
     settings = ExtractSettings(tuple(parse_rules(rules)), **options)
     clip = Clip("d", "c", {"rgb": path.name}, fields={"turned": turned} if turned else {})
-    return ClipWork(settings, detector).extract(clip, VideoSource(path))[0]
+    return ClipExtractor(settings, detector).extract(clip, VideoSource(path))[0]
 
 
 @pytest.fixture(scope="module")
@@ -62,5 +62,5 @@ def test_a_recording_stored_upside_down_is_turned(detector, tmp_path, listed):
     assert record.rotation == 180 and {frame.status for frame in record.frames if frame.crop} == {"rotated"}
     plain = extract(write_video(tmp_path / "b.mp4", upright, codec="h264"), "quarter", detector, "180")
     assert plain.rotation == 0
-    chosen = [[frame.box for frame in one.frames if frame.crop] for one in (record, plain)]
-    assert all(iou(a, b) > 0.9 for a, b in zip(*chosen, strict=True))
+    stored = [[frame.box for frame in each.frames if frame.crop] for each in (record, plain)]
+    assert all(iou(a, b) > 0.9 for a, b in zip(*stored, strict=True))

@@ -31,9 +31,9 @@ class Reads(Detector):
         if any(frame.size == 0 for frame in frames):
             self.inside.release()
             raise ValueError("an empty frame")
-        found = [[Face((0, 0, 1, 1), (), float(frame.flat[0]))] for frame in frames]
+        faces = [[Face((0, 0, 1, 1), (), float(frame.flat[0]))] for frame in frames]
         self.inside.release()
-        return found
+        return faces
 
 
 def frames(*values: int) -> list[np.ndarray]:

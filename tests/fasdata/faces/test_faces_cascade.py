@@ -45,15 +45,15 @@ def test_faces_and_points_are_those_of_facenet_pytorch(pictures, min_face):
     ours = MtcnnDetector(min_face=min_face)
     for picture in pictures:
         boxes, scores, points = theirs.detect(picture, landmarks=True)
-        found = ours.detect([picture])[0]
-        assert boxes is not None and len(found) >= 1
-        for face in found:
+        faces = ours.detect([picture])[0]
+        assert boxes is not None and len(faces) >= 1
+        for face in faces:
             place = int(np.argmax([iou(face.box, tuple(box)) for box in boxes]))
             assert np.allclose(face.box, boxes[place].astype(float), atol=0.01)
             assert np.allclose(face.landmarks, points[place].astype(float), atol=0.01)
             assert face.score == pytest.approx(float(scores[place]), abs=1e-4)
         large = [box for box in boxes if max(box[2] - box[0], box[3] - box[1]) > 60]
-        assert len([face for face in found if face.box[2] - face.box[0] > 45]) >= len(large)
+        assert len([face for face in faces if face.box[2] - face.box[0] > 45]) >= len(large)
 
 
 def test_a_batch_says_what_its_frames_say_and_odd_sizes_are_no_trouble(pictures, detector):

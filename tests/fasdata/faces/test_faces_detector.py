@@ -1,7 +1,9 @@
+"""The choice among several faces, and the way from a frame to a network's canvas and back."""
+
+import numpy as np
 import pytest
 
-from fasdata.faces.detector import iou, pick_face
-from fasdata.faces.tracking import fall_back, still_to_search
+from fasdata.faces.detector import Letterbox, iou, pick_face
 from fasdata.records import Face
 
 SMALL = Face((0, 0, 10, 10), ((1, 1),) * 5, 0.99)
@@ -21,41 +23,6 @@ def test_iou_of_known_boxes():
     assert iou((0, 0, 0, 0), (0, 0, 0, 0)) == 0
 
 
-@pytest.mark.parametrize(
-    ("index", "hits", "status", "shift"),
-    [
-        (10, (5, 15), "interp", 0),
-        (10, (2, 17), "interp", 0),
-        (10, (1, 17), "hold", 0),
-        (10, (1, 30), "hold", 0),
-        (20, (4, 30), "shift", 10),
-        (20, (4,), "skip", 0),
-        (0, (15,), "shift", 15),
-        (0, (16,), "skip", 0),
-        (3, (), "skip", 0),
-    ],
-)
-def test_fallback_order(index, hits, status, shift):
-    outcome = fall_back(index, dict.fromkeys(hits, SMALL))
-    assert (outcome.status, outcome.shift) == (status, shift)
-    assert (outcome.face is None) == (status == "skip")
-
-
-def test_interpolation_is_linear_and_keeps_the_lower_score():
-    outcome = fall_back(1, {0: SMALL, 4: LARGE})
-    assert outcome.face is not None
-    assert outcome.face.box == (25, 25, 47.5, 47.5)
-    assert outcome.face.landmarks[0] == (28.25, 28.25)
-    assert outcome.face.score == 0.9
-
-
-def test_interpolation_keeps_only_points_that_both_faces_have():
-    eyes, none = Face(SMALL.box, SMALL.landmarks[:2], 1.0), Face(SMALL.box, (), 1.0)
-    assert fall_back(1, {0: eyes, 2: eyes}).face.landmarks == eyes.landmarks
-    assert fall_back(1, {0: eyes, 2: none}).face.landmarks == ()
-    assert fall_back(1, {0: eyes, 2: LARGE}).face.landmarks == ()
-
-
 def test_equally_large_faces_are_told_apart_by_their_score():
     weaker = Face((200, 200, 260, 260), ((210, 210),) * 5, 0.8)
     assert pick_face([weaker, LARGE]) is LARGE and pick_face([LARGE, weaker]) is LARGE
@@ -68,17 +35,40 @@ def test_the_release_s_own_box_decides_where_no_face_continues_the_one_before():
     assert pick_face([SMALL, LARGE], given=(50, 50, 60, 60)) is LARGE
 
 
-def test_the_release_s_own_box_comes_after_a_held_one_and_before_a_shift():
-    told = {20: LARGE}
-    assert fall_back(20, {30: SMALL}, told).status == "given"
-    assert fall_back(20, {}, told).face is LARGE and fall_back(20, {}, {21: LARGE}).status == "skip"
-    assert fall_back(20, {10: SMALL}, told).status == "hold"
-    assert fall_back(20, {15: SMALL, 25: SMALL}, told).status == "interp"
+def test_a_frame_that_fits_is_left_as_it_is():
+    frame = np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+    assert Letterbox.within(64, 48, 640).lay(frame) is frame
+    assert Letterbox.fixed(64, 64, (64, 64)) == Letterbox(64, 64, 1.0)
 
 
-def test_what_decides_a_miss_is_searched_and_no_more():
-    assert still_to_search(1, 5, {1: False, 2: True}) == [0]
-    assert still_to_search(50, 200, {50: False}, 2) == [48, 49, 51, 52]
-    assert still_to_search(50, 200, {50: False, 49: False, 51: True}, 3) == [47, 48]
-    assert len(still_to_search(50, 200, {50: False})) == 30
-    assert still_to_search(0, 4, {0: False}) == [1, 2, 3]
+@pytest.mark.parametrize("size", [(1920, 1080), (1080, 1920), (853, 481), (100, 100)])
+@pytest.mark.parametrize("margin", [0.0, 0.5])
+def test_all_of_a_frame_lies_on_the_canvas(size, margin):
+    for box in (Letterbox.fixed(*size, (640, 640), margin), Letterbox.within(*size, 640, margin)):
+        corners = np.array([[0, 0], size]) * box.scale + box.shift
+        assert corners.min() >= 0 and (corners[1] <= np.array([box.width, box.height]) + 0.5).all()
+        free = margin * max(size) * box.scale
+        assert corners[0].min() >= free - 1 and max(box.width, box.height) <= 640
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (853, 481), (320, 240)])
+@pytest.mark.parametrize("margin", [0.0, 0.5])
+def test_what_is_seen_on_the_canvas_goes_back_to_where_it_is(size, margin):
+    width, height = size
+    y, x = np.mgrid[:height, :width]
+    spots = np.array([(0.3 * width, 0.4 * height), (0.7 * width, 0.6 * height)])
+    spread = 2 * (0.02 * width) ** 2
+    for spot in spots:
+        blob = 255 * np.exp(-((x - spot[0]) ** 2 + (y - spot[1]) ** 2) / spread)
+        for box in (Letterbox.fixed(*size, (640, 640), margin), Letterbox.within(*size, 640, margin)):
+            seen = box.lay(np.repeat(blob.astype(np.uint8)[:, :, None], 3, axis=2))[:, :, 0].astype(float)
+            assert seen.shape == (box.height, box.width)
+            v, u = np.mgrid[: box.height, : box.width]
+            centre = np.array([(seen * u).sum(), (seen * v).sum()]) / seen.sum()
+            assert np.linalg.norm(box.back(centre) - spot) < 0.05  # pixels of the frame
+
+
+def test_an_enlarged_frame_only_where_the_canvas_is_fixed():
+    assert Letterbox.fixed(320, 240, (640, 640)).scale == 2.0
+    assert Letterbox.within(320, 240, 640) == Letterbox(320, 240, 1.0)
+    assert Letterbox.within(320, 240, 640, 0.5) == Letterbox(640, 560, 1.0, (160.0, 160.0))

@@ -73,7 +73,7 @@ def test_a_model_that_is_not_there_is_told_before_anything_is_written(tmp_path, 
         "-j",
         1,
     )
-    for named, told in (
+    for named, words in (
         ("nowhere.onnx", "no such file"),
         (tmp_path, "a folder|a file named"),
         ("empty.onnx", "an empty file"),
@@ -82,7 +82,7 @@ def test_a_model_that_is_not_there_is_told_before_anything_is_written(tmp_path, 
         if named == "empty.onnx":
             path.write_bytes(b"")
         done = Called("fasdata", *command, "--detector", detector, "--detector-model", path)
-        assert any(part in done.line for part in told.split("|")), done.line
+        assert any(part in done.line for part in words.split("|")), done.line
     (tmp_path / "bad.onnx").write_bytes(b"\x08\x07 no model")
     assert (
         "bad.onnx"

@@ -187,7 +187,7 @@ def test_the_detector_answers_for_the_clip_it_is_bound_to(tmp_path):
     detector = GivenDetector()
     known = detector.for_clip(clip("casia-fasd", "train_release/1/1.avi"), tmp_path)
     frames = [np.zeros((200, 200, 3), np.uint8)] * 3
-    assert [[face.box for face in found] for found in known.detect(frames, [1, 0, 9])] == [[], [ENLARGED], []]
+    assert [[face.box for face in faces] for faces in known.detect(frames, [1, 0, 9])] == [[], [ENLARGED], []]
     assert known.settings["enlarged"] == 1.2 and known.name == "given"
     with pytest.raises(UserError, match="no file of faces for this recording"):
         detector.for_clip(clip("casia-fasd", "train_release/2/1.avi"), tmp_path)

@@ -55,7 +55,7 @@ def test_faces_come_back_by_clip_and_frame(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "words"),
     [
         ("{", "line 2"),
         ("[]", "should be an object"),
@@ -78,10 +78,10 @@ def test_faces_come_back_by_clip_and_frame(tmp_path):
         ({"clip": "a", "faces": [{**ONE, "landmark": POINTS}]}, "landmark"),
     ],
 )
-def test_a_line_of_another_form_is_told_by_its_number(tmp_path, line, told):
+def test_a_line_of_another_form_is_told_by_its_number(tmp_path, line, words):
     with pytest.raises(UserError, match="line 2") as raised:
         JsonDetector(written(tmp_path, {"clip": "b", "faces": []}, line))
-    assert told in str(raised.value) and "\n" not in str(raised.value)
+    assert words in str(raised.value) and "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("content", ["", "\n \n"])
@@ -133,15 +133,17 @@ def test_an_extraction_takes_its_faces_from_the_file(tree, tmp_path):
 
 def test_what_one_store_found_can_be_cropped_again_from_its_file(tree, tmp_path):
     root, faces = tree
-    first, second, out = tmp_path / "first", tmp_path / "second", tmp_path / "found.jsonl"
+    first, second, out = tmp_path / "first", tmp_path / "second", tmp_path / "faces.jsonl"
     command = ("extract", "folder", "--root", root, "--frames", "every(4)", "-j", 1, "--detector", "json")
     assert Called("fasdata", *command, "--out", first, "--detector-model", faces).code == 0
-    told = Called("fasdata", "faces", "folder", "--data", first, "--out", out)
-    assert told.code == 0 and "faces of 2 clips" in told.out
+    written_again = Called("fasdata", "faces", "folder", "--data", first, "--out", out)
+    assert written_again.code == 0 and "faces of 2 clips" in written_again.out
     assert Called("fasdata", *command, "--out", second, "--detector-model", out).code == 0
-    a, b = (sorted(Store.open(lib / "folder").records(), key=lambda one: one.clip.clip_id) for lib in (first, second))
-    assert [one.frames for one in a] == [one.frames for one in b]
-    assert [one.pixel_hash for one in a] == [one.pixel_hash for one in b]
+    a, b = (
+        sorted(Store.open(lib / "folder").records(), key=lambda record: record.clip.clip_id) for lib in (first, second)
+    )
+    assert [record.frames for record in a] == [record.frames for record in b]
+    assert [record.pixel_hash for record in a] == [record.pixel_hash for record in b]
 
 
 def test_another_file_is_another_store(tree, tmp_path):

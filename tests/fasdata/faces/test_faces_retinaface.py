@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fasdata.errors import UserError
-from fasdata.extract.clip_work import ClipWork
+from fasdata.extract.clip_extractor import ClipExtractor
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detector import Letterbox
 from fasdata.faces.model_file import INSIGHTFACE_PACKS, file_sha256
@@ -49,11 +49,11 @@ def scaled(faces: dict[int, list[Face]], box: Letterbox) -> dict[int, list[Face]
     def there(point):
         return (point[0] * box.scale + box.shift[0], point[1] * box.scale + box.shift[1])
 
-    def one(known: Face) -> Face:
+    def moved(known: Face) -> Face:
         corners = (*there(known.box[:2]), *there(known.box[2:]))
         return Face(corners, tuple(there(point) for point in known.landmarks), known.score)
 
-    return {stride: [one(known) for known in those] for stride, those in faces.items()}
+    return {stride: [moved(known) for known in those] for stride, those in faces.items()}
 
 
 def frame_of(width: int, height: int, colour=RED) -> np.ndarray:
@@ -69,9 +69,9 @@ def written(folder, width: int, height: int, margin: float = 0.0, **how):
     return write_scrfd(folder / "model.onnx", scaled(faces_in(width, height), box), **how)
 
 
-def assert_same(found: list[Face], expected: list[Face]) -> None:
-    assert len(found) == len(expected)
-    for a, b in zip(*(sorted(faces, key=lambda one: one.box) for faces in (found, expected)), strict=True):
+def assert_same(detected: list[Face], expected: list[Face]) -> None:
+    assert len(detected) == len(expected)
+    for a, b in zip(*(sorted(faces, key=lambda face: face.box) for faces in (detected, expected)), strict=True):
         assert np.allclose(a.box, b.box, rtol=0, atol=EXACT)
         assert np.allclose(a.landmarks, b.landmarks, rtol=0, atol=EXACT)
         assert a.score == pytest.approx(b.score, abs=1e-5)
@@ -80,14 +80,14 @@ def assert_same(found: list[Face], expected: list[Face]) -> None:
 @pytest.mark.parametrize("size", [(640, 640), (1920, 1080), (1080, 1920), (853, 481), (320, 240), (3001, 1777)])
 def test_boxes_and_points_of_all_strides_come_back_in_pixels_of_the_frame(tmp_path, size):
     detector = RetinaFaceDetector(written(tmp_path, *size), min_face=12)
-    (found,) = detector.detect([frame_of(*size)])
-    assert_same(found, [known for those in faces_in(*size).values() for known in those])
+    (detected,) = detector.detect([frame_of(*size)])
+    assert_same(detected, [known for those in faces_in(*size).values() for known in those])
 
 
 def test_the_network_sees_red_as_red_and_frames_in_their_order(tmp_path):
     detector = RetinaFaceDetector(written(tmp_path, 800, 600))
     frames = [frame_of(800, 600, colour) for colour in ((0, 0, 255), RED, (255, 255, 255))]
-    assert [len(found) for found in detector.detect(frames)] == [0, 3, 0]
+    assert [len(detected) for detected in detector.detect(frames)] == [0, 3, 0]
 
 
 def test_a_precropped_face_gets_room_around_it(tmp_path):
@@ -95,8 +95,8 @@ def test_a_precropped_face_gets_room_around_it(tmp_path):
     assert detector.settings["margin"] == 0.5
     frame = np.zeros((260, 200, 3), np.uint8)
     frame[:] = RED
-    (found,) = detector.detect([frame])
-    assert_same(found, [known for those in faces_in(200, 260).values() for known in those])
+    (detected,) = detector.detect([frame])
+    assert_same(detected, [known for those in faces_in(200, 260).values() for known in those])
     assert RetinaFaceDetector(written(tmp_path, 200, 260, gate=200)).detect([frame * 0]) == [[]]
 
 
@@ -116,7 +116,7 @@ def test_a_recording_that_lies_is_turned_and_told_in_upright_pixels(tmp_path, tu
     settings = ExtractSettings(tuple(parse_rules("first(2)@decoded")))
     # Scores of 0.9 and more count in the trial of orientations: the face of stride 16 has 0.97.
     detector = RetinaFaceDetector(written(tmp_path, 1280, 720))
-    record, _ = ClipWork(settings, detector).extract(Clip("d", "c", {"rgb": "c.avi"}), Recording())
+    record, _ = ClipExtractor(settings, detector).extract(Clip("d", "c", {"rgb": "c.avi"}), Recording())
     assert (record.rotation, record.width, record.height) == (turned, 1280, 720)
     for index in (0, 1):
         frame = record.frame(index)
@@ -136,7 +136,7 @@ def test_small_faces_and_low_scores_are_left_out(tmp_path):
 
 def test_a_model_without_points_gives_faces_without(tmp_path):
     detector = RetinaFaceDetector(written(tmp_path, 640, 640, points=False))
-    assert [one.landmarks for one in detector.detect([frame_of(640, 640)])[0]] == [(), (), ()]
+    assert [face.landmarks for face in detector.detect([frame_of(640, 640)])[0]] == [(), (), ()]
 
 
 def test_the_fingerprint_is_that_of_the_file(tmp_path):
@@ -148,9 +148,9 @@ def test_the_fingerprint_is_that_of_the_file(tmp_path):
 def test_what_is_no_model_is_refused_in_a_line(tmp_path, capfd, content):
     path = tmp_path / "det.onnx"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"det\.onnx cannot be used as --detector-model") as told:
+    with pytest.raises(UserError, match=r"det\.onnx cannot be used as --detector-model") as raised:
         RetinaFaceDetector(path)
-    assert "\n" not in str(told.value) and capfd.readouterr().err == ""
+    assert "\n" not in str(raised.value) and capfd.readouterr().err == ""
 
 
 def test_a_model_for_another_task_is_refused(tmp_path):
@@ -186,9 +186,9 @@ def test_nothing_is_downloaded_unless_asked(tmp_path, monkeypatch):
         (place / PACKS[name]).write_bytes(b"x")
 
     monkeypatch.setattr(insightface.utils, "ensure_available", ensure_available)
-    with pytest.raises(UserError, match="--allow-download") as told:
+    with pytest.raises(UserError, match="--allow-download") as raised:
         retinaface_model("buffalo_l")
-    assert "det_10g.onnx" in str(told.value) and not asked
+    assert "det_10g.onnx" in str(raised.value) and not asked
     assert retinaface_model("buffalo_l", allow_download=True).name == "det_10g.onnx"
     assert asked == [("models", "buffalo_l")]
 
@@ -206,7 +206,7 @@ def test_a_download_that_fails_is_told_in_a_line(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("named", "told"),
+    ("named", "words"),
     [
         ("buffalo_xl", "did you mean 'buffalo_l'"),
         ("nowhere/det_10g.onnx", "no such file"),
@@ -214,8 +214,8 @@ def test_a_download_that_fails_is_told_in_a_line(tmp_path, monkeypatch):
         ("some/model.pt", r"expected a file named ….onnx"),
     ],
 )
-def test_what_names_no_model_is_told(named, told):
-    with pytest.raises(UserError, match=told):
+def test_what_names_no_model_is_told(named, words):
+    with pytest.raises(UserError, match=words):
         retinaface_model(named)
 
 

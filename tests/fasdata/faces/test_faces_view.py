@@ -1,4 +1,4 @@
-"""Views as text, their parameters, borders and fallbacks, and which modality gets which warp."""
+"""Views as text, their parameters, borders and fallbacks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 
 from fasdata.errors import UserError
 from fasdata.faces.alignment import TEMPLATES, apply
-from fasdata.faces.region import require_same_field, way_of
 from fasdata.faces.view import NAMES, View
 
 BOX = (100.0, 80.0, 180.0, 190.0)
@@ -143,25 +142,3 @@ def test_one_warp_serves_every_registered_modality_at_any_size() -> None:
         seen = view.render(image, REGION, 1.0 if side == 240 else None, BOX, POINTS).astype(float)
         places.append((np.indices(seen.shape) * seen).sum(axis=(1, 2)) / seen.sum())
     assert np.ptp(places, axis=0).max() < 0.1
-
-
-def test_which_modality_gets_which_warp() -> None:
-    raw = {"detector": "mtcnn", "registered": "exact", "precropped": False}
-    assert {way_of({**raw, "registered": how}, "3dmad", "depth") for how in ("exact", "scaled")} == {"warp"}
-    assert way_of({**raw, "registered": "none"}, "wmca", "rgb") == "warp"
-    faces = {"detector": "none", "precropped": True}
-    assert {way_of({**faces, "registered": how}, "casia-surf", "ir") for how in ("exact", "scaled", "none")} == {
-        "whole"
-    }
-    assert way_of({**faces, "detector": "mtcnn", "registered": "none"}, "casia-surf", "ir") == "whole"
-    with pytest.raises(UserError, match="depth of wmca is not registered to its colour and shows more than the face"):
-        way_of({**raw, "registered": "none"}, "wmca", "depth")
-
-
-def test_an_image_of_another_aspect_cannot_show_the_region() -> None:
-    require_same_field((200, 300), (0, 0, 600, 400))
-    require_same_field((201, 300), (0, 0, 600, 400))
-    require_same_field((30, 44, 3), (0, 0, 600, 400))  # a pixel of rounding
-    for shape in ((200, 310), (190, 300)):
-        with pytest.raises(ValueError, match="another aspect ratio"):
-            require_same_field(shape, (0, 0, 600, 400))

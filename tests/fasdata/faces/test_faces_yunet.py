@@ -37,9 +37,9 @@ def picture() -> np.ndarray:
 def test_what_is_no_model_is_refused_in_a_line(tmp_path, capfd, content):
     path = tmp_path / "yunet.onnx"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"yunet\.onnx cannot be used as --detector-model") as told:
+    with pytest.raises(UserError, match=r"yunet\.onnx cannot be used as --detector-model") as raised:
         YunetDetector(path)
-    assert "\n" not in str(told.value) and capfd.readouterr().err == ""
+    assert "\n" not in str(raised.value) and capfd.readouterr().err == ""
 
 
 def test_a_network_of_another_kind_is_refused(tmp_path):
@@ -55,8 +55,8 @@ def test_a_network_of_another_kind_is_refused(tmp_path):
 def test_one_face_with_its_points_in_order(picture):
     detector = YunetDetector(model())
     assert detector.fingerprint == file_sha256(model()) and len(detector.fingerprint) == 64
-    (found,) = detector.detect([picture])
-    (face,) = found
+    (detected,) = detector.detect([picture])
+    (face,) = detected
     left, right, nose, mouth_left, mouth_right = face.landmarks
     assert left[0] < nose[0] < right[0] and mouth_left[0] < mouth_right[0]
     assert max(left[1], right[1]) < nose[1] < min(mouth_left[1], mouth_right[1])
@@ -72,7 +72,7 @@ def test_both_files_say_the_same_and_a_batch_what_its_frames_say(picture):
     a, b = (YunetDetector(model(name)) for name in ("yunet_n_dynamic", "yunet_n_640_640"))
     together = a.detect(frames)
     assert together == b.detect(frames) == [a.detect([frame])[0] for frame in frames]
-    assert [len(found) for found in together[:3]] == [1, 1, 0]
+    assert [len(faces) for faces in together[:3]] == [1, 1, 0]
     mirrored = together[1][0].box
     width = picture.shape[1]
     assert iou(together[0][0].box, (width - 1 - mirrored[2], mirrored[1], width - 1 - mirrored[0], mirrored[3])) > 0.8
@@ -81,9 +81,9 @@ def test_both_files_say_the_same_and_a_batch_what_its_frames_say(picture):
 @needs_models
 @needs_clips
 def test_large_frames_are_searched_small_and_told_in_their_own_pixels(picture):
-    (known,), (found,) = YunetDetector(model()).detect([picture, cv2.resize(picture, (1920, 1440))])[0:2]
+    (known,), (large,) = YunetDetector(model()).detect([picture, cv2.resize(picture, (1920, 1440))])[0:2]
     eyes = np.linalg.norm(np.subtract(*known.landmarks[:2]))
-    back = (np.array(found.landmarks) + 0.5) / 3 - 0.5
+    back = (np.array(large.landmarks) + 0.5) / 3 - 0.5
     assert np.linalg.norm(back - known.landmarks, axis=1).max() < 0.05 * eyes
 
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fasdata.extract.clip_work import ClipWork
+from fasdata.extract.clip_extractor import ClipExtractor
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.whole_image import WholeImage
 from fasdata.media.frame import UnreadableMedia
@@ -144,7 +144,7 @@ def test_a_header_that_claims_more_frames_than_fit_is_not_believed(tmp_path):
     (tmp_path / "a.avi").write_bytes(data)
     source = VideoSource(tmp_path / "a.avi")
     assert source.n_hint == 0
-    work = ClipWork(ExtractSettings(tuple(parse_rules("every(4)")), detector="none"), WholeImage())
+    work = ClipExtractor(ExtractSettings(tuple(parse_rules("every(4)")), detector="none"), WholeImage())
     record, crops = work.extract(Clip("d", "c", {"rgb": "a.avi"}), source)
     assert (record.n_frames, record.selections["every(4)@decoded"], len(crops)) == (9, (0, 4, 8), 3)
     assert record.notes == ("the container claims 2147483632 frames, which is not believed",)

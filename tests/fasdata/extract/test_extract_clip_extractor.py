@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fasdata.extract.clip_work import ClipWork
+from fasdata.extract.clip_extractor import ClipExtractor
 from fasdata.extract.settings import ExtractSettings
 from fasdata.media.frame import Frame, UnreadableMedia
 from fasdata.media.video import turn
@@ -24,21 +24,21 @@ class ReadsThePixel:
     name, fingerprint, settings = "pixel", "0", {}
 
     def __init__(self) -> None:
-        self.seen: list[int] = []
+        self.frames_seen: list[int] = []
 
     def detect(self, frames, indices=()):
-        found = []
+        detected = []
         for frame in frames:
-            self.seen.append(int(frame[0, 0, 1]))
+            self.frames_seen.append(int(frame[0, 0, 1]))
             x = float(frame[0, 0, 1])
             face = Face(
                 (x, 20.0, x + 20, 40.0), ((x, 25.0), (x + 8, 25.0), (x + 4, 30.0), (x, 35.0), (x + 8, 35.0)), 0.95
             )
-            found.append([face] if frame[0, 0, 0] > 128 else [])
-        return found
+            detected.append([face] if frame[0, 0, 0] > 128 else [])
+        return detected
 
 
-class Listed:
+class FrameList:
     """A frame source over a list; counts its passes."""
 
     frame_rate, rotation, damage, notes = 25.0, 0, "", ()
@@ -65,21 +65,21 @@ class Listed:
             raise UnreadableMedia("the file has no decodable frame")
 
 
+def extract(rules, faces, n, *, fallbacks=True, **source):
+    source_frames = FrameList(set(faces), n, **source)
+    extractor = ClipExtractor(ExtractSettings(tuple(parse_rules(rules)), fallbacks=fallbacks), ReadsThePixel())
+    record, crops = extractor.extract(CLIP, source_frames)
+    return record, crops, source_frames, extractor.detector
+
+
 def test_a_dense_rule_needs_one_pass_and_its_frames_are_cropped_as_they_are_searched():
-    record, crops, listed, detector = extract("every(2)", range(72), 72)
-    assert listed.passes == 1 and len(crops) == 36 and detector.seen == list(range(0, 72, 2))
+    record, crops, source_frames, detector = extract("every(2)", range(72), 72)
+    assert source_frames.passes == 1 and len(crops) == 36 and detector.frames_seen == list(range(0, 72, 2))
     assert all(frame.crop for frame in record.frames)
 
 
-def extract(rules, faces, n, *, fallbacks=True, **source):
-    listed = Listed(set(faces), n, **source)
-    work = ClipWork(ExtractSettings(tuple(parse_rules(rules)), fallbacks=fallbacks), ReadsThePixel())
-    record, crops = work.extract(CLIP, listed)
-    return record, crops, listed, work.detector
-
-
 def test_chosen_frames_are_stored_with_their_crops():
-    record, crops, listed, _ = extract("ssdg(2)", range(20), 20)
+    record, crops, source_frames, _ = extract("ssdg(2)", range(20), 20)
     assert (record.status, record.n_frames, record.width, record.height) == ("ok", 20, WIDTH, HEIGHT)
     assert record.selections == {"ssdg(2)@decoded": (6, 16)}
     assert list(crops) == [crop_key("c", 6), crop_key("c", 16)]
@@ -87,39 +87,39 @@ def test_chosen_frames_are_stored_with_their_crops():
     assert record.frame(16).pts == pytest.approx(0.64)
     region = record.frame(6).crop.region
     stored = decode(crops[crop_key("c", 6)])
-    assert np.array_equal(stored, listed.pictures[6][region[1] : region[3], region[0] : region[2]])
+    assert np.array_equal(stored, source_frames.pictures[6][region[1] : region[3], region[0] : region[2]])
 
 
 def test_one_decode_pass_when_the_container_counts_right():
     assert extract("ssdg(2) + linspace(2)@with_face", range(20), 20)[2].passes == 1
-    record, _, listed, _ = extract("ssdg(2)", range(20), 20, hint=25)
-    assert listed.passes == 2 and record.selections["ssdg(2)@decoded"] == (6, 16)
+    record, _, source_frames, _ = extract("ssdg(2)", range(20), 20, hint=25)
+    assert source_frames.passes == 2 and record.selections["ssdg(2)@decoded"] == (6, 16)
 
 
 def test_the_first_and_last_face_are_found_without_searching_the_middle():
     record, crops, _, detector = extract("linspace(2)@with_face", range(10, 30), 40)
     assert record.selections["linspace(2)@with_face"] == (10, 29)
-    assert len(crops) == 2 and len(detector.seen) < 36 and not record.scanned_all
+    assert len(crops) == 2 and len(detector.frames_seen) < 36 and not record.scanned_all
 
 
 def test_fallbacks_are_recorded_and_stored():
-    record, crops, listed, _ = extract("first(6)", {0, 4}, 60)
+    record, crops, source_frames, _ = extract("first(6)", {0, 4}, 60)
     assert [f.status for f in record.frames if f.index < 6] == ["ok", "interp", "interp", "interp", "ok", "hold"]
     assert record.frame(2).box == (2.0, 20.0, 22.0, 40.0)
     assert len(crops) == 6
     region = record.frame(2).crop.region
     assert np.array_equal(
-        decode(crops[crop_key("c", 2)]), listed.pictures[2][region[1] : region[3], region[0] : region[2]]
+        decode(crops[crop_key("c", 2)]), source_frames.pictures[2][region[1] : region[3], region[0] : region[2]]
     )
 
 
 def test_a_shift_borrows_the_pixels_of_the_frame_that_has_the_face():
-    record, crops, listed, _ = extract("first(1)", {9}, 40)
+    record, crops, source_frames, _ = extract("first(1)", {9}, 40)
     frame = record.frame(0)
     assert (frame.status, frame.shift) == ("shift", 9)
     region = frame.crop.region
     assert np.array_equal(
-        decode(crops[crop_key("c", 0)]), listed.pictures[9][region[1] : region[3], region[0] : region[2]]
+        decode(crops[crop_key("c", 0)]), source_frames.pictures[9][region[1] : region[3], region[0] : region[2]]
     )
 
 
@@ -162,7 +162,7 @@ def test_the_batch_size_changes_nothing():
     results = []
     for batch in (1, 7, 64):
         settings = replace(ExtractSettings(rules), batch=batch, device="cuda")  # a processor takes frames one by one
-        results.append(ClipWork(settings, ReadsThePixel()).extract(CLIP, Listed(set(range(5, 50)), 55)))
+        results.append(ClipExtractor(settings, ReadsThePixel()).extract(CLIP, FrameList(set(range(5, 50)), 55)))
     assert results[0] == results[1] == results[2]
 
 

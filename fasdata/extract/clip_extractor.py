@@ -1,12 +1,12 @@
-"""One clip: decode, search for faces, fall back, crop. A pure function of the recording and the settings."""
+"""Extract one clip: decode, detect, fall back, crop. A pure function of the recording and the settings."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from fasdata.extract.face_search import FaceSearch
-from fasdata.extract.frames_seen import Seen, joined_notes, kept_frames, turned_note
+from fasdata.extract.clip_record import joined_notes, recorded_frames, turned_note
+from fasdata.extract.face_search import FaceSearch, SearchState
 from fasdata.extract.orientation import unseen_turn
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detector import Detector
@@ -18,7 +18,7 @@ from fasdata.store.keys import crop_key
 SHORT_OF_CLAIM = 0.9  # headers are often off by a frame or two: that is not worth a note
 
 
-class ClipWork:
+class ClipExtractor:
     """Extracts one clip at a time with one detector."""
 
     def __init__(self, settings: ExtractSettings, detector: Detector) -> None:
@@ -34,14 +34,14 @@ class ClipWork:
     ) -> tuple[ClipRecord, dict[str, bytes]]:
         """Return the clip's record and its encoded crops by key.
 
-        `given` are the faces that the release names, by frame index: they help to choose among several, and stand in
-        where none is found. A recording that cannot be decoded gives a record of status `failed`, one without a usable
-        face `fta`; neither raises, both say why.
+        `given` are the faces that the release names, by frame index: they decide among several detected faces, and
+        stand in where none is detected. A recording that cannot be decoded gives a record of status `failed`, one
+        without a usable face `fta`; neither raises, both say why.
 
-        With the clip's `earlier` record, made by some of the rules, only what the others lack is searched, and only
-        new crops are returned; the record is complete. It equals that of an extraction with all rules at once, but
-        for two things that hang on the frames searched before: with tracking, the pixels' fractions of faces that
-        were followed, and which of several faces in view is kept.
+        With the clip's `earlier` record, made with some of the rules, only the frames that the other rules need are
+        searched, and only new crops are returned; the record is complete. It equals that of an extraction with all
+        rules at once, except for two things that depend on the frames searched before: with tracking, fractions of a
+        pixel of followed faces, and which of several faces in view is kept.
         """
         search = FaceSearch(self.settings, self.detector, source, clip, given or {}, earlier)
         try:
@@ -52,26 +52,26 @@ class ClipWork:
     def _extract(
         self, clip: Clip, source: FrameSource, search: FaceSearch, earlier: ClipRecord | None
     ) -> tuple[ClipRecord, dict[str, bytes]]:
-        seen = search.run()
+        state = search.run()
         n = earlier.n_frames if earlier else source.n_decoded or 0
-        selections = {**search.chosen(n), **(earlier.selections if earlier else {})}
-        wanted = sorted({index for chosen in selections.values() for index in chosen} - seen.settled)
-        if not earlier and seen.unreadable and seen.unreadable.issuperset(wanted or seen.searched):
+        selections = {**search.selections(n), **(earlier.selections if earlier else {})}
+        to_store = sorted({index for indices in selections.values() for index in indices} - state.settled)
+        if not earlier and state.unreadable and state.unreadable.issuperset(to_store or state.searched):
             return ClipRecord(clip, "failed", source.damage, notes=joined_notes(source.notes)), {}
-        outcomes = {index: self._outcome(index, search) for index in wanted}
+        outcomes = {index: self._outcome(index, search) for index in to_store}
         self._crop_rest(search, outcomes)
-        made = {index: self._frame_record(index, seen, outcomes) for index in sorted(seen.searched)}
-        known = {frame.index: frame for frame in earlier.frames} if earlier else {}
-        kept = {index: frame for index, frame in known.items() if index not in outcomes}
-        every = {**made, **kept}
-        has_face = {index: frame.face_observed for index, frame in every.items()}
+        searched = {index: self._frame_record(index, state, outcomes) for index in sorted(state.searched)}
+        before = {frame.index: frame for frame in earlier.frames if frame.index not in outcomes} if earlier else {}
+        records = {**searched, **before}
+        has_face = {index: frame.face_observed for index, frame in records.items()}
         around = self.settings.fallbacks and not self.settings.form.precropped
-        frames = tuple(every[index] for index in sorted(kept_frames(n, has_face, selections, around_misses=around)))
-        known_size = (earlier.width, earlier.height) if earlier else seen.size
-        size = next((seen.sizes.get(frame.index, known_size) for frame in frames[:1]), known_size)
+        recorded = recorded_frames(n, has_face, selections, around_misses=around)
+        frames = tuple(records[index] for index in sorted(recorded))
+        default_size = (earlier.width, earlier.height) if earlier else state.size
+        size = next((state.sizes.get(frame.index, default_size) for frame in frames[:1]), default_size)
         stored = [frame for frame in frames if frame.crop is not None]
         new = [frame.index for frame in stored if frame.index in outcomes]
-        held = {name for frame in stored if frame.crop for name in frame.crop.modalities}
+        modalities = {name for frame in stored if frame.crop for name in frame.crop.modalities}
         form = self.settings.form
         record = ClipRecord(
             clip,
@@ -81,101 +81,101 @@ class ClipWork:
             frame_rate=round(source.frame_rate, 4),
             width=size[0],
             height=size[1],
-            rotation=earlier.rotation if earlier else (source.rotation + seen.extra_turn) % 360,
+            rotation=earlier.rotation if earlier else (source.rotation + state.extra_turn) % 360,
             scanned_all=len(frames) == n,
             frames=frames,
             selections=dict(sorted(selections.items())),
             notes=joined_notes(
-                self._notes(clip, source, seen, n, new, counted=earlier is None), earlier.notes if earlier else ()
+                self._notes(clip, source, state, n, new, counted=earlier is None), earlier.notes if earlier else ()
             ),
-            registered=form.registered if held - {"rgb"} else "",
-            depth_unit=form.depth_unit if "depth" in held else "",
+            registered=form.registered if modalities - {"rgb"} else "",
+            depth_unit=form.depth_unit if "depth" in modalities else "",
         )
         keyed = {
             crop_key(clip.clip_id, index, name): data
             for index in new
-            for name, data in seen.crops[index].encoded.items()
+            for name, data in state.crops[index].encoded.items()
         }
         return record, keyed
 
     def _outcome(self, index: int, search: FaceSearch) -> Outcome:
-        seen = search.seen
-        if index in seen.unreadable:
+        state = search.state
+        if index in state.unreadable:
             return Outcome("skip")
-        if seen.searched[index]:
-            return Outcome(self._own_status(seen), seen.faces[index])
+        if state.searched[index]:
+            return Outcome(self._own_status(state), state.faces[index])
         if not self.settings.fallbacks:
             return Outcome("skip")
         if not self.settings.form.precropped:
-            return fall_back(index, seen.faces, search.given)
+            return fall_back(index, state.faces, search.given)
         if index in search.given:
             return Outcome("given", search.given[index])
-        return Outcome("center", _central(*seen.sizes[index]))
+        return Outcome("center", _central(*state.sizes[index]))
 
-    def _own_status(self, seen: Seen) -> FaceStatus:
+    def _own_status(self, state: SearchState) -> FaceStatus:
         if self.settings.takes_release_word:
             return "given"
-        return "rotated" if seen.extra_turn else "ok"
+        return "rotated" if state.extra_turn else "ok"
 
     def _crop_rest(self, search: FaceSearch, outcomes: Mapping[int, Outcome]) -> None:
-        """Decode once more for chosen frames whose pixels were not kept; a stand-in lends its own pixels."""
+        """Decode again the selected frames that are not cropped yet; a frame that stands in lends its own pixels."""
         pixels_from: dict[int, list[int]] = {}
         for index, outcome in outcomes.items():
-            if outcome.face is not None and index not in search.seen.crops:
+            if outcome.face is not None and index not in search.state.crops:
                 pixels_from.setdefault(index + outcome.shift, []).append(index)
         for frame in search.source.frames(set(pixels_from)) if pixels_from else ():
-            images = search.seen.upright(frame)
+            images = search.state.upright(frame)
             for index in pixels_from[frame.index]:
                 face = outcomes[index].face
                 assert face is not None
                 search.crop(index, images, face)
 
-    def _frame_record(self, index: int, seen: Seen, outcomes: Mapping[int, Outcome]) -> FrameRecord:
-        outcome = outcomes.get(index) or self._scanned_only(index, seen)
+    def _frame_record(self, index: int, state: SearchState, outcomes: Mapping[int, Outcome]) -> FrameRecord:
+        outcome = outcomes.get(index) or self._searched_only(index, state)
         face = outcome.face
-        stored = seen.crops.get(index) if index in outcomes and face is not None else None
+        stored = state.crops.get(index) if index in outcomes and face is not None else None
         return FrameRecord(
             index=index,
-            pts=seen.pts.get(index, -1.0),
+            pts=state.pts.get(index, -1.0),
             status=outcome.status,
             score=face.score if face else 0.0,
-            n_faces=seen.n_faces.get(index, 0),
+            n_faces=state.n_faces.get(index, 0),
             box=face.box if face else None,
             landmarks=(face.landmarks or None) if face else None,
             shift=outcome.shift,
             crop=stored.crop if stored else None,
-            name=seen.names.get(index, ""),
+            name=state.names.get(index, ""),
             phash=stored.phash if stored else "",
             dark=stored.dark if stored else False,
         )
 
-    def _scanned_only(self, index: int, seen: Seen) -> Outcome:
-        """The outcome of a frame that was searched but not chosen: a fallback is not worked out for it."""
-        return Outcome(self._own_status(seen), seen.faces[index]) if seen.searched[index] else Outcome("skip")
+    def _searched_only(self, index: int, state: SearchState) -> Outcome:
+        """Return the outcome of a frame that was searched but not selected: it gets no fallback."""
+        return Outcome(self._own_status(state), state.faces[index]) if state.searched[index] else Outcome("skip")
 
     def _notes(
-        self, clip: Clip, source: FrameSource, seen: Seen, n: int, new: Iterable[int], *, counted: bool
+        self, clip: Clip, source: FrameSource, state: SearchState, n: int, new: Iterable[int], *, counted: bool
     ) -> Iterable[str]:
         yield from source.notes
         if counted and (warning := unseen_turn(clip, self.settings, source)):
             yield warning
         if source.damage:
             yield source.damage
-        elif counted and n < SHORT_OF_CLAIM * source.n_hint:  # where it was not, the earlier notes say it
+        elif counted and n < SHORT_OF_CLAIM * source.n_hint:  # otherwise the earlier notes have it
             yield f"the container claims {source.n_hint} frames, {n} could be decoded"
-        if seen.extra_turn:
-            yield turned_note(seen.extra_turn)
-        left_out = Counter(why for index in new for why in seen.crops[index].left_out)
+        if state.extra_turn:
+            yield turned_note(state.extra_turn)
+        left_out = Counter(why for index in new for why in state.crops[index].left_out)
         for why, times in left_out.items():
             yield f"{why} ({times} of the stored frames)"
         for rule in self.settings.rules:
-            among = n if rule.on == "decoded" else sum(seen.searched.values())
+            among = n if rule.on == "decoded" else sum(state.searched.values())
             if rule.clamps(among):
                 yield f"{rule}: only {among} frames to count, positions were held at the last"
 
 
 def _central(width: int, height: int) -> Face:
-    """The central square of a pre-cropped image on which a detector found nothing."""
+    """Return the central square of a pre-cropped image in which no face was detected."""
     side = min(width, height)
     x, y = (width - side) / 2, (height - side) / 2
     return Face((x, y, x + side, y + side), (), 0.0)

@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fasdata.extract.clip_work import ClipWork
-from fasdata.extract.frames_seen import kept_frames
+from fasdata.extract.clip_extractor import ClipExtractor
+from fasdata.extract.clip_record import recorded_frames
 from fasdata.extract.settings import ExtractSettings
 from fasdata.media.frame import Frame
 from fasdata.media.video import turn
 from fasdata.protocols.sampling import parse_rules
 from fasdata.records import ClipRecord, Face
-from tests.fasdata.extract.test_extract_clip_work import CLIP, Listed, ReadsThePixel
+from tests.fasdata.extract.test_extract_clip_extractor import CLIP, FrameList, ReadsThePixel
 
 RULES = (
     "ssdg(2)@decoded", "first(3)@decoded", "linspace(2)@with_face", "linspace(3)@with_face", "quarter@with_face",
@@ -24,7 +24,7 @@ RULES = (
 )  # fmt: skip
 
 
-class OfManySizes(Listed):
+class OfManySizes(FrameList):
     """Pictures that grow from frame to frame, as those of a release that was cropped by hand."""
 
     def frames(self, indices=None, *, to_end=False):  # type: ignore[no-untyped-def]
@@ -43,14 +43,14 @@ def one_trial(chance: random.Random) -> None:
     fallbacks, turned = chance.random() < 0.8, chance.choice((0, 0, 0, 90))
     given = {index: Face((60.0, 2.0, 68.0, 10.0), (), 1.0) for index in range(n) if chance.random() < 0.2}
     clip = replace(CLIP, fields={"turned": str(turned)}) if turned and chance.random() < 0.5 else CLIP
-    source = chance.choice((Listed, OfManySizes)) if not turned else Listed
+    source = chance.choice((FrameList, OfManySizes)) if not turned else FrameList
     rules = chance.sample(RULES, chance.randint(2, 4))
     steps = [[rule] for rule in rules] if chance.random() < 0.5 else [rules[:1], rules[1:]]
 
     def extract(asked: list[str], earlier: ClipRecord | None = None) -> tuple[ClipRecord, dict[str, bytes]]:
         settings = ExtractSettings(tuple(parse_rules(" + ".join(asked))), fallbacks=fallbacks)
         listed = source(faces, n, hint=claimed, turned=turned)
-        return ClipWork(settings, ReadsThePixel()).extract(clip, listed, given=given, earlier=earlier)
+        return ClipExtractor(settings, ReadsThePixel()).extract(clip, listed, given=given, earlier=earlier)
 
     asked: list[str] = []
     record, crops = None, {}
@@ -70,11 +70,11 @@ def test_in_any_steps(seed):
         one_trial(chance)
 
 
-def test_what_is_kept_decides_and_nothing_else_is_kept():
+def test_a_record_keeps_the_frames_that_decide_and_no_others():
     faces = {index: index in (3, 9) for index in range(12)}
-    assert kept_frames(12, faces, {"first(1)@with_face": [3]}, around_misses=False) == {0, 1, 2, 3}
-    assert kept_frames(12, faces, {"linspace(2)@with_face": [3, 9]}, around_misses=False) == {0, 1, 2, 3, 9, 10, 11}
-    assert kept_frames(12, faces, {"quarter@with_face": [3, 9]}, around_misses=False) == set(range(12))
-    assert kept_frames(12, faces, {"linspace(2)@decoded": [0, 11]}, around_misses=False) == {0, 11}
-    assert kept_frames(12, faces, {"linspace(1)@decoded": [5]}, around_misses=True) == set(range(3, 10))
-    assert kept_frames(12, {3: True}, {"linspace(1)@decoded": [3]}, around_misses=True) == {3}
+    assert recorded_frames(12, faces, {"first(1)@with_face": [3]}, around_misses=False) == {0, 1, 2, 3}
+    assert recorded_frames(12, faces, {"linspace(2)@with_face": [3, 9]}, around_misses=False) == {0, 1, 2, 3, 9, 10, 11}
+    assert recorded_frames(12, faces, {"quarter@with_face": [3, 9]}, around_misses=False) == set(range(12))
+    assert recorded_frames(12, faces, {"linspace(2)@decoded": [0, 11]}, around_misses=False) == {0, 11}
+    assert recorded_frames(12, faces, {"linspace(1)@decoded": [5]}, around_misses=True) == set(range(3, 10))
+    assert recorded_frames(12, {3: True}, {"linspace(1)@decoded": [3]}, around_misses=True) == {3}
