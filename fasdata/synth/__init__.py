@@ -1,1 +1,1 @@
-"""A procedural world that writes raw face anti-spoofing datasets in the layouts of real ones; nobody real is in it."""
+"""A procedural world that writes raw face anti-spoofing datasets in the layouts of real ones, without real people."""

@@ -1,4 +1,4 @@
-"""Write what a synthetic camera recorded in the files of the real releases: videos, pictures, HDF5, npz."""
+"""Write rendered clips in the file formats of the real releases: videos, pictures, HDF5, npz."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from fasdata.synth.presentation.capture import Capture, render_capture
 from fasdata.synth.presentation.layers import face_relief, frame_scaled
 from fasdata.synth.scene.fields import Array, generator
 
-# -- CASIA-SURF and CeFA: every frame three jpg files, the face on black, depth and infrared smaller than colour ------
-
+# -- CASIA-SURF and CeFA: three jpg files per frame, the face on black, depth and infrared smaller than colour --------
 
 MODALITIES = ("color", "depth", "ir")  # the last one is written last
 _SPAN = {"casia-surf": 90.0, "casia-surf-cefa": 150.0}  # mm from white to black
@@ -68,8 +67,7 @@ def _write_jpg(path: Path, picture: Array, quality: int) -> None:
     unfinished.replace(path)
 
 
-# -- PADISI-Face samples: one npz with `data`, 22 channels of floats from 0 to 1 --------------------------------------
-
+# -- PADISI-Face: an npz file per sample with `data`, 22 channels of floats from 0 to 1 -------------------------------
 
 DEPTH_STEP = 0.01  # mm; 16 bits then reach two thirds of a metre
 _NIR_SIDE, _SWIR = 5, 6  # channels of each side camera, and of the short-wave one
@@ -115,8 +113,7 @@ def _enlarged(picture: Array, width: int, height: int) -> Array:
     return cv2.resize(stepped, (width, height), interpolation=cv2.INTER_NEAREST)
 
 
-# -- WMCA's preprocessed recordings: HDF5 groups `Frame_<i>` with gaps, four channels in one file, colour in another --
-
+# -- WMCA, preprocessed: HDF5 groups `Frame_<i>` with gaps, four channels in one file, colour in another --------------
 
 _LAST_FRAME = 49
 
@@ -149,8 +146,7 @@ def _write(path: Path, numbers: Sequence[int], arrays: Sequence[Array]) -> None:
     unfinished.replace(path)
 
 
-# -- Frames into a real video file ------------------------------------------------------------------------------------
-
+# -- Videos -----------------------------------------------------------------------------------------------------------
 
 FRAME_RATE = 25
 TEMPORARY = ".part"

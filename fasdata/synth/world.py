@@ -1,4 +1,4 @@
-"""Write whole raw datasets of synthetic people, in parallel over people, each into the layout of a real one."""
+"""Write raw datasets of synthetic people, each in the layout of a real one, in parallel over people."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,10 +22,9 @@ from fasdata.synth.layouts.layout import DatasetPlan, PlannedClip
 from fasdata.synth.layouts.presets import plan_world
 from fasdata.synth.presentation.clip import Shot, render_clip
 
-# -- The work of one process: the clips of one person -----------------------------------------------------------------
+# -- The clips of one person, in one process --------------------------------------------------------------------------
 
-
-# How clips are written that are no videos.
+# The writers of clips that are no videos.
 _RECORDINGS = {"images": write_images, "wmca-hdf5": write_wmca, "padisi-npz": write_padisi}
 
 
@@ -62,37 +62,37 @@ def _turned(shot: Shot) -> Shot:
     return Shot(shot.picture[::-1, ::-1], eyes, (width - x1, height - y1, width - x0, height - y0))
 
 
-# -- Write the world to disk: raw datasets, as they would lie on a disk after an official download --------------------
+# -- The world: raw datasets as after an official download ------------------------------------------------------------
 
-
+Counts = dict[str, Any]
 VERSION = 1  # of the world: raised whenever the same seed would give other frames
 MARKER = "synth.json"
 
 
 @dataclass(frozen=True)
-class _Made:
-    """What `synth.json` says of a dataset's folder."""
+class _Marker:
+    """The content of `synth.json` in a dataset's folder."""
 
     preset: str
     seed: int
     version: int = VERSION
 
 
-def write_world(out: Path, *, preset: str, datasets: Sequence[str], seed: int, workers: int) -> dict[str, dict]:
-    """Write the datasets (slugs; none named means all) to `<out>/<Card name>/` and return their counts.
+def write_world(out: Path, *, preset: str, datasets: Sequence[str], seed: int, workers: int) -> dict[str, Counts]:
+    """Write the datasets (slugs; an empty list means all videos) to `<out>/<Card name>/` and return their counts.
 
-    The counts are {slug: {"folder", "clips", "frames", "written"}}, where `written` tells the clips made now rather
-    than found finished. A frame depends on the seed and its clip's name alone: neither the number of workers nor the
-    choice of datasets changes it. What an interrupted run finished is kept.
+    The counts are {slug: {"folder", "clips", "frames", "written"}}; `written` is the number of clips that were missing.
+    A frame depends on the seed and the name of its clip alone, not on the number of workers or the choice of datasets.
+    Finished clips of an interrupted run are kept.
 
     Raises:
-        UserError: unknown preset or dataset, or a folder holds anything but the same preset, seed and version.
+        UserError: unknown preset or dataset, or a folder that holds anything but the same preset, seed and version.
     """
     plans = plan_world(preset, datasets)
-    made = _Made(preset, seed)
+    made = _Marker(preset, seed)
     for plan in plans:
         _check_folder(out / plan.folder, made)
-    counts: dict[str, dict] = {}
+    counts: dict[str, Counts] = {}
     missing: list[tuple[Path, PlannedClip]] = []
     for plan in plans:
         folder = out / plan.folder
@@ -106,7 +106,7 @@ def write_world(out: Path, *, preset: str, datasets: Sequence[str], seed: int, w
     return counts
 
 
-def _check_folder(folder: Path, made: _Made) -> None:
+def _check_folder(folder: Path, made: _Marker) -> None:
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is not a folder", do="choose another place to write to")
     if not folder.is_dir() or not any(folder.iterdir()):
@@ -116,23 +116,23 @@ def _check_folder(folder: Path, made: _Made) -> None:
         raise UserError(f"{folder} holds files that 'fasdata synth' did not write", do="choose another place")
     wanted = asdict(made)
     try:
-        found = json.loads(marker.read_text())
-        found = {name: found[name] for name in wanted}
+        content = json.loads(marker.read_text())
+        present = {name: content[name] for name in wanted}
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{marker} cannot be read", do="remove the folder or choose another place") from None
-    if found != wanted:
+    if present != wanted:
         raise UserError(
-            f"{folder} holds another synthetic world", expected=_spell(wanted), found=_spell(found),
+            f"{folder} holds another synthetic world", expected=_spell(wanted), found=_spell(present),
             do="remove it or choose another place",
         )  # fmt: skip
 
 
-def _spell(made: dict) -> str:
+def _spell(made: dict[str, Any]) -> str:
     return " ".join(f"{name}={value}" for name, value in made.items())
 
 
-def _prepare(folder: Path, plan: DatasetPlan, made: _Made) -> None:
-    """Write the marker first, so that a folder is ours from its first file on; then the lists."""
+def _prepare(folder: Path, plan: DatasetPlan, made: _Marker) -> None:
+    """Write the marker first, so that the folder is recognised from its first file on; then the lists."""
     folder.mkdir(parents=True, exist_ok=True)
     note = "Procedurally generated; shows no real person. Not the dataset whose layout it follows."
     (folder / MARKER).write_text(json.dumps({"synthetic": True, **asdict(made), "note": note}, indent=1) + "\n")

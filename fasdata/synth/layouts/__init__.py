@@ -1,1 +1,1 @@
-"""Which clips each dataset's layout asks for, and under which names."""
+"""The plans of datasets: their clips, names and list files, as in the real layouts."""

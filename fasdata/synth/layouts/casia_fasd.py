@@ -1,4 +1,4 @@
-"""CASIA-FASD as it lies on disk: numbered people in two splits, twelve numbered clips a person, no lists."""
+"""Plan CASIA-FASD: numbered people in two splits, twelve numbered clips per person, no lists."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PEOPLE: dict[str, dict[str, tuple[int, ...]]] = {
 
 
 def _names(preset: str, person: int) -> tuple[str, ...]:
-    """Return the clips of a person: every name is somebody's, bona fide and both families of attack are everyone's."""
+    """Return the clip names of a person: bona fide and both kinds of attack; in the demo, together all twelve."""
     variants = (("1", "3", "7"), ("HR_1", "5", "8")) if preset == "mini" else (
         ("1", "HR_1", "3", "5", "7", "HR_4"), ("1", "2", "HR_2", "6", "8", "HR_4"), ("2", "HR_1", "4", "HR_3", "7", "8")
     )  # fmt: skip

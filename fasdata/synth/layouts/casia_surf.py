@@ -1,4 +1,4 @@
-"""CASIA-SURF as the challenge of 2019 laid it out: named clips to train on, anonymous samples to be tested on."""
+"""Plan CASIA-SURF as in the challenge of 2019: named clips for training, anonymous samples for testing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FRAMES = {"mini": 3, "demo": 6}  # of a clip in Training; every tenth of the re
 
 
 def plan_casia_surf(preset: str) -> DatasetPlan:
-    """Return the plan: three pictures a frame, and the five lists. In Val and Testing only lists tell labels."""
+    """Return the plan: three pictures per frame, and the five lists, which alone have the labels of Val and Testing."""
     train, val, test = _PEOPLE[preset]
     learned = _training(train, _FRAMES[preset])
     tested = {"val": _samples("Val", val, preset), "test": _samples("Testing", test, preset)}
@@ -43,7 +43,7 @@ def plan_casia_surf(preset: str) -> DatasetPlan:
 
 
 def sorted_by_person(clips: Sequence[PlannedClip]) -> list[PlannedClip]:
-    """Return clips so that those of one person are neighbours: they are made by one process."""
+    """Return the clips sorted by person, since one process makes all clips of a person."""
     return sorted(clips, key=lambda clip: clip.spec.subject)
 
 
@@ -60,7 +60,7 @@ def _training(people: int, frames: int) -> list[PlannedClip]:
 
 
 def _samples(folder: str, people: int, preset: str) -> list[PlannedClip]:
-    """Return single frames in a random order, so that a number tells nothing: of each person, two real ones or more."""
+    """Return single frames in random order, so that numbers are no clue; at least two bona fide ones per person."""
     wanted = []
     for person in range(people):
         kinds = ["real", *_UNSEEN] if preset == "mini" else ["real", "real", "real", "real", *_UNSEEN, *_UNSEEN]

@@ -1,4 +1,4 @@
-"""CASIA-SURF CeFA as it was released again: races, people, recordings, and masks apart."""
+"""Plan CASIA-SURF CeFA as in its second release: races, people, recordings, and masks in a tree of their own."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _TAILS: dict[str, Presentation] = {
 }  # fmt: skip
 _REAL, _CLOTH, _SCREEN = ("1_1_1",), ("3_1_2", "3_2_2"), ("3_1_4",)
 
-# Numbers of people in each race: below 200 to train on, below 300 for development, the rest to be tested on.
+# Numbers of people in each race: below 200 for training, below 300 for development, the others for testing.
 _PEOPLE: dict[str, dict[str, tuple[int, ...]]] = {
     "mini": {"train": (6,), "dev": (223,), "test": (344,)},
     "demo": {"train": (6, 41, 102, 177), "dev": (223, 244), "test": (307, 344, 401, 455)},
 }
-# Masks are all tested on: kind and number, then dress, glasses, device, session and light (1, none, is left out here).
+# All masks are for testing: kind and number, then dress, glasses, device, session and light (none, 1, is left out).
 _MASKS = {
     "mini": (("3D-Mask", 3, "1_0_2_1_4"), ("Silicone-Mask", 1, "0_0_1_1_2")),
     "demo": (
@@ -67,7 +67,7 @@ def plan_casia_surf_cefa(preset: str) -> DatasetPlan:
         folder = f"Mask/{family}/{number:03d}/{1 if rigid else 2}_{number:03d}_{tail}"
         clip = _clip(folder, f"{family}-{number:03d}", "mask-rigid" if rigid else "mask-silicone")
         recordings.append(_Recording(clip, "test", "", tail))
-    return DatasetPlan(SLUG, FOLDER, tuple(one.clip for one in recordings), _protocols(recordings))
+    return DatasetPlan(SLUG, FOLDER, tuple(recording.clip for recording in recordings), _protocols(recordings))
 
 
 def _clip(folder: str, subject: str, presentation: Presentation) -> PlannedClip:
@@ -77,9 +77,9 @@ def _clip(folder: str, subject: str, presentation: Presentation) -> PlannedClip:
 
 
 def _protocols(recordings: Sequence[_Recording]) -> dict[str, str]:
-    """Return the lists: 1 other races, 2 other instruments, 4 both; masks are tested in each of them."""
+    """Return the lists: 1 unseen races, 2 unseen instruments, 4 both; the masks are in every test list."""
     everyone, every_tail = tuple(_RACES), (*_REAL, *_CLOTH, *_SCREEN)
-    # Races and recordings to learn from, then those to be tested on.
+    # Races and recordings for training, then those for testing.
     rules = {
         "2.1": (everyone, (*_REAL, *_CLOTH), everyone, (*_REAL, *_SCREEN)),
         "2.2": (everyone, (*_REAL, *_SCREEN), everyone, (*_REAL, *_CLOTH)),
@@ -92,13 +92,16 @@ def _protocols(recordings: Sequence[_Recording]) -> dict[str, str]:
     for name, (learn_races, learn_tails, test_races, test_tails) in rules.items():
         for split in ("train", "dev", "test"):
             races, tails = (test_races, test_tails) if split == "test" else (learn_races, learn_tails)
-            chosen = [
-                one for one in recordings
-                if one.split == split and (not one.race or (one.race in races and one.tail in tails))
+            taken = [
+                recording for recording in recordings
+                if recording.split == split
+                and (not recording.race or (recording.race in races and recording.tail in tails))
             ]  # fmt: skip
             stem = f"protocol/CASIA_CeFA@p{name}"
-            texts[f"{stem}_video_{split}.txt"] = lines([f"{one.folder} {_label(one)}" for one in chosen])
-            texts[f"{stem}_image_{split}.txt"] = lines([row for one in chosen for row in _image_rows(one)])
+            texts[f"{stem}_video_{split}.txt"] = lines(
+                [f"{recording.folder} {_label(recording)}" for recording in taken]
+            )
+            texts[f"{stem}_image_{split}.txt"] = lines([row for recording in taken for row in _image_rows(recording)])
     return texts
 
 

@@ -1,4 +1,4 @@
-"""What a dataset on disk consists of: clips, list files, and the sidecars that stand beside clips."""
+"""Describe a planned dataset: clips, list files, and the sidecars beside clips."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PlannedClip:
 
 @dataclass(frozen=True)
 class DatasetPlan:
-    """Everything of one dataset: `folder` is the card's name, `lists` maps a path to a list file's text."""
+    """The plan of a dataset: `folder` is the name in its card, `lists` maps the path of a list file to its text."""
 
     slug: str
     folder: str
@@ -43,5 +43,5 @@ class DatasetPlan:
 
 
 def lines(rows: Sequence[str]) -> str:
-    """Return the text of a list file: one row a line, and a newline at the end of each."""
+    """Return the text of a list file: a line per row, each with a newline at its end."""
     return "".join(f"{row}\n" for row in rows)

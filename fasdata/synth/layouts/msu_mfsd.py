@@ -1,4 +1,4 @@
-"""MSU-MFSD as it lies on disk: one scene, two cameras, a .face file beside each video, two lists of clients."""
+"""Plan MSU-MFSD: one scene, two cameras, a .face file beside each video, two lists of clients."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _clip(number: int, camera: str, shown: str, frames: int) -> PlannedClip:
 
 
 def _faces(shots: Sequence[Shot]) -> str:
-    """Return `frame, left, top, right, bottom, lx, ly, rx, ry`, one line a frame."""
+    """Return the lines `frame, left, top, right, bottom, lx, ly, rx, ry`, one per frame."""
     rows = []
     for frame, shot in enumerate(shots):
         numbers = (frame, *shot.box, *shot.eyes.round().astype(int).ravel().tolist())

@@ -1,4 +1,4 @@
-"""OULU-NPU as it lies on disk: three folders of phone_session_user_type clips, eye positions, four protocols."""
+"""Plan OULU-NPU: three folders of phone_session_user_type clips, eye positions, four protocols."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def plan_oulu_npu(preset: str, frames: int) -> DatasetPlan:
 
 
 def _eye_positions(shots: Sequence[Shot]) -> str:
-    """Return `frame,x_left_eye,y_left_eye,x_right_eye,y_right_eye`, one line a frame."""
+    """Return the lines `frame,x_left_eye,y_left_eye,x_right_eye,y_right_eye`, one per frame."""
     rows = []
     for frame, shot in enumerate(shots):
         (lx, ly), (rx, ry) = shot.eyes.round().astype(int).tolist()
@@ -92,7 +92,7 @@ def _protocols(names: dict[str, list[_Name]]) -> dict[str, str]:
 
 
 def _instrument(name: _Name, tested: bool) -> bool:
-    """Return whether protocols 2 and 4 take the clip: printer and display 1 to learn from, 2 to be tested on."""
+    """Tell whether protocols 2 and 4 use the clip: printer and display 1 for training, 2 for testing."""
     return name.kind in ((1, 3, 5) if tested else (1, 2, 4))
 
 

@@ -1,4 +1,4 @@
-"""PADISI-Face as the preprocessed release lies on disk: one file a sample, numbers for names, tables for the rest."""
+"""Plan PADISI-Face as in the preprocessed release: a file per sample, numbers for names, tables for all else."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Sample:
 
 
 def plan_padisi_face(preset: str) -> DatasetPlan:
-    """Return the plan: a file a sample, the ground truth, and the partitions of three folds."""
+    """Return the plan: a file per sample, the ground truth, and the partitions of three folds."""
     samples, clips = [], []
     for number in range(sum(_PEOPLE[preset])):
         participant = _digest("participant", number)[:16]
@@ -58,19 +58,26 @@ def plan_padisi_face(preset: str) -> DatasetPlan:
 
 def _tables(samples: list[_Sample], preset: str) -> dict[str, str]:
     truth = ["identifier,transaction_id,trial_id,trial_name,participant_id,ground_truth"]
-    for one in samples:
-        cells = [one.identifier, one.transaction, one.trial, one.trial_name, one.participant, one.code]
+    for sample in samples:
+        cells = [
+            sample.identifier,
+            sample.transaction,
+            sample.trial,
+            sample.trial_name,
+            sample.participant,
+            sample.code,
+        ]
         truth.append(",".join(cells))
     tables = {"padisi_USC_FACE_ground_truth.csv": lines(truth)}
     sizes = _PEOPLE[preset]
     people = sum(sizes)
     for fold in range(_FOLDS):
         rows = ["identifier,transaction_id,trial_id,partition_name"]
-        for one in samples:
+        for sample in samples:
             # Each fold begins elsewhere among the participants, so that another third is tested on.
-            place = (one.number + fold * sizes[2]) % people
+            place = (sample.number + fold * sizes[2]) % people
             part = _PARTS[0 if place < sizes[0] else 1 if place < sizes[0] + sizes[1] else 2]
-            rows.append(f"{one.identifier},{one.transaction},{one.trial},{part}")
+            rows.append(f"{sample.identifier},{sample.transaction},{sample.trial},{part}")
         tables[f"padisi_USC_FACE_dataset_partition_3folds_part{fold}.csv"] = lines(rows)
     return tables
 

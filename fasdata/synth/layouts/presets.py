@@ -1,4 +1,4 @@
-"""The sizes a world comes in, and the datasets it can hold."""
+"""List the sizes of a world and the datasets in it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _DEFAULT = "rgb"
 
 
 def plan_world(preset: str, datasets: Sequence[str]) -> list[DatasetPlan]:
-    """Return what a preset consists of; `datasets` are slugs or words of `GROUPS`, none named means `rgb`.
+    """Return the plans of a preset; `datasets` are slugs or names of `GROUPS`, an empty list means `rgb`.
 
     `mini` is for tests. `demo` is enough to learn from: people held out of training in every source; of the videos
     print and replay everywhere and under 3000 frames in all; of the multi-modal sets under 2000 frames in all.

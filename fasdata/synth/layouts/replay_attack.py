@@ -1,4 +1,4 @@
-"""Replay-Attack as it lies on disk: clients in three splits, attacks fixed or by hand, enrolment, protocol lists."""
+"""Plan Replay-Attack: clients in three splits, attacks on a stand or by hand, enrolment, protocol lists."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _shows(device: str, source: str) -> Presentation:
 
 
 def _face_locations(shots: Sequence[Shot]) -> str:
-    """Return `frame x y w h`, one line a frame."""
+    """Return the lines `frame x y w h`, one per frame."""
     rows = []
     for frame, shot in enumerate(shots):
         x0, y0, x1, y1 = shot.box

@@ -1,4 +1,4 @@
-"""WMCA as it was released preprocessed: a recording is two HDF5 files, and a table says who is in which group."""
+"""Plan WMCA as in the preprocessed release: two HDF5 files per recording, and a table of the groups of people."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _OTHERS: tuple[_Attack, ...] = (
 
 
 def plan_wmca(preset: str) -> DatasetPlan:
-    """Return the plan: recordings in days' folders, and PROTOCOL-grandtest.csv."""
+    """Return the plan: recordings in a folder per day, and PROTOCOL-grandtest.csv."""
     clips = []
     rows = ["filename,client_id,session_id,presenter_id,type_id,pai_id,group"]
     for group, clients in _CLIENTS[preset].items():
@@ -51,7 +51,7 @@ def plan_wmca(preset: str) -> DatasetPlan:
 
 
 def _attacks(preset: str, group: str, place: int) -> list[tuple[str, str, str, str, Presentation]]:
-    """Return session, presenter (000 on a stand), type, pai and what it shows of the attacks on a client."""
+    """Return session, presenter (000: on a stand), type, pai and presentation of each attack on a client."""
     turn = place + list(_CLIENTS[preset]).index(group)
     chosen = [_PRINT[turn % 3], _REPLAY[turn % 3], _OTHERS[(2 * turn) % 6], _OTHERS[(2 * turn + 1) % 6]]
     if preset == "mini":

@@ -1,1 +1,1 @@
-"""Synthetic people: who they are, the shape and colours of their heads, what they wear."""
+"""Synthetic people: their identity, the shape and colours of their heads, their masks and glasses."""

@@ -1,4 +1,4 @@
-"""Neck and shoulders: enough of a body that a head does not float."""
+"""Render neck and shoulders, so that a head does not float."""
 
 from __future__ import annotations
 

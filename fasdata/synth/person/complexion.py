@@ -1,4 +1,4 @@
-"""The colours of a head: what is painted on the surface, with open and with closed eyes."""
+"""Paint the colours of a head, with open and with closed eyes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _Canvas:
     def __init__(self, pixels: Array) -> None:
         self.pixels = pixels
 
-    def paint(self, mask: Array, colour: Array | tuple, gloss: float | None = None) -> None:
+    def paint(self, mask: Array, colour: Array | tuple[float, ...], gloss: float | None = None) -> None:
         rows, columns = np.flatnonzero(mask.max(1) > 1e-3), np.flatnonzero(mask.max(0) > 1e-3)
         if not len(rows):
             return
@@ -47,7 +47,7 @@ class _Canvas:
 
 
 def complexion(who: Identity, at: FaceCoordinates, shape: Relief) -> Complexion:
-    """Return everything painted on the head of `who`."""
+    """Return all colours of the head of `who`."""
     rng = generator("texture", who.texture_key)
     coarse, fine = fractal_noise(rng, GRID, GRID, 36), fractal_noise(rng, GRID, GRID, 4.5, 3, 0.8)
     canvas = _Canvas(_skin(who, at, rng, coarse, fine))
@@ -177,7 +177,7 @@ def _glasses(who: Identity, at: FaceCoordinates) -> Array:
 
 
 def _occlusion(who: Identity, at: FaceCoordinates, shape: Relief, lids: _Eyelids) -> Array:
-    """Return how much of the sky each point sees: eye sockets, under the nose, lip and chin see less."""
+    """Return the visible share of the sky at each point: less in eye sockets and under nose, lip and chin."""
     sockets = 0.40 * bump(at.side, at.y, who.half_interocular - 6, who.eye_y - 5, 12, 7) * (1 - 0.6 * lids.opening)
     nose = 0.45 * bump(at.side, at.y, 7, who.nose_length + 10, 11, 4)
     lip = 0.22 * bump(at.x, at.y, 0, who.mouth_y + who.lower_lip + 6, 15, 4)

@@ -1,4 +1,4 @@
-"""Things put on a face: masks, glasses, heads that are nothing but a mask, and what skin and masks are made of."""
+"""Put masks and glasses on a head, and set the infrared and thermal properties of skin and masks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fasdata.synth.person.head_shape import GRID, FaceCoordinates, directions, f
 from fasdata.synth.person.identity import Identity
 from fasdata.synth.scene.fields import Array, blurred, bump, fractal_noise, generator, luminance, ridge, smoothstep
 
-# -- What heads are made of beyond colour: near-infrared reflectance and warmth over the grid of `headshape` ----------
+# -- Materials: near-infrared reflectance and warmth over the grid of `head_shape.directions` -------------------------
 
 
 def living(maps: HeadMaps) -> Array:
@@ -30,15 +30,14 @@ def living(maps: HeadMaps) -> Array:
     return np.ascontiguousarray(np.stack([nir, warmth], -1), np.float32)
 
 
-# -- Things put on a face: masks, glasses, and heads that are nothing but a mask --------------------------------------
-
+# -- Costumes: masks, glasses, and whole artificial heads -------------------------------------------------------------
 
 Zone = Literal["face", "lower", "eyes", "head"]
 
 
 @dataclass(frozen=True)
 class Costume:
-    """What is worn where: geometry in mm (`smooth` and `blur` in grid samples), looks in relative units.
+    """A mask or glasses: its place, geometry in mm (`smooth` and `blur` in grid samples), looks in relative units.
 
     `opacity` is how much of the colour below it hides; `nir` and `warmth` are the ranges it is drawn from.
     """
@@ -86,7 +85,7 @@ COSTUMES = {
 
 
 def put_on(maps: HeadMaps, materials: Array, costume: Costume, rng: np.random.Generator) -> tuple[HeadMaps, Array]:
-    """Return the maps and the materials (see `materials.living`) of a head that wears a costume."""
+    """Return the maps and the materials (see `living`) of a head with a costume."""
     who, at = maps.who, face_coordinates(maps.who)
     zone = _zone(costume.zone, who, at)
     if costume.eye_holes:

@@ -1,4 +1,4 @@
-"""A head ready to be rendered, and the rays that meet it: shape, normals, colours, light."""
+"""Build the maps of a head, and render it: shape, normals, colours, light."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from fasdata.synth.person.identity import Identity, draw_identity
 from fasdata.synth.scene.camera import FACING, Camera, Light, Patch, Window
 from fasdata.synth.scene.fields import Array, sample
 
-# -- A head ready to be rendered: shape, normals and colours over the same grid of directions -------------------------
+# -- Maps: shape, normals and colours over one grid of directions -----------------------------------------------------
 
 
 @dataclass(frozen=True)
 class HeadMaps:
-    """Maps over the grid of `headshape.directions`.
+    """The maps of a head over the grid of `head_shape.directions`.
 
     `distance` is in units of the semi-axes; `normals` holds x, y, z in the head's frame and the occlusion;
     `open_eyes` and `closed_eyes` hold linear reflectance and gloss.
@@ -50,7 +50,7 @@ def build_maps(who: Identity) -> HeadMaps:
 
 @lru_cache(maxsize=4)
 def head_of(*key: object) -> HeadMaps:
-    """Return the maps of the person of `key`, kept while a process works on that person's clips."""
+    """Return the maps of the person of `key`; cached while a process works on the clips of that person."""
     return build_maps(draw_identity(*key))
 
 
@@ -71,8 +71,7 @@ def surface_normals(points: Array) -> Array:
     return normals if outward else -normals
 
 
-# -- Rays against a head: where they hit, and the light that comes back -----------------------------------------------
-
+# -- Rendering: where rays hit the head, and the light that comes back ------------------------------------------------
 
 EYES_FORWARD = 85.0  # mm from the head's centre to the plane of the eyes
 
@@ -87,8 +86,8 @@ _BROAD_LOBE, _BROAD_POWER = 0.14, 7.2
 
 
 @dataclass(frozen=True)
-class SeenHead:
-    """A head in the picture: its patch, and for every pixel what the ray met there.
+class HeadView:
+    """A head in the picture: its patch, and the map coordinates, normal and depth at every pixel.
 
     `u` and `v` are map coordinates, `normals` as in `HeadMaps`, `depth` in mm along the camera's axis.
     """
@@ -103,15 +102,15 @@ class SeenHead:
 def render_head(
     maps: HeadMaps, turn: Array, centre: tuple[float, float, float], camera: Camera, light: Light, closed: float = 0.0
 ) -> Patch | None:
-    """Return the head seen by the camera, or None if it is out of the picture; see `see_head`."""
-    seen = see_head(maps, turn, centre, camera, light, closed)
-    return None if seen is None else seen.patch
+    """Return the patch of a head, or None if it is out of the picture; see `view_head`."""
+    view = view_head(maps, turn, centre, camera, light, closed)
+    return None if view is None else view.patch
 
 
-def see_head(
+def view_head(
     maps: HeadMaps, turn: Array, centre: tuple[float, float, float], camera: Camera, light: Light, closed: float = 0.0
-) -> SeenHead | None:
-    """Return the head and its geometry as the camera sees them, or None if it is out of the picture.
+) -> HeadView | None:
+    """Return the camera's view of a head, or None if it is out of the picture.
 
     `turn` is the head's rotation, `centre` its place in mm in the camera's frame, `closed` how far the eyes are shut.
     """
@@ -124,7 +123,7 @@ def see_head(
     if closed > 0:
         colour = colour * (1 - closed) + sample(maps.closed_eyes, u, v) * closed
     normals = sample(maps.normals, u, v)
-    return SeenHead(Patch(window, _shade(normals, colour, turn, light), coverage), u, v, normals, depth)
+    return HeadView(Patch(window, _shade(normals, colour, turn, light), coverage), u, v, normals, depth)
 
 
 def head_window(centre: tuple[float, float, float], camera: Camera) -> Window | None:

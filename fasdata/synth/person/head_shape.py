@@ -1,4 +1,4 @@
-"""The shape of a head: a star-shaped surface, written as a distance from its centre for every direction.
+"""Shape a head: a star-shaped surface, as the distance from its centre in every direction.
 
 Space is divided by the head's semi-axes, so that a direction q is a unit vector. Directions are laid on a square grid
 by stereographic projection, s = qx / (1 + qz) and t = qy / (1 + qz), which needs no trigonometry to look up. Features
@@ -31,7 +31,7 @@ def directions() -> Array:
 
 @dataclass(frozen=True)
 class FaceCoordinates:
-    """Where every grid sample lies on the plain head: mm from the front, and how much it belongs to the face."""
+    """The position of each grid sample on the plain head in mm from the front, and how much it belongs to the face."""
 
     x: Array
     y: Array

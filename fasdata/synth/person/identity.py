@@ -1,4 +1,4 @@
-"""Who a synthetic person is: the measures of the head and the colours of skin, hair and eyes."""
+"""Draw a synthetic person: the measures of the head and the colours of skin, hair and eyes."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def draw_identity(*key: object) -> Identity:
     def around(mean: float, sd: float) -> float:
         return mean + sd * float(np.clip(rng.normal(), -2, 2))
 
-    def pick(options: tuple, odds: tuple[float, ...]) -> np.ndarray:
+    def pick(options: tuple[tuple[float, ...], ...], odds: tuple[float, ...]) -> np.ndarray:
         return np.asarray(options[int(rng.choice(len(options), p=odds))], np.float32)
 
     tone = float(rng.beta(1.1, 1.7))

@@ -1,1 +1,1 @@
-"""Presentations: a person before a camera, or an attack on that person, as clips and multi-modal captures."""
+"""Presentations: a person before a camera, or an attack with that person's face, as clips and multi-modal captures."""

@@ -1,4 +1,4 @@
-"""A presentation attack: a portrait on paper or on a screen, held where a face would be."""
+"""Render a presentation attack: a portrait on paper or on a screen, held in the place of a face."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HEAD_BEHIND = EYES_FORWARD + 15.0  # mm from the paper to the centre of the hea
 
 
 class Attack:
-    """One attack clip: the instrument, how it is held, and what it shows."""
+    """One attack clip: the instrument, its movement, and the portrait on it."""
 
     def __init__(
         self,

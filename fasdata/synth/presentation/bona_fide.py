@@ -1,4 +1,4 @@
-"""What a clip shows, how a person moves, and a bona fide presentation: a living person who moves and blinks."""
+"""Specify a clip, move and blink, and render a bona fide presentation."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from fasdata.synth.scene.camera import Camera, Light, rotation
 from fasdata.synth.scene.fields import Array
 from fasdata.synth.scene.places import Domain
 
-# -- What a clip shows, in the words the layouts use ------------------------------------------------------------------
-
+# -- The content of a clip --------------------------------------------------------------------------------------------
 
 Presentation = Literal[
     "bonafide", "print-flat", "print-warped", "print-cut", "display-photo", "display-video",
@@ -25,7 +24,7 @@ Presentation = Literal[
 
 @dataclass(frozen=True)
 class ClipSpec:
-    """What a clip shows; `name` is unique in its dataset and, with the seed, decides every pixel.
+    """The content of a clip; `name` is unique in its dataset and, with the seed, determines every pixel.
 
     `sway` scales how far an instrument moves (0 = on a stand), `dim` is the poor light of a session.
     `holes` is what is cut out of a "print-cut" in the multi-modal sets, `bent` whether its paper is.
@@ -42,8 +41,7 @@ class ClipSpec:
     bent: bool = False
 
 
-# -- How a head or a hand moves during a clip, and when eyes close ----------------------------------------------------
-
+# -- Movements and blinks ---------------------------------------------------------------------------------------------
 
 _DEGREE = float(np.pi / 180)
 
@@ -82,7 +80,7 @@ def trajectory(rng: np.random.Generator, frames: int, yaw: float, amount: float 
 
 
 def blinks(rng: np.random.Generator, frames: int) -> list[float]:
-    """Return how far the eyes are closed (0-1) in each frame: one blink a clip."""
+    """Return how far the eyes are closed (0-1) in each frame; a clip has one blink."""
     closed = [0.0] * frames
     at = int(rng.integers(1, max(2, frames - 2)))
     for frame, amount in ((at, 1.0), (at + 1, 0.5)):
@@ -91,14 +89,13 @@ def blinks(rng: np.random.Generator, frames: int) -> list[float]:
     return closed
 
 
-# -- A bona fide presentation: a living person who moves and blinks ---------------------------------------------------
-
+# -- Bona fide presentations ------------------------------------------------------------------------------------------
 
 Point = tuple[float, float, float]
 
 
 class BonaFide:
-    """One clip of a person; `place` is where the head rests, in mm in the camera's frame."""
+    """One clip of a person; `place` is the rest position of the head, in mm in the camera's frame."""
 
     def __init__(
         self, maps: HeadMaps, place: Point, domain: Domain, light: Light, rng: np.random.Generator, frames: int

@@ -1,4 +1,4 @@
-"""One clip of a multi-modal set: the same frames in colour, infrared, depth and heat, pixel by pixel."""
+"""Render a clip of a multi-modal dataset: registered frames of colour, infrared, depth and heat."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def render_capture(spec: ClipSpec, seed: int) -> Iterator[Capture]:
 
 
 def _head(spec: ClipSpec, seed: int, sensing: Sensing, rng: np.random.Generator) -> Head:
-    """Return who sits before the camera: a bona fide subject, or someone who wears the subject's face."""
+    """Return the person before the camera: a bona fide subject, or someone with a mask of the subject."""
     maps = head_of(seed, spec.dataset, spec.subject)
     materials, skin, soft = living(maps), float(rng.uniform(*sensing.skin)), float(rng.uniform(*sensing.soft))
     if spec.presentation != "bonafide":
@@ -102,7 +102,7 @@ def _backdrop(usual: str, rng: np.random.Generator, camera: Camera) -> tuple[Arr
 
 
 def _outline(eyes: Array, camera: Camera) -> Array:
-    """Return an oval from forehead to chin about the eyes: what a release that blackens the rest would keep.
+    """Return an oval from forehead to chin about the eyes: the part that a release with black background keeps.
 
     It stays inside a head seen from the front, so that its edge is the same curve whether a head or paper is below.
     """

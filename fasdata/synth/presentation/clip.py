@@ -1,4 +1,4 @@
-"""One clip of the world: a person before a camera, or an attack on that person."""
+"""Render a colour clip: a person before a camera, or an attack with that person's face."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fasdata.synth.scene.sensors import Sensor
 
 @dataclass(frozen=True)
 class Shot:
-    """One frame, uint8 RGB, and where the face truly is: eyes 2 x 2 (image-left first) and box x0, y0, x1, y1."""
+    """One frame, uint8 RGB, and the true place of the face: eyes 2 x 2 (image-left first), box x0, y0, x1, y1."""
 
     picture: Array
     eyes: Array
@@ -50,7 +50,7 @@ def render_clip(spec: ClipSpec, seed: int) -> Iterator[Shot]:
 
 
 def _metered(eyes: Array, camera: Camera) -> list[Window]:
-    """Return what a camera meters on: squares within, about and around the face, so that its middle counts most."""
+    """Return the areas that a camera meters: squares in, about and around the face, so that its middle counts most."""
     x, y = eyes.mean(0).tolist()
     between = float(np.hypot(*(eyes[1] - eyes[0])))
     y += 0.3 * between
@@ -60,7 +60,7 @@ def _metered(eyes: Array, camera: Camera) -> list[Window]:
 
 
 def face_box(eyes: Array) -> tuple[int, int, int, int]:
-    """Return the box of a face from its eyes, in proportions of their distance, as detectors put it."""
+    """Return the box of a face from its eyes, in proportion to their distance, as detectors place it."""
     (lx, ly), (rx, ry) = eyes.tolist()
     x, y, between = (lx + rx) / 2, (ly + ry) / 2, float(np.hypot(rx - lx, ry - ly))
     left, top, right, bottom = x - 1.06 * between, y - 1.14 * between, x + 1.06 * between, y + 1.68 * between

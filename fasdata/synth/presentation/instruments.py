@@ -1,4 +1,4 @@
-"""A portrait as an attack instrument: printed on paper, or shown on a screen."""
+"""Render a portrait as an attack instrument: printed on paper, or shown on a screen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from fasdata.synth.scene.camera import Light
 from fasdata.synth.scene.fields import Array, bump, fractal_noise, generator, luminance, sample
 from fasdata.synth.scene.places import Domain
 
-# -- A portrait printed on paper --------------------------------------------------------------------------------------
+# -- Prints -----------------------------------------------------------------------------------------------------------
+
 # Ink on paper has a narrow range (black is grey, colours are dull), is laid down in dots and in passes of a print head,
 # and the paper has fibres and a surface that reflects. The dots are about as fine as the camera's pixels, so that what
 # is seen of them is their beat with the pixel grid.
@@ -24,7 +25,7 @@ PAPER_WHITE = 0.72
 
 @dataclass(frozen=True)
 class Print:
-    """How one print looks; pitches in camera pixels and mm, strengths as relative modulation."""
+    """The looks of a print; pitches in camera pixels and mm, strengths as relative modulation."""
 
     black: float
     saturation: float
@@ -81,11 +82,12 @@ def _fibre_field() -> Array:
 
 
 def _fibres(view: SheetView) -> Array:
-    """Return unit noise fixed to the paper, one sample a mm."""
+    """Return unit noise fixed to the paper, one sample per mm."""
     return sample(_fibre_field(), view.x + 160, view.y + 160)
 
 
-# -- A portrait shown on a screen -------------------------------------------------------------------------------------
+# -- Displays ---------------------------------------------------------------------------------------------------------
+
 # A screen glows by itself (so it hardly depends on the scene's light), has red, green and blue stripes whose pitch
 # beats with the camera's pixels (moire, coloured because the three stripes have different phases), flickers against the
 # shutter, mirrors a lamp now and then, and has a frame, black or silver.
@@ -97,7 +99,7 @@ _FRAME = (float(np.log(0.03)), float(np.log(0.5)))  # reflectance
 
 @dataclass(frozen=True)
 class Display:
-    """How one screen looks; the pitch in camera pixels, the rest as relative strengths."""
+    """The looks of a screen; the pitch in camera pixels, the others as relative strengths."""
 
     gain: float
     gamma: float

@@ -1,4 +1,4 @@
-"""What a multi-modal camera sees of a person or of a held sheet: layers of colour, infrared, depth and heat."""
+"""Draw a person or a held sheet into registered layers of colour, infrared, depth and heat."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from fasdata.synth.person.body import render_body
 from fasdata.synth.person.costume import living
-from fasdata.synth.person.head import HeadMaps, SeenHead, eye_points, head_of, see_head
+from fasdata.synth.person.head import HeadMaps, HeadView, eye_points, head_of, view_head
 from fasdata.synth.presentation import photo
 from fasdata.synth.presentation.bona_fide import ClipSpec, Pose, blinks, trajectory
 from fasdata.synth.presentation.instruments import Display, Print
@@ -19,8 +19,7 @@ from fasdata.synth.scene.fields import Array, blurred, bump, luminance, sample, 
 from fasdata.synth.scene.places import Domain
 from fasdata.synth.scene.sensors import Sensing
 
-# -- A picture in several kinds of light: what is seen, what an infrared lamp would light, how warm and how far it is -
-
+# -- Layers: radiance, infrared reflectance, warmth and depth ---------------------------------------------------------
 
 _BACKDROP_WARMTH = 0.2
 
@@ -39,7 +38,7 @@ class Layers:
         self.warmth = np.full_like(self.depth, _BACKDROP_WARMTH)
 
     def lay(self, patch: Patch, nir: Array, warmth: Array | float, depth: Array) -> None:
-        """Lay a thing over what is there; a pixel's depth is that of the thing that covers most of it."""
+        """Lay an object over the layers; the depth of a pixel is that of the object that covers most of it."""
         patch.over(self.light)
         for layer, value in ((self.nir, nir), (self.warmth, warmth)):
             under = layer[patch.window.slices]
@@ -47,8 +46,7 @@ class Layers:
         np.copyto(self.depth[patch.window.slices], depth, where=patch.coverage > 0.5, casting="same_kind")
 
 
-# -- A head, as itself or under a mask, in all layers -----------------------------------------------------------------
-
+# -- Heads, bare or under a mask --------------------------------------------------------------------------------------
 
 Point = tuple[float, float, float]
 _SHIRT_WARMTH = 0.42
@@ -56,7 +54,7 @@ _SHIRT_WARMTH = 0.42
 
 @dataclass(frozen=True)
 class Head:
-    """A head to draw: maps, materials (`materials.living`), and how its surface answers infrared.
+    """A head to draw: maps, materials (`costume.living`), and how its surface reflects infrared.
 
     `skin` scales what comes back; `soft` is the share that went below the skin and so comes back whatever the angle.
     """
@@ -77,10 +75,10 @@ def lay_person(
         facing, depth = _body(body.window, centre, camera)
         cloth = 0.25 + 0.5 * float(head.maps.who.shirt.mean())
         layers.lay(body, cloth * facing, _SHIRT_WARMTH, depth)
-    seen = see_head(head.maps, turn, centre, camera, light, closed)
-    if seen is not None:
-        stuff = sample(head.materials, seen.u, seen.v)
-        layers.lay(seen.patch, head.skin * _returned(seen, turn, stuff[..., 0], head.soft), stuff[..., 1], seen.depth)
+    view = view_head(head.maps, turn, centre, camera, light, closed)
+    if view is not None:
+        stuff = sample(head.materials, view.u, view.v)
+        layers.lay(view.patch, head.skin * _returned(view, turn, stuff[..., 0], head.soft), stuff[..., 1], view.depth)
     return eye_points(head.maps, turn, centre, camera)
 
 
@@ -91,17 +89,16 @@ def _body(window: Window, centre: Point, camera: Camera) -> tuple[Array, Array]:
     return out, (centre[2] + 70 - 70 * out).astype(np.float32)
 
 
-def _returned(seen: SeenHead, turn: Array, reflectance: Array, soft: float) -> Array:
+def _returned(view: HeadView, turn: Array, reflectance: Array, soft: float) -> Array:
     """Return the share of the light of a lamp beside the camera that comes back, with a gloss where skin faces it."""
     row = np.zeros((1, 4), np.float32)
     row[0, :3] = turn[2]
-    facing = np.clip(cv2.transform(seen.normals, row), 0, 1)
-    shaded = reflectance * (soft + (1 - soft) * facing) * (0.6 + 0.4 * seen.normals[..., 3])
+    facing = np.clip(cv2.transform(view.normals, row), 0, 1)
+    shaded = reflectance * (soft + (1 - soft) * facing) * (0.6 + 0.4 * view.normals[..., 3])
     return shaded + 0.04 * cv2.pow(facing, 30.0)
 
 
-# -- Paper or a screen with a portrait on it, held or worn before a face, in all layers -------------------------------
-
+# -- Sheets with a portrait: paper or a screen, held or worn before a face --------------------------------------------
 
 _STRENGTH = (0.2, 0.9)
 _BEND = (0.0012, 0.0045)  # 1/mm, the middle nearest: paper laid around a face
@@ -113,7 +110,7 @@ _HOLES = {"eyes": (0.0, 15.0, 8.0), "nose": (32.0, 15.0, 22.0), "mouth": (66.0, 
 
 
 class HeldSheet:
-    """One attack clip with a sheet; `face` is where the eyes of a live face would rest, in mm in the camera's frame."""
+    """One attack clip with a sheet; `face` is the place of a live face's eyes, in mm in the camera's frame."""
 
     def __init__(
         self, spec: ClipSpec, seed: int, face: Point, domain: Domain, sensing: Sensing, light: Light,
@@ -209,7 +206,7 @@ def _depth(view: SheetView) -> Array:
     return (view.sheet.centre[2] + lifted).astype(np.float32)
 
 
-# -- Depth and heat as releases store them: eight bits, scaled to the face or to the frame ----------------------------
+# -- Depth and heat in eight bits, scaled to the face or to the frame, as in the releases -----------------------------
 
 
 def face_relief(depth: Array, face: Array, margin: float, span: float) -> Array:

@@ -1,4 +1,4 @@
-"""The picture an attacker holds: a portrait of the subject, taken earlier and in other light."""
+"""Render the photo of an attack: a portrait of the subject, taken earlier in other light."""
 
 from __future__ import annotations
 

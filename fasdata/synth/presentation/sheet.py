@@ -1,4 +1,4 @@
-"""The flat or bent sheet an attack is shown on: paper or a screen, held before the camera."""
+"""Project the flat or bent sheet of an attack: paper or a screen, held before the camera."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Sheet:
 
 @dataclass(frozen=True)
 class SheetView:
-    """What a window of the camera sees of a sheet's plane: mm on the sheet and the tangent of its slope there."""
+    """The camera's view of a sheet in a window: mm on the sheet and the tangent of its slope at each pixel."""
 
     sheet: Sheet
     window: Window
@@ -55,7 +55,7 @@ class SheetView:
 
 
 def view_sheet(sheet: Sheet, camera: Camera) -> SheetView | None:
-    """Return the camera's rays met with the sheet, or None if it is out of the picture."""
+    """Return the view of a sheet, or None if it is out of the picture."""
     corners = np.array([[x, y] for x in (-1, 0, 1) for y in (-1, 1)], np.float32)
     outline = camera.project(sheet.to_camera(corners * (sheet.half_width + 3, sheet.half_height + 3)))
     (x0, y0), (x1, y1) = outline.min(0), outline.max(0)

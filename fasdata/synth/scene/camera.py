@@ -1,4 +1,4 @@
-"""A pinhole camera, patches of light laid over one another, and the light that falls on a scene."""
+"""Define a pinhole camera, patches of light to lay over each other, and the light of a scene."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import numpy as np
 
 from fasdata.synth.scene.fields import Array
 
-# -- A pinhole camera, and patches of light laid over one another -----------------------------------------------------
-
+# -- Camera and patches of light --------------------------------------------------------------------------------------
 
 # From the head's frame (z towards the camera) to the camera's (z away from it); x right and y down in both.
 FACING = np.diag([1, 1, -1]).astype(np.float32)
@@ -51,19 +50,19 @@ class Camera:
         return np.stack([x, y], -1)
 
     def window(self, x0: float, y0: float, x1: float, y1: float) -> Window | None:
-        """Return the window that holds a rectangle of pixels, clipped to the picture; None if nothing is left."""
-        found = Window(
+        """Return the window of a rectangle of pixels, clipped to the picture; None if nothing is left."""
+        window = Window(
             max(0, int(np.floor(x0))),
             max(0, int(np.floor(y0))),
             min(self.width, int(np.ceil(x1)) + 1),
             min(self.height, int(np.ceil(y1)) + 1),
         )
-        return found if found.x1 - found.x0 > 1 and found.y1 - found.y0 > 1 else None
+        return window if window.x1 - window.x0 > 1 and window.y1 - window.y0 > 1 else None
 
 
 @dataclass(frozen=True)
 class Patch:
-    """Linear radiance (HxWx3) and coverage (HxW) of one thing inside a window."""
+    """Linear radiance (HxWx3) and coverage (HxW) of an object inside a window."""
 
     window: Window
     radiance: Array
@@ -84,13 +83,13 @@ def rotation(yaw: float, pitch: float, roll: float) -> Array:
     return (about_z @ about_x @ about_y).astype(np.float32)
 
 
-def unit(vector: Array | tuple) -> Array:
+def unit(vector: Array | tuple[float, ...]) -> Array:
     """Return a vector scaled to length 1, float32."""
     v = np.asarray(vector, np.float32)
     return v / np.linalg.norm(v)
 
 
-# -- The light of a scene: a uniform sky and one key light ------------------------------------------------------------
+# -- Light: a uniform sky and one key light ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ class Light:
 
     @property
     def level(self) -> float:
-        """Brightness of both together, for things that must look bright beside them."""
+        """Brightness of both together, for objects that must look bright beside them."""
         return float(self.ambient.mean() + self.key.mean())
 
 

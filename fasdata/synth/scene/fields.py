@@ -1,4 +1,4 @@
-"""Smooth scalar fields the world is made of, and the random generators of its parts; all arrays are float32."""
+"""Smooth scalar fields to build the world from, and its random generators; all arrays are float32."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import hashlib
 import cv2
 import numpy as np
 
-# -- Smooth scalar fields the world is made of; all arrays are float32 ------------------------------------------------
-
+# -- Smooth scalar fields ---------------------------------------------------------------------------------------------
 
 Array = np.ndarray
 
@@ -60,7 +59,7 @@ def blurred(image: Array, sd: float) -> Array:
     return cv2.GaussianBlur(image, (0, 0), sd)
 
 
-# -- Random numbers that depend on a name alone, never on what was drawn before ---------------------------------------
+# -- Random numbers that depend on a name alone, never on earlier draws -----------------------------------------------
 
 
 def generator(*key: object) -> np.random.Generator:

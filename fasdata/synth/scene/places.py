@@ -1,4 +1,4 @@
-"""The recording place and camera of each dataset, and what is behind a face there."""
+"""Define the recording place and camera of each dataset, and the backdrop behind a face."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy as np
 from fasdata.synth.scene.camera import Camera, Light, unit
 from fasdata.synth.scene.fields import Array, blurred, fractal_noise, smoothstep
 
-# -- One recording place and camera for each dataset: what makes the datasets differ beyond their people --------------
-
+# -- Places and cameras of the datasets of videos: what makes them differ beyond their people -------------------------
 
 Range = tuple[float, float]
 Colour = tuple[float, float, float]
@@ -108,8 +107,7 @@ DOMAINS = {
 }  # fmt: skip
 
 
-# -- The places and colour cameras of the multi-modal datasets, which are cropped to the face -------------------------
-
+# -- Places and colour cameras of the multi-modal datasets, which are cropped to the face -----------------------------
 
 CROP_DOMAINS = {
     "casia-surf": Domain(
@@ -147,8 +145,7 @@ CROP_DOMAINS = {
 }  # fmt: skip
 
 
-# -- What is behind a face --------------------------------------------------------------------------------------------
-
+# -- Backdrops --------------------------------------------------------------------------------------------------------
 
 KINDS = ("plain", "shelf", "office", "outdoor")
 _USUAL_SHARE = 0.6
@@ -156,7 +153,7 @@ _PANEL_SHARE = 0.6
 
 
 def draw_kind(usual: str, rng: np.random.Generator) -> str:
-    """Return the usual kind of a place more often than not, else any: a backdrop alone must not tell an attack."""
+    """Return the usual kind of backdrop of a place, sometimes any other: a backdrop must not give an attack away."""
     return usual if rng.random() < _USUAL_SHARE else KINDS[int(rng.integers(len(KINDS)))]
 
 
@@ -168,7 +165,7 @@ def draw_backdrop(kind: str, rng: np.random.Generator, height: int, width: int) 
 
 
 def _muted(rng: np.random.Generator, low: float, high: float) -> Array:
-    """Return a colour as walls and things have it: a grey with a little of a hue."""
+    """Return a muted colour, as of walls and furniture: a grey with a little of a hue."""
     return (0.3 * rng.uniform(low, high, 3) + 0.7 * rng.uniform(low, high)).astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""What cameras make of light: colour sensors, codecs' view of them, infrared and depth."""
+"""Turn light into pixels: colour sensors, infrared cameras and depth cameras."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from fasdata.synth.scene.camera import Camera, Window
 from fasdata.synth.scene.fields import Array, blurred, fractal_noise, generator
 from fasdata.synth.scene.places import Domain
 
-# -- From the light that reaches a camera to the pixels it writes -----------------------------------------------------
+# -- Colour -----------------------------------------------------------------------------------------------------------
+
 # The camera sets exposure, white balance and levels once a clip, on the face and what is close around it, as phones and
 # webcams do. That makes brightness, colour and contrast alike for bona fide and attack clips: what tells them apart is
 # structure, not a mean or a spread.
@@ -97,15 +98,14 @@ def _vignette(camera: Camera, amount: float) -> Array:
     return np.repeat(1 - amount * (x * x + y * y), 3, axis=2)
 
 
-# -- How each multi-modal dataset senses infrared and depth: what makes them differ beyond colour ---------------------
-
+# -- The infrared and depth cameras of each multi-modal dataset -------------------------------------------------------
 
 Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Sensing:
-    """One infrared camera with its lamp, one depth camera, and the instruments as infrared sees them.
+    """The infrared camera with its lamp, the depth camera, and the instruments as they look in infrared.
 
     Infrared: `lamp` is radiance at half a metre from a white wall, `spot` how much darker the corners are, `ambient`
     what the sun adds, `level` the range an automatic exposure aims at and `automatic` how far it gets (0 = fixed gain),
@@ -171,8 +171,7 @@ SENSING = {
 }  # fmt: skip
 
 
-# -- The infrared camera: a lamp beside the lens, what comes back, and the picture made of it -------------------------
-
+# -- Infrared: a lamp beside the lens, and the picture of the returned light ------------------------------------------
 
 _REFERENCE = 500.0  # mm
 _MOST_GAIN = 6.0
@@ -189,7 +188,7 @@ class InfraredCamera:
         self._gain: float | None = None
 
     def develop(self, nir: Array, depth: Array, face: Array) -> Array:
-        """Return the picture in [0, 1] of what comes back (`nir`, see `Layers`); `face` is what is metered on."""
+        """Return the picture in [0, 1] of the returned light (`nir`, see `Layers`); `face` is the metered area."""
         s = self._sensing
         height, width = nir.shape
         x = np.linspace(-1, 1, width, dtype=np.float32)[None, :] - self._aside[0]
@@ -206,8 +205,7 @@ class InfraredCamera:
         return cv2.pow(np.clip(seen, 0, 1), 1 / s.nir_gamma)
 
 
-# -- The depth camera: millimetres with noise, steps and holes --------------------------------------------------------
-
+# -- Depth: millimetres with noise, steps and holes -------------------------------------------------------------------
 
 _DEPTH_REFERENCE = 500.0  # mm
 _FARTHEST = 6000.0
@@ -223,7 +221,7 @@ class DepthCamera:
         self._noise = float(rng.uniform(*sensing.depth_noise))
 
     def measure(self, depth: Array, nir: Array) -> Array:
-        """Return uint16 mm, 0 where nothing is measured; `nir` is what comes back of the camera's own light."""
+        """Return uint16 mm, 0 where nothing is measured; `nir` is the returned part of the camera's own light."""
         s, rng = self._sensing, self._rng
         height, width = depth.shape
         far = (depth / _DEPTH_REFERENCE) ** 2

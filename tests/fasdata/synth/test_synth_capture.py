@@ -53,8 +53,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def files(folder: Path) -> set[str]:
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    return found - {"synth.json"}
+    paths = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return paths - {"synth.json"}
 
 
 def rows(path: Path) -> list[list[str]]:
@@ -68,9 +68,9 @@ def table(path: Path) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_every_name_is_one_the_real_dataset_has(made: Path, name: str) -> None:
-    found = files(made / name)
-    assert found
-    assert [path for path in sorted(found) if not re.fullmatch(NAMES[name], path)] == []
+    paths = files(made / name)
+    assert paths
+    assert [path for path in sorted(paths) if not re.fullmatch(NAMES[name], path)] == []
 
 
 def test_datasets_are_named_by_slug_or_group_and_none_means_the_videos() -> None:
@@ -88,22 +88,22 @@ def test_plans_repeat_no_clip_and_the_demo_stays_small(slug: str) -> None:
     (plan,) = plan_world("demo", [slug])
     assert len({clip.path for clip in plan.clips}) == len(plan.clips)
     assert len({(clip.spec.subject, clip.spec.name) for clip in plan.clips}) == len(plan.clips)
-    assert sum(one.frames for one in plan_world("demo", ["mm"])) < 2000
+    assert sum(plan.frames for plan in plan_world("demo", ["mm"])) < 2000
 
 
 def test_surf_lists_name_every_sample_once_with_its_label(made: Path) -> None:
     folder = made / "CASIA-SURF"
     listed: list[str] = []
     for split, start in (("train", "Training/"), ("val_private", "Val/"), ("test_private", "Testing/")):
-        found = rows(folder / f"{split}_list.txt")
-        assert {row[3] for row in found} == {"0", "1"}
-        for row in found:
+        samples = rows(folder / f"{split}_list.txt")
+        assert {row[3] for row in samples} == {"0", "1"}
+        for row in samples:
             assert [path for path in row[:3] if not path.startswith(start)] == []
             assert len({re.sub("color|depth|ir", "", path.rsplit("_part", 1)[-1]) for path in row[:3]}) == 1
             assert ("real_part" in row[0]) == (row[3] == "1") or split != "train"
-        listed += [path for row in found for path in row[:3]]
+        listed += [path for row in samples for path in row[:3]]
         if split != "train":
-            assert rows(folder / f"{split.replace('private', 'public')}_list.txt") == [row[:3] for row in found]
+            assert rows(folder / f"{split.replace('private', 'public')}_list.txt") == [row[:3] for row in samples]
     images = {path for path in files(folder) if path.endswith(".jpg")}
     assert len(listed) == len(set(listed)) and set(listed) == images
     for name in ("Val", "Testing"):
@@ -118,18 +118,18 @@ def test_cefa_lists_agree_with_the_folders(made: Path) -> None:
     limits = {"train": range(200), "dev": range(200, 300), "test": range(300, 500)}
     learned, seen_races = {}, {}
     for path in sorted((folder / "protocol").glob("*_video_*.txt")):
-        found, split = rows(path), path.stem.rsplit("_", 1)[1]
-        assert {label for _, label in found} == {"0", "1"} and {clip for clip, _ in found} <= clips
-        for clip, label in found:
+        videos, split = rows(path), path.stem.rsplit("_", 1)[1]
+        assert {label for _, label in videos} == {"0", "1"} and {clip for clip, _ in videos} <= clips
+        for clip, label in videos:
             assert (label == "1") == clip.endswith("_1_1_1")
             if clip.startswith("Ethnicity"):
                 assert int(clip.split("/")[2][3:6]) in limits[split]
             else:
                 assert split == "test"
-        learned[path.stem] = {clip for clip, _ in found}
-        seen_races[path.stem] = {clip.split("/")[1] for clip, _ in found if clip.startswith("Ethnicity")}
+        learned[path.stem] = {clip for clip, _ in videos}
+        seen_races[path.stem] = {clip.split("/")[1] for clip, _ in videos if clip.startswith("Ethnicity")}
         images = rows(path.with_name(path.name.replace("video", "image")))
-        assert len(images) == 4 * len(found) and all(
+        assert len(images) == 4 * len(videos) and all(
             (folder / member).is_file() for row in images for member in row[:3]
         )
     assert seen_races["CASIA_CeFA@p1.3_video_train"] == {"CA"}
@@ -201,8 +201,8 @@ def test_images_have_sizes_of_their_own_and_one_silhouette(made: Path) -> None:
         sizes.add(colour.shape)
         small = cv2.resize(colour, depth.shape[::-1], interpolation=cv2.INTER_AREA).max(-1)
         faces = [picture > 24 for picture in (small, depth, infrared)]
-        for one, other in ((0, 1), (0, 2)):
-            overlap = (faces[one] & faces[other]).sum() / (faces[one] | faces[other]).sum()
+        for a, b in ((0, 1), (0, 2)):
+            overlap = (faces[a] & faces[b]).sum() / (faces[a] | faces[b]).sum()
             assert overlap > 0.8, (path, overlap)
         assert not faces[0][:2, :2].any() and faces[1].mean() > 0.15
     assert len(sizes) > 3
@@ -241,7 +241,7 @@ def test_the_same_seed_gives_the_same_arrays_whatever_else_is_made(made: Path, t
     again = tmp_path / "CASIA-SURF"
     for path in files(again):
         assert (again / path).read_bytes() == (made / "CASIA-SURF" / path).read_bytes(), path
-    one, same, other = (first("wmca", "print-flat", seed) for seed in (1, 1, 2))
+    frame, same, other = (first("wmca", "print-flat", seed) for seed in (1, 1, 2))
     for name in ("colour", "infrared", "thermal", "depth", "face"):
-        assert np.array_equal(getattr(one, name), getattr(same, name))
-    assert not np.array_equal(one.depth, other.depth)
+        assert np.array_equal(getattr(frame, name), getattr(same, name))
+    assert not np.array_equal(frame.depth, other.depth)

@@ -1,4 +1,4 @@
-"""What the presets plan, without rendering: names, people, budgets and lists."""
+"""The plans of the presets, without rendering: names, people, budgets and lists."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def plans(preset: str) -> dict[str, DatasetPlan]:
 
 
 def matches(plan: DatasetPlan) -> list[re.Match[str]]:
-    found = [re.match(REGEX[plan.slug], clip.path) for clip in plan.clips if not re.match(ENROLL, clip.path)]
-    assert all(found), [clip.path for clip in plan.clips]
-    return [match for match in found if match]
+    matched = [re.match(REGEX[plan.slug], clip.path) for clip in plan.clips if not re.match(ENROLL, clip.path)]
+    assert all(matched), [clip.path for clip in plan.clips]
+    return [match for match in matched if match]
 
 
 @pytest.mark.parametrize("preset", PRESETS)
