@@ -1,4 +1,4 @@
-"""`fastrain compare`: from run folders to one table a protocol."""
+"""Compare run folders: one table a protocol, as text, Markdown, LaTeX or HTML (`fastrain compare`)."""
 
 from __future__ import annotations
 
@@ -42,10 +42,8 @@ def compare(
             if not different_data:
                 raise
             warning = str(difference).partition("; do")[0].split("; train on")[0]
-        known = [system.name for system in systems]
-        tables.append(
-            compared(protocol, systems, baseline=baseline if baseline in known else None, resamples=resamples)
-        )
+        own = baseline if baseline in [system.name for system in systems] else None
+        tables.append(compared(protocol, systems, baseline=own, resamples=resamples))
     if baseline is not None and all(table.baseline != baseline for table in tables):
         raise UserError(f"no system is called {baseline!r}", found=", ".join(t.baseline for t in tables))
     quoted: list[PublishedResult] = load_published() if published else []

@@ -1,4 +1,4 @@
-"""The numbers of a comparison: every system on a protocol, with intervals, and against the baseline."""
+"""Compute the numbers of a comparison: every system on a protocol, with intervals, and against the baseline."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fasdata.errors import UserError, unknown_name
 from fastrain.compare.pairwise import pair_test, target_of, threshold_of
 from fastrain.compare.system import System
 from fastrain.evaluation.averaged import networks
-from fastrain.evaluation.measures import Measured, measured
+from fastrain.evaluation.measures import measured
 from fastrain.evaluation.score_rules import KEY_COLUMNS
 from fastrain.evaluation.scores import Samples, ScoreTable
 from fastrain.evaluation.statistics.clusters import Clusters
@@ -20,11 +20,11 @@ from fastrain.evaluation.statistics.intervals import RESAMPLES, Interval, interv
 from fastrain.evaluation.statistics.paired import difference_of
 from fastrain.evaluation.thresholds import SOURCE_EER, TARGET_EER, ThresholdPolicy
 
-# What a table shows: title, metric, threshold policy. The honest line first, then the one that papers print.
+# What a table shows: title, metric, threshold policy. The deployable HTER first, then the one that papers print.
 COLUMNS: tuple[tuple[str, str, ThresholdPolicy | None], ...] = (
     ("AUC", "auc", None),
-    ("HTER at source_eer", "hter", SOURCE_EER),
-    ("HTER at target_eer (oracle)", "hter", TARGET_EER),
+    (f"HTER at {SOURCE_EER.name}", "hter", SOURCE_EER),
+    (f"HTER at {TARGET_EER.name}", "hter", TARGET_EER),
     ("BPCER20 (oracle)", "bpcer20", None),
 )
 BASELINE = "erm"
@@ -53,7 +53,10 @@ class Line:
 
 @dataclass(frozen=True)
 class ProtocolTable:
-    """The comparison on one protocol; `people` says who stands behind the intervals, `tests` are lines of text."""
+    """The comparison on one protocol.
+
+    `people` says how many subjects the intervals rest on; `tests` are sentences on pairs of systems.
+    """
 
     protocol: str
     alias: str
@@ -93,64 +96,60 @@ def compared(
 
 @dataclass(frozen=True)
 class _Values:
-    """Of each column: the plain value of every run, and the resampled mean over the runs.
+    """Of each column: the value of every run, and the mean over the runs in every resample.
 
     Where a run reports the mean over several of its networks, its value is that mean.
     """
 
-    plain: list[NDArray[np.float64]]
-    many: list[NDArray[np.float64]]
+    by_run: list[NDArray[np.float64]]
+    resampled: list[NDArray[np.float64]]
 
 
 def _values(system: System, clusters: Clusters, resamples: int) -> _Values:
-    plain: list[list[float]] = [[] for _ in COLUMNS]
-    many: list[list[NDArray[np.float64]]] = [[] for _ in COLUMNS]
+    by_run: list[list[float]] = [[] for _ in COLUMNS]
+    by_network: list[list[NDArray[np.float64]]] = [[] for _ in COLUMNS]
     for run in system.runs:
         of_run: list[list[float]] = [[] for _ in COLUMNS]
         for scores in networks(run.scores):
             samples = Samples.of(target_of(scores, run.folder), "count")
             measures = {}
             for number, (_, name, policy) in enumerate(COLUMNS):
-                one, threshold = measured(name), threshold_of(scores, samples, policy)
+                metric, threshold = measured(name), threshold_of(scores, samples, policy)
                 defined = policy is None or not np.isnan(threshold)
-                of_run[number].append(one.plain(samples, threshold) if defined else np.nan)
+                of_run[number].append(metric.plain(samples, threshold) if defined else np.nan)
                 if defined:
-                    measures[str(number)] = _bound(one, threshold)
-            found = resampled(samples, clusters, measures, resamples=resamples, seed=0)
+                    measures[str(number)] = metric.at(threshold)
+            values = resampled(samples, clusters, measures, resamples=resamples, seed=0)
             for number in range(len(COLUMNS)):
-                many[number].append(found.get(str(number), np.zeros(0)))
-        for number, values in enumerate(of_run):
-            plain[number].append(float(np.mean(values)))
+                by_network[number].append(values.get(str(number), np.zeros(0)))
+        for number, of_networks in enumerate(of_run):
+            by_run[number].append(float(np.mean(of_networks)))
     # Every run of a system has as many networks: the mean over all of them is the mean over runs of their means.
-    means = [np.mean(one, axis=0) if len({len(run) for run in one}) == 1 else np.zeros(0) for one in many]
-    return _Values([np.array(one) for one in plain], means)
-
-
-def _bound(one: Measured, threshold: float):  # type: ignore[no-untyped-def]
-    return lambda weighted: one.weighted(weighted, threshold)
+    means = [np.mean(rows, axis=0) if len(set(map(len, rows))) == 1 else np.zeros(0) for rows in by_network]
+    return _Values([np.array(column) for column in by_run], means)
 
 
 def _line(system: System, own: _Values, base: _Values | None) -> Line:
     cells = []
     for number in range(len(COLUMNS)):
-        values, many = own.plain[number], own.many[number]
+        values, many = own.by_run[number], own.resampled[number]
         if np.isnan(values).any():
             cells.append(Cell(None, None, None, None))
             continue
         p = None
-        if base is not None and many.size and base.many[number].size == many.size:
-            p = difference_of(many - base.many[number]).p
+        if base is not None and many.size and base.resampled[number].size == many.size:
+            p = difference_of(many - base.resampled[number]).p
         sd = float(values.std(ddof=1)) if len(values) > 1 else None
         cells.append(Cell(float(values.mean()), sd, interval_of(many) if many.size else None, p))
     return Line(system, tuple(cells))
 
 
-def _require_same_clips(one: ScoreTable, other: ScoreTable) -> None:
-    keys = [set(map(tuple, table.frame[[*KEY_COLUMNS, "label"]].to_numpy(str).tolist())) for table in (one, other)]
+def _require_same_clips(first: ScoreTable, second: ScoreTable) -> None:
+    keys = [set(map(tuple, table.frame[[*KEY_COLUMNS, "label"]].to_numpy(str).tolist())) for table in (first, second)]
     if keys[0] != keys[1]:
         only = sorted(keys[0] ^ keys[1])
         raise UserError(
-            f"{one.source} and {other.source} scored different clips",
+            f"{first.source} and {second.source} scored different clips",
             found=f"{len(only)} clips that only one of them has, such as {'/'.join(only[0][:2])}",
             do="compare runs of one manifest",
         )

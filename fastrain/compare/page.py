@@ -1,4 +1,4 @@
-"""A comparison as a self-contained page."""
+"""Show a comparison as a self-contained page."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from fastrain.compare.text import HEAD, NOTE, published_row, row_of
 
 def page(tables: Sequence[ProtocolTable], published: Sequence[PublishedResult], warning: str = "") -> str:
     """Return the HTML of a comparison, one section a protocol; it needs no network and no script."""
-    sections = [_section(table, [one for one in published if one.protocol == table.protocol]) for table in tables]
+    sections = [
+        _section(table, [result for result in published if result.protocol == table.protocol]) for table in tables
+    ]
     if warning:
         notice = Notice(
-            "Not of the same data", [warning, "Differences between these rows may come from the data."], "bad"
+            "Runs of different data", [warning, "Differences between these rows may come from the data."], "bad"
         )
         sections.insert(0, Section("warning", "Read this first", [notice]))
     names = list(dict.fromkeys(line.system.name for table in tables for line in table.lines))
@@ -29,17 +31,14 @@ def page(tables: Sequence[ProtocolTable], published: Sequence[PublishedResult], 
 
 def _section(table: ProtocolTable, published: Sequence[PublishedResult]) -> Section:
     columns = [Column(title, numeric=place >= len(HEAD) - len(COLUMNS)) for place, title in enumerate(HEAD)]
-    rows = [
-        Row(_cells(row_of(line.system.name, line)), "strong" if line.system.name == table.baseline else "")
-        for line in table.lines
-    ]
-    rows += [Row(_cells(published_row(one)), "muted") for one in published]
+    rows = [Row(_cells(row_of(line)), "strong" if line.system.name == table.baseline else "") for line in table.lines]
+    rows += [Row(_cells(published_row(result)), "muted") for result in published]
     parts: list[object] = [
         Table(f"{table.alias}, target at clip level", columns, rows, NOTE.format(baseline=table.baseline))
     ]
-    parts += [Paragraph(f"{one}.") for one in table.tests]
+    parts += [Paragraph(f"{sentence}.") for sentence in table.tests]
     if published:
-        sources = dict.fromkeys(f"{one.paper} ({one.source})" for one in published)
+        sources = dict.fromkeys(f"{result.paper} ({result.source})" for result in published)
         parts.append(Paragraph("Published rows, under their own data and policies: " + "; ".join(sources) + "."))
     lead = f"{table.protocol}: {table.people}; {table.resamples} resamples."
     return Section(table.protocol.replace(":", "-").replace("@", "-"), table.alias, parts, lead)
@@ -50,9 +49,9 @@ def _cells(cells: Sequence[str]) -> list[object]:
 
 
 def _on_two_lines(cell: str) -> object:
-    """Put an interval, or what a published number is at, below the number: a table of six such columns fits then."""
+    """Put an interval, or the policy of a published number, below the number, so that six such columns fit."""
     for mark in (" [", " at "):
-        number, found, rest = cell.partition(mark)
-        if found:
+        number, separator, rest = cell.partition(mark)
+        if separator:
             return Markup("{}<br>{}").format(number, (mark + rest).strip())
     return cell

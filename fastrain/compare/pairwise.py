@@ -1,4 +1,4 @@
-"""Two systems clip by clip: what of a run is judged, DeLong's test of AUCs and McNemar's of decisions."""
+"""Test two systems clip by clip: DeLong's test of their AUCs and McNemar's of their decisions."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from fastrain.evaluation.scores import Samples, ScoreTable
 from fastrain.evaluation.statistics.paired import delong, mcnemar
 from fastrain.evaluation.thresholds import SOURCE_EER, ThresholdPolicy, held_out_threshold
 
-# -- What of a run's scores is judged: the target's clips, at a threshold that a policy finds -------------------------
-
 
 def target_of(scores: ScoreTable, folder: Path) -> ScoreTable:
     """Return the clips of the target in one order for all runs; `folder` names the run.
@@ -32,7 +30,7 @@ def target_of(scores: ScoreTable, folder: Path) -> ScoreTable:
 
 
 def threshold_of(scores: ScoreTable, target: Samples, policy: ThresholdPolicy | None) -> float:
-    """Return the clip-level threshold of `policy`, NaN where there is none to be had."""
+    """Return the clip-level threshold of `policy`, NaN where there is none."""
     if policy is None:
         return np.nan
     if policy.part != "test":
@@ -40,20 +38,18 @@ def threshold_of(scores: ScoreTable, target: Samples, policy: ThresholdPolicy | 
     return np.nan if target.missing else policy.choose(target.scores, target.labels)
 
 
-# -- Two systems clip by clip: DeLong's test of their AUCs and McNemar's of their decisions ---------------------------
-
-
 def pair_test(system: System, baseline: System) -> str:
-    """Return the tests of a system against the baseline as a line, one pair of runs after the other.
+    """Return the tests of a system against the baseline as a sentence, one pair of runs after the other.
 
     Runs of one seed make a pair; where no seeds agree, the first of each. Both tests take clips as independent, which
     those of one person are not, so their p-values are the smallest that could be claimed.
     """
-    pairs = _pairs(system, baseline)
-    found = [f"{_seeds(one, other)} DeLong {p_value(_auc(one, other))}, McNemar {p_value(_right(one, other))}"
-             for one, other in pairs]  # fmt: skip
+    tests = [
+        f"{_seeds(*pair)} DeLong {p_value(_auc_test(*pair))}, McNemar {p_value(_decision_test(*pair))}"
+        for pair in _pairs(system, baseline)
+    ]
     return (
-        f"{system.name} against {baseline.name}: {'; '.join(found)} (AUC; decisions at {SOURCE_EER.name}; clips taken "
+        f"{system.name} against {baseline.name}: {'; '.join(tests)} (AUC; decisions at {SOURCE_EER.name}; clips taken "
         "as independent)"
     )
 
@@ -64,18 +60,18 @@ def _pairs(system: System, baseline: System) -> list[tuple[ScoredRun, ScoredRun]
     return same or [(system.runs[0], baseline.runs[0])]
 
 
-def _seeds(one: ScoredRun, other: ScoredRun) -> str:
-    seeds = [str(run.about.get("seed")) for run in (one, other)]
+def _seeds(run: ScoredRun, other: ScoredRun) -> str:
+    seeds = [str(member.about.get("seed")) for member in (run, other)]
     return f"seed {seeds[0]}:" if seeds[0] == seeds[1] else f"seeds {seeds[0]} and {seeds[1]}:"
 
 
-def _auc(one: ScoredRun, other: ScoredRun) -> float:
-    first, second = _samples(one), _samples(other)
+def _auc_test(run: ScoredRun, other: ScoredRun) -> float:
+    first, second = _samples(run), _samples(other)
     return float("nan") if first is None or second is None else delong(first.scores, second.scores, first.labels)
 
 
-def _right(one: ScoredRun, other: ScoredRun) -> float:
-    first, second = _decisions(one), _decisions(other)
+def _decision_test(run: ScoredRun, other: ScoredRun) -> float:
+    first, second = _correct(run), _correct(other)
     return float("nan") if first is None or second is None else mcnemar(first, second)
 
 
@@ -86,9 +82,11 @@ def _samples(run: ScoredRun) -> Samples | None:
     return Samples.of(target_of(run.scores, run.folder), "count")
 
 
-def _decisions(run: ScoredRun) -> NDArray[np.bool_] | None:
+def _correct(run: ScoredRun) -> NDArray[np.bool_] | None:
+    """Return which of the target's clips are decided right at the sources' threshold, None where there is none."""
     samples = _samples(run)
     threshold = threshold_of(run.scores, samples, SOURCE_EER) if samples else np.nan
     if samples is None or np.isnan(threshold):
         return None
-    return (samples.scores >= threshold) == (samples.labels == 1)
+    correct: NDArray[np.bool_] = (samples.scores >= threshold) == (samples.labels == 1)
+    return correct

@@ -1,4 +1,4 @@
-"""Published numbers, as `manifests/results/*.yaml` hold them."""
+"""Read published results from `manifests/results/*.yaml`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _File(BaseModel):
 
 @dataclass(frozen=True)
 class PublishedResult:
-    """One published result; rates are shares (not percent), None where nothing is printed.
+    """One published result; rates are shares (not percent), None where the paper prints none.
 
     `selection` and `threshold` say how it came about; `verified` whether it was read from its source.
     """
@@ -63,7 +63,7 @@ def load_published(folder: Path | None = None) -> list[PublishedResult]:
     Raises:
         UserError: a file has another form, or names a protocol that does not exist.
     """
-    found = []
+    results = []
     for path in sorted((folder or manifests_dir() / "results").glob("*.yaml")):
         try:
             file = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
@@ -82,5 +82,5 @@ def load_published(folder: Path | None = None) -> list[PublishedResult]:
                 for name in ("hter", "auc", "hter_sd", "auc_sd")
                 for value in [getattr(row, name)]
             }
-            found.append(PublishedResult(row.method, parse(row.protocol).canonical, **rates, **about))
-    return found
+            results.append(PublishedResult(row.method, parse(row.protocol).canonical, **rates, **about))
+    return results

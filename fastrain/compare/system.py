@@ -1,4 +1,4 @@
-"""A system under comparison (one configuration, one or several seeds), and whether systems saw the same data."""
+"""Group runs into systems (one configuration, one or several seeds), and check that they are of the same data."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from fasdata.errors import UserError
 from fastrain.evaluation.scores import ScoreOrigin, ScoreTable
 from fastrain.rundir import RunDir
 
-# -- A system under comparison: one configuration, trained with one or several seeds ----------------------------------
-
 
 @dataclass(frozen=True)
 class ScoredRun:
-    """A finished run: what it says of itself, and its scores."""
+    """A finished run: the content of its `run.json`, configuration and manifest, and its scores."""
 
     folder: Path
     about: Mapping[str, Any]
@@ -64,7 +62,7 @@ class System:
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """Return what the first run says of itself."""
+        """Return the `run.json` of the first run."""
         return self.runs[0].about
 
 
@@ -79,7 +77,7 @@ def systems_of(runs: Sequence[ScoredRun]) -> dict[str, list[System]]:
         if run.about.get("shuffle_labels"):
             raise UserError(f"{run.folder} was trained on shuffled labels", do="leave control runs out of a comparison")
         groups.setdefault((str(run.about["protocol"]), _without_seed(run)), []).append(run)
-    found: dict[str, list[System]] = {}
+    by_protocol: dict[str, list[System]] = {}
     for (protocol, _), members in groups.items():
         seeds = [run.about.get("seed") for run in members]
         if len(set(seeds)) < len(seeds):
@@ -88,8 +86,8 @@ def systems_of(runs: Sequence[ScoredRun]) -> dict[str, list[System]]:
                 f"seed {twice} of {members[0].about['method']} on {protocol} is given twice",
                 found=", ".join(str(run.folder) for run in members if run.about.get("seed") == twice),
             )
-        found.setdefault(protocol, []).append(System(str(members[0].about["method"]), tuple(members)))
-    return {protocol: _named_apart(systems) for protocol, systems in found.items()}
+        by_protocol.setdefault(protocol, []).append(System(str(members[0].about["method"]), tuple(members)))
+    return {protocol: _named_apart(systems) for protocol, systems in by_protocol.items()}
 
 
 def _without_seed(run: ScoredRun) -> str:
@@ -107,9 +105,9 @@ def _named_apart(systems: list[System]) -> list[System]:
     def longer(system: System) -> str:
         if names.count(system.name) == 1:
             return system.name
-        changed = [one for one in system.about.get("overrides") or [] if not one.startswith("train.seed=")]
-        told = [str(system.about["preset"])] if system.about.get("preset") else []
-        return f"{system.name} ({', '.join([*told, *changed]) or 'defaults'})"
+        changed = [setting for setting in system.about.get("overrides") or [] if not setting.startswith("train.seed=")]
+        preset = [str(system.about["preset"])] if system.about.get("preset") else []
+        return f"{system.name} ({', '.join([*preset, *changed]) or 'defaults'})"
 
     renamed = [System(longer(system), system.runs) for system in systems]
     again = [system.name for system in renamed]
@@ -138,27 +136,27 @@ def require_same_data(protocol: str, systems: Sequence[System]) -> None:
             )
 
 
-def how_they_differ(one: ScoredRun, other: ScoredRun) -> list[str]:
+def how_they_differ(run: ScoredRun, other: ScoredRun) -> list[str]:
     """Return what differs between the manifests of two runs, in words; at least one entry."""
-    found = []
+    differences = []
     for what, path in (
         ("recipe", ("recipe", "name")),
         ("frames", ("frame_rules",)),
         ("validation", ("validation",)),
     ):
-        values = [_at(run.manifest, path) for run in (one, other)]
+        values = [_at(member.manifest, path) for member in (run, other)]
         if values[0] != values[1]:
-            found.append(f"{what} ({_short(values[0])} and {_short(values[1])})")
-    stores = [run.manifest.get("stores") or {} for run in (one, other)]
+            differences.append(f"{what} ({_short(values[0])} and {_short(values[1])})")
+    stores = [member.manifest.get("stores") or {} for member in (run, other)]
     changed = [name for name in sorted({*stores[0], *stores[1]}) if stores[0].get(name) != stores[1].get(name)]
     if changed:
-        found.append(f"the extraction of {', '.join(changed)}")
-    counts = [_counts(run.manifest) for run in (one, other)]
+        differences.append(f"the extraction of {', '.join(changed)}")
+    counts = [_counts(member.manifest) for member in (run, other)]
     for key in sorted({*counts[0], *counts[1]}):
         before, after = counts[0].get(key, 0), counts[1].get(key, 0)
         if before != after:
-            found.append(f"clips of {' '.join(key)} ({before} and {after})")
-    return found or ["the rows of their manifests (recipe and counts agree)"]
+            differences.append(f"clips of {' '.join(key)} ({before} and {after})")
+    return differences or ["the rows of their manifests (recipe and counts agree)"]
 
 
 def _counts(manifest: Mapping[str, Any]) -> dict[tuple[str, ...], int]:

@@ -1,4 +1,4 @@
-"""A comparison as text, Markdown or LaTeX."""
+"""Write a comparison as text, Markdown or LaTeX."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from collections.abc import Sequence
 
 from fasdata.errors import unknown_name
 from fasdata.page.spelling import metric, percent, ratio, stars, text_table
-from fastrain.compare.comparison import COLUMNS, Cell, ProtocolTable
+from fastrain.compare.comparison import COLUMNS, Cell, Line, ProtocolTable
 from fastrain.compare.published import PublishedResult
+from fastrain.evaluation.thresholds import SOURCE_EER
 
 FORMS = ("text", "md", "latex")
 HEAD = ("Method", "Seeds", "Checkpoint", *(title for title, _, _ in COLUMNS))
 NOTE = (
     "Clip level; a clip without a usable face counts as rejected. In brackets: 95 % interval, people resampled; "
     "± deviation over seeds. * p < 0.05, ** p < 0.01 against {baseline} (paired bootstrap, not corrected for the "
-    "number of comparisons). source_eer is fixed on held-out source subjects; (oracle) looks at the target's labels."
+    f"number of comparisons). {SOURCE_EER.name} is fixed on held-out source subjects; (oracle) looks at the target's "
+    "labels."
 )
 
 
@@ -28,28 +30,21 @@ def rendered(
     """
     if form not in FORMS:
         raise unknown_name("form of a comparison", form, (*FORMS, "html"))
-    parts = [f"WARNING: {warning}"] if warning and form == "text" else []
-    if warning and form == "md":
-        parts = [f"**{warning}**"]
-    if warning and form == "latex":
-        parts = [f"% {warning}"]
+    warnings = {"text": f"WARNING: {warning}", "md": f"**{warning}**", "latex": f"% {warning}"}
+    parts = [warnings[form]] if warning else []
     for table in tables:
-        rows = [row_of(line.system.name, line) for line in table.lines]
-        quoted = [published_row(one) for one in published if one.protocol == table.protocol]
+        rows = [row_of(line) for line in table.lines]
+        quoted = [published_row(result) for result in published if result.protocol == table.protocol]
         parts.append({"text": _text, "md": _markdown, "latex": _latex}[form](table, rows, quoted))
     return "\n\n".join(parts)
 
 
-def row_of(name: str, line) -> list[str]:  # type: ignore[no-untyped-def]
+def row_of(line: Line) -> list[str]:
     """Return the cells of a system's row."""
     seeds = ", ".join(str(run.about.get("seed")) for run in line.system.runs)
     policy = str((line.system.about.get("selection") or {}).get("policy"))
-    return [
-        name,
-        seeds,
-        policy,
-        *(cell_text(cell, column) for cell, (_, column, _) in zip(line.cells, COLUMNS, strict=True)),
-    ]
+    cells = (cell_text(cell, name) for cell, (_, name, _) in zip(line.cells, COLUMNS, strict=True))
+    return [line.system.name, seeds, policy, *cells]
 
 
 def cell_text(cell: Cell, name: str) -> str:
@@ -58,12 +53,11 @@ def cell_text(cell: Cell, name: str) -> str:
     return f"{metric(name, cell.value, sd=cell.sd, ends=ends, unit='')} {stars(cell.p)}".rstrip()
 
 
-def published_row(one: PublishedResult) -> list[str]:
-    """Return a published result as a row: its HTER under the policy that it was made with, the other cell empty."""
-
-    mark = "" if one.verified else " (not verified)"
-    oracle = f"{percent(one.hter, sd=one.hter_sd, unit='')} at {one.threshold}"
-    return [f"{one.method}, published{mark}", "", one.selection, str(ratio(one.auc, sd=one.auc_sd)), "-", oracle, "-"]
+def published_row(result: PublishedResult) -> list[str]:
+    """Return a published result as a row: its HTER under the policy of its paper, no other HTER."""
+    name = f"{result.method}, published" + ("" if result.verified else " (not verified)")
+    oracle = f"{percent(result.hter, sd=result.hter_sd, unit='')} at {result.threshold}"
+    return [name, "", result.selection, str(ratio(result.auc, sd=result.auc_sd)), "-", oracle, "-"]
 
 
 def _text(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]]) -> str:
@@ -101,7 +95,7 @@ def _latex(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]])
 
 def _foot(table: ProtocolTable) -> str:
     note = NOTE.format(baseline=table.baseline)
-    return f"{table.people}; {table.resamples} resamples. {note}" + "".join(f" {one}." for one in table.tests)
+    return f"{table.people}; {table.resamples} resamples. {note}" + "".join(f" {sentence}." for sentence in table.tests)
 
 
 def _escaped(text: str) -> str:

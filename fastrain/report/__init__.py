@@ -1,1 +1,1 @@
-"""The run report: what a run was, what it reached, and how far to trust it."""
+"""The report of a run: its data, its error rates, and how certain they are."""

@@ -1,4 +1,4 @@
-"""What went in: clips, frames and people by part, what was lost and why, what a full dataset would hold."""
+"""Show the data of a run: clips, frames and people by part, losses and their reasons, counts of the full datasets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COUNTED = [*_WHO, *(Column(name, True) for name in ("Clips", "Frames", "Subject
 
 
 def data_section(run: RunFolder) -> Section:
-    """Return the tables on what the manifest holds and lost, and on what was scored where that is not the same."""
+    """Return the tables of what the manifest holds and lost, and of what was scored where that differs."""
     meta = run.manifest
     if meta is None:
         parts: list[Any] = [Paragraph(f"What the manifest held is not shown: {run.missing[MANIFEST]}.")]
@@ -30,28 +30,28 @@ def data_section(run: RunFolder) -> Section:
 
 
 def _facts(meta: Meta) -> Facts:
-    names = {one.dataset: one.name for one in meta.domains}
+    names = {domain.dataset: domain.name for domain in meta.domains}
     present = {row.part for row in meta.counts}
     rules = {name: meta.frame_rules[part] for part, name in _NAMES.items() if part in present & set(meta.frame_rules)}
     return Facts(
         [
-            ("Sources (domain number)", ", ".join(f"{one.name} ({one.domain_id})" for one in meta.domains)),
-            ("Unseen domain", ", ".join(one.name for one in meta.target)),
+            ("Sources (domain number)", ", ".join(f"{domain.name} ({domain.domain_id})" for domain in meta.domains)),
+            ("Unseen domain", ", ".join(domain.name for domain in meta.target)),
             ("Recipe", f"{meta.recipe.get('name', '')}: {meta.recipe.get('title', '')}"),
             ("Frames of a clip", ", ".join(f"{part}: {rule}" for part, rule in rules.items())),
             (
                 "Held out for validation",
-                "; ".join(_held_out(one, names) for one in meta.validation.datasets) or Absent("nothing"),
+                "; ".join(_held_out(held_out, names) for held_out in meta.validation.datasets) or Absent("nothing"),
             ),
         ]
     )
 
 
-def _held_out(one: HeldOut, names: Mapping[str, str]) -> str:
-    name = names.get(one.dataset, one.dataset)
-    if one.rule == "subjects":
-        return f"{name}: {len(one.subjects)} of {one.of} subjects"
-    return f"{name}: {'its official dev split' if one.rule == 'official dev' else f'nothing ({one.why})'}"
+def _held_out(held_out: HeldOut, names: Mapping[str, str]) -> str:
+    name = names.get(held_out.dataset, held_out.dataset)
+    if held_out.rule == "subjects":
+        return f"{name}: {len(held_out.subjects)} of {held_out.of} subjects"
+    return f"{name}: {'its official dev split' if held_out.rule == 'official dev' else f'nothing ({held_out.why})'}"
 
 
 def _warnings(meta: Meta) -> list[Notice]:
@@ -70,7 +70,7 @@ def _holdings(meta: Meta) -> Table:
         )
         for row in meta.counts
     ]
-    note = "Subjects: people known by name or number; attacks count by the person they show. 0: not known."
+    note = "Subjects: people with a name or number; attacks count by the person they show. 0: unknown."
     return Table("What the manifest holds", _COUNTED, rows, note)
 
 
@@ -82,7 +82,7 @@ def _losses(meta: Meta) -> Table | Paragraph:
     )
     rows = [_loss(loss, outcome) for losses, outcome in kinds for loss in losses]
     if not rows:
-        return Paragraph("Nothing was dropped: every chosen frame had a usable face.")
+        return Paragraph("Nothing was dropped: every selected frame had a usable face.")
     columns = [*_WHO, Column("Lost", True), Column("What became of it"), Column("Reason"), Column("For example")]
     return Table("What was lost, and why", columns, rows)
 
@@ -108,7 +108,7 @@ def _unused(meta: Meta) -> list[Details]:
 
 def _expected(meta: Meta) -> Details | Paragraph:
     if not meta.deviations:
-        return Paragraph("Clip counts before any drop are as the recipe expects of the full datasets, where it says.")
+        return Paragraph("Clip counts before any drop equal those of the full datasets, where the recipe states them.")
     columns = [
         Column("Dataset"), Column("Label"), Column("Used as"), Column("Expected clips", True), Column("Found", True),
         Column("Difference", True),
@@ -142,7 +142,7 @@ def _scored(run: RunFolder) -> list[Any]:
             return [Paragraph("Every clip of the held-out source and of the unseen domain went into the scores.")]
     keys = ("clips", "frames", "subjects", "fta_clips")
     rows = [Row((*_who(row), *(count(row.get(key)) for key in keys))) for row in counts]
-    differs = "The clips scored are not those that the manifest holds." if run.manifest else ""
+    differs = "The scored clips are not those of the manifest." if run.manifest else ""
     return [Table("What was scored", _COUNTED, rows, differs)]
 
 

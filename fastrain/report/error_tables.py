@@ -1,4 +1,4 @@
-"""Every error rate with its selection and threshold policy, and where the errors are: by device, session, domain."""
+"""Show every error rate with its selection and threshold policy, then by device, session and domain."""
 
 from __future__ import annotations
 
@@ -12,35 +12,29 @@ from fasdata.page.spelling import Absent, count, percent, score, text
 from fasdata.records import ATTACK, BONAFIDE, LABELS
 from fastrain.evaluation.results_lookup import HONEST, PARTS, TEST, VAL, Results
 from fastrain.evaluation.score_rules import FIELD_PREFIX
+from fastrain.evaluation.thresholds import held_out_threshold, is_oracle
 from fastrain.report.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-# -- The threshold that belongs to the scores a report shows clip by clip ---------------------------------------------
-
-
 LAST_ALONE = "Of the last network alone, at its own threshold: a mean over networks gives no clip a score. "
 
 
 def shown_threshold(run: RunFolder) -> tuple[float | None, str]:
-    """Return the clip-level threshold of the sources for `run.scores`, None where there is none, and what to say of it.
+    """Return the clip-level threshold of the sources for `run.scores`, None where there is none, and a note on it.
 
     A run that reports the mean over several of its networks has their mean threshold in its results, but its scores are
-    the last network's: that one's threshold is found anew.
+    those of the last network: the threshold of that network is computed anew.
     """
     if "averaged_over" not in run.results.data:
         return run.results.threshold("clip", HONEST), ""
-    from fastrain.evaluation.thresholds import held_out_threshold
-
-    fta = "exclude" if run.results.data.get("fta") == "exclude" else "count"
-    value = held_out_threshold(run.scores, fta=fta) if run.scores else math.nan
+    value = held_out_threshold(run.scores, fta=run.results.fta) if run.scores else math.nan
     return (value if math.isfinite(value) else None), LAST_ALONE
 
 
-# -- Every error rate in a table, each row naming its selection and its threshold policy ------------------------------
-
+# -- Error rates ------------------------------------------------------------------------------------------------------
 
 _LEADING = (
     Column("Scores of"),
@@ -66,7 +60,7 @@ def metrics_section(run: RunFolder) -> Section:
     results = run.results
     if results.absent:
         return Section("metrics", "Error rates", [Paragraph(f"No error rates: {results.absent}.")])
-    lead = _FTA.get(str(results.data.get("fta")), "How clips without a usable face were counted is not recorded.")
+    lead = _FTA.get(str(results.data.get("fta")), "It is not recorded how clips without a usable face were counted.")
     return Section("metrics", "Error rates", [_rates(results), _species(results), _non_response(results)], lead)
 
 
@@ -88,15 +82,15 @@ def _rates(results: Results) -> Table:
 def _species(results: Results) -> Table:
     lines = {}
     for part, level, policy in results.lines():
-        found = results.rows("species", part=part, level=level, threshold_policy=policy)
-        lines[part, level, policy] = {str(row.get("species")): row for row in found}
-    names = list(dict.fromkeys(name for found in lines.values() for name in found))
+        rows_of_line = results.rows("species", part=part, level=level, threshold_policy=policy)
+        lines[part, level, policy] = {str(row.get("species")): row for row in rows_of_line}
+    names = list(dict.fromkeys(name for by_species in lines.values() for name in by_species))
     columns = [*_LEADING, *(Column(f"APCER {name}", numeric=True) for name in names)]
-    rows = [
-        Row((*_leading(results, *line), *(_species_cell(found.get(name)) for name in names)), _kind(line[0], line[2]))
-        for line, found in lines.items()
-        if found
-    ]
+    rows = []
+    for (part, level, policy), by_species in lines.items():
+        if by_species:
+            rates = (_species_cell(by_species.get(name)) for name in names)
+            rows.append(Row((*_leading(results, part, level, policy), *rates), _kind(part, policy)))
     note = "“of n”: how many attacks of that species; “few”: fewer than 20 clips, too few to rely on."
     return Table("Attacks accepted, by attack species", columns, rows, note if rows else "No attack was scored.")
 
@@ -125,13 +119,12 @@ def _leading(results: Results, part: str, level: str, policy: str) -> tuple[str 
 
 
 def _kind(part: str, policy: str) -> Literal["", "strong", "muted"]:
-    if part == TEST and "oracle" in policy:
+    if part == TEST and is_oracle(policy):
         return "muted"
     return "strong" if part == TEST and policy == HONEST else ""
 
 
-# -- Where the errors are: by device, session and whatever else the target's paths tell, and by domain of the sources -
-
+# -- Error rates by device, session and other fields of the target, and by domain of the sources ----------------------
 
 FEW = 20
 SOURCES = "domain of the held-out sources"
@@ -139,24 +132,24 @@ MOST = 15  # values; a field with more (a serial number) is no way to group
 
 
 def breakdown_section(run: RunFolder) -> Section:
-    """Return one table a grouping, at the threshold of the sources."""
+    """Return a table for each grouping of the target's clips, and for the sources, at the threshold of the sources."""
     title = "Breakdown"
-    threshold, whose = shown_threshold(run)
-    whole = run.scores.clips() if run.scores else None
-    clips = whole.part(TEST) if whole else None
-    if whole is None or clips is None or threshold is None:
+    threshold, note = shown_threshold(run)
+    scores = run.scores.clips() if run.scores else None
+    clips = scores.part(TEST) if scores else None
+    if scores is None or clips is None or threshold is None:
         return Section("breakdown", title, [Paragraph("Nothing to show: no scores, or no threshold from the sources.")])
     tables = [_table(name, clips.frame, column, threshold) for name, column in groupings(clips.frame)]
-    parts: list[Any] = tables or [Paragraph("The target is one dataset, and its paths tell nothing to group by.")]
-    held_out = whole.part(VAL)
+    parts: list[Any] = tables or [Paragraph("The target is one dataset, and its clips have no fields to group by.")]
+    held_out = scores.part(VAL)
     if held_out and held_out.frame["domain"].nunique() > 1:
         parts.append(_table(SOURCES, held_out.frame, "domain", threshold))
-    lead = f"{whose}Clips at {HONEST}; without a face: rejected. Those of the target, but for the table of sources."
+    lead = f"{note}Clips at {HONEST}; without a face: rejected. All tables but that of the sources are of the target."
     return Section("breakdown", title, parts, lead)
 
 
 def groupings(frame: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Yield name and column of what the clips can be grouped by: more than one value, and not one for each clip."""
+    """Yield name and column of what the clips can be grouped by: columns of 2 to 15 values."""
     fields = [(name.removeprefix(FIELD_PREFIX), name) for name in frame.columns if name.startswith(FIELD_PREFIX)]
     for name, column in (("dataset", "dataset"), ("instrument", "pai"), *fields):
         values = frame[column][frame[column] != ""].nunique()
@@ -174,7 +167,7 @@ def _table(name: str, frame: pd.DataFrame, column: str, threshold: float) -> Tab
         rows.append(
             Row(
                 (
-                    str(value) or "not known",
+                    str(value) or "unknown",
                     count(int(live.sum())),
                     _rate(~accepted[live]),
                     count(int(spoof.sum())),

@@ -1,4 +1,4 @@
-"""The first screen: did it learn, and the honest line beside the paper-comparable one."""
+"""Show the first screen: did it learn, and the honest line beside the paper-comparable one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,98 @@ from fasdata.page.page import Section
 from fasdata.page.parts import Card, Cards, Column, Details, Notice, Paragraph, Row, Table
 from fasdata.page.spelling import Absent, ratio
 from fastrain.evaluation.results_lookup import BEST_ORACLE, HONEST, ORACLE, TEST, VAL
+from fastrain.evaluation.thresholds import is_oracle
 from fastrain.report.ledger import terms_notice
 from fastrain.report.run_folder import RunFolder
 from fastrain.report.seeds import AUC, EER, HTER, ORACLE_HTER, VAL_AUC
 
-# -- Did it learn? The answer in plain sentences, worked out from the numbers -----------------------------------------
+_NEEDS_LABELS = Absent("needs the target's labels")
 
+
+def glance_section(runs: Sequence[RunFolder], controls: Sequence[RunFolder]) -> Section:
+    """Return the answer and four cards; both take the median of several runs."""
+    answer = verdict(evidence(runs, controls))
+    how = Details("How the answer is worked out", [Paragraph(RULES)])
+    terms = terms_notice(runs[0])
+    return Section(
+        "glance", "At a glance", [*_changed_data(runs), answer, _cards(runs), how, *([terms] if terms else [])]
+    )
+
+
+def lines_section(run: RunFolder, *, several: bool) -> Section:
+    """Return the honest and the paper-comparable line of a run side by side; `several`: name the run."""
+    lead = f"Numbers of run {run.name} alone." if several else ""
+    return Section("lines", "Honest and paper-comparable", [_two_lines(run)], lead)
+
+
+def evidence(runs: Sequence[RunFolder], controls: Sequence[RunFolder]) -> Evidence:
+    """Collect the numbers that decide the answer; people, clips and the colour probe are those of the first run."""
+    first = runs[0]
+    return Evidence(
+        val_auc=VAL_AUC.values(runs),
+        subjects=first.held_out_subjects(),
+        clips=sum(row.get("clips") or 0 for row in first.results.rows("counts", part=VAL)),
+        target=first.target(),
+        target_auc=AUC.values(runs),
+        probe_auc=first.probe_auc(VAL),
+        control_auc=VAL_AUC.values(controls),
+        control_given=bool(controls),
+        shuffled=bool(first.run.get("shuffle_labels")),
+    )
+
+
+def _changed_data(runs: Sequence[RunFolder]) -> list[Notice]:
+    changes = [f"{run.name}: {change}" for run in runs for change in run.run.get("changed_data") or ()]
+    return [Notice("The data differ from those of the lock; this was allowed.", changes, "bad")] if changes else []
+
+
+def _cards(runs: Sequence[RunFolder]) -> Cards:
+    first = runs[0]
+    median = f"median of {len(runs)} runs, " if len(runs) > 1 else ""
+    people = first.held_out_subjects()
+    probe = ratio(first.probe_auc(VAL), first.why_no_probe(VAL))
+    return Cards(
+        [
+            Card(VAL_AUC.title, VAL_AUC.shown(runs), f"{median}clips of {people or 'unnamed'} people"),
+            Card(AUC.title, AUC.shown(runs), f"{median}clips of {first.target() or 'the target'}"),
+            Card(HTER.title, HTER.shown(runs), f"{median}clips, threshold from the source"),
+            Card("AUC of colour statistics alone", probe, "held-out source images; the network should beat it"),
+        ]
+    )
+
+
+def _two_lines(run: RunFolder) -> Table:
+    val_auc, auc = VAL_AUC.shown([run]), AUC.shown([run])
+    lowest = run.results.shown(TEST, "clip", "min_hter", BEST_ORACLE)
+    rows = [
+        Row(("Threshold policy", HONEST, ORACLE)),
+        Row(("Checkpoint", run.selection_words(), "the same checkpoint")),
+        Row((AUC.title, auc, auc), "strong"),
+        Row((HTER.title, HTER.shown([run]), ORACLE_HTER.shown([run])), "strong"),
+        Row((EER.title, _NEEDS_LABELS, EER.shown([run])), "strong"),
+        Row(("Lowest HTER of any threshold", _NEEDS_LABELS, lowest)),
+        Row((VAL_AUC.title, val_auc, val_auc)),
+    ]
+    columns = [
+        Column("Clip level"),
+        Column("Honest: as a deployment would see it"),
+        Column("Paper-comparable (oracle)"),
+    ]
+    note = (
+        f"The oracle column takes its thresholds with the labels of the target, as papers do: {ORACLE}, and for the "
+        f"lowest HTER {BEST_ORACLE}. "
+    )
+    if is_oracle(run.selection_policy()):
+        note += "The checkpoint was chosen on the target too, in both columns."
+    else:
+        note += "Many papers also choose the checkpoint on the target; here both columns use one chosen without it."
+    honest, oracle = HTER.of(run), ORACLE_HTER.of(run)
+    if honest is not None and oracle is not None and oracle > honest:
+        note += " The oracle's HTER is the higher one here: its point asks for equal errors, not for the fewest."
+    return Table("The two lines side by side", columns, rows, note)
+
+
+# -- Did it learn? The answer from the numbers ------------------------------------------------------------------------
 
 # Rules of thumb; `RULES` tells the reader what they are.
 LEARNED = 0.80  # clip-level AUC on held-out source subjects
@@ -39,9 +125,9 @@ Kind = Literal["good", "mixed", "bad", "plain"]
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the answer is worked out from; all AUCs are clip level save the probe's, which are image level.
+    """The numbers that decide the answer; AUCs are clip level, those of the colour probe image level.
 
-    `val_auc` has one entry a run; `subjects` is None where they are not named; `probe_auc` is for held-out source.
+    `val_auc` has one entry a run; `subjects` is None where they are not named; `probe_auc` is of the held-out source.
     """
 
     val_auc: Sequence[float] = ()
@@ -55,58 +141,58 @@ class Evidence:
     shuffled: bool = False
 
 
-def verdict(seen: Evidence) -> Notice:
-    """Return the answer with the sentences that carry it."""
-    sentences = [_held_out(seen), _unseen(seen), _probe(seen), _control(seen)]
-    title, kind = _answer(seen)
+def verdict(numbers: Evidence) -> Notice:
+    """Return the answer with the sentences that support it."""
+    sentences = [_held_out(numbers), _unseen(numbers), _probe(numbers), _control(numbers)]
+    title, kind = _answer(numbers)
     return Notice(title, [sentence for sentence in sentences if sentence], kind)
 
 
-def _answer(seen: Evidence) -> tuple[str, Kind]:
-    if seen.shuffled:
+def _answer(numbers: Evidence) -> tuple[str, Kind]:
+    if numbers.shuffled:
         return "This is a control run: its training labels were shuffled, so it should not learn.", "plain"
-    if not seen.val_auc:
-        return "Did it learn? There is no number to tell from.", "bad"
-    auc = median(seen.val_auc)
+    if not numbers.val_auc:
+        return "Did it learn? There is no number to judge by.", "bad"
+    auc = median(numbers.val_auc)
     if auc < SOMETHING:
         return "Did it learn? No: it does little better than guessing on people it has not seen.", "bad"
-    if seen.control_auc and abs(median(seen.control_auc) - 0.5) > CONTROL_SLACK:
+    if numbers.control_auc and abs(median(numbers.control_auc) - 0.5) > CONTROL_SLACK:
         return "Did it learn? Do not trust the numbers yet: the control with shuffled labels is off.", "bad"
-    if seen.probe_auc is not None and seen.probe_auc >= auc:
+    if numbers.probe_auc is not None and numbers.probe_auc >= auc:
         return "Did it learn? Nothing that colour statistics alone do not tell.", "bad"
-    if seen.probe_auc is not None and seen.probe_auc > PROBE_LIMIT:
+    if numbers.probe_auc is not None and numbers.probe_auc > PROBE_LIMIT:
         return "Did it learn? Perhaps, but colour statistics alone tell much of it.", "mixed"
     if auc < LEARNED:
         return "Did it learn? A little.", "mixed"
-    if seen.subjects is None:
-        return "Did it learn? It seems so, but how many people it was checked on is not known.", "mixed"
-    if seen.subjects < ENOUGH_SUBJECTS:
+    if numbers.subjects is None:
+        return "Did it learn? It seems so, but it is not known on how many people it was checked.", "mixed"
+    if numbers.subjects < ENOUGH_SUBJECTS:
         return "Did it learn? It seems so, but it was checked on too few people to be sure.", "mixed"
     return "Did it learn? Yes.", "good"
 
 
-def _held_out(seen: Evidence) -> str:
-    if seen.subjects is None:
+def _held_out(numbers: Evidence) -> str:
+    if numbers.subjects is None:
         who = "On held-out clips of the source datasets (whose people are not named)"
     else:
-        who = f"On {seen.subjects} held-out {_people(seen.subjects)} from the source datasets"
-    if seen.clips:
-        who += f" ({seen.clips} clips, none trained on)"
-    if not seen.val_auc:
+        who = f"On {numbers.subjects} held-out {_people(numbers.subjects)} from the source datasets"
+    if numbers.clips:
+        who += f" ({numbers.clips} clips, none trained on)"
+    if not numbers.val_auc:
         return f"{who} no AUC could be computed."
-    pairs = round(100 * median(seen.val_auc))
+    pairs = round(100 * median(numbers.val_auc))
     return (
         f"{who}, the network scores the bona fide clip higher in {pairs} of 100 pairs of one bona fide and one attack "
-        f"clip ({_auc(seen.val_auc)}; guessing gives 0.500)."
+        f"clip ({_auc(numbers.val_auc)}; guessing gives 0.500)."
     )
 
 
-def _unseen(seen: Evidence) -> str:
-    name = f"the unseen domain {seen.target}" if seen.target else "the unseen domain"
-    if not seen.target_auc:
+def _unseen(numbers: Evidence) -> str:
+    name = f"the unseen domain {numbers.target}" if numbers.target else "the unseen domain"
+    if not numbers.target_auc:
         return f"On {name} no AUC could be computed."
-    auc = median(seen.target_auc)
-    if seen.shuffled:
+    auc = median(numbers.target_auc)
+    if numbers.shuffled:
         meaning = "near 0.5 is expected here" if abs(auc - 0.5) <= CONTROL_SLACK else "near 0.5 was expected here"
     elif auc >= LEARNED:
         meaning = "what it learned carries over"
@@ -116,38 +202,38 @@ def _unseen(seen: Evidence) -> str:
         meaning = "little or nothing carries over"
     else:
         meaning = "it ranks them the wrong way round there"
-    return f"On {name}, from which nothing was trained on, it reaches {_auc(seen.target_auc)}: {meaning}."
+    return f"On {name}, from which nothing was trained on, it reaches {_auc(numbers.target_auc)}: {meaning}."
 
 
-def _probe(seen: Evidence) -> str:
-    if seen.probe_auc is None:
+def _probe(numbers: Evidence) -> str:
+    if numbers.probe_auc is None:
         return (
             "Colour statistics alone were not measured, so brightness or a colour cast is not ruled out as the reason."
         )
-    told = (
+    reached = (
         "A simple classifier that sees only the mean and the deviation of each colour channel reaches an AUC of "
-        f"{ratio(seen.probe_auc)} on held-out source images"
+        f"{ratio(numbers.probe_auc)} on held-out source images"
     )
-    if not seen.val_auc or seen.shuffled:
-        return f"{told}."
-    if seen.probe_auc >= median(seen.val_auc):
-        return f"{told}: no worse than the network."
-    if seen.probe_auc > PROBE_LIMIT:
-        return f"{told}: a good part of the result may be brightness or colour cast."
-    return f"{told}, so brightness and colour cast do not explain the result."
+    if not numbers.val_auc or numbers.shuffled:
+        return f"{reached}."
+    if numbers.probe_auc >= median(numbers.val_auc):
+        return f"{reached}: no worse than the network."
+    if numbers.probe_auc > PROBE_LIMIT:
+        return f"{reached}: a good part of the result may be brightness or colour cast."
+    return f"{reached}, so brightness and colour cast do not explain the result."
 
 
-def _control(seen: Evidence) -> str:
-    if seen.shuffled:
+def _control(numbers: Evidence) -> str:
+    if numbers.shuffled:
         return ""
-    if not seen.control_given:
+    if not numbers.control_given:
         return "No control run with shuffled labels was given, so a leak into the held-out clips is not ruled out."
-    if not seen.control_auc:
+    if not numbers.control_auc:
         return "A control run with shuffled labels was given, but it has no held-out AUC."
-    told = f"Trained the same way on shuffled labels, it reaches {_auc(seen.control_auc)} on the held-out clips"
-    if abs(median(seen.control_auc) - 0.5) <= CONTROL_SLACK:
-        return f"{told}: within {CONTROL_SLACK:.2f} of 0.5, as it should be when nothing leaks."
-    return f"{told}: that should be near 0.5, so something leaks or the held-out set is too small."
+    reached = f"Trained the same way on shuffled labels, it reaches {_auc(numbers.control_auc)} on the held-out clips"
+    if abs(median(numbers.control_auc) - 0.5) <= CONTROL_SLACK:
+        return f"{reached}: within {CONTROL_SLACK:.2f} of 0.5, as it should be when nothing leaks."
+    return f"{reached}: that should be near 0.5, so something leaks or the held-out set is too small."
 
 
 def _auc(values: Sequence[float]) -> str:
@@ -159,92 +245,3 @@ def _auc(values: Sequence[float]) -> str:
 
 def _people(number: int) -> str:
     return "person" if number == 1 else "people"
-
-
-# -- The first screen: did it learn, and the honest line beside the paper-comparable one ------------------------------
-
-
-_NEEDS_LABELS = Absent("needs the target's labels")
-
-
-def glance_section(runs: Sequence[RunFolder], controls: Sequence[RunFolder]) -> Section:
-    """Return the answer and four cards; both take the median of several runs."""
-    answer = verdict(evidence(runs, controls))
-    how = Details("How the answer is worked out", [Paragraph(RULES)])
-    terms = terms_notice(runs[0])
-    return Section(
-        "glance", "At a glance", [*_changed_data(runs), answer, _cards(runs), how, *([terms] if terms else [])]
-    )
-
-
-def lines_section(run: RunFolder, *, several: bool) -> Section:
-    """Return the honest and the paper-comparable line of a run side by side; `several`: name the run."""
-    lead = f"Numbers of run {run.name} alone." if several else ""
-    return Section("lines", "Honest and paper-comparable", [_two_lines(run)], lead)
-
-
-def evidence(runs: Sequence[RunFolder], controls: Sequence[RunFolder]) -> Evidence:
-    """Collect what the answer is worked out from; people, clips and the colour probe are those of the first run."""
-    first = runs[0]
-    return Evidence(
-        val_auc=VAL_AUC.values(runs),
-        subjects=first.held_out_subjects(),
-        clips=sum(row.get("clips") or 0 for row in first.results.rows("counts", part=VAL)),
-        target=first.target(),
-        target_auc=AUC.values(runs),
-        probe_auc=first.probe_auc(VAL),
-        control_auc=VAL_AUC.values(controls),
-        control_given=bool(controls),
-        shuffled=bool(first.run.get("shuffle_labels")),
-    )
-
-
-def _changed_data(runs: Sequence[RunFolder]) -> list[Notice]:
-    said = [f"{run.name}: {change}" for run in runs for change in run.run.get("changed_data") or ()]
-    return [Notice("The data are not those that were locked; it was allowed.", said, "bad")] if said else []
-
-
-def _cards(runs: Sequence[RunFolder]) -> Cards:
-    first = runs[0]
-    median = f"median of {len(runs)} runs, " if len(runs) > 1 else ""
-    people = first.held_out_subjects()
-    probe = ratio(first.probe_auc(VAL), first.why_no_probe(VAL))
-    return Cards(
-        [
-            Card(VAL_AUC.title, VAL_AUC.shown(runs), f"{median}clips of {people or 'unnamed'} people"),
-            Card(AUC.title, AUC.shown(runs), f"{median}clips of {first.target() or 'the target'}"),
-            Card(HTER.title, HTER.shown(runs), f"{median}clips, threshold from the source"),
-            Card("AUC of colour statistics alone", probe, "held-out source images; the network should beat it"),
-        ]
-    )
-
-
-def _two_lines(run: RunFolder) -> Table:
-    one, val_auc, auc = [run], VAL_AUC.shown([run]), AUC.shown([run])
-    lowest = run.results.shown(TEST, "clip", "min_hter", BEST_ORACLE)
-    rows = [
-        Row(("Threshold policy", HONEST, ORACLE)),
-        Row(("Checkpoint", run.selection_words(), "the same checkpoint")),
-        Row((AUC.title, auc, auc), "strong"),
-        Row((HTER.title, HTER.shown(one), ORACLE_HTER.shown(one)), "strong"),
-        Row((EER.title, _NEEDS_LABELS, EER.shown(one)), "strong"),
-        Row(("Lowest HTER of any threshold", _NEEDS_LABELS, lowest)),
-        Row((VAL_AUC.title, val_auc, val_auc)),
-    ]
-    columns = [
-        Column("Clip level"),
-        Column("Honest: as a deployment would see it"),
-        Column("Paper-comparable (oracle)"),
-    ]
-    note = (
-        f"The oracle column takes its thresholds with the labels of the target, as papers do: {ORACLE}, and for the "
-        f"lowest HTER {BEST_ORACLE}. "
-    )
-    if "oracle" in run.selection_policy():
-        note += "The checkpoint was chosen on the target too, in both columns."
-    else:
-        note += "Many papers also choose the checkpoint on the target; here both columns use one chosen without it."
-    honest, oracle = HTER.of(run), ORACLE_HTER.of(run)
-    if honest is not None and oracle is not None and oracle > honest:
-        note += " The oracle's HTER is the higher one here: its point asks for equal errors, not for the fewest."
-    return Table("The two lines side by side", columns, rows, note)

@@ -1,4 +1,4 @@
-"""The ISO/IEC 30107-3 page: operating points with intervals, one sheet to print."""
+"""Show the summary of ISO/IEC 30107-3: operating points with intervals, one sheet to print."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any, Literal
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Facts, Notice, Paragraph, Row, Table
 from fasdata.page.spelling import Absent, text
+from fastrain.evaluation.measures import measured
 from fastrain.evaluation.results_lookup import HONEST, ORACLE, PARTS, TEST, VAL, Results
+from fastrain.evaluation.thresholds import is_oracle
 from fastrain.report.run_folder import RunFolder
 
 # Title, metric, threshold policy; the honest ones first.
@@ -16,10 +18,10 @@ _LINES = (
     ("BPCER", "bpcer", HONEST),
     ("ACER, worst species", "acer_max", HONEST),
     ("HTER (all species together)", "hter", HONEST),
-    ("BPCER10", "bpcer10", "apcer_max@0.1 of the same part (oracle)"),
-    ("BPCER20", "bpcer20", "apcer_max@0.05 of the same part (oracle)"),
-    ("BPCER100", "bpcer100", "apcer_max@0.01 of the same part (oracle)"),
-    ("APCER at a BPCER of 5 %", "apcer_at_bpcer_5", "bpcer@0.05 of the same part (oracle)"),
+    ("BPCER10", "bpcer10", measured("bpcer10").policy),
+    ("BPCER20", "bpcer20", measured("bpcer20").policy),
+    ("BPCER100", "bpcer100", measured("bpcer100").policy),
+    ("APCER at a BPCER of 5 %", "apcer_at_bpcer_5", measured("apcer_at_bpcer_5").policy),
     ("HTER", "hter", ORACLE),
     ("EER", "eer", ""),
     ("AUC", "auc", ""),
@@ -27,7 +29,7 @@ _LINES = (
 
 
 def iso_section(run: RunFolder) -> Section:
-    """Return what ISO/IEC 30107-3 asks to be stated: who was presented, what was not acquired, and the error rates."""
+    """Return what ISO/IEC 30107-3 asks to be stated: the presentations, the non-responses, and the error rates."""
     results = run.results
     if results.absent:
         return Section("iso", "ISO/IEC 30107-3 summary", [Paragraph(f"No error rates: {results.absent}.")])
@@ -73,7 +75,7 @@ def _points(results: Results) -> Table:
             else results.shown(part, "clip", name, policy, interval=True)
             for part in (TEST, VAL)
         ]
-        kind: Literal["", "strong", "muted"] = "muted" if "oracle" in policy else ""
+        kind: Literal["", "strong", "muted"] = "muted" if is_oracle(policy) else ""
         rows.append(Row((title, policy or "needs none", *cells), "strong" if policy == HONEST else kind))
     note = (
         "BPCER10, 20 and 100: the BPCER where the APCER of the worst species is 10, 5 and 1 %. Oracle: the operating "
@@ -85,11 +87,11 @@ def _points(results: Results) -> Table:
 def _people(results: Results) -> list[Notice | Paragraph]:
     about = {part: (results.data.get("uncertainty") or {}).get(part) for part in (TEST, VAL)}
     words = [
-        f"{PARTS[part]}: {one.get('note')}; {one.get('resamples')} resamples, percentiles."
-        for part, one in about.items()
-        if isinstance(one, dict)
+        f"{PARTS[part]}: {facts.get('note')}; {facts.get('resamples')} resamples, percentiles."
+        for part, facts in about.items()
+        if isinstance(facts, dict)
     ]
     if not words:
         return []
-    few = any("too few to tell" in one for one in words)
-    return [Notice("Who stands behind the intervals", words, "mixed" if few else "plain")]
+    few = any("too few to tell" in line for line in words)
+    return [Notice("Subjects that the intervals rest on", words, "mixed" if few else "plain")]

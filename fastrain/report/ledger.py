@@ -1,4 +1,4 @@
-"""Under which terms everything behind a run may be used; what is not commercial is said first."""
+"""List the licences of a run's datasets, detectors and pretrained weights; terms for research only come first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fastrain.report.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class Entry:
-    """One part of a run, its licence in words, and whether it bars commercial use (None = not known)."""
+    """A part of a run, its licence in words, and whether it bars commercial use (None = unknown)."""
 
     what: str
     name: str
@@ -24,17 +24,16 @@ class Entry:
 
 
 def entries(run: RunFolder) -> list[Entry]:
-    """Return datasets, detectors and pretrained weights of a run; each once."""
+    """Return the entries of a run's datasets, detectors and pretrained weights, each once."""
     return list(dict.fromkeys([*_datasets(run), *_detectors(run), *_weights(run)]))
 
 
 def ledger_section(run: RunFolder) -> Section:
     """Return the ledger; a trained network inherits the strictest of its terms."""
-    found = entries(run)
-    words = {True: "research only", False: "not limited", None: "not known"}
+    use = {True: "research only", False: "not limited", None: "not known"}
     rows = [
-        Row((one.what, one.name, one.licence, words[one.research_only]), "strong" if one.research_only else "")
-        for one in found
+        Row((part.what, part.name, part.licence, use[part.research_only]), "strong" if part.research_only else "")
+        for part in entries(run)
     ]
     columns = [Column("Part"), Column("Name"), Column("Licence or terms"), Column("Use")]
     note = "In words of this project, not of the owners: what counts is the agreement that you signed."
@@ -42,8 +41,8 @@ def ledger_section(run: RunFolder) -> Section:
 
 
 def terms_notice(run: RunFolder) -> Notice | None:
-    """Return a notice on what limits the use of the trained network, None where nothing is known to."""
-    barred = [one.name for one in entries(run) if one.research_only]
+    """Return a notice that names what bars commercial use of the trained network, None where nothing does."""
+    barred = [entry.name for entry in entries(run) if entry.research_only]
     if not barred:
         return None
     names = ", ".join(dict.fromkeys(barred))
@@ -57,7 +56,7 @@ def _datasets(run: RunFolder) -> Iterator[Entry]:
         try:
             card = find_card(slug)
         except UserError:
-            yield Entry("dataset", slug, "no card of it comes with fasdata", None)
+            yield Entry("dataset", slug, "no card in fasdata", None)
             continue
         yield Entry("dataset", card.name, card.licence, card.research_only)
 
@@ -98,4 +97,4 @@ def _weights(run: RunFolder) -> Iterator[Entry]:
 def _slugs(run: RunFolder) -> list[str]:
     if run.manifest is None:
         return []
-    return [one.dataset for one in (*run.manifest.domains, *run.manifest.target)]
+    return [domain.dataset for domain in (*run.manifest.domains, *run.manifest.target)]

@@ -1,4 +1,4 @@
-"""The evaluations of a run on targets that lack modalities, as far as they can stand beside the complete one."""
+"""Find the evaluations of a run on targets that lack modalities, and tell which are comparable with its own."""
 
 from __future__ import annotations
 
@@ -11,40 +11,9 @@ from fasdata.errors import UserError
 from fastrain.evaluation.results_lookup import HONEST, Results
 from fastrain.rundir import RunDir
 
-# -- Whether one manifest is another with modalities of its test rows taken away --------------------------------------
-
+# -- The protocols that take modalities from the target of a trained one ----------------------------------------------
 
 _SAME = ("recipe", "domains", "target", "frame_rules", "modalities", "validation", "counts", "stores")
-
-
-def only_masked(trained: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Tell whether `now` is a `@miss-*` variant of the protocol of `trained`, built alike; both are manifests' meta.
-
-    Built alike: the same recipe, stores, validation (its seed and people included) and counts.
-    """
-    from fasdata.protocols.planning import MASKS
-
-    name, _, variant = str(now.get("canonical")).partition("@")
-    return (
-        variant in MASKS and name == trained.get("canonical") and all(trained.get(key) == now.get(key) for key in _SAME)
-    )
-
-
-# -- What the network of a run sees -----------------------------------------------------------------------------------
-
-
-def modalities_of(run: RunDir) -> tuple[str, ...]:
-    """Return the modalities that a run was configured for; methods without that setting see colour.
-
-    Raises:
-        UserError: the configuration is missing or damaged.
-    """
-    model = run.read_config().get("model")
-    named = model.get("modalities") if isinstance(model, dict) else None
-    return tuple(map(str, named)) if isinstance(named, list) and named else ("rgb",)
-
-
-# -- The protocols that differ from a trained one in what the target's faces lack -------------------------------------
 
 
 def masked_variants(trained: Mapping[str, Any], modalities: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -62,24 +31,47 @@ def masked_variants(trained: Mapping[str, Any], modalities: Sequence[str]) -> di
     name = parse(str(trained.get("canonical")))
     if name.intra or name.variant:
         return {}
-    found: dict[str, tuple[str, ...]] = {}
+    lost_by: dict[str, tuple[str, ...]] = {}
     for variant, masked in MASKS.items():
-        lost = tuple(one for one in modalities if one in masked)
+        lost = tuple(modality for modality in modalities if modality in masked)
         held = set(masked) <= set(trained.get("modalities") or ())
-        if held and lost and len(lost) < len(modalities) and lost not in found.values():
-            found[f"{name.canonical}@{variant}"] = lost
-    return found
+        if held and lost and len(lost) < len(modalities) and lost not in lost_by.values():
+            lost_by[f"{name.canonical}@{variant}"] = lost
+    return lost_by
 
 
-# -- The evaluations of a run on targets that lack modalities, as far as they can stand beside the complete one -------
+def only_masked(trained: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Tell whether `now` is a `@miss-*` variant of the protocol of `trained`, built alike; both are manifests' meta.
 
+    Built alike: the same recipe, stores, validation (its seed and people included) and counts.
+    """
+    from fasdata.protocols.planning import MASKS
+
+    name, _, variant = str(now.get("canonical")).partition("@")
+    return (
+        variant in MASKS and name == trained.get("canonical") and all(trained.get(key) == now.get(key) for key in _SAME)
+    )
+
+
+def modalities_of(run: RunDir) -> tuple[str, ...]:
+    """Return the modalities that a run was configured for; methods without that setting see colour.
+
+    Raises:
+        UserError: the configuration is missing or damaged.
+    """
+    model = run.read_config().get("model")
+    named = model.get("modalities") if isinstance(model, dict) else None
+    return tuple(map(str, named)) if isinstance(named, list) and named else ("rgb",)
+
+
+# -- The evaluations on them ------------------------------------------------------------------------------------------
 
 TOLERANCE = 1e-4  # of a threshold on scores: the same network on the same pictures, perhaps on another device
 
 
 @dataclass(frozen=True)
-class Rung:
-    """The results on a target whose faces lack the modalities `lost`; none for the complete one."""
+class TargetResults:
+    """The results on a target whose faces lack the modalities `lost`; () for the complete target."""
 
     lost: tuple[str, ...]
     results: Results
@@ -87,19 +79,24 @@ class Rung:
 
     @property
     def threshold(self) -> float | None:
-        """Return the clip-level threshold of the held-out sources, as this evaluation found it."""
+        """Return the clip-level threshold of the held-out sources that this evaluation took."""
         return self.results.threshold("clip", HONEST)
 
 
 @dataclass(frozen=True)
-class Degradation:
-    """The complete target first, then those found with less; `unfit` says of the other evaluations what is wrong."""
+class MaskedTargets:
+    """`targets`: the complete one first, then those with less; `unfit` says why other evaluations are left out."""
 
-    rungs: tuple[Rung, ...]
+    targets: tuple[TargetResults, ...]
     unfit: tuple[str, ...]
 
+    @property
+    def complete(self) -> TargetResults:
+        """Return the results on the complete target."""
+        return self.targets[0]
+
     @classmethod
-    def of(cls, folder: Path) -> Degradation | None:
+    def of(cls, folder: Path) -> MaskedTargets | None:
         """Read a finished run and the evaluations below it; None where nothing can be lost.
 
         That is so where the network sees one modality, where the protocol has no variant that takes one of several
@@ -113,45 +110,50 @@ class Degradation:
         variants = masked_variants(trained, modalities_of(run))
         if not variants or ("evaluation_of" in about and not run.checkpoints.is_dir()):
             return None
-        complete = Rung((), Results(run.read_json("results.json")), folder)
-        found: dict[str, tuple[str, Rung]] = {}
+        complete = TargetResults((), Results(run.read_json("results.json")), folder)
+        latest: dict[str, tuple[str, TargetResults]] = {}
         unfit = []
-        for place in sorted((folder / "evaluations").glob("*/run.json")):
+        for path in sorted((folder / "evaluations").glob("*/run.json")):
+            evaluation = RunDir(path.parent)
             try:
-                told = RunDir(place.parent).read_json("run.json")
-                protocol = str(told.get("protocol"))
+                facts = evaluation.read_json("run.json")
+                protocol = str(facts.get("protocol"))
                 if protocol not in variants:
                     continue
-                rung = Rung(variants[protocol], Results(RunDir(place.parent).read_json("results.json")), place.parent)
-                why = _why_unfit(about, trained, complete, told, rung)
+                results = Results(evaluation.read_json("results.json"))
+                target = TargetResults(variants[protocol], results, evaluation.path)
+                why = _why_unfit(about, trained, complete, facts, target)
             except UserError as error:
                 why = str(error)
             if why:
-                unfit.append(f"{place.parent.name}: {why}")
-            else:
-                found[protocol] = max(found.get(protocol, ("", rung)), (str(told.get("finished")), rung), key=_when)
-        return cls((complete, *(found[name][1] for name in variants if name in found)), tuple(unfit))
+                unfit.append(f"{evaluation.path.name}: {why}")
+                continue
+            finished = str(facts.get("finished"))
+            if protocol not in latest or finished > latest[protocol][0]:
+                latest[protocol] = finished, target
+        return cls((complete, *(latest[name][1] for name in variants if name in latest)), tuple(unfit))
 
     def largest_shift(self) -> float:
-        """Return how far the threshold of an evaluation is from the complete one at most."""
-        thresholds = [rung.threshold for rung in self.rungs if rung.threshold is not None]
+        """Return how far apart the thresholds of the evaluations are at most."""
+        thresholds = [target.threshold for target in self.targets if target.threshold is not None]
         return max(thresholds) - min(thresholds) if thresholds else 0.0
 
 
-def _when(found: tuple[str, Rung]) -> str:
-    return found[0]
-
-
 def _why_unfit(
-    about: Mapping[str, Any], trained: Mapping[str, Any], complete: Rung, told: Mapping[str, Any], rung: Rung
+    about: Mapping[str, Any],
+    trained: Mapping[str, Any],
+    complete: TargetResults,
+    facts: Mapping[str, Any],
+    target: TargetResults,
 ) -> str:
-    if told.get("changed_data") or not only_masked(trained, RunDir(rung.folder).read_json("manifest.json")):
+    """Return why an evaluation with these `facts` is not comparable with the run's own, "" where it is."""
+    if facts.get("changed_data") or not only_masked(trained, RunDir(target.folder).read_json("manifest.json")):
         return "its clips are not those of this run"
-    if told.get("selection") != about.get("selection"):
+    if facts.get("selection") != about.get("selection"):
         return "it was made with another checkpoint"
-    if rung.results.data.get("fta") != complete.results.data.get("fta"):
+    if target.results.data.get("fta") != complete.results.data.get("fta"):
         return "it counts clips without a usable face otherwise"
-    mine, other = complete.threshold, rung.threshold
-    if (mine is None) != (other is None) or (mine is not None and abs(mine - (other or 0.0)) > TOLERANCE):
-        return f"its threshold from the sources is {other}, that of the run is {mine}"
+    own, other = complete.threshold, target.threshold
+    if (own is None) != (other is None) or (own is not None and abs(own - (other or 0.0)) > TOLERANCE):
+        return f"its threshold from the sources is {other}, that of the run is {own}"
     return ""

@@ -1,4 +1,4 @@
-"""The worst mistakes on the unseen domain, with their pictures."""
+"""Show the worst mistakes on the unseen domain, with their pictures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LEFT_OUT = "This report was written without faces (--no-faces)."
 def mistakes_section(run: RunFolder, *, faces: bool) -> Section:
     """Return the target clips furthest on the wrong side of the honest threshold; `faces` False leaves pictures out."""
     title, anchor = "Worst mistakes", "mistakes"
-    threshold, whose = shown_threshold(run)
+    threshold, note = shown_threshold(run)
     if run.scores is None or threshold is None:
         reason = run.results.threshold_row("clip", HONEST).get("reason") or f"there is no threshold {HONEST}"
         return Section(anchor, title, [Paragraph(f"No list of mistakes: {run.missing.get(SCORES, reason)}.")])
@@ -39,7 +39,7 @@ def mistakes_section(run: RunFolder, *, faces: bool) -> Section:
     scored = int((clips["part"].eq(TEST) & clips["score"].notna()).sum())
     wrong = len(worst)
     lead = (
-        f"{whose}{wrong} of {scored} scored clips of the unseen domain are on the wrong side of the honest threshold "
+        f"{note}{wrong} of {scored} scored clips of the unseen domain are on the wrong side of the honest threshold "
         f"({HONEST}, {score(threshold)}). "
     )
     missed = int((clips["part"].eq(TEST) & clips["label"].eq(BONAFIDE) & clips["score"].isna()).sum())
@@ -49,13 +49,13 @@ def mistakes_section(run: RunFolder, *, faces: bool) -> Section:
     if shown.empty:
         return Section(anchor, title, [Paragraph(f"{lead}There is nothing to show.")])
     lead += f"Shown: the {len(shown)} furthest from it, worst first." if wrong > WORST else "Shown: all, worst first."
-    album = _Album(run) if faces else None
-    pictures = [_picture(run.scores.frame, row, album) for _, row in shown.iterrows()]
+    thumbnails = _Thumbnails(run) if faces else None
+    pictures = [_picture(run.scores.frame, row, thumbnails) for _, row in shown.iterrows()]
     parts: list[Any] = [Gallery(pictures)]
-    if album is None:
+    if thumbnails is None:
         parts.insert(0, Notice("Pictures left out", [LEFT_OUT]))
-    elif album.problems:
-        parts.insert(0, Notice("Some pictures are missing", list(album.problems), "mixed"))
+    elif thumbnails.problems:
+        parts.insert(0, Notice("Some pictures are missing", list(thumbnails.problems), "mixed"))
     return Section(anchor, title, parts, lead)
 
 
@@ -68,11 +68,11 @@ def worst_mistakes(clips: pd.DataFrame, threshold: float) -> pd.DataFrame:
     scores, live = scored["score"].astype(float), scored["label"].eq(BONAFIDE)
     margin = np.where(live, threshold - scores, scores - threshold)
     wrong = np.where(live, scores < threshold, scores >= threshold)
-    found = scored.assign(margin=margin)[wrong]
-    return found.sort_values(["margin", "dataset", "clip_id"], ascending=[False, True, True], kind="stable")
+    mistakes = scored.assign(margin=margin)[wrong]
+    return mistakes.sort_values(["margin", "dataset", "clip_id"], ascending=[False, True, True], kind="stable")
 
 
-def _picture(scores: pd.DataFrame, row: pd.Series, album: _Album | None) -> Picture:
+def _picture(scores: pd.DataFrame, row: pd.Series[Any], thumbnails: _Thumbnails | None) -> Picture:
     bonafide = row["label"] == BONAFIDE
     frame = _frame(scores, row, lowest=bonafide)
     facts = [
@@ -82,19 +82,22 @@ def _picture(scores: pd.DataFrame, row: pd.Series, album: _Album | None) -> Pict
         ("sample", str(frame["sample_id"])),
     ]
     title = "Bona fide, rejected" if bonafide else "Attack, accepted"
-    source = album.source(str(row["dataset"]), str(row["clip_id"]), int(frame["frame_index"])) if album else ""
-    absent = "left out" if album is None else "not available"
+    source, absent = "", "left out"
+    if thumbnails is not None:
+        source = thumbnails.source(str(row["dataset"]), str(row["clip_id"]), int(frame["frame_index"]))
+        absent = "not available"
     return Picture(title, facts, source, alt=f"Face of sample {frame['sample_id']}", absent=absent)
 
 
-def _frame(scores: pd.DataFrame, row: pd.Series, *, lowest: bool) -> pd.Series:
+def _frame(scores: pd.DataFrame, row: pd.Series[Any], *, lowest: bool) -> pd.Series[Any]:
     """Return the clip's frame that is furthest on the wrong side."""
     frames = scores[(scores["dataset"] == row["dataset"]) & (scores["clip_id"] == row["clip_id"])]
-    return frames.sort_values("score", ascending=lowest, kind="stable").iloc[0]
+    furthest: pd.Series[Any] = frames.sort_values("score", ascending=lowest, kind="stable").iloc[0]
+    return furthest
 
 
-class _Album:
-    """Fetches thumbnails from the stores of a run's library, and keeps one sentence a problem."""
+class _Thumbnails:
+    """Thumbnails from the stores of a run's library; `problems` holds a sentence for each reason why one is absent."""
 
     def __init__(self, run: RunFolder) -> None:
         self._library = Library(Path(str(run.run.get("library") or ".")))
@@ -102,7 +105,7 @@ class _Album:
         self.problems: dict[str, None] = {}
 
     def source(self, dataset: str, clip_id: str, frame_index: int) -> str:
-        """Return a data URI, or "" when the picture cannot be had."""
+        """Return a data URI, or "" where there is no picture."""
         store = self._store(dataset)
         if store is None:
             return ""

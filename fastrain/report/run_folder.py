@@ -1,4 +1,4 @@
-"""A run folder as the report reads it: what is missing is noted in a sentence, never fatal."""
+"""Read a run folder for the report; a missing or damaged file is noted in a sentence, never fatal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCORES, RESULTS, PROBE = "scores.csv", "results.json", "probe.json"
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The parsed files of a run; `missing` maps the name of a file to why its content is not here."""
+    """The parsed files of a run; `missing` maps the name of a file to the reason why its content is absent."""
 
     path: Path
     run: dict[str, Any]
@@ -40,7 +40,7 @@ class RunFolder:
         """Read a run folder.
 
         Raises:
-            UserError: it is no folder, or has no readable `run.json`, so nothing says what it is.
+            UserError: it is no folder, or has no readable `run.json`.
         """
         path = path.resolve()
         if not path.is_dir():
@@ -82,25 +82,25 @@ class RunFolder:
         return self.path.name
 
     def target(self) -> str:
-        """Return the names of the target's datasets, "" where neither manifest nor scores tell them."""
+        """Return the names of the target's datasets, "" where neither manifest nor scores name them."""
         if self.manifest:
-            return " and ".join(one.name for one in self.manifest.target)
+            return " and ".join(domain.name for domain in self.manifest.target)
         test = self.scores.part(TEST) if self.scores else None
         return " and ".join(test.frame["dataset"].unique()) if test else ""
 
     def held_out_subjects(self) -> int | None:
-        """Return how many people stand behind the held-out source clips, None where they are not all named."""
+        """Return the number of people in the held-out source clips, None where they are not all named."""
         held_out = self.scores.part(VAL) if self.scores else None
         if held_out is None or (held_out.frame["subject"] == "").any():
             return None
         return len(held_out.frame[["dataset", "subject"]].drop_duplicates())
 
     def selection_policy(self) -> str:
-        """Return by what the checkpoint was chosen, "" where that is not recorded."""
+        """Return the policy by which the checkpoint was selected, "" where that is not recorded."""
         return str((self.run.get("selection") or {}).get("policy") or "")
 
     def selection_words(self) -> str | Absent:
-        """Say which checkpoint was used and by what it was chosen."""
+        """Return in words which checkpoint was used, and by what it was selected."""
         chosen = self.run.get("selection") or {}
         if not self.selection_policy():
             return Absent("not recorded")
@@ -110,7 +110,7 @@ class RunFolder:
         return f"{self.selection_policy()}{metric} ({which}{when})"
 
     def probe_auc(self, part: str) -> float | None:
-        """Return the AUC that colour statistics alone reach on a part."""
+        """Return the AUC of the colour probe on a part, None where it was not measured."""
         value = (self.probe.get("auc") or {}).get(part)
         return value if is_number(value) else None
 

@@ -1,4 +1,4 @@
-"""The report of one run, or of one run and its repetitions with other seeds, and its glossary."""
+"""Write the report of a run, or of a run and its repetitions with other seeds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fastrain.report.error_tables import breakdown_section, metrics_section
 from fastrain.report.glance import glance_section, lines_section
 from fastrain.report.iso_sheet import iso_section
 from fastrain.report.ledger import ledger_section
-from fastrain.report.missing_modalities import degradation_section
+from fastrain.report.missing_modalities import missing_modalities_section
 from fastrain.report.mistakes import mistakes_section
 from fastrain.report.run_folder import RunFolder
 from fastrain.report.score_charts import scores_section
@@ -24,46 +24,12 @@ from fastrain.report.seeds import seeds_section
 from fastrain.report.training import configuration_section, environment_section, missing_section, training_section
 from fastrain.report.transfer import transfer_section
 
-# -- The words of the report, for newcomers ---------------------------------------------------------------------------
-
-
-_TERMS = [
-    ("Bona fide", "a real person in front of the camera"),
-    ("Attack", "a printout, a screen, a mask or the like shown to the camera in a person's place"),
-    ("Attack species", "one kind of attack, such as print or replay"),
-    ("Clip", "one recording; its score is the mean of its frames' scores"),
-    ("Subject", "the person a clip shows, or whose likeness an attack uses"),
-    ("Domain", "a dataset with its cameras, places and attacks; the unseen domain took no part in training"),
-    (
-        "Held-out source",
-        "clips of the training datasets kept back, of people whose other clips were not trained on either",
-    ),
-    ("AUC", "how often a bona fide clip scores above an attack clip; 1 is perfect, 0.5 guessing; needs no threshold"),
-    ("Threshold", "the score from which on a clip is accepted as bona fide"),
-    ("APCER", "share of attacks accepted as bona fide; counted by species, the worst one stands for all"),
-    ("BPCER", "share of bona fide clips rejected"),
-    ("ACER", "mean of APCER and BPCER"),
-    ("HTER", "mean of the share of attacks accepted, all species together, and the share of bona fide clips rejected"),
-    ("EER", "the error where both shares are equal; finding that point needs the labels of the very clips"),
-    ("Non-response", "share of clips in which no face was found (failure to acquire, FTA)"),
-    ("Honest", "nothing of the unseen domain was used to choose the checkpoint or the threshold"),
-    ("Oracle", "something was chosen with the labels of the unseen domain, which a deployment would not have"),
-]
-
-
-def glossary_section() -> Section:
-    """Return the list of terms, folded away."""
-    return Section("words", "Words", [Details("What the terms mean", [Facts(_TERMS)])])
-
-
-# -- The report of one run, or of one run and its repetitions with other seeds ----------------------------------------
-
 
 def write_report(run_dirs: Sequence[Path], out: Path, *, control: Sequence[Path] = (), faces: bool = True) -> None:
     """Write one self-contained HTML file on the first run in full and on all of them side by side.
 
     `control` are runs with shuffled training labels; `faces` False leaves pictures of people out. The file needs no
-    network and no script, and appears in one step. What a run folder lacks is said on the page.
+    network and no script, and is replaced whole. The page says what a run folder lacks.
 
     Raises:
         UserError: no run given, or a folder is no run folder.
@@ -76,9 +42,9 @@ def write_report(run_dirs: Sequence[Path], out: Path, *, control: Sequence[Path]
 
 
 def run_page(runs: Sequence[RunFolder], controls: Sequence[RunFolder], *, faces: bool) -> Page:
-    """Put the page together; the first run is shown in full."""
+    """Return the page; the first run is shown in full."""
     first = runs[0]
-    lost = degradation_section(first)
+    modalities = missing_modalities_section(first)
     sections = [glance_section(runs, controls)]
     if len(runs) > 1 or controls:
         sections.append(seeds_section(runs, controls))
@@ -88,7 +54,7 @@ def run_page(runs: Sequence[RunFolder], controls: Sequence[RunFolder], *, faces:
         scores_section(first),
         metrics_section(first),
         breakdown_section(first),
-        *([lost] if lost else []),
+        *([modalities] if modalities else []),
         transfer_section(first),
         mistakes_section(first, faces=faces),
         training_section(first),
@@ -118,7 +84,7 @@ def _facts(run: RunFolder, runs: int) -> list[tuple[str, Any]]:
     return [
         ("Method", text(of.get("method"))),
         ("Protocol", text(of.get("protocol"))),
-        ("Protocol as given", text(of.get("protocol_alias"), "as above")),
+        ("Protocol alias", text(of.get("protocol_alias"), "none")),
         ("Recipe", text(of.get("recipe"))),
         ("Unseen domain", text(run.target(), "not known")),
         ("Checkpoint selected by", run.selection_words()),
@@ -131,3 +97,31 @@ def _footer(run: RunFolder) -> str:
     version = run.run.get("tool_version")
     made = f"Written by fastrain {version}" if version else "Written by fastrain"
     return f"{made}. This file is complete in itself: it loads nothing and runs no script."
+
+
+# -- The glossary -----------------------------------------------------------------------------------------------------
+
+_TERMS = [
+    ("Bona fide", "a real person in front of the camera"),
+    ("Attack", "a printout, a screen, a mask or the like shown to the camera in a person's place"),
+    ("Attack species", "one kind of attack (PAI species), such as print or replay"),
+    ("Clip", "one recording; its score is the mean of its frames' scores"),
+    ("Subject", "the person a clip shows, or whose likeness an attack uses"),
+    ("Domain", "a dataset with its cameras, places and attacks; the unseen domain took no part in training"),
+    ("Held-out source", "clips of the training datasets kept back, of people none of whose clips was trained on"),
+    ("AUC", "how often a bona fide clip scores above an attack clip; 1 is perfect, 0.5 guessing; needs no threshold"),
+    ("Threshold", "the score from which on a clip is accepted as bona fide"),
+    ("APCER", "share of attacks accepted as bona fide; counted by species, the worst one stands for all"),
+    ("BPCER", "share of bona fide clips rejected"),
+    ("ACER", "mean of APCER and BPCER"),
+    ("HTER", "mean of the share of attacks accepted, all species together, and the share of bona fide clips rejected"),
+    ("EER", "the error where both shares are equal; finding that point needs the labels of the very clips"),
+    ("Non-response", "share of clips in which no face was found (failure to acquire, FTA)"),
+    ("Honest", "nothing of the unseen domain was used to choose the checkpoint or the threshold"),
+    ("Oracle", "something was chosen with the labels of the unseen domain, which a deployment would not have"),
+]
+
+
+def glossary_section() -> Section:
+    """Return the list of terms, folded away."""
+    return Section("words", "Words", [Details("What the terms mean", [Facts(_TERMS)])])

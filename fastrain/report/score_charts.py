@@ -1,4 +1,4 @@
-"""ROC and DET curves of the target, the band over resampled people, and score histograms."""
+"""Draw ROC and DET curves, the band of the target's curve over resampled people, and score histograms."""
 
 from __future__ import annotations
 
@@ -22,92 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-# -- The DET curve and the ROC curve of the target with a band over resampled people ----------------------------------
-
-
-TICKS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95)
-EDGE = 0.0005  # a normal deviate of 0 would lie at infinity
-
-
-def det_chart(results: Results) -> Chart | Notice:
-    """Return the DET curves at clip level: both errors on normal-deviate axes, where a Gaussian pair is a line."""
-    curves = {part: results.roc(part, "clip") for part in (VAL, TEST)}
-    if not any(x for x, _ in curves.values()):
-        return Notice("No DET curves", [f"{results.absent or 'No part has scores of both labels'}."])
-
-    def paint(figure: Figure) -> None:
-        axes = figure.add_subplot()
-        for place, (part, (x, y)) in enumerate(curves.items()):
-            if x:
-                fars, frrs = np.array(x), 1 - np.array(y)
-                axes.plot(_deviate(fars), _deviate(frrs), label=f"{PARTS[part]}, clips", color=COLOURS[place],
-                          linestyle=DASHES[0], drawstyle="steps-post")  # fmt: skip
-        _ticks(axes)
-        figure.legend(loc="outside lower center", ncols=1)
-
-    alt = "DET curves at clip level: share of bona fide rejected against share of attacks accepted"
-    reading = (
-        "Both axes count errors, so a better curve lies nearer the lower left corner. The axes are stretched (normal "
-        "deviates), so that small rates can be told apart."
-    )
-    return Chart("DET curves", draw(paint, name="det", alt=alt, height=3.6), reading)
-
-
-def roc_band_chart(run: RunFolder) -> Chart | Notice:
-    """Return the target's ROC curve with the band in which 95 of 100 resamplings of its people lie."""
-    from fastrain.evaluation.scores import Samples
-    from fastrain.evaluation.statistics.clusters import Clusters
-    from fastrain.evaluation.statistics.intervals import BAND_RESAMPLES, roc_band
-
-    title = f"ROC curve with its band: {PARTS[TEST]}, clips"
-    target = run.scores.clips().part(TEST) if run.scores else None
-    if target is None:
-        return Notice(title, ["Nothing to draw: the target has no scores."])
-    fta = "exclude" if run.results.data.get("fta") == "exclude" else "count"
-    samples = Samples.of(target, fta)
-    kept = target.frame if fta == "count" else target.frame[target.frame["status"] == "ok"]
-    clusters = Clusters.of(kept)
-    band = roc_band(samples, clusters)
-    x, y = run.results.roc(TEST, "clip")
-    if band is None or not x:
-        return Notice(title, ["Nothing to draw: one of the two labels is missing."])
-
-    def paint(figure: Figure) -> None:
-        axes = figure.add_subplot()
-        axes.fill_between(band.fpr, band.low, band.high, color=COLOURS[1], alpha=0.2, linewidth=0, label="95 % band")
-        axes.plot(x, y, color=COLOURS[1], label=PARTS[TEST])
-        axes.set_xlabel("attacks accepted (all species together)")
-        axes.set_ylabel("bona fide accepted (1 − BPCER)")
-        axes.set_xlim(-0.01, 1.01)
-        axes.set_ylim(-0.01, 1.01)
-        figure.legend(loc="outside lower center", ncols=2)
-
-    reading = (
-        f"How far the curve may lie from what more people would show: {clusters.note()}; {BAND_RESAMPLES} resamples."
-    )
-    return Chart(title, draw(paint, name="rocband", alt=title), reading)
-
-
-def _deviate(rates: np.ndarray) -> np.ndarray:
-    from scipy.special import ndtri
-
-    return ndtri(np.clip(rates, EDGE, 1 - EDGE))
-
-
-def _ticks(axes: Axes) -> None:
-    places = _deviate(np.array(TICKS))
-    names = [f"{100 * tick:g}" for tick in TICKS]
-    axes.set_xticks(places, names)
-    axes.set_yticks(places, names)
-    low, high = _deviate(np.array([EDGE, 0.96]))
-    axes.set_xlim(low - 0.1, high)
-    axes.set_ylim(low - 0.1, high)
-    axes.set_xlabel("attacks accepted, all species (%)")
-    axes.set_ylabel("bona fide rejected (%)")
-
-
 # -- ROC curves and score histograms ----------------------------------------------------------------------------------
-
 
 ROC_POINTS = 400  # a curve; more would not be seen
 
@@ -208,3 +123,86 @@ def _groups(clips: pd.DataFrame, by: str) -> list[Group]:
         for place, (kind, of_kind) in enumerate(attacks.groupby("attack_type")):
             groups.append(Group(str(kind) or "attack of unknown type", of_kind["score"].tolist(), place + 1))
     return [group for group in groups if group.values]
+
+
+# -- DET curves, and the ROC curve of the target with its band --------------------------------------------------------
+
+TICKS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95)
+EDGE = 0.0005  # a normal deviate of 0 would lie at infinity
+
+
+def det_chart(results: Results) -> Chart | Notice:
+    """Draw the DET curves at clip level: both errors on normal-deviate axes, where two Gaussian classes give a line."""
+    curves = {part: results.roc(part, "clip") for part in (VAL, TEST)}
+    if not any(x for x, _ in curves.values()):
+        return Notice("No DET curves", [f"{results.absent or 'No part has scores of both labels'}."])
+
+    def paint(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        for place, (part, (x, y)) in enumerate(curves.items()):
+            if x:
+                fars, frrs = np.array(x), 1 - np.array(y)
+                axes.plot(_deviate(fars), _deviate(frrs), label=f"{PARTS[part]}, clips", color=COLOURS[place],
+                          linestyle=DASHES[0], drawstyle="steps-post")  # fmt: skip
+        _ticks(axes)
+        figure.legend(loc="outside lower center", ncols=1)
+
+    alt = "DET curves at clip level: share of bona fide rejected against share of attacks accepted"
+    reading = (
+        "Both axes count errors, so a better curve lies nearer the lower left corner. The axes are stretched (normal "
+        "deviates), so that small rates can be told apart."
+    )
+    return Chart("DET curves", draw(paint, name="det", alt=alt, height=3.6), reading)
+
+
+def roc_band_chart(run: RunFolder) -> Chart | Notice:
+    """Draw the target's ROC curve with the band in which 95 of 100 resamplings of its people lie."""
+    from fastrain.evaluation.scores import Samples
+    from fastrain.evaluation.statistics.clusters import Clusters
+    from fastrain.evaluation.statistics.intervals import BAND_RESAMPLES, roc_band
+
+    title = f"ROC curve with its band: {PARTS[TEST]}, clips"
+    target = run.scores.clips().part(TEST) if run.scores else None
+    if target is None:
+        return Notice(title, ["Nothing to draw: the target has no scores."])
+    fta = run.results.fta
+    samples = Samples.of(target, fta)
+    kept = target.frame if fta == "count" else target.frame[target.frame["status"] == "ok"]
+    clusters = Clusters.of(kept)
+    band = roc_band(samples, clusters)
+    x, y = run.results.roc(TEST, "clip")
+    if band is None or not x:
+        return Notice(title, ["Nothing to draw: one of the two labels is missing."])
+
+    def paint(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        axes.fill_between(band.fpr, band.low, band.high, color=COLOURS[1], alpha=0.2, linewidth=0, label="95 % band")
+        axes.plot(x, y, color=COLOURS[1], label=PARTS[TEST])
+        axes.set_xlabel("attacks accepted (all species together)")
+        axes.set_ylabel("bona fide accepted (1 − BPCER)")
+        axes.set_xlim(-0.01, 1.01)
+        axes.set_ylim(-0.01, 1.01)
+        figure.legend(loc="outside lower center", ncols=2)
+
+    reading = (
+        f"How far the curve may lie from what more people would show: {clusters.note()}; {BAND_RESAMPLES} resamples."
+    )
+    return Chart(title, draw(paint, name="rocband", alt=title), reading)
+
+
+def _deviate(rates: np.ndarray) -> np.ndarray:
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(np.clip(rates, EDGE, 1 - EDGE)))
+
+
+def _ticks(axes: Axes) -> None:
+    places = _deviate(np.array(TICKS))
+    names = [f"{100 * tick:g}" for tick in TICKS]
+    axes.set_xticks(places, names)
+    axes.set_yticks(places, names)
+    low, high = _deviate(np.array([EDGE, 0.96]))
+    axes.set_xlim(low - 0.1, high)
+    axes.set_ylim(low - 0.1, high)
+    axes.set_xlabel("attacks accepted, all species (%)")
+    axes.set_ylabel("bona fide rejected (%)")

@@ -1,4 +1,4 @@
-"""The few numbers that stand for a whole run, each seed beside the others, their median, and control runs."""
+"""Show the headline numbers of each seed side by side, with their median, and those of control runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fasdata.page.spelling import Absent, metric, text
 from fastrain.evaluation.results_lookup import HONEST, ORACLE, TEST, VAL
 from fastrain.report.run_folder import RunFolder
 
-# -- The few numbers that stand for a whole run, and their median over seeds ------------------------------------------
+# -- The headline numbers of a run ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,7 @@ ORACLE_HTER = Number("Unseen domain HTER", TEST, "hter", ORACLE)
 EER = Number("Unseen domain EER", TEST, "eer", "")
 
 
-# -- Several runs beside each other: each seed, their median, and control runs ----------------------------------------
-
+# -- Runs side by side ------------------------------------------------------------------------------------------------
 
 _NUMBERS = (VAL_AUC, AUC, HTER, EER)
 _COLUMNS = (
@@ -83,19 +82,19 @@ def _cells(runs: Sequence[RunFolder]) -> list[object]:
 
 
 def _warnings(runs: Sequence[RunFolder], controls: Sequence[RunFolder]) -> list[Notice]:
-    """Tell of runs that should not stand side by side."""
-    found = []
+    """Warn of runs that should not be compared."""
+    notices = []
     differing = []
     for key in _SAME:
         values = {str(run.run.get(key) or "not recorded") for run in (*runs, *controls)}
         if len(values) > 1:
             differing.append(f"{key.replace('_', ' ')}: {', '.join(sorted(values))}")
     if differing:
-        found.append(Notice("These runs differ in more than their seed: compare them with care.", differing, "mixed"))
+        notices.append(Notice("These runs differ in more than their seed: compare them with care.", differing, "mixed"))
     true_labels = [run.name for run in controls if not run.run.get("shuffle_labels")]
     if true_labels:
-        found.append(Notice("Given as control, but trained on true labels:", true_labels, "bad"))
+        notices.append(Notice("Given as control, but trained on true labels:", true_labels, "bad"))
     shuffled = [run.name for run in runs if run.run.get("shuffle_labels")]
     if shuffled:
-        found.append(Notice("Given as a run to report on, but trained on shuffled labels:", shuffled, "bad"))
-    return found
+        notices.append(Notice("Given as a run to report on, but trained on shuffled labels:", shuffled, "bad"))
+    return notices

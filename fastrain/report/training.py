@@ -1,4 +1,4 @@
-"""How training went (losses, validations), what was asked for, and what it ran on."""
+"""Show how training went (losses, validations), its configuration, and its environment."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from fasdata.page.figures import Chart, Charts
 from fasdata.page.page import Section
 from fasdata.page.parts import Code, Details, Facts, Notice, Paragraph
 from fasdata.page.spelling import count, is_number, text
+from fastrain.evaluation.thresholds import is_oracle
 from fastrain.report.run_folder import CONFIG, METRICS, RunFolder
 
-# -- How training went: the losses, and the validation after every so many epochs -------------------------------------
-
+# -- Loss and validation curves ---------------------------------------------------------------------------------------
 
 POINTS = 150  # a curve; more would not be seen
 _NOT_A_LOSS = {"kind", "iteration", "epoch", "seconds", "lr"}
@@ -61,7 +61,7 @@ def _validation(run: RunFolder) -> Chart | Notice:
         for place, (name, points) in enumerate(curves.items())
     ]
     chosen = (run.run.get("selection") or {}).get("iteration", "")
-    oracle = "oracle" in run.selection_policy()
+    oracle = is_oracle(run.selection_policy())
     svg = line_chart(
         lines,
         Axis("iteration"),
@@ -80,8 +80,8 @@ def _validation(run: RunFolder) -> Chart | Notice:
 
 
 def _keys(log: Sequence[Mapping[str, Any]]) -> list[str]:
-    found = dict.fromkeys(key for line in log for key, value in line.items() if is_number(value))
-    return [key for key in found if key not in _NOT_A_LOSS]
+    numeric = dict.fromkeys(key for line in log for key, value in line.items() if is_number(value))
+    return [key for key in numeric if key not in _NOT_A_LOSS]
 
 
 def _curve(log: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
@@ -98,7 +98,7 @@ def _means(points: np.ndarray, step: int) -> np.ndarray:
     return np.array([points[start : start + step].mean(axis=0) for start in range(0, len(points), step)])
 
 
-# -- What was asked for and what it ran on ----------------------------------------------------------------------------
+# -- Configuration, environment and missing files ---------------------------------------------------------------------
 
 
 def configuration_section(run: RunFolder) -> Section:
@@ -120,7 +120,7 @@ def configuration_section(run: RunFolder) -> Section:
         ]
     )
     if run.config_text:
-        resolved: Any = Details("The whole configuration as it was resolved", [Code(run.config_text)])
+        resolved: Any = Details("The complete resolved configuration", [Code(run.config_text)])
     else:
         resolved = Paragraph(f"The resolved configuration is not shown: {run.missing.get(CONFIG, 'it is empty')}.")
     return Section("configuration", "Configuration", [facts, resolved])
@@ -147,7 +147,7 @@ def environment_section(run: RunFolder) -> Section:
 
 
 def missing_section(runs: Sequence[RunFolder], controls: Sequence[RunFolder]) -> Section | None:
-    """Return a section on the files that runs lack, or None where all are there."""
+    """Return a section on the files that runs lack, None where none is missing."""
     notices = [
         Notice(f"Run {run.name}", [f"{sentence}." for sentence in run.missing.values()], "mixed")
         for run in (*runs, *controls)
@@ -158,9 +158,9 @@ def missing_section(runs: Sequence[RunFolder], controls: Sequence[RunFolder]) ->
 
 def _spell(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key}={_plain(one)}" for key, one in value.items())
+        return ", ".join(f"{key}={_plain(setting)}" for key, setting in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(_plain(one) for one in value)
+        return ", ".join(_plain(setting) for setting in value)
     return "" if value is None else str(value)
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a threshold on the way from the sources to the target, and whether scores mean what they say."""
+"""Show how a threshold of the sources fares on the target, and how well scores are calibrated."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _samples(run: RunFolder) -> dict[str, Samples]:
     if run.scores is None:
         return {}
     clips = run.scores.clips()
-    return {part: Samples.of(found, "exclude") for part in (VAL, TEST) if (found := clips.part(part))}
+    return {part: Samples.of(rows, "exclude") for part in (VAL, TEST) if (rows := clips.part(part))}
 
 
 def _rates(run: RunFolder) -> Table:
@@ -45,7 +45,7 @@ def _rates(run: RunFolder) -> Table:
     for title, name in (("APCER, worst species", "apcer"), ("BPCER", "bpcer"), ("HTER", "hter")):
         values = [results.metric(part, "clip", name, HONEST) for part in (VAL, TEST)]
         shown = [results.shown(part, "clip", name, HONEST) for part in (VAL, TEST)]
-        change = points(*values)
+        change = points(values[0], values[1])
         rows.append(Row((title, *shown, change if isinstance(change, Absent) else f"{change} points")))
     note = "A change in APCER and BPCER of opposite signs means that the scores of the target moved as a whole."
     return Table("One threshold, two places", columns, rows, note)
@@ -65,7 +65,7 @@ def _calibration(samples: dict[str, Samples]) -> Table:
         why = "scores are no probabilities"
         rows.append(Row((PARTS[part], ratio(cost, why), ratio(best, "one label is missing"), ratio(cost - best, why))))
     note = (
-        "Cllr: the cost in bits of taking the scores at their word (0 perfect, 1 says nothing, above 1 misleads); "
+        "Cllr: the cost in bits of taking the scores at their word (0 perfect, 1 no information, above 1 misleading); "
         "min Cllr: after the best monotone recalibration. Clips without a face are left out."
     )
     return Table("Calibration", columns, rows, note if rows else "No clip has a score.")
@@ -78,11 +78,11 @@ def _reliability(samples: dict[str, Samples]) -> Chart | Notice:
     lines = []
     for place, (part, those) in enumerate(samples.items()):
         try:
-            found = reliability(those.scores, those.labels)
+            diagram = reliability(those.scores, those.labels)
         except UserError as error:
             return Notice(title, [f"Nothing to draw: {error}."])
-        name = f"{PARTS[part]}: error {ratio(found.error)}"
-        lines.append(Line(name, found.predicted.tolist(), found.observed.tolist(), colour=place, dots=True))
+        name = f"{PARTS[part]}: error {ratio(diagram.error)}"
+        lines.append(Line(name, diagram.predicted.tolist(), diagram.observed.tolist(), colour=place, dots=True))
     if not lines:
         return Notice(title, ["Nothing to draw: no clip has a score."])
     svg = line_chart(
@@ -91,7 +91,7 @@ def _reliability(samples: dict[str, Samples]) -> Chart | Notice:
         Axis("share of bona fide among such clips", -0.02, 1.02),
         name="reliability",
         alt="Reliability: " + "; ".join(line.name for line in lines),
-        diagonal="means what it says",
+        diagonal="calibrated",
     )
     reading = (
         "On the dotted line a score of 0.7 is right in 7 of 10 cases. The share depends on how many attacks a dataset "

@@ -23,7 +23,7 @@ def score_missing(folder: Path, data: str | None = None) -> str:
         UserError: no finished run; its network sees one modality, or its protocol has no such variants; the library's
             manifests of these were built otherwise; as `fastrain.rescore.other_data.score_again`.
     """
-    from fastrain.report.missing_modalities import degradation_text
+    from fastrain.report.missing_modalities import missing_modalities_text
     from fastrain.report.mistakes import LEFT_OUT
     from fastrain.report.run_report import write_report
     from fastrain.rescore.other_data import Asked, score_again
@@ -55,7 +55,7 @@ def score_missing(folder: Path, data: str | None = None) -> str:
     faces = not (page.is_file() and LEFT_OUT in page.read_text(encoding="utf-8"))
     with run.locked():
         write_report([folder], page, faces=faces)
-    return f"{degradation_text(folder)}\n\nreport: {page}"
+    return f"{missing_modalities_text(folder)}\n\nreport: {page}"
 
 
 def _require_manifest(library: Library, protocol: str, trained: Mapping[str, Any]) -> None:

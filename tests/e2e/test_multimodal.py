@@ -1,4 +1,4 @@
-"""The road of the multi-modal pool: colour, depth and infrared from four releases to a trained baseline."""
+"""The full pipeline of the multi-modal pool: colour, depth and infrared from four releases to a trained baseline."""
 
 import json
 
@@ -57,8 +57,8 @@ def test_nothing_in_a_store_tells_an_identity_card_number(library):
 
 
 def test_the_manifest_lists_the_keys_of_each_modality(library):
-    told = Called("fasdata", "build-protocol", "SCP2W", "--data", library.root)
-    assert told.code == 0 and told.out.startswith("mm:CPS2W")
+    built = Called("fasdata", "build-protocol", "SCP2W", "--data", library.root)
+    assert built.code == 0 and built.out.startswith("mm:CPS2W")
     table = Manifest.read(library.protocol_dir("mm:CPS2W", "standard")).frame()
     usable = table[table["status"] == "ok"]
     assert (usable["key_rgb"] != "").all() and (usable["key_depth"] != "").all() and (usable["key_ir"] != "").all()
@@ -115,8 +115,8 @@ def trained(library, tmp_path_factory):
 
 def test_mmdgfas_runs_and_loses_a_modality(library, trained, tmp_path):
     """The same network on what is left without depth and infrared, which is no change of the data."""
-    told = Called("fastrain", "eval", trained, "--protocol", "SCP2W@miss-DI", "--out", tmp_path, "--data", library.root)
-    assert told.code == 0 and "DATA CHANGED" not in told.out
+    done = Called("fastrain", "eval", trained, "--protocol", "SCP2W@miss-DI", "--out", tmp_path, "--data", library.root)
+    assert done.code == 0 and "DATA CHANGED" not in done.out
     assert json.loads((tmp_path / "run.json").read_text())["changed_data"] == []
     scores = [
         [row for row in (folder / "scores.csv").read_text().splitlines() if ",test," in row]
@@ -141,9 +141,9 @@ def test_another_protocol_is_other_data(library, trained, tmp_path):
 def test_what_each_missing_modality_costs(trained):
     """One command: three evaluations, and one table of their numbers on the terminal and in the report."""
     before = Markup((trained / "report.html").read_text("utf-8"))
-    assert f"fastrain eval {trained.name} --missing" in before.sections["degradation"]
-    told = Called("fastrain", "eval", trained, "--missing")
-    assert told.code == 0, told.out
+    assert f"fastrain eval {trained.name} --missing" in before.sections["modalities"]
+    done = Called("fastrain", "eval", trained, "--missing")
+    assert done.code == 0, done.out
     page = Markup((trained / "report.html").read_text("utf-8"))
     rows = {row["Target"]: row for row in page.table("The target without modalities")}
     folders = {"complete": trained}
@@ -154,14 +154,15 @@ def test_what_each_missing_modality_costs(trained):
     assert set(rows) == set(folders)
     whole = numbers(trained)
     for name, row in rows.items():
-        found, line = numbers(folders[name]), next(one for one in told.out.splitlines() if one.startswith(f"{name}  "))
-        for title, value in found.items():
+        values = numbers(folders[name])
+        printed = next(line for line in done.out.splitlines() if line.startswith(f"{name}  "))
+        for title, value in values.items():
             spelled = f"{value:.3f}" if title == "AUC" else f"{100 * value:.2f} %"
             change = "–" if name == "complete" else f"{100 * (value - whole[title]):+.2f}"
             assert (row[title], row[f"{title}: change"]) == (spelled, change)
-            assert (spelled if name == "complete" else f"{spelled} ({change})") in line
+            assert (spelled if name == "complete" else f"{spelled} ({change})") in printed
     assert any(numbers(folders[name]) != whole for name in rows)
-    assert "the source_eer threshold of the complete run" in page.sections["degradation"]
+    assert "the source_eer threshold of the complete run" in page.sections["modalities"]
     refused = Called("fastrain", "eval", trained, "--missing", "--fta", "exclude").line
     assert "no option but --data" in refused
 
@@ -170,12 +171,12 @@ def numbers(folder):
     """Return the clip-level numbers of the target in a folder's results, by the report's titles."""
     metrics = json.loads((folder / "results.json").read_text())["metrics"]
     titles = {"auc": "AUC", "eer": "EER", "hter": "HTER", "apcer": "APCER, worst species", "bpcer": "BPCER"}
-    found = {
+    values = {
         titles[row["metric"]]: row["value"]
         for row in metrics
         if (row["part"], row["level"]) == ("test", "clip")
         and row["metric"] in titles
         and row["threshold_policy"] in ("", "source_eer")
     }
-    assert set(found) == set(titles.values())
-    return found
+    assert set(values) == set(titles.values())
+    return values

@@ -12,7 +12,7 @@ import pytest
 from fasdata.errors import UserError
 from fastrain.evaluation.results import evaluate
 from fastrain.evaluation.scores import ScoreTable
-from fastrain.report.missing_modalities import degradation_text
+from fastrain.report.missing_modalities import missing_modalities_text
 from fastrain.report.run_report import write_report
 from tests.fasdata.page.markup import Markup
 from tests.fastrain.report.fabricate import fabricate_run
@@ -93,7 +93,7 @@ def test_each_row_is_an_evaluation_and_its_change_against_the_complete_target(or
 
 
 def test_the_table_says_what_it_rests_on(original: Path, tmp_path: Path) -> None:
-    section = page_of(original, tmp_path).sections["degradation"]
+    section = page_of(original, tmp_path).sections["modalities"]
     thresholds = json.loads((original / "results.json").read_text())["thresholds"]
     value = next(row["value"] for row in thresholds if (row["level"], row["policy"]) == ("clip", "source_eer"))
     assert "zero-filled" in section
@@ -102,7 +102,7 @@ def test_the_table_says_what_it_rests_on(original: Path, tmp_path: Path) -> None
 
 
 def test_the_terminal_gets_the_same_table(original: Path) -> None:
-    head, whole, first, second, *_ = degradation_text(original).splitlines()
+    head, whole, first, second, *_ = missing_modalities_text(original).splitlines()
     assert head.split("  ")[0] == "target" and all(title in head for title in TITLES.values())
     assert whole.startswith("complete  ") and "(" not in whole
     now, before = numbers(original / "evaluations" / "mm-CPS2W@miss-D-standard-5f0c5f0c"), numbers(original)
@@ -114,7 +114,7 @@ def test_the_terminal_gets_the_same_table(original: Path) -> None:
 def test_without_an_evaluation_the_page_says_how_to_get_one(run: Path, tmp_path: Path) -> None:
     shutil.rmtree(run / "evaluations")
     page = page_of(run, tmp_path)
-    assert "fastrain eval erm-late --missing" in page.sections["degradation"]
+    assert "fastrain eval erm-late --missing" in page.sections["modalities"]
     assert not any(caption.startswith("The target without") for caption in page.tables)
 
 
@@ -139,13 +139,13 @@ def test_what_does_not_fit_is_left_out_and_told(
     edit(run / "evaluations" / name / file, **changes)
     page = page_of(run, tmp_path)
     assert [row["Target"] for row in page.table("The target without")] == ["complete", "without depth and ir"]
-    assert f"{name}: {why}" in page.sections["degradation"]
-    assert f"left out  {name}: {why}" in degradation_text(run)
+    assert f"{name}: {why}" in page.sections["modalities"]
+    assert f"left out  {name}: {why}" in missing_modalities_text(run)
 
 
 def test_a_damaged_evaluation_is_told_too(run: Path, tmp_path: Path) -> None:
     (run / "evaluations" / "mm-CPS2W@miss-D-standard-5f0c5f0c" / "results.json").write_text("{")
-    assert "is damaged" in page_of(run, tmp_path).sections["degradation"]
+    assert "is damaged" in page_of(run, tmp_path).sections["modalities"]
 
 
 def test_of_two_evaluations_the_later_counts_and_others_are_no_part_of_it(run: Path, tmp_path: Path) -> None:
@@ -160,14 +160,14 @@ def test_of_two_evaluations_the_later_counts_and_others_are_no_part_of_it(run: P
 @pytest.mark.parametrize("modalities", ["", "model:\n  modalities: [rgb]\n", "model:\n  modalities: [depth]\n"])
 def test_a_run_on_one_modality_has_no_such_section(run: Path, tmp_path: Path, modalities: str) -> None:
     (run / "config.yaml").write_text(f"method: erm\n{modalities}")
-    assert "degradation" not in page_of(run, tmp_path).sections
+    assert "modalities" not in page_of(run, tmp_path).sections
     with pytest.raises(UserError, match="has no modality to lose"):
-        degradation_text(run)
+        missing_modalities_text(run)
 
 
 def test_an_evaluation_has_none_either(run: Path, tmp_path: Path) -> None:
     masked = run / "evaluations" / "mm-CPS2W@miss-D-standard-5f0c5f0c"
     shutil.copy(run / "config.yaml", masked)
-    assert "degradation" not in page_of(masked, tmp_path).sections
+    assert "modalities" not in page_of(masked, tmp_path).sections
     edit(masked / "manifest.json", canonical="mm:CPW2S")  # another complete protocol, but no network to score it with
-    assert "degradation" not in page_of(masked, tmp_path).sections
+    assert "modalities" not in page_of(masked, tmp_path).sections

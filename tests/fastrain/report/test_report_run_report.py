@@ -233,7 +233,7 @@ def test_scores_of_other_clips_than_the_manifest_holds_are_noticed(copied, tmp_p
     results["counts"][0]["clips"] += 1
     (run / "results.json").write_text(json.dumps(results))
     page = reported(run, tmp_path)
-    assert "not those that the manifest holds" in page.sections["data"]
+    assert "not those of the manifest" in page.sections["data"]
     assert page.table("What was scored")[0]["Clips"] == "5"
 
 
@@ -306,7 +306,7 @@ def test_a_run_that_was_stopped_still_reports(copied, tmp_path):
     with (run / "metrics.jsonl").open("a") as log:
         log.write('{"kind": "train", "iter')
     page = reported(run, tmp_path)
-    assert "There is no number to tell from" in page.sections["glance"]
+    assert "There is no number to judge by" in page.sections["glance"]
     assert "Training losses" in page.sections["training"]
 
 
