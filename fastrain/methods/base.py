@@ -1,4 +1,4 @@
-"""What a method is to the engine, and what the engine is to a method."""
+"""The interface between methods and the engine: batches, optimisers, the context of a step, `Method`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from fastrain.methods.settings import MethodSettings
 
 # Keys: `modalities` {name: float32 (B,C,S,S) in [0,1], RGB order}, `label` (B,) int64 with 1 = bona fide,
 # `domain` (B,) int64, `group` (B,) int64 = 2 * domain + label, `id` list[str], `available` {name: bool (B,)}: an image
-# that a sample does not have, or that the protocol takes away, is zero. Batches to be scored say of which `part` of the
-# protocol they are (val or test). Training batches of a method with `views` > 1
-# also have `views`, a list of that many `modalities`: augmentations of the same images, the first being `modalities`.
+# that a sample does not have, or that the protocol takes away, is zero. Batches to be scored also have `part`, the part
+# of the protocol that they are from (val or test). Training batches of a method with `views` > 1 also have `views`, a
+# list of that many `modalities`: augmentations of the same images, the first being `modalities`.
 Batch: TypeAlias = dict[str, Any]
 
 
@@ -31,7 +31,7 @@ class OptimSpec:
 
 
 class StepContext(Protocol):
-    """What a training step may ask of the engine."""
+    """What the engine offers to a training step."""
 
     generator: Generator
     """CPU generator of this run; saved and restored with it."""
@@ -44,22 +44,22 @@ class StepContext(Protocol):
     steps_per_epoch: int
     n_domains: int
     devices: int
-    """How many train together, each on its own images; gradients are averaged over them where an optimiser steps."""
+    """How many train together, each on its own images; gradients are averaged over them before an optimiser steps."""
 
     def backward(self, loss: Tensor) -> None:
         """Backpropagate `loss` at the precision of the run."""
 
     def gradients(self, loss: Tensor, parameters: Sequence[nn.Parameter], *, keep_graph: bool = False) -> list[Tensor]:
-        """Return the gradient of `loss` for each parameter, averaged over the devices; zeros where it has no part.
+        """Return the gradient of `loss` for each parameter, averaged over the devices; zeros where it does not matter.
 
-        What `backward` accumulates is not touched. With `keep_graph` the loss's graph can be used again.
+        Gradients that `backward` accumulated stay as they are. With `keep_graph` the loss's graph can be used again.
         """
 
     def gathered(self, tensor: Tensor) -> Tensor:
         """Return the rows of all devices, one device after the other; each has to have the same number.
 
-        A loss of gathered rows is the same on every device, and the average of its gradients is that of the whole
-        batch, as on one device.
+        A loss of gathered rows is the same on every device, and the average of its gradients is that of one device
+        with all the rows.
         """
 
     def step(self, name: str) -> None:
@@ -76,7 +76,7 @@ class StepContext(Protocol):
 
 
 class Method(nn.Module):
-    """A way to train and score a face anti-spoofing network.
+    """A face anti-spoofing network with its way to train and score.
 
     A method owns its forward, backward and optimiser steps; the engine owns data, devices, checkpoints, logs, and
     puts the method in train mode before a training step and in eval mode, without gradients, before scoring.
@@ -100,7 +100,7 @@ class Method(nn.Module):
         self.n_domains = n_domains
         self.image_size = image_size
         self.modalities: tuple[str, ...] = ("rgb",)
-        """What the batches have to hold, in the order of `Batch`; a method that uses more sets it."""
+        """What its batches hold, in the order of `Batch`; a method that uses more than rgb sets it."""
 
     def configure(self) -> dict[str, OptimSpec]:
         """Return the optimisers by the name that `training_step` uses for them."""
@@ -115,12 +115,12 @@ class Method(nn.Module):
         raise NotImplementedError
 
     def predict_parts(self, batch: Batch) -> dict[str, Tensor]:
-        """Return further named (B,) scores that are worth a column of their own; none by default."""
+        """Return further named (B,) scores, each a column of the score file; none by default."""
         return {}
 
     def scores(self, batch: Batch) -> dict[str, Tensor]:
-        """Return `score` and every named part; a method that gets them from one forward pass overrides this."""
+        """Return `score` and every named part; a method that computes them in one forward pass overrides this."""
         return {"score": self.predict(batch), **self.predict_parts(batch)}
 
     def on_epoch_start(self, ctx: StepContext) -> None:
-        """Called before the first iteration of every epoch."""
+        """Do what is due before the first iteration of every epoch; nothing by default."""

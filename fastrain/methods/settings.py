@@ -1,22 +1,38 @@
-"""What the settings of every method have in common; importable without torch, so that bad settings fail at once."""
+"""The base of every method's settings; importable without torch, so that bad settings fail at once."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from fasdata.records import MODALITIES
 
 
-class MethodSettings(BaseModel):
-    """A method's own settings: its network and its optimisers. Unknown keys are refused."""
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError(f"expected each modality once; found {', '.join(names)}")
+    return tuple(name for name in MODALITIES if name in names)
+
+
+Modalities = Annotated[tuple[Literal["rgb", "depth", "ir"], ...], Field(min_length=1), AfterValidator(_each_once)]
+"""Any of rgb, depth, ir, each once; held in that order."""
+
+
+class Section(BaseModel):
+    """A group of settings. Unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+
+class MethodSettings(Section):
+    """A method's own settings: its network and its optimisers."""
+
     def preflight(self) -> None:
-        """Fail now for what would fail once torch, the data and the network are loaded.
+        """Check, before torch, data and network are loaded, that the files these settings name exist.
 
         Raises:
-            UserError: something that these settings name cannot be had.
+            UserError: one cannot be had.
         """
 
 
@@ -24,7 +40,7 @@ class TrunkSettings(MethodSettings):
     """Settings of a method whose network stands on one timm trunk."""
 
     trunk: str = "resnet50.tv_in1k"
-    """Name of a timm model; with the tag, because bare names resolve to other weights."""
+    """Name of a timm model, with its tag: bare names resolve to other weights."""
     trunk_kwargs: dict[str, Any] = {}
     """Extra arguments of that model, such as `channels` for a narrow residual network."""
     pretrained: bool | str = True
@@ -34,7 +50,7 @@ class TrunkSettings(MethodSettings):
         """Find (or fetch) the pretrained weights.
 
         Raises:
-            UserError: they are neither here nor to be had; within two seconds when there is no network.
+            UserError: they cannot be had; within two seconds when there is no network.
         """
         from fastrain.networks.hub import find_weights
 

@@ -1,4 +1,4 @@
-"""A checkpoint file: tensors in safetensors, everything else as JSON in its header."""
+"""Write and read checkpoints: tensors in safetensors, everything else as JSON in its header."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _HEADER = "fastrain"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`tensors` by name (all on the CPU) and `facts`, plain JSON values.
+    """Tensors by name (all on the CPU) and facts, plain JSON values.
 
-    The facts travel in the header of the safetensors file, so that one rename replaces both. The `.json` beside it is
-    a copy for people and scripts; nothing is read back from it.
+    The facts are in the header of the safetensors file, so that one rename replaces both. The `.json` beside it is a
+    copy for people and scripts; nothing is read back from it.
     """
 
     tensors: Mapping[str, Tensor]
     facts: Mapping[str, Any]
 
     def write(self, path: Path) -> None:
-        """Write `path` (`.safetensors`) and its `.json`, each by a rename: a file there is always a whole one.
+        """Write `path` (`.safetensors`) and its `.json`, each by a rename, so that a file there is always complete.
 
         Raises:
-            UserError: it cannot be written, for want of space above all; the file that was there is kept.
+            UserError: it cannot be written, mostly for want of space; the file that was there is kept.
         """
         from safetensors import SafetensorError
 
@@ -41,7 +41,7 @@ class Checkpoint:
         try:
             with replacing(path) as temporary:
                 self._save(temporary, {_HEADER: text})
-        except SafetensorError as error:  # the library's own wrapping of what the system said
+        except SafetensorError as error:  # wraps the error of the operating system
             raise UserError(
                 f"the checkpoint {path} cannot be written",
                 found=str(error).rpartition("error: ")[2],
@@ -62,7 +62,7 @@ class Checkpoint:
         """Read a checkpoint.
 
         Raises:
-            UserError: there is none, or the file is damaged, foreign, or of a later format.
+            UserError: the file is missing, damaged, foreign, or of another format.
         """
         from safetensors import SafetensorError, safe_open
 
@@ -73,8 +73,8 @@ class Checkpoint:
                 facts = json.loads((file.metadata() or {})[_HEADER])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         except (SafetensorError, KeyError, ValueError, OSError) as error:
-            found = " ".join(str(error).split()) or type(error).__name__
-            raise UserError(f"{path} is no readable checkpoint", found=found, do="start the run again") from error
+            problem = " ".join(str(error).split()) or type(error).__name__
+            raise UserError(f"{path} is no readable checkpoint", found=problem, do="start the run again") from error
         if facts.get("format") != FORMAT:
             raise UserError(f"{path} has another format", expected=str(FORMAT), found=str(facts.get("format")))
         return cls(tensors, facts)
@@ -86,5 +86,5 @@ class Checkpoint:
 
 
 def _readable(facts: Mapping[str, Any]) -> dict[str, Any]:
-    # Hundreds of numbers of generator state help no reader.
+    # Hundreds of numbers of generator state would hide the rest.
     return {name: value for name, value in facts.items() if name != "random"}

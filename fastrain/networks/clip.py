@@ -1,4 +1,4 @@
-"""CLIP from open_clip: two plain transformers, and OpenAI's weights."""
+"""Build CLIP models of open_clip (two plain transformers) and load OpenAI's weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fasdata.errors import UserError, unknown_name
 from fastrain.networks.hub import find_clip_weights
 from fastrain.networks.weights import check_fits, read_state
 
-# Entries of files that are no weights, and the mask of the text, which follows from its length.
+# Entries of files that are no weights, among them the mask of the text, which follows from its length.
 _NO_WEIGHTS = ("input_resolution", "context_length", "vocab_size", "attn_mask")
 
 
@@ -71,7 +71,11 @@ def load_clip(model: Any, name: str, pretrained: bool | str) -> bool:
 
 
 def _plain(model: Any, name: str) -> None:
-    """Refuse what the towers' own forward does and ours, layer by layer, does not."""
+    """Check that the towers do nothing that ME-FAS, which runs them layer by layer, leaves out.
+
+    Raises:
+        UserError: they do; names it.
+    """
     visual = model.visual
     kept = {
         "a pooling other than the class token": visual.pool_type == "tok" and not visual.final_ln_after_pool,
@@ -87,10 +91,11 @@ def _plain(model: Any, name: str) -> None:
 
 
 def _resample(state: dict[str, Tensor], model: Any) -> None:
+    """Resample the position embedding of images in place, where it is that of another image size."""
     from open_clip.model import resize_pos_embed
 
     key = "visual.positional_embedding"
-    wanted, found = model.state_dict()[key].shape, state[key].shape if key in state else None
-    if found is None or found == wanted or found[1:] != wanted[1:] or round((found[0] - 1) ** 0.5) ** 2 != found[0] - 1:
-        return
+    wanted, given = model.state_dict()[key].shape, state[key].shape if key in state else None
+    if given is None or given == wanted or given[1:] != wanted[1:] or round((given[0] - 1) ** 0.5) ** 2 != given[0] - 1:
+        return  # right, or wrong in a way that `check_fits` names
     resize_pos_embed(state, model)

@@ -1,4 +1,4 @@
-"""Read a foreign checkpoint (tensors, numbers, text; nothing in it is run), and what importers make of it."""
+"""Read a foreign checkpoint without running anything in it, and hold what an importer makes of it."""
 
 from __future__ import annotations
 
@@ -17,21 +17,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-# -- Reading a foreign checkpoint: tensors, numbers, text and containers; nothing in the file is run ------------------
-
-
 NUMPY_SCALARS = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
 
 
 class Record:
-    """Stands for a foreign object: its items and its attributes become those of a plain ordered dictionary."""
+    """Stand for a foreign object: its items and attributes become those of a plain ordered dictionary."""
 
     def __new__(cls, *args: object) -> OrderedDict[str, Any]:  # type: ignore[misc]
         return OrderedDict()
 
 
 class Dtype:
-    """Stands for a NumPy type: its code (`f8`) and its byte order."""
+    """Stand for a NumPy type: its code (`f8`) and its byte order."""
 
     def __init__(self, code: str, *_: object) -> None:
         if not (isinstance(code, str) and re.fullmatch(r"[fiub]\d", code)):
@@ -48,18 +45,18 @@ def number(kind: Dtype, data: bytes) -> float | int | bool:
 
 
 def plain_dict(*_: object) -> dict[str, Any]:
-    """Stand for the making of a dictionary with a default."""
+    """Stand for the constructor of a dictionary with a default."""
     return {}
 
 
 def read_foreign(path: Path, records: Sequence[str] = ()) -> Any:
     """Return what a file written by `torch.save` holds.
 
-    Beside what torch itself takes for harmless, NumPy numbers are read, and objects of the types named by `records`
+    Beside the types that torch allows, it may hold NumPy numbers and objects of the types named by `records`
     (`module.Class`), which become dictionaries: their own code is neither needed nor called.
 
     Raises:
-        UserError: no such file, a damaged one, or one that holds anything else; names the type it asks for.
+        UserError: the file is missing, damaged, or holds anything else; names the type that it asks for.
     """
     import torch
     from torch.serialization import safe_globals
@@ -84,15 +81,15 @@ def read_foreign(path: Path, records: Sequence[str] = ()) -> Any:
         raise UserError(f"{path} is no readable checkpoint", found=text[:160] or type(error).__name__) from None
 
 
-# -- What an importer makes of a published checkpoint -----------------------------------------------------------------
+# -- Checkpoints of published code ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Published:
-    """A checkpoint in our names.
+    """A published checkpoint in our names.
 
-    `state` is the whole state of our method; `model` the settings under which it means what it did; `selection` how
-    its authors chose it; `facts` what else the file says (epoch, metrics), as plain values.
+    `state` is the complete state of our method; `model` the settings that it needs; `selection` how its authors chose
+    it; `facts` what else the file says (epoch, metrics), as plain values.
     """
 
     state: Mapping[str, Tensor]
@@ -102,31 +99,31 @@ class Published:
 
 
 def tensors(value: object, what: str) -> dict[str, Tensor]:
-    """Return a state dictionary after checking that it is one, without the prefix of copies for several devices.
+    """Check that `value` is a state dictionary, and return it without the prefix of copies for several devices.
 
     Raises:
-        UserError: it is something else; says what.
+        UserError: it is something else; names it.
     """
     from torch import Tensor
 
     if not isinstance(value, Mapping) or not value:
         raise UserError(f"the checkpoint has no {what}", expected="a dictionary of tensors", found=type(value).__name__)
-    odd = [name for name, one in value.items() if not (isinstance(name, str) and isinstance(one, Tensor))]
+    odd = [name for name, tensor in value.items() if not (isinstance(name, str) and isinstance(tensor, Tensor))]
     if odd:
         raise UserError(f"the {what} of the checkpoint holds more than tensors", found=str(odd[0])[:80])
-    named = {name.removeprefix("module."): one for name, one in value.items()}
+    named = {name.removeprefix("module."): tensor for name, tensor in value.items()}
     if len(named) < len(value):
         twice = next(name for name in value if f"module.{name}" in value)
         raise UserError(f"the {what} of the checkpoint holds {twice} twice", found=f"with and without {'module.'!r}")
     return named
 
 
-def without_wrapper(value: object) -> Any:
-    """Return numbers, text and containers of them as JSON takes them; everything else by the name of its type."""
+def json_values(value: object) -> Any:
+    """Return numbers, text and containers of them as JSON values; everything else as the name of its type."""
     if isinstance(value, Mapping):
-        return {str(key): without_wrapper(one) for key, one in value.items()}
+        return {str(key): json_values(content) for key, content in value.items()}
     if isinstance(value, list | tuple):
-        return [without_wrapper(one) for one in value]
+        return [json_values(content) for content in value]
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):

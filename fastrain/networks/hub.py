@@ -1,4 +1,4 @@
-"""Where pretrained weights come from: a given file, the hub's cache, or the hub; importable without torch."""
+"""Find pretrained weights: a given file, the hub's cache, or the hub; importable without torch."""
 
 from __future__ import annotations
 
@@ -10,22 +10,19 @@ from pathlib import Path
 
 from fasdata.errors import UserError
 
-# -- Where pretrained weights come from: a given file, the hub's cache, or the hub; importable without torch ----------
-
-
 FILE_NAMES = ("model.safetensors", "pytorch_model.bin")
 PATIENCE = 2.0  # seconds; the hub client by itself would retry for most of a minute
 
 
 def find_weights(trunk: str, pretrained: bool | str) -> Path | None:
-    """Return the weight file for the timm model `trunk`, or None when it starts from scratch.
+    """Return the weight file of the timm model `trunk`, or None when it starts from scratch.
 
     Args:
         trunk: timm name, best with its tag (`resnet50.tv_in1k`).
         pretrained: True = the hub's cache, then the hub; False = none; else the path of a file.
 
     Raises:
-        UserError: the file is not there, or there is no way to the hub; without a network after two seconds at most.
+        UserError: the file is missing, or the hub cannot be reached; without a network within two seconds.
     """
     if not isinstance(pretrained, str) and pretrained:
         return find_file(f"trunk {trunk!r}", *hub_source(trunk), True)
@@ -35,7 +32,7 @@ def find_weights(trunk: str, pretrained: bool | str) -> Path | None:
 def find_file(
     what: str, repo: str, revision: str | None, names: tuple[str, ...], pretrained: bool | str
 ) -> Path | None:
-    """Return the weight file of `what`: one of `names` in `repo` on the hub, or what `pretrained` says instead.
+    """Return the weight file of `what`: one of `names` in `repo` on the hub, or the file that `pretrained` names.
 
     Raises:
         UserError: as `find_weights`.
@@ -58,7 +55,7 @@ def find_file(
 def hub_source(trunk: str) -> tuple[str, str | None, tuple[str, ...]]:
     """Return repository, revision and possible file names of a trunk's weights on the hub.
 
-    A name with its tag is the repository's name, which spares the seconds that importing timm takes.
+    A name with its tag is the repository's name, which saves importing timm (seconds).
 
     Raises:
         UserError: timm knows no such model, or no weights for it.
@@ -82,7 +79,7 @@ def hub_source(trunk: str) -> tuple[str, str | None, tuple[str, ...]]:
 def hub_reachable(patience: float = PATIENCE) -> bool:
     """Tell whether the hub answers within `patience` seconds; never when `HF_HUB_OFFLINE` is set.
 
-    The question is asked in a thread of its own, because looking up a name cannot be given a time limit.
+    A thread of its own asks, because the look-up of a host name has no time limit.
     """
     from huggingface_hub import constants
 
@@ -95,7 +92,7 @@ def hub_reachable(patience: float = PATIENCE) -> bool:
         try:
             urllib.request.urlopen(request, timeout=patience).close()
         except urllib.error.HTTPError:
-            pass  # an answer, though not a friendly one
+            pass  # an answer too
         except (OSError, ValueError):
             return
         answered.set()
@@ -110,9 +107,9 @@ def _cached(repo: str, revision: str | None, names: tuple[str, ...]) -> Path | N
     from huggingface_hub import try_to_load_from_cache
 
     for name in names:
-        found = try_to_load_from_cache(repo, name, revision=revision)
-        if isinstance(found, str):  # neither unknown nor known to be absent
-            return Path(found)
+        cached = try_to_load_from_cache(repo, name, revision=revision)
+        if isinstance(cached, str):  # neither unknown nor cached as absent
+            return Path(cached)
     return None
 
 
@@ -144,8 +141,7 @@ def _absent(what: str, repo: str, name: str, reason: str) -> UserError:
     )
 
 
-# -- Where CLIP's pretrained weights come from; importable without torch ----------------------------------------------
-
+# -- CLIP -------------------------------------------------------------------------------------------------------------
 
 CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 # The tag `openai` of open_clip: the weights of CLIP's authors.
@@ -164,7 +160,7 @@ def find_clip_weights(name: str, pretrained: bool | str) -> Path | None:
         pretrained: True = the hub's cache, then the hub; False = none; else the path of a file.
 
     Raises:
-        UserError: no such weights are published, the file is not there, or there is no way to the hub.
+        UserError: no such weights are published, the file is missing, or the hub cannot be reached.
     """
     plain = name.removesuffix("-quickgelu")
     if pretrained is True and plain not in REPOSITORIES:

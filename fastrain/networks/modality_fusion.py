@@ -1,4 +1,4 @@
-"""Several modalities in one network: as channels of one image, or as one number each, averaged over those present."""
+"""Fuse modalities: early, as the channels of one image, or late, as the mean of one number each."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from fasdata.errors import UserError
 from fastrain.networks.trunk import normalized
 
-# -- Early fusion: several modalities as the channels of one image ----------------------------------------------------
-
+# -- Early fusion -----------------------------------------------------------------------------------------------------
 
 Statistics: TypeAlias = tuple[Sequence[float], Sequence[float]]
 """Three channel means and three deviations."""
@@ -21,9 +20,7 @@ Statistics: TypeAlias = tuple[Sequence[float], Sequence[float]]
 def stacked(batch: Mapping[str, Any], modalities: Sequence[str], statistics: Statistics | None) -> Tensor:
     """Return (B,C,S,S): the images of `modalities` one after the other, rgb with three channels, the others with one.
 
-    They are normalised by `statistics` unless that is None.
-
-    An image that is not available is zero after normalisation too, which is the middle grey of the others.
+    They are normalised by `statistics` unless that is None. An image that is not available is zero after that.
     """
     planes = []
     for name in modalities:
@@ -36,11 +33,11 @@ def stacked(batch: Mapping[str, Any], modalities: Sequence[str], statistics: Sta
 
 
 def widen_first_layer(trunk: nn.Module, modalities: Sequence[str]) -> None:
-    """Let the first convolution of a trunk for rgb take `modalities` stacked; it is changed in place.
+    """Change the first convolution of a trunk for rgb, in place, so that it takes `modalities` stacked.
 
-    Its weights become those that, on a stack, give the mean of what the old layer gives for each modality alone, a
-    modality of one channel being shown as grey: rgb keeps its kernels, the others get their sum over the channels,
-    all divided by the number of modalities. So pretrained weights keep their meaning.
+    On a stack it gives the mean of what the old layer gives for each modality alone, a modality of one channel being
+    shown as grey: rgb keeps its kernels, the others get their sum over the channels, all divided by the number of
+    modalities. So pretrained weights keep their meaning.
 
     Raises:
         UserError: the trunk does not begin with a convolution over three channels.
@@ -55,25 +52,25 @@ def widen_first_layer(trunk: nn.Module, modalities: Sequence[str]) -> None:
             found=repr(old),
         )
     rgb = old.weight.detach()
-    kernels = torch.cat([rgb if one == "rgb" else rgb.sum(dim=1, keepdim=True) for one in modalities], dim=1)
+    kernels = torch.cat([rgb if name == "rgb" else rgb.sum(dim=1, keepdim=True) for name in modalities], dim=1)
     old.weight = nn.Parameter(kernels / len(modalities))
     old.in_channels = kernels.shape[1]
 
 
-# -- Late fusion: one number a modality, averaged over the modalities that a face has ---------------------------------
+# -- Late fusion ------------------------------------------------------------------------------------------------------
 
 
 def availability(batch: Mapping[str, Any], modalities: Sequence[str], like: Tensor) -> Tensor:
     """Return (B,M) of the type and device of `like` (B,...): 1 where a face has the modality, 0 where it has not.
 
-    A batch that does not say has everything.
+    A modality that the batch's `available` does not name counts as present.
     """
-    there = batch.get("available", {})
-    everything = like.new_ones(len(like))
-    return torch.stack([there[name].to(like) if name in there else everything for name in modalities], dim=1)
+    available = batch.get("available", {})
+    present = like.new_ones(len(like))
+    return torch.stack([available[name].to(like) if name in available else present for name in modalities], dim=1)
 
 
-def mean_of_available(values: Tensor, there: Tensor) -> Tensor:
-    """Return (B,): the mean of values (B,M) over the modalities that are `there` (B,M); over all where none is."""
-    weight = torch.where(there.any(dim=1, keepdim=True), there, torch.ones_like(there))
+def mean_of_available(values: Tensor, available: Tensor) -> Tensor:
+    """Return (B,): the mean of values (B,M) over the `available` (B,M) modalities; over all where none is."""
+    weight = torch.where(available.any(dim=1, keepdim=True), available, torch.ones_like(available))
     return (values * weight).sum(dim=1) / weight.sum(dim=1)

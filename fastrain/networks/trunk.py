@@ -1,4 +1,4 @@
-"""timm trunks (three levels of a feature pyramid, or one pooled vector), and the input they expect."""
+"""Build timm trunks (three levels of a feature pyramid, or one pooled vector), and normalise their input."""
 
 from __future__ import annotations
 
@@ -10,23 +10,20 @@ from torch import Tensor, nn
 
 from fasdata.errors import UserError, nearest
 
-# -- The input conventions of pretrained networks ---------------------------------------------------------------------
-
-
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def imagenet_normalized(image: Tensor) -> Tensor:
-    """Return (B,3,S,S) images in [0,1] less ImageNet's channel means, over its deviations; one channel: see below."""
+    """Return images in [0,1] normalised by ImageNet's channel means and deviations; shapes as `normalized`."""
     return normalized(image, IMAGENET_MEAN, IMAGENET_STD)
 
 
 def normalized(image: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Return (B,3,S,S) images in [0,1] less channel means, over deviations.
 
-    Images of one channel (B,1,S,S) get the average of the three means and of the three deviations. The constants are
-    made at the image's own precision, so that float64 gets them exactly.
+    Images of one channel (B,1,S,S) get the average of the three means and of the three deviations. The constants have
+    the image's own precision, so that float64 gets them exactly.
     """
     means, deviations = image.new_tensor(mean).view(3, 1, 1), image.new_tensor(std).view(3, 1, 1)
     if image.shape[1] == 1:
@@ -36,13 +33,11 @@ def normalized(image: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
 
 def statistics_of(trunk: str) -> tuple[Sequence[float], Sequence[float]]:
     """Return the channel means and deviations that the timm model `trunk` was trained with; ImageNet's if unknown."""
-    import timm
-
     card = timm.get_pretrained_cfg(trunk, allow_unregistered=True)
     return (IMAGENET_MEAN, IMAGENET_STD) if card is None else (tuple(card.mean), tuple(card.std))
 
 
-# -- timm trunks: a feature pyramid's three levels, or one pooled vector ----------------------------------------------
+# -- Trunks -----------------------------------------------------------------------------------------------------------
 
 
 def feature_trunk(name: str, kwargs: dict[str, Any]) -> tuple[nn.Module, list[int]]:
@@ -71,7 +66,7 @@ def pooled_trunk(name: str, kwargs: dict[str, Any]) -> tuple[nn.Module, int]:
 
 
 def framework_init(module: nn.Module) -> None:
-    """Give every layer torch's own default start, in place of timm's (kaiming, zero last batch norm)."""
+    """Initialise every layer as torch does, in place of timm's way (kaiming, zero last batch norm)."""
     for layer in module.modules():
         reset = getattr(layer, "reset_parameters", None)
         if callable(reset):
@@ -79,7 +74,11 @@ def framework_init(module: nn.Module) -> None:
 
 
 def check_name(name: str) -> None:
-    """Raise a UserError that names the nearest trunk when timm knows no model `name`."""
+    """Check that timm has a model `name`.
+
+    Raises:
+        UserError: it has not; names the nearest.
+    """
     architecture, _, tag = name.partition(".")
     if not timm.is_model(architecture):
         close = nearest(architecture, timm.list_models())

@@ -1,4 +1,4 @@
-"""Loading pretrained weights into a trunk, shared by all methods."""
+"""Load pretrained weights into a network, after a check that they are its own."""
 
 from __future__ import annotations
 
@@ -59,22 +59,29 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 
 def check_fits(
-    module: nn.Module, state: dict[str, Tensor], name: str, path: Path, *, what: str = "trunk", key: str = "trunk"
+    module: nn.Module, state: dict[str, Tensor], network: str, path: Path, *, what: str = "trunk", key: str = "trunk"
 ) -> None:
-    """Raise a UserError that counts and names what differs when `state` is not a state of `module`.
+    """Check that `state` is a state of `module`.
 
-    The message calls the module `what` and its `name`, which the setting `key` gives.
+    Messages call the module `what` `network`, which the setting `key` names.
+
+    Raises:
+        UserError: it is not; counts and names the entries that differ.
     """
     wanted = module.state_dict()
     # Files from before batch norm counted its batches lack that buffer; torch fills it in.
-    missing = [one for one in wanted if one not in state and not one.endswith("num_batches_tracked")]
-    unexpected = [one for one in state if one not in wanted]
-    reshaped = [one for one in state if one in wanted and state[one].shape != wanted[one].shape]
+    missing = [name for name in wanted if name not in state and not name.endswith("num_batches_tracked")]
+    unexpected = [name for name in state if name not in wanted]
+    reshaped = [name for name in state if name in wanted and state[name].shape != wanted[name].shape]
     if missing or unexpected or reshaped:
         raise UserError(
-            f"{path} holds the weights of another network than {what} {name!r}",
+            f"{path} holds the weights of another network than {what} {network!r}",
             found=", ".join(
-                (_told(missing, "missing"), _told(unexpected, "unexpected"), _told(reshaped, "of another shape"))
+                (
+                    _counted(missing, "missing"),
+                    _counted(unexpected, "unexpected"),
+                    _counted(reshaped, "of another shape"),
+                )
             ),
             do=f"pass that {what}'s own file, or name the file's {what} with --set {key}=",
         )
@@ -89,7 +96,7 @@ def classifier_names(trunk: str) -> tuple[str, ...]:
     return tuple(f"{name}." for name in ((names,) if isinstance(names, str) else names))
 
 
-def _told(keys: Iterable[str], what: str) -> str:
+def _counted(keys: Iterable[str], what: str) -> str:
     keys = list(keys)
     first = f" ({', '.join(keys[:3])}{', …' if len(keys) > 3 else ''})" if keys else ""
     return f"{len(keys)} {what}{first}"

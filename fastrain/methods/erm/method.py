@@ -84,9 +84,9 @@ class ERM(Method):
         if not self.late:
             return F.cross_entropy(logits, label), {}
         each = F.cross_entropy(logits.transpose(1, 2), label[:, None].expand(-1, logits.shape[1]), reduction="none")
-        there = availability(batch, self.modalities, each)
-        terms = (each * there).sum(dim=0) / there.sum(dim=0).clamp(min=1)  # no face with it: 0, and no gradient
-        loss = mean_of_available(terms[None], there.amax(dim=0)[None])[0]
+        available = availability(batch, self.modalities, each)
+        terms = (each * available).sum(dim=0) / available.sum(dim=0).clamp(min=1)  # no face with it: 0, no gradient
+        loss = mean_of_available(terms[None], available.amax(dim=0)[None])[0]
         return loss, dict(zip(self.modalities, terms, strict=True))
 
     def _logits(self, batch: Batch) -> Tensor:

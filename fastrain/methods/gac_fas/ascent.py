@@ -1,4 +1,4 @@
-"""Ascending points: where they lie, and standing there for a while."""
+"""Compute ascending points, and move the weights there for a while."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TINY = 1e-16
 
 
 def mixing(n_domains: int, *, running_total: bool) -> tuple[list[list[float]], list[float]]:
-    """Return how the domains' gradients mix: row k for the direction of domain k, and for the common descent.
+    """Return how the domains' gradients mix: row k for the direction of domain k, and one row for the common descent.
 
     Without the running total each direction is the domain's own gradient and the descent is their sum. With it, as in
     the published optimiser class, M_k = g_0 + … + g_k, A_k = A_(k-1) + M_k from A_(-1) = 0, direction k is
@@ -34,7 +34,7 @@ class Ascent:
 
     Args:
         names: the parameters' names; a name with "weight" in it is a weight's.
-        gradients: for each domain present, the gradients in the order of the parameters; their memory becomes that of
+        gradients: for each domain present, the gradients in the order of the parameters; their memory is reused for
             the offsets.
     """
 
@@ -67,11 +67,11 @@ class Ascent:
             for k, row in self._rows.items():
                 direction = _mixed(own, row)
                 parts[k].append(torch.linalg.vector_norm(direction if size is None else direction * size))
-        return {k: torch.linalg.vector_norm(torch.stack(found)) + TINY for k, found in parts.items()}
+        return {k: torch.linalg.vector_norm(torch.stack(lengths)) + TINY for k, lengths in parts.items()}
 
     @torch.no_grad()
     def offsets(self) -> dict[int, list[Tensor]]:
-        """Return the offsets by domain, in the order of the parameters; the gradients are gone afterwards."""
+        """Return the offsets by domain, in the order of the parameters; they overwrite the gradients."""
         steps = {k: self._rho / length for k, length in self.lengths().items()}
         for place in range(len(self._parameters)):
             own, size = self._at(place), self._size(place)
@@ -92,10 +92,10 @@ class Ascent:
 
 @contextmanager
 def displaced(network: nn.Module, parameters: Sequence[nn.Parameter], offsets: Sequence[Tensor]) -> Iterator[None]:
-    """Let `parameters` stand at their values plus `offsets`; afterwards they are as before, to the last bit.
+    """Add `offsets` to `parameters` inside a `with`; afterwards they are as before, to the last bit.
 
-    So are all buffers of `network`: batch norm may see a batch in between without a trace. The parameters borrow the
-    offsets' memory, which holds the displaced values from then on, so nothing is copied but the buffers.
+    So are all buffers of `network`: batch norm may see a batch in between without a trace. The parameters use the
+    offsets' memory, which holds the displaced values afterwards, so that only buffers are copied.
     """
     weights = [parameter.data for parameter in parameters]
     buffers = [(buffer, buffer.data) for buffer in network.buffers()]
@@ -105,7 +105,7 @@ def displaced(network: nn.Module, parameters: Sequence[nn.Parameter], offsets: S
                 parameter.data = offset.add_(parameter)
             for buffer, value in buffers:
                 buffer.data = value.clone()
-        torch.clear_autocast_cache()  # under mixed precision it holds casts of the weights from before
+        torch.clear_autocast_cache()  # under mixed precision it holds casts of the old weights
         yield
     finally:
         for parameter, value in zip(parameters, weights, strict=True):
@@ -116,7 +116,7 @@ def displaced(network: nn.Module, parameters: Sequence[nn.Parameter], offsets: S
 
 
 def _mixed(tensors: Sequence[Tensor], row: Sequence[float]) -> Tensor:
-    """Return the sum of the tensors times their numbers; a tensor itself where it stands alone."""
+    """Return the sum of the tensors times their numbers; a single tensor times 1 is returned itself."""
     terms = [(tensor, number) for tensor, number in zip(tensors, row, strict=True) if number]
     total = terms[0][0] if terms[0][1] == 1 else terms[0][0] * terms[0][1]
     for tensor, number in terms[1:]:

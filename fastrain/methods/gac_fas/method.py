@@ -1,4 +1,4 @@
-"""GAC-FAS: climb each source domain's loss, and follow the gradients found up there."""
+"""GAC-FAS: climb each source domain's loss, and descend by the gradients of the points reached."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OPTIMISER = "all"
 
 @dataclass(frozen=True)
 class _Step:
-    """What an iteration works on: all views' images, and label and domain of the images of all devices.
+    """The inputs of an iteration: all views' images, and label and domain of the images of all devices.
 
     Domains are numbered in the order of `domain_order` where that matters.
     """
@@ -91,29 +91,29 @@ class GACFAS(Method):
         return {f"loss_{name}" if name else "loss": value.detach() for name, value in terms.items()}
 
     def predict(self, batch: Batch) -> Tensor:
-        _, cosines = self.network(self._seen(batch["modalities"]["rgb"]))
+        _, cosines = self.network(self._normalized(batch["modalities"]["rgb"]))
         return cosines[:, 0] if self.config.outputs == 1 else cosines.softmax(dim=1)[:, 1]
 
     def _climb(self, step: _Step, classified: Tensor, contrast: Tensor, ctx: StepContext) -> Tensor:
-        """Leave the sum of the gradients here and the mean of those at the ascending points; return the loss up there.
+        """Accumulate the gradients here (their sum) and at the ascending points (their mean); return the loss there.
 
-        A domain is present when its loss is not exactly zero, as published; the others have no ascending point.
+        A domain without images has a loss of exactly zero, and no ascending point, as published.
         """
-        named = [(name, one) for name, one in self.network.named_parameters() if one.requires_grad]
-        names, parameters = [name for name, _ in named], [one for _, one in named]
+        named = {name: weight for name, weight in self.network.named_parameters() if weight.requires_grad}
+        names, parameters = list(named), list(named.values())
         present = [k for k, value in enumerate(classified.tolist()) if value != 0]
         again = contrast.requires_grad  # whether another pass goes back through the same graph
         gradients = {k: ctx.gradients(classified[k], parameters, keep_graph=again or k != present[-1]) for k in present}
         if again:
             ctx.backward(contrast)
-        for found in gradients.values():
-            for parameter, gradient in zip(parameters, found, strict=True):
+        for domain_gradients in gradients.values():
+            for parameter, gradient in zip(parameters, domain_gradients, strict=True):
                 parameter.grad = gradient.clone() if parameter.grad is None else parameter.grad.add_(gradient)
         offsets = self._ascent(names, parameters, gradients).offsets()
         losses = []
         for k in present:
             with displaced(self, parameters, offsets.pop(k)):
-                loss = self._classified(self._cosines_up_there(step.images), step, ctx).sum()
+                loss = self._classified(self._ascended_cosines(step.images), step, ctx).sum()
                 ctx.backward(loss / len(present))
             losses.append(loss.detach())
         return torch.stack(losses).mean() if losses else classified.new_zeros(())
@@ -132,13 +132,13 @@ class GACFAS(Method):
             running_total=config.behaviour != "corrected",
         )
 
-    def _cosines_up_there(self, images: Tensor) -> Tensor:
+    def _ascended_cosines(self, images: Tensor) -> Tensor:
         with torch.set_grad_enabled(self.config.behaviour != "released"):
             features = self.network.features(images)
         return self.network.cosines(features)
 
     def _step(self, batch: Batch, ctx: StepContext) -> _Step:
-        views = [self._seen(view["rgb"]) for view in batch["views"]]
+        views = [self._normalized(view["rgb"]) for view in batch["views"]]
         label, domain = (ctx.gathered(batch[name].repeat(len(views))) for name in ("label", "domain"))
         if self._place is not None:
             domain = torch.tensor(self._place, device=domain.device)[domain]
@@ -158,12 +158,12 @@ class GACFAS(Method):
         loss = supervised_contrast(ctx.gathered(vectors), ctx.gathered(batch["group"]), self.config.temperature)
         return self.config.contrastive_weight * loss
 
-    def _seen(self, image: Tensor) -> Tensor:
+    def _normalized(self, image: Tensor) -> Tensor:
         return imagenet_normalized(image) if self.config.normalize else image
 
 
 def _places(config: GACFASSettings, n_domains: int) -> list[int] | None:
-    """Return the place of each of the manifest's domains in the running total; None where it is that of its number."""
+    """Return the place of each domain in the running total; None for the order of their numbers."""
     order = config.domain_order
     if order is None or config.behaviour == "corrected":  # a sum has no order
         return None

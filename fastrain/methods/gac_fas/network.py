@@ -1,4 +1,4 @@
-"""GAC-FAS: a trunk under a head that measures angles, and the two losses on it."""
+"""The network of GAC-FAS (a trunk under a head that measures angles) and its two losses."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-# -- A trunk under a head that measures angles ------------------------------------------------------------------------
 
 
 class CosineHead(nn.Module):
@@ -25,7 +23,7 @@ class CosineHead(nn.Module):
 
 
 class CosineNetwork(nn.Module):
-    """Maps (B,3,S,S) to features (B,width), not normalised, and to cosines (B,outputs)."""
+    """Map (B,3,S,S) to features (B,width), not normalised, and to cosines (B,outputs)."""
 
     def __init__(self, trunk: nn.Module, width: int, outputs: int, *, dropout: float = 0.0) -> None:
         super().__init__()
@@ -39,11 +37,11 @@ class CosineNetwork(nn.Module):
 
     def features(self, image: Tensor) -> Tensor:
         """Return the trunk's pooled features, in single precision at least."""
-        found = cast(Tensor, self.trunk(image))
-        return found.float() if found.dtype in (torch.bfloat16, torch.float16) else found
+        features = cast(Tensor, self.trunk(image))
+        return features.float() if features.dtype in (torch.bfloat16, torch.float16) else features
 
     def cosines(self, features: Tensor) -> Tensor:
-        """Return what the head makes of features; mixed precision would leave cosines three digits."""
+        """Return the head's cosines of features, in full precision: half of it would leave three digits."""
         with torch.autocast(features.device.type, enabled=False):
             return cast(Tensor, self.head(self.dropout(features)))
 
@@ -53,8 +51,7 @@ def unit(rows: Tensor) -> Tensor:
     return F.normalize(rows, dim=-1, eps=1e-12)
 
 
-# -- The two losses of GAC-FAS: classification domain by domain, and supervised contrast between views ----------------
-
+# -- The two losses: classification domain by domain, and supervised contrast between views ---------------------------
 
 BASE_TEMPERATURE = 0.07
 
@@ -68,7 +65,7 @@ def domain_losses(
     kind: Literal["bce", "ce"],
     scale: float,
 ) -> Tensor:
-    """Return (n_domains,): the mean loss over each domain's images, over `n_domains`; 0 for a domain that has none.
+    """Return (n_domains,): the mean loss of each domain's images, divided by `n_domains`; 0 for a domain without.
 
     Args:
         cosines: (B,1) with `bce`, (B,2) with `ce`.
@@ -78,11 +75,11 @@ def domain_losses(
     """
     with torch.autocast(cosines.device.type, enabled=False):
         if kind == "bce":
-            chance = torch.sigmoid(scale * cosines.flatten(1).squeeze(1))
-            broken = chance.isnan()  # the framework's function ends the process over such, on CUDA for good
-            whole = torch.where(broken, 0.5, chance)
-            each = F.binary_cross_entropy(whole, label.to(chance.dtype), reduction="none")
-            each = torch.where(broken, chance, each)
+            probability = torch.sigmoid(scale * cosines.flatten(1).squeeze(1))
+            broken = probability.isnan()  # torch's function ends the process over NaN, on CUDA for good
+            finite = torch.where(broken, 0.5, probability)
+            each = F.binary_cross_entropy(finite, label.to(probability.dtype), reduction="none")
+            each = torch.where(broken, probability, each)
         else:
             each = F.cross_entropy(scale * cosines, label, reduction="none")
         members = F.one_hot(domain, n_domains).to(each.dtype)

@@ -1,4 +1,4 @@
-"""Checkpoints of the published GAC-FAS code: their keys, and how one becomes ours."""
+"""Convert checkpoints of the published GAC-FAS code, and translate state-dict keys."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fasdata.errors import UserError
-from fastrain.networks.foreign import Published, tensors, without_wrapper
-
-# -- State-dict keys of the published network and of ours -------------------------------------------------------------
-
+from fastrain.config import TARGET_ORACLE
+from fastrain.networks.foreign import Published, json_values, tensors
 
 # Published: the trunk twice (`layer_blocks.0` … `3` share the memory of `model.layer1` … `4`), its ImageNet classifier,
 # which never learns, and the head. A copy for several devices has `module.` before every key.
@@ -29,9 +27,9 @@ def to_reference(key: str) -> str:
 
 
 def from_reference(key: str) -> str | None:
-    """Return our name of a key of the published network; None for what we have no use for.
+    """Return our name of a key of the published network; None for a key that we do not need.
 
-    That is the idle classifier and the second naming of the trunk's layers (see `repeated`).
+    Those are the idle classifier and the second naming of the trunk's layers (see `repeated`).
 
     Raises:
         KeyError: the published network has no such part.
@@ -47,7 +45,7 @@ def from_reference(key: str) -> str | None:
 
 
 def repeated(key: str) -> str | None:
-    """Return the published key whose tensor stands under this key a second time; None where it stands once.
+    """Return the published key that names the same tensor as this second one; None for a key that is no second one.
 
     Raises:
         KeyError: the published network has no such part.
@@ -61,26 +59,25 @@ def repeated(key: str) -> str | None:
     return f"{TRUNK}layer{int(number) + 1}.{rest}"
 
 
-# -- Checkpoints of the published GAC-FAS code ------------------------------------------------------------------------
+# -- Checkpoints ------------------------------------------------------------------------------------------------------
 
-
-# The settings of its authors, and the schedule, which is kept as an object and drags the optimiser along.
+# The settings of its authors, and the schedule, which is saved as an object together with the optimiser.
 RECORDS = ("easydict.EasyDict", "torch.optim.lr_scheduler.StepLR", "torch.optim.sgd.SGD")
 
 
 def convert(content: Any) -> Published:
-    """Return a published checkpoint in our names (keys: `reference_names`, this method's README).
+    """Return a published checkpoint in our names.
 
-    The idle ImageNet classifier is left out, as is the second naming of the trunk's layers after a check that it names
-    the same numbers. A head of one row was trained with binary cross entropy, one of two with cross entropy. Files
+    The idle ImageNet classifier is left out, and so is the second naming of the trunk's layers, after a check that its
+    numbers are the same. A head of one row was trained with binary cross entropy, one of two with cross entropy. Files
     `…_best.pth` were kept for AUC - HTER on the target's own test data; `…_recent.pth` are the last epoch.
 
     Raises:
         UserError: it has another form, or holds two versions of a layer.
     """
     if not isinstance(content, Mapping) or "state_dict" not in content:
-        found = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
-        raise UserError("not a checkpoint of gac_fas", expected="an entry state_dict", found=found[:120])
+        content_keys = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
+        raise UserError("not a checkpoint of gac_fas", expected="an entry state_dict", found=content_keys[:120])
     theirs = tensors(content["state_dict"], "state_dict")
     state = {}
     for key, value in theirs.items():
@@ -95,5 +92,5 @@ def convert(content: Any) -> Published:
     head = state.get("network.head.weight")
     outputs = int(head.shape[0]) if head is not None else 1
     model = {"pretrained": False, "loss": "bce" if outputs == 1 else "ce"}
-    about = {name: without_wrapper(content.get(name)) for name in ("epoch", "eva")}
-    return Published(state, model, "target_oracle(auc - hter, frame)", about)
+    about = {name: json_values(content.get(name)) for name in ("epoch", "eva")}
+    return Published(state, model, f"{TARGET_ORACLE}(auc - hter, frame)", about)

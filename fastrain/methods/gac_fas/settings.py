@@ -1,4 +1,4 @@
-"""What can be set for GAC-FAS; the defaults are the published ones (`configs/gac_fas.yaml` says where each is from)."""
+"""The settings of GAC-FAS; the defaults are the published ones (`configs/gac_fas.yaml` cites each)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class GACFASSettings(TrunkSettings):
     """corrected: as the paper describes them; literal: with the running total of the published optimiser class;
     released: literal, and only the head learns there, as the order of the published script's lines has it."""
     domain_order: tuple[NonNegativeInt, ...] | None = None
-    """The source domains, by their numbers in the manifest, in the order in which the running total of literal and
-    released takes them; null: as they are numbered."""
+    """The source domains, by their numbers in the manifest, in the order in which literal and released
+    add them up; null: as they are numbered."""
     adaptive: bool = True
     """Scale the perturbation by the weights' own size; false: the plain ball of sharpness-aware minimisation."""
     rho: NonNegativeFloat = 0.1
@@ -40,9 +40,9 @@ class GACFASSettings(TrunkSettings):
     loss: Literal["bce", "ce"] = "bce"
     """bce: one output, binary cross entropy; ce: two outputs, softmax cross entropy."""
     logit_scale: PositiveFloat = 12.0
-    """What the cosine is multiplied by in loss bce."""
+    """Factor of the cosine in loss bce."""
     ce_scale: PositiveFloat | None = None
-    """What the cosines are multiplied by in loss ce; null: nothing, as published."""
+    """Factor of the cosines in loss ce; null: 1, as published."""
     contrastive_weight: NonNegativeFloat = 0.2
     temperature: PositiveFloat = 0.1
     """Of the contrastive loss."""
@@ -64,7 +64,7 @@ class GACFASSettings(TrunkSettings):
     lr_step_epochs: PositiveInt = 40
     """Epochs between two multiplications of both learning rates."""
     lr_gamma: float = Field(0.5, gt=0, le=1)
-    """What they are multiplied by."""
+    """Their factor."""
 
     @property
     def outputs(self) -> int:
@@ -73,7 +73,7 @@ class GACFASSettings(TrunkSettings):
 
     @property
     def scale(self) -> float:
-        """What the classification loss multiplies cosines by."""
+        """Factor of the cosines in the classification loss."""
         return self.logit_scale if self.loss == "bce" else self.ce_scale or 1.0
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""HFN_MP: learn a meta pattern on one source domain and the network that reads it on the others."""
+"""HFN_MP: train a pattern extractor and the network that reads its pattern, each on other source domains."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fastrain.methods.hfn_mp.network import FusionNetwork, PatternExtractor, loa
 from fastrain.methods.hfn_mp.settings import HFNMPSettings
 from fastrain.networks.trunk import imagenet_normalized
 
-# -- The losses of HFN_MP and how its two outputs become one score ----------------------------------------------------
+# -- Losses and score -------------------------------------------------------------------------------------------------
 
 
 def map_loss(maps: Tensor, label: Tensor) -> Tensor:
-    """Return the mean squared error between maps (B,1,h,w) and maps that hold the label (B,) everywhere."""
+    """Return the mean squared error between maps (B,1,h,w) and maps filled with the label (B,)."""
     target = label.to(maps.dtype).view(-1, 1, 1, 1).expand_as(maps)
     return F.mse_loss(maps, target)
 
@@ -30,7 +30,7 @@ def class_loss(logits: Tensor, label: Tensor) -> Tensor:
 
 
 def reconstruction_loss(reconstruction: Tensor, image: Tensor) -> Tensor:
-    """Return the mean squared error between the decoder's output and the image it should give back."""
+    """Return the mean squared error between the decoder's output and the image."""
     return F.mse_loss(reconstruction, image)
 
 
@@ -44,8 +44,7 @@ def fused_score(parts: dict[str, Tensor]) -> Tensor:
     return (parts["map"] + parts["cls"]) / 2
 
 
-# -- HFN_MP: learn a meta pattern on one source domain and the network that reads it on the others --------------------
-
+# -- The method -------------------------------------------------------------------------------------------------------
 
 SMALLEST_IMAGE = 32  # one cell at the trunk's last level
 
@@ -109,8 +108,7 @@ class HFNMP(Method):
         return self.scores(batch)["score"]
 
     def predict_parts(self, batch: Batch) -> dict[str, Tensor]:
-        scores = self.scores(batch)
-        return {name: value for name, value in scores.items() if name != "score"}
+        return {name: value for name, value in self.scores(batch).items() if name != "score"}
 
     def scores(self, batch: Batch) -> dict[str, Tensor]:
         image = batch["modalities"]["rgb"]
@@ -119,9 +117,9 @@ class HFNMP(Method):
         return {"score": fused_score(parts), **parts}
 
     def _extractor_steps(self, domains: list[int], ctx: StepContext) -> dict[str, Tensor]:
-        """Move the extractor alone, on the held-out domains; the fusion network only passes its gradient on.
+        """Train the extractor alone, on the held-out domains; the fusion network only passes its gradient on.
 
-        With its weights frozen, autograd records nothing of the RGB trunk and no weight gradient of the pattern's.
+        Because its weights are frozen, autograd records neither the RGB trunk nor weight gradients of the pattern's.
         """
         logs: list[dict[str, Tensor]] = []
         ctx.set_trainable(self.hfn, False)
@@ -135,7 +133,7 @@ class HFNMP(Method):
         return {name: torch.stack([log[name] for log in logs]).mean() for name in logs[0]}
 
     def _hfn_step(self, domains: list[int], ctx: StepContext) -> dict[str, Tensor]:
-        """Move the fusion network alone; the extractor only runs in train mode, for its statistics."""
+        """Train the fusion network alone; the extractor runs in train mode for its statistics only."""
         image, label = _inputs(ctx.draw(domains))
         with torch.no_grad():
             pattern, _ = self._pattern(image)
@@ -154,7 +152,7 @@ class HFNMP(Method):
         return _named("loss", terms)
 
     def _second_stage_step(self, ctx: StepContext) -> dict[str, Tensor]:
-        """Move the fusion network alone on all domains; the extractor stays as it was learnt, statistics included."""
+        """Train the fusion network alone on all domains; the extractor stays as it is, statistics included."""
         self.extractor.eval()
         image, label = _inputs(ctx.draw(range(self.n_domains)))
         with torch.no_grad():
@@ -167,7 +165,7 @@ class HFNMP(Method):
         return _named("loss", {"": loss, **terms})
 
     def _joint_loss(self, image: Tensor, label: Tensor) -> dict[str, Tensor]:
-        """Return the loss, by the empty name, and its terms: map + class + lambda_rec * reconstruction."""
+        """Return the loss under "" and its terms: map + class + lambda_rec * reconstruction."""
         pattern, reconstruction = self._pattern(image)
         terms = self._terms(image, pattern, label)
         loss = terms["map"] + terms["cls"]
@@ -190,7 +188,7 @@ class HFNMP(Method):
         return image.flip(1) if self.config.color_order == "bgr" else image
 
     def _rgb_stream(self, image: Tensor) -> Tensor:
-        # Normalised before the channels turn round, so that each colour gets its own statistics in either order.
+        # Normalised before the channels change places, so that each colour gets its own statistics in either order.
         return self._ordered(imagenet_normalized(image) if self.config.normalize_rgb else image)
 
     def _optimiser(self, groups: list[dict], lr: float) -> Optimizer:
@@ -212,7 +210,7 @@ def _check(config: HFNMPSettings, n_domains: int, image_size: int) -> None:
         raise UserError("images too small for hfn_mp", expected=f"{SMALLEST_IMAGE} or more", found=str(image_size))
     if config.mode == "meta" and config.meta_train_size >= n_domains:
         raise UserError(
-            "hfn_mp keeps at least one source domain out of meta training",
+            "meta training of hfn_mp leaves out at least one source domain",
             expected=f"meta_train_size below the {n_domains} source domains",
             found=str(config.meta_train_size),
             do="--set meta_train_size=1 for two source domains, --set mode=sync for one",

@@ -1,4 +1,4 @@
-"""HFN_MP: the pattern extractor, and the fusion network of RGB and pattern pyramids under two heads."""
+"""The networks of HFN_MP: pattern extractor, and fusion network of RGB and pattern pyramids under two heads."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from fasdata.errors import UserError
 from fastrain.networks.trunk import feature_trunk, framework_init, imagenet_normalized
 from fastrain.networks.weights import load_trunk
 
-# -- The pattern extractor: an image in, a learned texture image out --------------------------------------------------
-
 
 class PatternExtractor(nn.Module):
-    """Two small convolutional stacks, 702 parameters: the encoder makes the meta pattern, the decoder undoes it.
+    """Two small convolutional stacks, 702 parameters: the encoder makes the meta pattern, the decoder inverts it.
 
-    The forward pass maps (B,3,S,S) in [0,1] to the pattern (B,3,S,S) in [0,1], and to the reconstruction of the image
-    when that is asked for. The decoder takes no part in the score; it is here for its loss and for checkpoints.
+    The forward pass maps (B,3,S,S) in [0,1] to the pattern (B,3,S,S) in [0,1] and, with `reconstruct`, to the
+    reconstruction of the image. The score does not depend on the decoder; its loss and checkpoints need it.
     """
 
     def __init__(self) -> None:
@@ -33,17 +31,17 @@ class PatternExtractor(nn.Module):
 
 
 def load_extractor(extractor: PatternExtractor, path: Path) -> None:
-    """Give `extractor` the weights and statistics of the one in an hfn_mp checkpoint.
+    """Load the weights and statistics of the extractor in an hfn_mp checkpoint into `extractor`.
 
     Raises:
-        UserError: no readable checkpoint, or one of another method.
+        UserError: the file is no readable checkpoint, or one of another method.
     """
     from fastrain.networks.checkpoint import Checkpoint
 
     checkpoint = Checkpoint.read(path)
     if checkpoint.facts.get("method") != "hfn_mp":
-        found = str(checkpoint.facts.get("method"))
-        raise UserError(f"{path} holds no pattern extractor", expected="a checkpoint of hfn_mp", found=found)
+        other_method = str(checkpoint.facts.get("method"))
+        raise UserError(f"{path} holds no pattern extractor", expected="a checkpoint of hfn_mp", found=other_method)
     prefix = "extractor."
     state = checkpoint.part("method")
     extractor.load_state_dict({key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)})
@@ -60,14 +58,10 @@ def _stack() -> nn.Sequential:
     )
 
 
-# -- One stream of the fusion network: a trunk and the convolutions around it -----------------------------------------
-
-
 class Pyramid(nn.Module):
     """A trunk with levels c3, c4, c5, two convolutions beyond c5, and the lateral and top layers of a feature pyramid.
 
-    How two streams meet between these layers is the fusion network's business, so there is no forward pass here but
-    `levels`.
+    The fusion network joins two of them between these layers, so there is no forward pass but `levels`.
 
     Args:
         trunk: timm name.
@@ -88,17 +82,14 @@ class Pyramid(nn.Module):
         framework_init(self.trunk)
 
     def levels(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return what this stream alone can compute: p7, and the lateral maps of c5, c4, c3, all `width` wide."""
+        """Return p7 and the lateral maps of c5, c4, c3, all `width` wide."""
         c3, c4, c5 = self.trunk(image)
         p7 = self.conv7(self.conv6(c5).relu())
         return p7, self.latlayer1(c5), self.latlayer2(c4), self.latlayer3(c3)
 
 
-# -- The hierarchical fusion network: RGB and pattern pyramids, averaged level by level, under two heads --------------
-
-
 class FusionNetwork(nn.Module):
-    """Score a face image together with its pattern.
+    """The hierarchical fusion network: two pyramids averaged level by level, under a map head and a class head.
 
     The forward pass maps two (B,3,S,S) images in [0,1] to the map (B,1,h,w) in (0,1), h = w = an eighth of S rounded
     up, and to two logits (B,2), bona fide second.
@@ -106,7 +97,7 @@ class FusionNetwork(nn.Module):
     Args:
         trunk, trunk_kwargs, width: see `Pyramid`.
         dropout: before the linear layer of the class head.
-        normalize_pattern: give the pattern ImageNet's mean and deviation before its pyramid.
+        normalize_pattern: normalise the pattern by ImageNet's mean and deviation before its pyramid.
     """
 
     def __init__(
@@ -123,9 +114,9 @@ class FusionNetwork(nn.Module):
         self.class_head = nn.Linear(width, 2)
 
     def start_from(self, trunk: str, pretrained: bool | str) -> None:
-        """Take pretrained trunks as the published code does: both streams bit-identical, head convolutions near zero.
+        """Load pretrained trunks as the published code does: both streams bit-identical, head convolutions near zero.
 
-        Without pretrained weights everything keeps torch's default start, and the streams differ.
+        Without pretrained weights everything keeps torch's default initialisation, and the streams differ.
 
         Raises:
             UserError: see `fastrain.networks.weights.load_trunk`.
@@ -147,7 +138,7 @@ class FusionNetwork(nn.Module):
         if self.normalize_pattern:
             pattern = imagenet_normalized(pattern)
         streams = zip(self.rgb.levels(image), self.texture.levels(pattern), strict=True)
-        p7, p5, m4, m3 = ((one + other) / 2 for one, other in streams)
+        p7, p5, m4, m3 = ((rgb + texture) / 2 for rgb, texture in streams)
         p4 = _mean_of(self.rgb.toplayer1, self.texture.toplayer1, _added(p5, m4))
         p3 = _mean_of(self.rgb.toplayer2, self.texture.toplayer2, _added(p4, m3))
         return p3, p7
@@ -157,7 +148,7 @@ def _added(coarse: Tensor, fine: Tensor) -> Tensor:
     return F.interpolate(coarse, size=fine.shape[-2:], mode="nearest") + fine
 
 
-def _mean_of(one: nn.Conv2d, other: nn.Conv2d, x: Tensor) -> Tensor:
+def _mean_of(rgb: nn.Conv2d, texture: nn.Conv2d, x: Tensor) -> Tensor:
     # Both see the same input, so the mean of the two convolutions is one convolution with the mean weights.
-    assert one.bias is not None and other.bias is not None
-    return F.conv2d(x, (one.weight + other.weight) / 2, (one.bias + other.bias) / 2, padding=1)
+    assert rgb.bias is not None and texture.bias is not None
+    return F.conv2d(x, (rgb.weight + texture.weight) / 2, (rgb.bias + texture.bias) / 2, padding=1)

@@ -1,4 +1,4 @@
-"""Checkpoints of the published HFN_MP code: their keys, and how one becomes ours."""
+"""Convert checkpoints of the published HFN_MP code, and translate state-dict keys."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from fasdata.errors import UserError
-from fastrain.networks.foreign import Published, tensors, without_wrapper
+from fastrain.config import TARGET_ORACLE
+from fastrain.networks.foreign import Published, json_values, tensors
 
-# -- State-dict keys of the published fusion network and of ours; those of the extractor are the same in both ---------
-
-
+# Keys of the fusion network; those of the extractor are the same in both.
 _STREAMS = {"rgb": "fpn.fpn_rgb", "texture": "fpn.fpn_tex"}
 _HEADS = {"map_head": "pred_head_0", "class_head": "cls_heads"}
-# What a stream has beside its trunk; there, the trunk's layers stand among these.
+# A stream's layers outside its trunk; the published names put the trunk's layers among them.
 _AROUND_TRUNK = {"conv6", "conv7", "latlayer1", "latlayer2", "latlayer3", "toplayer1", "toplayer2"}
 
 
@@ -45,14 +44,13 @@ def from_reference(key: str) -> str:
     raise KeyError(key)
 
 
-# -- Checkpoints of the published HFN_MP code -------------------------------------------------------------------------
-
+# -- Checkpoints ------------------------------------------------------------------------------------------------------
 
 RECORDS = ()
 
 
 def convert(content: Any) -> Published:
-    """Return a published checkpoint in our names (keys: `reference_names`, this method's README).
+    """Return a published checkpoint in our names.
 
     Its authors decoded images with OpenCV and never swapped the channels, so it expects BGR. It was kept for the
     lowest frame-level min-HTER on the target's own test data.
@@ -62,11 +60,11 @@ def convert(content: Any) -> Published:
     """
     states = content.get("model_state") if isinstance(content, Mapping) else None
     if not isinstance(states, list | tuple) or len(states) != 2:
-        found = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
+        content_keys = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
         raise UserError(
             "not a checkpoint of hfn_mp",
             expected="model_state with two states, of the extractor and of the fusion network",
-            found=found[:120],
+            found=content_keys[:120],
         )
     extractor, network = tensors(states[0], "extractor state"), tensors(states[1], "network state")
     state = {f"extractor.{key}": value for key, value in extractor.items()}
@@ -76,5 +74,5 @@ def convert(content: Any) -> Published:
         except KeyError:
             raise UserError("the network state holds an entry that hfn_mp does not have", found=key) from None
     model = {"color_order": "bgr", "pretrained": False, "replicate_buffers": True}
-    about = {name: without_wrapper(content.get(name)) for name in ("epoch", "global_step", "val_metrics")}
-    return Published(state, model, "target_oracle(min_hter, frame)", about)
+    about = {name: json_values(content.get(name)) for name in ("epoch", "global_step", "val_metrics")}
+    return Published(state, model, f"{TARGET_ORACLE}(min_hter, frame)", about)

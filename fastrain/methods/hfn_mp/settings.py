@@ -1,4 +1,4 @@
-"""What can be set for HFN_MP; the defaults are the published ones (`configs/hfn_mp.yaml` says where each is from)."""
+"""The settings of HFN_MP; the defaults are the published ones (`configs/hfn_mp.yaml` cites each)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class HFNMPSettings(TrunkSettings):
     init_lr: PositiveFloat = 0.0001
     # The second stage.
     extractor: str = ""
-    """The hfn_mp run (its folder, then its selected checkpoint) or the checkpoint file that the extractor is from."""
+    """Where the extractor is from: the folder of an hfn_mp run (its selected checkpoint), or a checkpoint file."""
 
     optimiser: Literal["sgd", "adam"] = "sgd"
     momentum: float = Field(0.9, ge=0, lt=1)
@@ -35,7 +35,7 @@ class HFNMPSettings(TrunkSettings):
 
     lambda_rec: NonNegativeFloat = 0.0
     replicate_buffers: bool = False
-    """Run the unused decoder as the published code does, only so that its batch norm statistics move as there."""
+    """Run the unused decoder, as the published code does, so that its batch norm statistics move as there."""
 
     pyramid_width: PositiveInt = Field(256, multiple_of=2)
     dropout: float = Field(0.0, ge=0, lt=1)
@@ -62,7 +62,7 @@ class HFNMPSettings(TrunkSettings):
         """Find the pretrained weights and, for the second stage, the checkpoint of the first.
 
         Raises:
-            UserError: they are not there.
+            UserError: they cannot be had.
         """
         super().preflight()
         if self.extractor:

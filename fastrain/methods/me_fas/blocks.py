@@ -1,4 +1,4 @@
-"""ME-FAS: the random numbers of a forward pass, the patches that text marks, and one layer of each of CLIP's towers."""
+"""Parts of ME-FAS' forward pass: random numbers, marked patches, and one layer of each of CLIP's towers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from torch.nn import functional as F
 
 from fastrain.methods.me_fas.settings import Mask
 
-# -- The random numbers of a forward pass -----------------------------------------------------------------------------
-
+# -- Random numbers ---------------------------------------------------------------------------------------------------
 
 DEVIATION = 0.02  # of new prompts
 
 
 class Draws(Protocol):
-    """What a forward pass asks random numbers of: first all deep prompts, then layer by layer, image by image."""
+    """The random numbers of a forward pass: first all deep prompts, then permutations by layer and image."""
 
     def deep_prompt(self, number: int, shape: tuple[int, int]) -> Tensor:
         """Return the deep prompt of the layer after layer `number`, (n_ctx, W)."""
@@ -30,7 +29,7 @@ class Draws(Protocol):
 
 @dataclass(frozen=True)
 class GeneratorDraws:
-    """Draws of a CPU generator, in the published order."""
+    """Draw from a CPU generator, in the published order."""
 
     generator: Generator
 
@@ -41,8 +40,7 @@ class GeneratorDraws:
         return torch.randperm(n, generator=self.generator)
 
 
-# -- Text-guided image masking: which patches a layer marks -----------------------------------------------------------
-
+# -- Text-guided masks ------------------------------------------------------------------------------------------------
 
 TEXT_GUIDED = ("random_location", "location")
 
@@ -53,7 +51,7 @@ def marked_patches(
     """Return bool (N,P): the patches of each image that layer `layer` marks; no gradient flows.
 
     `tokens` (N,1+P,W) are class token and patches before the layer, `sentences` (C,W) the end tokens of the sentences
-    in the same space. Each set holds the whole part of `ratio` * P patches; `random_location` is the union of two.
+    in the same space. Each set holds floor(`ratio` * P) patches; `random_location` is the union of two sets.
     With `label` (N,) the sentence is that of the image's label, otherwise the one least like its class token.
     """
     count, patches = tokens.shape[0], tokens.shape[1] - 1
@@ -62,8 +60,8 @@ def marked_patches(
     if mask.mode in TEXT_GUIDED:
         likeness = sentences @ tokens.detach().transpose(1, 2)  # (N,C,1+P)
         row = likeness[:, :, 0].argmin(dim=1) if label is None else label
-        chosen = likeness[torch.arange(count, device=row.device), row, 1:]
-        marked.scatter_(1, chosen.argsort(dim=1, stable=True)[:, :n], True)
+        to_sentence = likeness[torch.arange(count, device=row.device), row, 1:]
+        marked.scatter_(1, to_sentence.argsort(dim=1, stable=True)[:, :n], True)
     if mask.mode in ("random_location", "random"):
         permutations = torch.stack([draws.permutation(layer, image, patches) for image in range(count)])
         marked |= (permutations < n).to(marked.device)
@@ -74,7 +72,7 @@ def marked_patches(
 
 
 def _grid(patches: int) -> Tensor:
-    """Return patches in the order in which they are marked: those off the lattice of every second one come first."""
+    """Return patches in the order in which they are marked: first those outside the lattice of every second one."""
     row, column = _places(patches)
     return torch.argsort(((row % 2 == 0) & (column % 2 == 0)).int(), stable=True)
 
@@ -93,14 +91,14 @@ def _places(patches: int) -> tuple[Tensor, Tensor]:
     return places // side, places % side
 
 
-# -- One layer of each of CLIP's towers, run from outside so that prompts can change between layers -------------------
+# -- One layer of CLIP's towers, so that prompts can change between layers --------------------------------------------
 
 
 def image_layer(block: Any, x: Tensor, bias: Tensor | None = None, *, rows: int | None = None) -> Tensor:
     """Return (N,rows,W): the first `rows` tokens (all by default) after an open_clip block over tokens (N,L,W).
 
-    `bias` (N,L) is added to what every query thinks of each key. In the last layer only the class token is read, so
-    only its query and its perceptron have to be computed.
+    `bias` (N,L) is added to the attention scores of each key. After the last layer only the class token is read, so
+    `rows=1` computes its query and perceptron alone.
     """
     if bias is not None:
         bias = bias[:, None, None, :]

@@ -1,4 +1,4 @@
-"""ME-FAS: CLIP tells bona fide from attack by two sentences, whose words and the images' prompts are tied together."""
+"""ME-FAS: CLIP compares a face with two sentences, which share learnable prompts with the image tower."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from fastrain.methods.me_fas.settings import MEFASSettings, Schedule
 from fastrain.networks.clip import load_clip, open_clip_model
 from fastrain.networks.trunk import normalized
 
-# -- The losses of ME-FAS ---------------------------------------------------------------------------------------------
+# -- Losses -----------------------------------------------------------------------------------------------------------
 
 
-def contrast(one: Tensor, other: Tensor, temperature: float) -> Tensor:
-    """Return the mean InfoNCE loss of two views (B,D): each row against all other 2B - 1, its partner is the answer.
+def contrast(first: Tensor, second: Tensor, temperature: float) -> Tensor:
+    """Return the mean InfoNCE loss of two views (B,D): each row against all others, its partner being the positive.
 
     Images of the same class are negatives too. A single image has no negative, and loss 0.
     """
-    rows = F.normalize(torch.cat([one, other]).float(), dim=1)
+    rows = F.normalize(torch.cat([first, second]).float(), dim=1)
     likeness = rows @ rows.T / temperature
     likeness.fill_diagonal_(-torch.inf)
-    partner = torch.arange(len(rows), device=rows.device).roll(len(one))
+    partner = torch.arange(len(rows), device=rows.device).roll(len(first))
     return F.cross_entropy(likeness, partner)
 
 
-def consistency(one: Tensor, other: Tensor) -> Tensor:
+def consistency(first: Tensor, second: Tensor) -> Tensor:
     """Return the mean squared difference of two views' likeness (B,) to the sentence of their label."""
-    return (other - one).square().mean()
+    return (second - first).square().mean()
 
 
 def likeness_to(features: Tensor, text: Tensor, label: Tensor) -> Tensor:
@@ -43,14 +43,13 @@ def likeness_to(features: Tensor, text: Tensor, label: Tensor) -> Tensor:
     return F.cosine_similarity(features, text[label])
 
 
-# -- The learning rate of ME-FAS by iterations ------------------------------------------------------------------------
-
+# -- Learning rate ----------------------------------------------------------------------------------------------------
 
 POWER = 0.9
 
 
 def learning_rate_factor(iteration: int, schedule: Schedule) -> float:
-    """Return what the learning rate is multiplied by in an iteration, counted from 0.
+    """Return the factor of the learning rate in an iteration, counted from 0.
 
     A linear warm-up from `warmup_factor` to 1 at iteration w, then (1 - (x - w) / (T - w)) ** 0.9, 0 from the end on.
     """
@@ -62,8 +61,7 @@ def learning_rate_factor(iteration: int, schedule: Schedule) -> float:
     return max(0.0, 1 - (iteration - warmup) / (total - warmup)) ** POWER
 
 
-# -- ME-FAS: CLIP tells bona fide from attack by two sentences, whose words and the images' prompts are tied together -
-
+# -- The method -------------------------------------------------------------------------------------------------------
 
 OPTIMISER = "all"
 MEAN, STD = (0.535, 0.419, 0.358), (0.276, 0.251, 0.242)  # the published constants, not CLIP's
@@ -73,7 +71,7 @@ class MEFAS(Method):
     """Multimodal text enhancement (Cai et al., IEEE TIFS 2025); equations in this folder's README.
 
     Raises:
-        UserError: no such CLIP model, its weights cannot be had, a size that its patches do not fill.
+        UserError: the CLIP model is unknown, its weights cannot be had, or its patches do not fill the image.
     """
 
     name: ClassVar[str] = "me_fas"
@@ -97,7 +95,7 @@ class MEFAS(Method):
         old: list[nn.Parameter] = []
         new: list[nn.Parameter] = []
         for name, parameter in self.named_parameters():
-            if not any(name.removeprefix("network.").startswith(one) for one in config.freeze):
+            if not name.removeprefix("network.").startswith(config.freeze):
                 (old if name.startswith("network.clip.") else new).append(parameter)
         groups = [{"params": old, "lr": config.lr}, {"params": new, "lr": config.lr_new or config.lr}]
         optimiser = Adam([group for group in groups if group["params"]], weight_decay=config.weight_decay)
@@ -123,9 +121,9 @@ class MEFAS(Method):
             )
         mask = self.config.mask
         repeats = self.views if mask.views == "all" else 1
-        chosen_by = label.repeat(repeats) if mask.sentence == "label" else None
-        masking = Masking(len(label) * repeats, chosen_by)
-        features, text = self.network(self._seen(images), GeneratorDraws(ctx.generator), masking)
+        mask_label = label.repeat(repeats) if mask.sentence == "label" else None
+        masking = Masking(len(label) * repeats, mask_label)
+        features, text = self.network(self._normalized(images), GeneratorDraws(ctx.generator), masking)
         features, text = unit(features), unit(text[0])
         origin, *views = features.chunk(self.views)
         first, second = (self.head(view) for view in views)
@@ -137,7 +135,7 @@ class MEFAS(Method):
         }
 
     def predict(self, batch: Batch) -> Tensor:
-        images = self._seen(batch["modalities"]["rgb"])
+        images = self._normalized(batch["modalities"]["rgb"])
         draws = GeneratorDraws(Generator().manual_seed(self.config.eval.prompt_seed))
         if self.config.eval.policy == "reference":
             features, text = self.network(images.repeat(self.views, 1, 1, 1), draws, Masking(len(images)))
@@ -151,20 +149,20 @@ class MEFAS(Method):
         """Return (B,C) of features (B,D) and a text (C,D), or (1,C,D), or one of each image (B,C,D)."""
         return self.network.clip.logit_scale.exp() * (text * features[:, None]).sum(dim=-1)
 
-    def _seen(self, image: Tensor) -> Tensor:
+    def _normalized(self, image: Tensor) -> Tensor:
         return normalized(image, MEAN, STD)
 
     def _freeze(self) -> None:
         names = [name.removeprefix("network.") for name, _ in self.named_parameters()]
-        for one in self.config.freeze:
-            if not any(name.startswith(one) for name in names):
+        for prefix in self.config.freeze:
+            if not any(name.startswith(prefix) for name in names):
                 raise UserError(
-                    f"no parameter of me_fas begins with {one!r}",
+                    f"no parameter of me_fas begins with {prefix!r}",
                     expected="clip.visual, clip.transformer, prompts, fusions, head or longer names",
                     do="correct --set freeze=",
                 )
         for name, parameter in self.named_parameters():
-            if name.removeprefix("network.").startswith(self.config.freeze or ("\0",)):
+            if name.removeprefix("network.").startswith(self.config.freeze):
                 parameter.requires_grad_(False)
 
 

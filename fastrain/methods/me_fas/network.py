@@ -13,11 +13,11 @@ from fastrain.methods.me_fas.blocks import DEVIATION, Draws, image_layer, marked
 from fastrain.methods.me_fas.prompts import SharedPrompts
 from fastrain.methods.me_fas.settings import MEFASSettings
 
-# -- Prompt fusion: what the images' prompts found becomes the context of the text ------------------------------------
+MOMENTUM = 0.1  # of the running means
 
 
 class ImageToText(nn.Module):
-    """Attention of the text's context over the images' prompts, and a small perceptron; no residual.
+    """Prompt fusion: attention of the text's context over the images' prompts, and a perceptron; no residual.
 
     Maps context (G,C,n_ctx,Wt), its classes, and the prompts' means (G,n_ctx,Wi) to new context (G,n_ctx,Wt), the same
     for all classes. G is 1, or the number of images where each has a text of its own.
@@ -36,17 +36,11 @@ class ImageToText(nn.Module):
         return self.mlp(self.ln(weights @ key))
 
 
-# -- The network of ME-FAS: CLIP's two towers side by side, with shared prompts, prompt fusion and masks --------------
-
-
-MOMENTUM = 0.1  # of the running means
-
-
 @dataclass
 class Masking:
-    """What a forward pass masks: the first `count` images, by the sentences of `label` (count,) where it is given.
+    """Which images a forward pass masks: the first `count`, by the sentences of `label` (count,) where given.
 
-    `marked` holds what each layer marked, bool (count,P), afterwards.
+    Afterwards `marked` holds the marked patches of each layer, bool (count,P).
     """
 
     count: int
@@ -59,7 +53,7 @@ class TextEnhancedCLIP(nn.Module):
 
     `clip` is an open_clip model of two plain transformers; its blocks are run from here, one layer of both towers
     after the other. Between layers the text's context is replaced by what `fusions` make of the images' prompts, and
-    these by deep prompts. G is 1, or N where every image has a text of its own.
+    these by deep prompts. G is 1, or N where every image has its own text.
     """
 
     running_means: Tensor
@@ -78,13 +72,13 @@ class TextEnhancedCLIP(nn.Module):
         )
         if config.learned_prompts:
             self.deep = nn.Parameter(torch.empty(self.deep_layers, n_ctx, image_width).normal_(std=DEVIATION))
-        # Moves text into the width of image tokens; only the choice of patches reads it, which has no gradient.
+        # Projects text to the width of image tokens; only the choice of patches uses it, which has no gradient.
         self.text_projection_image = nn.Parameter(torch.empty(text_width, image_width).normal_(std=text_width**-0.5))
         self.register_buffer("running_means", torch.zeros(self.deep_layers, n_ctx, image_width))
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
     def forward(self, images: Tensor, draws: Draws, masking: Masking | None = None) -> tuple[Tensor, Tensor]:
-        """Run both towers; the text sees the mean of all images, whose running mean follows in train mode."""
+        """Run both towers; the text sees the mean of all images, and train mode updates its running mean."""
         tokens, deep, text = self._image_tokens(images), self.deep_prompts(draws, images), self._text_tokens()
         for layer in range(self.layers):
             bias = self._bias(layer, tokens, text, draws, masking)
@@ -99,30 +93,29 @@ class TextEnhancedCLIP(nn.Module):
         return self._image_features(tokens), self._text_features(self._remaining_text(text))
 
     def alone(self, images: Tensor, deep: Tensor, *, own: bool) -> tuple[Tensor, Tensor]:
-        """Run both towers so that no image sees another, without masks.
+        """Run both towers without masks, each image independent of the others.
 
-        The text sees the running means of training or, with `own` and in a network that never saw a batch, of each
-        image its own prompts.
+        The text sees the running means of training or, with `own` or before any training, each image's own prompts.
         """
         own = own or not int(self.batches_seen)
         tokens = self._image_tokens(images)
-        seen = []
+        prompts_by_layer = []
         for layer in range(self.layers):
             tokens = self._image_layer(layer, tokens, None)
             if layer < self.deep_layers:
-                seen.append(tokens[:, -self.prompts.n_ctx :])
+                prompts_by_layer.append(tokens[:, -self.prompts.n_ctx :])
                 tokens = self._with_prompts(tokens, deep[layer])
         text = self._text_tokens()
         text = text.expand(len(images) if own else 1, -1, -1, -1)
-        for layer, prompts in enumerate(seen):
+        for layer, prompts in enumerate(prompts_by_layer):
             means = prompts if own else self.running_means[layer : layer + 1].to(prompts.dtype)
             if layer < len(self.clip.transformer.resblocks):
                 text = self._text_layer(layer, text)
             text = self._fused(layer, text, means)
-        return self._image_features(tokens), self._text_features(self._remaining_text(text, len(seen)))
+        return self._image_features(tokens), self._text_features(self._remaining_text(text, len(prompts_by_layer)))
 
     def deep_prompts(self, draws: Draws, like: Tensor) -> Tensor:
-        """Return the deep prompts of a call (deep_layers,n_ctx,W), learnt or noise."""
+        """Return the deep prompts of a call (deep_layers,n_ctx,W), learned or noise."""
         if self.config.learned_prompts:
             return self.deep
         n_ctx, width = self.running_means.shape[1:]
@@ -138,7 +131,7 @@ class TextEnhancedCLIP(nn.Module):
         return visual.ln_pre(torch.cat([tokens, shared], dim=1))
 
     def _text_tokens(self) -> Tensor:
-        """Return the text's tokens (1,C,L,W) up to the last end token: no token before it sees any behind it."""
+        """Return the text's tokens (1,C,L,W) up to the last end token: tokens see only those before them."""
         length = int(self.prompts.end.max()) + 1
         tokens = self.prompts()[0][:, :length] + self.clip.positional_embedding[:length]
         return tokens[None]

@@ -1,4 +1,4 @@
-"""The sentences of the two classes, with learnable words that the image tower shares."""
+"""The sentences of the two classes, whose learnable words the image tower shares."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fastrain.methods.me_fas.blocks import DEVIATION
 class SharedPrompts(nn.Module):
     """Sentences `words` + class name + ".", whose first `n_ctx` words are learnable and the same for all classes.
 
-    They start as what they are, or, where there are no words or fewer than `n_ctx`, at random in place of placeholders.
+    They start with the embeddings of `words`; where these are fewer than `n_ctx`, at random in place of placeholders.
     `tokens` int64 (C,L) are the sentences' ids, `end` (C,) the place of the end token. The forward pass returns the
     text tokens (C,L,Wt) before their positions are added, and the same words as prompts of images (n_ctx,Wi).
     """
@@ -46,7 +46,7 @@ class SharedPrompts(nn.Module):
 
     @torch.no_grad()
     def start_from(self, embedding: nn.Embedding) -> None:
-        """Take the words' embeddings as they are now."""
+        """Copy the current embeddings of the words."""
         embedded = embedding.weight[self.tokens.to(embedding.weight.device)]
         self.token_prefix.copy_(embedded[:, :1])
         self.token_suffix.copy_(embedded[:, 1 + self.n_ctx :])

@@ -1,4 +1,4 @@
-"""Checkpoints of the published ME-FAS code: their keys, and how one becomes ours."""
+"""Convert checkpoints of the published ME-FAS code, and translate state-dict keys."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError
-from fastrain.networks.foreign import Published, tensors, without_wrapper
+from fastrain.config import TARGET_ORACLE
+from fastrain.networks.foreign import Published, json_values, tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-# -- State-dict keys of the published network and of ours -------------------------------------------------------------
-
-
-# Published name beginnings and ours, the longest first.
+# Prefixes of published names and ours, the longest first.
 _PAIRS = (
     ("clipModel.image_projections_prompt.", "network.fusions."),
     ("clipModel.text_projection_image", "network.text_projection_image"),
@@ -55,26 +53,27 @@ def from_reference(key: str) -> str | None:
     raise KeyError(key)
 
 
-# -- Checkpoints of the published ME-FAS code -------------------------------------------------------------------------
-
+# -- Checkpoints ------------------------------------------------------------------------------------------------------
 
 RECORDS = ()
 
 
 def convert(content: Any) -> Published:
-    """Return a published checkpoint in our names (keys: `reference_names`, this method's README).
+    """Return a published checkpoint in our names.
 
-    The published saver (switched off in the code) writes `state_dict` beside facts; a bare state dictionary does too.
-    Deep prompts are noise there and not in the file; neither are means of the images' prompts, so that the text sees
-    of each image its own (`eval.context`).
+    The published saver (switched off in the code) writes `state_dict` beside facts; a bare state dictionary is read
+    too. The file has no deep prompts, which are noise there, and no means of the images' prompts, so that the text
+    sees the prompts of each image itself (`eval.context`).
 
     Raises:
         UserError: it has another form, or holds two values of the scale.
     """
     state = content.get("state_dict", content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not any(str(key).endswith("prompt_learner.ctx") for key in state):
-        found = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
-        raise UserError("not a checkpoint of me_fas", expected="the state dictionary of its network", found=found[:120])
+        content_keys = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
+        raise UserError(
+            "not a checkpoint of me_fas", expected="the state dictionary of its network", found=content_keys[:120]
+        )
     ours: dict[str, Tensor] = {}
     theirs = tensors(state, "network state")
     if TWICE in theirs and SCALE in theirs and not theirs[TWICE].equal(theirs[SCALE]):
@@ -94,14 +93,14 @@ def convert(content: Any) -> Published:
     ours["network.batches_seen"] = torch.zeros((), dtype=torch.int64)
     model = {"pretrained": False, "prompts": {"n_ctx": shape[0], "depth": len(fusions) + 1, "deep": "noise"}}
     names = ("epoch", "best_model_EER", "best_model_ACER", "best_model_ACC", "threshold")
-    about = {name: without_wrapper(content[name]) for name in names if name in content}
-    return Published(ours, model, "target_oracle(hter at target eer, frame)", about)
+    about = {name: json_values(content[name]) for name in names if name in content}
+    return Published(ours, model, f"{TARGET_ORACLE}(hter at target eer, frame)", about)
 
 
 def _prompts(state: Mapping[str, Tensor]) -> tuple[int, int]:
-    """Return how many prompts a state has, and how wide they are among the image tokens."""
-    found = [state.get(f"network.prompts.{name}") for name in ("ctx", "proj.weight")]
-    sizes = [one.shape[0] for one in found if one is not None and one.ndim == 2]
+    """Return the number of prompts of a state, and their width in the image tower."""
+    weights = [state.get(f"network.prompts.{name}") for name in ("ctx", "proj.weight")]
+    sizes = [tensor.shape[0] for tensor in weights if tensor is not None and tensor.ndim == 2]
     if len(sizes) < 2:
         raise UserError(
             "the network state lacks the shared prompts of me_fas",

@@ -1,28 +1,15 @@
-"""What can be set for ME-FAS."""
+"""The settings of ME-FAS; the defaults are the published ones (`configs/me_fas.yaml` cites each)."""
 
 from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    model_validator,
-)
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from fastrain.methods.settings import MethodSettings
+from fastrain.methods.settings import MethodSettings, Section
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Prompts(_Section):
+class Prompts(Section):
     """The tokens that text and image tower share."""
 
     n_ctx: PositiveInt = 2
@@ -34,15 +21,15 @@ class Prompts(_Section):
     """noise: drawn again at every call; learned: parameters; null: as `compat` has it."""
 
 
-class Text(_Section):
+class Text(Section):
     """The end of the text tower."""
 
     final_norm: bool | None = None
     """Apply CLIP's last layer norm; null: as `compat` has it."""
 
 
-class Mask(_Section):
-    """Which patches the text marks, and what becomes of them."""
+class Mask(Section):
+    """Which patches the text marks, and the effect of that."""
 
     mode: Literal["random_location", "location", "random", "grid", "border", "none"] = "random_location"
     """location: the patches furthest from the sentence; random: any; random_location: both; grid, border: fixed."""
@@ -58,7 +45,7 @@ class Mask(_Section):
     """The sentence least like the class token, or that of the image's label (in training only)."""
 
 
-class Losses(_Section):
+class Losses(Section):
     """The weight of each loss."""
 
     cls: NonNegativeFloat = 1.0
@@ -66,7 +53,7 @@ class Losses(_Section):
     mse: NonNegativeFloat = 1.0
 
 
-class Schedule(_Section):
+class Schedule(Section):
     """Of the learning rate, by iterations: a linear warm-up, then a polynomial down to zero."""
 
     use: bool = False
@@ -75,7 +62,7 @@ class Schedule(_Section):
     epochs: PositiveInt = 50
     warmup_epochs: NonNegativeInt = 2
     warmup_factor: float = Field(0.001, ge=0, le=1)
-    """What part of the learning rate the warm-up starts with."""
+    """Factor of the learning rate at the start of the warm-up."""
 
     @model_validator(mode="after")
     def _ends_after_the_warm_up(self) -> Self:
@@ -84,7 +71,7 @@ class Schedule(_Section):
         return self
 
 
-class Evaluation(_Section):
+class Evaluation(Section):
     """How images are scored."""
 
     policy: Literal["deterministic", "reference"] = "deterministic"
@@ -93,7 +80,7 @@ class Evaluation(_Section):
     prompt_seed: NonNegativeInt = 0
     """Of the deep prompts that are noise, and in policy reference of the masks."""
     context: Literal["running", "own"] = "running"
-    """What the text sees of images in policy deterministic: the running mean of training, or the image itself."""
+    """The images' prompts that the text sees in policy deterministic: the mean of training, or the image's own."""
 
 
 class MEFASSettings(MethodSettings):
@@ -107,13 +94,13 @@ class MEFASSettings(MethodSettings):
     """True: OpenAI's weights from the hub or its cache; false: from scratch; or the path of a weight file."""
 
     compat: Literal["reference", "paper"] = "reference"
-    """What the switches that are null stand for: the published code, or the method as the paper describes it."""
+    """The meaning of switches that are null: the published code, or the method as the paper describes it."""
     words: str = "a photo of a"
     classes: tuple[str, str] = ("spoof face", "real face")
-    """What follows the words in the sentences of attack and bona fide."""
+    """The ends of the sentences of attack and bona fide, after the words."""
     prompts: Prompts = Prompts.model_validate({})
     fusion_width: PositiveInt = 128
-    """Hidden width of the layers that bring the images' prompts to the text."""
+    """Hidden width of the prompt fusion."""
     text: Text = Text.model_validate({})
     mask: Mask = Mask.model_validate({})
     head_width: PositiveInt = 2048
@@ -126,11 +113,11 @@ class MEFASSettings(MethodSettings):
 
     lr: PositiveFloat = 1e-6
     lr_new: PositiveFloat | None = None
-    """Of what CLIP does not have: prompts, fusion, heads; null: that of CLIP."""
+    """Learning rate of what CLIP does not have (prompts, fusion, heads); null: that of CLIP."""
     weight_decay: NonNegativeFloat = 1e-6
     schedule: Schedule = Schedule.model_validate({})
     freeze: tuple[str, ...] = ()
-    """Beginnings of the names of parameters that stay as they are, such as `clip.visual`."""
+    """Prefixes of the names of parameters that are not trained, such as `clip.visual`."""
 
     eval: Evaluation = Evaluation.model_validate({})
 

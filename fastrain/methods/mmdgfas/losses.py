@@ -10,9 +10,6 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-# -- The losses of MMDGFAS --------------------------------------------------------------------------------------------
-
-
 EPSILON = 1e-9
 
 
@@ -29,14 +26,14 @@ def cross_modal_focal_loss(
 ) -> Tensor:
     """Return the cross-modal focal loss of two modalities' probabilities of bona fide, (B,) or (B,1) each.
 
-    A modality's cross entropy counts less the surer both are of the truth: its factor is alpha * (1 - w) ** gamma, with
-    w the other's probability of the truth times their harmonic mean (George and Marcel, "Cross Modal Focal Loss for
-    RGBD Face Anti-Spoofing", CVPR 2021).
+    A modality's cross entropy counts less the more certain both are of the true label: its factor is
+    alpha * (1 - w) ** gamma, with w the other's probability of that label times their harmonic mean (George and Marcel,
+    "Cross Modal Focal Loss for RGBD Face Anti-Spoofing", CVPR 2021).
     """
     terms = [_binary(probability, target) for probability in (first, second)]  # in single precision at least
-    certain = [torch.exp(-term) for term in terms]
+    certainties = [torch.exp(-term) for term in terms]
     losses = []
-    for term, own, other in zip(terms, certain, reversed(certain), strict=True):
+    for term, own, other in zip(terms, certainties, reversed(certainties), strict=True):
         other = other.detach() if detach_other else other
         weight = (other + EPSILON) * (multiplier * own * other) / (own + other + EPSILON)
         if attacks_only:
@@ -51,18 +48,18 @@ def binary_loss(probability: Tensor, target: Tensor) -> Tensor:
 
 
 def _binary(probability: Tensor, target: Tensor) -> Tensor:
-    """Return each face's cross entropy, in single precision at least: half of it knows no number as small as EPSILON.
+    """Return each face's cross entropy, in single precision at least: half of it has no number as small as EPSILON.
 
-    What is no number stays none, for the engine to tell whose it is; torch's function would end the process over it.
+    NaN stays NaN, so that the engine can name its sample; torch's function would end the process over it.
     """
-    certain = probability.float() if probability.dtype in (torch.bfloat16, torch.float16) else probability
-    broken = certain.isnan()
-    with torch.autocast(certain.device.type, enabled=False):  # torch refuses the function at half precision
-        each = F.binary_cross_entropy(torch.where(broken, 0.5, certain), target.to(certain.dtype), reduction="none")
-    return torch.where(broken, certain, each)
+    single = probability.float() if probability.dtype in (torch.bfloat16, torch.float16) else probability
+    broken = single.isnan()
+    with torch.autocast(single.device.type, enabled=False):  # torch refuses the function at half precision
+        each = F.binary_cross_entropy(torch.where(broken, 0.5, single), target.to(single.dtype), reduction="none")
+    return torch.where(broken, single, each)
 
 
-# -- The learning rate: a cosine that restarts ------------------------------------------------------------------------
+# -- Learning rate: a cosine that restarts ----------------------------------------------------------------------------
 
 
 def cosine_restart(epoch: int, *, period: int, highest: float, lowest: float) -> float:
@@ -76,7 +73,7 @@ def cosine_restart(epoch: int, *, period: int, highest: float, lowest: float) ->
 
 
 class CosineRestarts(LRScheduler):
-    """Sets every group's learning rate to that of the epoch; a new optimiser is given that of the first."""
+    """Set every group's learning rate to that of the epoch; a new optimiser gets that of the first."""
 
     def __init__(self, optimizer: Optimizer, period: int, lowest: float) -> None:
         self.period, self.lowest = period, lowest

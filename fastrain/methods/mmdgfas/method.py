@@ -1,4 +1,4 @@
-"""MMDGFAS: three streams of colour, depth and infrared, trained on small crops and on what is left of a face."""
+"""MMDGFAS: three streams of colour, depth and infrared, trained on small crops and with missing modalities."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from fastrain.methods.mmdgfas.network import HybridNetwork
 from fastrain.methods.mmdgfas.settings import MMDGFASSettings
 from fastrain.networks.modality_fusion import availability
 
-# -- The 36 views that a test image is scored by ----------------------------------------------------------------------
-
+# -- The 36 views of a test image -------------------------------------------------------------------------------------
 
 VIEWS = 36
 
@@ -27,7 +26,7 @@ VIEWS = 36
 def crop_corners(side: int, crop: int) -> list[tuple[int, int]]:
     """Return top and left of nine crops of `crop` pixels from a square image: the middle, the edges, the corners.
 
-    The last row and column are in none of them, as published.
+    As published, none of them has the last row and column.
 
     Raises:
         ValueError: the image is smaller than a crop.
@@ -50,19 +49,18 @@ def crops36(images: Mapping[str, Tensor], crop: int) -> dict[str, Tensor]:
     return {name: _views(image, crop) for name, image in images.items()}
 
 
-def _views(image: Tensor, crop: int) -> Tensor:
-    pieces = [image[..., top : top + crop, left : left + crop] for top, left in crop_corners(image.shape[-1], crop)]
-    views = [view for one in pieces for view in (one, one.flip(-1), one.flip(-2), one.flip(-2, -1))]
+def _views(image: Tensor, side: int) -> Tensor:
+    pieces = [image[..., top : top + side, left : left + side] for top, left in crop_corners(image.shape[-1], side)]
+    views = [view for crop in pieces for view in (crop, crop.flip(-1), crop.flip(-2), crop.flip(-2, -1))]
     return stack(views, dim=1).flatten(0, 1)
 
 
-# -- MMDGFAS: three streams of colour, depth and infrared, trained on small crops and on what is left of a face -------
-
+# -- The method -------------------------------------------------------------------------------------------------------
 
 OPTIMISER = "all"
-Outputs: TypeAlias = tuple[Tensor, dict[str, Tensor]]  # the fused head's logits, and those that the other heads gave
-WHOLE = {("wmca", "val"), ("casia-surf", "test")}  # what the published code scores by the whole image
-AT_ONCE = 4  # images whose views one forward pass takes; more need more memory and are no faster
+Outputs: TypeAlias = tuple[Tensor, dict[str, Tensor]]  # the fused head's logits, and those of the other heads
+FULL_IMAGE = {("wmca", "val"), ("casia-surf", "test")}  # dataset and part that the published code does not crop
+AT_ONCE = 4  # images whose views share a forward pass; more need more memory and are no faster
 CHANNELS = {"rgb": (3,), "depth": (1, 3), "ir": (1, 3)}
 
 
@@ -70,7 +68,7 @@ class MMDGFAS(Method):
     """Multi-modal domain generalisation by MixCropMask and hybrid fusion (Zhang and Li, EAAI 158, 2025); see README.
 
     Raises:
-        UserError: images are smaller than the crops that the network is to see.
+        UserError: images are smaller than the crops.
     """
 
     name: ClassVar[str] = "mmdgfas"
@@ -96,7 +94,7 @@ class MMDGFAS(Method):
 
     def training_step(self, batch: Batch | None, ctx: StepContext) -> dict[str, Tensor]:
         assert batch is not None
-        images = self._seen(batch)
+        images = self._images(batch)
         self._require_crops(images)
         features = self.network.features(images)
         logits = self.network.fused(features)
@@ -122,10 +120,10 @@ class MMDGFAS(Method):
         if not hybrid:
             return {"score": fused}
         heads = torch.stack([apart[name].sigmoid() for name in self.modalities], dim=1)
-        there = availability(batch, self.modalities, heads)
+        available = availability(batch, self.modalities, heads)
         share = self.config.fusion.weight
-        mean = (heads * there).sum(dim=1) / there.sum(dim=1)
-        score = torch.where(there.any(dim=1), share * fused + (1 - share) * mean, fused)
+        mean = (heads * available).sum(dim=1) / available.sum(dim=1)
+        score = torch.where(available.any(dim=1), share * fused + (1 - share) * mean, fused)
         return {"score": score, "fused": fused, **{name: heads[:, k] for k, name in enumerate(self.modalities)}}
 
     def _combined(self, logits: Tensor, apart: dict[str, Tensor], label: Tensor) -> dict[str, Tensor]:
@@ -135,11 +133,11 @@ class MMDGFAS(Method):
         if config.loss == "combined":
             pairs = pairs[:1]  # colour and depth
         cross = config.cross_modal
-        certain = {name: one[:, 1].sigmoid() for name, one in apart.items()}
+        probability = {name: outputs[:, 1].sigmoid() for name, outputs in apart.items()}
         across = [
             cross_modal_focal_loss(
-                certain[a],
-                certain[b],
+                probability[a],
+                probability[b],
                 target,
                 alpha=cross.alpha,
                 gamma=cross.gamma,
@@ -157,43 +155,43 @@ class MMDGFAS(Method):
         return {"": loss, **terms}
 
     def _viewed(self, batch: Batch, hybrid: bool) -> Outputs:
-        """Return what the network says of each image under the configured views."""
-        images, views = self._seen(batch), self.config.eval_views
+        """Return the outputs of each image under the configured views."""
+        images, views = self._images(batch), self.config.eval_views
         if views == "full":
             return self._outputs(images, hybrid)
-        whole = [_shown_whole(batch["part"], one) for one in batch["id"]] if views == "reference" else []
-        if not any(whole):
+        if views == "crops36":
             return self._averaged(images, hybrid)
-        if all(whole):
+        full = [(sample_id.partition("/")[0], batch["part"]) in FULL_IMAGE for sample_id in batch["id"]]
+        if not any(full):
+            return self._averaged(images, hybrid)
+        if all(full):
             return self._outputs(images, hybrid)
-        rows = [[i for i, one in enumerate(whole) if one == kind] for kind in (True, False)]
-        some = [{name: image[these] for name, image in images.items()} for these in rows]
-        found = self._outputs(some[0], hybrid), self._averaged(some[1], hybrid)
-        order = torch.tensor([*rows[0], *rows[1]], device=found[0][0].device).argsort()
-        apart = {name: torch.cat([one[1][name] for one in found])[order] for name in found[0][1]}
-        return torch.cat([logits for logits, _ in found])[order], apart
+        rows = [[i for i, is_full in enumerate(full) if is_full == kind] for kind in (True, False)]
+        subsets = [{name: image[members] for name, image in images.items()} for members in rows]
+        outputs = self._outputs(subsets[0], hybrid), self._averaged(subsets[1], hybrid)
+        order = torch.tensor([*rows[0], *rows[1]], device=outputs[0][0].device).argsort()
+        apart = {name: torch.cat([heads[name] for _, heads in outputs])[order] for name in outputs[0][1]}
+        return torch.cat([logits for logits, _ in outputs])[order], apart
 
     def _averaged(self, images: dict[str, Tensor], hybrid: bool) -> Outputs:
         """Return the means over the 36 views of each image: fused logits (B,2) and, if `hybrid`, (B,) of each head."""
-        size = AT_ONCE
         chunks = []
-        for start in range(0, len(next(iter(images.values()))), size):
-            views = crops36({name: image[start : start + size] for name, image in images.items()}, self.config.crop)
+        for start in range(0, len(next(iter(images.values()))), AT_ONCE):
+            views = crops36({name: image[start : start + AT_ONCE] for name, image in images.items()}, self.config.crop)
             logits, apart = self._outputs(views, hybrid)
             means = {name: values.view(-1, VIEWS).mean(dim=1) for name, values in apart.items()}
             chunks.append((logits.view(-1, VIEWS, 2).mean(dim=1), means))
-        return torch.cat([one for one, _ in chunks]), {
-            name: torch.cat([means[name] for _, means in chunks]) for name in chunks[0][1]
-        }
+        heads = {name: torch.cat([means[name] for _, means in chunks]) for name in chunks[0][1]}
+        return torch.cat([logits for logits, _ in chunks]), heads
 
     def _outputs(self, images: dict[str, Tensor], hybrid: bool) -> Outputs:
         features = self.network.features(images)
         apart = self.network.apart(features) if hybrid else {}
         return self.network.fused(features), {name: logits[:, 1] for name, logits in apart.items()}
 
-    def _seen(self, batch: Batch) -> dict[str, Tensor]:
-        """Return every stream's images with three channels; what is not available is zero in the batch."""
-        seen = {}
+    def _images(self, batch: Batch) -> dict[str, Tensor]:
+        """Return every stream's images with three channels; images that are not available are zero."""
+        images = {}
         for name in self.modalities:
             image = batch["modalities"].get(name)
             if image is None or image.shape[1] not in CHANNELS[name]:
@@ -205,8 +203,8 @@ class MMDGFAS(Method):
                 )
             if name == "rgb" and self.config.color_order == "bgr":
                 image = image.flip(1)
-            seen[name] = image.expand(-1, 3, -1, -1)
-        return seen
+            images[name] = image.expand(-1, 3, -1, -1)
+        return images
 
     def _require_crops(self, images: dict[str, Tensor]) -> None:
         side = next(iter(images.values())).shape[-1]
@@ -215,7 +213,3 @@ class MMDGFAS(Method):
                 f"training images of {side} pixels, and test crops of {self.config.crop}",
                 do=f"--set data.augment.mix_crop_mask.crop={self.config.crop}, or --set model.eval_views=full",
             )
-
-
-def _shown_whole(part: str, sample_id: str) -> bool:
-    return (sample_id.partition("/")[0], part) in WHOLE

@@ -1,4 +1,4 @@
-"""MMDGFAS: channel attention, the stream of one modality, and what joins three streams."""
+"""The network of MMDGFAS: channel attention, the stream of one modality, and the fusion of three streams."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 
-# -- Channel attention: re-weighting a map's channels, and choosing between two receptive fields ----------------------
-
+# -- Channel attention ------------------------------------------------------------------------------------------------
 
 GROUPS = 32
 
@@ -56,16 +55,15 @@ def _branch(channels: int, stride: int, dilation: int) -> nn.Sequential:
     return nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
 
 
-# -- The network of one modality: a short residual one with selective kernels -----------------------------------------
-
+# -- The stream of one modality: a short residual network with selective kernels --------------------------------------
 
 EXPANSION = 4
 
 
 class Stream(nn.Module):
-    """Maps images (B,3,S,S) in [0,1] to features (B, 8 x planes, about S/8, about S/8).
+    """Map images (B,3,S,S) in [0,1] to features (B, 8 x planes, about S/8, about S/8).
 
-    Its first layer is a batch norm: images need no other normalisation.
+    The first layer is a batch norm: images need no other normalisation.
     """
 
     def __init__(self, planes: int) -> None:
@@ -80,7 +78,7 @@ class Stream(nn.Module):
 
 
 class Stem(nn.Module):
-    """Halves an image twice: a 7x7 convolution, then the largest of 3x3."""
+    """Halve an image twice: a 7x7 convolution, then the largest of 3x3."""
 
     def __init__(self, planes: int) -> None:
         super().__init__()
@@ -124,14 +122,14 @@ def _stage(channels: int, planes: int, stride: int) -> nn.Sequential:
     )
 
 
-# -- Three streams and what joins them --------------------------------------------------------------------------------
+# -- The fusion of the streams ----------------------------------------------------------------------------------------
 
 
 class HybridNetwork(nn.Module):
-    """Takes images (B,3,S,S) in [0,1] by modality; returns logits (B,2) of attack and bona fide, fused and apart.
+    """Map images (B,3,S,S) in [0,1], by modality, to logits (B,2) of attack and bona fide, fused and apart.
 
     Every stream's features are re-weighted, joined in the order of `modalities`, squeezed and taken through two
-    residual stages. One head, shared by the modalities, reads each one's features by themselves. With `planes` 64 and
+    residual stages. One head, shared by the modalities, reads the features of each by itself. With `planes` 64 and
     three modalities 15,051,478 parameters: those of the published network that its output depends on.
     """
 
@@ -158,7 +156,7 @@ class HybridNetwork(nn.Module):
 
     def apart(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the logits (B,2) of every modality by itself."""
-        return {name: self.modality_head(one.mean(dim=(2, 3))) for name, one in features.items()}
+        return {name: self.modality_head(maps.mean(dim=(2, 3))) for name, maps in features.items()}
 
     def forward(self, images: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         features = self.features(images)

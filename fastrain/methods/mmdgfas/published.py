@@ -1,4 +1,4 @@
-"""Checkpoints of the published MMDGFAS code: their keys, and how one becomes ours."""
+"""Convert checkpoints of the published MMDGFAS code, and translate state-dict keys."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from torch import Tensor
 from fasdata.errors import UserError
 from fastrain.config import TARGET_ORACLE
 from fastrain.networks.foreign import Published, tensors
-
-# -- State-dict keys of the published network and of ours -------------------------------------------------------------
-
 
 # The published network is given [colour, depth, infrared] and calls the first `depth` and the second `color`.
 MODULES = {"rgb": "depth", "depth": "color", "ir": "ir"}
@@ -30,10 +27,10 @@ _JOINT = {
     "modality_head.1": "bottleneckAndfc.3",
     "modality_head.3": "bottleneckAndfc.5",
 }
-JOINED = "squeeze.0.weight"  # reads the modalities one after the other, in the published order or in ours
+JOINED = "squeeze.0.weight"  # its columns are the modalities, in the published order or in ours
 
 _STREAM_KEY = re.compile(r"(color|depth|ir)_module\.(first_bn|encoder\.layer[012])\.(.+)")
-# What the output does not depend on: two more layers and two classifiers a stream, and a second name of every layer.
+# Not used by the output: two more layers and two classifiers a stream, and a second name of every layer.
 _IDLE_KEY = re.compile(r"(color|depth|ir)_module\.(conv[1-5]|encoder\.(layer[34]|last_linear)|last_linear|fc)\..+")
 
 
@@ -56,17 +53,17 @@ def to_reference(key: str) -> str:
 
 
 def from_reference(key: str) -> str | None:
-    """Return our name of a key of the published network; None for what its output does not depend on.
+    """Return our name of a key of the published network; None for a key that its output does not depend on.
 
     Raises:
         KeyError: the published network has no such part.
     """
     if _IDLE_KEY.fullmatch(key):
         return None
-    if found := _STREAM_KEY.fullmatch(key):
-        return f"streams.{_STREAMS[found[1]]}.{found[2].removeprefix('encoder.')}.{found[3]}"
-    if found := re.fullmatch(r"(color|depth|ir)_SE\.(.+)", key):
-        return f"reweighting.{_STREAMS[found[1]]}.{found[2]}"
+    if match := _STREAM_KEY.fullmatch(key):
+        return f"streams.{_STREAMS[match[1]]}.{match[2].removeprefix('encoder.')}.{match[3]}"
+    if match := re.fullmatch(r"(color|depth|ir)_SE\.(.+)", key):
+        return f"reweighting.{_STREAMS[match[1]]}.{match[2]}"
     for ours, theirs in _JOINT.items():
         if key.startswith(theirs + "."):
             return ours + key.removeprefix(theirs)
@@ -74,13 +71,13 @@ def from_reference(key: str) -> str | None:
 
 
 def repeated(key: str) -> str | None:
-    """Return the published key whose tensor stands under this key a second time; None where it stands once."""
-    found = re.fullmatch(r"((?:color|depth|ir)_module)\.conv([1-5])\.(.+)", key)
-    return f"{found[1]}.encoder.layer{int(found[2]) - 1}.{found[3]}" if found else None
+    """Return the published key that names the same tensor as this second one; None for a key that is no second one."""
+    match = re.fullmatch(r"((?:color|depth|ir)_module)\.conv([1-5])\.(.+)", key)
+    return f"{match[1]}.encoder.layer{int(match[2]) - 1}.{match[3]}" if match else None
 
 
 def reordered(weight: Tensor) -> Tensor:
-    """Return the weight `JOINED` (O,3C,1,1) for the other order of modalities: the first two change places.
+    """Return the weight `JOINED` (O,3C,1,1) with the first two modalities exchanged.
 
     The published network joins depth, colour, infrared; ours colour, depth, infrared. Another network's weight is
     returned as it is.
@@ -91,26 +88,25 @@ def reordered(weight: Tensor) -> Tensor:
     return torch.cat([second, first, third], dim=1)
 
 
-# -- Checkpoints of the published MMDGFAS code ------------------------------------------------------------------------
-
+# -- Checkpoints ------------------------------------------------------------------------------------------------------
 
 RECORDS = ()
 
 
 def convert(content: Any) -> Published:
-    """Return a published checkpoint in our names (keys: `reference_names`, this method's README).
+    """Return a published checkpoint in our names.
 
-    It is a bare state dictionary, in which two streams have each other's names, every layer of a stream stands twice
-    and three quarters of the numbers take no part in the output. Its authors decoded images with OpenCV and never
+    It is a bare state dictionary, in which two streams have each other's names, every layer of a stream is saved
+    twice and three quarters of the numbers do not affect the output. Its authors decoded images with OpenCV and never
     swapped the channels, so it expects BGR. It was kept for the lowest ACER at a threshold of 0.5 on the target.
 
     Raises:
         UserError: it has another form, or holds two versions of a layer.
     """
     if not isinstance(content, Mapping) or not any(str(key).endswith("first_bn.weight") for key in content):
-        found = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
+        content_keys = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
         raise UserError(
-            "not a checkpoint of mmdgfas", expected="the state dictionary of its network", found=found[:120]
+            "not a checkpoint of mmdgfas", expected="the state dictionary of its network", found=content_keys[:120]
         )
     state: dict[str, Tensor] = {}
     theirs = tensors(content, "network state")

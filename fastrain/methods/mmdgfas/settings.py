@@ -1,28 +1,16 @@
-"""What can be set for MMDGFAS; the defaults are the published ones (`configs/mmdgfas.yaml` says where each is from)."""
+"""The settings of MMDGFAS; the defaults are the published ones (`configs/mmdgfas.yaml` cites each)."""
 
 from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from fasdata.records import MODALITIES
-from fastrain.methods.settings import MethodSettings
+from fastrain.methods.settings import MethodSettings, Modalities, Section
 
 
-class FusionSettings(BaseModel):
-    """Where a score comes from."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class FusionSettings(Section):
+    """Which heads make the score."""
 
     decision: Literal["feature", "hybrid"] = "feature"
     """feature: the fused head alone, as the published code; hybrid: with the modalities' own heads, as the paper."""
@@ -30,10 +18,8 @@ class FusionSettings(BaseModel):
     """The fused head's share of a hybrid score; the rest is the mean of the modalities that a face has."""
 
 
-class CrossModalSettings(BaseModel):
+class CrossModalSettings(Section):
     """The cross-modal focal loss; read by losses combined and combined_all."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     alpha: PositiveFloat = 1.0
     gamma: NonNegativeFloat = 3.0
@@ -41,17 +27,17 @@ class CrossModalSettings(BaseModel):
     attacks_only: bool = False
     """Focus on attacks alone; bona fide faces get the plain cross entropy."""
     detach_other: bool = False
-    """Let the other modality's certainty weigh a loss without being trained by it."""
+    """Pass no gradient to the other modality's certainty, which weighs a loss."""
 
 
 class MMDGFASSettings(MethodSettings):
     """Settings of MMDGFAS: streams, fusion, losses, views of a test image, optimiser and schedule."""
 
     # The network.
-    modalities: tuple[Literal["rgb", "depth", "ir"], ...] = Field(("rgb", "depth", "ir"), min_length=1)
+    modalities: Modalities = ("rgb", "depth", "ir")
     """One stream each; any of rgb, depth, ir, each once. [rgb] alone is the baseline without fusion."""
     planes: PositiveInt = Field(64, multiple_of=16)
-    """Width of a stream's first layer; all others follow."""
+    """Width of a stream's first layer; the other widths are multiples of it."""
     dropout: float = Field(0.5, ge=0, lt=1)
     """In front of both heads."""
     color_order: Literal["rgb", "bgr"] = "rgb"
@@ -68,10 +54,10 @@ class MMDGFASSettings(MethodSettings):
 
     # The views.
     crop: PositiveInt = Field(48, ge=16)
-    """Side of what the network is trained on, and of the crops of a test image."""
+    """Side of the training images, and of the crops of a test image."""
     eval_views: Literal["crops36", "full", "reference"] = "crops36"
-    """What an image is scored by. crops36: 9 crops in 4 flips each, their logits averaged; full: the whole image at
-    once; reference: as the published code, crops but for the validation of WMCA and the test of CASIA-SURF."""
+    """Views by which an image is scored. crops36: 9 crops in 4 flips each, their logits averaged; full: the full
+    image; reference: as the published code, crops except for the validation of WMCA and the test of CASIA-SURF."""
 
     # The optimiser: SGD, with a cosine that restarts.
     lr: PositiveFloat = 0.1
@@ -80,18 +66,11 @@ class MMDGFASSettings(MethodSettings):
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: NonNegativeFloat = 0.0005
 
-    @field_validator("modalities")
-    @classmethod
-    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(value)) < len(value):
-            raise ValueError(f"expected each modality once; found {', '.join(value)}")
-        return tuple(name for name in MODALITIES if name in value)
-
     @model_validator(mode="after")
     def _heads_that_decide_are_trained(self) -> Self:
         if self.fusion.decision == "hybrid" and self.loss == "ce":
             raise ValueError(
-                "fusion.decision=hybrid asks the modalities' own heads, which loss ce does not train: "
+                "fusion.decision=hybrid uses the modalities' own heads, which loss ce does not train: "
                 "set loss=combined_all and ce_weight=1"
             )
         if self.loss != "ce" and len(self.modalities) < 2:
