@@ -94,7 +94,7 @@ def test_parts_that_are_not_packed_come_from_the_stores_unless_the_pack_was_aske
     source = image_source("auto", own, manifest, VIEW)
     assert source.of("train") and source.of("val") and source.of("test") is None
     assert source.note == f"from the pack {folder} (raw), but test warped from the stores"
-    with pytest.raises(UserError, match="does not hold the whole part test; expected 20 frames; found 0"):
+    with pytest.raises(UserError, match="does not hold all of the part test; expected 20 frames; found 0"):
         image_source("pack", own, manifest, VIEW)
 
 
