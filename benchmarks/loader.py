@@ -88,25 +88,25 @@ def report(world: World, changes: AugmentConfig, side: int, seconds: float) -> N
         rates = {
             name: walled(ours_loader(world, changes, name == "pack", workers), seconds) for name in ("pack", "store")
         }
-        said = ", ".join(f"{name} {rate:.0f}" for name, rate in rates.items())
-        print(f"with {workers} worker thread{'s' * (workers > 1)}, by the wall clock: {said}")
+        speeds = ", ".join(f"{name} {rate:.0f}" for name, rate in rates.items())
+        print(f"with {workers} worker thread{'s' * (workers > 1)}, by the wall clock: {speeds}")
 
 
-def ratio(rounds: dict[str, list[float]], one: str, other: str) -> float:
+def ratio(rounds: dict[str, list[float]], way: str, other: str) -> float:
     """Return the median over rounds of one way's speed over another's in the same round."""
-    return median(a / b for a, b in zip(rounds[one], rounds[other], strict=True))
+    return median(a / b for a, b in zip(rounds[way], rounds[other], strict=True))
 
 
 def measured(ways: dict[str, Iterator[int]], seconds: float) -> dict[str, list[float]]:
     """Return images a processor second of each way, in rounds in which all of them take turns."""
     rounds: dict[str, list[float]] = {name: [] for name in ways}
-    for one in ways.values():
-        next(one)  # open files, fill caches
+    for way in ways.values():
+        next(way)  # open files, fill caches
     for _ in range(ROUNDS):
-        for name, one in ways.items():
+        for name, way in ways.items():
             start, images = time.process_time(), 0
             while (spent := time.process_time() - start) < seconds / ROUNDS:
-                images += next(one)
+                images += next(way)
             rounds[name].append(images / spent)
     return rounds
 
@@ -177,12 +177,12 @@ def pure_store(world: World, changes: AugmentConfig) -> Iterator[int]:
         matrices.append(VIEW.matrix(samples.region[i], samples.box[i], samples.landmarks[i]) @ place)
     rng, size = np.random.default_rng(0), (VIEW.size, VIEW.size)
 
-    def one(i: int) -> dict[str, torch.Tensor]:
+    def prepared(i: int) -> dict[str, torch.Tensor]:
         crop = cv2.imdecode(encoded[i], cv2.IMREAD_COLOR_RGB)
         return augment({"rgb": cv2.warpAffine(crop, matrices[i], size)}, changes, rng)
 
     for order in orders(len(samples)):
-        yield len([one(i) for i in order])  # all of a batch are there at once, as they have to be
+        yield len([prepared(i) for i in order])  # all of a batch are there at once, as they have to be
 
 
 def pure_pack(world: World, changes: AugmentConfig) -> Iterator[int]:
@@ -194,13 +194,13 @@ def pure_pack(world: World, changes: AugmentConfig) -> Iterator[int]:
             file.write(images.load(i)["rgb"].tobytes())
         file.flush()
 
-        def one(i: int) -> dict[str, torch.Tensor]:
+        def prepared(i: int) -> dict[str, torch.Tensor]:
             pixels = np.empty(shape, np.uint8)
             os.preadv(file.fileno(), [pixels.data], i * pixels.nbytes)
             return augment({"rgb": pixels}, changes, rng)
 
         for order in orders(len(images.samples)):
-            yield len([one(int(i)) for i in order])
+            yield len([prepared(int(i)) for i in order])
 
 
 def orders(count: int) -> Iterator[np.ndarray]:

@@ -45,9 +45,9 @@ def _rows(results: Mapping[str, Any], levels: Sequence[str] = ("clip", "frame"))
     rows = []
     for part, words in PARTS.items():
         for level in levels:
-            found = [row for row in results["metrics"] if row["part"] == part and row["level"] == level]
-            if found:
-                rows.append([words, level, *(_cell(found, name, policy) for _, name, policy in _RATES)])
+            matching = [row for row in results["metrics"] if row["part"] == part and row["level"] == level]
+            if matching:
+                rows.append([words, level, *(_cell(matching, name, policy) for _, name, policy in _RATES)])
     return rows
 
 

@@ -72,7 +72,7 @@ def _clip(writer: StoreWriter, colour: Store, record: ClipRecord, domain: int, s
     keys = {f"key_{name}": name for name in ("rgb", "depth", "ir")}
     return [
         {
-            **one,
+            **record,
             **{key: crop_key(clip.clip_id, i, name) if name in shown else "" for key, name in keys.items()},
             "modalities_available": ",".join(shown),
             "landmarks": None,
@@ -80,7 +80,7 @@ def _clip(writer: StoreWriter, colour: Store, record: ClipRecord, domain: int, s
             "detector": "none",
             "face_status": "given",
         }
-        for i, one in zip(FRAMES, rows, strict=True)
+        for i, record in zip(FRAMES, rows, strict=True)
     ]
 
 

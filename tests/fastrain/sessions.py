@@ -39,25 +39,25 @@ def session(wanted: RunRequest) -> Session:
     return Session(plan, open_devices("cpu", "1", wanted.precision or "32-true"))
 
 
-def before_step(one: Session, do: Callable[[int], None]) -> None:
+def before_step(training: Session, do: Callable[[int], None]) -> None:
     """Let `do(iteration)` run before every training step of a session."""
-    step = one.method.training_step
+    step = training.method.training_step
 
     def stepping(batch: Any, ctx: Any) -> Any:
         do(ctx.iteration)
         return step(batch, ctx)
 
-    one.method.training_step = stepping  # type: ignore[method-assign]
+    training.method.training_step = stepping  # type: ignore[method-assign]
 
 
-def die_at(one: Session, iteration: int) -> None:
+def die_at(training: Session, iteration: int) -> None:
     """Let the session die when it comes to `iteration`."""
 
     def dying(now: int) -> None:
         if now == iteration:
             raise Killed
 
-    before_step(one, dying)
+    before_step(training, dying)
 
 
 def last(folder: Path, name: str = "last") -> Checkpoint:
@@ -65,12 +65,12 @@ def last(folder: Path, name: str = "last") -> Checkpoint:
     return Checkpoint.read(checkpoint_path(folder / "checkpoints", name))
 
 
-def assert_same_checkpoint(one: Checkpoint, other: Checkpoint) -> None:
+def assert_same_checkpoint(first: Checkpoint, second: Checkpoint) -> None:
     """Compare two checkpoints to the last bit, all but the seconds spent."""
-    assert set(one.tensors) == set(other.tensors)
-    differing = [name for name, tensor in one.tensors.items() if not torch.equal(tensor, other.tensors[name])]
+    assert set(first.tensors) == set(second.tensors)
+    differing = [name for name, tensor in first.tensors.items() if not torch.equal(tensor, second.tensors[name])]
     assert not differing
-    assert {**one.facts, "seconds": 0} == {**other.facts, "seconds": 0}
+    assert {**first.facts, "seconds": 0} == {**second.facts, "seconds": 0}
 
 
 def log(folder: Path) -> list[dict[str, Any]]:

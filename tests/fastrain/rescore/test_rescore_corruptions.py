@@ -33,8 +33,8 @@ def test_each_severity_changes_more_than_the_one_before(kind: str) -> None:
 def test_the_same_seed_gives_the_same_picture_and_the_original_stays(kind: str) -> None:
     image = picture()
     before = image.copy()
-    one, other = (Corruption(kind, 3).apply(image, np.random.default_rng(5)) for _ in range(2))
-    assert np.array_equal(one, other) and np.array_equal(image, before)
+    first, second = (Corruption(kind, 3).apply(image, np.random.default_rng(5)) for _ in range(2))
+    assert np.array_equal(first, second) and np.array_equal(image, before)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -57,7 +57,7 @@ def test_what_is_asked_for() -> None:
     assert parse_corruptions("jpeg:3, blur")[:2] == [Corruption("jpeg", 3), Corruption("blur", 1)]
     assert len(parse_corruptions("all")) == 30
     assert parse_corruptions("jpeg:1,jpeg:1") == [Corruption("jpeg", 1)]
-    assert all(one.setting for one in parse_corruptions("all"))
+    assert all(corruption.setting for corruption in parse_corruptions("all"))
     with pytest.raises(UserError, match="did you mean 'jpeg'"):
         parse_corruptions("jpg")
     with pytest.raises(UserError, match="no such severity; expected 1 to 5"):

@@ -41,16 +41,16 @@ def asked(library: Library) -> Asked:
 
 
 def line(text: str, *words: str) -> str:
-    (found,) = [one for one in text.splitlines() if one.split()[: len(words)] == list(words)]
-    return found
+    (match,) = [row for row in text.splitlines() if row.split()[: len(words)] == list(words)]
+    return match
 
 
 def test_a_run_and_its_scores_in_bobs_form_give_the_same_numbers(finished: Path, tmp_path: Path) -> None:
     own = evaluate_scores(finished, Asked(), form="bob", out=tmp_path / "bob")
     assert "written:" in own
     again = evaluate_scores(tmp_path / "bob", Asked())
-    keep = [one for one in own.splitlines() if one.startswith(("val", "test", "people"))]
-    assert keep and [one for one in again.splitlines() if one.startswith(("val", "test", "people"))] == keep
+    keep = [row for row in own.splitlines() if row.startswith(("val", "test", "people"))]
+    assert keep and [row for row in again.splitlines() if row.startswith(("val", "test", "people"))] == keep
     assert "not known (scores alone)" in again
 
 
@@ -85,14 +85,14 @@ def test_scores_tell_what_they_are_of_and_are_held_to_it(finished: Path, library
         manifest_fingerprint=Manifest.read(library.protocol_dir(CANONICAL, RECIPE)).meta["fingerprint"],
     )
     shutil.copy(finished / "scores.csv", tmp_path / "scores.csv")
-    told = evaluate_scores(tmp_path / "scores.csv", asked(library))
-    assert f"selected by source_val: {origin.checkpoint}" in told
-    assert f"data        {CANONICAL} {RECIPE}, manifest {origin.manifest_fingerprint[:12]}" in told
+    text = evaluate_scores(tmp_path / "scores.csv", asked(library))
+    assert f"selected by source_val: {origin.checkpoint}" in text
+    assert f"data        {CANONICAL} {RECIPE}, manifest {origin.manifest_fingerprint[:12]}" in text
     old = ScoreTable(table.frame.drop(columns=[*ORIGIN_COLUMNS], errors="ignore"))
     old.write_csv(tmp_path / "old.csv")
     without = evaluate_scores(tmp_path / "old.csv", asked(library))
-    assert [one for one in without.splitlines() if one.startswith("test")] == [
-        one for one in told.splitlines() if one.startswith("test")
+    assert [row for row in without.splitlines() if row.startswith("test")] == [
+        row for row in text.splitlines() if row.startswith("test")
     ]
     foreign = ScoreOrigin(**{**vars(origin), "manifest_fingerprint": "f" * 64}).on(table)  # the same ids
     foreign.write_csv(tmp_path / "foreign.csv")
@@ -112,11 +112,13 @@ def test_labels_come_from_the_manifest(finished: Path, library: Library, tmp_pat
     table = ScoreTable.read_csv(finished / "scores.csv").frame
     lying = table.assign(label="bonafide", attack_type="bonafide")
     ScoreTable(lying).write_csv(tmp_path / "lying.csv")
-    told = evaluate_scores(tmp_path / "lying.csv", asked(library))
-    assert line(told, "test", "auc") == line(evaluate_scores(finished, Asked()), "test", "auc")
+    text = evaluate_scores(tmp_path / "lying.csv", asked(library))
+    assert line(text, "test", "auc") == line(evaluate_scores(finished, Asked()), "test", "auc")
 
 
-def test_every_corruption_is_scored_at_the_threshold_of_the_uncorrupted_sources(finished: Path, library: Library) -> None:
+def test_every_corruption_is_scored_at_the_threshold_of_the_uncorrupted_sources(
+    finished: Path, library: Library
+) -> None:
     wanted = [Corruption("noise", 5), Corruption("frame-drop", 5), Corruption("jpeg", 1)]
     rungs = robustness(finished, wanted)
     assert [rung.corruption for rung in rungs] == [None, *wanted]
@@ -143,7 +145,7 @@ def test_the_command_writes_a_table_and_a_page(finished: Path, tmp_path: Path) -
     }  # fmt: skip
     assert {ScoreOrigin.of(table).selection for table in tables.values()} == {"source_val"}
     again = evaluate(tables["blur-5"], selection="", resamples=0)["metrics"]
-    (auc,) = (one["value"] for one in again if (one["level"], one["metric"]) == ("clip", "auc"))
+    (auc,) = (row["value"] for row in again if (row["level"], row["metric"]) == ("clip", "auc"))
     assert float(rows[2]["auc"]) == auc
     page = (tmp_path / "out" / "robustness.html").read_text()
     assert "<svg" in page and "<script" not in page
@@ -159,9 +161,9 @@ def test_the_command_writes_a_table_and_a_page(finished: Path, tmp_path: Path) -
         (("--fusion", "max", "--allow-changed-data"), "nothing is scored anew"),
     ],
 )
-def test_an_option_that_would_be_left_unread_is_refused(finished: Path, options: tuple[str, ...], told: str) -> None:
+def test_an_option_that_would_be_left_unread_is_refused(finished: Path, options: tuple[str, ...], words: str) -> None:
     called = Called("fastrain", "eval", finished, *options)
-    assert called.code != 0 and told in str(called.error)
+    assert called.code != 0 and words in str(called.error)
 
 
 def test_a_run_that_is_gone_or_unfinished_is_told(finished: Path, tmp_path: Path) -> None:
@@ -195,13 +197,17 @@ def test_selection_on_the_target_is_named_an_oracle(library: Library, tmp_path: 
     assert about["selection"]["policy"] == "target_oracle(min_hter_frame)"
     assert about["selection"]["metric"] == "min_hter_frame"
     best = min(
-        (one for one in map(json.loads, (tmp_path / "run" / "metrics.jsonl").open()) if one["kind"] == "val"),
-        key=lambda one: one["min_hter_frame"],
+        (
+            line_of_log
+            for line_of_log in map(json.loads, (tmp_path / "run" / "metrics.jsonl").open())
+            if line_of_log["kind"] == "val"
+        ),
+        key=lambda line_of_log: line_of_log["min_hter_frame"],
     )
     assert about["selection"]["iteration"] == best["iteration"]
-    found = {
+    values = {
         (row["part"], row["level"]): row["value"]
         for row in json.loads((tmp_path / "run" / "results.json").read_text())["metrics"]
         if row["metric"] == "min_hter"
     }
-    assert found["test", "frame"] == pytest.approx(best["min_hter_frame"], abs=1e-6)
+    assert values["test", "frame"] == pytest.approx(best["min_hter_frame"], abs=1e-6)

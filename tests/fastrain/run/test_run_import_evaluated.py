@@ -163,9 +163,9 @@ CROOKED = [
 
 
 @pytest.mark.parametrize(("name", "content", "told"), CROOKED)
-def test_crooked_files_are_told_and_leave_nothing(tmp_path: Path, name: str, content: Any, told: str) -> None:
+def test_crooked_files_are_told_and_leave_nothing(tmp_path: Path, name: str, content: Any, words: str) -> None:
     torch.save(content, tmp_path / "a.pth")
     settings = [f"model.{key}={json.dumps(value)}" for key, value in TINY[name].items()]
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=words):
         import_run(name, tmp_path / "a.pth", tmp_path / "run", [*settings, f"image_size={SIZE}"])
     assert not (tmp_path / "run").exists()

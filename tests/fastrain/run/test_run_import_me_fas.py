@@ -107,9 +107,9 @@ def test_other_files_are_refused(tmp_path: Path, literal: LiteralMEFAS, file: Pa
 def test_a_small_network_goes_out_and_back() -> None:
     method = tiny("me_fas")
     theirs = {to_reference(key): value for key, value in method.state_dict().items()}
-    found = convert({key: value for key, value in theirs.items() if key})
+    published = convert({key: value for key, value in theirs.items() if key})
     again = tiny("me_fas", seed=9)
-    again.load_state_dict(dict(found.state))
+    again.load_state_dict(dict(published.state))
     batch = images([0, 1], seed=3)
     torch.testing.assert_close(scored(again, batch), scored(method, batch))
-    assert found.model["prompts"] == {"n_ctx": 2, "depth": TINY["me_fas"]["prompts"]["depth"], "deep": "noise"}
+    assert published.model["prompts"] == {"n_ctx": 2, "depth": TINY["me_fas"]["prompts"]["depth"], "deep": "noise"}

@@ -32,7 +32,7 @@ def finished(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def test_a_run_folder_is_complete_and_consistent(finished: Path, library: Library) -> None:
-    names = {found.name for found in finished.iterdir()}
+    names = {path.name for path in finished.iterdir()}
     assert names == {
         ".lock", "run.json", "config.yaml", "manifest.json", "metrics.jsonl", "tensorboard", "checkpoints",
         "scores.csv", "results.json", "probe.json", "report.html",
@@ -75,15 +75,15 @@ def test_results_can_be_computed_again_from_the_scores(finished: Path, tmp_path:
 def test_a_finished_run_is_shown_and_not_repeated(
     finished: Path, library: Library, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    times = {found: found.stat().st_mtime_ns for found in finished.rglob("*")}
+    times = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
     run(request("hfn_mp", library, finished))
-    said = capsys.readouterr().out
-    assert "is finished already" in said
-    assert f"hfn_mp on {CANONICAL}, recipe {RECIPE}, seed" in said
-    assert "selected by source_val by clip auc" in said and "source_eer 0." in said
-    assert "HTER at source_eer" in said and "held-out source  clip" in said and "target" in said
-    assert f"report: {finished / 'report.html'}" in said
-    assert times == {found: found.stat().st_mtime_ns for found in finished.rglob("*")}
+    printed = capsys.readouterr().out
+    assert "is finished already" in printed
+    assert f"hfn_mp on {CANONICAL}, recipe {RECIPE}, seed" in printed
+    assert "selected by source_val by clip auc" in printed and "source_eer 0." in printed
+    assert "HTER at source_eer" in printed and "held-out source  clip" in printed and "target" in printed
+    assert f"report: {finished / 'report.html'}" in printed
+    assert times == {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
 
 
 def test_another_configuration_is_refused_naming_the_keys(finished: Path, library: Library) -> None:
@@ -205,8 +205,8 @@ def test_what_stops_a_run_is_written_down(library: Library, tmp_path: Path, monk
 
 def test_a_dry_run_writes_nothing(library: Library, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(request("hfn_mp", library, tmp_path / "run", dry_run=True)) is None
-    said = capsys.readouterr().out
-    assert "view mxnet-256 at 32 pixels" in said and "(built before)" in said and "12 iterations" in said
+    printed = capsys.readouterr().out
+    assert "view mxnet-256 at 32 pixels" in printed and "(built before)" in printed and "12 iterations" in printed
     assert not (tmp_path / "run").exists()
 
 

@@ -44,7 +44,7 @@ def test_tensors_and_facts_survive(tmp_path: Path) -> None:
         assert back.tensors[name].dtype == tensor.dtype and torch.equal(back.tensors[name], tensor)
     assert set(back.part("a")) == {"x", "tied"}
     assert json.loads(path.with_suffix(".json").read_text())["iteration"] == 3
-    assert sorted(found.name for found in tmp_path.iterdir()) == ["last.json", "last.safetensors"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["last.json", "last.safetensors"]
 
 
 def test_a_crash_while_writing_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +64,7 @@ def test_a_crash_while_writing_leaves_the_old_file(tmp_path: Path, monkeypatch: 
         Checkpoint({"x": torch.ones(3)}, {**FACTS, "iteration": 4}).write(path)
     back = Checkpoint.read(path)
     assert back.facts["iteration"] == 3 and back.tensors["x"].sum() == 0
-    assert sorted(found.name for found in tmp_path.iterdir()) == ["last.json", "last.safetensors"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["last.json", "last.safetensors"]
 
 
 def test_damaged_foreign_and_later_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,8 +42,8 @@ def test_gradients_leave_what_is_accumulated_alone_and_are_zero_where_there_is_n
     loss = used(torch.ones(2, 4)).mean()
     used.weight.grad = torch.full((1, 4), 7.0)
     for keep in (True, False):
-        found = context.gradients(loss, list(both.parameters()), keep_graph=keep)
-        assert [gradient.tolist() for gradient in found] == [[[1.0] * 4], [[0.0] * 2]]
+        gradients = context.gradients(loss, list(both.parameters()), keep_graph=keep)
+        assert [gradient.tolist() for gradient in gradients] == [[[1.0] * 4], [[0.0] * 2]]
     assert used.weight.grad.tolist() == [[7.0] * 4] and idle.weight.grad is None
     with pytest.raises(RuntimeError, match="second time"):
         context.gradients(loss, [used.weight])

@@ -24,51 +24,51 @@ def small(library: Library, folder: Path, *overrides: str, method: str = "erm") 
 
 
 def test_epochs_follow_the_published_count(library: Library, run_folder: Path) -> None:
-    one = small(library, run_folder, "steps_per_epoch=3", "max_iterations=7", "validate_every_epochs=2")
+    training = small(library, run_folder, "steps_per_epoch=3", "max_iterations=7", "validate_every_epochs=2")
     opened: list[tuple[int, int]] = []
     at: dict[int, int] = {}
-    one.method.on_epoch_start = lambda ctx: opened.append((ctx.iteration, ctx.epoch))  # type: ignore[method-assign]
-    before_step(one, lambda iteration: at.update({iteration: one.engine._context.epoch}))
-    one.train()
+    training.method.on_epoch_start = lambda ctx: opened.append((ctx.iteration, ctx.epoch))  # type: ignore[method-assign]
+    before_step(training, lambda iteration: at.update({iteration: training.engine._context.epoch}))
+    training.train()
     assert at == {1: 1, 2: 1, 3: 2, 4: 2, 5: 2, 6: 3, 7: 3}
     assert opened == [(1, 1), (3, 2), (6, 3)]
     assert [line["iteration"] for line in log(run_folder) if line["kind"] == "val"] == [6, 7]
 
 
 def test_a_schedule_by_epoch_moves_when_an_epoch_opens(library: Library, run_folder: Path) -> None:
-    one = small(
+    training = small(
         library, run_folder, "schedule=step", "schedule_epochs=1", "schedule_factor=0.5", "lr=0.08", "max_iterations=7"
     )
     rates: list[float] = []
-    optimizer = next(iter(one.engine._optimizers.values())).optimizer
-    before_step(one, lambda _: rates.append(optimizer.param_groups[0]["lr"]))
-    one.train()
+    optimizer = next(iter(training.engine._optimizers.values())).optimizer
+    before_step(training, lambda _: rates.append(optimizer.param_groups[0]["lr"]))
+    training.train()
     assert rates == [0.08, 0.08, 0.04, 0.04, 0.04, 0.02, 0.02]
 
 
 def test_a_method_that_draws_for_itself_gets_no_batch_and_others_all_domains(library: Library, tmp_path: Path) -> None:
     seen: dict[str, Any] = {}
     for method in ("erm", "hfn_mp"):
-        one = small(library, tmp_path / method, "max_iterations=1", method=method)
-        step = one.method.training_step
-        one.method.training_step = lambda batch, ctx, m=method, s=step: (seen.update({m: batch}), s(batch, ctx))[1]  # type: ignore
-        one.train()
+        training = small(library, tmp_path / method, "max_iterations=1", method=method)
+        step = training.method.training_step
+        training.method.training_step = lambda batch, ctx, m=method, s=step: (seen.update({m: batch}), s(batch, ctx))[1]  # type: ignore
+        training.train()
     assert seen["hfn_mp"] is None
     assert sorted(seen["erm"]["domain"].unique().tolist()) == list(range(len(SOURCES)))
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_what_was_saved(library: Library, run_folder: Path) -> None:
-    one = small(library, run_folder, method="hfn_mp")
-    network: Any = one.method
+    training = small(library, run_folder, method="hfn_mp")
+    network: Any = training.method
 
     def poison(iteration: int) -> None:
         if iteration == 8:
             with torch.no_grad():
                 next(network.hfn.parameters()).fill_(float("nan"))
 
-    before_step(one, poison)
+    before_step(training, poison)
     with pytest.raises(UserError) as error:
-        one.train()
+        training.train()
     assert "the loss became nan in iteration 8" in str(error.value)
     assert "/s0__" in str(error.value) or "/s1__" in str(error.value)
     assert "checkpoints written before are kept" in str(error.value)
@@ -78,28 +78,31 @@ def test_a_loss_that_is_no_number_stops_and_keeps_what_was_saved(library: Librar
 
 
 def test_the_best_checkpoint_is_the_first_of_the_highest_validation_auc(library: Library, run_folder: Path) -> None:
-    one = small(library, run_folder)
+    training = small(library, run_folder)
     values = iter([0.6, 0.9, 0.9, 0.7])
     import fastrain.train.engine as engine
 
     real = engine.validation_metrics
     engine.validation_metrics = lambda images, scores: {**real(images, scores), "auc": next(values)}  # type: ignore
     try:
-        outcome = one.train()
+        outcome = training.train()
     finally:
         engine.validation_metrics = real
     assert outcome.best is not None and outcome.best["iteration"] == 6 and outcome.best["auc"] == 0.9
     assert (last(run_folder, "best").facts["iteration"], last(run_folder).facts["iteration"]) == (6, 12)
-    assert one.engine.load_selected() == 6
+    assert training.engine.load_selected() == 6
     for name, tensor in last(run_folder, "best").part("method").items():
-        assert torch.equal(one.method.state_dict()[name], tensor)
+        assert torch.equal(training.method.state_dict()[name], tensor)
 
 
 def test_frozen_parameters_stay_frozen_over_a_restart(library: Library, run_folder: Path) -> None:
-    one = small(library, run_folder, "max_iterations=3")
-    frozen = next(iter(dict(one.method.named_parameters())))
-    before_step(one, lambda _: one.engine._context.set_trainable([dict(one.method.named_parameters())[frozen]], False))
-    one.train()
+    training = small(library, run_folder, "max_iterations=3")
+    frozen = next(iter(dict(training.method.named_parameters())))
+    before_step(
+        training,
+        lambda _: training.engine._context.set_trainable([dict(training.method.named_parameters())[frozen]], False),
+    )
+    training.train()
     assert last(run_folder).facts["frozen"] == [frozen]
     again = small(library, run_folder, "max_iterations=3")
     again.engine.restore()
@@ -107,10 +110,10 @@ def test_frozen_parameters_stay_frozen_over_a_restart(library: Library, run_fold
 
 
 def test_no_gradient_outlives_its_iteration(library: Library, run_folder: Path) -> None:
-    one = small(library, run_folder, "max_iterations=2", method="hfn_mp")
+    training = small(library, run_folder, "max_iterations=2", method="hfn_mp")
     left: list[int] = []
-    before_step(one, lambda _: left.append(sum(p.grad is not None for p in one.method.parameters())))
-    one.train()
+    before_step(training, lambda _: left.append(sum(p.grad is not None for p in training.method.parameters())))
+    training.train()
     assert left == [0, 0]
 
 
@@ -124,8 +127,8 @@ def test_a_checkpoint_of_another_method_is_refused(library: Library, tmp_path: P
 
 
 def test_the_log_averages_windows_and_never_across_a_validation(library: Library, run_folder: Path) -> None:
-    one = small(library, run_folder, "log_every=2", "max_iterations=6")
-    one.train()
+    training = small(library, run_folder, "log_every=2", "max_iterations=6")
+    training.train()
     lines = log(run_folder)
     assert [(line["kind"], line["iteration"]) for line in lines] == [
         ("train", 2), ("train", 3), ("val", 3), ("train", 4), ("train", 6), ("val", 6),
@@ -147,7 +150,7 @@ def test_a_log_is_cut_back_to_a_checkpoint_half_a_line_included(tmp_path: Path) 
 @pytest.mark.parametrize("method", ["erm", "gac_fas"])
 @pytest.mark.parametrize("precision", ["bf16-mixed", "64-true"])
 def test_other_precisions_train(precision: str, method: str, library: Library, run_folder: Path) -> None:
-    one = session(request(method, library, run_folder, "max_iterations=3", *AT_ONCE[method], precision=precision))
-    one.train()
+    training = session(request(method, library, run_folder, "max_iterations=3", *AT_ONCE[method], precision=precision))
+    training.train()
     dtype = torch.float64 if precision == "64-true" else torch.float32
-    assert next(one.method.parameters()).dtype == dtype
+    assert next(training.method.parameters()).dtype == dtype

@@ -29,7 +29,7 @@ def test_the_clip_that_makes_a_loss_nan_is_named(
     method: str, library: Library, run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One clip gives broken pixels from the moment on when training has saved something."""
-    one = session(request(method, library, run_folder, "workers=0"))
+    training = session(request(method, library, run_folder, "workers=0"))
     clip, armed = f"{SOURCES[1]}/s1__attack", [False]
     real = loader_module.collate
 
@@ -41,12 +41,12 @@ def test_the_clip_that_makes_a_loss_nan_is_named(
         return batch
 
     monkeypatch.setattr(loader_module, "collate", broken)
-    before_step(one, lambda iteration: armed.__setitem__(0, iteration > 6))
+    before_step(training, lambda iteration: armed.__setitem__(0, iteration > 6))
     with pytest.raises(UserError) as error:
-        one.train()
-    told = str(error.value)
-    assert f"found not finite by itself: {clip}; the checkpoints written before are kept" in told
-    at = int(told.partition("in iteration ")[2].partition(";")[0])
+        training.train()
+    words = str(error.value)
+    assert f"found not finite by itself: {clip}; the checkpoints written before are kept" in words
+    at = int(words.partition("in iteration ")[2].partition(";")[0])
     assert at > 6
     kept = last(run_folder)
     assert kept.facts["iteration"] == 3 * ((at - 1) // 3)
@@ -55,36 +55,36 @@ def test_the_clip_that_makes_a_loss_nan_is_named(
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_broken_network_names_the_batch(method: str, library: Library, run_folder: Path) -> None:
-    one = session(request(method, library, run_folder))
+    training = session(request(method, library, run_folder))
 
     def poison(iteration: int) -> None:
         if iteration == 5:
             with torch.no_grad():
-                for parameter in one.method.parameters():
+                for parameter in training.method.parameters():
                     parameter.fill_(float("nan"))
 
-    before_step(one, poison)
+    before_step(training, poison)
     with pytest.raises(UserError, match=r"the loss became nan in iteration 5; found a batch of the clips .*/s[01]__"):
-        one.train()
+        training.train()
     assert last(run_folder).facts["iteration"] == 3
 
 
 def test_weights_that_are_not_finite_are_never_saved(library: Library, run_folder: Path) -> None:
-    one = session(request("erm", library, run_folder, "select=last"))
-    step = one.method.training_step
+    training = session(request("erm", library, run_folder, "select=last"))
+    step = training.method.training_step
 
     def overflowing(batch: Any, ctx: Any) -> Any:
         logs = step(batch, ctx)
         if ctx.iteration == 6:  # a step too far, after a loss that was fine
             with torch.no_grad():
-                one.method.head.weight.fill_(float("inf"))
+                training.method.head.weight.fill_(float("inf"))
         return logs
 
-    one.method.training_step = overflowing  # type: ignore[method-assign]
+    training.method.training_step = overflowing  # type: ignore[method-assign]
     with pytest.raises(
         UserError, match=r"head\.weight is not finite after iteration 6; the checkpoints written before"
     ):
-        one.train()
+        training.train()
     assert last(run_folder).facts["iteration"] == 3
 
 
@@ -125,13 +125,13 @@ def swapped(library: Library, trained: Path, folder: Path, method: str, *overrid
 
 
 def test_a_checkpoint_of_another_method_is_refused(library: Library, trained: Path, tmp_path: Path) -> None:
-    told = swapped(library, trained, tmp_path / "run", "gac_fas")
-    assert "belongs to another method; expected gac_fas; found erm" in told
+    words = swapped(library, trained, tmp_path / "run", "gac_fas")
+    assert "belongs to another method; expected gac_fas; found erm" in words
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(library: Library, trained: Path, tmp_path: Path) -> None:
-    told = swapped(library, trained, tmp_path / "run", "erm", "seed=9")
-    assert "last.safetensors belongs to another run; expected config " in told
+    words = swapped(library, trained, tmp_path / "run", "erm", "seed=9")
+    assert "last.safetensors belongs to another run; expected config " in words
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(library: Library, trained: Path, tmp_path: Path) -> None:
@@ -142,8 +142,8 @@ def test_a_checkpoint_of_another_recipe_is_refused(library: Library, trained: Pa
     recipe = {**manifest.meta["recipe"], "name": name}
     meta = {**manifest.meta, "recipe": recipe, "fingerprint": table_fingerprint(table)}
     Manifest(table, meta).write(elsewhere.protocol_dir(CANONICAL, name))
-    told = swapped(elsewhere, trained, tmp_path / "run", "erm", recipe=name)
-    assert "belongs to another run; expected recipe gac_fas" in told and "found recipe standard" in told
+    words = swapped(elsewhere, trained, tmp_path / "run", "erm", recipe=name)
+    assert "belongs to another run; expected recipe gac_fas" in words and "found recipe standard" in words
 
 
 def test_a_source_with_one_class_is_refused_by_name(library: Library, tmp_path: Path) -> None:

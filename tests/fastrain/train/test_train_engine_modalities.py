@@ -29,9 +29,9 @@ def test_erm_trains_on_what_it_is_told_and_says_which_view(
     asked = request("erm", multimodal, tmp_path / "run", f"modalities=[{modalities}]", "max_iterations=4")
     folder = run(asked)
     assert folder is not None
-    told = capsys.readouterr().out
-    assert "view box at 32 pixels" in told
-    assert "note: mxnet-256 needs landmarks: 80 of 80 faces without; so the view is box" in told
+    printed = capsys.readouterr().out
+    assert "view box at 32 pixels" in printed
+    assert "note: mxnet-256 needs landmarks: 80 of 80 faces without; so the view is box" in printed
     about = json.loads((folder / "run.json").read_text())
     assert (about["status"], about["view"]) == ("finished", "box")
     scores = pd.read_csv(folder / "scores.csv")

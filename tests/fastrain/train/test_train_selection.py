@@ -64,16 +64,16 @@ def test_metrics_are_means_over_the_networks_with_their_deviation(finished: Path
     results = json.loads((finished / "results.json").read_text())
     assert (results["selection"], results["averaged_over"]) == ("mean_last_3", 3)
 
-    def found(column: str, metric: str, policy: str) -> float:
-        one = evaluate(ScoreTable(table.frame.assign(score=table.frame[column])), selection="")
-        return value(one["metrics"], metric, policy)["value"]
+    def metric_of(column: str, metric: str, policy: str) -> float:
+        results = evaluate(ScoreTable(table.frame.assign(score=table.frame[column])), selection="")
+        return value(results["metrics"], metric, policy)["value"]
 
     for metric, policy in (("auc", ""), ("hter", "target_eer (oracle)"), ("hter", "source_eer"), ("tpr_at_fpr_5", "")):
-        each = [found(column, metric, policy) for column in ("score_at_9", "score_at_12", "score")]
+        each = [metric_of(column, metric, policy) for column in ("score_at_9", "score_at_12", "score")]
         row = value(results["metrics"], metric, policy)
         assert row["value"] == pytest.approx(fmean(each)) and row["std"] == pytest.approx(pstdev(each))
         beside = value(results["beside"]["metrics"], metric, policy)
-        assert beside["value"] == pytest.approx(found("score_best", metric, policy))
+        assert beside["value"] == pytest.approx(metric_of("score_best", metric, policy))
     assert results["beside"]["selection"] == "source_val"
 
 
@@ -86,9 +86,9 @@ def test_the_words_of_a_run_say_so(finished: Path, capsys: pytest.CaptureFixture
     before = (finished / "results.json").read_text()
     evaluate_run(finished)
     assert (finished / "results.json").read_text() == before
-    said = capsys.readouterr().out
-    assert "selected by mean_last_3: iteration 15; rates are means over 3 iterations ± their deviation" in said
-    assert "beside: the best by source_val" in said and "±" in said
+    printed = capsys.readouterr().out
+    assert "selected by mean_last_3: iteration 15; rates are means over 3 iterations ± their deviation" in printed
+    assert "beside: the best by source_val" in printed and "±" in printed
     about = json.loads((finished / "run.json").read_text())
     assert about["selection"]["policy"] == "mean_last_3" and about["selection"]["iteration"] == 15
 
@@ -101,8 +101,8 @@ def test_evaluating_the_scores_again_keeps_the_mean(finished: Path, library: Lib
         text = evaluate_scores(finished, given, thresholds=["source_eer"])
         assert "selected by mean_last_3: last@15; means over 3 networks" in text
         assert f"test  auc       {row['value']:.3f} ± {row['std']:.3f}" in text
-    told = evaluate_scores(finished, Asked(), form="bob", out=tmp_path / "bob")
-    assert "note: that form has one score a sample; these are the last network's" in told
+    text = evaluate_scores(finished, Asked(), form="bob", out=tmp_path / "bob")
+    assert "note: that form has one score a sample; these are the last network's" in text
 
 
 def test_a_rate_that_one_network_lacks_has_no_mean() -> None:
@@ -125,23 +125,26 @@ def test_a_rate_that_one_network_lacks_has_no_mean() -> None:
 def test_one_random_frame_a_clip_another_each_time(library: Library, tmp_path: Path) -> None:
     run(request("gac_fas", library, tmp_path / "one", "frames=random_one"))
     run(request("gac_fas", library, tmp_path / "all"))
-    one, whole = (pd.read_csv(tmp_path / name / "scores.csv") for name in ("one", "all"))
-    assert len(whole) == 2 * len(one) and one["clip_id"].groupby([one["dataset"], one["clip_id"]]).count().eq(1).all()
-    assert one["frame_index"].nunique() == 2
+    single, whole = (pd.read_csv(tmp_path / name / "scores.csv") for name in ("one", "all"))
+    assert (
+        len(whole) == 2 * len(single)
+        and single["clip_id"].groupby([single["dataset"], single["clip_id"]]).count().eq(1).all()
+    )
+    assert single["frame_index"].nunique() == 2
     # The weights are the same, so each score of `one` is that of one of the clip's two frames, at each evaluation.
     chances = []
     for column in ("score", "score_at_9"):
         pairs = whole.pivot(index=["dataset", "clip_id"], columns="frame_index", values=column)
-        drawn = one.set_index(["dataset", "clip_id"])[column]
+        drawn = single.set_index(["dataset", "clip_id"])[column]
         near = np.abs(pairs.sub(drawn, axis=0)) < 1e-6
         assert near.any(axis=1).all()
         chances.append(near.iloc[:, 0].to_numpy())
-    assert not np.array_equal(*chances) or len(one) < 4
+    assert not np.array_equal(*chances) or len(single) < 4
 
 
 def test_a_kept_network_lost_is_told(library: Library, tmp_path: Path) -> None:
-    one = session(request("gac_fas", library, tmp_path / "run"))
-    one.train()
+    training = session(request("gac_fas", library, tmp_path / "run"))
+    training.train()
     (tmp_path / "run" / "checkpoints" / "at-9.safetensors").unlink()
     with pytest.raises(UserError, match=r"no checkpoint at .*at-9"):
-        one.score()
+        training.score()

@@ -79,9 +79,9 @@ def test_a_killed_process_is_continued_by_its_folder_alone(
     done = last(tmp_path / "killed").facts["iteration"]
     assert 0 < done < 24, "it was not killed in the middle"
     run(RunRequest(resume=str(tmp_path / "killed")))
-    said = capsys.readouterr().out
-    assert f"continuing after iteration {done}\n" in said
-    assert f"report: {tmp_path / 'killed' / 'report.html'}" in said
+    printed = capsys.readouterr().out
+    assert f"continuing after iteration {done}\n" in printed
+    assert f"report: {tmp_path / 'killed' / 'report.html'}" in printed
 
     undisturbed = session(request("hfn_mp", library, tmp_path / "whole", *LONGER))
     undisturbed.train()
