@@ -18,8 +18,17 @@ def python_files(*folders: str) -> list[Path]:
 
 
 def bound_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Yield line and name of whatever is assigned, taken as a parameter, or defined as a function."""
+    """Yield line and name of whatever is assigned, taken as a parameter, or defined as a function; fields are not."""
+    fields = {
+        id(statement.target)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for statement in node.body
+        if isinstance(statement, ast.AnnAssign)
+    }
     for node in ast.walk(tree):
+        if id(node) in fields:
+            continue
         match node:
             case ast.Name(id=name, ctx=ast.Store(), lineno=line):
                 yield line, name

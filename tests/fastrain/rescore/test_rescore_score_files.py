@@ -116,9 +116,7 @@ def test_labels_come_from_the_manifest(finished: Path, library: Library, tmp_pat
     assert line(text, "test", "auc") == line(evaluate_scores(finished, Asked()), "test", "auc")
 
 
-def test_every_corruption_is_scored_at_the_threshold_of_the_uncorrupted_sources(
-    finished: Path, library: Library
-) -> None:
+def test_every_corruption_is_scored_at_the_threshold_of_the_sources(finished: Path, library: Library) -> None:
     wanted = [Corruption("noise", 5), Corruption("frame-drop", 5), Corruption("jpeg", 1)]
     rungs = robustness(finished, wanted)
     assert [rung.corruption for rung in rungs] == [None, *wanted]
@@ -197,12 +195,8 @@ def test_selection_on_the_target_is_named_an_oracle(library: Library, tmp_path: 
     assert about["selection"]["policy"] == "target_oracle(min_hter_frame)"
     assert about["selection"]["metric"] == "min_hter_frame"
     best = min(
-        (
-            line_of_log
-            for line_of_log in map(json.loads, (tmp_path / "run" / "metrics.jsonl").open())
-            if line_of_log["kind"] == "val"
-        ),
-        key=lambda line_of_log: line_of_log["min_hter_frame"],
+        (entry for entry in map(json.loads, (tmp_path / "run" / "metrics.jsonl").open()) if entry["kind"] == "val"),
+        key=lambda entry: entry["min_hter_frame"],
     )
     assert about["selection"]["iteration"] == best["iteration"]
     values = {

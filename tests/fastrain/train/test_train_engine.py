@@ -97,11 +97,8 @@ def test_the_best_checkpoint_is_the_first_of_the_highest_validation_auc(library:
 
 def test_frozen_parameters_stay_frozen_over_a_restart(library: Library, run_folder: Path) -> None:
     training = small(library, run_folder, "max_iterations=3")
-    frozen = next(iter(dict(training.method.named_parameters())))
-    before_step(
-        training,
-        lambda _: training.engine._context.set_trainable([dict(training.method.named_parameters())[frozen]], False),
-    )
+    frozen, parameter = next(iter(training.method.named_parameters()))
+    before_step(training, lambda _: training.engine._context.set_trainable([parameter], False))
     training.train()
     assert last(run_folder).facts["frozen"] == [frozen]
     again = small(library, run_folder, "max_iterations=3")
