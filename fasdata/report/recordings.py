@@ -32,7 +32,7 @@ def _formats(survey: Survey, decoded: Any) -> Table:
     rounded = decoded.assign(fps=decoded["frame_rate"].round(2))
     groups = [(len(group), key, group) for key, group in groups_of(rounded, ["width", "height", "fps", "rotation"])]
     groups.sort(key=lambda group: (-group[0], group[1]))
-    columns = [Column("Upright size"), Column("Frames a second", True), Column("Turned by", True),
+    columns = [Column("Upright size"), Column("Frames per second", True), Column("Rotation", True),
                Column("Clips", True), *(Column(LABEL_NAMES[label], True) for label in survey.labels),
                Column("Frames: median (least to most)", True)]  # fmt: skip
     rows = []
