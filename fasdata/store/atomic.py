@@ -1,4 +1,4 @@
-"""Files that are either the old ones or the new ones, never half of each."""
+"""Write files atomically: a reader sees the old file or the new one, never half of each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success it is synced and takes its place, on failure it is removed."""
+    """Give a temporary path beside `path`; on success it is synced and replaces `path`, on failure it is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -30,7 +30,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names of new files in `folder` outlive a power cut."""
+    """Sync `folder`, so that the names of new files in it survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -39,6 +39,6 @@ def sync_folder(folder: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove temporary files that a killed process left in `folder`; only for whoever holds its writer's lock."""
+    """Remove temporary files that a killed process left in `folder`; only the holder of the writer's lock may."""
     for left in folder.glob(".*.tmp"):
         left.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Check that a store holds what it says (records, crops, tables, hashes), and repair what can be repaired."""
+"""Check the records, crops, tables and hashes of a store, and repair what can be repaired without the recordings."""
 
 from __future__ import annotations
 
@@ -19,16 +19,13 @@ from fasdata.store.record_bytes import from_bytes
 from fasdata.store.shard_writer import ShardWriter
 from fasdata.store.tables import TableCheck
 
-# -- Whether a store holds what it says: every record, every crop, every table, and on demand every hash --------------
-
-
 AGAIN = "run the same 'fasdata extract' again: it continues"
 REPAIR = "run 'fasdata store check --repair', then extract again: only those clips are made anew"
 
 
 @dataclass
 class Problem:
-    """One kind of thing that is wrong: how often, the first place, and what to do."""
+    """One kind of damage: how often, the first place, and what to do."""
 
     what: str
     do: str
@@ -38,7 +35,7 @@ class Problem:
 
 @dataclass
 class StoreReport:
-    """What a check found. `drop` are the keys by shard that `--repair` would delete, `damaged` whole shards."""
+    """The result of a check. `drop` are the keys by shard that `--repair` would delete, `damaged` unreadable shards."""
 
     folder: Path
     info: StoreInfo
@@ -53,8 +50,8 @@ class StoreReport:
 
     def note(self, what: str, first: str, do: str, times: int = 1) -> None:
         """Add a problem to its kind."""
-        known = self.problems.setdefault(what, Problem(what, do, first=first))
-        known.times += times
+        problem = self.problems.setdefault(what, Problem(what, do, first=first))
+        problem.times += times
 
     @property
     def sound(self) -> bool:
@@ -70,7 +67,7 @@ def check_store(folder: Path, *, rehash: bool = False) -> StoreReport:
     """
     report = StoreReport(folder, StoreInfo.read(folder), rehash)
     if writer_lock.interrupted(folder) is not None or not tables.present(folder):
-        report.note("the last run that wrote to it has not ended", folder.name, AGAIN)
+        report.note("the last run that wrote to the store did not finish", folder.name, AGAIN)
     derived = TableCheck(folder)
     hashes: dict[str, str] = {}
     paths = shards.shard_paths(folder)
@@ -84,43 +81,43 @@ def check_store(folder: Path, *, rehash: bool = False) -> StoreReport:
 
 
 def _check_shard(path: Path, report: StoreReport, derived: TableCheck, hashes: dict[str, str], bar: Bar) -> None:
-    shard, left, advanced = int(path.stem), path.stat().st_size >> 20, 0
+    shard, size, advanced = int(path.stem), path.stat().st_size >> 20, 0
     try:
         with shards.reading(path) as transaction:
-            known: set[str] = set()
+            clip_ids: set[str] = set()
             read = 0
             for key, value in shards.entries(transaction, keys.CLIP):
                 clip_id = key[len(keys.CLIP) :].decode(errors="replace")
-                known.add(clip_id)
+                clip_ids.add(clip_id)
                 stored = shards.entries(transaction, keys.crop_prefix(clip_id))
-                found = {name.decode(errors="replace"): data for name, data in stored}
-                read += sum(map(len, found.values()))
-                record = _check_clip(clip_id, value, found, shard, report)
+                crops = {name.decode(errors="replace"): data for name, data in stored}
+                read += sum(map(len, crops.values()))
+                record = _check_clip(clip_id, value, crops, shard, report)
                 if record is None:
                     continue
                 if clip_id in hashes:
-                    report.note("a clip stands in two shards", clip_id, REPAIR)
-                    _drop(report, shard, clip_id, found)
+                    report.note("a clip is in two shards", clip_id, REPAIR)
+                    _drop(report, shard, clip_id, crops)
                     continue
                 hashes[clip_id] = record.content_hash
                 derived.compare(shard, record)
-                report.crops += len(found)
-                report.size += sum(map(len, found.values()))
+                report.crops += len(crops)
+                report.size += sum(map(len, crops.values()))
                 bar.advance((read >> 20) - advanced, clips=len(hashes), problems=len(report.problems))
                 advanced = read >> 20
-            if not _find_strays(transaction, known, shard, report):
+            if not _check_keys(transaction, clip_ids, shard, report):
                 report.note("the entries of a shard are out of order", path.name, REPAIR)
-                report.drop[shard] = []  # what does belong together shows once they are in order again
+                report.drop[shard] = []  # which entries belong together shows once they are in order
     except UserError as error:
         report.damaged.append(path)
         report.note("a shard is damaged or foreign", str(error), "restore it from a copy, or " + REPAIR)
-    bar.advance(max(0, left - advanced))
+    bar.advance(max(0, size - advanced))
 
 
 def _check_clip(
     clip_id: str, value: bytes, crops: dict[str, bytes], shard: int, report: StoreReport
 ) -> ClipRecord | None:
-    """Check one clip against its crops; return its record where that can be believed."""
+    """Check one clip against its crops; return its record, None where something is wrong with either."""
     wrong: list[tuple[str, str]] = []
     record = None
     try:
@@ -128,10 +125,10 @@ def _check_clip(
     except UserError as error:
         wrong.append(("a clip record is damaged or foreign", str(error)))
     if record is not None:
-        wrong += _inside(record, report.info.dataset)
-        named = set(keys.crop_keys(record))
-        wrong += [("a crop of a record is missing", key) for key in sorted(named - crops.keys())[:1]]
-        wrong += [("a crop belongs to no record", key) for key in sorted(crops.keys() - named)[:1]]
+        wrong += _contradictions(record, report.info.dataset)
+        expected = set(keys.crop_keys(record))
+        wrong += [("a crop of a record is missing", key) for key in sorted(expected - crops.keys())[:1]]
+        wrong += [("a crop belongs to no record", key) for key in sorted(crops.keys() - expected)[:1]]
         wrong += [("a crop is no image", key) for key in sorted(crops) if not _is_image(crops[key])][:1]
         if report.rehashed and not wrong:
             again = sealed(record, {key: digest(data) for key, data in crops.items()})
@@ -150,13 +147,13 @@ def _check_clip(
     return record
 
 
-def _inside(record: ClipRecord, dataset: str) -> list[tuple[str, str]]:
-    """What a record says that cannot be true by itself."""
+def _contradictions(record: ClipRecord, dataset: str) -> list[tuple[str, str]]:
+    """Return what in a record contradicts the store or itself."""
     clip_id, wrong = record.clip.clip_id, []
     if record.clip.dataset != dataset:
         wrong.append(("a clip is of another dataset", f"{clip_id}: {record.clip.dataset}"))
-    known = {frame.index for frame in record.frames}
-    if any(not known.issuperset(chosen) for chosen in record.selections.values()):
+    recorded = {frame.index for frame in record.frames}
+    if any(not recorded.issuperset(selected) for selected in record.selections.values()):
         wrong.append(("a selected frame is not on record", clip_id))
     if (record.status == "ok") != any(frame.crop for frame in record.frames):
         wrong.append(("a clip's status does not agree with its crops", f"{clip_id}: {record.status}"))
@@ -174,58 +171,57 @@ def _drop(report: StoreReport, shard: int, clip_id: str, crops: dict[str, bytes]
     report.drop.setdefault(shard, []).extend([keys.clip_key(clip_id), *(key.encode() for key in crops)])
 
 
-def _find_strays(transaction: lmdb.Transaction, known: set[str], shard: int, report: StoreReport) -> bool:
-    """Name the entries of a shard that belong to none of its clips; return False where the keys are not in order."""
+def _check_keys(transaction: lmdb.Transaction, clip_ids: set[str], shard: int, report: StoreReport) -> bool:
+    """Note the entries of a shard that belong to none of its clips; return False where the keys are not in order."""
     ordered, before = True, b""
     with transaction.cursor() as cursor:
-        for found in cursor.iternext(keys=True, values=False):
-            key = bytes(found)
+        for key in map(bytes, cursor.iternext(keys=True, values=False)):
             ordered, before = ordered and before < key, key
             text = key.decode(errors="replace")
             ours = keys.CROP_KEY.fullmatch(text)
-            if (ours and ours["clip_id"] in known) or key.startswith(keys.CLIP):
+            if (ours and ours["clip_id"] in clip_ids) or key.startswith(keys.CLIP):
                 continue
             report.note("a crop belongs to no record" if ours else "an entry is not one of a store", text, REPAIR)
             report.drop.setdefault(shard, []).append(key)
     return ordered
 
 
-# -- Putting a store right as far as it can be without the recordings -------------------------------------------------
+# -- The repair -------------------------------------------------------------------------------------------------------
 
 
-_ROUNDS = 3  # what is taken out may bring to light what it hid
+_ROUNDS = 3  # what is removed may have hidden other damage
 
 
 def repair(report: StoreReport) -> list[str]:
-    """Do what can be done about the findings of a check, and return it in words.
+    """Repair a store as far as its check allows, and return what was done in words.
 
-    Tables are rebuilt from the shards; clips that are damaged are taken out, with all that belongs to no clip, and
-    shards that cannot be read are set aside under another name: an extraction then makes those clips anew, and until
-    it has, the store stays marked as unfinished.
+    Tables are rebuilt from the shards. Damaged clips are removed, with all entries that belong to no clip, and shards
+    that cannot be read are set aside under another name: an extraction then makes those clips anew, and until it has,
+    the store stays marked as unfinished.
 
     Raises:
-        UserError: somebody else is writing to the store, or it cannot be written.
+        UserError: another process is writing to the store, or it cannot be written.
     """
     folder, done = report.folder, list[str]()
     with writer_lock.lock_writer(folder):
-        whole = writer_lock.interrupted(folder) is None and not report.drop and not report.damaged
+        complete = writer_lock.interrupted(folder) is None and not report.drop and not report.damaged
         writer_lock.mark_unfinished(folder)
         sweep(folder)
         for _ in range(_ROUNDS):
             if not report.drop and not report.damaged:
                 break
-            done += _put_right(report)
+            done += _remove_damage(report)
             report = check_store(folder, rehash=report.rehashed)
         shards.close_readers(folder)
         tables.rebuild(folder)
         done.append(f"rebuilt {', '.join(tables.DERIVED)}")
-        if whole:
+        if complete:
             writer_lock.clear_mark(folder)
     shards.close_readers(folder)
     return done
 
 
-def _put_right(report: StoreReport) -> list[str]:
+def _remove_damage(report: StoreReport) -> list[str]:
     shards.close_readers(report.folder)
     done = []
     for path in report.damaged:
@@ -233,18 +229,18 @@ def _put_right(report: StoreReport) -> list[str]:
         path.replace(aside)
         done.append(f"set aside {path.name} as {aside.name}")
     writer = ShardWriter(report.folder)
-    for shard, gone in report.drop.items():
-        writer.compact(shard, without=gone)  # in a damaged tree a key that is there need not be found
-        done.append(f"took {len(gone)} entries out of shard {shard}" if gone else f"put shard {shard} in order")
+    for shard, unwanted in report.drop.items():
+        writer.compact(shard, without=unwanted)  # a look-up by key may miss an entry of a damaged tree
+        done.append(f"took {len(unwanted)} entries out of shard {shard}" if unwanted else f"put shard {shard} in order")
     writer.close()
     return done
 
 
-# -- The words of a store's check -------------------------------------------------------------------------------------
+# -- The words --------------------------------------------------------------------------------------------------------
 
 
 def describe_check(report: StoreReport) -> str:
-    """Return what was looked at, what is wrong with it and what to do."""
+    """Return what was checked, what is wrong, and what to do."""
     rules = f"; rules {' + '.join(report.info.rules)}" if report.info.rules else ""
     size = f"{report.size / 1e9:.2f} GB" if report.size >= 1e9 else f"{report.size / 1e6:.1f} MB"
     lines = [

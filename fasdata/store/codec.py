@@ -1,4 +1,4 @@
-"""Crops to bytes and back. Channel order in memory is RGB, always."""
+"""Encode crops to bytes and decode them. Channel order in memory is RGB, always."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fasdata.store.picture_bytes import claimed, decode_raw, encode_raw, is_colo
 CODECS = ("png", "jpeg", "webp", "raw")
 STORE_CODECS = CODECS[:3]
 MAX_PIXELS = 64_000_000  # what a stored image may claim: as much as one that is read from a release
-GENTLE = 98  # a JPEG under this quality loses what tells a print from a face
+GENTLE = 98  # a JPEG of lower quality loses traces that tell a print from a face
 _WEBP_SIDE, _JPEG_SIDE = 16383, 65500  # the longest sides that these formats can hold
 
 
@@ -21,8 +21,8 @@ _WEBP_SIDE, _JPEG_SIDE = 16383, 65500  # the longest sides that these formats ca
 class Codec:
     """How crops are stored: `png`, `webp` (lossless), `jpeg:98` (its quality, full colour resolution) or `raw`.
 
-    What a codec cannot keep whole is stored as png whatever it says: 16-bit depth under jpeg and webp, one channel
-    under webp (which has none).
+    An image that the codec cannot keep without loss of depth is stored as png: 16-bit depth under jpeg and webp, one
+    channel under webp (which has none).
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What stores and pictures are compared by: hashes of pixels, of records, of everything, and the perceptual hash."""
+"""Hashes by which stores and pictures are compared: of pixels, of records, of a store, and the perceptual hash."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from fasdata.store import keys
 from fasdata.store.info import canonical_json
 from fasdata.store.record_bytes import to_bytes
 
-# -- What two stores are compared by: hashes of pixels, of records, and of everything ---------------------------------
-
 
 def pixel_hash(crops: Mapping[str, str]) -> str:
-    """Return the hash over a clip's crops (key text to sha256 of the bytes) by frame and modality, "" of none.
+    """Return the hash over a clip's crops (key text to sha256 of the bytes) by frame and modality, "" without crops.
 
     The clip's name is left out, so that a copied recording keeps its hash.
     """
@@ -43,13 +41,13 @@ def digest(data: bytes) -> str:
 
 def store_hash(fingerprint: str, clips: Mapping[str, str]) -> str:
     """Return the sha256 over a store's fingerprint and its clips' content hashes by clip id, in any order."""
-    whole = hashlib.sha256(fingerprint.encode())
+    total = hashlib.sha256(fingerprint.encode())
     for clip_id, content in sorted(clips.items()):
-        whole.update(f"{clip_id}:{content}\n".encode())
-    return whole.hexdigest()
+        total.update(f"{clip_id}:{content}\n".encode())
+    return total.hexdigest()
 
 
-# -- A perceptual hash: pictures that look alike get hashes that differ in few bits -----------------------------------
+# -- The perceptual hash: similar pictures have hashes that differ in few bits ----------------------------------------
 
 
 _SIDE = 32

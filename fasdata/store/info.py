@@ -1,4 +1,4 @@
-"""What made a store: `store.json`, written first and compared before anything is added."""
+"""`store.json`: the dataset and settings of a store, written first and compared before anything is added."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from fasdata.store.atomic import write_text
 
 FILE = "store.json"
 FORMAT = 1
-RULES = "frames"  # of the configuration: which frames were asked for, so far
+RULES = "frames"  # the key of the configuration that holds the frame rules so far
 
 
 @dataclass(frozen=True)
 class StoreInfo:
-    """The dataset, and every setting that decides what the store's pixels are.
+    """The dataset, and every setting that decides the pixels of the store.
 
-    The frame rules are kept for information: frames can be added later, so they are no part of the fingerprint.
+    The frame rules are no part of the fingerprint, because frames can be added later.
     """
 
     dataset: str
@@ -31,7 +31,7 @@ class StoreInfo:
 
     @property
     def fingerprint(self) -> str:
-        """Return the sha256 of dataset and settings, but for the frame rules."""
+        """Return the sha256 of dataset and settings, without the frame rules."""
         deciding = {key: value for key, value in self.config.items() if key != RULES}
         return hashlib.sha256(canonical_json({"dataset": self.dataset, "config": deciding}).encode()).hexdigest()
 
@@ -88,7 +88,7 @@ class StoreInfo:
         return cls(data["dataset"], data["config"], str(data.get("tool_version", "")))
 
     def require_same(self, wanted: StoreInfo, folder: Path) -> None:
-        """Compare with the settings of a run that wants to add to this store.
+        """Check that a run that adds to this store has the same settings.
 
         Raises:
             UserError: they differ; names each differing key with both values.

@@ -1,7 +1,7 @@
-"""Whether a file is a whole LMDB file, told from its pages: LMDB itself follows them blindly and would crash.
+"""Check that the pages of an LMDB file are intact: LMDB itself follows them blindly and would crash.
 
 The layout is that of LMDB 0.9 on 64-bit little-endian machines: two meta pages, then B-tree pages of nodes, and
-overflow pages for long values. All that a reader or writer can come upon is visited; long values are not read.
+overflow pages for long values. Every page that a reader or writer can reach is visited; long values are not read.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _DEEPEST = 32  # LMDB's own limit
 
 
 class DamagedPages(ValueError):
-    """The file is no LMDB file, or not a whole one; the text says what was found."""
+    """The file is no LMDB file, or a damaged one; the text says in which way."""
 
 
 @dataclass(frozen=True)
 class Tree:
-    """Where a B-tree begins, and how deep it claims to be."""
+    """The root page of a B-tree, and the depth that it claims."""
 
     root: int
     depth: int
@@ -64,7 +64,7 @@ def read_metas(path: Path) -> tuple[Meta, Meta]:
     return metas
 
 
-def require_whole(path: Path, txn: int | None = None) -> None:
+def require_intact(path: Path, txn: int | None = None) -> None:
     """Visit every page of the state after transaction `txn` (None: the newest).
 
     Raises:
@@ -162,7 +162,7 @@ class _Walk:
                 self._free(page[place : place + size])
 
     def _free(self, value: bytes) -> None:
-        """A list of free pages: how many, then their numbers. A writer would fill them."""
+        """Check a list of free pages, which a writer would fill: how many, then their numbers."""
         numbers = np.frombuffer(value[: len(value) // 8 * 8], "<u8")
         if not len(numbers) or numbers[0] >= len(numbers):
             raise DamagedPages("its list of free pages does not end")

@@ -1,4 +1,4 @@
-"""What the first bytes of an encoded image claim, and the raw form of pixels, where reading must cost nothing."""
+"""The size that an encoded image claims in its first bytes, and the raw form of pixels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 
-# -- The size an encoded image claims, read from its first bytes before any decoder sees it ---------------------------
+# -- The claimed size, read before any decoder sees the bytes ---------------------------------------------------------
 
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -21,7 +21,7 @@ def claimed(data: bytes) -> tuple[int, int]:
 
     Raises:
         ValueError: none of these, cut off within its header, or a size that so few bytes cannot hold. Other formats
-            are refused unread: fewer decoders meet bytes that somebody else may have made.
+            are refused unread, so that fewer decoders see bytes of unknown origin.
     """
     most = float("inf")  # one colour of any size is a WebP of 30 bytes
     try:
@@ -65,7 +65,7 @@ def _jpeg(data: bytes) -> tuple[int, int]:
             at += max(length, 2)
 
 
-# -- Pixels as they are, behind a header that says their size: for packs, where reading must cost nothing -------------
+# -- Raw pixels behind a header with their size: for packs, which are read without decoding ---------------------------
 
 
 _MAGIC = b"\x89FASRAW1"
@@ -74,14 +74,14 @@ _TYPES: dict[int, str] = {1: "<u1", 2: "<u2"}
 
 
 def encode_raw(image: np.ndarray) -> bytes:
-    """Return header and pixels of uint8 (h, w, 3), or of uint8 or uint16 (h, w)."""
+    """Return header and pixels of an image: uint8 (h, w, 3), or uint8 or uint16 (h, w)."""
     size, channels = image.dtype.itemsize, 3 if image.ndim == 3 else 1
     header = _HEADER.pack(_MAGIC, image.shape[0], image.shape[1], channels, size)
     return header + np.ascontiguousarray(image, _TYPES[size]).tobytes()
 
 
 def is_raw(data: bytes) -> bool:
-    """Tell whether the bytes begin as `encode` begins."""
+    """Tell whether the bytes begin as those of `encode_raw` do."""
     return data[: len(_MAGIC)] == _MAGIC
 
 
@@ -89,7 +89,7 @@ def decode_raw(data: bytes, max_pixels: int) -> np.ndarray:
     """Return the image, in memory of its own.
 
     Raises:
-        ValueError: the header is not one that `encode` makes, or does not fit the bytes behind it.
+        ValueError: the header is not one that `encode_raw` makes, or does not fit the bytes behind it.
     """
     if len(data) < _HEADER.size:
         raise ValueError("the stored bytes end within their header")

@@ -1,4 +1,4 @@
-"""Reading a store: cheap to open, safe across processes and threads."""
+"""Read a store: cheap to open, safe across processes and threads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fasdata.store.record_bytes import from_bytes
 if TYPE_CHECKING:
     import numpy as np
 
-_MEND = "run 'fasdata store check --repair', then extract again"
+_REPAIR = "run 'fasdata store check --repair', then extract again"
 
 
 class Store:
@@ -79,7 +79,7 @@ class Store:
         try:
             return decode(self._get(clip_id, key.encode()))
         except ValueError as error:
-            raise UserError(f"{key} in {self.folder} is damaged", found=str(error), do=_MEND) from None
+            raise UserError(f"{key} in {self.folder} is damaged", found=str(error), do=_REPAIR) from None
 
     def content_hash(self) -> str:
         """Return the sha256 over all clips' content hashes; independent of shards, workers and order of writing."""

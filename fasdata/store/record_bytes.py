@@ -1,4 +1,4 @@
-"""Clip records as the bytes of a store, and back: nothing is believed before its type and size have been seen."""
+"""Write clip records as bytes and read them back, with every type and size checked."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def from_bytes(value: bytes, where: str, clip_id: str = "") -> ClipRecord:
     """Return the record held in `value`; `where` names it in errors.
 
     Raises:
-        UserError: not JSON, not the form of a record, values of another type or beyond all measure, a path that leaves
+        UserError: not JSON, not the form of a record, values of another type or out of range, a path that leaves
             its root, or a record of another clip than `clip_id` (where that is given).
     """
     try:
@@ -51,9 +51,9 @@ def from_bytes(value: bytes, where: str, clip_id: str = "") -> ClipRecord:
     return record
 
 
-def _need(holds: bool, expected: str, found: object) -> None:
+def _need(holds: bool, expected: str, value: object) -> None:
     if not holds:
-        raise ValueError(f"expected {expected}, not {str(found)[:60]!r}")
+        raise ValueError(f"expected {expected}, not {str(value)[:60]!r}")
 
 
 def _clip(clip: Clip) -> None:
@@ -61,7 +61,7 @@ def _clip(clip: Clip) -> None:
     texts = (clip.dataset, clip.split, clip.label, clip.attack_type, clip.pai, clip.subject, clip.layout)
     _need(all(type(text) is str for text in texts), "texts", texts)
     for pairs in (clip.relpaths, clip.fields):
-        _need(type(pairs) is dict and all(type(one) is str for one in (*pairs, *pairs.values())), "texts", pairs)
+        _need(type(pairs) is dict and all(type(text) is str for text in (*pairs, *pairs.values())), "texts", pairs)
     for path in clip.relpaths.values():
         inside = path and path[0] != "/" and "\0" not in path and ".." not in path.split("/")
         _need(bool(inside), "a path below the dataset's root", path)
@@ -80,12 +80,12 @@ def _recording(record: ClipRecord) -> None:
         _need(bool(_HASH.fullmatch(digest)), "a hash", digest)
     _need(len(record.frames) <= MOST_FRAMES, "fewer frames", len(record.frames))
     _need(len({frame.index for frame in record.frames}) == len(record.frames), "every frame once", "one that repeats")
-    for rule, chosen in record.selections.items():
-        _need(all(0 <= index < MOST_FRAMES for index in chosen), f"the frames of {rule}", chosen)
+    for rule, selected in record.selections.items():
+        _need(all(0 <= index < MOST_FRAMES for index in selected), f"the frames of {rule}", selected)
 
 
 def _frame(frame: FrameRecord) -> None:
-    """A million frames are read to build a protocol: plain comparisons, told apart only when one fails."""
+    """Check a frame by plain comparisons, named only together: a protocol reads a million frames."""
     box, points, crop = frame.box, frame.landmarks, frame.crop
     sound = (
         type(frame.index) is int

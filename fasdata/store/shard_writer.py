@@ -1,4 +1,4 @@
-"""Writing to the shards of a store: one open at a time, whole transactions, maps that grow."""
+"""Write to the shards of a store: one open at a time, in transactions, with maps that grow."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _AT_ONCE = 64 << 20  # bytes written in one transaction, which lie in memory unt
 class ShardWriter:
     """Transactions on the shards of the store in `folder`.
 
-    A shard's map doubles when it is full; `last` names the one that new clips go to, a new one once it has passed
-    `shard_bytes`. Shards have to be found whole before (`shards.reading`), and their readers closed.
+    A shard's map doubles when it is full; `last` names the shard that new clips go to, a new one once it has passed
+    `shard_bytes`. Shards have to be checked before (`shards.reading`), and their readers closed.
     """
 
     def __init__(self, folder: Path, *, shard_bytes: int = SHARD_BYTES, first_map: int = FIRST_MAP) -> None:
@@ -59,7 +59,7 @@ class ShardWriter:
             except lmdb.MapFullError:
                 env.set_mapsize(2 * env.info()["map_size"])
             except lmdb.Error as error:
-                raise self._full(str(error)) from None
+                raise self._unwritable(str(error)) from None
 
     @contextmanager
     def read(self, shard: int) -> Iterator[lmdb.Transaction]:
@@ -68,7 +68,7 @@ class ShardWriter:
             yield transaction
 
     def compact(self, shard: int, without: Collection[bytes] = ()) -> None:
-        """Write a shard anew from its entries, but for the keys of `without`, so that nothing deleted is left in it.
+        """Write a shard anew from its entries without the keys in `without`, so that no deleted byte is left in it.
 
         LMDB's own compacting copy takes whole pages, and in their gaps lie pieces of what was deleted.
         """
@@ -82,7 +82,7 @@ class ShardWriter:
                 # needs one of its own, or its readers look at a state that it does not have.
                 path.with_name(f"{path.name}-lock").unlink(missing_ok=True)
         except lmdb.Error as error:
-            raise self._full(str(error)) from None
+            raise self._unwritable(str(error)) from None
 
     def close(self) -> None:
         """Close the shard that is open."""
@@ -100,7 +100,7 @@ class ShardWriter:
             try:
                 self._env = lmdb.open(str(path), subdir=False, map_size=size, max_readers=512, readahead=False)
             except lmdb.Error as error:
-                raise self._full(str(error)) from None
+                raise self._unwritable(str(error)) from None
             self._number = number
             if is_new:
                 sync_folder(path.parent)
@@ -110,16 +110,16 @@ class ShardWriter:
     def _used(env: lmdb.Environment) -> int:
         return int((env.info()["last_pgno"] + 1) * env.stat()["psize"])
 
-    def _full(self, found: str) -> UserError:
+    def _unwritable(self, reason: str) -> UserError:
         return UserError(
             f"the store {self.folder} cannot be written",
-            found=found,
+            found=reason,
             do="free some space and run the same command again: finished clips are kept",
         )
 
 
 def _copy_entries(transaction: lmdb.Transaction, path: Path, map_size: int, without: set[bytes]) -> None:
-    """Write the entries of an environment into a new one; whoever renames the file syncs it."""
+    """Write the entries of an environment into a new file, which the caller syncs and renames."""
     # A lock file beside a temporary one would be left behind.
     options: dict[str, Any] = {"subdir": False, "lock": False, "sync": False, "metasync": False}
     with lmdb.open(str(path), map_size=map_size, **options) as new, transaction.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""LMDB files of a store: opened once a process, and only after their pages have been found whole."""
+"""The LMDB files of a store: opened once a process, and only after their pages have been checked."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import lmdb
 
 from fasdata.errors import UserError
 from fasdata.store import keys
-from fasdata.store.lmdb_pages import DamagedPages, read_metas, require_whole
+from fasdata.store.lmdb_pages import DamagedPages, read_metas, require_intact
 
 FOLDER = "shards"
-# By device and inode: a shard that another process has replaced is another file, and none may be opened twice.
+# By device and inode: a shard that another process has replaced is another file, and no file may be opened twice.
 _open_readers: dict[tuple[int, int], tuple[Path, lmdb.Environment]] = {}
 _lock = threading.Lock()
 
 
 def _drop_inherited() -> None:
-    """A forked child must not use the parent's environments, and must forget them to open its own."""
+    """Close what a forked child inherits: it must not use the parent's environments, and opens its own."""
     global _lock
     _lock = threading.Lock()
     inherited = list(_open_readers.values())
@@ -35,9 +35,9 @@ os.register_at_fork(after_in_child=_drop_inherited)
 
 
 def shard_paths(folder: Path) -> list[Path]:
-    """Return the shard files of a store in order; one of 0 bytes, which a killed writer may leave, is none."""
-    found = sorted((folder / FOLDER).glob("[0-9][0-9][0-9][0-9][0-9].lmdb"))
-    return [path for path in found if path.stat().st_size]
+    """Return the shard files of a store in order, without files of 0 bytes, which a killed writer may leave."""
+    paths = sorted((folder / FOLDER).glob("[0-9][0-9][0-9][0-9][0-9].lmdb"))
+    return [path for path in paths if path.stat().st_size]
 
 
 def shard_path(folder: Path, number: int) -> Path:
@@ -68,10 +68,10 @@ def reading(path: Path) -> Iterator[lmdb.Transaction]:
 def entries(transaction: lmdb.Transaction, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the entries whose key begins with `prefix`, in key order."""
     with transaction.cursor() as cursor:
-        found = cursor.set_range(prefix)
-        while found and bytes(cursor.key()).startswith(prefix):
+        more = cursor.set_range(prefix)
+        while more and bytes(cursor.key()).startswith(prefix):
             yield bytes(cursor.key()), bytes(cursor.value())
-            found = cursor.next()
+            more = cursor.next()
 
 
 def close_readers(folder: Path) -> None:
@@ -82,24 +82,24 @@ def close_readers(folder: Path) -> None:
             _open_readers.pop(key)[1].close()
 
 
-def damaged(path: Path, found: str) -> UserError:
+def damaged(path: Path, reason: str) -> UserError:
     """Return the error for a shard that cannot be used."""
     return UserError(
         f"the shard {path} cannot be read",
         expected="an LMDB file of a store",
-        found=found,
+        found=reason,
         do="restore it from a copy, or run 'fasdata store check --repair' and extract again",
     )
 
 
 def _opened(path: Path) -> lmdb.Environment:
     try:
-        found = os.stat(path)  # noqa: PTH116 - for every crop that is read
+        status = os.stat(path)  # noqa: PTH116 - for every crop that is read
     except FileNotFoundError:
         raise damaged(path, "no such file") from None
-    if not S_ISREG(found.st_mode):
+    if not S_ISREG(status.st_mode):
         raise damaged(path, "no file")
-    key = found.st_dev, found.st_ino
+    key = status.st_dev, status.st_ino
     with _lock:
         if key not in _open_readers:
             place = path.resolve()
@@ -116,12 +116,12 @@ def _open_read_only(path: Path) -> lmdb.Environment:
         try:
             env = _map(path, lock=True)
         except lmdb.Error as error:
-            # A store on read-only media has no lock file to share, and needs none.
+            # A store on read-only media has no lock file, and needs none.
             if not any(word in str(error) for word in ("Read-only", "Permission")):
                 raise
             env = _map(path, lock=False)
-        with env.begin() as transaction:  # keeps the pages that are looked at from being written over meanwhile
-            require_whole(path, transaction.id())
+        with env.begin() as transaction:  # keeps a writer from reusing the pages during the check
+            require_intact(path, transaction.id())
             _require_ours(transaction)
     except (lmdb.Error, DamagedPages) as error:
         if env is not None:
@@ -131,10 +131,10 @@ def _open_read_only(path: Path) -> lmdb.Environment:
 
 
 def _require_ours(transaction: lmdb.Transaction) -> None:
-    """A shard holds crops and clips only: the first and the last key of another application are not theirs."""
+    """Check that the first and the last key are those of a clip or crop: a shard holds nothing else."""
     cursor = transaction.cursor()
-    for found in (cursor.first(), cursor.last()):
-        if found and not bytes(cursor.key()).startswith((keys.CLIP, keys.CROP)):
+    for there_is_a_key in (cursor.first(), cursor.last()):
+        if there_is_a_key and not bytes(cursor.key()).startswith((keys.CLIP, keys.CROP)):
             raise DamagedPages(f"the key {bytes(cursor.key())[:40]!r} of another application")
 
 

@@ -1,4 +1,4 @@
-"""`clips.parquet`, `index.parquet`, `failures.csv`: derived from the shards, rebuilt from and compared with them."""
+"""`clips.parquet`, `index.parquet`, `failures.csv`: derived from the shards, and compared with them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError
 from fasdata.records import MODALITIES, ClipRecord
@@ -18,9 +18,6 @@ from fasdata.store.record_bytes import from_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-# -- `clips.parquet`, `index.parquet` and `failures.csv`: derived from the shards, and rebuilt from them at any time --
 
 
 CLIPS = "clips.parquet"
@@ -43,7 +40,7 @@ _FRAME_TYPES = {
     "n_faces": _WHOLE, "shift": _WHOLE, "key_rgb": _TEXT, "key_depth": _TEXT, "key_ir": _TEXT, "registered": _TEXT,
     "depth_unit": _TEXT, "phash": _TEXT, "dark": _TRUTH,
 }  # fmt: skip
-_AT_ONCE = 256  # clips: their rows are all of the table that lies in memory
+_AT_ONCE = 256  # clips whose rows are in memory at a time
 
 
 def read_shard(path: Path) -> Iterator[ClipRecord]:
@@ -77,19 +74,21 @@ def remove(folder: Path) -> None:
 
 
 def rebuild(folder: Path) -> None:
-    """Write the tables from the shards; `clips.parquet`, by which a store counts as whole, comes last."""
+    """Write the tables from the shards; `clips.parquet`, which marks a store as complete, comes last."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     with ExitStack() as stack:
         temporary = {name: stack.enter_context(replacing(folder / name)) for name in DERIVED}
         with ExitStack() as open_files:
-            failures = _Failures(open_files.enter_context(temporary[FAILURES].open("w", encoding="utf-8", newline="")))
+            file = open_files.enter_context(temporary[FAILURES].open("w", encoding="utf-8", newline=""))
+            failures = csv.writer(file, lineterminator="\n")
+            failures.writerow(FAILURE_COLUMNS)
             frames = open_files.enter_context(pq.ParquetWriter(temporary[INDEX], _schema(_FRAME_TYPES)))
             clips = open_files.enter_context(pq.ParquetWriter(temporary[CLIPS], _schema(_CLIP_TYPES)))
             records = read_shards(folder)
             while some := list(islice(records, _AT_ONCE)):
-                failures.add(record for _, record in some)
+                failures.writerows(failure_rows(record for _, record in some))
                 frames.write_table(pa.Table.from_pylist(list(frame_rows(some)), _schema(_FRAME_TYPES)))
                 clips.write_table(pa.Table.from_pylist(list(clip_rows(some)), _schema(_CLIP_TYPES)))
 
@@ -115,12 +114,13 @@ def frame_rows(records: Iterable[tuple[int, ClipRecord]]) -> Iterator[dict[str, 
     for _, record in records:
         clip_id = record.clip.clip_id
         for frame in record.frames:
-            held, index = (frame.crop.modalities if frame.crop else ()), frame.index
+            modalities, index = (frame.crop.modalities if frame.crop else ()), frame.index
             yield {
                 "clip_id": clip_id, "frame_index": index, "name": frame.name, "pts": float(frame.pts),
                 "face_status": frame.status, "score": float(frame.score), "n_faces": frame.n_faces,
                 "shift": frame.shift,
-                **{f"key_{name}": keys.crop_key(clip_id, index, name) if name in held else "" for name in MODALITIES},
+                **{f"key_{name}": keys.crop_key(clip_id, index, name) if name in modalities else ""
+                   for name in MODALITIES},
                 "registered": record.registered, "depth_unit": record.depth_unit, "phash": frame.phash,
                 "dark": frame.dark,
             }  # fmt: skip
@@ -158,28 +158,19 @@ def read_columns(folder: Path, *columns: str) -> dict[str, list[Any]]:
         ) from None
 
 
-class _Failures:
-    def __init__(self, file: TextIO) -> None:
-        self._writer = csv.writer(file, lineterminator="\n")
-        self._writer.writerow(FAILURE_COLUMNS)
-
-    def add(self, records: Iterable[ClipRecord]) -> None:
-        self._writer.writerows(failure_rows(records))
-
-
 def _schema(types: dict[str, str]) -> pa.Schema:
     import pyarrow as pa
 
     return pa.schema([(name, pa.type_for_alias(alias)) for name, alias in types.items()])
 
 
-# -- Whether the derived tables say what the shards say, compared row by row on the way through them ------------------
+# -- The comparison of the tables with the shards, row by row ---------------------------------------------------------
 
 
 class TableCheck:
     """Compares the tables of a store with the records it is given, which come in the order of the shards.
 
-    A table that is missing is not compared: a store without tables is unfinished, which is another finding.
+    A missing table is not compared: a store without tables is unfinished, which the check notes by itself.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -202,14 +193,14 @@ class TableCheck:
         for name, rows in self._rows.items():
             if next(rows, None) is not None:
                 self._differ.add(name)
-        return [f"{name} does not say what the shards say" for name in DERIVED if name in self._differ]
+        return [f"{name} does not agree with the shards" for name in DERIVED if name in self._differ]
 
     def _next(self, name: str, expected: Iterable[Any]) -> None:
         rows = self._rows.get(name)
         if rows is None or name in self._differ:
             return
-        for wanted in expected:
-            if next(rows, None) != wanted:
+        for row in expected:
+            if next(rows, None) != row:
                 self._differ.add(name)
                 return
 

@@ -1,4 +1,4 @@
-"""The one writer of a store: a clip's record and all its crops in one transaction."""
+"""Write a store, one writer at a time: a clip's record and all its crops in one transaction."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from fasdata.store.shard_writer import FIRST_MAP, SHARD_BYTES, ShardWriter
 
 
 class StoreWriter:
-    """Adds clips to a store; what it has returned from `add`, `extend`, `describe` or `remove` survives a crash.
+    """Adds clips to a store; a change survives a crash once `add`, `extend`, `describe` or `remove` has returned.
 
     A second writer is refused. From the first change on the store is marked as unfinished and its derived tables are
-    gone; `close` writes them anew. `done` gives the status of every stored clip, `clips` what it was taken to mean,
-    `rules` the frame rules its record answers.
+    gone; `close` writes them anew. `done` gives the status of every stored clip, `clips` its description, `rules` the
+    frame rules whose frames it has.
     """
 
     def __init__(
@@ -31,13 +31,13 @@ class StoreWriter:
         """Create the store or continue it; frame rules that it does not have yet are added to its description.
 
         Raises:
-            UserError: it was made with another configuration, is damaged, or somebody else is writing to it.
+            UserError: it was made with another configuration, is damaged, or another process is writing to it.
         """
         self.folder = folder
         if (folder / FILE).is_file():
             StoreInfo.read(folder).require_same(info, folder)
-        elif folder.is_dir() and (strange := _foreign(folder)):
-            raise UserError(f"{folder} is not empty and holds no store", found=strange, do="give another --out")
+        elif folder.is_dir() and (foreign := _foreign(folder)):
+            raise UserError(f"{folder} is not empty and holds no store", found=foreign, do="give another --out")
         (folder / shards.FOLDER).mkdir(parents=True, exist_ok=True)
         self._lock = writer_lock.lock_writer(folder)
         try:
@@ -101,11 +101,11 @@ class StoreWriter:
         return self._put(record, crops, self._stored_crops(clip_id))
 
     def describe(self, clip: Clip) -> None:
-        """Give a stored clip the meaning that its path and the list files have now; its crops stay as they are."""
+        """Replace the description of a stored clip; its crops stay as they are."""
         self._put(replace(self.record(clip.clip_id), clip=clip), {}, self._stored_crops(clip.clip_id))
 
     def remove(self, clip_id: str) -> None:
-        """Take a clip with all its crops out of the store; `close` takes their bytes out of the file too.
+        """Remove a clip with all its crops; `close` removes their bytes from the file too.
 
         Raises:
             ValueError: the store has no such clip.
@@ -114,10 +114,10 @@ class StoreWriter:
             raise ValueError(f"clip {clip_id} is not in the store")
         shard = self._shard_of[clip_id]
         self._change(compact=shard)
-        gone = [keys.clip_key(clip_id), *(key.encode() for key in self._stored_crops(clip_id))]
-        self._shards.write(shard, dict.fromkeys(gone))
-        for known in (self.done, self.clips, self.rules, self._shard_of):
-            del known[clip_id]
+        entries = [keys.clip_key(clip_id), *(key.encode() for key in self._stored_crops(clip_id))]
+        self._shards.write(shard, dict.fromkeys(entries))
+        for by_clip in (self.done, self.clips, self.rules, self._shard_of):
+            del by_clip[clip_id]
 
     def record(self, clip_id: str) -> ClipRecord:
         """Return a stored clip's record.
@@ -131,11 +131,11 @@ class StoreWriter:
         return from_bytes(value, f"{clip_id} in {shards.shard_path(self.folder, shard)}", clip_id)
 
     def by_shard(self, clips: Iterable[Clip]) -> list[Clip]:
-        """Return stored clips in an order in which reading and extending them one by one reopens no shard twice."""
+        """Return stored clips in the order of their shards, so that reading them one by one opens each shard once."""
         return sorted(clips, key=lambda clip: self._shard_of[clip.clip_id])
 
     def close(self, *, finish: bool = True) -> None:
-        """Close the shards and, when `finish`, compact what was removed from and write the derived tables."""
+        """Close the shards and, with `finish`, compact those that lost a clip and write the derived tables."""
         try:
             if finish and (self._changed or not tables.present(self.folder)):
                 self._change()
@@ -150,17 +150,17 @@ class StoreWriter:
             self._lock.close()
 
     def _read(self) -> None:
-        """Take in what the store holds; every shard is found whole on the way, or refused."""
+        """Read every record of the store; a damaged shard is refused."""
         for path in shards.shard_paths(self.folder):
             for record in tables.read_shard(path):
-                self._know(record, int(path.stem))
+                self._remember(record, int(path.stem))
         shards.close_readers(self.folder)
-        left = writer_lock.interrupted(self.folder)
-        if left is not None:
-            self._changed, self._to_compact = True, left
+        to_compact = writer_lock.interrupted(self.folder)
+        if to_compact is not None:
+            self._changed, self._to_compact = True, to_compact
             tables.remove(self.folder)
 
-    def _know(self, record: ClipRecord, shard: int) -> None:
+    def _remember(self, record: ClipRecord, shard: int) -> None:
         clip_id, rules = record.clip.clip_id, frozenset(record.selections)
         self.done[clip_id], self.clips[clip_id], self._shard_of[clip_id] = record.status, record.clip, shard
         self.rules[clip_id] = self._same_rules.setdefault(rules, rules)
@@ -172,25 +172,25 @@ class StoreWriter:
             return {key.decode(): digest(value) for key, value in stored}
 
     def _put(self, record: ClipRecord, crops: Mapping[str, bytes], stored: Mapping[str, str]) -> ClipRecord:
-        """Write a clip in one transaction: its record, its new crops, and without the stored ones it no longer has."""
+        """Write a clip in one transaction: its record and new crops, and delete stored crops that it no longer has."""
         clip_id = record.clip.clip_id
-        held = {**stored, **{key: digest(value) for key, value in crops.items()}}
-        named = set(keys.crop_keys(record))
-        if not held.keys() >= named or not crops.keys() <= named:
-            wrong = sorted(named - held.keys()) or sorted(crops.keys() - named)
+        digests = {**stored, **{key: digest(value) for key, value in crops.items()}}
+        expected = set(keys.crop_keys(record))
+        if not digests.keys() >= expected or not crops.keys() <= expected:
+            wrong = sorted(expected - digests.keys()) or sorted(crops.keys() - expected)
             raise ValueError(f"the crops of clip {clip_id} are not those of its record: {wrong[0]}")
-        record = sealed(record, {key: held[key] for key in named})
+        record = sealed(record, {key: digests[key] for key in expected})
         values: dict[bytes, bytes | None] = {key.encode(): value for key, value in crops.items()}
-        values.update({key.encode(): None for key in stored.keys() - named})
+        values.update({key.encode(): None for key in stored.keys() - expected})
         values[keys.clip_key(clip_id)] = to_bytes(record)
         self._change()
         shard = self._shard_of[clip_id] if clip_id in self._shard_of else self._shards.last()
         self._shards.write(shard, values)
-        self._know(record, shard)
+        self._remember(record, shard)
         return record
 
     def _change(self, *, compact: int | None = None) -> None:
-        """From here on the store is not what its tables say, and `compact` is a shard that removed bytes lie in."""
+        """Mark the store as unfinished and remove its tables; `compact` is a shard that holds removed bytes."""
         if self._changed and compact in (None, *self._to_compact):
             return
         self._to_compact.update(() if compact is None else (compact,))

@@ -1,4 +1,4 @@
-"""One writer a store, and the word that a run of it has not ended."""
+"""The lock of a store's one writer, and the mark of a run that has not finished."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNFINISHED = "unfinished"
 
 
 def lock_writer(folder: Path) -> IO[str]:
-    """Return the lock on a store; it is given back by closing it, or by the end of this process.
+    """Lock a store and return the lock, which ends when it is closed or this process ends.
 
     Raises:
         UserError: another process holds it, or the store is on a file system that cannot be written.
@@ -48,26 +48,26 @@ def lock_writer(folder: Path) -> IO[str]:
 
 
 def mark_unfinished(folder: Path, to_compact: Collection[int] = ()) -> None:
-    """Say that the store is being changed: until `clear_mark` nobody takes it for a whole one.
+    """Mark the store as being changed: until `clear_mark` it counts as unfinished.
 
-    `to_compact` are shards in whose free pages removed crops may still lie; the next writer that ends sees to them.
+    `to_compact` are shards whose free pages may still hold removed crops; the next writer that finishes compacts them.
     """
-    known = interrupted(folder)
-    if known is None or not known.issuperset(to_compact):
-        write_text(folder / UNFINISHED, json.dumps({"compact": sorted({*(known or ()), *to_compact})}) + "\n")
+    marked = interrupted(folder)
+    if marked is None or not marked.issuperset(to_compact):
+        write_text(folder / UNFINISHED, json.dumps({"compact": sorted({*(marked or ()), *to_compact})}) + "\n")
 
 
 def clear_mark(folder: Path) -> None:
-    """Say that the run has ended."""
+    """Remove the mark: the run has finished."""
     (folder / UNFINISHED).unlink(missing_ok=True)
 
 
 def interrupted(folder: Path) -> set[int] | None:
-    """Return None for a store whose last run has ended, else the shards that it has yet to compact."""
+    """Return None for a store whose last run has finished, else the shards that are yet to be compacted."""
     try:
-        noted = json.loads((folder / UNFINISHED).read_text(encoding="utf-8"))["compact"]
-        return {int(number) for number in noted}
+        shards = json.loads((folder / UNFINISHED).read_text(encoding="utf-8"))["compact"]
+        return {int(number) for number in shards}
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError):  # whatever is written there, the run has not ended
+    except (ValueError, KeyError, TypeError):  # whatever the file holds, the run has not finished
         return set()

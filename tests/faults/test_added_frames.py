@@ -70,9 +70,9 @@ def test_the_plan_says_what_would_be_added(raw, tmp_path):
     before = StoreInfo.read(store_of(tmp_path))
     plan = planned(raw, tmp_path, RULES[2])
     assert (plan.new, plan.wider, plan.failed) == (0, 10, 2)
-    told = describe_plan(plan)
-    assert "to do: 0 clips and frames for 10 of those" in told and "ssdg(2)@decoded" in told
-    assert "--retry-failed" in told
+    shown = describe_plan(plan)
+    assert "to do: 0 clips and frames for 10 of those" in shown and "ssdg(2)@decoded" in shown
+    assert "--retry-failed" in shown
     assert planned(raw, tmp_path, RULES[0]).frames == 0 < plan.frames
     assert StoreInfo.read(store_of(tmp_path)) == before
     assert "10 of them have frames of further rules now" in describe_report(extract(raw, tmp_path, RULES[2]))
@@ -90,8 +90,8 @@ def test_the_codec_is_recorded_and_used(raw, tmp_path, codec, begins):
     from fasdata.store import shards
 
     options = ("--root", raw, "--out", tmp_path, "--detector", "none", "--frames", "first(1)", "--codec", codec)
-    told = Called("fasdata", "extract", "folder", *options, "-j", 1).out
-    assert f"codec {codec}" in told and ("loses traces" in told) == (codec == "jpeg:90")
+    shown = Called("fasdata", "extract", "folder", *options, "-j", 1).out
+    assert f"codec {codec}" in shown and ("loses traces" in shown) == (codec == "jpeg:90")
     store = Store.open(store_of(tmp_path))
     assert store.info.config["codec"] == codec
     records = [record for record in store.records() if record.status == "ok"]

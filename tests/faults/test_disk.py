@@ -27,7 +27,7 @@ from fasdata.store.writer import StoreWriter
 from tests.fasdata.store.making import INFO, WIDER, clip, fill, picture
 from tests.faults.world import FEW, MORE, extract, sound_hash, store_of, write_raw
 
-UNFINISHED = {"the last run that wrote to it has not ended", "a clip lacks frames of a rule of the store"}
+UNFINISHED = {"the last run that wrote to the store did not finish", "a clip lacks frames of a rule of the store"}
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +62,10 @@ def in_child(task: Callable[[], None]) -> str:
             os._exit(code)
     os.close(write)
     with os.fdopen(read) as pipe:
-        told = pipe.read()
+        shown = pipe.read()
     _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) in (0, 2), told
-    return told
+    assert os.waitstatus_to_exitcode(status) in (0, 2), shown
+    return shown
 
 
 def limited(size: int, task: Callable[[], object]) -> Callable[[], None]:
@@ -82,9 +82,9 @@ def limited(size: int, task: Callable[[], object]) -> Callable[[], None]:
 @pytest.mark.parametrize("kibibytes", [0, 4, 10, 40, 200, 400, 640])
 def test_a_disk_that_is_full_at_any_moment_loses_nothing(raw, calm, tmp_path, kibibytes):
     rules = f"{FEW} + {MORE}"
-    told = in_child(limited(kibibytes << 10, lambda: extract(raw, tmp_path, rules)))
-    errors = [line for line in told.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1 and "Traceback" not in told, told
+    shown = in_child(limited(kibibytes << 10, lambda: extract(raw, tmp_path, rules)))
+    errors = [line for line in shown.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and "Traceback" not in shown, shown
     assert "same command again" in errors[0]
     if (store_of(tmp_path) / FILE).is_file():
         assert check_store(store_of(tmp_path), rehash=True).problems.keys() <= UNFINISHED
@@ -141,8 +141,8 @@ def test_a_second_writer_is_refused_and_the_first_goes_on(raw, tmp_path):
     folder = store_of(tmp_path)
     before = Store.open(folder).content_hash()
     with StoreWriter(folder, Store.open(folder).info):
-        told = in_child(lambda: extract(raw, tmp_path, MORE))
-        assert told.count("error:") == 1 and "another process is writing to the store" in told
+        shown = in_child(lambda: extract(raw, tmp_path, MORE))
+        assert shown.count("error:") == 1 and "another process is writing to the store" in shown
         assert Store.open(folder).info.rules == tuple(sorted(FEW.split(" + ")))  # not widened either
     assert sound_hash(tmp_path) == before
 
@@ -250,8 +250,8 @@ def test_a_read_only_store_is_read_and_not_written(raw, calm, read_only):
     expected = Store.open(store_of(calm)).content_hash()
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     assert "error" not in in_child(as_somebody(read))
-    told = in_child(as_somebody(lambda: StoreWriter(folder, Store.open(folder).info)))
-    assert told.count("error:") == 1 and f"the store {folder} cannot be written; found Permission denied" in told
+    shown = in_child(as_somebody(lambda: StoreWriter(folder, Store.open(folder).info)))
+    assert shown.count("error:") == 1 and f"the store {folder} cannot be written; found Permission denied" in shown
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 

@@ -50,7 +50,7 @@ def clips_of(out: Path, dataset: str = "folder") -> int:
     if not (folder / FILE).is_file():
         return 0
     report = check_store(folder)
-    unfinished = {"the last run that wrote to it has not ended", "a clip lacks frames of a rule of the store"}
+    unfinished = {"the last run that wrote to the store did not finish", "a clip lacks frames of a rule of the store"}
     assert report.problems.keys() <= unfinished, report.problems
     assert (folder / tables.CLIPS).exists() <= report.sound
     return report.clips
@@ -123,7 +123,7 @@ def test_a_removal_killed_anywhere_can_be_repeated_and_leaves_no_byte(raw, calm,
     for attempt in range(12):
         out = Path(shutil.copytree(calm[FEW], tmp_path / str(attempt)))
         kills += forked.kill("remove", out, "anna", moment=next(moments), course=course)
-        assert check_store(store_of(out)).problems.keys() <= {"the last run that wrote to it has not ended"}
+        assert check_store(store_of(out)).problems.keys() <= {"the last run that wrote to the store did not finish"}
         forked.run("remove", out, "anna")
         hashes.add(sound_hash(out))
         assert not any(data in whole_bytes(store_of(out)) for data in secret)
@@ -158,13 +158,13 @@ def crop_bytes(folder: Path, clip_ids: list[str]) -> list[bytes]:
     """A piece of each crop of some clips, as it lies in the file."""
     from fasdata.store import keys, shards
 
-    found = []
+    values = []
     with shards.reading(shards.shard_paths(folder)[0]) as transaction, transaction.cursor() as cursor:
         for clip_id in clip_ids:
             if cursor.set_range(keys.crop_prefix(clip_id)) and cursor.key().startswith(keys.crop_prefix(clip_id)):
-                found.append(bytes(cursor.value()[100:160]))
+                values.append(bytes(cursor.value()[100:160]))
     shards.close_readers(folder)
-    return found
+    return values
 
 
 def whole_bytes(folder: Path) -> bytes:

@@ -65,9 +65,9 @@ def shot(raw: Path, tmp_path: Path, shoot: Callable[[int], None]) -> tuple[Path,
             time.sleep(0.002)
         with contextlib.suppress(ProcessLookupError, IndexError):
             shoot(process.pid)
-        _, told = process.communicate(timeout=60)
+        _, messages = process.communicate(timeout=60)
         if process.returncode != EXIT_PARTIAL:  # the code of a run that ended: some clips cannot be decoded
-            return out, process.pid, process.returncode, told
+            return out, process.pid, process.returncode, messages
     raise AssertionError("no shot was quick enough")
 
 
@@ -95,8 +95,8 @@ def test_the_command_alone_is_killed_and_its_workers_notice(raw, calm, tmp_path)
 
 
 def test_a_worker_is_killed_and_the_command_says_so(raw, calm, tmp_path):
-    out, _, code, told = shot(raw, tmp_path, lambda pid: os.kill(workers(pid)[0], signal.SIGKILL))
-    assert code == EXIT_USER_ERROR and "Traceback" not in told
-    assert "error: a worker process was ended from outside" in told and "finished clips are kept" in told
+    out, _, code, messages = shot(raw, tmp_path, lambda pid: os.kill(workers(pid)[0], signal.SIGKILL))
+    assert code == EXIT_USER_ERROR and "Traceback" not in messages
+    assert "error: a worker process was ended from outside" in messages and "finished clips are kept" in messages
     extract(raw, out)
     assert sound_hash(out) == calm

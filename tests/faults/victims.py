@@ -67,26 +67,26 @@ class Victims:
         started = time.monotonic()
         self._start(task, arguments)
         steps = 0
-        while (told := self._read()) == STEP:
+        while (line := self._read()) == STEP:
             steps += 1
-        assert told == "0", told
+        assert line == "0", line
         return Course(steps, time.monotonic() - started)
 
     def kill(self, task: str, *arguments: object, moment: float, course: Course) -> bool:
         """Start a task and kill its process group at `moment`, 0 its start and 1 its end; return if it came to that."""
         child = self._start(task, arguments)
         place = moment * (course.steps + 1)
-        told, steps = STEP, 0
-        while steps < int(place) and (told := self._read()) == STEP:
+        line, steps = STEP, 0
+        while steps < int(place) and (line := self._read()) == STEP:
             steps += 1
-        if told == STEP:
+        if line == STEP:
             time.sleep((place - int(place)) * course.seconds / (course.steps + 1))
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child, signal.SIGKILL)
-            while (told := self._read()) == STEP:
+            while (line := self._read()) == STEP:
                 pass
-        assert told in ("0", str(-signal.SIGKILL)), told
-        return told != "0"
+        assert line in ("0", str(-signal.SIGKILL)), line
+        return line != "0"
 
     def _start(self, task: str, arguments: tuple[object, ...]) -> int:
         assert self._process.stdin is not None

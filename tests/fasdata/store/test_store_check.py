@@ -47,9 +47,9 @@ def crop(number: int, frame: int = 0) -> bytes:
 
 def test_a_sound_store_says_so(store):
     for options in ((), ("--rehash",)):
-        told = Called("fasdata", "store", "check", store.folder, *options)
-        assert told.code == 0 and told.out.rstrip().endswith("sound")
-        assert "4 clips, 6 crops" in told.out and store.content_hash() in told.out
+        done = Called("fasdata", "store", "check", store.folder, *options)
+        assert done.code == 0 and done.out.rstrip().endswith("sound")
+        assert "4 clips, 6 crops" in done.out and store.content_hash() in done.out
 
 
 def altered(number: int) -> bytes:
@@ -101,11 +101,11 @@ def test_damage_is_found_named_and_repaired(store, what):
         assert what not in check_store(store.folder).problems
     report = check_store(store.folder, rehash=True)
     assert what in report.problems, report.problems
-    told = Called("fasdata", "store", "check", "demo-set", "--data", store.folder.parent, "--rehash", "--repair")
-    assert what in told.out and "repaired: took" in told.out
-    assert told.code == EXIT_PARTIAL  # the clip has to be made anew, or at least nobody has looked since
+    done = Called("fasdata", "store", "check", "demo-set", "--data", store.folder.parent, "--rehash", "--repair")
+    assert what in done.out and "repaired: took" in done.out
+    assert done.code == EXIT_PARTIAL  # the clip has to be made anew, or at least nobody has looked since
     after = check_store(store.folder, rehash=True)
-    assert set(after.problems) == {"the last run that wrote to it has not ended"}
+    assert set(after.problems) == {"the last run that wrote to the store did not finish"}
     missing = [number for number in (1, 2, 3) if f"train__{number}" not in Store.open(store.folder).clip_ids()]
     assert missing in ([2], [])
     fill(store.folder, missing)
@@ -143,7 +143,7 @@ def test_a_clip_in_two_shards_is_one_too_many(tmp_path):
     other = {b"clip/train__1": to_bytes(Store.open(folder).record("train__1"))}
     tamper(folder, {**other, **{key.encode(): data for key, data in clip(1)[1].items()}}, shard=1)
     report = check_store(folder)
-    assert "a clip stands in two shards" in report.problems
+    assert "a clip is in two shards" in report.problems
     repair(report)
     fill(folder, [])
     assert check_store(folder, rehash=True).sound and Store.open(folder).content_hash() == before

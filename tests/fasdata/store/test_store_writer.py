@@ -31,21 +31,21 @@ def test_records_survive_json():
 
 
 def test_content_hash_ignores_order_shards_and_interruption(tmp_path):
-    one = fill(tmp_path / "a", range(6)).content_hash()
+    expected = fill(tmp_path / "a", range(6)).content_hash()
     many = fill(tmp_path / "b", [5, 3, 1], shard_bytes=20_000)
     fill(tmp_path / "b", [0, 4, 2], shard_bytes=20_000)
     assert len(shards.shard_paths(tmp_path / "b")) > 1
-    assert Store.open(tmp_path / "b").content_hash() == one
-    assert fill(tmp_path / "c", range(5)).content_hash() != one
+    assert Store.open(tmp_path / "b").content_hash() == expected
+    assert fill(tmp_path / "c", range(5)).content_hash() != expected
     assert many.info == INFO
 
 
 def test_a_copied_recording_keeps_its_pixel_hash(tmp_path):
-    (one, crops), copy = clip(1), "train__copy"
+    (record, crops), copy = clip(1), "train__copy"
     renamed = {key.replace("train__1", copy): value for key, value in crops.items()}
     with StoreWriter(tmp_path / "s", INFO) as writer:
-        a = writer.add(one, crops)
-        b = writer.add(replace(one, clip=replace(one.clip, clip_id=copy)), renamed)
+        a = writer.add(record, crops)
+        b = writer.add(replace(record, clip=replace(record.clip, clip_id=copy)), renamed)
         c = writer.add(*clip(2))
     assert a.pixel_hash == b.pixel_hash != c.pixel_hash
     assert a.content_hash != b.content_hash

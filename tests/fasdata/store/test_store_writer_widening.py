@@ -68,12 +68,12 @@ def test_a_widening_that_stopped_half_way_is_seen(tmp_path):
     writer = StoreWriter(tmp_path / "s", WIDER)
     writer.extend(clip(1, frames=4)[0], only_new(1))
     writer.close(finish=False)
-    standing = StoredClips.of(tmp_path / "s")
-    assert standing.rules == UNION
-    assert [standing.lacks(f"train__{number}", UNION) for number in (1, 2)] == [False, True]
+    stored = StoredClips.of(tmp_path / "s")
+    assert stored.rules == UNION
+    assert [stored.lacks(f"train__{number}", UNION) for number in (1, 2)] == [False, True]
     problems = check_store(tmp_path / "s", rehash=True).problems
     assert set(problems) == {
-        "the last run that wrote to it has not ended",
+        "the last run that wrote to the store did not finish",
         "a clip lacks frames of a rule of the store",
     }
     assert problems["a clip lacks frames of a rule of the store"].first == "train__2: all@decoded"
