@@ -32,7 +32,7 @@ def contest(options: argparse.Namespace) -> dict[str, Contestant]:
     literal = LiteralGACFAS(copy.deepcopy(start.network))
     plain = _method(options, minimizer_warming=99)
     plain.network.load_state_dict(start.network.state_dict())
-    found: dict[str, Contestant] = {
+    contestants: dict[str, Contestant] = {
         "literal": (literal.network, lambda: literal.step(views[0], views[1], label, domain)),
         "ours": _ours(copy.deepcopy(start), batch),
         "plain": _ours(plain, batch),
@@ -44,8 +44,8 @@ def contest(options: argparse.Namespace) -> dict[str, Contestant]:
         if options.compile:
             compile_networks(start)
         around = torch.autocast(options.device, torch.bfloat16) if options.autocast else nullcontext()
-        found["ours, " + " ".join(switches)] = _ours(start, batch, around)
-    return found
+        contestants["ours, " + " ".join(switches)] = _ours(start, batch, around)
+    return contestants
 
 
 def _method(options: argparse.Namespace, *, minimizer_warming: int) -> GACFAS:

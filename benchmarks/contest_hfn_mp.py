@@ -45,7 +45,7 @@ def contest(options: argparse.Namespace) -> dict[str, Contestant]:
     literal.optimisers()
     both = nn.ModuleList([literal.extractor, literal.network])
     plain = _method(options, mode="sync")
-    found: dict[str, Contestant] = {
+    contestants: dict[str, Contestant] = {
         "literal": (both, lambda: literal.iteration([0, 1], [2], draw)),
         "ours": _ours(_copied(start, options), draw),
         "plain": _ours(plain, draw),
@@ -57,8 +57,8 @@ def contest(options: argparse.Namespace) -> dict[str, Contestant]:
         if options.compile:
             compile_networks(start)
         around = torch.autocast(options.device, torch.bfloat16) if options.autocast else nullcontext()
-        found["ours, " + " ".join(switches)] = _ours(start, draw, around)
-    return found
+        contestants["ours, " + " ".join(switches)] = _ours(start, draw, around)
+    return contestants
 
 
 def _method(options: argparse.Namespace, mode: str = "meta") -> HFNMP:

@@ -42,7 +42,7 @@ def contest(options: argparse.Namespace) -> dict[str, Contestant]:
     label = torch.arange(count, device=options.device) % 2
     seen, moving = [normalized(view, MEAN, STD) for view in views], optimiser(literal)
     batch = {"views": [{"rgb": view} for view in views], "label": label}
-    found: dict[str, Contestant] = {
+    contestants: dict[str, Contestant] = {
         "ours": _ours(same_network(literal), batch),
         "literal": (literal, lambda: training_step(literal, moving, seen, label)),
     }
@@ -54,8 +54,8 @@ def contest(options: argparse.Namespace) -> dict[str, Contestant]:
         if options.compile:
             compile_networks(other)
         around = torch.autocast(options.device, torch.bfloat16) if options.autocast else nullcontext()
-        found["ours, " + " ".join(switches)] = _ours(other, batch, around)
-    return found
+        contestants["ours, " + " ".join(switches)] = _ours(other, batch, around)
+    return contestants
 
 
 def main() -> None:

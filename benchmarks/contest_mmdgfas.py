@@ -41,7 +41,7 @@ def contest(options: argparse.Namespace) -> dict[str, Contestant]:
     images, label = _images(options.images, options.size, options.device), torch.arange(options.images) % 2
     batch, packed = {"modalities": images, "label": label.to(options.device)}, _packed(images)
     moving = optimiser(literal)
-    found: dict[str, Contestant] = {
+    contestants: dict[str, Contestant] = {
         "ours": _ours(_method(literal, options.size), batch),
         "literal": (literal, lambda: training_step(literal, moving, packed, batch["label"])),
     }
@@ -53,8 +53,8 @@ def contest(options: argparse.Namespace) -> dict[str, Contestant]:
         if options.compile:
             compile_networks(other)
         around = torch.autocast(options.device, torch.bfloat16) if options.autocast else nullcontext()
-        found["ours, " + " ".join(switches)] = _ours(other, batch, around)
-    return found
+        contestants["ours, " + " ".join(switches)] = _ours(other, batch, around)
+    return contestants
 
 
 def main() -> None:
@@ -72,8 +72,8 @@ def main() -> None:
     # The published loader makes the views, so they are not part of its time; ours are made on the fly and are.
     views = [_packed(crops36(images, 48)).unflatten(0, (BATCH, 36)) for images in batches]
     ways: dict[str, Callable[[], list[Tensor]]] = {
-        "literal": lambda: [scored(literal, one) for one in views],
-        "ours": lambda: [ours.predict({"modalities": one}) for one in batches],
+        "literal": lambda: [scored(literal, batch) for batch in views],
+        "ours": lambda: [ours.predict({"modalities": batch}) for batch in batches],
     }
     times: dict[str, list[float]] = {name: [] for name in ways}
     with torch.no_grad():

@@ -28,8 +28,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import literal_extract as literal
 from longvideo import write_long_video
 
-from fasdata.extract.clip_extractor import ClipExtractor
 from fasdata.extract import face_search
+from fasdata.extract.clip_extractor import ClipExtractor
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces import tracking
 from fasdata.faces.detector import Detector, iou
@@ -151,10 +151,10 @@ def part_tracking(paths: Sequence[Path], limit: int | None) -> None:
 def part_curve(paths: Sequence[Path], limit: int | None) -> None:
     """Error against speed: smallest face, how often all is searched, networks used, the size the detector is shown."""
     ways = [Way(f"off, --min-face {side}", settings_of(limit, min_face=side)) for side in (20, 40, 60)]
-    for mode, told in (("on", "third network alone"), ("careful", "all networks near the face")):
+    for mode, networks in (("on", "third network alone"), ("careful", "all networks near the face")):
         for every in (5, 15, 30):
             settings = settings_of(limit, tracking=mode, detect_every=every)
-            ways.append(Way(f"{mode}: {told}, --detect-every {every}", settings))
+            ways.append(Way(f"{mode}: {networks}, --detect-every {every}", settings))
     for side in (48, 64, 96, 128):
         ways.append(
             Way(f"a picture of the place, face {side} px", settings_of(limit, tracking="on", min_face=30),
@@ -253,10 +253,10 @@ def main() -> None:
         return
     if not given.clips:
         parser.error("a folder of clips is needed: give it, or set FAS_REAL_CLIPS")
-    found = sorted(path for path in Path(given.clips).iterdir() if path.suffix.lower() in SUFFIXES)
-    if not found:
+    clips = sorted(path for path in Path(given.clips).iterdir() if path.suffix.lower() in SUFFIXES)
+    if not clips:
         parser.error(f"{given.clips} holds no video")
-    paths, limit = (found, None) if given.full else (found[:2], 30)
+    paths, limit = (clips, None) if given.full else (clips[:2], 30)
     MtcnnDetector().detect([np.zeros((480, 640, 3), np.uint8)])  # what is loaded once is nobody's cost
     for part in given.part or PARTS:
         print(f"\n## {part}")

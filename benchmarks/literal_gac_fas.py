@@ -40,8 +40,8 @@ class LiteralGACFAS:
     ) -> None:
         self.network = network
         self.copies = [copy.deepcopy(network) for _ in range(domains)]
-        for one in self.copies if frozen else ():
-            for parameter in list(one.parameters())[:-1]:
+        for duplicate in self.copies if frozen else ():
+            for parameter in list(duplicate.parameters())[:-1]:
                 parameter.requires_grad_(False)
         self.rho, self.alpha, self.eta = rho, alpha, eta
         self.loss, self.scale, self.contrast = loss, scale, contrast
@@ -67,9 +67,9 @@ class LiteralGACFAS:
         contrast.backward()
         images, labels, domains = torch.cat([first, second]), label.repeat(2), domain.repeat(2)
         for k in present:
-            one = self.copies[k].train()
-            sum(self._by_domain(one(images)[1], labels, domains)).backward()
-            for parameter, copied in zip(self.network.parameters(), one.parameters(), strict=True):
+            network = self.copies[k].train()
+            sum(self._by_domain(network(images)[1], labels, domains)).backward()
+            for parameter, copied in zip(self.network.parameters(), network.parameters(), strict=True):
                 if copied.grad is not None:
                     parameter.grad.add_(copied.grad, alpha=1 / len(present))
                     copied.grad = None
@@ -97,11 +97,11 @@ class LiteralGACFAS:
         """Bring the copies into line with the network, then each to the ascending point of its domain."""
         named = list(self.network.named_parameters())
         for k in present:
-            one = self.copies[k]
-            one.load_state_dict(self.network.state_dict())
+            network = self.copies[k]
+            network.load_state_dict(self.network.state_dict())
             norms = [(self._size(*pair) * d).norm() for pair, d in zip(named, directions[k], strict=True)]
             length = torch.stack(norms).norm() + 1e-16
-            for copied, pair, d, common in zip(one.parameters(), named, directions[k], total, strict=True):
+            for copied, pair, d, common in zip(network.parameters(), named, directions[k], total, strict=True):
                 size = self._size(*pair)
                 copied.add_(self.rho * size * size * d / length - self.alpha * common)
 

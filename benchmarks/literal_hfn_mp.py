@@ -92,7 +92,8 @@ class Network(nn.Module):
         self.cls_heads = nn.Linear(256, 2)
 
     def forward(self, image: Tensor, pattern: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        normal = torch.stack([normalize(one, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]) for one in pattern])
+        mean, deviation = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+        normal = torch.stack([normalize(single, mean, deviation) for single in pattern])
         p3, p7 = self.fpn(image, normal)
         pooled = F.dropout(p7.mean(dim=(2, 3)), 0.0, self.training)
         return [self.pred_head_0(p3)], [self.cls_heads(pooled)]

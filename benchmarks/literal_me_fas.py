@@ -149,11 +149,11 @@ class LiteralMEFAS(nn.Module):
         image, text = self.encode(torch.cat(images), len(label))
         image = image / image.norm(dim=-1, keepdim=True)
         text = text / text.norm(dim=-1, keepdim=True)
-        origin, one, other = image.split(len(label))
+        origin, view1, view2 = image.split(len(label))
         logits = self.clipModel.logit_scale.exp() * origin @ text.t()
-        projected = [self.projection_head.mlp(view) for view in (one, other)]
+        projected = [self.projection_head.mlp(view) for view in (view1, view2)]
         own = torch.stack([text[int(which)] for which in label])
-        return logits, *projected, *(F.cosine_similarity(view, own) for view in (one, other))
+        return logits, *projected, *(F.cosine_similarity(view, own) for view in (view1, view2))
 
     def encode(self, x: Tensor, batch: int) -> tuple[Tensor, Tensor]:
         """Return image and text features."""
@@ -198,19 +198,21 @@ class LiteralMEFAS(nn.Module):
         return mask
 
 
-def info_nce(one: Tensor, other: Tensor, temperature: float = 0.1) -> Tensor:
+def info_nce(view1: Tensor, view2: Tensor, temperature: float = 0.1) -> Tensor:
     """Return the contrastive loss of two views."""
-    z = F.normalize(torch.cat([one, other]), dim=1)
+    z = F.normalize(torch.cat([view1, view2]), dim=1)
     likeness = z @ z.t() / temperature
     keep = ~torch.eye(len(z), dtype=torch.bool, device=z.device)
     total = (likeness.exp() * keep).sum(dim=1).log()
-    partner = torch.cat([torch.diag(likeness, len(one)), torch.diag(likeness, -len(one))])
+    partner = torch.cat([torch.diag(likeness, len(view1)), torch.diag(likeness, -len(view1))])
     return (total - partner).mean()
 
 
-def losses_of(logits: Tensor, one: Tensor, other: Tensor, first: Tensor, second: Tensor, label: Tensor) -> list[Tensor]:
+def losses_of(
+    logits: Tensor, view1: Tensor, view2: Tensor, first: Tensor, second: Tensor, label: Tensor
+) -> list[Tensor]:
     """Return the three losses of the network's outputs, and their sum."""
-    terms = [F.cross_entropy(logits, label), info_nce(one, other), F.mse_loss(second, first)]
+    terms = [F.cross_entropy(logits, label), info_nce(view1, view2), F.mse_loss(second, first)]
     return [*terms, sum(terms, torch.zeros((), device=label.device))]
 
 

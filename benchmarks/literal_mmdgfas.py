@@ -154,7 +154,7 @@ class LiteralMMDGFAS(nn.Module):
         fused = self.bottleneck(torch.cat([color, depth, ir], dim=1))
         fused = self.res_1(self.res_0(fused))
         logit = self.fc(F.adaptive_avg_pool2d(fused, 1).flatten(1))
-        heads = [self.bottleneckAndfc(one)[:, 1:2].sigmoid() for one in (color, depth, ir)]
+        heads = [self.bottleneckAndfc(features)[:, 1:2].sigmoid() for features in (color, depth, ir)]
         return (logit, logit[:, 1:2].sigmoid(), *heads)
 
 

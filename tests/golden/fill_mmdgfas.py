@@ -82,6 +82,6 @@ def published_state(folder: Path, fill: Fill) -> dict[str, Tensor]:
             state[name.replace("running_var", "num_batches_tracked")] = torch.tensor(0)
     again = {}
     for name, value in state.items():
-        if (found := re.match(MODULES, name)) and (layer := re.match(r"encoder\.layer\d\.", name[found.end() :])):
-            again[found[0] + TWICE[layer[0]] + name[found.end() + layer.end() :]] = value
+        if (match := re.match(MODULES, name)) and (layer := re.match(r"encoder\.layer\d\.", name[match.end() :])):
+            again[match[0] + TWICE[layer[0]] + name[match.end() + layer.end() :]] = value
     return {f"module.{name}": value for name, value in (state | again).items()}

@@ -216,12 +216,12 @@ class SmallRun(MemoryContext):
             close(logs["loss_cls"], golden["cls_loss_per_domain"][number].sum())
 
     def gradients(self, loss: Tensor, parameters: Sequence[nn.Parameter], *, keep_graph: bool = False) -> list[Tensor]:
-        found = super().gradients(loss, parameters, keep_graph=keep_graph)
+        gradients = super().gradients(loss, parameters, keep_graph=keep_graph)
         present, seen = np.unique(self.of_step("domain")).tolist(), self.steps[-1].gradients
-        place = {id(parameter): gradient.clone() for parameter, gradient in zip(parameters, found, strict=True)}
+        place = {id(parameter): gradient.clone() for parameter, gradient in zip(parameters, gradients, strict=True)}
         named = dict(self.method.network.named_parameters())
         seen[present[len(seen)]] = [place[id(named[name])] for name in self.param_names]
-        return found
+        return gradients
 
     def backward(self, loss: Tensor) -> None:
         seen = self.steps[-1]
@@ -256,9 +256,9 @@ def small_trunk() -> nn.Sequential:
 
 
 def ours(name: str) -> str:
-    found = from_reference(name)
-    assert found is not None
-    return found
+    our_name = from_reference(name)
+    assert our_name is not None
+    return our_name
 
 
 def flat(tensors: Mapping[str, Tensor], names: Sequence[str] = ()) -> Tensor:
@@ -274,14 +274,14 @@ def cases(golden: Mapping) -> Iterator[dict[str, np.ndarray]]:
         yield {name.removeprefix(prefix): golden[name] for name in golden if name.startswith(prefix)}
 
 
-def close(found: Tensor | None, golden: np.ndarray) -> None:
-    assert found is not None
-    values = found.detach().numpy()
+def close(tensor: Tensor | None, golden: np.ndarray) -> None:
+    assert tensor is not None
+    values = tensor.detach().numpy()
     assert values.shape == golden.shape
     np.testing.assert_allclose(values, golden, rtol=TOLERANCE, atol=TOLERANCE)
 
 
 def close_summaries(tensors: Mapping[str, Tensor | None], names: np.ndarray, golden: np.ndarray) -> None:
-    found = [tensors[str(name)] for name in names]
-    values = np.stack([summary(one.numpy()) for one in found if one is not None])
+    selected = [tensors[str(name)] for name in names]
+    values = np.stack([summary(tensor.numpy()) for tensor in selected if tensor is not None])
     close(torch.from_numpy(values), golden)

@@ -34,11 +34,11 @@ def test_forward_and_a_training_step() -> None:
     label = torch.from_numpy(golden["labels"])
 
     moving = optimiser(model)
-    logits, one, other, first, second = model.train()(images, label)
+    logits, view1, view2, first, second = model.train()(images, label)
     np.testing.assert_allclose(logits.detach(), golden["ref_trainmode_logits"], atol=2e-5)
-    for name, value in {"proj1": one, "proj2": other, "cos1": first, "cos2": second}.items():
+    for name, value in {"proj1": view1, "proj2": view2, "cos1": first, "cos2": second}.items():
         np.testing.assert_allclose(value.detach(), golden[f"ref_trainmode_{name}"], **FEATURE)
-    terms = losses_of(logits, one, other, first, second, label)
+    terms = losses_of(logits, view1, view2, first, second, label)
     np.testing.assert_allclose([float(term.detach()) for term in terms], step["losses_cls_simclr_mse_total"], rtol=1e-5)
     terms[-1].backward()
     ours = dict(model.named_parameters())

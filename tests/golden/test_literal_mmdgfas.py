@@ -46,8 +46,8 @@ def packed(images: dict[str, Tensor]) -> Tensor:
 def test_outputs_and_two_steps(folder: Path, literal: LiteralMMDGFAS) -> None:
     golden, trained, fill = np.load(folder / "model_eval.npz"), np.load(folder / "train_step.npz"), Fill.of(folder)
     with torch.no_grad():
-        found = literal.eval()(packed(fill.images("input48", (4, 9, 48, 48))))
-    for name, value in zip(("logit", "fused_prob", "color_prob", "depth_prob", "ir_prob"), found, strict=True):
+        outputs = literal.eval()(packed(fill.images("input48", (4, 9, 48, 48))))
+    for name, value in zip(("logit", "fused_prob", "color_prob", "depth_prob", "ir_prob"), outputs, strict=True):
         np.testing.assert_allclose(value, golden[f"48_{name}"], atol=5e-5)
     moving, label = optimiser(literal), torch.from_numpy(trained["labels"]).view(-1)
     for step, (name, tolerance) in enumerate((("input48", 1e-4), ("input48_step2", 1e-2))):

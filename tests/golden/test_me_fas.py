@@ -99,10 +99,10 @@ def test_forward(tag: str, parts: Parts, images: Tensor, fill: FillMEFAS, golden
     np.testing.assert_allclose(features.numpy(), golden[f"{tag}_img_feat_raw"], **FEATURE)
     np.testing.assert_allclose(text[0].numpy(), golden[f"{tag}_text_feat_raw"], **FEATURE)
     features, text = unit(features), unit(text[0])
-    origin, one, other = features.chunk(3)
+    origin, view1, view2 = features.chunk(3)
     logits = parts.clip.logit_scale.exp() * origin @ text.T
     np.testing.assert_allclose(logits.numpy(), golden[f"{tag}_logits"], **LOGIT)
-    for number, view in enumerate((one, other), start=1):
+    for number, view in enumerate((view1, view2), start=1):
         np.testing.assert_allclose(parts.head(view).numpy(), golden[f"{tag}_proj{number}"], **FEATURE)
         likeness = likeness_to(view, text, label)
         np.testing.assert_allclose(likeness.numpy(), golden[f"{tag}_cos{number}"], **FEATURE)
@@ -170,13 +170,13 @@ def test_a_training_step(parts: Parts, images: Tensor, fill: FillMEFAS, folder: 
     ours = dict(method.named_parameters())
     assert sorted(own(name) for name in names) == sorted(ours)
     assert [str(tuple(ours[own(name)].shape)) for name in names] == step["shapes"].tolist()
-    assert sum(one.numel() for one in ours.values()) == 160_400_385
+    assert sum(tensor.numel() for tensor in ours.values()) == 160_400_385
     start = {key: value.detach().reshape(-1)[:4].double() for key, value in ours.items()}
     try:
         method.train()
         logs = method.training_step({"views": views, "label": label}, context)
-        found = [float(logs[name]) for name in ("loss_cls", "loss_simclr", "loss_mse", "loss")]
-        np.testing.assert_allclose(found, step["losses_cls_simclr_mse_total"], rtol=1e-5)
+        losses = [float(logs[name]) for name in ("loss_cls", "loss_simclr", "loss_mse", "loss")]
+        np.testing.assert_allclose(losses, step["losses_cls_simclr_mse_total"], rtol=1e-5)
         for number, name in enumerate(names):
             parameter = ours[own(name)]
             assert (parameter.grad is None) == step["grad_is_none"][number], name

@@ -41,13 +41,13 @@ def test_contrastive_loss(folder: Path) -> None:
     cases = [key[: -len("_tau")] for key in golden.files if key.endswith("_tau")]
     assert cases
     for case in cases:
-        one, other = (torch.from_numpy(golden[f"{case}_{name}"]).requires_grad_() for name in "ab")
-        loss = contrast(one, other, float(golden[f"{case}_tau"]))
+        first, second = (torch.from_numpy(golden[f"{case}_{name}"]).requires_grad_() for name in "ab")
+        loss = contrast(first, second, float(golden[f"{case}_tau"]))
         loss.backward()
         close(loss, golden[f"{case}_loss"])
         close(loss, golden[f"{case}_rows"].mean())
-        close(one.grad, golden[f"{case}_ga"], rtol=1e-4, atol=1e-7)
-        close(other.grad, golden[f"{case}_gb"], rtol=1e-4, atol=1e-7)
+        close(first.grad, golden[f"{case}_ga"], rtol=1e-4, atol=1e-7)
+        close(second.grad, golden[f"{case}_gb"], rtol=1e-4, atol=1e-7)
 
 
 def test_consistency_loss(folder: Path, fill: FillMEFAS) -> None:
@@ -59,11 +59,11 @@ def test_consistency_loss(folder: Path, fill: FillMEFAS) -> None:
         shapes = {"t": 2, "f1": len(label), "f2": len(label)}
         made = {k: unit(fill.image(f"mse.{k}{number}", (n, 512))).requires_grad_() for k, n in shapes.items()}
         made = {name: value.detach().requires_grad_() for name, value in made.items()}
-        one, other = (likeness_to(made[name], made["t"], label) for name in ("f1", "f2"))
-        loss = consistency(one, other)
+        first, second = (likeness_to(made[name], made["t"], label) for name in ("f1", "f2"))
+        loss = consistency(first, second)
         loss.backward()
-        close(one, golden[f"{case}_cos1"], atol=1e-6)
-        close(other, golden[f"{case}_cos2"], atol=1e-6)
+        close(first, golden[f"{case}_cos1"], atol=1e-6)
+        close(second, golden[f"{case}_cos2"], atol=1e-6)
         close(loss, golden[f"{case}_loss"])
         for name in made:
             gradient = made[name].grad
@@ -90,8 +90,8 @@ def test_learning_rate(folder: Path) -> None:
             rates[iteration] = optimiser.param_groups[0]["lr"]
             optimiser.step()
             schedule.step()
-        found = [rates[int(iteration)] for iteration in golden[f"{case}_step"]]
-        np.testing.assert_allclose(found, golden[f"{case}_lr"], rtol=1e-9, atol=1e-18)
+        selected = [rates[int(iteration)] for iteration in golden[f"{case}_step"]]
+        np.testing.assert_allclose(selected, golden[f"{case}_lr"], rtol=1e-9, atol=1e-18)
 
 
 def test_image_operations(folder: Path, fill: FillMEFAS) -> None:
@@ -135,9 +135,9 @@ def test_batches_of_an_epoch(folder: Path) -> None:
         with torch.random.fork_rng():
             torch.manual_seed(int(golden[f"{case}_torch_seed"]))
             batches = [stream.batch(at * per, per) for at in range(-(-max(sizes) // per)) for stream in streams]
-        found = np.concatenate(batches)
-        np.testing.assert_array_equal(found, golden[f"{case}_idx"])
-        assert len(found) == golden[f"{case}_len"]
+        drawn = np.concatenate(batches)
+        np.testing.assert_array_equal(drawn, golden[f"{case}_idx"])
+        assert len(drawn) == golden[f"{case}_len"]
 
 
 def test_metrics(folder: Path) -> None:
@@ -146,8 +146,8 @@ def test_metrics(folder: Path) -> None:
     assert cases
     for case in cases:
         label, score = golden[f"lab{case}"].astype(int), golden[f"sc{case}"]
-        found = legacy(score, label)
-        ours = [found[name] for name in ("EER", "EER_THR", "HTER", "ACC")]
+        metrics = legacy(score, label)
+        ours = [metrics[name] for name in ("EER", "EER_THR", "HTER", "ACC")]
         ours += [auc(score, label), tpr_at_fpr(score, label, 0.01)]
         np.testing.assert_allclose(ours, golden[f"eer_thr_hter_acc_auc_tpr1{case}"], atol=1e-9)
         coarse = legacy(score, label, cells=100)
@@ -157,9 +157,9 @@ def test_metrics(folder: Path) -> None:
         right = (counts.accepted_bonafide + counts.attacks - counts.accepted_attack)[0] / len(label)
         np.testing.assert_allclose([far, frr, (far + frr) / 2, right], golden[f"calc05_{case}"], atol=1e-9)
         np.testing.assert_allclose((far + frr) / 2, golden[f"hter05_{case}"], atol=1e-9)
-    for kind, one in (("only_live", 1), ("only_spoof", 0)):
-        found = legacy(np.array([0.1, 0.6, 0.9]), np.full(3, one))
-        np.testing.assert_allclose([found["EER"], found["EER_THR"]], golden[kind], atol=1e-9)
-        counts = Counts.at(ClassScores.of([0.1, 0.6, 0.9], [one] * 3), np.array([0.5]))
+    for kind, single_label in (("only_live", 1), ("only_spoof", 0)):
+        metrics = legacy(np.array([0.1, 0.6, 0.9]), np.full(3, single_label))
+        np.testing.assert_allclose([metrics["EER"], metrics["EER_THR"]], golden[kind], atol=1e-9)
+        counts = Counts.at(ClassScores.of([0.1, 0.6, 0.9], [single_label] * 3), np.array([0.5]))
         rates = np.nan_to_num([counts.far[0], counts.frr[0]], nan=1.0)
         np.testing.assert_allclose(rates.mean(), golden[f"{kind}_hter"], atol=1e-9)

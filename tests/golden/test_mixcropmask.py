@@ -41,8 +41,8 @@ def test_the_operations_and_their_magnitudes(folder: Path) -> None:
         if operation.magnitude is None:
             assert expected.tolist() == [0.0]
         else:
-            found = np.float32([operation.magnitude(k, 112) for k in range(REACH)])
-            np.testing.assert_array_equal(found, expected.astype(np.float32))
+            magnitudes = np.float32([operation.magnitude(k, 112) for k in range(REACH)])
+            np.testing.assert_array_equal(magnitudes, expected.astype(np.float32))
 
 
 def test_every_operation_at_every_strength(folder: Path) -> None:
@@ -69,7 +69,7 @@ def test_one_channel_is_as_three_equal_ones(folder: Path) -> None:
 
 def test_whole_samples(folder: Path, seed: int) -> None:
     golden = np.load(folder / "mixcropmask.npz")
-    cases = sorted({int(found[1]) for key in golden.files if (found := re.match(r"c(\d+)_", key))})
+    cases = sorted({int(match[1]) for key in golden.files if (match := re.match(r"c(\d+)_", key))})
     assert cases
     masked = 0
     for case in cases:
@@ -95,11 +95,11 @@ def test_crops_and_flips(folder: Path, seed: int) -> None:
     rows, columns, colours = np.indices((112, 112, 3))
     image = noisy(rows, columns, colours, 1, seed)
     tensor = torch.from_numpy(image.transpose(2, 0, 1).copy())[None]
-    keys = [found for key in golden.files if (found := re.fullmatch(r"(\w+?)_(\d+)_topleft", key))]
+    keys = [match for key in golden.files if (match := re.fullmatch(r"(\w+?)_(\d+)_topleft", key))]
     assert keys
-    for found in keys:
-        dataset, crop = found[1], int(found[2])
-        expected = golden[found[0]].tolist()
+    for match in keys:
+        dataset, crop = match[1], int(match[2])
+        expected = golden[match[0]].tolist()
         ours = [list(corner) for corner in crop_corners(112, crop)]
         views = crops36({"rgb": tensor}, crop)["rgb"].numpy().transpose(0, 2, 3, 1)
         sums = [zlib.crc32(np.ascontiguousarray(view).tobytes()) for view in views]

@@ -54,7 +54,7 @@ def filled(start: dict[str, Tensor], **changes: object) -> MMDGFAS:
 def outputs(method: MMDGFAS, images: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the fused logits, and the four probabilities by their published names."""
     logits, apart = method.network(images)
-    named = {f"{MODULES[name]}_prob": one[:, 1:].sigmoid() for name, one in apart.items()}
+    named = {f"{MODULES[name]}_prob": outputs_apart[:, 1:].sigmoid() for name, outputs_apart in apart.items()}
     return logits, {"fused_prob": logits[:, 1:].sigmoid(), **named}
 
 
@@ -170,24 +170,24 @@ CROSS_MODAL = {
 def test_cross_modal_focal_loss(folder: Path, case: str) -> None:
     golden = np.load(folder / "cmfl.npz")
     numbers = [re.fullmatch(rf"{case}_loss(\d+)", key) for key in golden.files]
-    assert sum(bool(found) for found in numbers) == 3
-    for n in [found[1] for found in numbers if found]:
+    assert sum(bool(match) for match in numbers) == 3
+    for n in [match[1] for match in numbers if match]:
         first, second = (torch.from_numpy(golden[f"{side}{n}"]).requires_grad_() for side in "ab")
         target = torch.from_numpy(golden[f"t{n}"]).float()
         loss = cross_modal_focal_loss(first, second, target, **CROSS_MODAL[case])
         np.testing.assert_allclose(loss.item(), golden[f"{case}_loss{n}"], rtol=1e-4)
         loss.backward()
-        for side, one in (("a", first), ("b", second)):
-            np.testing.assert_allclose(one.grad, golden[f"{case}_g{side}{n}"], rtol=1e-3, atol=1e-6)
+        for side, probability in (("a", first), ("b", second)):
+            np.testing.assert_allclose(probability.grad, golden[f"{case}_g{side}{n}"], rtol=1e-3, atol=1e-6)
 
 
 def test_learning_rates(folder: Path) -> None:
     golden = np.load(folder / "lr_schedule.npz")
     assert golden.files
     for name in golden.files:
-        found = re.fullmatch(r"T(\d+)_base(.+)_min(.+)", name)
-        assert found, name
-        period, base, lowest = int(found[1]), float(found[2]), float(found[3])
+        match = re.fullmatch(r"T(\d+)_base(.+)_min(.+)", name)
+        assert match, name
+        period, base, lowest = int(match[1]), float(match[2]), float(match[3])
         rates = [cosine_restart(e, period=period, highest=base, lowest=lowest) for e in range(len(golden[name]))]
         np.testing.assert_allclose(rates, golden[name], rtol=1e-9)
         optimiser = SGD([nn.Parameter(torch.zeros(1))], lr=base)
@@ -216,12 +216,12 @@ def record(network: nn.Module) -> dict[str, Tensor]:
 
 def published_module(name: str) -> str:
     """Return our name of a module of the published network; `conv1` ... `conv3` are the second names of layers."""
-    layer = re.sub(r"_module\.conv([123])$", lambda found: f"_module.encoder.layer{int(found[1]) - 1}", name)
+    layer = re.sub(r"_module\.conv([123])$", lambda match: f"_module.encoder.layer{int(match[1]) - 1}", name)
     from_streams = {theirs: mine for mine, theirs in MODULES.items()}
-    if found := re.fullmatch(r"(color|depth|ir)_module\.(?:encoder\.)?(.+)", layer):
-        return f"streams.{from_streams[found[1]]}.{found[2]}"
-    if found := re.fullmatch(r"(color|depth|ir)_SE", layer):
-        return f"reweighting.{from_streams[found[1]]}"
+    if match := re.fullmatch(r"(color|depth|ir)_module\.(?:encoder\.)?(.+)", layer):
+        return f"streams.{from_streams[match[1]]}.{match[2]}"
+    if match := re.fullmatch(r"(color|depth|ir)_SE", layer):
+        return f"reweighting.{from_streams[match[1]]}"
     return {"bottleneck": "squeeze", "res_0": "joint.0", "res_1": "joint.1"}[layer]
 
 
@@ -239,8 +239,8 @@ def test_rates_at_thresholds(folder: Path) -> None:
             # the published code accepts what is above a threshold, at the precision of the scores; ours what reaches it
             cut = float(np.nextafter(np.float32(threshold), np.float32(np.inf)))
             counts = Counts.at(ClassScores.of(score, label), cut)
-            found = [counts.accepted_bonafide, counts.accepted_attack]
-            assert [int(n) for n in found] == [tp, fp]
+            accepted = [counts.accepted_bonafide, counts.accepted_attack]
+            assert [int(n) for n in accepted] == [tp, fp]
             assert int(counts.rejected_bonafide) == fn and counts.attacks - int(counts.accepted_attack) == tn
             np.testing.assert_allclose([1 - counts.frr, counts.far], [tpr, fpr], rtol=1e-12)
             np.testing.assert_allclose((tp + tn) / len(label), accuracy, rtol=1e-12)

@@ -186,8 +186,8 @@ def test_every_key_changes_something(name: str, key: str, files: dict[str, str])
         for changes in (along, {**along, key: value})
     )
     assert getattr(before.config, key) != getattr(after.config, key)
-    one, other = (outcome(method) for method in (before, after))
-    assert one.keys() != other.keys() or any(not alike(one[part], other[part]) for part in one)
+    first, second = (outcome(method) for method in (before, after))
+    assert first.keys() != second.keys() or any(not alike(first[part], second[part]) for part in first)
 
 
 @every_method
@@ -249,16 +249,16 @@ def test_parts_are_scores_too(name: str) -> None:
 
 @every_method
 def test_the_same_seed_gives_the_same_network(name: str) -> None:
-    one, other = tiny(name, dropout=0.2) if name == "hfn_mp" else tiny(name), None
+    first = tiny(name, dropout=0.2) if name == "hfn_mp" else tiny(name)
     torch.manual_seed(5)
-    trained(one, 3)
-    other = tiny(name, dropout=0.2) if name == "hfn_mp" else tiny(name)
+    trained(first, 3)
+    second = tiny(name, dropout=0.2) if name == "hfn_mp" else tiny(name)
     torch.manual_seed(5)
-    context = trained(other, 1)
+    context = trained(second, 1)
     for _ in range(2):  # scores taken in between must not matter
-        scored(other, images([0], seed=9))
+        scored(second, images([0], seed=9))
         context.run_step()
-    assert all(torch.equal(value, one.state_dict()[key]) for key, value in other.state_dict().items())
+    assert all(torch.equal(value, first.state_dict()[key]) for key, value in second.state_dict().items())
 
 
 @every_method
@@ -293,5 +293,5 @@ def outcome(method: Method) -> dict[str, Tensor]:
     return {**method.state_dict(), "score": scored(method, batch)}
 
 
-def alike(one: Tensor, other: Tensor) -> bool:
-    return one.shape == other.shape and torch.equal(one, other)
+def alike(first: Tensor, second: Tensor) -> bool:
+    return first.shape == second.shape and torch.equal(first, second)

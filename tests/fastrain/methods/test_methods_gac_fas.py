@@ -100,8 +100,8 @@ def test_without_adaptation_the_way_up_has_the_length_rho() -> None:
     parameters = [nn.Parameter(torch.randn(4, 3)), nn.Parameter(torch.randn(4))]
     gradients = {k: [torch.randn(4, 3), torch.randn(4)] for k in (0, 2)}
     kept = copy.deepcopy(gradients)
-    found = ascent(gradients, parameters, adaptive=False, rho=0.3).offsets()
-    for k, offsets in found.items():
+    by_domain = ascent(gradients, parameters, adaptive=False, rho=0.3).offsets()
+    for k, offsets in by_domain.items():
         assert flat(offsets).norm().item() == pytest.approx(0.3, rel=1e-5)
         torch.testing.assert_close(flat(offsets), 0.3 * flat(kept[k]) / flat(kept[k]).norm())
     # Adapted, a weight at zero stays where it is unless eta lets it go; a bias is not scaled.
@@ -118,7 +118,7 @@ def test_every_point_also_goes_down_the_common_gradient() -> None:
     without = ascent(copy.deepcopy(gradients), parameters).offsets()
     down = ascent(copy.deepcopy(gradients), parameters, alpha=0.5).offsets()
     for k in range(3):
-        common = sum(flat(one) for one in gradients.values())
+        common = sum(flat(tensors) for tensors in gradients.values())
         torch.testing.assert_close(flat(down[k]), flat(without[k]) - 0.5 * common)
 
 
@@ -141,7 +141,7 @@ def test_weights_and_buffers_come_back_to_the_last_bit_even_after_a_failure() ->
 
 def test_a_step_copies_no_network_and_moves_batch_norm_once(monkeypatch: pytest.MonkeyPatch) -> None:
     method, plain = tiny("gac_fas"), tiny("gac_fas", minimizer_warming=9)
-    contexts = [MemoryContext(one, images) for one in (method, plain)]
+    contexts = [MemoryContext(trained_method, images) for trained_method in (method, plain)]
 
     def refuse(*_: object) -> None:
         raise AssertionError("a network was copied")
@@ -234,13 +234,13 @@ def test_without_contrast_the_last_domain_ends_the_graph() -> None:
 
 def test_a_score_is_the_cosine_or_the_chance_of_the_second_output() -> None:
     batch = images(range(DOMAINS), seed=3)
-    one, two = tiny("gac_fas"), tiny("gac_fas", loss="ce", ce_scale=4.0)
-    for method in (one, two):
+    one_output, two_outputs = tiny("gac_fas"), tiny("gac_fas", loss="ce", ce_scale=4.0)
+    for method in (one_output, two_outputs):
         trained(method, 2)
         features = method.network.features((batch["modalities"]["rgb"] - MEAN) / STD)
         head = method.network.head.weight
         cosines = torch.nn.functional.cosine_similarity(features[:, None], head[None], dim=2)
-        expected = cosines[:, 0] if method is one else cosines.softmax(dim=1)[:, 1]
+        expected = cosines[:, 0] if method is one_output else cosines.softmax(dim=1)[:, 1]
         torch.testing.assert_close(scored(method, batch), expected)
 
 

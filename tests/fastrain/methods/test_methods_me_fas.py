@@ -79,7 +79,7 @@ def test_which_images_are_masked(views: tuple[str, int], monkeypatch: pytest.Mon
     monkeypatch.setattr(type(method.network), "forward", noted)
     trained(method, 1)
     assert seen[0].count == views[1] and seen[0].label is not None and len(seen[0].label) == views[1]
-    assert [len(one) for one in seen[0].marked] == [views[1]] * 2
+    assert [len(marked) for marked in seen[0].marked] == [views[1]] * 2
 
 
 def test_hidden_patches_change_nothing_and_favoured_ones_do() -> None:
@@ -92,8 +92,8 @@ def test_hidden_patches_change_nothing_and_favoured_ones_do() -> None:
         other = picture.clone()
         other[:, :, :8] = 0.0  # the top row of patches is among the first that border marks
         with torch.no_grad():
-            one, two = (network(x, GeneratorDraws(torch.Generator()), Masking(1))[0] for x in (picture, other))
-        assert torch.allclose(one, two) == alike
+            original, changed = (network(x, GeneratorDraws(torch.Generator()), Masking(1))[0] for x in (picture, other))
+        assert torch.allclose(original, changed) == alike
 
 
 @pytest.mark.parametrize("compat", ["reference", "paper"])
@@ -105,8 +105,8 @@ def test_scores_do_not_depend_on_batch_mates(compat: str, context: str) -> None:
     together = scored(method, {"modalities": {"rgb": batch}})
     order = torch.randperm(len(batch), generator=torch.Generator().manual_seed(1))
     for size, places in ((1, torch.arange(len(batch))), (7, torch.arange(len(batch))), (5, order)):
-        found = torch.cat([scored(method, {"modalities": {"rgb": batch[some]}}) for some in places.split(size)])
-        torch.testing.assert_close(found, together[places], rtol=0, atol=1e-6)
+        scores = torch.cat([scored(method, {"modalities": {"rgb": batch[some]}}) for some in places.split(size)])
+        torch.testing.assert_close(scores, together[places], rtol=0, atol=1e-6)
     assert len(together.unique()) == len(together)
 
 
@@ -116,17 +116,17 @@ def test_the_reference_policy_lets_batch_mates_in() -> None:
     batch = images(range(DOMAINS), seed=5)["modalities"]["rgb"]
     together = scored(method, {"modalities": {"rgb": batch}})
     assert torch.equal(scored(method, {"modalities": {"rgb": batch}}), together)  # repeatable all the same
-    alone = torch.cat([scored(method, {"modalities": {"rgb": one[None]}}) for one in batch])
+    alone = torch.cat([scored(method, {"modalities": {"rgb": image[None]}}) for image in batch])
     assert (alone - together).abs().max() > 1e-4
 
 
 def test_prompt_seed_decides_noise_and_nothing_once_prompts_are_learned() -> None:
     for compat, alike in (("reference", False), ("paper", True)):
-        one, other = (tiny("me_fas", compat=compat, eval={"prompt_seed": seed}) for seed in (0, 1))
-        for method in (one, other):
+        first, second = (tiny("me_fas", compat=compat, eval={"prompt_seed": seed}) for seed in (0, 1))
+        for method in (first, second):
             trained(method, 2)
         batch = images(range(DOMAINS), seed=5)
-        assert torch.equal(scored(one, batch), scored(other, batch)) == alike
+        assert torch.equal(scored(first, batch), scored(second, batch)) == alike
 
 
 def test_running_means_are_the_mean_of_the_first_batches() -> None:
@@ -149,7 +149,7 @@ def test_compat_stands_behind_the_switches_and_each_can_be_set_alone(
         return settings.final_norm, settings.hides, settings.learned_prompts
 
     assert switches() == expected
-    turned = [not one for one in expected]
+    turned = [not switch for switch in expected]
     assert switches(text={"final_norm": turned[0]}) == (turned[0], *expected[1:])
     assert switches(mask={"apply": "neg_inf" if turned[1] else "additive_one"})[1] == turned[1]
     assert switches(prompts={"deep": "learned" if turned[2] else "noise"})[2] == turned[2]
@@ -187,10 +187,10 @@ def test_one_source_domain_is_enough_and_one_image_is_not() -> None:
     method = MEFAS(settings, n_domains=1, image_size=SIZE)
     context = trained(method, 2)
     assert context.drawn == [(0,), (0,)]
-    one = {name: value[:1] if isinstance(value, Tensor) else value for name, value in images([0], views=3).items()}
-    one["views"] = [{"rgb": view["rgb"][:1]} for view in one["views"]]
+    single = {name: value[:1] if isinstance(value, Tensor) else value for name, value in images([0], views=3).items()}
+    single["views"] = [{"rgb": view["rgb"][:1]} for view in single["views"]]
     with pytest.raises(UserError, match="two images in a batch"):
-        method.training_step(one, context)
+        method.training_step(single, context)
 
 
 def test_sizes_that_patches_do_not_fill_are_refused() -> None:
@@ -224,16 +224,16 @@ def test_weights_are_loaded_also_in_half_precision_and_for_another_size(tmp_path
     source = tiny("me_fas", seed=5).network.clip.state_dict()
     save_file({key: value.half() for key, value in source.items()}, tmp_path / "clip.safetensors")
     method = tiny("me_fas", seed=6, pretrained=str(tmp_path / "clip.safetensors"))
-    found = method.network.clip.state_dict()
-    assert all(value.dtype == torch.float32 for value in found.values())
-    assert all(torch.equal(found[key], value.half().float()) for key, value in source.items())
+    loaded = method.network.clip.state_dict()
+    assert all(value.dtype == torch.float32 for value in loaded.values())
+    assert all(torch.equal(loaded[key], value.half().float()) for key, value in source.items())
     # the sentences are those of the loaded vocabulary
     ids = method.network.prompts.tokens[0, 1:3]
-    assert torch.equal(method.network.prompts.ctx, found["token_embedding.weight"][ids])
+    assert torch.equal(method.network.prompts.ctx, loaded["token_embedding.weight"][ids])
     larger = tiny("me_fas", size=48, pretrained=str(tmp_path / "clip.safetensors"))
     position = larger.network.clip.visual.positional_embedding
     assert position.shape == (1 + 36, 32)
-    assert torch.equal(position[0], found["visual.positional_embedding"][0])
+    assert torch.equal(position[0], loaded["visual.positional_embedding"][0])
 
 
 def test_a_warm_up_longer_than_the_schedule_is_refused() -> None:

@@ -101,14 +101,14 @@ def test_the_scaler_of_mixed_precision_goes_on_where_it_stopped(library: Library
 
 
 def test_scores_do_not_depend_on_the_batch_size(library: Library, tmp_path: Path) -> None:
-    found = []
+    tables = []
     for size in (1, 7, 32):
         folder = run(asked(library, tmp_path / str(size), f"evaluate.batch_size={size}", "train.max_iterations=2"))
         assert folder is not None
-        found.append(pd.read_csv(folder / "scores.csv").set_index("sample_id")["score"])
-    for other in found[1:]:
-        np.testing.assert_allclose(found[0], other, rtol=0, atol=1e-6)
-    assert found[0].nunique() > 5
+        tables.append(pd.read_csv(folder / "scores.csv").set_index("sample_id")["score"])
+    for other in tables[1:]:
+        np.testing.assert_allclose(tables[0], other, rtol=0, atol=1e-6)
+    assert tables[0].nunique() > 5
 
 
 @pytest.mark.parametrize("preset", ["P1", "P2", "P3", "C2I", "paper", "demo", None])

@@ -52,20 +52,20 @@ def test_scores_with_missing_modalities(lost: tuple[str, ...]) -> None:
     method = tiny("mmdgfas", **HYBRID)
     trained(method, 3)
     batch = images(range(3))
-    found = all_scores(method, without(batch, *lost))
+    scores = all_scores(method, without(batch, *lost))
     left = [name for name in method.modalities if name not in lost]
-    mean = torch.stack([found[name] for name in left]).mean(dim=0)
-    torch.testing.assert_close(found["score"], 0.25 * found["fused"] + 0.75 * mean)
+    mean = torch.stack([scores[name] for name in left]).mean(dim=0)
+    torch.testing.assert_close(scores["score"], 0.25 * scores["fused"] + 0.75 * mean)
     whole = all_scores(method, batch)
     for name in left:  # a head sees its own modality alone
-        torch.testing.assert_close(found[name], whole[name])
-    assert not torch.allclose(found["score"], whole["score"])
+        torch.testing.assert_close(scores[name], whole[name])
+    assert not torch.allclose(scores["score"], whole["score"])
 
 
 def test_a_face_without_any_modality_is_judged_by_the_fused_head() -> None:
     method = tiny("mmdgfas", **HYBRID)
-    found = all_scores(method, without(images([0]), "rgb", "depth", "ir"))
-    assert torch.equal(found["score"], found["fused"]) and torch.isfinite(found["score"]).all()
+    scores = all_scores(method, without(images([0]), "rgb", "depth", "ir"))
+    assert torch.equal(scores["score"], scores["fused"]) and torch.isfinite(scores["score"]).all()
 
 
 def test_labels_are_not_read_when_scoring() -> None:
@@ -114,9 +114,9 @@ def test_the_focal_loss_of_half_precision_is_that_of_the_same_numbers_in_single(
     """Two heads as wrong as can be: in half precision their weight would be nothing over nothing."""
     first, second = torch.tensor([0.0, 0.3, 1.0], dtype=kind), torch.tensor([0.0, 0.9, 1.0], dtype=kind)
     label = torch.tensor([1.0, 1.0, 0.0], dtype=kind)
-    found = cross_modal_focal_loss(first, second, label)
-    assert torch.isfinite(found) and found.dtype == torch.float32
-    torch.testing.assert_close(found, cross_modal_focal_loss(first.float(), second.float(), label.float()))
+    loss = cross_modal_focal_loss(first, second, label)
+    assert torch.isfinite(loss) and loss.dtype == torch.float32
+    torch.testing.assert_close(loss, cross_modal_focal_loss(first.float(), second.float(), label.float()))
 
 
 def test_views_are_taken_once_whatever_the_batch() -> None:
@@ -133,7 +133,7 @@ def test_views_are_taken_once_whatever_the_batch() -> None:
         all_scores(method, {"modalities": {name: image[k : k + 1] for name, image in batch["modalities"].items()}})
         for k in range(len(together))
     ]
-    torch.testing.assert_close(torch.cat([one["score"] for one in alone]), together)
+    torch.testing.assert_close(torch.cat([scores["score"] for scores in alone]), together)
 
 
 def test_views_as_the_published_code_has_them_hang_on_dataset_and_part() -> None:
@@ -148,10 +148,10 @@ def test_views_as_the_published_code_has_them_hang_on_dataset_and_part() -> None
     exactly = {"rtol": 1e-10, "atol": 0.0}
     assert not torch.isclose(cropped, whole, **exactly).any()
     for part, shown_whole in (("test", "casia-surf"), ("val", "wmca")):
-        found = all_scores(ways["reference"], {**batch, "part": part})["score"]
-        these = torch.tensor([one.startswith(f"{shown_whole}/") for one in batch["id"]])
+        scores = all_scores(ways["reference"], {**batch, "part": part})["score"]
+        these = torch.tensor([sample_id.startswith(f"{shown_whole}/") for sample_id in batch["id"]])
         assert these.any() and not these.all()
-        torch.testing.assert_close(found, torch.where(these, whole, cropped), **exactly)
+        torch.testing.assert_close(scores, torch.where(these, whole, cropped), **exactly)
 
 
 @pytest.mark.parametrize(("side", "crop"), [(112, 48), (100, 33), (48, 48), (50, 48), (200, 48)])
@@ -203,12 +203,12 @@ def test_training_images_of_another_size_than_test_crops_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "channels", "told"), [("rgb", 1, "of 3 channels; found images of 1"), ("ir", 2, "1 or 3")]
+    ("name", "channels", "message"), [("rgb", 1, "of 3 channels; found images of 1"), ("ir", 2, "1 or 3")]
 )
-def test_other_channels_are_refused_by_name(name: str, channels: int, told: str) -> None:
+def test_other_channels_are_refused_by_name(name: str, channels: int, message: str) -> None:
     method, batch = tiny("mmdgfas"), images([0])
     batch["modalities"][name] = torch.rand(4, channels, 32, 32)
-    with pytest.raises(UserError, match=f"stream of {name} .*{told}"):
+    with pytest.raises(UserError, match=f"stream of {name} .*{message}"):
         all_scores(method, batch)
 
 

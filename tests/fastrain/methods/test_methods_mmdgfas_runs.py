@@ -13,7 +13,7 @@ import pytest
 from fasdata.errors import UserError
 from fasdata.library import Library
 from fasdata.manifest import Manifest
-from fastrain.data.samplers import Drawing
+from fastrain.data.samplers import SamplingPlan
 from fastrain.run.conclude import score_table
 from fastrain.run.request import RunRequest
 from fastrain.run.run import run
@@ -89,8 +89,8 @@ def test_killed_and_resumed_equals_never_stopped(library: Library, tmp_path: Pat
     assert_same_checkpoint(last(tmp_path / "whole", "best"), last(tmp_path / "broken", "best"))
     assert log(tmp_path / "whole") == log(tmp_path / "broken")
     manifest = Manifest.read(library.protocol_dir(CANONICAL, RECIPE))
-    for one, name in ((whole, "whole"), (resumed, "broken")):
-        score_table(manifest, one.score()).write_csv(tmp_path / name / "scores.csv")
+    for run_session, name in ((whole, "whole"), (resumed, "broken")):
+        score_table(manifest, run_session.score()).write_csv(tmp_path / name / "scores.csv")
     written = (tmp_path / "whole" / "scores.csv").read_bytes()
     assert written == (tmp_path / "broken" / "scores.csv").read_bytes() and len(written.splitlines()) > 20
 
@@ -115,10 +115,10 @@ def meta(*letters: str, repeats: int = 1) -> dict[str, Any]:
 def test_a_sources_weight_overrules_the_recipe() -> None:
     config = resolve(layered("mmdgfas", "SCP2W"))
     assert config.data.source_weights == {"P": 10}
-    drawing = Drawing.of(config, meta("S", "C", "P", repeats=3), apart=False)
+    drawing = SamplingPlan.of(config, meta("S", "C", "P", repeats=3), apart=False)
     assert (drawing.sampler, drawing.clips, drawing.repeats) == ("sources", False, (3, 3, 10))
     with pytest.raises(UserError, match=r"data\.source_weights 'P'; expected one of C, S, W"):
-        Drawing.of(config, meta("C", "S", "W"), apart=False)
+        SamplingPlan.of(config, meta("C", "S", "W"), apart=False)
 
 
 @pytest.mark.parametrize("preset", ["SCP2W", "SCW2P", "CWP2S", "SWP2C", "S2W", "CW2PS", "PS2CW"])

@@ -30,9 +30,9 @@ def of_two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str,
 
 @pytest.mark.parametrize("name", CASES)
 def test_two_devices_give_the_gradients_of_one(name: str, of_two: dict[str, list[dict[str, Tensor]]]) -> None:
-    two, one = of_two[name], gradients(CASES[name], open_devices("cpu", "1", "64-true"))
-    assert len(one) == len(two) == CASES[name].steps
-    for alone, shared in zip(one, two, strict=True):
+    of_both, of_single = of_two[name], gradients(CASES[name], open_devices("cpu", "1", "64-true"))
+    assert len(of_single) == len(of_both) == CASES[name].steps
+    for alone, shared in zip(of_single, of_both, strict=True):
         assert alone.keys() == shared.keys()
         assert max(gradient.abs().max() for gradient in alone.values()) > 1e-6
         for key, gradient in alone.items():

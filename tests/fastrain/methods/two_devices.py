@@ -113,7 +113,7 @@ def _method(case: Case) -> Method:
 
 if __name__ == "__main__":
     opened = open_devices("cpu", sys.argv[1], "64-true", threads=1)
-    found = {name: gradients(case, opened) for name, case in CASES.items()}
+    by_case = {name: gradients(case, opened) for name, case in CASES.items()}
     opened.barrier()
     if opened.is_global_zero:
-        torch.save(found, Path(sys.argv[2]))
+        torch.save(by_case, Path(sys.argv[2]))
