@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from functools import reduce
+from importlib import import_module
+from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +17,7 @@ import yaml
 from pydantic import ValidationError
 from torch import Tensor
 
+import fastrain
 from fasdata.errors import UserError
 from fasdata.resources import configs_dir
 from fastrain.data.transforms import AugmentConfig, output_side
@@ -152,6 +158,24 @@ def test_the_registry_agrees_with_the_class(name: str) -> None:
 def test_settings_are_read_without_torch(name: str) -> None:
     code = f"import sys; from fastrain.methods.registry import settings_class; settings_class({name!r})()"
     subprocess.run([sys.executable, "-c", code + "; sys.exit('torch' in sys.modules)"], check=True)
+
+
+@every_method
+def test_the_readme_names_code_that_exists(name: str) -> None:
+    """The last column of the table of formulas or steps: `module.name` here, or `room/module.name` in fastrain."""
+    folder = Path(fastrain.__file__).parent / "methods" / name
+    lines = (folder / "README.md").read_text().splitlines()
+    start = next(k for k, line in enumerate(lines) if line.startswith("|") and line.endswith(("| where |", "| code |")))
+    rows = list(takewhile(lambda line: line.startswith("|"), lines[start + 2 :]))
+    places = [place for row in rows for place in re.findall("`([^`]+)`", row.split("|")[-2])]
+    assert places
+    for place in places:
+        if place.endswith(".py"):
+            assert (folder / place).is_file(), place
+            continue
+        module, *attributes = place.split(".")
+        package = f"fastrain.{module.replace('/', '.')}" if "/" in module else f"fastrain.methods.{name}.{module}"
+        reduce(getattr, attributes, import_module(package))
 
 
 @every_method
