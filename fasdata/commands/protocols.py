@@ -45,8 +45,8 @@ def build_protocol(
     """Write the manifest of a protocol: which frames of which clips train, validate and test."""
     from fasdata.library import Library
     from fasdata.protocols.build import Options
-    from fasdata.protocols.describe import describe
     from fasdata.protocols.build import build_protocol as build
+    from fasdata.protocols.describe import describe
 
     options = Options(val, seed, strict, lists_dir, allow_leakage)
     if from_scan:

@@ -71,7 +71,7 @@ class Flip(Layout):
             )
         if not any(clip.is_shot for clip in clips):
             self.notes.append(
-                "no lists of shots: their code opens the lists of its own repository, even where it does not use them"
+                "no shot lists: their code opens the lists of its own repository, even where it does not use them"
             )
         if any(path.endswith(".jpg") for unit in made for path in unit.files):
             self.notes.append(f"pictures with names in jpg are {self.context.codec}, the others png")

@@ -99,4 +99,4 @@ def test_clips_of_a_few_shots_get_lists_of_their_own(manifests):
     layout = Flip(Context(manifests["standard"].meta, Codec.parse("jpeg"), lambda _: None))  # type: ignore[arg-type]
     lists = layout.lists(layout.units([shot]))
     assert set(lists) == {"MCIO/txt/msu_fake_shot.txt", "MCIO/json/msu_shot.json"}
-    assert not any("lists of shots" in note for note in layout.notes)
+    assert not any("shot lists" in note for note in layout.notes)
