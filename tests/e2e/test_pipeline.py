@@ -1,4 +1,4 @@
-"""The whole road on a small world: raw datasets, stores, manifests, two methods, reports."""
+"""The full pipeline on a small world: raw datasets, stores, manifests, four methods, reports."""
 
 import json
 import re
@@ -49,8 +49,8 @@ def test_all_four_stores_hold_both_labels_and_no_failures(library):
 
 @pytest.mark.parametrize("recipe", ["standard", "hfn_mp"])
 def test_a_protocol_is_built_from_the_stores(library, recipe):
-    told = Called("fasdata", "build-protocol", "CIO-M", "--recipe", recipe, "--data", library.root).out
-    assert told.startswith("mcio:CIO2M")
+    printed = Called("fasdata", "build-protocol", "CIO-M", "--recipe", recipe, "--data", library.root).out
+    assert printed.startswith("mcio:CIO2M")
     manifest = Manifest.read(library.protocol_dir("mcio:CIO2M", recipe))
     table = manifest.frame()
     assert set(table["part"]) == {"train", "val", "test"}
