@@ -7,10 +7,10 @@ The file holds a class of the interface `Detector` and two functions:
 
 and, only where `--detector-model` may name more than a file, a third:
 
-    find_model(request, what)  returns the file that is meant, or refuses with `what` was expected
+    find_model(request, what)  returns the file that is meant, or raises a UserError that says `what` was expected
 
-It is imported when the detector is used. What has to be known before that is the row, and whoever asks reads it there:
-the help and the settings of an extraction, `fasdata doctor`, reports, the licence ledger, and the identity in a store.
+The file is imported when the detector is used. The row holds what has to be known before: the help and the settings of
+an extraction, `fasdata doctor`, reports and the licence ledger read it there. The README has a line for each row.
 """
 
 from __future__ import annotations
@@ -73,9 +73,8 @@ class DetectorRow:
         """Whether it computes with torch."""
         return "torch" in self.preload
 
-    @property
-    def file(self) -> Any:
-        """The imported module, with `make`, `settings` and perhaps `find_model`."""
+    def load(self) -> Any:
+        """Import the file: a module with `make`, `settings` and perhaps `find_model`."""
         return import_module(self.module)
 
 
@@ -143,7 +142,7 @@ def make_detector(name: str, request: DetectorRequest) -> Detector:
         raise UserError(f"--device {request.device} means nothing to {name}", do="leave it out: it runs on the cpu")
     if row.uses_torch:
         _require_device(request.device)
-    detector: Detector = row.file.make(request, _model(name, request))
+    detector: Detector = row.load().make(request, _model(name, request))
     return detector
 
 
@@ -174,7 +173,7 @@ def detector_identity(name: str, request: DetectorRequest) -> dict[str, Any]:
     fingerprint = row.bundled.fingerprint() if row.bundled else ""
     if row.model:
         fingerprint = file_sha256(_model(name, request))
-    return {"detector_weights_sha256": fingerprint, "detector_settings": dict(row.file.settings(request))}
+    return {"detector_weights_sha256": fingerprint, "detector_settings": dict(row.load().settings(request))}
 
 
 def detector_licence(name: str) -> str:
@@ -208,8 +207,8 @@ def _model(name: str, request: DetectorRequest) -> Path:
             )
     if not row.model:
         return Path()
-    if hasattr(row.file, "find_model"):
-        return Path(row.file.find_model(request, row.model))
+    if find_model := getattr(row.load(), "find_model", None):
+        return Path(find_model(request, row.model))
     return require_file(Path(request.model).expanduser(), row.model)
 
 

@@ -236,8 +236,8 @@ class View:
         flags = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
         return cv2.warpAffine(crop, local, (self.size, self.size), flags=flags, borderMode=border)
 
-    def whole(self, image: np.ndarray) -> np.ndarray:
-        """Return an image stretched to the view's square: all there is to do where nobody knows how it lies on rgb."""
+    def stretched(self, image: np.ndarray) -> np.ndarray:
+        """Return an image stretched to the view's square, for a modality whose position relative to rgb is unknown."""
         height, width = image.shape[:2]
         return View("box", self.size).render(image, (0, 0, width, height), 1.0, (0, 0, width, height), None)
 

@@ -55,7 +55,7 @@ class Renderer:
         """
         crop = self._stores[frame.dataset].crop(frame.clip_id, frame.frame_index, modality)
         if self._way(frame.dataset, modality) == "whole":
-            return self.view.whole(crop)
+            return self.view.stretched(crop)
         scale = frame.scale if modality == "rgb" else None
         if scale is None:
             try:

@@ -142,5 +142,5 @@ def test_a_registered_modality_at_another_size_gets_the_same_warp(name, ratio):
 def test_an_unregistered_modality_is_stretched_whole():
     image = np.zeros((30, 60), np.uint8)
     image[:, 30:] = 200
-    whole = View.named("mxnet-256", 40).whole(image)
+    whole = View.named("mxnet-256", 40).stretched(image)
     assert whole.shape == (40, 40) and whole[:, :19].max() == 0 and whole[:, 21:].min() == 200
