@@ -1,4 +1,4 @@
-"""Measure what brightness alone tells: a classifier that sees nothing but the average colour of an image."""
+"""Measure how far brightness alone gets: a classifier that sees nothing but the average colour of an image."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def read_scores(path: Path, *, key: ScoreTable | None = None, higher: str = "") 
     A CSV is ours or bob's, by its header; a folder holds bob's `scores-dev.csv` and `scores-eval.csv` (parts val
     and test) or GRAD-GPAD's `dev.json` and `test.json`; a `.json` is one part `test` of the latter. JSON scores come
     without labels: `key` is a table of the same samples that has them, and `higher` says which class scores higher
-    (`bonafide` or `attack`), since no file tells.
+    (`bonafide` or `attack`), since no file says so.
 
     Raises:
         UserError: unknown form, a damaged file, what `ScoreTable` refuses, ids that `key` does not have.

@@ -130,11 +130,11 @@ class ScoreOrigin:
     @classmethod
     def of_run(cls, about: Mapping[str, Any], *, corruption: str = "") -> ScoreOrigin:
         """Return the origin of a run's own scores, from its `run.json`."""
-        chosen = about.get("selection") or {}
-        iteration = chosen.get("iteration")
+        selected = about.get("selection") or {}
+        iteration = selected.get("iteration")
         return cls(
-            selection=str(chosen.get("policy") or ""),
-            checkpoint=str(chosen.get("checkpoint") or "") + (f"@{iteration}" if iteration is not None else ""),
+            selection=str(selected.get("policy") or ""),
+            checkpoint=str(selected.get("checkpoint") or "") + (f"@{iteration}" if iteration is not None else ""),
             protocol=str(about.get("protocol") or ""),
             recipe=str(about.get("recipe") or ""),
             manifest_fingerprint=str(about.get("manifest_fingerprint") or ""),
@@ -183,7 +183,7 @@ class Samples:
         """Return the samples of `table`; `fta` is one of `FTA_RULES`, `species_by` one of `SPECIES`.
 
         A failure to acquire that counts gets the score -inf, below every threshold. The species of an attack is its
-        type, or the instrument (`pai`) where that is asked for and known; one without either is "unknown".
+        type, or the instrument (`pai`) where that is asked for and given; one without either is "unknown".
         """
         rows = table.frame if fta == "count" else table.frame[table.frame["status"] == "ok"]
         species = rows["attack_type"].to_numpy(object)

@@ -10,6 +10,7 @@ from fasdata.page.page import Section
 from fasdata.page.parts import Column, Paragraph, Row, Table
 from fasdata.page.spelling import Absent, count, percent, score, text
 from fasdata.records import ATTACK, BONAFIDE, LABELS
+from fastrain.evaluation.results import FEW
 from fastrain.evaluation.results_lookup import HONEST, PARTS, TEST, VAL, Results
 from fastrain.evaluation.score_rules import FIELD_PREFIX
 from fastrain.evaluation.thresholds import held_out_threshold, is_oracle
@@ -32,6 +33,9 @@ def shown_threshold(run: RunFolder) -> tuple[float | None, str]:
         return run.results.threshold("clip", HONEST), ""
     value = held_out_threshold(run.scores, fta=run.results.fta) if run.scores else math.nan
     return (value if math.isfinite(value) else None), LAST_ALONE
+
+
+_FEW = f"“few”: fewer than {FEW} clips, too few to rely on."
 
 
 # -- Error rates ------------------------------------------------------------------------------------------------------
@@ -91,7 +95,7 @@ def _species(results: Results) -> Table:
         if by_species:
             rates = (_species_cell(by_species.get(name)) for name in names)
             rows.append(Row((*_leading(results, part, level, policy), *rates), _kind(part, policy)))
-    note = "“of n”: how many attacks of that species; “few”: fewer than 20 clips, too few to rely on."
+    note = f"“of n”: how many attacks of that species; {_FEW}"
     return Table("Attacks accepted, by attack species", columns, rows, note if rows else "No attack was scored.")
 
 
@@ -126,7 +130,6 @@ def _kind(part: str, policy: str) -> Literal["", "strong", "muted"]:
 
 # -- Error rates by device, session and other fields of the target, and by domain of the sources ----------------------
 
-FEW = 20
 SOURCES = "domain of the held-out sources"
 MOST = 15  # values; a field with more (a serial number) is no way to group
 
@@ -175,7 +178,7 @@ def _table(name: str, frame: pd.DataFrame, column: str, threshold: float) -> Tab
                 )
             )
         )
-    return Table(f"By {name}", columns, rows, "“few”: fewer than 20 clips, too few to rely on.")
+    return Table(f"By {name}", columns, rows, _FEW)
 
 
 def _rate(wrong: pd.Series) -> str | Absent:

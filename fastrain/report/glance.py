@@ -53,7 +53,7 @@ def evidence(runs: Sequence[RunFolder], controls: Sequence[RunFolder]) -> Eviden
 
 def _changed_data(runs: Sequence[RunFolder]) -> list[Notice]:
     changes = [f"{run.name}: {change}" for run in runs for change in run.run.get("changed_data") or ()]
-    return [Notice("The data differ from those of the lock; this was allowed.", changes, "bad")] if changes else []
+    return [Notice("The data are not those that were locked; this was allowed.", changes, "bad")] if changes else []
 
 
 def _cards(runs: Sequence[RunFolder]) -> Cards:
@@ -104,7 +104,7 @@ def _two_lines(run: RunFolder) -> Table:
 
 # -- Did it learn? The answer from the numbers ------------------------------------------------------------------------
 
-# Rules of thumb; `RULES` tells the reader what they are.
+# Rules of thumb; `RULES` names them to the reader.
 LEARNED = 0.80  # clip-level AUC on held-out source subjects
 SOMETHING = 0.65
 ENOUGH_SUBJECTS = 8
@@ -159,9 +159,9 @@ def _answer(numbers: Evidence) -> tuple[str, Kind]:
     if numbers.control_auc and abs(median(numbers.control_auc) - 0.5) > CONTROL_SLACK:
         return "Did it learn? Do not trust the numbers yet: the control with shuffled labels is off.", "bad"
     if numbers.probe_auc is not None and numbers.probe_auc >= auc:
-        return "Did it learn? Nothing that colour statistics alone do not tell.", "bad"
+        return "Did it learn? Nothing beyond what colour statistics alone show.", "bad"
     if numbers.probe_auc is not None and numbers.probe_auc > PROBE_LIMIT:
-        return "Did it learn? Perhaps, but colour statistics alone tell much of it.", "mixed"
+        return "Did it learn? Perhaps, but colour statistics alone show much of it.", "mixed"
     if auc < LEARNED:
         return "Did it learn? A little.", "mixed"
     if numbers.subjects is None:

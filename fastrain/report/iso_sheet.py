@@ -50,7 +50,7 @@ def _presented(run: RunFolder) -> Facts:
             ("Bona fide presentations", text(clips["bonafide"])),
             ("Attack presentations", text(clips["attack"])),
             ("PAI species", text(", ".join(species), "none")),
-            ("Species told apart by", text(results.data.get("species_by"))),
+            ("Species distinguished by", text(results.data.get("species_by"))),
             ("Bona fide non-response (BPNRR)", results.shown(TEST, "clip", "non_response_bonafide")),
             ("Attack non-response (APNRR)", results.shown(TEST, "clip", "non_response_attack")),
             ("Non-responses in the rates", text({"count": "counted: rejected", "exclude": "left out"}.get(

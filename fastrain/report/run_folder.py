@@ -101,12 +101,12 @@ class RunFolder:
 
     def selection_words(self) -> str | Absent:
         """Return in words which checkpoint was used, and by what it was selected."""
-        chosen = self.run.get("selection") or {}
+        selection = self.run.get("selection") or {}
         if not self.selection_policy():
             return Absent("not recorded")
-        metric = f", metric {chosen['metric']}" if chosen.get("metric") else ""
-        which = f"{chosen['checkpoint']} checkpoint" if chosen.get("checkpoint") else "checkpoint"
-        when = f", iteration {chosen['iteration']}" if is_number(chosen.get("iteration")) else ""
+        metric = f", metric {selection['metric']}" if selection.get("metric") else ""
+        which = f"{selection['checkpoint']} checkpoint" if selection.get("checkpoint") else "checkpoint"
+        when = f", iteration {selection['iteration']}" if is_number(selection.get("iteration")) else ""
         return f"{self.selection_policy()}{metric} ({which}{when})"
 
     def probe_auc(self, part: str) -> float | None:

@@ -33,7 +33,7 @@ def _losses(run: RunFolder) -> Chart | Notice:
     if not curves:
         return Notice("No loss curves", [f"{run.missing.get(METRICS, 'No training step was logged')}."])
     step = max(-(-len(points) // POINTS) for points in curves.values())
-    thinned = {name: _means(points, step) for name, points in curves.items()}
+    thinned = {name: block_means(points, step) for name, points in curves.items()}
     lines = [Line(name, points[:, 0].tolist(), points[:, 1].tolist()) for name, points in thinned.items()]
     each = f"Each point is the mean of {step} logged steps. " if step > 1 else ""
     svg = line_chart(
@@ -60,7 +60,7 @@ def _validation(run: RunFolder) -> Chart | Notice:
         Line(name.upper(), points[:, 0].tolist(), points[:, 1].tolist(), colour=place, dash=place, dots=True)
         for place, (name, points) in enumerate(curves.items())
     ]
-    chosen = (run.run.get("selection") or {}).get("iteration", "")
+    iteration = (run.run.get("selection") or {}).get("iteration", "")
     oracle = is_oracle(run.selection_policy())
     svg = line_chart(
         lines,
@@ -68,7 +68,7 @@ def _validation(run: RunFolder) -> Chart | Notice:
         Axis("rate between 0 and 1", 0, 1.02),
         name="validation",
         alt="Validation AUC and EER over iterations",
-        upright=("checkpoint used", float(chosen)) if is_number(chosen) else None,
+        upright=("checkpoint used", float(iteration)) if is_number(iteration) else None,
     )
     return Chart(
         "Validation on the target's own clips (oracle)" if oracle else "Validation on held-out source clips",
@@ -94,7 +94,8 @@ def _curve(log: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
     return np.array(points, float).reshape(-1, 2)
 
 
-def _means(points: np.ndarray, step: int) -> np.ndarray:
+def block_means(points: np.ndarray, step: int) -> np.ndarray:
+    """Return the means of every `step` points (n, 2), those of the last block over what is left."""
     return np.array([points[start : start + step].mean(axis=0) for start in range(0, len(points), step)])
 
 

@@ -1,4 +1,4 @@
-"""A target without modalities is not taken for changed data; anything else that differs is."""
+"""Targets without modalities: which a network can be scored on, and that they are no changed data, as others are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from fasdata.errors import UserError
 from fasdata.lock.lock import Lock
 from fastrain.data.manifests import against_training
-from fastrain.report.masked_targets import only_masked
+from fastrain.report.masked_targets import masked_variants, only_masked
 
 TRAINED: dict[str, Any] = {
     "canonical": "mm:CPS2W",
@@ -78,3 +78,33 @@ def test_anything_else_that_differs_makes_other_rows(otherwise: dict[str, Any]) 
 def test_the_masked_protocol_is_not_the_complete_one() -> None:
     assert not only_masked(MASKED, TRAINED)
     assert not only_masked(MASKED, {**MASKED, "canonical": "mm:CPS2W@miss-DI"})
+
+
+ALL = ["rgb", "depth", "ir"]
+SCP2W = {"canonical": "mm:CPS2W", "modalities": ALL}
+
+
+@pytest.mark.parametrize(
+    ("seen", "lost"),
+    [
+        (ALL, {"miss-D": ("depth",), "miss-I": ("ir",), "miss-DI": ("depth", "ir")}),
+        (["rgb", "depth"], {"miss-D": ("depth",)}),
+        (["rgb", "ir"], {"miss-I": ("ir",)}),
+        (["depth", "ir"], {"miss-D": ("depth",), "miss-I": ("ir",)}),
+        (["rgb"], {}),
+        (["depth"], {}),
+    ],
+)
+def test_each_takes_something_else_and_leaves_something(seen: list[str], lost: dict[str, tuple[str, ...]]) -> None:
+    assert masked_variants(SCP2W, seen) == {f"mm:CPS2W@{name}": what for name, what in lost.items()}
+
+
+@pytest.mark.parametrize("canonical", ["mm:CPS2W@miss-D", "mm:CW2PS@limited", "wmca:LOO_replay"])
+def test_a_protocol_that_cannot_lose_more_has_none(canonical: str) -> None:
+    assert masked_variants({**SCP2W, "canonical": canonical}, ALL) == {}
+
+
+def test_what_the_recipe_does_not_use_cannot_be_taken_away() -> None:
+    assert masked_variants({"canonical": "mcio:CIO2M", "modalities": ["rgb"]}, ALL) == {}
+    assert masked_variants({"canonical": "mcio:CIO2M"}, ALL) == {}
+    assert list(masked_variants({**SCP2W, "modalities": ["rgb", "ir"]}, ALL)) == ["mm:CPS2W@miss-I"]

@@ -12,6 +12,7 @@ from fasdata.errors import UserError
 from fastrain.evaluation.scores import ScoreTable
 from fastrain.report.mistakes import worst_mistakes
 from fastrain.report.run_report import write_report
+from fastrain.report.training import block_means
 from tests.fasdata.page.markup import Markup
 from tests.fastrain.report.fabricate import fabricate_run, fabricate_store
 
@@ -352,7 +353,5 @@ def test_what_is_no_run_folder_is_refused(tmp_path, content):
 
 
 def test_long_logs_are_thinned_by_means(library, tmp_path):
-    from fastrain.report.training import _means
-
     points = np.column_stack([np.arange(10), np.arange(10) ** 2]).astype(float)
-    assert _means(points, 4).tolist() == [[1.5, 3.5], [5.5, 31.5], [8.5, 72.5]]
+    assert block_means(points, 4).tolist() == [[1.5, 3.5], [5.5, 31.5], [8.5, 72.5]]
