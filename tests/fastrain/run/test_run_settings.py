@@ -1,15 +1,13 @@
-"""Configuration: layers, short names, errors that help, and no key that nobody reads."""
+"""Configuration: layers, short names, and errors that help."""
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-import fastrain
 from fasdata.errors import UserError
 from fasdata.resources import configs_dir
 from fastrain.config import RunConfig, config_hash, differences
@@ -40,24 +38,6 @@ def test_the_file_of_a_method_shows_every_setting_it_has(method: str) -> None:
     shown = yaml.safe_load((configs_dir() / f"{method}.yaml").read_text())
     assert set(shown["model"]) == set(settings_class(method).model_fields)
     assert method_class(method).Config is settings_class(method)
-
-
-def read_attributes() -> set[str]:
-    """Every attribute that some code of the package reads, the declarations of the settings left out."""
-    root = Path(fastrain.__file__).parent
-    return {
-        node.attr
-        for file in root.rglob("*.py")
-        for node in ast.walk(ast.parse(file.read_text()))
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
-    }
-
-
-@pytest.mark.parametrize("method", sorted(METHODS))
-def test_every_key_is_read(method: str) -> None:
-    read = read_attributes()
-    unread = [key for key in known_keys(method) if key.rpartition(".")[2] not in read]
-    assert not unread
 
 
 def test_layers_lie_over_each_other(tmp_path: Path) -> None:
