@@ -14,7 +14,7 @@ from torch import Tensor
 from fastrain.train.devices import open_devices
 from tests.fastrain.methods.two_devices import CASES, gradients
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
