@@ -28,7 +28,7 @@ def datasets(
     card: OwnCard = None,
 ) -> None:
     """List the supported raw datasets: what they hold, how they are laid out, who gives them out."""
-    from fasdata.datasets.describe import describe_all, describe_card
+    from fasdata.datasets.card_text import describe_all, describe_card
     from fasdata.datasets.registry import find_card, load_cards
 
     typer.echo(describe_card(find_card(name, card)) if name else describe_all(load_cards().values()))

@@ -20,7 +20,7 @@ def doctor(
     import json
 
     from fasdata import __version__
-    from fasdata.doctor.check import as_data, as_text
+    from fasdata.doctor.diagnosis import as_data, as_text
     from fasdata.doctor.examine import examine
     from fasdata.errors import EXIT_PARTIAL
     from fasdata.library import Library

@@ -28,7 +28,7 @@ def forget(
     """Remove a person from a library: from the store, the manifests and the packs, down to the last byte."""
     from fasdata.forget import text
     from fasdata.forget.carry_out import carry_out
-    from fasdata.forget.plan import DEFAULT, plan_forget, runs_with
+    from fasdata.forget.removal import DEFAULT, plan_forget, runs_with
     from fasdata.library import Library
 
     library = Library.locate(data)

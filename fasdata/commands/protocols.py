@@ -46,7 +46,7 @@ def build_protocol(
     from fasdata.library import Library
     from fasdata.protocols.build import Options
     from fasdata.protocols.build import build_protocol as build
-    from fasdata.protocols.describe import describe
+    from fasdata.protocols.manifest_text import describe
 
     options = Options(val, seed, strict, lists_dir, allow_leakage)
     if from_scan:
@@ -98,7 +98,7 @@ def protocol_check(
     """Read a manifest, check every invariant, and check that its stores are still in the library."""
     from fasdata.library import Library
     from fasdata.manifest import Manifest
-    from fasdata.protocols.describe import describe
+    from fasdata.protocols.manifest_text import describe
 
     table = Manifest.read(manifest)
     table.open_stores(Library.locate(data))

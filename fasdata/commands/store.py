@@ -37,11 +37,11 @@ def check(
     folder = store_folder(dataset, data)
     report = check_store(folder, rehash=rehash)
     typer.echo(describe_check(report))
-    if repair and not report.sound:
+    if repair and not report.intact:
         typer.echo("\nrepaired: " + "; ".join(put_right(report)) + "\n")
         report = check_store(folder, rehash=rehash)
         typer.echo(describe_check(report))
-    if not report.sound:
+    if not report.intact:
         raise typer.Exit(EXIT_PARTIAL)
 
 

@@ -117,7 +117,7 @@ def describe_verification(verification: Verification) -> str:
     lines += [f"  {note}" for note in result.notes]
     deviations = verification.deviations
     lines += [f"warning: {text}" for text in deviations]
-    lines.append(f"{len(deviations)} deviations" if deviations else "complete, as far as the numbers are known")
+    lines.append(f"{len(deviations)} deviations" if deviations else "complete: every known count is right")
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import metadata
 
-from fasdata.doctor.check import Check
+from fasdata.doctor.diagnosis import Check
 from fasdata.doctor.machine import cuda, has_driver, machine, onnxruntime
 from fasdata.doctor.packages import import_failure, installed, opencv, packages, torch_pair, video
 from fasdata.doctor.storage import library

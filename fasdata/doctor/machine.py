@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fasdata.doctor.check import Check
+from fasdata.doctor.diagnosis import Check
 from fasdata.doctor.packages import import_failure
 from fasdata.faces.detectors import detectors_that_need
 

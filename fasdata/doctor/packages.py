@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from importlib import metadata
 from importlib.util import find_spec
 
-from fasdata.doctor.check import Check
+from fasdata.doctor.diagnosis import Check
 from fasdata.faces.detectors import DETECTORS, detectors_that_need
 
 # -- Python and the declared packages ---------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from fasdata.doctor.check import Check
+from fasdata.doctor.diagnosis import Check
 from fasdata.errors import UserError
 from fasdata.faces.detectors import DETECTORS
 from fasdata.library import ENVIRONMENT, Library

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from fasdata.doctor.check import Check
+from fasdata.doctor.diagnosis import Check
 from fasdata.faces.detectors import DETECTORS
 from fasdata.faces.model_file import Bundled, ModelPacks, file_sha256
 

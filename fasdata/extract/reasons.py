@@ -30,6 +30,10 @@ class ReasonGroup:
         return f"{self.first} (and {others} more with other numbers)" if others else self.first
 
 
+# Notes are part of a clip's record and so of its content hash: what stores hold stays, readers get plain words.
+_IN_PLAIN_WORDS = {"positions were held at the last": "later positions repeat the last frame"}
+
+
 class Reasons:
     """Reasons or notes of many recordings in groups, apart by `kind` (such as label and status).
 
@@ -45,6 +49,8 @@ class Reasons:
 
     def add(self, text: str, path: str, *kind: str) -> None:
         """Add the text of one recording."""
+        for stored, plain in _IN_PLAIN_WORDS.items():
+            text = text.replace(stored, plain)
         group = self._groups.setdefault((kind, without_counts(text)), ReasonGroup(text, path))
         group.times[text] += 1
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from fasdata.errors import UserError
 from fasdata.forget.erase import Proof, Traces, erase, pieces_of, prove
 from fasdata.forget.manifests import forget_rows
-from fasdata.forget.plan import VERB, ForgetPlan
+from fasdata.forget.removal import VERB, ForgetPlan
 from fasdata.library import Library
 from fasdata.manifest.manifest import TABLE, TEXT
 from fasdata.packs.info import FILE as PACK

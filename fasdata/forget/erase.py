@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fasdata.errors import UserError
-from fasdata.forget.plan import ForgetPlan
+from fasdata.forget.removal import ForgetPlan
 from fasdata.store import keys, shards
 from fasdata.store.check import check_store
 from fasdata.store.info import StoreInfo
@@ -130,7 +130,7 @@ def prove(folder: Path, plan: ForgetPlan, pieces: list[bytes]) -> Proof:
             )
         copies |= held
     report = check_store(folder, rehash=True)
-    if not report.sound or (plan.after and report.content_hash != plan.after):
+    if not report.intact or (plan.after and report.content_hash != plan.after):
         problems = ", ".join(report.problems) or f"content {report.content_hash[:12]} instead of {plan.after[:12]}"
         raise UserError(
             f"the store {folder} is not what it should be without {plan.subject}",

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fasdata.errors import UserError
-from fasdata.forget.plan import ForgetPlan
+from fasdata.forget.removal import ForgetPlan
 from fasdata.manifest.manifest import TABLE, TEXT, Manifest
 from fasdata.manifest.table import table_fingerprint
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fasdata.forget.carry_out import ForgetReport
-from fasdata.forget.plan import ForgetPlan, RunUse
+from fasdata.forget.removal import ForgetPlan, RunUse
 from fasdata.library import Library
 from fasdata.lock.lock import lock_path
 

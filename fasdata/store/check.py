@@ -54,7 +54,7 @@ class StoreReport:
         problem.times += times
 
     @property
-    def sound(self) -> bool:
+    def intact(self) -> bool:
         """Whether nothing is wrong."""
         return not self.problems
 
@@ -248,8 +248,8 @@ def describe_check(report: StoreReport) -> str:
         f"{report.clips} clips, {report.crops} crops, {size}{rules}",
         "every crop and record hashed again" if report.rehashed else "hashes as recorded (--rehash computes them)",
     ]
-    if report.sound:
-        return "\n".join([*lines, f"content: {report.content_hash}", "sound"])
+    if report.intact:
+        return "\n".join([*lines, f"content: {report.content_hash}", "no problem found"])
     times = sum(problem.times for problem in report.problems.values())
     lines.append(f"{times} problem{'s' if times > 1 else ''}:")
     for problem in report.problems.values():

@@ -13,7 +13,7 @@ import cv2
 import h5py
 import numpy as np
 
-from fasdata.synth.layouts.layout import PlannedClip
+from fasdata.synth.layouts.dataset_plan import PlannedClip
 from fasdata.synth.layouts.wmca import CDIT, RGB
 from fasdata.synth.presentation.capture import Capture, render_capture
 from fasdata.synth.presentation.layers import face_relief, frame_scaled

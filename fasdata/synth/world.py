@@ -18,7 +18,7 @@ import numpy as np
 from fasdata.errors import UserError
 from fasdata.progress import progress
 from fasdata.synth.files import TEMPORARY, write_images, write_padisi, write_video, write_wmca
-from fasdata.synth.layouts.layout import DatasetPlan, PlannedClip
+from fasdata.synth.layouts.dataset_plan import DatasetPlan, PlannedClip
 from fasdata.synth.layouts.presets import plan_world
 from fasdata.synth.presentation.clip import Shot, render_clip
 

@@ -91,7 +91,7 @@ def eval(  # the verb of the command line
         typer.echo(corrupt_run(folder, corrupt, out))
         return
     if otherwise:
-        from fastrain.rescore.score_files import evaluate_scores
+        from fastrain.rescore.scores_alone import evaluate_scores
 
         if allow_changed_data or (out and not write_scores):
             raise UserError(

@@ -14,6 +14,7 @@ from fasdata.page.parts import Column, Row, Table
 from fasdata.page.spelling import metric, text_table
 from fasdata.store.atomic import write_text
 from fastrain.evaluation.scores import ScoreOrigin
+from fastrain.evaluation.thresholds import SOURCE_EER
 from fastrain.rescore.corruptions import parse_corruptions
 from fastrain.rescore.robustness import MEASURES, Rung, robustness
 
@@ -22,7 +23,7 @@ from fastrain.rescore.robustness import MEASURES, Rung, robustness
 
 TITLES = {"auc": "AUC", "hter": "HTER", "apcer": "APCER, worst species", "bpcer": "BPCER"}
 NOTE = (
-    "Target, clip level; HTER, APCER and BPCER at source_eer, the threshold of the held-out sources, "
+    f"Target, clip level; HTER, APCER and BPCER at {SOURCE_EER.name}, the threshold of the held-out sources, "
     "whose pictures are not corrupted."
 )
 

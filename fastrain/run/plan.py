@@ -10,7 +10,7 @@ from fasdata.errors import UserError, unknown_name
 from fasdata.library import Library
 from fasdata.lock.lock import Lock
 from fasdata.protocols.grammar import parse
-from fastrain.config import RunConfig
+from fastrain.config import SOURCE_VAL, RunConfig
 from fastrain.data.image_source import ImageSource, image_source
 from fastrain.data.manifests import (
     ManifestFile,
@@ -219,7 +219,7 @@ def describe_dry(request: RunRequest, config: RunConfig) -> str:
             f"manifest  {source}",
             f"training  {train.max_iterations} iterations, {train.steps_per_epoch} an epoch, "
             f"validation every {train.validate_every_epochs} epochs",
-            f"selection {evaluate.select}" + (f" by clip {evaluate.metric}" if evaluate.select == "source_val" else ""),
+            f"selection {evaluate.select}" + (f" by clip {evaluate.metric}" if evaluate.select == SOURCE_VAL else ""),
             f"devices   {request.devices or '1'} ({request.accelerator or 'auto'}), "
             f"precision {request.precision or '32-true'}",
         ]
@@ -239,9 +239,9 @@ def _protocol(request: RunRequest) -> str:
 
 
 def _check_selection(config: RunConfig, validated: bool, missing: str) -> None:
-    if config.evaluate.select == "source_val" and not validated:
+    if config.evaluate.select == SOURCE_VAL and not validated:
         raise UserError(
-            "select=source_val needs validation clips",
+            f"select={SOURCE_VAL} needs validation clips",
             found=missing,
             do="build the protocol with --val auto, or --set select=last",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastrain.augmentation import AugmentConfig
-from fastrain.config import config_hash
+from fastrain.config import SOURCE_VAL, TARGET_ORACLE, config_hash
 from fastrain.data.loader import TrainLoader
 from fastrain.run.assembly import Assembly, Data, Scored
 from fastrain.run.plan import RunPlan
@@ -42,7 +42,7 @@ class Session:
         self.method, self.true_images = self._assembly.method, self._assembly.images
         self._selection = selection_of(config.evaluate)
         self.loader = self._loader(rank, fabric.world_size)
-        compared = self.true_images["test" if config.evaluate.select == "target_oracle" else "val"]
+        compared = self.true_images["test" if config.evaluate.select == TARGET_ORACLE else "val"]
         self.engine = Engine(
             fabric,
             self.method,
@@ -86,7 +86,7 @@ class Session:
     def about_selection(self) -> dict[str, Any]:
         """Return what `run.json` says of the selection; the iteration is known at the end."""
         evaluate = self._plan.config.evaluate
-        metric = evaluate.metric if evaluate.select in ("source_val", "target_oracle") else None
+        metric = evaluate.metric if evaluate.select in (SOURCE_VAL, TARGET_ORACLE) else None
         return {
             "policy": self._selection.name,
             "metric": metric,

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fasdata.page.spelling import metric, reasoned, score
+from fastrain.evaluation.thresholds import SOURCE_EER, TARGET_EER
 
 PARTS = {"val": "held-out source", "test": "target"}
 _RATES = (
     ("AUC", "auc", None),
     ("EER", "eer", None),
-    ("HTER at source_eer", "hter", "source_eer"),
-    ("HTER at target_eer (oracle)", "hter", "target_eer (oracle)"),
+    (f"HTER at {SOURCE_EER.name}", "hter", SOURCE_EER.name),
+    (f"HTER at {TARGET_EER.name}", "hter", TARGET_EER.name),
 )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from fasdata.errors import UserError
+from fasdata.page.spelling import ratio
 from fasdata.progress import Bar, progress
 from fasdata.store.atomic import replacing
 from fastrain.config import TrainConfig
@@ -131,7 +132,7 @@ class Engine:
                     self._seconds = before + time.monotonic() - started
                     self._check_point(iteration, logbook)
                 if bar and self._best:
-                    bar.advance(best_val_auc=f"{self._best['auc']:.3f}")
+                    bar.advance(best_val_auc=ratio(self._best["auc"]))
                 elif bar:
                     bar.advance()
         return Outcome(self._context.iteration, self._seconds, self._best)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from fastrain.config import EvaluateConfig, TrainConfig
+from fastrain.config import LAST, MEAN_LAST, SOURCE_VAL, TARGET_ORACLE, EvaluateConfig, TrainConfig
 
 HIGHER_IS_BETTER = {"auc": True, "eer": False, "min_hter": False, "min_hter_frame": False}
 
@@ -17,7 +17,7 @@ class SourceVal:
     """The best on the held-out part of the source domains, by one clip-level metric."""
 
     metric: str
-    name: str = "source_val"
+    name: str = SOURCE_VAL
     checkpoint: Literal["best", "last"] = "best"
 
     def improves(self, validation: Mapping[str, float], best: Mapping[str, Any] | None) -> bool:
@@ -38,7 +38,7 @@ class SourceVal:
 class Last:
     """The last checkpoint, whatever the validations said."""
 
-    name: str = "last"
+    name: str = LAST
     checkpoint: Literal["best", "last"] = "last"
 
     def improves(self, validation: Mapping[str, float], best: Mapping[str, Any] | None) -> bool:
@@ -60,7 +60,7 @@ class MeanLast:
     name: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", f"mean_last_{self.n}")
+        object.__setattr__(self, "name", f"{MEAN_LAST}_{self.n}")
 
     def improves(self, validation: Mapping[str, float], best: Mapping[str, Any] | None) -> bool:
         """Tell whether this validation is the new best of those that `source_val` would compare."""
@@ -78,7 +78,7 @@ class TargetOracle(SourceVal):
     """The best on the target's own test data: what papers print and no deployment can have."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", f"target_oracle({self.metric})")
+        object.__setattr__(self, "name", f"{TARGET_ORACLE}({self.metric})")
 
 
 # A policy: its name, the file it takes, when a validation makes a new best, and which iterations are kept as well.
@@ -87,8 +87,8 @@ Selection: TypeAlias = SourceVal | Last | MeanLast
 
 def selection_of(config: EvaluateConfig) -> Selection:
     """Return the policy that a configuration names."""
-    if config.select == "target_oracle":
+    if config.select == TARGET_ORACLE:
         return TargetOracle(config.metric)
-    if config.select == "mean_last":
+    if config.select == MEAN_LAST:
         return MeanLast(config.last_n, SourceVal(config.metric))
-    return SourceVal(config.metric) if config.select == "source_val" else Last()
+    return SourceVal(config.metric) if config.select == SOURCE_VAL else Last()

@@ -126,7 +126,7 @@ def test_no_space_at_any_sync_loses_nothing(tmp_path, full):
             full[0] = 10**9
         assert check_store(folder, rehash=True).problems.keys() <= UNFINISHED
         widen(folder)
-        assert Store.open(folder).content_hash() == whole and check_store(folder, rehash=True).sound
+        assert Store.open(folder).content_hash() == whole and check_store(folder, rehash=True).intact
     assert steps >= 6  # the mark, the description, and three tables each with its folder
 
 
@@ -175,7 +175,7 @@ def test_a_map_that_grows_many_times_loses_nothing(tmp_path):
     assert len(store.clip_ids()) == 12 and (folder / "shards" / "00000.lmdb").stat().st_size > 1 << 19
     assert np.array_equal(store.crop("train__0", 1), picture(1, 120))
     assert np.array_equal(store.crop("train__11", 0), picture(1100, 120))
-    assert check_store(folder, rehash=True).sound
+    assert check_store(folder, rehash=True).intact
 
 
 def test_a_reader_whose_map_has_become_too_small_is_told(tmp_path):
@@ -207,7 +207,7 @@ def test_a_reader_whose_map_has_become_too_small_is_told(tmp_path):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) in (0, 7)
     for descriptor in (*ready, *go):
         os.close(descriptor)
-    assert check_store(folder, rehash=True).sound
+    assert check_store(folder, rehash=True).intact
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def test_a_read_only_store_is_read_and_not_written(raw, calm, read_only):
         records = list(store.records())
         stored = next(frame for frame in records[-1].frames if frame.crop)
         assert store.crop(records[-1].clip.clip_id, stored.index).ndim == 3
-        assert check_store(folder, rehash=True).sound
+        assert check_store(folder, rehash=True).intact
         assert store.content_hash() == expected
 
     expected = Store.open(store_of(calm)).content_hash()
@@ -264,4 +264,4 @@ def test_what_a_killed_writer_left_in_between_is_swept(tmp_path):
     fill(folder, [2, 3], shard_bytes=1)
     assert not list(folder.rglob("*.tmp"))
     assert Store.open(folder).clip_ids() == ["train__1", "train__2", "train__3"]
-    assert check_store(folder, rehash=True).sound
+    assert check_store(folder, rehash=True).intact

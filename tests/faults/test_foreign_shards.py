@@ -103,7 +103,7 @@ for number in range(24):
                 except UserError:
                     pass
             report = check_store(folder, rehash=True)
-            if not report.sound:
+            if not report.intact:
                 repair(report)
             left = check_store(folder, rehash=True).problems
             assert left.keys() <= {"the last run that wrote to the store did not finish"}, left

@@ -52,7 +52,7 @@ def clips_of(out: Path, dataset: str = "folder") -> int:
     report = check_store(folder)
     unfinished = {"the last run that wrote to the store did not finish", "a clip lacks frames of a rule of the store"}
     assert report.problems.keys() <= unfinished, report.problems
-    assert (folder / tables.CLIPS).exists() <= report.sound
+    assert (folder / tables.CLIPS).exists() <= report.intact
     return report.clips
 
 

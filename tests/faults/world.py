@@ -88,7 +88,7 @@ def store_of(out: Path, dataset: str = "folder") -> Path:
 def sound_hash(out: Path, dataset: str = "folder") -> str:
     """Check the store with all hashes computed anew; return its content hash."""
     report = check_store(store_of(out, dataset), rehash=True)
-    assert report.sound, report.problems
+    assert report.intact, report.problems
     assert Store.open(store_of(out, dataset)).content_hash() == report.content_hash
     return report.content_hash
 

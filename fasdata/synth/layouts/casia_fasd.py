@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fasdata.synth.layouts.layout import DatasetPlan, PlannedClip
+from fasdata.synth.layouts.dataset_plan import DatasetPlan, PlannedClip
 from fasdata.synth.presentation.bona_fide import ClipSpec, Presentation
 
 SLUG, FOLDER = "casia-fasd", "CASIA-FASD"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from fasdata.synth.layouts.layout import DatasetPlan, PlannedClip, lines
+from fasdata.synth.layouts.dataset_plan import DatasetPlan, PlannedClip, lines
 from fasdata.synth.presentation.bona_fide import ClipSpec
 from fasdata.synth.scene.fields import generator
 

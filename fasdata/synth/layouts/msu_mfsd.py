@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fasdata.synth.layouts.layout import DatasetPlan, PlannedClip, lines
+from fasdata.synth.layouts.dataset_plan import DatasetPlan, PlannedClip, lines
 from fasdata.synth.presentation.bona_fide import ClipSpec, Presentation
 from fasdata.synth.presentation.clip import Shot
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from fasdata.synth.layouts.layout import DatasetPlan, PlannedClip, lines
+from fasdata.synth.layouts.dataset_plan import DatasetPlan, PlannedClip, lines
 from fasdata.synth.presentation.bona_fide import ClipSpec, Presentation
 
 SLUG, FOLDER = "padisi-face", "PADISI-Face"

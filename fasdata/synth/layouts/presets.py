@@ -15,7 +15,7 @@ from fasdata.synth.layouts import (
     replay_attack,
     wmca,
 )
-from fasdata.synth.layouts.layout import DatasetPlan
+from fasdata.synth.layouts.dataset_plan import DatasetPlan
 
 # Frames a video. Frame rules reach for the seventh, so no video has fewer than eight.
 PRESETS = {"mini": 8, "demo": 8}

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fasdata.doctor import examine
-from fasdata.doctor.check import Check, as_data, as_text
+from fasdata.doctor.diagnosis import Check, as_data, as_text
 from fasdata.library import Library
 from tests.commands import Called
 

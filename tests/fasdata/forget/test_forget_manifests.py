@@ -5,7 +5,7 @@ from __future__ import annotations
 from fasdata.library import Library
 from fasdata.manifest import Manifest
 from fasdata.manifest.meta import Meta
-from fasdata.protocols.describe import describe
+from fasdata.protocols.manifest_text import describe
 from tests.commands import Called
 from tests.fasdata.forget.forgetting import DATASET, WHO, forget, manifest_of
 from tests.fastrain.world import CANONICAL, RECIPE, row, rows_of, write_manifest

@@ -11,7 +11,7 @@ from fasdata.errors import UserError
 from fasdata.library import Library
 from fasdata.manifest import Manifest
 from fasdata.protocols.build import build_protocol
-from fasdata.protocols.describe import describe
+from fasdata.protocols.manifest_text import describe
 from fasdata.store.keys import crop_key
 from fasdata.store.reader import Store
 from tests.fasdata.protocols.building import build, lose_faces, rows, write_store

@@ -8,7 +8,7 @@ import pytest
 
 from fasdata.errors import UserError
 from fasdata.manifest import Manifest
-from fasdata.protocols.describe import describe
+from fasdata.protocols.manifest_text import describe
 from tests.fasdata.protocols.building import build, lose_faces, rows
 
 

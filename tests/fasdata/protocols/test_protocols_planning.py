@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fasdata.errors import UserError
-from fasdata.protocols.describe import describe
 from fasdata.protocols.grammar import parse
+from fasdata.protocols.manifest_text import describe
 from fasdata.protocols.planning import make_plan
 from fasdata.protocols.recipe import Recipe, load_recipe
 from tests.fasdata.protocols.building import build, rows

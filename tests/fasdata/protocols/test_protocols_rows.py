@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fasdata.protocols.describe import describe
+from fasdata.protocols.manifest_text import describe
 from tests.fasdata.protocols.building import build, rows
 
 

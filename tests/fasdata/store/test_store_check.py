@@ -48,7 +48,7 @@ def crop(number: int, frame: int = 0) -> bytes:
 def test_a_sound_store_says_so(store):
     for options in ((), ("--rehash",)):
         done = Called("fasdata", "store", "check", store.folder, *options)
-        assert done.code == 0 and done.out.rstrip().endswith("sound")
+        assert done.code == 0 and done.out.rstrip().endswith("no problem found")
         assert "4 clips, 6 crops" in done.out and store.content_hash() in done.out
 
 
@@ -109,7 +109,7 @@ def test_damage_is_found_named_and_repaired(store, what):
     missing = [number for number in (1, 2, 3) if f"train__{number}" not in Store.open(store.folder).clip_ids()]
     assert missing in ([2], [])
     fill(store.folder, missing)
-    assert check_store(store.folder, rehash=True).sound
+    assert check_store(store.folder, rehash=True).intact
     assert Store.open(store.folder).content_hash() == before
 
 
@@ -133,7 +133,7 @@ def test_derived_tables_are_compared_and_rebuilt(store, name, how):
     report = check_store(store.folder)
     assert len(report.problems) == 1
     assert repair(report) == [f"rebuilt {', '.join(tables.DERIVED)}"]
-    assert path.read_bytes() == whole and check_store(store.folder, rehash=True).sound
+    assert path.read_bytes() == whole and check_store(store.folder, rehash=True).intact
 
 
 def test_a_clip_in_two_shards_is_one_too_many(tmp_path):
@@ -146,7 +146,7 @@ def test_a_clip_in_two_shards_is_one_too_many(tmp_path):
     assert "a clip is in two shards" in report.problems
     repair(report)
     fill(folder, [])
-    assert check_store(folder, rehash=True).sound and Store.open(folder).content_hash() == before
+    assert check_store(folder, rehash=True).intact and Store.open(folder).content_hash() == before
 
 
 def test_a_shard_that_cannot_be_read_is_set_aside(tmp_path):
@@ -159,7 +159,7 @@ def test_a_shard_that_cannot_be_read_is_set_aside(tmp_path):
     assert any("set aside 00001.lmdb" in line for line in repair(report))
     assert (folder / "shards" / "00001.lmdb.damaged").exists()
     fill(folder, [2])
-    assert check_store(folder, rehash=True).sound and Store.open(folder).content_hash() == before
+    assert check_store(folder, rehash=True).intact and Store.open(folder).content_hash() == before
 
 
 def test_repair_does_not_pass_an_interrupted_store_off_as_a_whole_one(tmp_path):
@@ -168,9 +168,9 @@ def test_repair_does_not_pass_an_interrupted_store_off_as_a_whole_one(tmp_path):
     writer.close(finish=False)
     repair(check_store(tmp_path / "s"))
     assert tables.present(tmp_path / "s") and writer_lock.interrupted(tmp_path / "s") is not None
-    assert not check_store(tmp_path / "s").sound
+    assert not check_store(tmp_path / "s").intact
     fill(tmp_path / "s", [2])
-    assert check_store(tmp_path / "s").sound
+    assert check_store(tmp_path / "s").intact
 
 
 def test_the_argument_is_a_dataset_or_a_folder_and_nothing_else(store, tmp_path):

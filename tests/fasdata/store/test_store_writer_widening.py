@@ -38,7 +38,7 @@ def test_a_widened_store_equals_one_made_at_once(tmp_path, shard_bytes):
     assert np.array_equal(store.crop("train__1", 3), picture(103))
     at_once = fill(tmp_path / "t", [1, 2, 3, 4], WIDER, frames=4)
     assert store.content_hash() == at_once.content_hash()
-    assert check_store(tmp_path / "s", rehash=True).sound
+    assert check_store(tmp_path / "s", rehash=True).intact
 
 
 def test_the_rules_are_not_part_of_the_fingerprint_and_everything_else_is():
@@ -110,7 +110,7 @@ def test_failed_clips_lack_nothing(tmp_path):
     with StoreWriter(tmp_path / "s", INFO) as writer:
         writer.add(failed(1), {})
     assert not StoredClips.of(tmp_path / "s").lacks("train__1", UNION)
-    assert check_store(tmp_path / "s", rehash=True).sound
+    assert check_store(tmp_path / "s", rehash=True).intact
 
 
 @pytest.mark.parametrize("shard_bytes", [1, 1 << 30])
@@ -130,7 +130,7 @@ def test_a_removed_clip_leaves_nothing_behind(tmp_path, shard_bytes):
         writer.add(*clip(4))
     assert not holds(gone[200:260]) and not holds(b"train/2.avi")
     assert Store.open(tmp_path / "s").content_hash() == fill(tmp_path / "t", [1, 3, 4]).content_hash()
-    assert check_store(tmp_path / "s", rehash=True).sound
+    assert check_store(tmp_path / "s", rehash=True).intact
 
 
 def test_a_reader_that_was_open_sees_the_compacted_file(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fasdata.synth.layouts.layout import PlannedClip
+from fasdata.synth.layouts.dataset_plan import PlannedClip
 from fasdata.synth.presentation.bona_fide import ClipSpec
 from fasdata.synth.presentation.clip import render_clip
 from fasdata.synth.scene.places import DOMAINS

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from fasdata.errors import UserError
-from fasdata.synth.layouts.layout import DatasetPlan
+from fasdata.synth.layouts.dataset_plan import DatasetPlan
 from fasdata.synth.layouts.presets import plan_world
 
 # Names of the real datasets, restated here rather than taken from the code under test.

@@ -13,7 +13,7 @@ import pytest
 
 from fasdata.errors import UserError
 from fasdata.synth import world
-from fasdata.synth.layouts.layout import DatasetPlan
+from fasdata.synth.layouts.dataset_plan import DatasetPlan
 from fasdata.synth.layouts.presets import plan_world
 from fasdata.synth.world import write_world
 

@@ -26,7 +26,7 @@ from fastrain.methods.me_fas import published as me_fas
 from fastrain.methods.mmdgfas import published as mmdgfas
 from fastrain.methods.registry import METHODS
 from fastrain.rescore.other_data import Asked, score_again
-from fastrain.rescore.score_files import evaluate_scores
+from fastrain.rescore.scores_alone import evaluate_scores
 from fastrain.run.import_run import import_run
 from fastrain.run.plan import settled_view
 from fastrain.run.settings import resolve

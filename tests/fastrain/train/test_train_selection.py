@@ -17,7 +17,7 @@ from fastrain.evaluation.averaged import run_results
 from fastrain.evaluation.results import evaluate
 from fastrain.evaluation.scores import ScoreTable
 from fastrain.rescore.other_data import Asked
-from fastrain.rescore.score_files import evaluate_scores
+from fastrain.rescore.scores_alone import evaluate_scores
 from fastrain.run.run import evaluate_run, run
 from fastrain.train.selection import MeanLast, SourceVal
 from tests.fastrain.sessions import last, log, request, session

@@ -21,7 +21,7 @@ from fastrain.rescore.corruptions import Corruption, parse_corruptions
 from fastrain.rescore.other_data import Asked, score_again
 from fastrain.rescore.robustness import robustness
 from fastrain.rescore.robustness_report import corrupt_run
-from fastrain.rescore.score_files import evaluate_scores
+from fastrain.rescore.scores_alone import evaluate_scores
 from fastrain.run.run import evaluate_run, run
 from tests.commands import Called
 from tests.fastrain.sessions import request
@@ -150,7 +150,7 @@ def test_the_command_writes_a_table_and_a_page(finished: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "words"),
     [
         (("--corrupt", "blur:1", "--threshold", "fixed(0.5)"), "--corrupt scores a run as it is"),
         (("--corrupt", "blur:1", "--protocol", "CIO-M"), "--corrupt scores a run as it is"),
