@@ -61,7 +61,7 @@ def extract_clips(
             took its process down each time, what the detector needs is missing.
     """
     with _cluster(address, workers) as ray:
-        task = ray.remote(_run).options(
+        task = ray.remote(run_job).options(
             num_cpus=1, num_gpus=0 if settings.device == "cpu" else 1, max_retries=RETRIES, scheduling_strategy="SPREAD"
         )
         identity = detector_identity(settings.detector, settings.detector_request)
@@ -78,11 +78,11 @@ def extract_clips(
                 print("no node of the Ray cluster is left; waiting for one to join", file=sys.stderr)
             while finished:
                 reference = finished.pop()
-                yield _result(ray, reference, at_work.pop(reference))
+                yield result_of(ray, reference, at_work.pop(reference))
                 del reference  # lets the cluster forget the crops
 
 
-def _run(shared: Shared, job: Job) -> Result:
+def run_job(shared: Shared, job: Job) -> Result:
     """Run one job, in a process of some node."""
     node = platform.node()
     if shared.version != __version__:
@@ -112,7 +112,7 @@ def _worker(settings: ExtractSettings, root: Path) -> Worker:
     return Worker(settings, root)
 
 
-def _result(ray: Any, reference: Any, job: Job) -> Result:
+def result_of(ray: Any, reference: Any, job: Job) -> Result:
     try:
         return ray.get(reference)
     except ray.exceptions.RayTaskError as error:

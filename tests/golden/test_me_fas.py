@@ -27,6 +27,8 @@ from tests.golden.location import golden_dir
 from tests.golden.parts_me_fas import Parts
 
 FEATURE = {"rtol": 1e-4, "atol": 5e-5}
+# In training the head takes batch statistics of two images, which multiplies rounding: float64 is 9e-5 from these numbers.
+PROJECTED = {"rtol": 1e-4, "atol": 2e-4}
 LOGIT = {"rtol": 0.0, "atol": 2e-5}
 CPU = {"pretrained": False}
 # Batch norm takes the mean away, so that the gradients of these are rounding errors.
@@ -103,7 +105,9 @@ def test_forward(tag: str, parts: Parts, images: Tensor, fill: FillMEFAS, golden
     logits = parts.clip.logit_scale.exp() * origin @ text.T
     np.testing.assert_allclose(logits.numpy(), golden[f"{tag}_logits"], **LOGIT)
     for number, view in enumerate((view1, view2), start=1):
-        np.testing.assert_allclose(parts.head(view).numpy(), golden[f"{tag}_proj{number}"], **FEATURE)
+        np.testing.assert_allclose(
+            parts.head(view).numpy(), golden[f"{tag}_proj{number}"], **(PROJECTED if training else FEATURE)
+        )
         likeness = likeness_to(view, text, label)
         np.testing.assert_allclose(likeness.numpy(), golden[f"{tag}_cos{number}"], **FEATURE)
 

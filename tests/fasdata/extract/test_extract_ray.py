@@ -16,7 +16,7 @@ from fasdata.errors import UserError
 from fasdata.extract.executor import LOCAL, Executor
 from fasdata.extract.extraction import plan_extract, run_extract
 from fasdata.extract.jobs import Job, Result
-from fasdata.extract.ray import Shared, _result, _run, require_ray
+from fasdata.extract.ray import Shared, require_ray, result_of, run_job
 from fasdata.extract.settings import ExtractSettings
 from fasdata.library import Library
 from fasdata.protocols.sampling import parse_rules
@@ -100,15 +100,15 @@ def test_a_node_that_does_not_see_the_recordings_says_so(raw: Path, cluster) -> 
 
 def test_a_node_with_another_version_is_refused(raw: Path) -> None:
     with pytest.raises(UserError, match=r"another version of fasdata; expected 0\.0\.0-other"):
-        _run(Shared(SETTINGS, raw, "", "0.0.0-other"), Job(Clip("d", "c", {})))
+        run_job(Shared(SETTINGS, raw, "", "0.0.0-other"), Job(Clip("d", "c", {})))
 
 
 def test_a_node_with_another_detector_is_refused(raw: Path) -> None:
     with pytest.raises(UserError, match=r"other weights or faces of the detector none; expected abc"):
-        _run(Shared(SETTINGS, raw, "abc"), Job(Clip("d", "c", {})))
+        run_job(Shared(SETTINGS, raw, "abc"), Job(Clip("d", "c", {})))
     absent = replace(SETTINGS, detector="json", detector_model=str(raw / "absent.jsonl"))
     with pytest.raises(UserError, match=r"on the node .*absent.jsonl"):
-        _run(Shared(absent, raw, ""), Job(Clip("d", "c", {})))
+        run_job(Shared(absent, raw, ""), Job(Clip("d", "c", {})))
 
 
 def test_a_job_that_ends_its_process_again_and_again_is_named(raw: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_job_that_ends_its_process_again_and_again_is_named(raw: Path) -> None
             raise ray.exceptions.WorkerCrashedError
 
     with pytest.raises(UserError, match=r"the work on c ended its process .* finished clips are kept"):
-        _result(Lost, object(), Job(Clip("d", "c", {})))
+        result_of(Lost, object(), Job(Clip("d", "c", {})))
 
 
 @pytest.mark.parametrize(("address", "words"), [("127.0.0.1:1", "nothing answers at"), ("nonsense", "no Ray cluster")])
