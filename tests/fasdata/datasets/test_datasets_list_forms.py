@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from fasdata.datasets.card import HOOKS
+from fasdata.datasets.list_forms import READERS
 from fasdata.datasets.parse import meanings
 from fasdata.datasets.registry import find_card
 from fasdata.datasets.scan import parse_paths
@@ -186,3 +188,7 @@ def test_without_lists_a_scan_says_which_it_would_need():
     notes = parse_paths(find_card("SURF"), ["Val/0000/000892-color.jpg"]).notes
     assert "val_private_list.txt" in notes[0]
     assert parse_paths(find_card("CeFA"), ["Ethnicity/AF/AF-006/1_006_1_1_1/color/0001.jpg"]).notes == ()
+
+
+def test_a_card_may_name_every_reader_of_list_files_and_no_other():
+    assert set(HOOKS) == set(READERS)
