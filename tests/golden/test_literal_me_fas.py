@@ -40,7 +40,7 @@ def test_forward_and_a_training_step() -> None:
         tolerance = PROJECTED if name.startswith("proj") else FEATURE
         np.testing.assert_allclose(value.detach(), golden[f"ref_trainmode_{name}"], **tolerance)
     terms = losses_of(logits, view1, view2, first, second, label)
-    np.testing.assert_allclose([float(term.detach()) for term in terms], step["losses_cls_simclr_mse_total"], rtol=1e-5)
+    np.testing.assert_allclose([float(term.detach()) for term in terms], step["losses_cls_simclr_mse_total"], rtol=5e-5)
     terms[-1].backward()
     ours = dict(model.named_parameters())
     for number, name in enumerate(step["names"].tolist()):

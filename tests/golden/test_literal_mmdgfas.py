@@ -15,7 +15,7 @@ from fastrain.methods.mmdgfas.published import convert
 from fastrain.methods.mmdgfas.settings import MMDGFASSettings
 from tests.golden.fill_mmdgfas import Fill, published_state
 from tests.golden.location import golden_dir
-from tests.golden.test_mmdgfas import FIRST_STEP
+from tests.golden.test_mmdgfas import AFTER
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +57,7 @@ def test_outputs_and_two_steps(folder: Path, literal: LiteralMMDGFAS) -> None:
         for key, expected in zip(trained["param_names"], trained[f"ce_param_norm_after{step + 1}"], strict=True):
             parameter = literal.get_parameter(str(key))
             if parameter.grad is not None:
-                np.testing.assert_allclose(
-                    parameter.detach().norm(), expected, rtol=max(tolerance, FIRST_STEP), atol=1e-4
-                )
+                np.testing.assert_allclose(parameter.detach().norm(), expected, **AFTER[step])
 
 
 def test_both_give_the_same_score_of_36_views(folder: Path, literal: LiteralMMDGFAS, state: dict[str, Tensor]) -> None:

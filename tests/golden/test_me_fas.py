@@ -27,7 +27,7 @@ from tests.golden.location import golden_dir
 from tests.golden.parts_me_fas import Parts
 
 FEATURE = {"rtol": 1e-4, "atol": 5e-5}
-# In training the head takes batch statistics of two images, which multiplies rounding: float64 is 9e-5 from these numbers.
+# In training the head takes batch statistics of two images, which multiplies rounding: float64 is 9e-5 from this.
 PROJECTED = {"rtol": 1e-4, "atol": 2e-4}
 LOGIT = {"rtol": 0.0, "atol": 2e-5}
 CPU = {"pretrained": False}
@@ -168,7 +168,7 @@ def test_a_training_step(parts: Parts, images: Tensor, fill: FillMEFAS, folder: 
     label = torch.from_numpy(step["labels"])
     before = {key: value.clone() for key, value in parts.clip.state_dict().items()}
     context = Injected(method, fill)
-    method._seen = lambda image: image  # type: ignore[method-assign]  # they are normalised already
+    method._normalized = lambda image: image  # type: ignore[method-assign]  # they are normalised already
     views = [{"rgb": view} for view in images.chunk(3)]
     names = [str(name) for name in step["names"]]
     ours = dict(method.named_parameters())

@@ -25,10 +25,11 @@ from tests.golden.location import golden_dir
 OUTPUT = 5e-5
 FIRST_LOSS, SECOND_LOSS = 1e-4, 1e-2
 NOISE = 1e-4
-# Gradients of a batch of four under batch norm depend on the order of sums, so on the processor: those of float64 are up
-# to 0.8 % from the golden ones, an eighth of them by more than 0.1 %; float32 on another processor up to 1.3 %.
+# Gradients of a batch of four under batch norm depend on the order of sums, so on the processor: those of float64 are
+# up to 0.8 % from the golden ones, an eighth of them by more than 0.1 %; float32 on another processor up to 1.3 %. A
+# step at rate 0.1 hands that on to the weights; after the second step small biases of float64 are 0.05 away.
 GRADIENT, MOST, SHARE, MEDIAN = 2e-2, 1e-3, 0.8, 1e-4
-FIRST_STEP = 1e-3  # of a parameter's norm; follows from its gradient's
+AFTER = ({"rtol": 1e-3, "atol": 1e-3}, {"rtol": 2e-2, "atol": 6e-2})
 PARTS = {"48": (4, 9, 48, 48), "112": (2, 9, 112, 112)}
 SLOTS = ("rgb", "depth", "ir")
 
@@ -131,7 +132,7 @@ def test_two_steps_of_training(folder: Path, fill: Fill, start: dict[str, Tensor
         for name, expected in zip(golden["param_names"], golden[f"{loss}_param_norm_after{step + 1}"], strict=True):
             if (key := from_reference(str(name))) is not None:
                 value = method.network.get_parameter(key).detach().norm()
-                np.testing.assert_allclose(value, expected, rtol=max(tolerance, FIRST_STEP), atol=1e-4)
+                np.testing.assert_allclose(value, expected, **AFTER[step])
 
 
 def gradients_close(network: nn.Module, golden: np.lib.npyio.NpzFile, loss: str) -> None:
