@@ -1,4 +1,4 @@
-"""Which random changes a training image goes through; everything is off unless asked for."""
+"""The settings of augmentation; every step is off by default."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ColourJitter(_Strict):
 
 
 class RandomResizedCrop(_Strict):
-    """A window of random area and aspect, resized to the size the image had."""
+    """A window of random area and aspect, resized to the size of the image."""
 
     scale: AreaShare = (0.08, 1.0)
     ratio: Interval = (3 / 4, 4 / 3)
@@ -71,7 +71,7 @@ class Cutout(_Strict):
 
 
 class PatchShuffle(_Strict):
-    """Square patches of `size` pixels change places; what does not fill a patch stays."""
+    """Square patches of `size` pixels change places; a rest that fills no patch stays."""
 
     size: Annotated[int, Field(ge=1)] = 32
     p: Probability = 0.5
@@ -110,8 +110,8 @@ class AugmentConfig(_Strict):
     Applied in this order: resize, colour jitter (rgb only), random resized crop, horizontal flip, rotation (uniform in
     ± `rotation` degrees), random crop, then on the [0, 1] tensor random erasing, cut-out and patch shuffle. With
     `shared_geometry` every modality gets the same crop, flip, rotation, rectangles and permutation; without it each has
-    its own. `mix_crop_mask` comes after the rotation, in the place of all that would follow; with it images of 16 bits
-    are brought down to 8, for validation and test too. `depth_divisor` is the 16-bit depth that becomes 1 (values above
+    its own. `mix_crop_mask` comes after the rotation and replaces all later steps; with it images of 16 bits are
+    brought down to 8, for validation and test too. `depth_divisor` is the 16-bit depth that becomes 1 (values above
     it become 1 too); null = by the unit of the data: 4096 of millimetres, 65535 of anything else.
     """
 
