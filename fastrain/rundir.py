@@ -13,6 +13,7 @@ from typing import Any, Literal
 import yaml
 
 from fasdata.errors import UserError
+from fasdata.foreign import read_json_object, read_yaml
 from fasdata.store.atomic import write_text
 from fastrain.config import RunConfig, differences
 
@@ -90,17 +91,9 @@ class RunDir:
             UserError: it is missing or damaged.
         """
         path = self.file(name)
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UserError(
-                f"{self.path} is not a finished run folder", expected=name, do="run 'fastrain run' first"
-            ) from None
-        except ValueError as error:
-            raise UserError(f"{path} is damaged", expected="JSON", found=str(error)) from None
-        if not isinstance(data, dict):
-            raise UserError(f"{path} is damaged", expected="a JSON object", found=type(data).__name__)
-        return data
+        if not path.exists():
+            raise UserError(f"{self.path} is not a finished run folder", expected=name, do="run 'fastrain run' first")
+        return read_json_object(path)
 
     def read_config(self) -> dict[str, Any]:
         """Return the resolved configuration of the run as a tree.
@@ -109,10 +102,7 @@ class RunDir:
             UserError: it is missing or damaged.
         """
         path = self.file("config.yaml")
-        try:
-            tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"cannot read {path}", found=" ".join(str(error).split())) from None
+        tree = read_yaml(path)
         if not isinstance(tree, dict):
             raise UserError(f"{path} is damaged", expected="a mapping of keys")
         return tree

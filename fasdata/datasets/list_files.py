@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,6 +11,7 @@ from typing import Any
 
 from fasdata.datasets.tree import natural_key
 from fasdata.errors import UserError
+from fasdata.foreign import csv_rows, read_bytes
 from fasdata.records import Clip
 
 # -- Find and read list files ------------------------------------------------------------------------------------------
@@ -128,27 +127,10 @@ def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
         UserError: the file is too large, or not a CSV.
     """
     _require_small(path)
-    try:
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            reader = csv.reader(file)
-            for cells in reader:
-                if any(cell.strip() for cell in cells):
-                    yield reader.line_num, [cell.strip() for cell in cells]
-    except csv.Error as error:
-        raise UserError(f"{path} is not a CSV file", found=str(error)) from None
-
-
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file.
-
-    Raises:
-        UserError: the file is too large, or not JSON.
-    """
-    _require_small(path)
-    try:
-        return json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not JSON", found=str(error)[:200]) from None
+    text = read_bytes(path, largest=LARGEST).decode("utf-8-sig", "replace")
+    for number, cells in csv_rows(text, str(path)):
+        if any(cell.strip() for cell in cells):
+            yield number, [cell.strip() for cell in cells]
 
 
 def _require_small(path: Path) -> None:

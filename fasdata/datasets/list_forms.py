@@ -7,18 +7,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from fasdata.datasets.list_files import (
+    LARGEST,
     ClipFacts,
     ClipOf,
     ListFacts,
     ListFiles,
     binary_label,
     read_cells,
-    read_json,
     read_lines,
     read_rows,
     split_of,
 )
 from fasdata.errors import UserError
+from fasdata.foreign import read_json
 
 # -- CASIA-SURF challenge: only the private lists have the labels of Val and Testing ----------------------------------
 
@@ -114,7 +115,7 @@ def read_celeba_spoof(files: ListFiles, clip_of: ClipOf) -> ListFacts:
     named = sorted(files.named(r"[^/]*label[^/]*\.json"), key=lambda file: "intra_test" in file[0].parts)
     facts_of_kind: dict[tuple[int, int], ClipFacts] = {}
     for path, _ in named:
-        rows = read_json(path)
+        rows = read_json(path, largest=LARGEST)
         if not isinstance(rows, dict):
             raise UserError(f"{path} is not a label file", expected="an object of paths", found=type(rows).__name__)
         for image, row in rows.items():

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from fasdata.datasets.card import SLUG, Card, spelling_key
 from fasdata.errors import UserError, unknown_name
-from fasdata.resources import manifests_dir, read_declared
+from fasdata.foreign import read_declared
+from fasdata.resources import manifests_dir
 
 
 @cache

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from fasdata.errors import UserError
+from fasdata.foreign import read_csv_rows, read_json
 from fasdata.store.atomic import replacing, write_text
 
 ABOUT = "export.json"
@@ -182,8 +183,8 @@ def sha256_of(path: Path) -> str:
 
 def _read_about(out: Path) -> dict[str, Any]:
     try:
-        about = json.loads((out / ABOUT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        about = read_json(out / ABOUT)
+    except UserError:
         about = None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise UserError(
@@ -197,8 +198,7 @@ def _read_about(out: Path) -> dict[str, Any]:
 def _read_files(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        return {row["path"]: row["sha256"] for row in csv.DictReader(file) if row.get("path") and row.get("sha256")}
+    return {row["path"]: row["sha256"] for _, row in read_csv_rows(path) if row.get("path") and row.get("sha256")}
 
 
 def _read_progress(path: Path) -> dict[str, str]:

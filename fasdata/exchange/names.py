@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from fasdata.datasets.rule import Form, Pattern, template
 from fasdata.errors import UserError
-from fasdata.resources import manifests_dir, read_declared
+from fasdata.foreign import read_declared
+from fasdata.resources import manifests_dir
 
 Model = TypeVar("Model", bound=BaseModel)
 _PART = re.compile(r"[A-Za-z0-9_+=@-][A-Za-z0-9._+=@-]{0,249}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
@@ -15,6 +13,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from fasdata.datasets.rule import Form
 from fasdata.errors import UserError
+from fasdata.foreign import read_csv_rows, read_json, read_json_object
 from fasdata.library import Library
 from fasdata.manifest.manifest import TABLE, Manifest
 from fasdata.packs.info import FILE as PACK
@@ -99,13 +98,13 @@ def fingerprints(plan: ForgetPlan) -> dict[str, list[str]]:
 
 def _begun(library: Library, dataset: str) -> ForgetPlan | None:
     path = library.journal(VERB, dataset)
+    if not path.exists():
+        return None
     try:
-        begun = ForgetPlan.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        begun = ForgetPlan.model_validate(read_json(path, do="remove it"))
         if begun.dataset != dataset:
             raise ValueError(f"it is about the dataset {begun.dataset[:60]!r}")
         return begun
-    except FileNotFoundError:
-        return None
     except (ValueError, ValidationError) as error:
         raise UserError(f"{path} is damaged", found=" ".join(str(error).split())[:120], do="remove it") from None
 
@@ -197,18 +196,16 @@ def runs_with(plan: ForgetPlan, folders: list[Path] | None) -> list[RunUse]:
 
 def _facts(path: Path) -> dict[str, object]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json_object(path)
+    except UserError:
         return {}  # a half-written run; its scores may still name the person
-    return data if isinstance(data, dict) else {}
 
 
 def _scored(path: Path, plan: ForgetPlan) -> int:
     if not path.is_file():
         return 0
     clips = set(plan.clips)
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        return sum(
-            row.get("dataset") == plan.dataset and (row.get("subject") == plan.subject or row.get("clip_id") in clips)
-            for row in csv.DictReader(file)
-        )
+    return sum(
+        row.get("dataset") == plan.dataset and (row.get("subject") == plan.subject or row.get("clip_id") in clips)
+        for _, row in read_csv_rows(path)
+    )

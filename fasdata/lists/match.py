@@ -13,9 +13,10 @@ from pathlib import Path
 from fasdata.datasets.card import Card
 from fasdata.datasets.rule import Form, Pattern
 from fasdata.datasets.tree import clip_id
+from fasdata.foreign import read_declared
 from fasdata.lists.read import ListRow, read_list
 from fasdata.records import Clip
-from fasdata.resources import manifests_dir, read_declared
+from fasdata.resources import manifests_dir
 from fasdata.store.atomic import replacing
 
 # -- Find the clip of a row: by the end of its path, or by the name that a paper gave its image -----------------------

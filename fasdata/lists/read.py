@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from fasdata.errors import UserError, unknown_name
+from fasdata.foreign import csv_cells, json_of, read_text
 from fasdata.records import ATTACK, BONAFIDE
 
 
@@ -45,14 +44,7 @@ def read_list(path: Path, form: str, bonafide_is: int) -> list[ListRow]:
     """
     if form not in FORMATS:
         raise unknown_name("list format", form, FORMATS)
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UserError(f"{path} is too large for a list", expected=f"at most {MOST_BYTES // 2**20} MB")
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise UserError(f"the list {path} cannot be read", found=error.strerror or str(error)) from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"the list {path} is not UTF-8 text", found=f"byte {error.start}") from None
+    text = read_text(path, largest=MOST_BYTES)
     rows = FORMATS[form](text, path, bonafide_is)
     if not rows:
         raise UserError(f"the list {path} has no rows", expected=f"lines of the format {form}")
@@ -62,7 +54,7 @@ def read_list(path: Path, form: str, bonafide_is: int) -> list[ListRow]:
 def _metapattern(text: str, path: Path, bonafide_is: int) -> list[ListRow]:
     rows = []
     for number, line in _lines(text, path):
-        cells = next(csv.reader([line], strict=False))
+        cells = csv_cells(line, f"{path} line {number}")
         if len(cells) < 2:
             raise _malformed(path, number, "path,label", line)
         rows.append(
@@ -84,10 +76,7 @@ def _flip(text: str, path: Path, bonafide_is: int) -> list[ListRow]:
 
 
 def _flip_json(text: str, path: Path, bonafide_is: int) -> list[ListRow]:
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"the list {path} is not JSON", found=str(error)[:80]) from None
+    data = json_of(text, f"the list {path}")
     if not isinstance(data, list):
         raise UserError(f"the list {path}", expected="a list of objects with photo_path", found=type(data).__name__)
     rows = []
@@ -118,7 +107,7 @@ def _columns(text: str, path: Path, bonafide_is: int) -> list[ListRow]:
 
 def _bob(text: str, path: Path, bonafide_is: int) -> list[ListRow]:
     lines = list(_lines(text, path))
-    header = [name.strip().lower() for name in next(csv.reader([lines[0][1]]), [])] if lines else []
+    header = [name.strip().lower() for name in csv_cells(lines[0][1], f"{path} line {lines[0][0]}")] if lines else []
     place = {name: index for index, name in enumerate(header)}
     path_column = next((name for name in ("filename", "path") if name in place), None)
     if path_column is None or not {"label", "attack_type"} & set(place):
@@ -127,7 +116,7 @@ def _bob(text: str, path: Path, bonafide_is: int) -> list[ListRow]:
         )
     rows = []
     for number, line in lines[1:]:
-        cells = next(csv.reader([line], strict=False))
+        cells = csv_cells(line, f"{path} line {number}")
         if len(cells) != len(header):
             raise _malformed(path, number, f"{len(header)} columns", line)
         attack = cells[place["attack_type"]].strip() if "attack_type" in place else ""

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from fasdata import __version__
 from fasdata.datasets.rule import Form
 from fasdata.errors import UserError
+from fasdata.foreign import read_json
 from fasdata.library import Library
 from fasdata.manifest.manifest import TABLE, Manifest
 from fasdata.store.atomic import write_text
@@ -79,13 +80,9 @@ class Lock(Form):
         Raises:
             UserError: there is no file, or it is damaged.
         """
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UserError(f"no lock at {path}", do="write one: fasdata lock") from None
-        except ValueError as error:
-            raise UserError(f"{path} is damaged", expected="JSON", found=str(error), do="fasdata lock") from None
-        return cls.parse(data, str(path))
+        if not path.exists():
+            raise UserError(f"no lock at {path}", do="write one: fasdata lock")
+        return cls.parse(read_json(path, do="fasdata lock"), str(path))
 
     def write(self, path: Path) -> None:
         """Write the lock file atomically."""

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from fasdata.errors import UserError
+from fasdata.foreign import json_of
 from fasdata.library import Library
 from fasdata.manifest.meta import Meta
 from fasdata.manifest.table import table_fingerprint
@@ -130,10 +131,7 @@ def _read_meta(file: Path, table: pa.Table) -> dict[str, Any]:
     packed = (table.schema.metadata or {}).get(_META)
     if packed is None:
         raise UserError(f"{file} carries no description", expected="a manifest that fasdata wrote", do=_REBUILD)
-    try:
-        meta = json.loads(packed)
-    except ValueError as error:
-        raise UserError(f"the description inside {file} is not JSON", found=str(error), do=_REBUILD) from None
+    meta = json_of(packed, f"the description inside {file}", do=_REBUILD)
     if not isinstance(meta, dict):
         raise UserError(f"the description inside {file} is not an object", do=_REBUILD)
     return meta

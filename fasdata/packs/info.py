@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from fasdata import __version__
 from fasdata.errors import UserError
 from fasdata.faces.view import View
+from fasdata.foreign import read_json
 from fasdata.library import Library
 from fasdata.store.atomic import write_text
 from fasdata.store.codec import Codec
@@ -98,11 +99,11 @@ class PackInfo:
             UserError: missing, damaged, or of another format.
         """
         path, remove = folder / FILE, f"remove {folder} and pack again"
+        if not path.exists():
+            raise UserError(f"no pack at {folder}", expected=f"a file {FILE}", do="make it: fasdata pack")
         try:
-            form = _Form.model_validate(json.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            raise UserError(f"no pack at {folder}", expected=f"a file {FILE}", do="make it: fasdata pack") from None
-        except (ValidationError, ValueError) as error:
+            form = _Form.model_validate(read_json(path, do=remove))
+        except ValidationError as error:
             problem = " ".join(str(error).split())[:120]
             raise UserError(f"{path} does not describe a pack", found=problem, do=remove) from None
         if form.format != FORMAT:

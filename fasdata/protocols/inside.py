@@ -10,10 +10,11 @@ from pydantic import Field
 from fasdata.datasets.card import Count
 from fasdata.datasets.rule import Form
 from fasdata.errors import UserError
+from fasdata.foreign import read_declared
 from fasdata.protocols.grammar import ProtocolName
 from fasdata.protocols.recipe_parts import Condition
 from fasdata.protocols.vocabulary import intra
-from fasdata.resources import manifests_dir, read_declared
+from fasdata.resources import manifests_dir
 
 Split = Literal["train", "dev", "test"]
 ANY_FOLD = "*"

@@ -8,11 +8,12 @@ from pydantic import Field, model_validator
 
 from fasdata.datasets.rule import Form
 from fasdata.errors import UserError, unknown_name
+from fasdata.foreign import read_declared
 from fasdata.protocols.recipe_parts import Modality, Part, Scoring, Shots, Sources, Validation
 from fasdata.protocols.sampling import FrameRule
 from fasdata.protocols.vocabulary import Letter, cross, intra
 from fasdata.records import MODALITIES
-from fasdata.resources import manifests_dir, read_declared
+from fasdata.resources import manifests_dir
 
 DEFAULT = "standard"
 INSIDE = "inside"  # the part of a recipe for protocols inside one dataset

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from fasdata.datasets.rule import Form
 from fasdata.errors import nearest
-from fasdata.resources import manifests_dir, read_declared
+from fasdata.foreign import read_declared
+from fasdata.resources import manifests_dir
 
 
 class Letter(Form):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fasdata.errors import UserError
+from fasdata.foreign import read_json
 from fasdata.store.atomic import write_text
 
 FILE = "store.json"
@@ -63,14 +64,9 @@ class StoreInfo:
             UserError: missing, not JSON, of another form or of a newer format.
         """
         path = folder / FILE
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UserError(
-                f"no store at {folder}", expected=f"a file {FILE} there", do="extract the dataset first"
-            ) from None
-        except (ValueError, RecursionError) as error:
-            raise UserError(f"{path} is damaged", expected="JSON", found=str(error)) from None
+        if not path.exists():
+            raise UserError(f"no store at {folder}", expected=f"a file {FILE} there", do="extract the dataset first")
+        data = read_json(path)
         if (
             not isinstance(data, dict)
             or not isinstance(data.get("dataset"), str)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import get_args
 
 from fasdata.datasets.tree import CLIP_ID
 from fasdata.errors import UserError
+from fasdata.foreign import quick_json
 from fasdata.records import MODALITIES, Clip, ClipRecord, FaceStatus, FrameRecord, clip_record_from_json
 from fasdata.records import clip_record_to_json as as_json
 from fasdata.store.info import canonical_json
@@ -34,7 +34,7 @@ def from_bytes(value: bytes, where: str, clip_id: str = "") -> ClipRecord:
             its root, or a record of another clip than `clip_id` (where that is given).
     """
     try:
-        data = json.loads(value)
+        data = quick_json(value)
         _need(type(data) is dict and type(data.get("frames")) is type(data.get("notes")) is list, "a record", data)
         record = clip_record_from_json(data)
         _clip(record.clip)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError
+from fasdata.foreign import csv_rows, read_text
 from fasdata.records import MODALITIES, ClipRecord
 from fasdata.store import keys, shards
 from fasdata.store.atomic import replacing
@@ -218,10 +219,9 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 def _csv_rows(path: Path) -> Iterator[list[str]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = csv.reader(file)
-            if next(rows, None) != FAILURE_COLUMNS:
-                yield []
-            yield from rows
-    except (OSError, ValueError, csv.Error):
+        rows = csv_rows(read_text(path), str(path))
+        if next(rows, (0, None))[1] != FAILURE_COLUMNS:
+            yield []
+        yield from (cells for _, cells in rows)
+    except UserError:
         yield []

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from fasdata.errors import UserError
+from fasdata.foreign import read_json_object
 from fasdata.store.atomic import write_text
 
 LOCK = "writer.lock"
@@ -64,10 +65,9 @@ def clear_mark(folder: Path) -> None:
 
 def interrupted(folder: Path) -> set[int] | None:
     """Return None for a store whose last run has finished, else the shards that are yet to be compacted."""
-    try:
-        shards = json.loads((folder / UNFINISHED).read_text(encoding="utf-8"))["compact"]
-        return {int(number) for number in shards}
-    except FileNotFoundError:
+    if not (folder / UNFINISHED).exists():
         return None
-    except (ValueError, KeyError, TypeError):  # whatever the file holds, the run has not finished
+    try:
+        return {int(number) for number in read_json_object(folder / UNFINISHED)["compact"]}
+    except (UserError, ValueError, KeyError, TypeError):  # whatever the file holds, the run has not finished
         return set()

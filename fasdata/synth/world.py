@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from fasdata.errors import UserError
+from fasdata.foreign import read_json_object
 from fasdata.progress import progress
 from fasdata.synth.files import TEMPORARY, write_images, write_padisi, write_video, write_wmca
 from fasdata.synth.layouts.dataset_plan import DatasetPlan, PlannedClip
@@ -116,9 +117,9 @@ def _check_folder(folder: Path, made: _Marker) -> None:
         raise UserError(f"{folder} holds files that 'fasdata synth' did not write", do="choose another place")
     wanted = asdict(made)
     try:
-        content = json.loads(marker.read_text())
+        content = read_json_object(marker)
         present = {name: content[name] for name in wanted}
-    except (ValueError, KeyError, TypeError):
+    except (UserError, KeyError):
         raise UserError(f"{marker} cannot be read", do="remove the folder or choose another place") from None
     if present != wanted:
         raise UserError(

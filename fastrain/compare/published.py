@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from fasdata.errors import UserError
+from fasdata.foreign import read_declared
 from fasdata.protocols.grammar import parse
 from fasdata.resources import manifests_dir
 
@@ -65,14 +64,7 @@ def load_published(folder: Path | None = None) -> list[PublishedResult]:
     """
     results = []
     for path in sorted((folder or manifests_dir() / "results").glob("*.yaml")):
-        try:
-            file = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"{path} is not readable YAML", found=" ".join(str(error).split())[:120]) from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(step) for step in first["loc"])
-            raise UserError(f"{path}: {place}: {first['msg']}", found=repr(first["input"])[:60]) from None
+        file = read_declared(path, _File)
         about: dict[str, Any] = {
             name: getattr(file, name) for name in ("paper", "source", "verified", "selection", "threshold")
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -91,7 +92,7 @@ def systems_of(runs: Sequence[ScoredRun]) -> dict[str, list[System]]:
 
 
 def _without_seed(run: ScoredRun) -> str:
-    tree = json.loads(json.dumps(run.config))
+    tree = deepcopy(dict(run.config))
     tree.get("train", {}).pop("seed", None)
     return json.dumps([tree, run.about.get("recipe"), run.data], sort_keys=True)
 

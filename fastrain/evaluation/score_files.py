@@ -6,9 +6,10 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fasdata.errors import UserError, unknown_name
+from fasdata.foreign import read_json, read_table
 from fasdata.records import ATTACK, BONAFIDE
 from fasdata.store.atomic import replacing, write_text
 from fastrain.evaluation.score_rules import COLUMNS
@@ -97,7 +98,7 @@ def _write_bob(rows: pd.DataFrame, path: Path) -> None:
 
 
 def _read_bob(path: Path, part: str) -> pd.DataFrame:
-    rows = _csv(path)
+    rows = read_table(path)
     _require(rows, BOB, path)
     odd = ~rows["is_bonafide"].str.lower().isin(["true", "false"])
     if odd.any():
@@ -150,17 +151,7 @@ def _reader_of_json(key: ScoreTable | None, higher: str) -> Callable[[Path, str]
 
 
 def _pairs(path: Path) -> Mapping[str, float | None]:
-    def once(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in items]
-        twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
-        if twice is not None:
-            raise UserError(f"{path}: id {twice!r} occurs twice", expected="every id once")
-        return dict(items)
-
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=once)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is no readable JSON", found=" ".join(str(error).split())) from None
+    data = read_json(path, unique_keys=True)
     if not isinstance(data, dict) or not data:
         raise UserError(f"{path} holds no scores", expected='one object, {"id": score, …}')
     for name, value in data.items():
@@ -204,15 +195,6 @@ def _header(path: Path) -> set[str]:
             return {cell.strip().strip('"') for cell in file.readline().split(",")}
     except (OSError, UnicodeDecodeError):
         return set()
-
-
-def _csv(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (ValueError, UnicodeDecodeError, OSError) as error:
-        raise UserError(f"{path} is no readable CSV", found=str(error).split("\n")[0][:120]) from None
 
 
 def _require(rows: pd.DataFrame, columns: tuple[str, ...], path: Path) -> None:

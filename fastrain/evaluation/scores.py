@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasdata.errors import UserError
+from fasdata.foreign import read_table
 from fasdata.records import BONAFIDE
 from fastrain.evaluation.metrics.counts import ClassScores, fuse
 from fastrain.evaluation.score_rules import HIGHER_IS, KEY_COLUMNS, checked
@@ -60,17 +61,10 @@ class ScoreTable:
         Raises:
             UserError: the file cannot be read as CSV, or its content is not a score table.
         """
-        import pandas as pd
-
-        try:
-            # As text: pandas would guess types, turn the clip "NA" into a gap and round the last digit of a score.
-            frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-        except FileNotFoundError as error:
-            raise UserError(f"no score file at {path}", expected="scores.csv of a finished run") from error
-        except (ValueError, UnicodeDecodeError, OSError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UserError(f"{path} is no score file", expected="a CSV file with a header", found=reason) from error
-        return cls(frame, str(path))
+        if not path.exists():
+            raise UserError(f"no score file at {path}", expected="scores.csv of a finished run")
+        # As text: pandas would guess types, turn the clip "NA" into a gap and round the last digit of a score.
+        return cls(read_table(path), str(path))
 
     def write_csv(self, path: Path) -> None:
         """Write the table whole or not at all; scores keep every digit, an absent one is empty."""

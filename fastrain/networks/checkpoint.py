@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError
+from fasdata.foreign import json_of
 from fasdata.store.atomic import replacing, write_text
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ class Checkpoint:
             raise UserError(f"no checkpoint at {path}", do="a run writes its first one at its first validation")
         try:
             with safe_open(path, framework="pt") as file:
-                facts = json.loads((file.metadata() or {})[_HEADER])
+                facts = json_of(
+                    (file.metadata() or {})[_HEADER], f"the description inside {path}", do="start the run again"
+                )
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         except (SafetensorError, KeyError, ValueError, OSError) as error:
             problem = " ".join(str(error).split()) or type(error).__name__

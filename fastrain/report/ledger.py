@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from fasdata.errors import UserError
+from fasdata.foreign import read_json_object, yaml_of
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Notice, Row, Table
 from fastrain.report.run_folder import RunFolder
@@ -66,20 +66,18 @@ def _detectors(run: RunFolder) -> Iterator[Entry]:
 
     for slug in _slugs(run):
         try:
-            store = json.loads((Path(str(run.run.get("library"))) / slug / "store.json").read_text(encoding="utf-8"))
+            store = read_json_object(Path(str(run.run.get("library"))) / slug / "store.json")
             name = str(store["config"]["detector"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (UserError, KeyError, TypeError):
             continue  # the library is elsewhere now
         row = DETECTORS.get(name)
         yield Entry("face detector", name, detector_licence(name), row.research_only if row else None)
 
 
 def _weights(run: RunFolder) -> Iterator[Entry]:
-    import yaml
-
     try:
-        model = (yaml.safe_load(run.config_text) or {}).get("model") or {}
-    except (yaml.YAMLError, AttributeError):
+        model = (yaml_of(run.config_text, "the configuration") or {}).get("model") or {}
+    except (UserError, AttributeError):
         return
     pretrained, trunk = model.get("pretrained"), str(model.get("trunk") or model.get("clip") or "")
     if pretrained is False or not trunk:

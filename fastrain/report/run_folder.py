@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError
+from fasdata.foreign import json_of, read_json_object, read_text
 from fasdata.page.spelling import Absent, is_number
 from fastrain.evaluation.results_lookup import TEST, VAL, Results
 
@@ -56,23 +56,23 @@ class RunFolder:
                 missing[name] = f"{name} could not be read: {error}"
             return empty
 
-        run = part(RUN, _json_object, {})
+        run = part(RUN, read_json_object, {})
         if RUN in missing:
             raise UserError(
                 f"{path} is not a run folder", found=missing[RUN], do="pass a folder that 'fastrain run' wrote"
             )
         log = part(METRICS, _json_lines, [])
-        results = part(RESULTS, _json_object, {})
+        results = part(RESULTS, read_json_object, {})
         return cls(
             path=path,
             run=run,
             results=Results(results, missing.get(RESULTS, "")),
-            config_text=part(CONFIG, lambda file: file.read_text(encoding="utf-8"), ""),
+            config_text=part(CONFIG, read_text, ""),
             manifest=part(MANIFEST, _meta, None),
             train_log=tuple(line for line in log if line.get("kind") == "train"),
             val_log=tuple(line for line in log if line.get("kind") == "val"),
             scores=part(SCORES, _scores, None),
-            probe=part(PROBE, _json_object, {}),
+            probe=part(PROBE, read_json_object, {}),
             missing=missing,
         )
 
@@ -119,20 +119,13 @@ class RunFolder:
         return self.missing.get(PROBE) or (self.probe.get("reason") or {}).get(part) or "not measured"
 
 
-def _json_object(file: Path) -> dict[str, Any]:
-    data = json.loads(file.read_text(encoding="utf-8"))
-    if not isinstance(data, dict):
-        raise ValueError("expected a JSON object")
-    return data
-
-
 def _json_lines(file: Path) -> list[dict[str, Any]]:
-    lines = file.read_text(encoding="utf-8").splitlines()
+    lines = read_text(file).splitlines()
     parsed = []
     for place, line in enumerate(lines):
         try:
-            parsed.append(json.loads(line))
-        except json.JSONDecodeError:
+            parsed.append(json_of(line, f"line {place + 1}"))
+        except UserError:
             # A run that was stopped while writing leaves half a last line behind; anywhere else it is damage.
             if place != len(lines) - 1:
                 raise
@@ -145,7 +138,7 @@ def _meta(file: Path) -> Meta:
     from fasdata.manifest.meta import Meta
 
     try:
-        return Meta.model_validate(_json_object(file))
+        return Meta.model_validate(read_json_object(file))
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from fasdata.errors import UserError, nearest, unknown_name
-from fasdata.resources import configs_dir, key_paths
+from fasdata.foreign import key_paths, read_yaml, yaml_of
+from fasdata.resources import configs_dir
 from fastrain.augmentation import AugmentConfig
 from fastrain.config import RunConfig
 from fastrain.methods.registry import settings_class
@@ -85,10 +85,7 @@ def _files(method: str, preset: str | None) -> Iterator[Path]:
 
 
 def _read(file: Path, method: str) -> dict[str, Any]:
-    try:
-        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} is not readable YAML", found=" ".join(str(error).split())) from error
+    tree = read_yaml(file)
     if tree is None:
         return {}
     if not isinstance(tree, dict):
@@ -113,11 +110,7 @@ def _parse_override(text: str, keys: Sequence[str]) -> tuple[str, Any]:
         raise UserError(f"cannot read --set {text!r}", expected="key=value, for example train.seed=1")
     if key == "method":
         raise UserError("the method cannot be changed with --set", do="name it as the argument of 'fastrain run'")
-    try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise UserError(f"cannot read the value of --set {text!r} as YAML") from error
-    return _full_path(key, keys), parsed
+    return _full_path(key, keys), yaml_of(value, f"the value of --set {text[:200]!r}")
 
 
 def _full_path(key: str, keys: Sequence[str]) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from fasdata.errors import UserError
+from fasdata.foreign import json_of, read_bytes
 from fasdata.store.atomic import write_text
 
 if TYPE_CHECKING:
@@ -77,10 +79,11 @@ def keep_until(metrics: Path, iteration: int) -> None:
     if not metrics.is_file():
         return
     kept = []
-    for line in metrics.read_text(encoding="utf-8").splitlines():
+    for line in read_bytes(metrics).splitlines():
         try:
-            if json.loads(line)["iteration"] <= iteration:
-                kept.append(line + "\n")
-        except ValueError:
+            entry = json_of(line, "a line")
+            if entry["iteration"] <= iteration:
+                kept.append(json.dumps(entry) + "\n")
+        except (UserError, KeyError, TypeError):
             break
     write_text(metrics, "".join(kept))

@@ -7,8 +7,8 @@ import pytest
 from fasdata.datasets.card import Card
 from fasdata.datasets.registry import find_card, load_cards
 from fasdata.errors import UserError
+from fasdata.foreign import read_declared
 from fasdata.protocols.vocabulary import cross
-from fasdata.resources import read_declared
 
 CARD = """
 name: Mine
@@ -72,7 +72,7 @@ def test_a_card_is_read(tmp_path):
         (("fake: attack", "fake: spoof"), "label maps to something other than bonafide, attack"),
         (("name: Mine", "name: ../up"), "does not make a folder name"),
         (("licence: ours\n", ""), "licence: Field required"),
-        (("owner: us", "owner: [us"), "is not YAML"),
+        (("owner: us", "owner: [us"), "is not readable YAML"),
     ],
 )
 def test_a_malformed_card_is_one_clear_line(tmp_path, change, message):

@@ -53,7 +53,12 @@ def test_files_that_are_no_manifest_are_one_clear_line(manifest, tmp_path):
     refused("is not a readable parquet file")
     pq.write_table(manifest.table, tmp_path / "m.parquet")
     refused("carries no description")
-    for packed, match in ((b"{", "is not JSON"), (b"[]", "is not an object"), (b"{}", "description")):
+    for packed, match in (
+        (b"{", "expected JSON"),
+        (b"[" * 99_999, "too deeply"),
+        (b"[]", "is not an object"),
+        (b"{}", "description"),
+    ):
         pq.write_table(manifest.table.replace_schema_metadata({b"fasdata.manifest": packed}), tmp_path / "m.parquet")
         refused(match)
 

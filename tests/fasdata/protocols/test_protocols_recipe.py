@@ -6,11 +6,12 @@ import pytest
 
 from fasdata.datasets.registry import load_cards
 from fasdata.errors import UserError
+from fasdata.foreign import read_declared
 from fasdata.protocols.recipe import Recipe, frame_rules_for, load_recipe, recipes
 from fasdata.protocols.recipe_parts import Condition
 from fasdata.protocols.vocabulary import cross
 from fasdata.records import Clip
-from fasdata.resources import manifests_dir, read_declared
+from fasdata.resources import manifests_dir
 
 
 def test_the_default_recipe_comes_first_and_unknown_ones_name_the_nearest():

@@ -68,11 +68,11 @@ def test_gradgpad_scores_need_labels_and_a_direction(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ('{"a": 1, "a": 2}', "id 'a' occurs twice"),
+        ('{"a": 1, "a": 2}', "'a' stands twice"),
         ('{"a": NaN}', "not a finite number"),
         ('{"a": "x"}', "not a finite number"),
         ("[1]", "holds no scores"),
-        ("{", "no readable JSON"),
+        ("{", "expected JSON"),
     ],
 )
 def test_damaged_json_is_told_in_one_line(tmp_path: Path, content: str, words: str) -> None:

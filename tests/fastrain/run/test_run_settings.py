@@ -71,7 +71,7 @@ def test_a_key_may_be_given_by_its_unambiguous_end() -> None:
         ("scale=[0.1, 0.2]", "is ambiguous; expected one of data.augment.random_resized_crop.scale, "),
         ("seed", "expected key=value"),
         ("method=erm", "cannot be changed"),
-        ("train.seed=[1", "as YAML"),
+        ("train.seed=[1", "is not readable YAML"),
     ],
 )
 def test_a_wrong_override_is_refused_with_advice(override: str, words: str) -> None:

@@ -1,0 +1,115 @@
+"""The door for foreign text: whatever is wrong ends in one line that names the file."""
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from fasdata import foreign
+from fasdata.errors import UserError
+from fasdata.library import Library
+from fasdata.lock.lock import Lock
+from fasdata.store.info import StoreInfo
+from tests.commands import Called
+
+DEEP = "[" * 50_000
+BOMB = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
+    f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 10)}]\n" for i in range(12)
+)
+
+
+def rows(text: str, where: str) -> list[object]:
+    return list(foreign.csv_rows(text, where))
+
+
+def person(text: str, where: str) -> object:
+    return foreign.validated(Person, foreign.yaml_of(text, where), where)
+
+
+class Person(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: str
+    age: int
+
+
+def test_what_is_well_formed_is_read():
+    assert foreign.json_of('{"a": [1, 2.5, null, "ü"]}', "x") == {"a": [1, 2.5, None, "ü"]}
+    assert foreign.json_of(b"\xef\xbb\xbf[1]", "x") == [1]
+    assert foreign.yaml_of("a: &part [1, 2]\nb: *part\n", "x") == {"a": [1, 2], "b": [1, 2]}
+    assert list(foreign.csv_rows('a,b\n"x, y",2\n', "x")) == [(1, ["a", "b"]), (2, ["x, y", "2"])]
+    assert foreign.validated(Person, {"name": "Anna", "age": 3}, "x") == Person(name="Anna", age=3)
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "words"),
+    [
+        (foreign.json_of, DEEP, "nested too deeply"),
+        (foreign.json_of, "[" * 200 + "]" * 200, "nested too deeply"),
+        (foreign.json_of, "{", "is damaged; expected JSON"),
+        (foreign.yaml_of, DEEP, "nested too deeply"),
+        (foreign.yaml_of, "- " * 5000 + "1", "nested too deeply"),
+        (foreign.yaml_of, "&a [*a]", "nested too deeply"),
+        (foreign.yaml_of, BOMB, "holds too many values"),
+        (foreign.yaml_of, "a: b: c", "is not readable YAML"),
+        (foreign.yaml_of, "2021-13-45", "is not readable YAML"),
+        (foreign.yaml_of, "!!python/object/apply:os.system [ls]", "is not readable YAML"),
+        (rows, 'a,b\n"x,1\n2,3\n', "is not a CSV file"),
+        (person, "nme: x", "did you mean 'name'"),
+        (person, "- 1", "does not hold keys"),
+    ],
+)  # fmt: skip
+def test_what_is_not_is_refused_in_one_line(read, text, words):
+    with pytest.raises(UserError, match=words) as error:
+        read(text, "cards/x.yaml")
+    assert "\n" not in str(error.value) and "cards/x.yaml" in str(error.value) and len(str(error.value)) < 400
+
+
+def test_a_key_that_stands_twice_is_refused_where_it_matters():
+    assert foreign.json_of('{"a": 1, "a": 2}', "x") == {"a": 2}
+    with pytest.raises(UserError, match="'a' stands twice"):
+        foreign.json_of('{"a": 1, "a": 2}', "x", unique_keys=True)
+
+
+def test_only_regular_files_of_a_sensible_size_are_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(b"x" * 2000)
+    (tmp_path / "latin").write_bytes("Jürgen".encode("latin-1"))
+    for name, words in (("pipe", "a pipe"), ("", "directory"), ("absent", "No such file"), ("latin", "no UTF-8")):
+        with pytest.raises(UserError, match=words):
+            foreign.read_text(tmp_path / name)
+    with pytest.raises(UserError, match="too large"):
+        foreign.read_text(tmp_path / "large", largest=1000)
+
+
+@pytest.mark.parametrize("text", [DEEP, "{", '["a"]', '"\udcff"'])
+def test_damaged_metadata_of_a_library_is_one_line(tmp_path, text):
+    (tmp_path / "store").mkdir()
+    for path in (tmp_path / "store" / "store.json", tmp_path / "fas.lock"):
+        path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    for read in (lambda: StoreInfo.read(tmp_path / "store"), lambda: Lock.read(tmp_path / "fas.lock")):
+        with pytest.raises(UserError) as error:
+            read()
+        assert "\n" not in str(error.value)
+
+
+def test_a_card_that_is_a_pipe_does_not_hang(tmp_path: Path):
+    os.mkfifo(tmp_path / "card.yaml")
+    (tmp_path / "raw").mkdir()
+    command = (
+        "extract",
+        "mine",
+        "--root",
+        tmp_path / "raw",
+        "--card",
+        tmp_path / "card.yaml",
+        "--out",
+        tmp_path / "lib",
+    )
+    assert "a pipe" in Called("fasdata", *command, "--out", tmp_path / "lib").line
+    assert not Library(tmp_path / "lib").stores()
+
+
+@pytest.mark.parametrize("value", [f"augment={DEEP}", "train.seed=[", "train.seed=&a [*a]"])
+def test_a_setting_that_is_no_yaml_is_one_line(tmp_path, value):
+    assert "--set" in Called("fastrain", "run", "erm", "--protocol", "CIO-M", "--data", tmp_path, "--set", value).line
