@@ -21,7 +21,7 @@ def _of_detectors(words: str) -> str:
 
 @app.command(
     epilog="Example: fasdata extract CASIA-FASD --root /mnt/CASIA-FASD --out data. "
-    "Exit code 3: done, but some recordings could not be decoded (they are listed)."
+    "Exit code 3: done, but some recordings could not be read or decoded (they are listed)."
 )
 def extract(
     dataset: Annotated[str, typer.Argument(help="Dataset name, e.g. CASIA-FASD, or 'folder' for your own tree.")],
@@ -116,5 +116,5 @@ def extract(
         return
     report = run_extract(plan, root, executor=selected, retry_failed=retry_failed)
     typer.echo(describe_report(report))
-    if report.failed or report.not_widened:
+    if report.failed or report.not_widened or plan.skipped:
         raise typer.Exit(EXIT_PARTIAL)

@@ -91,7 +91,7 @@ class ScanResult:
 
     `layout_spec` is the layout of the paths, with the reader that opens them; `rates` the share of the media that each
     layout of the card matches; `frames` the number of colour files by clip id. `notes` says where values came from
-    that are in no path, and what contradicts.
+    that are in no path, and what contradicts; `skipped` which entries of the tree cannot be looked at, and why.
     """
 
     clips: list[Clip]
@@ -100,6 +100,7 @@ class ScanResult:
     rates: Mapping[str, float] = field(default_factory=dict)
     frames: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
     @property
     def layout(self) -> str:
@@ -144,7 +145,8 @@ def scan(card: Card, root: Path, *, lists: Path | None = None, layout: str = "")
             f"the root {root} of {card.name} {what}", expected="the folder of the raw dataset", do="pass it with --root"
         )
     # Redact first of all: what must not be passed on is then in no clip, warning or error.
-    relpaths = redact(sorted(walk(root)), card.redact)
+    unreadable: dict[str, str] = {}
+    relpaths = redact(sorted(walk(root, unreadable)), card.redact)
     if not relpaths:
         raise UserError(
             f"the root {root} of {card.name} is empty",
@@ -154,7 +156,13 @@ def scan(card: Card, root: Path, *, lists: Path | None = None, layout: str = "")
     result = parse_paths(card, relpaths, root=root, lists=lists, layout=layout)
     if not result.clips:
         raise _nothing_matches(card, root, relpaths, layout, result.rates)
-    return result
+    unreadable |= {path: "its name is not UTF-8" for path in result.unmatched if not _is_utf8(path)}
+    skipped = redact([f"{path}: {reason}" for path, reason in sorted(unreadable.items())], card.redact)
+    return replace(result, skipped=tuple(skipped))
+
+
+def _is_utf8(path: str) -> bool:
+    return not any("\udc80" <= character <= "\udcff" for character in path)
 
 
 def parse_paths(

@@ -16,23 +16,42 @@ from fasdata.errors import UserError
 STANDS_FOR = "*"  # written in place of a redacted part of a path
 
 
-def walk(root: Path) -> Iterator[str]:
-    """Yield the paths of the files below `root`, `/` between folders; linked folders are followed once."""
+def walk(root: Path, skipped: dict[str, str] | None = None) -> Iterator[str]:
+    """Yield the paths of the files below `root`, `/` between folders; linked folders are followed once.
+
+    Entries that the system cannot look at (a link to itself, a path too long, a folder that may not be read) are left
+    out; `skipped` gets each path with the reason.
+
+    Raises:
+        OSError: `root` itself cannot be read.
+    """
+    skipped = {} if skipped is None else skipped
     visited: set[tuple[int, int]] = set()
     waiting = [(root, "")]
     while waiting:
         folder, prefix = waiting.pop()
-        place = os.stat(folder)  # noqa: PTH116 - a Path for every folder of a large tree costs more than the walk
-        if (place.st_dev, place.st_ino) in visited:
-            continue
-        visited.add((place.st_dev, place.st_ino))
         below: list[tuple[Path, str]] = []
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir():
-                    below.append((Path(entry.path), f"{prefix}{entry.name}/"))
-                else:
-                    yield prefix + entry.name
+        try:
+            place = os.stat(folder)  # noqa: PTH116 - a Path for every folder of a large tree costs more than the walk
+            if (place.st_dev, place.st_ino) in visited:
+                continue
+            visited.add((place.st_dev, place.st_ino))
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    relpath = prefix + entry.name
+                    try:
+                        is_folder = entry.is_dir()
+                    except OSError as error:
+                        skipped[relpath] = error.strerror or str(error)
+                        continue
+                    if is_folder:
+                        below.append((Path(entry.path), f"{relpath}/"))
+                    else:
+                        yield relpath
+        except OSError as error:
+            if not prefix:
+                raise
+            skipped[prefix] = error.strerror or str(error)
         waiting.extend(sorted(below, reverse=True))
 
 

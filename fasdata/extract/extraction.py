@@ -91,6 +91,7 @@ class ExtractPlan:
     settings: ExtractSettings
     unmatched: Sequence[str]
     notes: Sequence[str] = ()
+    skipped: Sequence[str] = ()  # entries of the tree that cannot be looked at, and why
 
     @property
     def new(self) -> int:
@@ -148,7 +149,15 @@ def plan_extract(
         stored = StoredClips.of(folder)
         settings = _with_rules(settings, stored.rules)
     return ExtractPlan(
-        card.slug, folder, scanned.layout, scanned.clips, stored, settings, scanned.unmatched, scanned.notes
+        card.slug,
+        folder,
+        scanned.layout,
+        scanned.clips,
+        stored,
+        settings,
+        scanned.unmatched,
+        scanned.notes,
+        scanned.skipped,
     )
 
 

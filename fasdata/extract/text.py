@@ -31,6 +31,9 @@ def describe_plan(plan: ExtractPlan) -> str:
         unit = f", depth unit {form.depth_unit}" if form.depth_unit else ""
         lines.append(f"modalities: {', '.join(modalities)} (registered: {form.registered}{unit})")
     lines += [f"note: {note}" for note in plan.notes]
+    if plan.skipped:
+        lines.append(f"warning: {len(plan.skipped)} entries of the dataset's folder cannot be read and are left out:")
+        lines += _some(list(plan.skipped))
     if plan.unmatched:
         lines.append(f"warning: {len(plan.unmatched)} media files match no rule of the layout:")
         lines += _some(list(plan.unmatched))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,10 +12,12 @@ from hypothesis import strategies as st
 
 from fasdata.datasets.registry import find_card
 from fasdata.datasets.scan import scan
-from fasdata.datasets.tree import CLIP_ID, clip_id, locate, natural_key
+from fasdata.datasets.tree import CLIP_ID, clip_id, locate, natural_key, walk
 from fasdata.datasets.verify import describe_verification, verify
 from fasdata.errors import UserError
+from tests.commands import Called
 from tests.fabricate import plant
+from tests.videos import flat_frames, write_video
 
 NUMBER = "110101199003071234"
 
@@ -78,3 +82,37 @@ def test_awkward_paths_do_not_collide(first, second):
 def test_natural_order_takes_any_text(text):
     assert natural_key(text) == natural_key(text)
     assert natural_key("a9") < natural_key("a10")
+
+
+def test_an_entry_that_cannot_be_looked_at_is_left_out_with_its_reason(tmp_path):
+    plant(tmp_path, "a/clip.mp4", "b/clip.mp4")
+    (tmp_path / "a" / "loop").symlink_to("loop")
+    (tmp_path / "b" / "gone.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    deep = tmp_path / "b"
+    here = Path.cwd()
+    try:
+        for _ in range(25):  # one step at a time, since no call takes the whole path
+            os.chdir(deep)
+            Path("x" * 200).mkdir()
+            deep = Path("x" * 200)
+    finally:
+        os.chdir(here)
+    skipped: dict[str, str] = {}
+    assert sorted(walk(tmp_path, skipped)) == ["a/clip.mp4", "b/clip.mp4", "b/gone.mp4"]
+    assert "symbolic links" in skipped.pop("a/loop")
+    ((path, reason),) = skipped.items()
+    assert path.startswith("b/xxx") and "too long" in reason
+
+
+def test_an_extraction_goes_on_without_them_and_says_so(tmp_path):
+    clip = tmp_path / "raw" / "train" / "bonafide" / "anna" / "a.avi"
+    write_video(clip, flat_frames(3))
+    (clip.parent / "loop").symlink_to("loop")
+    odd = os.fsencode(tmp_path / "raw" / "train" / "bonafide") + b"/\xff\xfe"
+    os.mkdir(odd)  # noqa: PTH102 - a Path takes no bytes
+    os.link(clip, odd + b"/b\xff.avi")
+    command = ("extract", "folder", "--root", tmp_path / "raw", "--out", tmp_path / "lib", "--detector", "none")
+    done = Called("fasdata", *command, "--frames", "first(1)", "-j", 1)
+    assert done.code == 3
+    assert "train/bonafide/anna/loop: Too many levels of symbolic links" in done.out
+    assert "its name is not UTF-8" in done.out and "1 clips" in done.out

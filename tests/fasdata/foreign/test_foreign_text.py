@@ -75,7 +75,7 @@ def test_only_regular_files_of_a_sensible_size_are_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "large").write_bytes(b"x" * 2000)
     (tmp_path / "latin").write_bytes("Jürgen".encode("latin-1"))
-    for name, words in (("pipe", "a pipe"), ("", "directory"), ("absent", "No such file"), ("latin", "no UTF-8")):
+    for name, words in (("pipe", "a pipe"), ("", "a folder"), ("absent", "No such file"), ("latin", "no UTF-8")):
         with pytest.raises(UserError, match=words):
             foreign.read_text(tmp_path / name)
     with pytest.raises(UserError, match="too large"):

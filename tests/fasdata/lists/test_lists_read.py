@@ -196,7 +196,7 @@ def test_the_four_formats(tmp_path, form, name, text, bonafide_is, labels):
         ("columns", "a.txt", b"a b c d\n", "a number as label in the last column"),
         ("flip", "a.json", b"{}", "expected a list of objects"),
         ("flip", "a.json", b"[{}]", "an object with photo_path"),
-        ("flip", "a.json", b"[" * 100000, "expected JSON"),
+        ("flip", "a.json", b"[" * 100000, "too deeply"),
         ("flip", "a.txt", b"a\x00b\n", "control characters"),
         ("flip", "a.txt", b"\xff\xfe", "no UTF-8"),
         ("flip", "a.txt", b"x" * 5000, "at most 4096 characters"),
