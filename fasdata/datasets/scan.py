@@ -156,13 +156,15 @@ def scan(card: Card, root: Path, *, lists: Path | None = None, layout: str = "")
     result = parse_paths(card, relpaths, root=root, lists=lists, layout=layout)
     if not result.clips:
         raise _nothing_matches(card, root, relpaths, layout, result.rates)
-    unreadable |= {path: "its name is not UTF-8" for path in result.unmatched if not _is_utf8(path)}
+    odd = {_escaped(path) for path in relpaths if not path.isascii() and _escaped(path) != path}
+    unreadable |= {path: "its name is not UTF-8" for path in result.unmatched if path in odd}
     skipped = redact([f"{path}: {reason}" for path, reason in sorted(unreadable.items())], card.redact)
     return replace(result, skipped=tuple(skipped))
 
 
-def _is_utf8(path: str) -> bool:
-    return not any("\udc80" <= character <= "\udcff" for character in path)
+def _escaped(path: str) -> str:
+    """Return the path with the bytes that are no UTF-8 as text, as rejected paths are spelled."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def parse_paths(

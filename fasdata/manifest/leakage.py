@@ -51,5 +51,5 @@ def require_no_crossing(crossing: Crossing | None) -> None:
         expected="every clip, person and content in one part",
         found=f"{crossing.number}, such as {', '.join(crossing.examples)}",
         do="remove the copies from the dataset, choose another protocol or recipe, "
-        "or let it through with --allow-leakage 'reason'",
+        "or build it with 'fasdata build-protocol … --allow-leakage reason'",
     )

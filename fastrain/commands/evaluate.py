@@ -9,7 +9,7 @@ import typer
 
 from fasdata.errors import UserError
 from fastrain.commands.options import AllowChangedData
-from fastrain.evaluation.thresholds import DEV_EER, SOURCE_EER, SSDG_EER, fixed, source_bpcer
+from fastrain.evaluation.thresholds import policy_names
 
 app = typer.Typer()
 
@@ -30,8 +30,8 @@ def eval(  # the verb of the command line
     threshold: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"Threshold policy: {SOURCE_EER.name}, {DEV_EER.name}, '{fixed(0.5).name}', "
-            f"'{source_bpcer(0.05).name}', or as a paper's code has it, e.g. {SSDG_EER}; repeat for more."
+            help=f"Threshold policy: {', '.join(policy_names())}; the last ones are those of papers' code. "
+            "Repeat for more."
         ),
     ] = None,
     fusion: Annotated[str | None, typer.Option(help="How frames make a clip: mean, median, min or max.")] = None,

@@ -13,5 +13,5 @@ def methods() -> None:
     from fastrain.methods.registry import METHODS
     from fastrain.run.settings import presets
 
-    for name in sorted(METHODS):
-        typer.echo(f"{name:10} presets: {', '.join(presets(name)) or 'none'}")
+    for name, row in sorted(METHODS.items()):
+        typer.echo(f"{name:10} {row.about}\n{'':10} presets: {', '.join(presets(name)) or 'none'}")

@@ -80,6 +80,11 @@ TARGET_MIN_HTER = ThresholdPolicy(f"target_min_hter {_ORACLE}", "test", True, _m
 STANDARD_POLICIES = (SOURCE_EER, fixed(0.5), TARGET_EER, TARGET_MIN_HTER)
 
 
+NAMED = {
+    policy.name.replace(_ORACLE, "").strip(): policy for policy in (SOURCE_EER, DEV_EER, TARGET_EER, TARGET_MIN_HTER)
+}
+
+
 def reference_policy(name: str) -> ThresholdPolicy:
     """Return the policy by which a reference repository takes its threshold; `name` is one of `REFERENCE`.
 
@@ -106,9 +111,8 @@ def named_policy(text: str) -> ThresholdPolicy:
     ('target_eer (oracle)', 'val')
     """
     name = _bare(text)
-    policies = {_bare(policy.name): policy for policy in (SOURCE_EER, DEV_EER, TARGET_EER, TARGET_MIN_HTER)}
-    if name in policies:
-        return policies[name]
+    if name in NAMED:
+        return NAMED[name]
     if name in REFERENCE:
         return reference_policy(name)
     match = re.fullmatch(rf"({FIXED}|{SOURCE_BPCER})\((-?\d*\.?\d+(?:e-?\d+)?)\)", name)
@@ -116,7 +120,12 @@ def named_policy(text: str) -> ThresholdPolicy:
         return fixed(float(match[2]))
     if match and 0 <= float(match[2]) <= 1:
         return source_bpcer(float(match[2]))
-    raise unknown_name("threshold policy", text, (*policies, fixed(0.5).name, source_bpcer(0.05).name, *REFERENCE))
+    raise unknown_name("threshold policy", text, policy_names())
+
+
+def policy_names() -> list[str]:
+    """Return the name of every policy, as `named_policy` takes it; those with a number carry an example."""
+    return [*NAMED, fixed(0.5).name, source_bpcer(0.05).name, *REFERENCE]
 
 
 def is_oracle(name: str) -> bool:

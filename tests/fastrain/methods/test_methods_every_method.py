@@ -165,7 +165,9 @@ def test_the_readme_names_code_that_exists(name: str) -> None:
     """The last column of the table of formulas or steps: `module.name` here, or `room/module.name` in fastrain."""
     folder = Path(fastrain.__file__).parent / "methods" / name
     lines = (folder / "README.md").read_text().splitlines()
-    start = next(k for k, line in enumerate(lines) if line.startswith("|") and line.endswith(("| where |", "| code |")))
+    heads = [k for k, line in enumerate(lines) if line.startswith("|") and line.endswith(("| where |", "| code |"))]
+    assert heads, f"the README of {name} has no table whose last column is headed 'where' or 'code'"
+    start = heads[0]
     rows = list(takewhile(lambda line: line.startswith("|"), lines[start + 2 :]))
     places = [place for row in rows for place in re.findall("`([^`]+)`", row.split("|")[-2])]
     assert places
