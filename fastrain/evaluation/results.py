@@ -100,7 +100,7 @@ def _choose(
     if np.isnan(value):
         return row | {"reason": "no threshold keeps the limit"}, np.nan
     if np.isinf(value):
-        return row | {"reason": "rejects everything"}, value
+        return row | {"reason": "rejects everything" if value > 0 else "accepts everything"}, value
     return row | {"value": float(value)}, value
 
 

@@ -39,9 +39,9 @@ class Results:
     def shown(self, part: str, level: str, name: str, policy: str = "", *, interval: bool = False) -> str | Absent:
         """Return a metric as a report prints it, with its confidence interval if asked, or why it is undefined."""
         row = self._metric(part, level, name, policy)
-        why = self.absent or (
-            row.get("reason") or "undefined" if row else f"no {name} of the {PARTS[part]} in these results"
-        )
+        scored = any(True for _ in self.rows("metrics", part=part, level=level))
+        absent = "not among these results" if scored else f"no {PARTS[part]} scores"
+        why = self.absent or (row.get("reason") or "undefined" if row else absent)
         ends = (row.get("low"), row.get("high")) if interval else None
         return metric(name, row.get("value"), str(why), ends=ends)
 

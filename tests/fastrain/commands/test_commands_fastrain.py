@@ -91,7 +91,7 @@ def test_absent_weights_end_the_run_before_torch_is_imported(tmp_path: Path) -> 
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        env={"PATH": "", "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={"PATH": "", "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[3])},
     )
     assert time.perf_counter() - started < 5
     assert done.returncode == 2 and done.stdout.strip() == "False"
