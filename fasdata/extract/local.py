@@ -4,42 +4,66 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 from fasdata.errors import UserError
 from fasdata.extract.jobs import Job, Result, Worker
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detectors import DETECTORS, make_detector
+from fasdata.records import ClipRecord
 
+ENDED = "the decoder ended its process"
 IN_FLIGHT = 3  # jobs a worker: enough to stay busy, few enough that results do not pile up in memory
 
 
-def bounded(pool: Executor, run: Callable[[Job], Result], jobs: Sequence[Job], workers: int) -> Iterator[Result]:
-    """Yield the results of `run` over all jobs as they are finished; what `run` raises is raised here."""
-    waiting: set[Future[Result]] = set()
+def bounded(
+    pool: Executor,
+    run: Callable[[Job], Result],
+    jobs: Iterable[Job],
+    workers: int,
+    at_work: dict[Future[Result], Job] | None = None,
+) -> Iterator[Result]:
+    """Yield the results of `run` over all jobs as they are finished; what `run` raises is raised here.
+
+    `at_work` shows the jobs that were handed to the pool and whose results were not yielded yet.
+    """
+    at_work = {} if at_work is None else at_work
     remaining = iter(jobs)
     while True:
         for job in remaining:
-            waiting.add(pool.submit(run, job))
-            if len(waiting) >= IN_FLIGHT * workers:
+            try:
+                at_work[pool.submit(run, job)] = job
+            except BrokenProcessPool as error:
+                lost: Future[Result] = Future()
+                lost.set_exception(error)
+                at_work[lost] = job
+                raise
+            if len(at_work) >= IN_FLIGHT * workers:
                 break
-        if not waiting:
+        if not at_work:
             return
-        finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        finished, _ = wait(at_work, return_when=FIRST_COMPLETED)
         while finished:  # a result is released before the next one is taken
-            yield finished.pop().result()
+            future = finished.pop()
+            result = future.result()
+            del at_work[future]
+            del future
+            yield result
 
 
 def extract_clips(jobs: Sequence[Job], root: Path, settings: ExtractSettings, workers: int) -> Iterator[Result]:
     """Yield (record, encoded crops) for every job, in the order in which they are finished.
 
     Raises:
-        UserError: the detector cannot be built, or a worker was ended from outside.
+        UserError: the detector cannot be built.
     """
     if settings.device != "cpu" and settings.looks_at_pixels:
         yield from extract_together(jobs, root, settings, workers)
@@ -50,19 +74,80 @@ def extract_clips(jobs: Sequence[Job], root: Path, settings: ExtractSettings, wo
 
 
 def _in_processes(jobs: Sequence[Job], root: Path, settings: ExtractSettings, workers: int) -> Iterator[Result]:
+    """Run jobs in a pool of processes that survives the death of one of them.
+
+    Which job killed it nobody knows: those that were at work are tried again, each alone in a fresh process, and the
+    one that kills that too is recorded as failed. A process that was ended from outside, for want of memory say, thus
+    costs a retry.
+    """
     # The server imports the heavy libraries once; workers are forked from it before it has any thread or state.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["av", "cv2", *DETECTORS[settings.detector].preload])
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(settings, root))
+    remaining, any_result = iter(jobs), False
+    while True:
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(settings, root))
+        at_work: dict[Future[Result], Job] = {}
+        try:
+            for result in bounded(pool, _run, remaining, workers, at_work):
+                any_result = True
+                yield result
+            return
+        except BrokenProcessPool:
+            pool.shutdown(wait=True, cancel_futures=True)
+            again = [_finished(future) or _alone(context, job, root, settings) for future, job in at_work.items()]
+            ended = [record.reason for record, _ in again if record.reason.startswith(ENDED)]
+            if len(ended) == len(again) > 1 and not any_result:
+                raise UserError(
+                    "every process that works on a clip is ended", found=ended[0], do="see what 'fasdata doctor' says"
+                ) from None
+            any_result = True
+            yield from again
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _alone(context: ForkServerContext, job: Job, root: Path, settings: ExtractSettings) -> Result:
+    """Run one job in a process of its own; one that ends the process gives a record of status `failed`."""
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=_send, args=(there, job, root, settings), daemon=True)
+    process.start()
+    there.close()
     try:
-        yield from bounded(pool, _run, jobs, workers)
-    except BrokenProcessPool:
-        raise UserError(
-            "a worker process was ended from outside (out of memory?)",
-            do="run the same command again with fewer --workers: finished clips are kept",
-        ) from None
+        outcome = here.recv()
+    except EOFError:
+        outcome = None
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        here.close()
+    process.join()
+    if isinstance(outcome, UserError):
+        raise outcome
+    if outcome is not None:
+        return outcome
+    return ClipRecord(job.clip, "failed", f"{ENDED}, twice ({_spell_exit(process.exitcode or 0)})"), {}
+
+
+def _finished(future: Future[Result]) -> Result | None:
+    """Return the result of a job that was done before the pool broke."""
+    if not future.done() or future.cancelled() or future.exception() is not None:
+        return None
+    return future.result()
+
+
+def _send(there: Connection, job: Job, root: Path, settings: ExtractSettings) -> None:
+    _start(settings, root)
+    try:
+        there.send(_run(job))
+    except UserError as error:
+        there.send(error)
+
+
+def _spell_exit(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {-code}, {signal.Signals(-code).name}"
+    except ValueError:
+        return f"signal {-code}"
 
 
 _arguments: tuple[ExtractSettings, Path] | None = None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fasdata.errors import EXIT_PARTIAL, EXIT_USER_ERROR
+from fasdata.errors import EXIT_PARTIAL
 from fasdata.store.check import check_store
 from tests.commands import start
 from tests.faults.world import FEW, extract, sound_hash, store_of, write_raw
@@ -58,17 +58,23 @@ def shot(raw: Path, tmp_path: Path, shoot: Callable[[int], None]) -> tuple[Path,
     """
     for attempt in range(8):
         out = tmp_path / str(attempt)
-        options = ("--detector", "json", "--detector-model", raw / "faces.json", "--frames", FEW, "-j", 2)
-        process = start("fasdata", "extract", "folder", "--root", raw, "--out", out, *options)
-        deadline = time.monotonic() + 60
-        while written(out) < 150_000 and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.002)
-        with contextlib.suppress(ProcessLookupError, IndexError):
-            shoot(process.pid)
-        _, messages = process.communicate(timeout=60)
-        if process.returncode != EXIT_PARTIAL:  # the code of a run that ended: some clips cannot be decoded
-            return out, process.pid, process.returncode, messages
+        pid, code, messages = shoot_at(raw, out, shoot)
+        if code != EXIT_PARTIAL:  # the code of a run that ended: some clips cannot be decoded
+            return out, pid, code, messages
     raise AssertionError("no shot was quick enough")
+
+
+def shoot_at(raw: Path, out: Path, shoot: Callable[[int], None]) -> tuple[int, int, str]:
+    """Start the command with two workers, shoot once clips are stored; return process, exit code and words."""
+    options = ("--detector", "json", "--detector-model", raw / "faces.json", "--frames", FEW, "-j", 2)
+    process = start("fasdata", "extract", "folder", "--root", raw, "--out", out, *options)
+    deadline = time.monotonic() + 60
+    while written(out) < 150_000 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+    with contextlib.suppress(ProcessLookupError, IndexError):
+        shoot(process.pid)
+    _, messages = process.communicate(timeout=60)
+    return process.pid, process.returncode, messages
 
 
 def test_the_whole_group_is_killed(raw, calm, tmp_path):
@@ -94,9 +100,18 @@ def test_the_command_alone_is_killed_and_its_workers_notice(raw, calm, tmp_path)
     assert sound_hash(out) == calm
 
 
-def test_a_worker_is_killed_and_the_command_says_so(raw, calm, tmp_path):
-    out, _, code, messages = shot(raw, tmp_path, lambda pid: os.kill(workers(pid)[0], signal.SIGKILL))
-    assert code == EXIT_USER_ERROR and "Traceback" not in messages
-    assert "error: a worker process was ended from outside" in messages and "finished clips are kept" in messages
-    extract(raw, out)
-    assert sound_hash(out) == calm
+def test_a_worker_that_is_killed_costs_a_retry(raw, calm, tmp_path):
+    hits = []
+
+    def kill_a_worker(pid: int) -> None:
+        os.kill(workers(pid)[0], signal.SIGKILL)
+        hits.append(pid)
+
+    for attempt in range(8):
+        out = tmp_path / str(attempt)
+        code, messages = shoot_at(raw, out, kill_a_worker)[1:]
+        assert code == EXIT_PARTIAL and "Traceback" not in messages
+        assert sound_hash(out) == calm
+        if hits:
+            return
+    pytest.fail("no shot was quick enough")

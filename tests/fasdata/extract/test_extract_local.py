@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -68,19 +70,47 @@ def test_clips_that_share_one_detector_give_what_processes_give(tmp_path: Path) 
 
 
 class EndsItsProcess(Clip):
-    """Reading it takes the worker down, as a bug in a decoder does."""
+    """Reading it takes the worker down, as a bug in a decoder does; with a marker file, only the first time."""
 
     @property
     def relpaths(self) -> dict[str, str]:  # type: ignore[override]
-        os._exit(9)
+        if multiprocessing.parent_process() is None:
+            return {}
+        marker = Path(self.attack_type)
+        if self.attack_type and marker.exists():
+            return {"rgb": "0.avi"}
+        marker.touch() if self.attack_type else None
+        os.kill(os.getpid(), signal.SIGSEGV)
+        raise AssertionError
 
 
-def test_a_worker_that_is_ended_from_outside_is_told(root: Path) -> None:
-    some = jobs(0, 1, 2)
-    lethal = object.__new__(EndsItsProcess)
-    lethal.__dict__.update({k: v for k, v in vars(some[0].clip).items() if k != "relpaths"})
-    with pytest.raises(UserError, match="a worker process was ended from outside"):
-        list(local.extract_clips([*some, Job(lethal)], root, SETTINGS, 2))
+def lethal(marker: str = "") -> Job:
+    clip = object.__new__(EndsItsProcess)
+    clip.__dict__.update({**vars(jobs(0)[0].clip), "clip_id": "lethal", "attack_type": marker})
+    clip.__dict__.pop("relpaths")
+    return Job(clip)
+
+
+def test_a_clip_that_ends_its_process_fails_alone(root: Path) -> None:
+    some = jobs(*range(6))
+    results = {
+        record.clip.clip_id: record
+        for record, _ in local.extract_clips([*some[:3], lethal(), *some[3:]], root, SETTINGS, 2)
+    }
+    assert len(results) == 7
+    assert {name for name, record in results.items() if record.status == "failed"} == {"lethal"}
+    assert results["lethal"].reason == "the decoder ended its process, twice (signal 11, SIGSEGV)"
+
+
+def test_a_process_that_is_ended_from_outside_costs_a_retry(root: Path, tmp_path: Path) -> None:
+    some = [*jobs(0, 1), lethal(str(tmp_path / "died-once"))]
+    records = [record for record, _ in local.extract_clips(some, root, SETTINGS, 2)]
+    assert len(records) == 3 and all(record.status == "ok" for record in records)
+
+
+def test_where_every_process_ends_no_clip_is_blamed(root: Path) -> None:
+    with pytest.raises(UserError, match=r"every process that works on a clip is ended; found .*SIGSEGV"):
+        list(local.extract_clips([lethal(), lethal(), lethal()], root, SETTINGS, 2))
 
 
 def test_work_is_taken_only_a_little_ahead(root: Path) -> None:
