@@ -20,6 +20,7 @@ from fastrain.run.plan import RunPlan, check_settings, describe_dry, make_plan
 from fastrain.run.request import RunRequest
 from fastrain.run.summary import summary
 from fastrain.rundir import RunDir
+from fastrain.train.stopping import Stopped, stoppable
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -43,6 +44,7 @@ def run(request: RunRequest) -> Path | None:
 
     Raises:
         UserError: something in the request, the library or the run folder does not fit, or a loss is not finite.
+        SystemExit: training was stopped by a signal; what was done is saved.
     """
     whole = request.completed()
     config = check_settings(request)
@@ -64,7 +66,13 @@ def run(request: RunRequest) -> Path | None:
     )
     with plan.run.locked() if fabric.is_global_zero else _silent():
         fabric.barrier()
-        _carry_out(plan, fabric)
+        with stoppable():
+            try:
+                _carry_out(plan, fabric)
+            except Stopped as stopped:
+                if fabric.is_global_zero:
+                    print(f"{stopped}; to go on: fastrain run --resume {plan.run.path}", file=sys.stderr)
+                raise SystemExit(stopped.exit_code) from None
     return plan.run.path
 
 

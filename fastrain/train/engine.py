@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -26,6 +27,7 @@ from fastrain.train.logbook import Logbook
 from fastrain.train.randomness import Generators
 from fastrain.train.scoring import SCORE, Scorer, validation_metrics
 from fastrain.train.selection import Selection
+from fastrain.train.stopping import Stopped, stop_requested
 from fastrain.train.training_state import (
     Progress,
     load_method,
@@ -115,6 +117,7 @@ class Engine:
 
         Raises:
             UserError: a loss, a weight or a validation score is not finite; what was saved before is kept.
+            Stopped: a stop was requested; the iterations until then are saved.
         """
         last, started = self._config.max_iterations, time.monotonic()
         before = self._seconds
@@ -131,11 +134,22 @@ class Engine:
                 ):
                     self._seconds = before + time.monotonic() - started
                     self._check_point(iteration, logbook)
+                elif by := self._asked_to_stop():
+                    self._seconds = before + time.monotonic() - started
+                    self._save(improved=False)
+                    raise Stopped(by, iteration)
                 if bar and self._best:
                     bar.advance(best_val_auc=ratio(self._best["auc"]))
                 elif bar:
                     bar.advance()
         return Outcome(self._context.iteration, self._seconds, self._best)
+
+    def _asked_to_stop(self) -> signal.Signals | None:
+        """Return what asks for a stop, on any of the devices."""
+        by = stop_requested()
+        if self._fabric.world_size > 1:
+            by = next((other for other in gather(self._fabric, by) if other), None)
+        return by
 
     def load_selected(self) -> int:
         """Load the checkpoint that the selection policy names into the method; return its iteration."""

@@ -1,0 +1,55 @@
+"""SIGTERM and SIGINT end training after the iteration at work; the run goes on as if it had never stopped."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from fasdata.library import Library
+from fastrain.networks.checkpoint import Checkpoint
+from fastrain.train.stopping import Stopped, request_stop, stop_requested, stoppable
+from tests.commands import run, start
+from tests.fastrain.sessions import assert_same_checkpoint, before_step, request, session
+
+LAST = Path("checkpoints") / "last.safetensors"
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(("method", "iteration"), [("erm", 1), ("hfn_mp", 4), ("erm", 7)])
+def test_a_stopped_run_goes_on_to_the_last_bit(library: Library, tmp_path: Path, method, iteration, by):
+    asked = ("max_iterations=9", "steps_per_epoch=3")
+    session(request(method, library, tmp_path / "calm", *asked)).train()
+    training = session(request(method, library, tmp_path / "stopped", *asked))
+    before_step(training, lambda now: os.kill(os.getpid(), by) if now == iteration else None)
+    with stoppable(), pytest.raises(Stopped) as stopped:
+        training.train()
+    assert stopped.value.exit_code == 128 + by and stop_requested() is None
+    done = Checkpoint.read(tmp_path / "stopped" / LAST).facts["iteration"]
+    # Where the iteration at work ends an epoch its checkpoint is written anyway, and the stop follows the next one.
+    assert done == stopped.value.iteration == iteration + (iteration % 3 == 0)
+    session(request(method, library, tmp_path / "stopped", *asked)).train()
+    assert_same_checkpoint(Checkpoint.read(tmp_path / "calm" / LAST), Checkpoint.read(tmp_path / "stopped" / LAST))
+
+
+def test_a_second_interrupt_does_not_wait():
+    with stoppable(), pytest.raises(KeyboardInterrupt):
+        request_stop(signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        signal.pause()
+
+
+def test_the_command_says_how_to_go_on(library: Library, tmp_path: Path):
+    short = ("--set", "train.max_iterations=4000", "--set", "train.steps_per_epoch=2000", "--set", "pretrained=false")
+    out = tmp_path / "run"
+    options = ("run", "erm", "--protocol", "CIO-M", "--data", library.root, "--set", "data.image_size=32", *short)
+    process = start("fastrain", *options, "--threads", 1, "--out", out)
+    while not (out / "metrics.jsonl").is_file() and process.poll() is None:
+        pass
+    process.send_signal(signal.SIGTERM)
+    _, messages = process.communicate(timeout=120)
+    assert process.returncode == 143, messages
+    assert "stopped by SIGTERM after iteration" in messages and f"fastrain run --resume {out}" in messages
+    assert "Traceback" not in messages and (out / LAST).is_file()
+    resumed = run("fastrain", "run", "--resume", out, "--set", "train.max_iterations=4001")
+    assert resumed.returncode == 2 and "train.max_iterations: 4000 -> 4001" in resumed.stderr
