@@ -9,11 +9,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import lzma
 import os
+import re
 import stat
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, get_args
+from zipfile import BadZipFile
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -25,36 +30,55 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=BaseModel)
 
-LARGEST = 256 << 20  # bytes of a text file; a manifest's text or a list of a million frames is smaller
+LARGEST = 2 << 30  # bytes of a text that is read whole
+LARGEST_TABLE = 64 << 30  # bytes of a table that is read row by row: scores of millions of frames
 LARGEST_YAML = 16 << 20  # a card with a table of paths; YAML is read slowly
 DEEPEST = 100  # lists and mappings inside each other; ours have under ten
 MOST = 20_000_000  # values of one text, written out; the largest lists have a few million
 _SHOWN = 160  # characters of a parser's own words
+# What pandas and the decompressors raise; pandas' own errors are ValueErrors.
+_NO_TABLE = (ValueError, csv.Error, OverflowError, EOFError, OSError, lzma.LZMAError, zlib.error, BadZipFile)
+_CSV_MARK = re.compile(r'[",\r\n]')
 
 # -- Bytes and text ---------------------------------------------------------------------------------------------------
 
 
-def read_bytes(path: Path, *, largest: int = LARGEST) -> bytes:
-    """Return the content of a regular file.
+class Unreadable(UserError):
+    """The file itself cannot be had: it is missing, no regular file, too large, or the system refuses it."""
+
+
+@contextmanager
+def opened(path: Path, *, largest: int = LARGEST) -> Iterator[BinaryIO]:
+    """Open a regular file for reading.
 
     Raises:
-        UserError: it is missing, no regular file, larger than `largest` bytes, or cannot be read.
+        Unreadable: it is missing, no regular file, larger than `largest` bytes, or cannot be read.
     """
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
         try:
             state = os.fstat(handle)
             if not stat.S_ISREG(state.st_mode):
-                raise UserError(f"{path} is no file", expected="a regular file", found=_kind(state.st_mode))
+                raise Unreadable(f"{path} is no file", expected="a regular file", found=_kind(state.st_mode))
             if state.st_size > largest:
                 size = f"{state.st_size / 2**20:.1f} MiB"
-                raise UserError(f"{path} is too large", expected=f"at most {largest / 2**20:.1f} MiB", found=size)
+                raise Unreadable(f"{path} is too large", expected=f"at most {largest / 2**20:.1f} MiB", found=size)
             with os.fdopen(handle, "rb", closefd=False) as file:
-                return file.read(largest + 1)
+                yield file
         finally:
             os.close(handle)
     except OSError as error:
-        raise UserError(f"{path} cannot be read", found=error.strerror or str(error)) from None
+        raise Unreadable(f"{path} cannot be read", found=error.strerror or str(error)) from None
+
+
+def read_bytes(path: Path, *, largest: int = LARGEST) -> bytes:
+    """Return the content of a regular file.
+
+    Raises:
+        Unreadable: as `opened`.
+    """
+    with opened(path, largest=largest) as file:
+        return file.read(largest + 1)
 
 
 def read_text(path: Path, *, largest: int = LARGEST) -> str:
@@ -185,15 +209,16 @@ class _Loader(yaml.SafeLoader):
 # -- CSV --------------------------------------------------------------------------------------------------------------
 
 
-def csv_rows(text: str, where: str, *, strict: bool = True) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number of the last line of every row of a CSV text, from 1, and its cells as they are.
+def csv_rows(text: str | Iterable[str], where: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of the last line of every row of a CSV, from 1, and its cells as they are.
 
-    `strict` refuses a quote that is never closed, which would swallow the rest of the file.
+    `text` is whole or in lines. A quote that is never closed, which would swallow the rest of the file, is refused.
 
     Raises:
         UserError: it is no CSV.
     """
-    rows = csv.reader(io.StringIO(text, newline=""), strict=strict)
+    lines = io.StringIO(text, newline="") if isinstance(text, str) else text
+    rows = csv.reader(_closed_quotes(lines, where))
     try:
         for cells in rows:
             yield rows.line_num, cells
@@ -201,24 +226,58 @@ def csv_rows(text: str, where: str, *, strict: bool = True) -> Iterator[tuple[in
         raise UserError(f"{where} is not a CSV file", found=f"line {rows.line_num}: {_words(error)}") from None
 
 
+def _closed_quotes(lines: Iterable[str], where: str) -> Iterator[str]:
+    """Yield the lines; after the last one refuse a quoted cell that is still open. A quote inside a cell is text."""
+    begun, number = 0, 0
+    for number, line in enumerate(lines, 1):
+        if begun or '"' in line:
+            begun = _open_quote(line, number, begun)
+        yield line
+    if begun:
+        raise UserError(
+            f"{where} is not a CSV file", found=f"a quote in line {begun} that is not closed before the end"
+        )
+
+
+def _open_quote(line: str, number: int, begun: int) -> int:
+    """Return the line in which the quote that is open after this line began, 0 where none is."""
+    start = place = 0
+    while (match := _CSV_MARK.search(line, place)) is not None:
+        place = match.end()
+        if match[0] != '"':
+            start = start if begun else place
+        elif begun:
+            if line[place : place + 1] == '"':
+                place += 1  # two of them inside a quoted cell are one character
+            else:
+                begun, start = 0, -1
+        elif match.start() == start:
+            begun = number
+    return begun
+
+
 def csv_cells(line: str, where: str) -> list[str]:
     """Return the cells of one line of a CSV.
 
     Raises:
-        UserError: it is no CSV.
+        UserError: it is no CSV, or more than one line.
     """
-    return next((cells for _, cells in csv_rows(line, where, strict=False)), [])
+    rows = [cells for _, cells in csv_rows(line, where)]
+    if len(rows) > 1:
+        raise UserError(f"{where} is more than one line", expected="lines that end with a line feed")
+    return rows[0] if rows else []
 
 
-def read_csv_rows(path: Path, *, largest: int = LARGEST) -> Iterator[tuple[int, dict[str, str]]]:
+def read_csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the line number and the cells by column name of every row after the first, which names the columns.
 
-    Cells beyond the columns are left out, absent ones are empty; blank rows are skipped.
+    The file is read row by row. Bytes that are no UTF-8 become the replacement character; cells beyond the columns are
+    left out, absent ones are empty; blank rows are skipped.
 
     Raises:
-        UserError: as `read_text` and `csv_rows`.
+        UserError: as `opened` and `csv_rows`.
     """
-    rows = csv_rows(read_text(path, largest=largest), str(path))
+    rows = read_csv_cells(path)
     _, header = next(rows, (1, []))
     names = [name.strip() for name in header]
     for number, cells in rows:
@@ -226,19 +285,39 @@ def read_csv_rows(path: Path, *, largest: int = LARGEST) -> Iterator[tuple[int, 
             yield number, dict(zip(names, [*cells, *[""] * len(names)], strict=False))
 
 
-def read_table(path: Path, *, largest: int = LARGEST) -> pd.DataFrame:
-    """Return a CSV file as a table of text cells, empty ones included.
+def read_csv_cells(path: Path, *, largest: int = LARGEST_TABLE) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line number and the cells of every row of a CSV file, row by row; bytes that are no UTF-8 are replaced.
 
     Raises:
-        UserError: as `read_text`, or it is no CSV: rows of different lengths, an open quote, no columns.
+        UserError: as `opened` and `csv_rows`.
+    """
+    with opened(path, largest=largest) as file:
+        yield from csv_rows(io.TextIOWrapper(file, "utf-8-sig", "replace", newline=""), str(path))
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Return a CSV file as a table of text cells, empty ones included; `.gz`, `.bz2`, `.xz` and `.zip` are unpacked.
+
+    Raises:
+        UserError: as `opened`, or it is no CSV: rows of different lengths, an open quote, no UTF-8, no columns.
     """
     import pandas as pd
 
-    text = read_text(path, largest=largest)
-    try:
-        return pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
-    except (ValueError, csv.Error, OverflowError) as error:  # pandas' own errors are ValueErrors
-        raise UserError(f"{path} is not a CSV file", found=_words(error)) from None
+    packed = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zip": "zip"}.get(path.suffix.lower())
+    with opened(path, largest=LARGEST_TABLE) as file:
+        try:
+            return pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig", compression=packed)  # type: ignore[arg-type]
+        except (
+            ValueError,
+            csv.Error,
+            OverflowError,
+            EOFError,
+            OSError,
+            lzma.LZMAError,
+            zlib.error,
+            BadZipFile,
+        ) as error:
+            raise UserError(f"{path} is not a CSV file", found=_words(error)) from None  # pandas' own are ValueErrors
 
 
 # -- Schemas ----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 
 from fasdata.datasets.tree import natural_key
 from fasdata.errors import UserError
-from fasdata.foreign import csv_rows, read_bytes
+from fasdata.foreign import read_csv_cells
 from fasdata.records import Clip
 
 # -- Find and read list files ------------------------------------------------------------------------------------------
@@ -127,8 +127,7 @@ def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
         UserError: the file is too large, or not a CSV.
     """
     _require_small(path)
-    text = read_bytes(path, largest=LARGEST).decode("utf-8-sig", "replace")
-    for number, cells in csv_rows(text, str(path)):
+    for number, cells in read_csv_cells(path, largest=LARGEST):
         if any(cell.strip() for cell in cells):
             yield number, [cell.strip() for cell in cells]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -13,6 +14,8 @@ from fasdata.errors import UserError
 
 # -- Walk the files, and redact what must not leave the tree ----------------------------------------------------------
 
+# An entry that is so is left out of a scan; anything else, such as a network that fails, ends it.
+_SKIPPED = {errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ENOENT}
 STANDS_FOR = "*"  # written in place of a redacted part of a path
 
 
@@ -42,6 +45,8 @@ def walk(root: Path, skipped: dict[str, str] | None = None) -> Iterator[str]:
                     try:
                         is_folder = entry.is_dir()
                     except OSError as error:
+                        if error.errno not in _SKIPPED:
+                            raise
                         skipped[relpath] = error.strerror or str(error)
                         continue
                     if is_folder:
@@ -49,7 +54,7 @@ def walk(root: Path, skipped: dict[str, str] | None = None) -> Iterator[str]:
                     else:
                         yield relpath
         except OSError as error:
-            if not prefix:
+            if not prefix or error.errno not in _SKIPPED:
                 raise
             skipped[prefix] = error.strerror or str(error)
         waiting.extend(sorted(below, reverse=True))

@@ -50,6 +50,8 @@ class Verification:
         ]
         if self.missing:
             texts.append(f"{len(self.missing)} missing: {_some(self.missing)}")
+        if self.result.skipped:
+            texts.append(f"{len(self.result.skipped)} entries cannot be read: {_some(list(self.result.skipped))}")
         if unmatched:
             texts.append(f"{len(unmatched)} media that no rule matches: {_some(unmatched)}")
         if incomplete:
@@ -115,7 +117,6 @@ def describe_verification(verification: Verification) -> str:
     kinds = Counter(reject.kind for reject in result.rejected)
     lines += [f"  {number} {kind}" for kind, number in sorted(kinds.items())]
     lines += [f"  {note}" for note in result.notes]
-    lines += [f"warning: left out, since it cannot be read: {entry}" for entry in result.skipped]
     deviations = verification.deviations
     lines += [f"warning: {text}" for text in deviations]
     lines.append(f"{len(deviations)} deviations" if deviations else "complete: every known count is right")

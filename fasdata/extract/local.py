@@ -123,6 +123,11 @@ def _alone(context: ForkServerContext, job: Job, root: Path, settings: ExtractSe
         raise outcome
     if outcome is not None:
         return outcome
+    if process.exitcode in (-signal.SIGKILL, -signal.SIGTERM):  # from outside: that is no property of the recording
+        raise UserError(
+            f"the process that worked on {job.clip.clip_id} was ended from outside, twice (out of memory?)",
+            do="run the same command again with fewer --workers: finished clips are kept",
+        )
     return ClipRecord(job.clip, "failed", f"{ENDED}, twice ({_spell_exit(process.exitcode or 0)})"), {}
 
 

@@ -140,6 +140,7 @@ def make_detector(name: str, request: DetectorRequest) -> Detector:
     row = _row(name)
     if request.device != "cpu" and not row.cuda:
         raise UserError(f"--device {request.device} means nothing to {name}", do="leave it out: it runs on the cpu")
+    _require_packages(name)
     if row.uses_torch:
         _require_device(request.device)
     detector: Detector = row.load().make(request, _model(name, request))
@@ -200,16 +201,19 @@ def _row(name: str) -> DetectorRow:
 def _model(name: str, request: DetectorRequest) -> Path:
     """Return the file of the detector's model, an empty path where it takes none."""
     row = DETECTORS[name]
-    for package, requirement in row.needs.items():
-        if find_spec(package) is None:
-            raise UserError(
-                f"--detector {name} needs {package}", found="it is not installed", do=f"pip install '{requirement}'"
-            )
     if not row.model:
         return Path()
     if find_model := getattr(row.load(), "find_model", None):
         return Path(find_model(request, row.model))
     return require_file(Path(request.model).expanduser(), row.model)
+
+
+def _require_packages(name: str) -> None:
+    for package, requirement in DETECTORS[name].needs.items():
+        if find_spec(package) is None:
+            raise UserError(
+                f"--detector {name} needs {package}", found="it is not installed", do=f"pip install '{requirement}'"
+            )
 
 
 def _require_device(device: str) -> None:

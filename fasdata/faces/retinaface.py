@@ -100,12 +100,11 @@ def settings(request: DetectorRequest) -> dict[str, float]:
 
 
 def find_model(request: DetectorRequest, what: str) -> Path:
-    """Return the file of the model that is asked for; a pack is fetched only if that is allowed and the device works.
+    """Return the file of the model that is asked for; a pack is fetched only if that is allowed.
 
     Raises:
-        UserError: no such file or pack, or onnxruntime cannot use the device.
+        UserError: no such file or pack.
     """
-    _require_cuda(request.device)
     return retinaface_model(request.model, allow_download=request.allow_download)
 
 

@@ -115,6 +115,8 @@ def plan_from_scan(
     if options.strict:
         require_expected(plan, deviating)
     notes = [f"list     {line}" for line in selection.notes] + [f"warning: {line}" for line in selection.warnings]
+    for dataset in plan.datasets:
+        notes += [f"warning: {dataset}: left out, since it cannot be read: {entry}" for entry in scans[dataset].skipped]
     if plan.note:
         notes.insert(0, f"note     {plan.note}")
     counted = _count(plan, assigned, scans, sizes, options.allow_leakage)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError
-from fasdata.foreign import csv_rows, read_text
+from fasdata.foreign import read_csv_cells
 from fasdata.records import MODALITIES, ClipRecord
 from fasdata.store import keys, shards
 from fasdata.store.atomic import replacing
@@ -219,7 +219,7 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 def _csv_rows(path: Path) -> Iterator[list[str]]:
     try:
-        rows = csv_rows(read_text(path), str(path))
+        rows = read_csv_cells(path)
         if next(rows, (0, None))[1] != FAILURE_COLUMNS:
             yield []
         yield from (cells for _, cells in rows)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from fasdata.errors import UserError
-from fasdata.foreign import read_json_object
+from fasdata.foreign import Unreadable, read_json_object
 from fasdata.store.atomic import write_text
 
 LOCK = "writer.lock"
@@ -69,5 +69,7 @@ def interrupted(folder: Path) -> set[int] | None:
         return None
     try:
         return {int(number) for number in read_json_object(folder / UNFINISHED)["compact"]}
+    except Unreadable:
+        raise
     except (UserError, ValueError, KeyError, TypeError):  # whatever the file holds, the run has not finished
         return set()

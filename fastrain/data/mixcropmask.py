@@ -82,7 +82,7 @@ def _equalize(image: np.ndarray, _: float) -> np.ndarray:
 
 
 def _brightness(image: np.ndarray, amount: float) -> np.ndarray:
-    return functional.adjust_brightness(torch.from_numpy(image), 1 + amount).numpy()
+    return _bytes(np.float32(1 + amount) * image)  # torchvision's takes torch's default type, which a run may change
 
 
 def _colour(image: np.ndarray, amount: float) -> np.ndarray:

@@ -72,7 +72,7 @@ class Assembly:
             UserError: the device cannot do what the configuration asks for; the part `train` lacks a modality.
         """
         method = build_method(config, n_domains=n_domains, image_size=data.view.size)
-        place(method, fabric, config.train, training=training)
+        place(method, fabric, config.train, training=training or fabric.device.type == "cuda")
         samples = {part: members for part in parts if len(members := Samples.of(data.manifest, part)) or training}
         if "train" in samples:
             samples["train"].require(method.modalities)

@@ -182,9 +182,18 @@ def test_a_file_and_a_row_are_all_that_a_new_detector_needs(tmp_path, monkeypatc
 
 def test_a_missing_extra_is_named_before_the_model_is_looked_for(monkeypatch):
     monkeypatch.setattr("fasdata.faces.detectors.find_spec", lambda name: None if name == "insightface" else object())
-    for ask in (make_detector, require_detector, detector_identity):
+    for ask in (make_detector, require_detector):
         with pytest.raises(UserError, match=r"needs insightface.*pip install 'fasdata\[retinaface\]'"):
             ask("retinaface", DetectorRequest(model="nowhere.onnx"))
+
+
+def test_what_identifies_a_store_needs_no_detector_here(model, monkeypatch):
+    """A driver writes the store; those that detect are elsewhere."""
+    monkeypatch.setattr("fasdata.faces.detectors.find_spec", lambda name: None)
+    file = model.with_suffix(".onnx")
+    file.write_bytes(b"weights")
+    request = DetectorRequest(model=str(file), device="cuda")
+    assert detector_identity("retinaface", request)["detector_weights_sha256"] == file_sha256(file)
 
 
 def test_the_readme_lists_every_detector():

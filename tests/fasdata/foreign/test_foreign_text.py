@@ -1,5 +1,6 @@
 """The door for foreign text: whatever is wrong ends in one line that names the file."""
 
+import gzip
 import os
 from pathlib import Path
 
@@ -63,6 +64,36 @@ def test_what_is_not_is_refused_in_one_line(read, text, words):
     with pytest.raises(UserError, match=words) as error:
         read(text, "cards/x.yaml")
     assert "\n" not in str(error.value) and "cards/x.yaml" in str(error.value) and len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [
+        ('x,"Lamp" left\n', ["x", "Lamp left"]),
+        ('x,say "a" twice\n', ["x", 'say "a" twice']),
+        ('"a ""quoted"" word",2', ['a "quoted" word', "2"]),
+        ('"two\nlines",2\n', ["two\nlines", "2"]),
+        ('"",2\n', ["", "2"]),
+    ],
+)
+def test_quotes_that_are_closed_are_read_as_ever(text, cells):
+    assert [row for _, row in foreign.csv_rows(text, "x")] == [cells]
+    assert [row for _, row in foreign.csv_rows(text.splitlines(keepends=True), "x")] == [cells]
+
+
+def test_one_line_is_one_line():
+    assert foreign.csv_cells("a,b", "x") == ["a", "b"]
+    with pytest.raises(UserError, match="more than one line"):
+        foreign.csv_cells("a/1.jpg,1\ra/2.jpg,0", "list.csv line 1")
+
+
+def test_a_compressed_table_is_read(tmp_path):
+    with gzip.open(tmp_path / "scores.csv.gz", "wt") as file:
+        file.write("a,b\n1,x\n")
+    assert foreign.read_table(tmp_path / "scores.csv.gz").to_dict("list") == {"a": ["1"], "b": ["x"]}
+    (tmp_path / "broken.csv.gz").write_bytes(b"no gzip")
+    with pytest.raises(UserError, match="is not a CSV file"):
+        foreign.read_table(tmp_path / "broken.csv.gz")
 
 
 def test_a_key_that_stands_twice_is_refused_where_it_matters():
