@@ -118,5 +118,5 @@ def test_a_file_that_is_no_table_is_one_line(content: bytes, tmp_path: Path) -> 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no score file at"):
         ScoreTable.read_csv(tmp_path / "scores.csv")
-    with pytest.raises(UserError, match="no score file"):
+    with pytest.raises(UserError, match="a folder"):
         ScoreTable.read_csv(tmp_path)

@@ -162,7 +162,7 @@ CROOKED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "content", "told"), CROOKED)
+@pytest.mark.parametrize(("name", "content", "words"), CROOKED)
 def test_crooked_files_are_told_and_leave_nothing(tmp_path: Path, name: str, content: Any, words: str) -> None:
     torch.save(content, tmp_path / "a.pth")
     settings = [f"model.{key}={json.dumps(value)}" for key, value in TINY[name].items()]
