@@ -12,7 +12,7 @@ JOBS ?= 2
 
 help:
 	@echo "make demo     raw synthetic datasets -> faces -> manifest -> HFN_MP and ERM -> demo/report.html, comparison (about five minutes)"
-	@echo "make test     the test suite (about ten minutes on two cores)"
+	@echo "make test     the test suite (ten to twenty minutes on two cores)"
 	@echo "make lint     ruff, mypy, and the layers of the packages (import-linter)"
 	@echo "make install  only set up $(VENV)"
 
