@@ -1,0 +1,126 @@
+"""Read CSV from outside, row by row; a quote that is never closed does not swallow the rest of the file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import lzma
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile
+
+from fasdata.errors import UserError
+from fasdata.foreign.opening import in_words, opened
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LARGEST_TABLE = 64 << 30  # bytes of a table that is read row by row: scores of millions of frames
+# What pandas and the decompressors raise; pandas' own errors are ValueErrors.
+_NO_TABLE = (ValueError, csv.Error, OverflowError, EOFError, OSError, lzma.LZMAError, zlib.error, BadZipFile)
+_CSV_MARK = re.compile(r'[",\r\n]')
+
+
+def csv_rows(text: str | Iterable[str], where: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of the last line of every row of a CSV, from 1, and its cells as they are.
+
+    `text` is whole or in lines. A quote that is never closed, which would swallow the rest of the file, is refused.
+
+    Raises:
+        UserError: it is no CSV.
+    """
+    lines = io.StringIO(text, newline="") if isinstance(text, str) else text
+    rows = csv.reader(_closed_quotes(lines, where))
+    try:
+        for cells in rows:
+            yield rows.line_num, cells
+    except csv.Error as error:
+        raise UserError(f"{where} is not a CSV file", found=f"line {rows.line_num}: {in_words(error)}") from None
+
+
+def _closed_quotes(lines: Iterable[str], where: str) -> Iterator[str]:
+    """Yield the lines; after the last one refuse a quoted cell that is still open. A quote inside a cell is text."""
+    begun, number = 0, 0
+    for number, line in enumerate(lines, 1):
+        if begun or '"' in line:
+            begun = _open_quote(line, number, begun)
+        yield line
+    if begun:
+        raise UserError(
+            f"{where} is not a CSV file", found=f"a quote in line {begun} that is not closed before the end"
+        )
+
+
+def _open_quote(line: str, number: int, begun: int) -> int:
+    """Return the line in which the quote that is open after this line began, 0 where none is."""
+    start = place = 0
+    while (match := _CSV_MARK.search(line, place)) is not None:
+        place = match.end()
+        if match[0] != '"':
+            start = start if begun else place
+        elif begun:
+            if line[place : place + 1] == '"':
+                place += 1  # two of them inside a quoted cell are one character
+            else:
+                begun, start = 0, -1
+        elif match.start() == start:
+            begun = number
+    return begun
+
+
+def csv_cells(line: str, where: str) -> list[str]:
+    """Return the cells of one line of a CSV.
+
+    Raises:
+        UserError: it is no CSV, or more than one line.
+    """
+    rows = [cells for _, cells in csv_rows(line, where)]
+    if len(rows) > 1:
+        raise UserError(f"{where} is more than one line", expected="lines that end with a line feed")
+    return rows[0] if rows else []
+
+
+def read_csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the line number and the cells by column name of every row after the first, which names the columns.
+
+    The file is read row by row. Bytes that are no UTF-8 become the replacement character; cells beyond the columns are
+    left out, absent ones are empty; blank rows are skipped.
+
+    Raises:
+        UserError: as `opened` and `csv_rows`.
+    """
+    rows = read_csv_cells(path)
+    _, header = next(rows, (1, []))
+    names = [name.strip() for name in header]
+    for number, cells in rows:
+        if any(cell.strip() for cell in cells):
+            yield number, dict(zip(names, [*cells, *[""] * len(names)], strict=False))
+
+
+def read_csv_cells(path: Path, *, largest: int = LARGEST_TABLE) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line number and the cells of every row of a CSV file, row by row; bytes that are no UTF-8 are replaced.
+
+    Raises:
+        UserError: as `opened` and `csv_rows`.
+    """
+    with opened(path, largest=largest) as file:
+        yield from csv_rows(io.TextIOWrapper(file, "utf-8-sig", "replace", newline=""), str(path))
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Return a CSV file as a table of text cells, empty ones included; `.gz`, `.bz2`, `.xz` and `.zip` are unpacked.
+
+    Raises:
+        UserError: as `opened`, or it is no CSV: rows of different lengths, an open quote, no UTF-8, no columns.
+    """
+    import pandas as pd
+
+    packed = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zip": "zip"}.get(path.suffix.lower())
+    with opened(path, largest=LARGEST_TABLE) as file:
+        try:
+            return pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig", compression=packed)  # type: ignore[arg-type]
+        except _NO_TABLE as error:
+            raise UserError(f"{path} is not a CSV file", found=in_words(error)) from None

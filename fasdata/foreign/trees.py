@@ -1,0 +1,183 @@
+"""Read JSON and YAML from outside, with limits on depth and, written out, on the number of values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fasdata.errors import UserError
+from fasdata.foreign.opening import LARGEST, in_words, read_text, text_of
+
+LARGEST_YAML = 16 << 20  # a card with a table of paths; YAML is read slowly
+DEEPEST = 100  # lists and mappings inside each other; ours have under ten
+MOST = 20_000_000  # values of one text, written out; the largest lists have a few million
+
+# -- JSON -------------------------------------------------------------------------------------------------------------
+
+
+def json_of(text: str | bytes, where: str, *, unique_keys: bool = False, do: str = "") -> Any:
+    """Return the value of a JSON text; with `unique_keys` a key that stands twice in an object is refused.
+
+    `where` names the text in an error, `do` says there what helps.
+
+    Raises:
+        UserError: it is no JSON, or nested deeper than `DEEPEST`.
+    """
+    text = text_of(text, where) if isinstance(text, bytes) else text
+    try:
+        value = json.loads(text, object_pairs_hook=_once if unique_keys else None)
+    except RecursionError:
+        raise too_deep(where) from None
+    except ValueError as error:
+        raise UserError(f"{where} is damaged", expected="JSON", found=in_words(error), do=do) from None
+    return _shallow(value, where)
+
+
+def read_json(path: Path, *, largest: int = LARGEST, unique_keys: bool = False, do: str = "") -> Any:
+    """Return the value of a JSON file.
+
+    Raises:
+        UserError: as `read_text` and `json_of`.
+    """
+    return json_of(read_text(path, largest=largest), str(path), unique_keys=unique_keys, do=do)
+
+
+def read_json_object(path: Path, *, largest: int = LARGEST, do: str = "") -> dict[str, Any]:
+    """Return the object that a JSON file holds.
+
+    Raises:
+        UserError: as `read_json`, or it holds another kind of value.
+    """
+    value = read_json(path, largest=largest, do=do)
+    if not isinstance(value, dict):
+        raise UserError(f"{path} is damaged", expected="a JSON object", found=type(value).__name__, do=do)
+    return value
+
+
+def quick_json(data: bytes) -> Any:
+    """Return the value of a JSON text that the caller checks whole, as a store does with a million records.
+
+    Raises:
+        ValueError: it is no JSON.
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(data)
+
+
+# -- YAML -------------------------------------------------------------------------------------------------------------
+
+
+def yaml_of(text: str, where: str) -> Any:
+    """Return the value of a YAML text, of plain types alone.
+
+    Raises:
+        UserError: it is no YAML, or nested deeper than `DEEPEST`.
+    """
+    try:
+        value = _loaded(text)
+    except RecursionError:
+        raise too_deep(where) from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that no calendar has
+        raise UserError(f"{where} is not readable YAML", found=in_words(error)) from None
+    return _bounded(value, where)
+
+
+def read_yaml(path: Path) -> Any:
+    """Return the value of a YAML file.
+
+    Raises:
+        UserError: as `read_text` and `yaml_of`.
+    """
+    return yaml_of(read_text(path, largest=LARGEST_YAML), str(path))
+
+
+def _loaded(text: str) -> Any:
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, which reads nested structures by recursion: it stops at `DEEPEST` instead of the stack's end."""
+
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise RecursionError
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+
+# -- Limits -----------------------------------------------------------------------------------------------------------
+
+
+def _shallow(value: Any, where: str) -> Any:
+    """Return the value of a JSON text; refuse one that is nested deeper than `DEEPEST`."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(DEEPEST):
+        if not level:
+            return value
+        level = [part for node in level for part in _parts(node)]
+    raise too_deep(where)
+
+
+def _bounded(value: Any, where: str) -> Any:
+    """Return the value; refuse one so deep or so large, written out, that code which walks it would not come back.
+
+    YAML lets one part stand in many places, or inside itself: a few lines can stand for a billion values.
+    """
+    heights: dict[int, int] = {}
+    sizes: dict[int, int] = {}
+    path: list[tuple[Any, Iterator[Any]]] = [(value, _parts(value))]
+    inside = {id(value)}
+    while path:
+        node, rest = path[-1]
+        part = next((part for part in rest if id(part) not in heights), None)
+        if part is not None:
+            if id(part) in inside or len(path) >= DEEPEST:
+                raise too_deep(where)
+            inside.add(id(part))
+            path.append((part, _parts(part)))
+            continue
+        path.pop()
+        inside.discard(id(node))
+        parts = list(_parts(node))
+        heights[id(node)] = 1 + max((heights[id(part)] for part in parts), default=0)
+        sizes[id(node)] = (
+            1 + len(node if isinstance(node, dict | list) else ()) + sum(sizes[id(part)] for part in parts)
+        )
+        if heights[id(node)] > DEEPEST:
+            raise too_deep(where)
+        if sizes[id(node)] > MOST:
+            raise UserError(f"{where} holds too many values", expected=f"at most {MOST:,}")
+    return value
+
+
+def _parts(node: Any) -> Iterator[Any]:
+    """Yield the lists and mappings directly inside a value."""
+    values = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return (part for part in values if isinstance(part, dict | list))
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = dict(pairs)
+    if len(keys) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice[:80]!r} stands twice")
+    return keys
+
+
+def too_deep(where: str) -> UserError:
+    """Return the error for a text that is nested deeper than `DEEPEST`."""
+    return UserError(f"{where} is nested too deeply", expected=f"at most {DEEPEST} levels")
