@@ -10,8 +10,8 @@ from fasdata.page.page import Page, Section
 from fasdata.page.parts import Column, Notice, Paragraph, Row, Table
 from fasdata.page.spelling import Absent
 from fastrain.compare.comparison import COLUMNS, ProtocolTable
-from fastrain.compare.published import PublishedResult
-from fastrain.compare.text import HEAD, NOTE, published_row, row_of
+from fastrain.compare.published import PublishedResult, sources_of
+from fastrain.compare.text import HEAD, NOTE, OWN_DATA, published_row, row_of
 
 
 def page(tables: Sequence[ProtocolTable], published: Sequence[PublishedResult], warning: str = "") -> str:
@@ -38,8 +38,7 @@ def _section(table: ProtocolTable, published: Sequence[PublishedResult]) -> Sect
     ]
     parts += [Paragraph(f"{sentence}.") for sentence in table.tests]
     if published:
-        sources = dict.fromkeys(f"{result.paper} ({result.source})" for result in published)
-        parts.append(Paragraph("Published rows, under their own data and policies: " + "; ".join(sources) + "."))
+        parts += [Paragraph(OWN_DATA), *(Paragraph(f"{source}.") for source in sources_of(published))]
     lead = f"{table.protocol}: {table.people}; {table.resamples} resamples."
     return Section(table.protocol.replace(":", "-").replace("@", "-"), table.alias, parts, lead)
 

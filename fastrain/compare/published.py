@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +30,7 @@ class _Row(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
     paper: str
+    quoted_in: str
     source: str
     verified: bool
     selection: str
@@ -40,6 +42,7 @@ class _File(BaseModel):
 class PublishedResult:
     """One published result; rates are shares (not percent), None where the paper prints none.
 
+    `quoted_in` names in short the paper whose table prints it, `paper` in full, `source` where that table was read;
     `selection` and `threshold` say how it came about; `verified` whether it was read from its source.
     """
 
@@ -50,10 +53,21 @@ class PublishedResult:
     hter_sd: float | None
     auc_sd: float | None
     paper: str
+    quoted_in: str
     source: str
     verified: bool
     selection: str
     threshold: str
+
+    @property
+    def name(self) -> str:
+        """Return the method, the paper that prints the number, and whether nobody could check it."""
+        return f"{self.method} ({self.quoted_in}{'' if self.verified else '; recalled, not checked'})"
+
+
+def sources_of(results: Iterable[PublishedResult]) -> list[str]:
+    """Return a line for each table that results are quoted from: the paper, and where its table was read."""
+    return list(dict.fromkeys(f"{result.quoted_in}: {result.paper} ({result.source})" for result in results))
 
 
 def load_published(folder: Path | None = None) -> list[PublishedResult]:
@@ -66,7 +80,7 @@ def load_published(folder: Path | None = None) -> list[PublishedResult]:
     for path in sorted((folder or manifests_dir() / "results").glob("*.yaml")):
         file = read_declared(path, _File)
         about: dict[str, Any] = {
-            name: getattr(file, name) for name in ("paper", "source", "verified", "selection", "threshold")
+            name: getattr(file, name) for name in ("paper", "quoted_in", "source", "verified", "selection", "threshold")
         }
         for row in file.rows:
             rates: dict[str, Any] = {

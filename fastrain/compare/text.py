@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from fasdata.errors import unknown_name
 from fasdata.page.spelling import metric, percent, ratio, stars, text_table
 from fastrain.compare.comparison import COLUMNS, Cell, Line, ProtocolTable
-from fastrain.compare.published import PublishedResult
+from fastrain.compare.published import PublishedResult, sources_of
 from fastrain.evaluation.thresholds import SOURCE_EER
 
+OWN_DATA = "Rows with a paper in brackets are published numbers, on that paper's own data and policies:"
+_SOURCE = {"text": "", "md": "- ", "latex": "% "}  # how a line on the sources begins in each form
 FORMS = ("text", "md", "latex")
 HEAD = ("Method", "Seeds", "Checkpoint", *(title for title, _, _ in COLUMNS))
 NOTE = (
@@ -34,8 +36,11 @@ def rendered(
     parts = [warnings[form]] if warning else []
     for table in tables:
         rows = [row_of(line) for line in table.lines]
-        quoted = [published_row(result) for result in published if result.protocol == table.protocol]
-        parts.append({"text": _text, "md": _markdown, "latex": _latex}[form](table, rows, quoted))
+        quoted = [result for result in published if result.protocol == table.protocol]
+        published_rows = [published_row(result) for result in quoted]
+        parts.append({"text": _text, "md": _markdown, "latex": _latex}[form](table, rows, published_rows))
+        if quoted:
+            parts.append("\n".join(_SOURCE[form] + source for source in (OWN_DATA, *sources_of(quoted))))
     return "\n\n".join(parts)
 
 
@@ -55,9 +60,8 @@ def cell_text(cell: Cell, name: str) -> str:
 
 def published_row(result: PublishedResult) -> list[str]:
     """Return a published result as a row: its HTER under the policy of its paper, no other HTER."""
-    name = f"{result.method}, published" + ("" if result.verified else " (not verified)")
     oracle = f"{percent(result.hter, sd=result.hter_sd, unit='')} at {result.threshold}"
-    return [name, "", result.selection, str(ratio(result.auc, sd=result.auc_sd)), "-", oracle, "-"]
+    return [result.name, "", result.selection, str(ratio(result.auc, sd=result.auc_sd)), "-", oracle, "-"]
 
 
 def _text(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]]) -> str:

@@ -195,7 +195,9 @@ def test_two_configurations_of_a_method_are_named_apart(tmp_path: Path) -> None:
 def test_every_form(tmp_path: Path, runs: list[Path]) -> None:
     forms = {form: compare(runs, form=form, published=True, resamples=200) for form in ("text", "md", "latex", "html")}
     for text in forms.values():
-        assert "5.24" in text and "not verified" in text and "24 subjects" in text
+        assert (
+            "5.24" in text and "recalled, not checked" in text and "Cai et al. 2022" in text and "24 subjects" in text
+        )
     lines = forms["md"].splitlines()
     table = [line for line in lines if line.startswith("|")]
     assert len({line.count(" | ") for line in table if "---" not in line}) == 1
@@ -221,6 +223,11 @@ def test_published_numbers_are_whole() -> None:
     assert (gac.hter, gac.auc, gac.hter_sd) == pytest.approx((0.0860, 0.9716, 0.0028))
     assert ours["mmdgfas", "mm:PSW2C"].auc == pytest.approx(0.9805)
     assert all(result.threshold and result.selection and result.source for result in results)
+    table = [result for result in results if result.quoted_in == "Le and Woo 2024"]
+    assert len({result.method for result in table}) == 17
+    assert len(table) * 2 == 136 and all(result.auc is not None for result in table)
+    ebdg = ours["EBDG", "mcio:CIM2O"]
+    assert (ebdg.hter, ebdg.auc) == pytest.approx((0.1566, 0.9202)) and ebdg.name == "EBDG (Le and Woo 2024)"
 
 
 @pytest.mark.parametrize(
@@ -228,7 +235,15 @@ def test_published_numbers_are_whole() -> None:
     [({"verified": "perhaps"}, "verified"), ({"rows": [{"method": "x", "protocol": "CIO-M", "hter": 400}]}, "hter")],
 )
 def test_a_damaged_table_is_told_in_one_line(tmp_path: Path, change: dict, words: str) -> None:
-    whole = {"paper": "p", "source": "s", "verified": True, "selection": "x", "threshold": "y", "rows": []}
+    whole = {
+        "paper": "p",
+        "quoted_in": "q",
+        "source": "s",
+        "verified": True,
+        "selection": "x",
+        "threshold": "y",
+        "rows": [],
+    }
     (tmp_path / "a.yaml").write_text(yaml.safe_dump({**whole, **change}))
     with pytest.raises(UserError, match=words):
         load_published(tmp_path)
