@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 EXIT_USER_ERROR = 2
@@ -29,6 +30,15 @@ class UserError(Exception):
         if do:
             parts.append(do)
         super().__init__("; ".join(part.rstrip(".;") for part in parts))
+
+
+@contextmanager
+def naming(where: str) -> Iterator[None]:
+    """Put `where`, the file that a value is from, in front of a user error of the block."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error.__cause__
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
