@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
+import torch
 from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from fasdata.errors import UserError
 from fastrain.methods.settings import MethodSettings
 
 # Keys: `modalities` {name: float32 (B,C,S,S) in [0,1], RGB order}, `label` (B,) int64 with 1 = bona fide,
@@ -121,6 +123,26 @@ class Method(nn.Module):
     def scores(self, batch: Batch) -> dict[str, Tensor]:
         """Return `score` and every named part; a method that computes them in one forward pass overrides this."""
         return {"score": self.predict(batch), **self.predict_parts(batch)}
+
+    def log_odds(self, batch: Batch) -> Tensor:
+        """Return (B,) log odds of bona fide, with gradients: what the classification loss at evaluation is of.
+
+        That loss is the binary cross entropy of these numbers, with the scale that the method trains with. By default
+        they are those of the score, held within 1e-7 of 0 and 1; a method that has logits overrides this.
+
+        Raises:
+            UserError: a score is no probability.
+        """
+        score = self.predict(batch)
+        if bool(((score < 0) | (score > 1)).any()):
+            raise UserError(
+                f"the scores of {self.name} are no probabilities, so that their cross entropy is not defined",
+                expected="scores in [0, 1]",
+                found=f"{score.min().item():g} to {score.max().item():g}",
+                do="give its method a log_odds of its own",
+            )
+        half = score.dtype in (torch.bfloat16, torch.float16)  # they have no number so close to 1
+        return torch.logit(score.float() if half else score, eps=1e-7)
 
     def on_epoch_start(self, ctx: StepContext) -> None:
         """Do what is due before the first iteration of every epoch; nothing by default."""

@@ -78,6 +78,17 @@ class ERM(Method):
         score = mean_of_available(apart, availability(batch, self.modalities, apart))
         return {"score": score, **{name: apart[:, k] for k, name in enumerate(self.modalities)}}
 
+    def log_odds(self, batch: Batch) -> Tensor:
+        """Return those of the score: in late fusion of the mean of the available modalities' probabilities."""
+        logits = self._logits(batch)
+        if not self.late:
+            return logits[:, 1] - logits[:, 0]
+        each = logits.log_softmax(dim=2)
+        available = availability(batch, self.modalities, each)
+        counted = (available > 0) | (available == 0).all(dim=1, keepdim=True)
+        summed = each.masked_fill(~counted[..., None], -torch.inf).logsumexp(dim=1)
+        return summed[:, 1] - summed[:, 0]
+
     def _loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss and, in late fusion, its terms: the mean cross entropy of the faces with each modality."""
         logits, label = self._logits(batch), batch["label"]

@@ -91,8 +91,16 @@ class GACFAS(Method):
         return {f"loss_{name}" if name else "loss": value.detach() for name, value in terms.items()}
 
     def predict(self, batch: Batch) -> Tensor:
-        _, cosines = self.network(self._normalized(batch["modalities"]["rgb"]))
+        cosines = self._cosines(batch)
         return cosines[:, 0] if self.config.outputs == 1 else cosines.softmax(dim=1)[:, 1]
+
+    def log_odds(self, batch: Batch) -> Tensor:
+        """Return those of the classification loss: the cosine, or the difference of two, times the loss's scale."""
+        cosines = self._cosines(batch)
+        return self.config.scale * (cosines[:, 0] if self.config.outputs == 1 else cosines[:, 1] - cosines[:, 0])
+
+    def _cosines(self, batch: Batch) -> Tensor:
+        return self.network(self._normalized(batch["modalities"]["rgb"]))[1]
 
     def _climb(self, step: _Step, classified: Tensor, contrast: Tensor, ctx: StepContext) -> Tensor:
         """Accumulate the gradients here (their sum) and at the ascending points (their mean); return the loss there.

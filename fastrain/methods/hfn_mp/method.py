@@ -111,10 +111,18 @@ class HFNMP(Method):
         return {name: value for name, value in self.scores(batch).items() if name != "score"}
 
     def scores(self, batch: Batch) -> dict[str, Tensor]:
+        parts = score_parts(*self._outputs(batch))
+        return {"score": fused_score(parts), **parts}
+
+    def log_odds(self, batch: Batch) -> Tensor:
+        """Return those of the class head, whose cross entropy is the term `cls` of the loss; the map has none."""
+        _, logits = self._outputs(batch)
+        return logits[:, 1] - logits[:, 0]
+
+    def _outputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
         image = batch["modalities"]["rgb"]
         pattern, _ = self.extractor(self._ordered(image))
-        parts = score_parts(*self.hfn(self._rgb_stream(image), pattern))
-        return {"score": fused_score(parts), **parts}
+        return self.hfn(self._rgb_stream(image), pattern)
 
     def _extractor_steps(self, domains: list[int], ctx: StepContext) -> dict[str, Tensor]:
         """Train the extractor alone, on the held-out domains; the fusion network only passes its gradient on.

@@ -126,6 +126,13 @@ class MMDGFAS(Method):
         score = torch.where(available.any(dim=1), share * fused + (1 - share) * mean, fused)
         return {"score": score, "fused": fused, **{name: heads[:, k] for k, name in enumerate(self.modalities)}}
 
+    def log_odds(self, batch: Batch) -> Tensor:
+        """Return those of the fused head; of the score where the decision is hybrid."""
+        if self.config.fusion.decision == "hybrid":
+            return super().log_odds(batch)
+        logits, _ = self._viewed(batch, False)
+        return logits[:, 1] - logits[:, 0]
+
     def _combined(self, logits: Tensor, apart: dict[str, Tensor], label: Tensor) -> dict[str, Tensor]:
         """Return the loss under "" and its terms; every probability is the sigmoid of a head's second output."""
         config, target = self.config, label.to(logits.dtype)
