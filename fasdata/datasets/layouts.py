@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from fasdata.datasets.own_table import Table
 from fasdata.datasets.rule import PathRule, reader_of, template
 from fasdata.datasets.tree import clip_id, is_left_behind, is_media
 from fasdata.errors import unknown_name
+from fasdata.foreign import Expression, expression
 from fasdata.records import Clip
 
 # -- What one path means ----------------------------------------------------------------------------------------------
@@ -66,14 +66,14 @@ def reject(card: Card, relpath: str) -> Rejected:
     if not _readable(relpath):
         return Rejected(relpath.encode("utf-8", "backslashreplace").decode(), "unmatched-media")
     for kind, patterns in card.rejects.items():
-        if any(re.search(pattern, relpath, re.IGNORECASE) for pattern in patterns):
+        if any(expression(pattern).search(relpath) for pattern in patterns):
             return Rejected(relpath, kind)
-    media = is_media(relpath) or any(re.search(pattern, relpath, re.IGNORECASE) for pattern in card.media)
+    media = is_media(relpath) or any(expression(pattern).search(relpath) for pattern in card.media)
     return Rejected(relpath, "unmatched-media" if media else "junk")
 
 
-def _tail_pattern(pattern: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:^|/)(?:{pattern})$", re.IGNORECASE)
+def _tail_pattern(pattern: str) -> Expression:
+    return expression(pattern, "(?:^|/)(?:", ")$")
 
 
 def _clip_maker(card: Card, layout: Layout, rule: PathRule) -> Callable[[str, dict[str, str]], Clip | None]:

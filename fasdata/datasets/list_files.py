@@ -11,7 +11,7 @@ from typing import Any
 
 from fasdata.datasets.tree import natural_key
 from fasdata.errors import UserError
-from fasdata.foreign import read_csv_cells
+from fasdata.foreign import expression, read_csv_cells
 from fasdata.records import Clip
 
 # -- Find and read list files ------------------------------------------------------------------------------------------
@@ -54,7 +54,7 @@ class ListFiles:
 
     def named(self, pattern: str) -> Iterator[tuple[Path, re.Match[str]]]:
         """Yield the files whose path, from the start of some folder or file name, matches `pattern` in any case."""
-        tail = re.compile(rf"(?:^|/)(?:{pattern})$", re.IGNORECASE)
+        tail = expression(pattern, "(?:^|/)(?:", ")$")
         for relpath, path in self.files.items():
             if match := tail.search(relpath):
                 yield path, match

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from operator import itemgetter
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
+from fasdata.foreign import ForeignPattern, expression, why_no_expression
 from fasdata.records import ATTACK_TYPES, LABELS, SPLITS
+from fasdata.resources import manifests_dir
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::(\d+|upper))?\}")
 
@@ -20,12 +23,13 @@ class Form(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _compiles(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from None
-    return pattern
+def _compiles(pattern: str, about: ValidationInfo) -> str:
+    """Return the pattern; one from a file that we do not ship is foreign, and runs under a time limit."""
+    if why := why_no_expression(pattern):
+        raise ValueError(f"not a regular expression: {why}")
+    where = (about.context or {}).get("where", "")
+    shipped = not where or Path(where).is_relative_to(manifests_dir())
+    return pattern if shipped else ForeignPattern(pattern, where)
 
 
 Pattern = Annotated[str, AfterValidator(_compiles)]
@@ -107,7 +111,7 @@ def reader_of(value: Value) -> Reader:
     if isinstance(value, str):
         return template(value)
     key_of, default = template(value.of), value.default
-    keys = [(re.compile(key, re.IGNORECASE), answer) for key, answer in value.map.items()]
+    keys = [(expression(key), answer) for key, answer in value.map.items()]
     answers: dict[str, str | None] = {}
 
     def look_up(groups: Mapping[str, str]) -> str | None:

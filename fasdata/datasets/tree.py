@@ -11,6 +11,7 @@ from fnmatch import translate
 from pathlib import Path
 
 from fasdata.errors import UserError
+from fasdata.foreign import expression, placed
 
 # -- Walk the files, and redact what must not leave the tree ----------------------------------------------------------
 
@@ -69,7 +70,7 @@ def redact(relpaths: Iterable[str], patterns: list[str]) -> list[str]:
     """Return the paths with every match of the patterns replaced by `*`."""
     if not patterns:
         return list(relpaths)
-    secret = re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
+    secret = expression(placed(patterns[0], "|".join(f"(?:{pattern})" for pattern in patterns)))
     return [secret.sub(STANDS_FOR, relpath) for relpath in relpaths]
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import TypeVar
 
 from pydantic import BaseModel
 
 from fasdata.datasets.rule import Form, Pattern, template
 from fasdata.errors import UserError
-from fasdata.foreign import read_declared
+from fasdata.foreign import expression, read_declared
 from fasdata.resources import manifests_dir
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -33,7 +32,7 @@ def read_names(layout: str, model: type[Model]) -> Model:
 def fill(rules: Sequence[NameRule], clip_id: str, values: Mapping[str, str]) -> str | None:
     """Return the path from the first rule that matches, None where none does; groups go before `values`."""
     for rule in rules:
-        match = _compiled(rule.clip).fullmatch(clip_id)
+        match = expression(rule.clip).fullmatch(clip_id)
         if match:
             return template(rule.path)({**values, **match.groupdict("")})
     return None
@@ -64,8 +63,3 @@ def require_safe(paths: Sequence[str]) -> None:
                 do="two clips have the same name in this layout: leave one out of the protocol",
             )
         first_spelling[key] = path
-
-
-@lru_cache(maxsize=256)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE)

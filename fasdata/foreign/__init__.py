@@ -1,22 +1,27 @@
 """The one door for text from outside: JSON, YAML and CSV come in here, with limits on size, depth and encoding.
 
 Whatever is wrong with a file ends in one line that names it. Nothing is run, unpickled, or believed before its form was
-checked. The files are chapters; everybody else imports from here.
+checked; regular expressions run under a time limit. The files are chapters; everybody else imports from here.
 """
 
 from fasdata.foreign.cells import csv_cells, csv_rows, read_csv_cells, read_csv_rows, read_table
 from fasdata.foreign.opening import Unreadable, opened, read_bytes, read_text, text_of
-from fasdata.foreign.schema import first_problem, key_paths, read_declared, validated
+from fasdata.foreign.patterns import Expression, ForeignPattern, expression, placed, why_no_expression
+from fasdata.foreign.schema import first_problem, key_paths, read_declared, short, validated
 from fasdata.foreign.trees import json_of, quick_json, read_json, read_json_object, read_yaml, yaml_of
 
 __all__ = [
+    "Expression",
+    "ForeignPattern",
     "Unreadable",
     "csv_cells",
     "csv_rows",
+    "expression",
     "first_problem",
     "json_of",
     "key_paths",
     "opened",
+    "placed",
     "quick_json",
     "read_bytes",
     "read_csv_cells",
@@ -27,7 +32,9 @@ __all__ = [
     "read_table",
     "read_text",
     "read_yaml",
+    "short",
     "text_of",
     "validated",
+    "why_no_expression",
     "yaml_of",
 ]

@@ -95,6 +95,31 @@ def read_yaml(path: Path) -> Any:
     return yaml_of(read_text(path, largest=LARGEST_YAML), str(path))
 
 
+def line_of(path: Path, value: str) -> int:
+    """Return the line, from 1, in which a text stands as a value or key of a YAML file; 0 where it is not to be found.
+
+    It serves an error about that value, so it raises none of its own.
+    """
+    try:
+        loader = _Loader(read_text(path, largest=LARGEST_YAML))
+        waiting = [loader.get_single_node()]
+    except (UserError, yaml.YAMLError, RecursionError):
+        return 0
+    looked_at: set[int] = set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in looked_at:
+            continue
+        looked_at.add(id(node))
+        if isinstance(node, yaml.ScalarNode) and node.value == value:
+            return int(node.start_mark.line) + 1
+        if isinstance(node, yaml.MappingNode):
+            waiting += [part for pair in reversed(node.value) for part in reversed(pair)]
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += reversed(node.value)
+    return 0
+
+
 def _loaded(text: str) -> Any:
     loader = _Loader(text)
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from fasdata.datasets.card import Card
 from fasdata.datasets.rule import Form, Pattern
 from fasdata.datasets.tree import clip_id
-from fasdata.foreign import read_declared
+from fasdata.foreign import expression, read_declared
 from fasdata.lists.read import ListRow, read_list
 from fasdata.records import Clip
 from fasdata.resources import manifests_dir
@@ -117,7 +117,7 @@ class _Index:
         """Return the clip id and the frame that a path names, each "" where there is none."""
         bare = _EXTENSION.sub("", path.replace("\\", "/").lower())
         for renaming in renamed_names().renamings:
-            match = re.search(rf"(?:^|/){renaming.pattern}$", bare, re.IGNORECASE)
+            match = expression(renaming.pattern, "(?:^|/)", "$").search(bare)
             if match:
                 groups = match.groupdict("")
                 name = self._end(renaming.clip.format_map(groups).split("/"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
@@ -11,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from fasdata.datasets.card import Count
 from fasdata.datasets.rule import Form, Pattern
 from fasdata.errors import UserError
+from fasdata.foreign import expression, placed
 from fasdata.protocols.sampling import FrameRule
 from fasdata.records import LABELS, Clip
 
@@ -46,7 +46,7 @@ class Condition(Form):
             return value in self.any_of
         if self.none_of is not None:
             return value not in self.none_of
-        return bool(re.search(self.matches or "", value))
+        return bool(expression(self.matches or "", any_case=False).search(value))
 
     def filled(self, fold: str) -> Condition:
         """Return the condition with `{fold}` replaced in its values."""
@@ -54,7 +54,7 @@ class Condition(Form):
         def put(values: list[str] | None) -> list[str] | None:
             return None if values is None else [value.replace("{fold}", fold) for value in values]
 
-        pattern = None if self.matches is None else self.matches.replace("{fold}", fold)
+        pattern = None if self.matches is None else placed(self.matches, self.matches.replace("{fold}", fold))
         changed = {"any_of": put(self.any_of), "none_of": put(self.none_of), "matches": pattern}
         return self.model_copy(update=changed)
 
