@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from fasdata import __version__
 from fasdata.errors import EXIT_USER_ERROR, UserError
+from fasdata.stopping import Stopped, StoppedExit, leave, stoppable
 from fastrain.config import config_hash
 from fastrain.data.manifests import with_changes
 from fastrain.run.plan import RunPlan, check_settings, describe_dry, make_plan
 from fastrain.run.request import RunRequest
 from fastrain.run.summary import summary
 from fastrain.rundir import RunDir
-from fastrain.train.stopping import Stopped, stoppable
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -71,8 +71,8 @@ def run(request: RunRequest) -> Path | None:
                 _carry_out(plan, fabric)
             except Stopped as stopped:
                 if fabric.is_global_zero:
-                    print(f"{stopped}; to go on: fastrain run --resume {plan.run.path}", file=sys.stderr)
-                raise SystemExit(stopped.exit_code) from None
+                    leave(stopped, f"fastrain run --resume {plan.run.path}")
+                raise StoppedExit(stopped.exit_code) from None
     return plan.run.path
 
 

@@ -16,6 +16,7 @@ import torch
 from fasdata.errors import UserError
 from fasdata.page.spelling import ratio
 from fasdata.progress import Bar, progress
+from fasdata.stopping import Stopped, stop_requested
 from fasdata.store.atomic import replacing
 from fastrain.config import TrainConfig
 from fastrain.data.images import Images
@@ -27,7 +28,6 @@ from fastrain.train.logbook import Logbook
 from fastrain.train.randomness import Generators
 from fastrain.train.scoring import SCORE, Scorer, validation_metrics
 from fastrain.train.selection import Selection
-from fastrain.train.stopping import Stopped, stop_requested
 from fastrain.train.training_state import (
     Progress,
     load_method,
@@ -137,7 +137,7 @@ class Engine:
                 elif by := self._asked_to_stop():
                     self._seconds = before + time.monotonic() - started
                     self._save(improved=False)
-                    raise Stopped(by, iteration)
+                    raise Stopped(by, iteration, "iterations")
                 if bar and self._best:
                     bar.advance(best_val_auc=ratio(self._best["auc"]))
                 elif bar:

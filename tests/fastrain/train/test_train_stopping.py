@@ -1,14 +1,16 @@
 """SIGTERM and SIGINT end training after the iteration at work; the run goes on as if it had never stopped."""
 
 import os
+import re
 import signal
 from pathlib import Path
 
 import pytest
 
+from fasdata import stopping
 from fasdata.library import Library
+from fasdata.stopping import Stopped, request_stop, stop_requested, stoppable
 from fastrain.networks.checkpoint import Checkpoint
-from fastrain.train.stopping import Stopped, request_stop, stop_requested, stoppable
 from tests.commands import run, start
 from tests.fastrain.sessions import assert_same_checkpoint, before_step, request, session
 
@@ -29,16 +31,25 @@ def test_a_stopped_run_goes_on_to_the_last_bit(library: Library, tmp_path: Path,
     assert stopped.value.exit_code == 128 + by and stop_requested() is None
     done = Checkpoint.read(tmp_path / "stopped" / LAST).facts["iteration"]
     # Where the iteration at work ends an epoch its checkpoint is written anyway, and the stop follows the next one.
-    assert done == stopped.value.iteration == iteration + (iteration % 3 == 0)
+    assert done == stopped.value.done == iteration + (iteration % 3 == 0)
     session(request(method, library, tmp_path / "stopped", *asked)).train()
     assert_same_checkpoint(Checkpoint.read(tmp_path / "calm" / LAST), Checkpoint.read(tmp_path / "stopped" / LAST))
 
 
-def test_a_second_interrupt_does_not_wait():
-    with stoppable(), pytest.raises(KeyboardInterrupt):
+@pytest.mark.parametrize(("by", "ending"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_a_second_signal_does_not_wait(monkeypatch, by, ending):
+    monkeypatch.setattr(stopping, "ONE_REQUEST", 0.0)
+    with stoppable(), pytest.raises(ending):
         request_stop(signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), by)
         signal.pause()
+
+
+def test_a_signal_that_comes_twice_in_a_moment_is_one_request():
+    with stoppable():
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop_requested() == signal.SIGTERM
 
 
 def test_the_command_says_how_to_go_on(library: Library, tmp_path: Path):
@@ -51,7 +62,9 @@ def test_the_command_says_how_to_go_on(library: Library, tmp_path: Path):
     process.send_signal(signal.SIGTERM)
     _, messages = process.communicate(timeout=120)
     assert process.returncode == 143, messages
-    assert "stopped by SIGTERM after iteration" in messages and f"fastrain run --resume {out}" in messages
+    assert (
+        re.search(r"stopped by SIGTERM after \d+ iterations", messages) and f"fastrain run --resume {out}" in messages
+    )
     assert "Traceback" not in messages and (out / LAST).is_file()
     resumed = run("fastrain", "run", "--resume", out, "--set", "train.max_iterations=4001")
     assert resumed.returncode == 2 and "train.max_iterations: 4000 -> 4001" in resumed.stderr
