@@ -66,11 +66,12 @@ class FillMEFAS:
 class FillDraws:
     """The draws of a forward pass, in the place of a generator's."""
 
-    def __init__(self, fill: FillMEFAS) -> None:
+    def __init__(self, fill: FillMEFAS, dtype: torch.dtype = torch.float32) -> None:
         self.fill = fill
+        self.dtype = dtype
 
     def deep_prompt(self, number: int, shape: tuple[int, int]) -> Tensor:
-        return torch.from_numpy(0.02 * self.fill.z(f"deep_prompt.{number}", shape)).float()
+        return torch.from_numpy(0.02 * self.fill.z(f"deep_prompt.{number}", shape)).float().to(self.dtype)
 
     def permutation(self, layer: int, image: int, n: int) -> Tensor:
         return torch.from_numpy(self.fill.perm(f"randperm.{layer}.{image}", n))

@@ -24,9 +24,10 @@ from fastrain.networks.trunk import normalized
 def contrast(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     """Return the mean InfoNCE loss of two views (B,D): each row against all others, its partner being the positive.
 
-    Images of the same class are negatives too. A single image has no negative, and loss 0.
+    Images of the same class are negatives too. A single image has no negative, and loss 0. It is computed in the
+    precision of the run.
     """
-    rows = F.normalize(torch.cat([first, second]).float(), dim=1)
+    rows = F.normalize(torch.cat([first, second]), dim=1)
     likeness = rows @ rows.T / temperature
     likeness.fill_diagonal_(-torch.inf)
     partner = torch.arange(len(rows), device=rows.device).roll(len(first))
