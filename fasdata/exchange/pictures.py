@@ -9,7 +9,7 @@ import numpy as np
 
 from fasdata.errors import UserError
 from fasdata.faces.region import way_of
-from fasdata.faces.view import View
+from fasdata.faces.view import View, parameters
 from fasdata.packs.renderer import Frame, Renderer
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Pictures:
             self._maker.require(used)
             return
         template = View.named(view)
-        if side and "size=" not in view:
+        if side and "size" not in parameters(view)[1]:
             template = template.resized(side)
         if side and template.size != side:
             raise UserError(f"this layout has pictures of {side}x{side}", found=f"--view {view}")

@@ -7,51 +7,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fasdata.five_points import ARCFACE_112, complex_points, similarity
+
 # -- Least-squares similarity between point sets ----------------------------------------------------------------------
-
-
-RESIDUAL_LIMIT = 0.15  # of the eye distance: beyond it the five points are no plausible face
 
 
 def fit(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Return the 2x3 matrix of rotation, uniform scale and translation that best maps `source` onto `target`.
 
-    Points are (n, 2) with n >= 2. No reflection, no shear. Computed in float64 (Umeyama 1991, closed form in 2-D).
+    Points are (n, 2) with n >= 2. No reflection, no shear. Computed in float64.
 
     Raises:
         ValueError: the source points coincide.
     """
-    return matrix_of(*_solve(complex_points(source), complex_points(target)))
+    return matrix_of(*similarity(complex_points(source), complex_points(target)))
 
 
-def fit_face(landmarks: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return the similarity from five landmarks, or from the two eyes alone when the five do not fit a face.
+def solve_face(p: Sequence[complex], q: Sequence[complex]) -> tuple[complex, complex]:
+    """Return the similarity (turn, move) that maps a face's landmarks `p` onto the template `q`: z to turn * z + move.
 
-    Where only the eyes are known (two rows, or NaN from the third on) they alone decide.
+    All five points where they are known, however badly they fit: a head that turns must not jump. Where only the eyes
+    are known (two points, or NaN from the third on) they alone decide.
 
     Raises:
         ValueError: the landmarks coincide.
     """
-    return matrix_of(*solve_face(complex_points(landmarks), complex_points(target)))
-
-
-def solve_face(p: Sequence[complex], q: Sequence[complex]) -> tuple[complex, complex]:
-    """Return the similarity of `fit_face` as complex numbers (turn, move): a point z goes to turn * z + move.
-
-    In the plane a scaled rotation is a multiplication by a complex number, which least squares gives at once. A face is
-    fitted for every image that is read, and numbers of Python's own are quicker than arrays of five.
-    """
-    if len(p) > 2 and not any(z != z for z in p):
-        turn, move = _solve(p, q)
-        residual = sum(abs(turn * a + move - b) for a, b in zip(p, q, strict=True)) / len(p)
-        if residual <= RESIDUAL_LIMIT * abs(q[1] - q[0]):
-            return turn, move
-    return _solve(p[:2], q[:2])
-
-
-def complex_points(points: Sequence[Sequence[float]] | np.ndarray) -> list[complex]:
-    """Return points (n, 2) as complex numbers."""
-    return [complex(x, y) for x, y in np.asarray(points, np.float64).reshape(-1, 2).tolist()]
+    if len(p) == len(q) and not any(z != z for z in p):
+        return similarity(p, q)
+    return similarity(p[:2], q[:2])
 
 
 def matrix_of(turn: complex, move: complex) -> np.ndarray:
@@ -64,16 +47,6 @@ def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
 
 
-def _solve(p: Sequence[complex], q: Sequence[complex]) -> tuple[complex, complex]:
-    p_mean, q_mean = sum(p) / len(p), sum(q) / len(q)
-    centred = [z - p_mean for z in p]
-    spread = sum(z.real**2 + z.imag**2 for z in centred)
-    if spread < 1e-12:
-        raise ValueError("the source points coincide")
-    turn = sum(a.conjugate() * (b - q_mean) for a, b in zip(centred, q, strict=True)) / spread
-    return turn, q_mean - turn * p_mean
-
-
 # -- Templates by name, in output pixels, pixel centres at integers ---------------------------------------------------
 
 
@@ -83,11 +56,6 @@ MXNET_Y = (0.211947, 0.211947, 0.628106, 0.780233, 0.780233)
 MXNET_PADDING = 0.37
 # Of our own template, fractions of the side.
 EYE_DISTANCE, EYE_HEIGHT = 0.30, 0.40
-
-# ArcFace's reference points for a 112 x 112 chip.
-ARCFACE_112 = np.array(
-    [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
-)
 
 
 @dataclass(frozen=True)

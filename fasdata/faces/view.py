@@ -11,20 +11,11 @@ from typing import Any, Literal
 import numpy as np
 
 from fasdata.errors import UserError, unknown_name
-from fasdata.faces.alignment import (
-    EYE_DISTANCE,
-    EYE_HEIGHT,
-    TEMPLATES,
-    complex_points,
-    fas_points,
-    matrix_of,
-    solve_face,
-)
+from fasdata.faces.alignment import EYE_DISTANCE, EYE_HEIGHT, TEMPLATES, fas_points, matrix_of, solve_face
+from fasdata.faces.warp import BORDERS, RESIZES, Border, Resize, warped
+from fasdata.five_points import complex_points
 
 # -- The text form: a name, and in brackets what differs from it ------------------------------------------------------
-
-
-BORDERS = ("constant", "reflect")
 
 
 def parameters(text: str) -> tuple[str, dict[str, Any]]:
@@ -68,17 +59,21 @@ def _fraction(low: float, high: float) -> Callable[[str, str], float]:
     return read
 
 
-def _border(key: str, value: str) -> str:
-    if value not in BORDERS:
-        raise unknown_name(f"{key} of a view", value, BORDERS)
-    return value
+def _word(*known: str) -> Callable[[str, str], str]:
+    def read(key: str, value: str) -> str:
+        if value not in known:
+            raise unknown_name(f"{key} of a view", value, known)
+        return value
+
+    return read
 
 
 _READ: dict[str, Callable[[str, str], Any]] = {
     "size": _size,
     "eye_dist": _fraction(0.05, 0.9),
     "eye_y": _fraction(0.0, 1.0),
-    "border": _border,
+    "border": _word(*BORDERS),
+    "resize": _word(*RESIZES),
 }
 
 
@@ -93,6 +88,11 @@ BOX_VIEWS = {"box": 256, "box-224": 224}
 NAMES = (*TEMPLATES, *BOX_VIEWS)
 MOVABLE = "fas-256"  # the template whose eyes can be put elsewhere
 
+# The version of what a view's text means: it goes up when the same text makes other pixels of the same crop.
+# Landmark views: 2 = five points always decide together; 1 = the two eyes alone where the five fitted badly, so that
+# a head that turned beyond some 35 degrees was suddenly cut larger.
+LANDMARK_GEOMETRY, BOX_GEOMETRY = 2, 1
+
 
 @dataclass(frozen=True)
 class View:
@@ -101,15 +101,18 @@ class View:
     `mxnet-256`, `fas-256` and `arcface-112` rotate the face upright by its landmarks; `box` and `box-224` cut the
     detector's box, whole pixels towards zero and held inside the frame, and stretch it without rotation. `eye_dist`
     and `eye_y`, fractions of the side, are those of `fas-256`: how far apart its eyes stand and how far down. `border`
-    is what a landmark view shows past the stored region: black, or the region mirrored.
+    is what a landmark view shows past the stored region: black, or the region mirrored. `resize` is how pixels are
+    made: `area` averages where the view shrinks by more than 2 and is bilinear else; `linear` is OpenCV's bilinear
+    always, which skips pixels when it shrinks; `pillow`, of the boxes, is Pillow's bilinear, which averages when it
+    shrinks.
 
     >>> view = View.named("fas-256(size=224, eye_dist=0.35)")
     >>> view.size, view.eye_dist, view.needs_landmarks
     (224, 0.35, True)
     >>> str(view), view.geometry
     ('fas-256(size=224,eye_dist=0.35)', 'fas-256(eye_dist=0.35)')
-    >>> str(View.named("box", 224)), str(View.named("mxnet-256(border=reflect)"))
-    ('box(size=224)', 'mxnet-256(border=reflect)')
+    >>> str(View.named("box(resize=linear)", 224)), str(View.named("mxnet-256(border=reflect)"))
+    ('box(size=224,resize=linear)', 'mxnet-256(border=reflect)')
 
     A view of a face whose five points already lie where the view puts them is the image itself:
 
@@ -127,6 +130,7 @@ class View:
     border: Literal["constant", "reflect"] = "constant"
     eye_dist: float = EYE_DISTANCE
     eye_y: float = EYE_HEIGHT
+    resize: Resize = "area"
 
     @classmethod
     def named(cls, text: str, size: int | None = None) -> View:
@@ -146,6 +150,8 @@ class View:
             raise UserError(f"the view {name} has no {' and '.join(moving)}", do=f"they are those of {MOVABLE}")
         if "border" in given and name in BOX_VIEWS:
             raise UserError(f"the view {name} has no border", do="a box lies inside the stored region")
+        if given.get("resize") == "pillow" and name not in BOX_VIEWS:
+            raise UserError(f"the view {name} cannot be resized by Pillow", do="it turns the face: area or linear")
         if size and given.get("size", size) != size:
             raise UserError(f"the view {text} is asked for at another size", found=str(size), do="state one of them")
         own = TEMPLATES[name].size if name in TEMPLATES else BOX_VIEWS[name]
@@ -162,6 +168,11 @@ class View:
     def geometry(self) -> str:
         """The text of the view without its side length."""
         return str(replace(self, size=View.named(self.name).size))
+
+    @property
+    def geometry_version(self) -> int:
+        """The version of what this view makes of a crop; with another one its pixels can be others."""
+        return LANDMARK_GEOMETRY if self.needs_landmarks else BOX_GEOMETRY
 
     @property
     def needs_landmarks(self) -> bool:
@@ -210,36 +221,20 @@ class View:
         `scale` is stored pixels per source pixel. With None the crop shows the whole region at a size of its own, as
         depth and ir of a registered release do: the same warp then serves them.
 
-        8-bit images are sampled bilinearly, after area averaging when the view shrinks them by more than 2; 16-bit
-        depth takes the nearest pixel, so that no distance is invented between two surfaces.
+        8-bit images are resized as `resize` says; 16-bit depth takes the nearest pixel, so that no distance is invented
+        between two surfaces.
         """
-        import cv2
-
-        (a, b, x), (c, d, y) = self.matrix(region, box, landmarks).tolist()
-        height, width = crop.shape[:2]
-        left, top, right, bottom = (float(edge) for edge in region)
-        across, down = (scale, scale) if scale else (width / (right - left), height / (bottom - top))
-        zoom = math.sqrt(abs(a * d - b * c) / (across * down))
-        nearest = crop.dtype == np.uint16
-        if not nearest and zoom < 0.5:
-            size = (max(1, round(width * zoom)), max(1, round(height * zoom)))
-            crop = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
-            across, down = across * size[0] / width, down * size[1] / height
-        # A pixel (u, v) of the crop is the point (u / across + left, v / down + top) of the source, but for the halves.
-        left, top = left + 0.5 / across - 0.5, top + 0.5 / down - 0.5
-        local = np.array(
-            [[a / across, b / down, a * left + b * top + x], [c / across, d / down, c * left + d * top + y]]
-        )
-        border = cv2.BORDER_REFLECT_101 if self.border == "reflect" else cv2.BORDER_CONSTANT
-        if self.name in BOX_VIEWS:
-            border = cv2.BORDER_REPLICATE  # only halves of edge pixels lie outside: black would draw a frame
-        flags = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
-        return cv2.warpAffine(crop, local, (self.size, self.size), flags=flags, borderMode=border)
+        # Of a box only halves of edge pixels lie outside: black would draw a frame.
+        border: Border = "replicate" if self.name in BOX_VIEWS else self.border
+        matrix = self.matrix(region, box, landmarks)
+        return warped(crop, matrix, region, scale, self.size, border=border, resize=self.resize)
 
     def stretched(self, image: np.ndarray) -> np.ndarray:
         """Return an image stretched to the view's square, for a modality whose position relative to rgb is unknown."""
         height, width = image.shape[:2]
-        return View("box", self.size).render(image, (0, 0, width, height), 1.0, (0, 0, width, height), None)
+        return View("box", self.size, resize=self.resize).render(
+            image, (0, 0, width, height), 1.0, (0, 0, width, height), None
+        )
 
     def outside(
         self, region: Sequence[int], box: Sequence[float], landmarks: Sequence[Sequence[float]] | None

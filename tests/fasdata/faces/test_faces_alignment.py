@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fasdata.errors import UserError
-from fasdata.faces.alignment import TEMPLATES, apply, arcface_points, fas_points, fit, fit_face, mxnet_points
+from fasdata.faces.alignment import TEMPLATES, apply, arcface_points, fas_points, fit, mxnet_points
 from fasdata.faces.region import crop_region, cut
 from fasdata.faces.view import NAMES, View
 
@@ -29,11 +29,76 @@ def test_fit_is_least_squares():
         assert ((apply(other, source) - target) ** 2).sum() >= error
 
 
-def test_implausible_landmarks_fall_back_to_the_eyes():
-    target = TEMPLATES["fas-256"].points(256)
-    broken = np.array(POINTS)
-    broken[2:] = [[300, 10], [10, 300], [280, 280]]
-    assert np.allclose(apply(fit_face(broken, target), broken[:2]), target[:2], atol=1e-9)
+# A face in millimetres: eyes, nose, mouth corners; z points away from the camera.
+FACE = np.array([(-32, -35, 0), (32, -35, 0), (0, 0, -30), (-25, 32, -5), (25, 32, -5)], float)
+
+
+def turned(yaw: float, pitch: float = 0.0, roll: float = 0.0) -> np.ndarray:
+    """Return the five points of a head at 52 cm that turns about an axis 8 cm behind its eyes, in perspective."""
+    y, p, r = np.radians([yaw, pitch, roll])
+    about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
+    about_z = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
+    points = (FACE - [0, 0, 80]) @ (about_z @ about_x @ about_y).T + [0, 0, 600]
+    return points[:, :2] / points[:, 2:] * 900 + [500, 400]
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize(("sign", "pitch", "roll"), [(1, 0, 0), (-1, 0, 0), (1, 20, 0), (-1, -20, 30)])
+def test_nothing_jumps_while_a_head_turns(name: str, sign: int, pitch: float, roll: float) -> None:
+    """By half a degree a time from 0 to 70: scale, angle and the place of the face change a little each time."""
+    view = View.named(name)
+    matrices = [
+        view.matrix((0, 0, 1000, 800), (0, 0, 1, 1), turned(sign * yaw, pitch, roll)) for yaw in np.arange(0, 70.1, 0.5)
+    ]
+    scales = np.array([np.hypot(m[0, 0], m[1, 0]) for m in matrices])
+    angles = np.array([np.arctan2(m[1, 0], m[0, 0]) for m in matrices])
+    centres = np.array([np.linalg.solve(m[:, :2], view.size / 2 - m[:, 2]) for m in matrices])
+    assert np.abs(np.diff(np.log(scales))).max() < 0.005 and np.abs(np.diff(angles)).max() < np.radians(1)
+    moved = np.linalg.norm(np.diff(centres, axis=0), axis=1) * scales[1:] / view.size
+    assert moved.max() < 0.01
+    # The head stays as large as it was: by its eyes alone it would be twice as large in the end.
+    assert np.abs(np.log(scales / scales[0])).max() < 0.15
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize("yaw", [0, 25, 45, 65])
+def test_five_points_decide_together_however_badly_they_fit(name: str, yaw: float) -> None:
+    view, points = View.named(name), turned(yaw, 10, -15)
+    elsewhere = points.copy()
+    elsewhere[2] += [300, -300]
+    for far in (points, points * [1.0, 0.2], elsewhere):
+        matrix = view.matrix((0, 0, 1000, 800), (0, 0, 1, 1), far)
+        assert np.allclose(matrix[:, :2], fit(far, TEMPLATES[name].points(view.size))[:, :2], atol=1e-12)
+
+
+def test_the_published_alignment_is_made_pixel_for_pixel() -> None:
+    """mxnet-256 with plain bilinear, beside what the published wrapper does with a whole frame."""
+    import cv2
+
+    frame = cv2.GaussianBlur(np.random.default_rng(5).integers(0, 256, (800, 1000, 3), dtype=np.uint8), (0, 0), 2)
+    view = View.named("mxnet-256(resize=linear)")
+    for yaw, roll, large in ((0, 0, 1.0), (55, 20, 1.0), (-65, -35, 2.5)):
+        points = (turned(yaw, 5, roll) - [500, 400]) * large + [500, 400]
+        linear = fit(points, mxnet_points(256))[:, :2]
+        eyes = points[:2].mean(axis=0)
+        angle, scale = np.degrees(np.arctan2(linear[1, 0], linear[0, 0])), np.hypot(*linear[:, 0])
+        published = cv2.getRotationMatrix2D(tuple(eyes), -angle, scale)
+        published[:, 2] += [128, 102.4] - eyes
+        expected = cv2.warpAffine(frame, published, (256, 256))
+        seen = view.render(frame, (0, 0, 1000, 800), 1.0, (0, 0, 1, 1), points)
+        assert np.abs(seen.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_two_eyes_alone_decide_where_nothing_else_is_known(name: str) -> None:
+    view, eyes = View.named(name), turned(50)[:2]
+    target = TEMPLATES[name].points(view.size)[:2]
+    unknown = np.vstack([eyes, np.full((3, 2), np.nan)])
+    for landmarks in (eyes, unknown):
+        placed = apply(view.matrix((0, 0, 1000, 800), (0, 0, 1, 1), landmarks), eyes)
+        assert np.linalg.norm(placed[1] - placed[0]) == pytest.approx(np.linalg.norm(target[1] - target[0]))
+        assert np.allclose(placed.mean(axis=0), target.mean(axis=0) if name != "mxnet-256" else [128, 102.4])
 
 
 def test_mxnet_chip_has_the_known_eye_distance():
