@@ -15,10 +15,11 @@ from fasdata.errors import UserError
 from fasdata.protocols.grammar import parse
 from fastrain.augmentation import Cutout
 from fastrain.methods.base import Batch
-from fastrain.methods.gac_fas.ascent import Ascent, displaced, mixing
+from fastrain.methods.gac_fas.ascent import Ascent, mixing
 from fastrain.methods.gac_fas.method import GACFAS
 from fastrain.methods.gac_fas.published import from_reference, repeated, to_reference
 from fastrain.methods.gac_fas.settings import GACFASSettings
+from fastrain.networks.displacement import displaced
 from fastrain.run.plan import preset_note
 from fastrain.run.settings import layered, presets, resolve
 from fastrain.train.devices import compile_networks
