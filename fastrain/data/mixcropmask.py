@@ -17,8 +17,8 @@ from torchvision.transforms.v2 import functional
 from fastrain.augmentation import MixCropMask
 
 # -- The thirteen operations that AugMix chains, on 8-bit images ------------------------------------------------------
-# Four are torchvision's. The others give the bytes of torchvision's `transforms.functional` (AutoContrast may be off by
-# 1) and take a half to a hundredth of its time (benchmarks/augmix_operations.py). Rounding matters, because chains feed
+# Three are torchvision's. The others give the bytes of torchvision's `transforms.functional` and take a hundredth to
+# three quarters of its time (benchmarks/augmix_operations.py). Rounding matters, because chains feed
 # one operation's bytes to the next: geometric operations round to the nearest value, colour operations cut off.
 
 REACH = 3  # magnitudes that are drawn: the weakest three of ten
@@ -72,7 +72,8 @@ def _autocontrast(image: np.ndarray, _: float) -> np.ndarray:
     planes = []
     for plane in image:
         low, high = np.float32(plane.min()), np.float32(plane.max())
-        table = (_VALUES - low) * (np.float32(255) / (high - low)) if high > low else _VALUES
+        # torchvision divides 255 by the range as torch does: the inverse first.
+        table = (_VALUES - low) * (np.float32(255) * (1 / (high - low))) if high > low else _VALUES
         planes.append(_looked_up(plane, table))
     return np.stack(planes)
 
