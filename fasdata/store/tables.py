@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError
+from fasdata.five_points import misfit
 from fasdata.foreign import read_csv_cells
 from fasdata.records import MODALITIES, ClipRecord
 from fasdata.store import keys, shards
@@ -39,8 +40,9 @@ _CLIP_TYPES = {
 _FRAME_TYPES = {
     "clip_id": _TEXT, "frame_index": _WHOLE, "name": _TEXT, "pts": _REAL, "face_status": _TEXT, "score": _REAL,
     "n_faces": _WHOLE, "shift": _WHOLE, "key_rgb": _TEXT, "key_depth": _TEXT, "key_ir": _TEXT, "registered": _TEXT,
-    "depth_unit": _TEXT, "phash": _TEXT, "dark": _TRUTH,
+    "depth_unit": _TEXT, "phash": _TEXT, "dark": _TRUTH, "misfit": _TRUTH,
 }  # fmt: skip
+_ADDED = ("misfit",)  # columns of `index.parquet` that its first version did not have
 _AT_ONCE = 256  # clips whose rows are in memory at a time
 
 
@@ -111,7 +113,10 @@ def clip_rows(records: Iterable[tuple[int, ClipRecord]]) -> Iterator[dict[str, A
 
 
 def frame_rows(records: Iterable[tuple[int, ClipRecord]]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of `index.parquet` for records with their shards."""
+    """Yield the rows of `index.parquet` for records with their shards.
+
+    `misfit` is derived from the landmarks: five of them are known and fit no face (`fasdata.five_points.misfit`).
+    """
     for _, record in records:
         clip_id = record.clip.clip_id
         for frame in record.frames:
@@ -123,7 +128,7 @@ def frame_rows(records: Iterable[tuple[int, ClipRecord]]) -> Iterator[dict[str, 
                 **{f"key_{name}": keys.crop_key(clip_id, index, name) if name in modalities else ""
                    for name in MODALITIES},
                 "registered": record.registered, "depth_unit": record.depth_unit, "phash": frame.phash,
-                "dark": frame.dark,
+                "dark": frame.dark, "misfit": misfit(frame.landmarks),
             }  # fmt: skip
 
 
@@ -180,7 +185,9 @@ class TableCheck:
             INDEX: _parquet_rows,
             FAILURES: _csv_rows,
         }
-        self._rows = {name: read(folder / name) for name, read in readers.items() if (folder / name).is_file()}
+        there = {name: read for name, read in readers.items() if (folder / name).is_file()}
+        self._older = {name: absent for name in there if (absent := _absent_columns(folder / name))}
+        self._rows = {name: read(folder / name) for name, read in there.items() if name not in self._older}
         self._differ: set[str] = set()
 
     def compare(self, shard: int, record: ClipRecord) -> None:
@@ -194,7 +201,9 @@ class TableCheck:
         for name, rows in self._rows.items():
             if next(rows, None) is not None:
                 self._differ.add(name)
-        return [f"{name} does not agree with the shards" for name in DERIVED if name in self._differ]
+        lacking = {name: " and no ".join(absent) for name, absent in self._older.items()}
+        older = [f"{name} is of an earlier version: it has no {absent}" for name, absent in lacking.items()]
+        return older + [f"{name} does not agree with the shards" for name in DERIVED if name in self._differ]
 
     def _next(self, name: str, expected: Iterable[Any]) -> None:
         rows = self._rows.get(name)
@@ -204,6 +213,20 @@ class TableCheck:
             if next(rows, None) != row:
                 self._differ.add(name)
                 return
+
+
+def _absent_columns(path: Path) -> list[str]:
+    """Return the columns that a table lacks and that later versions added: with them missing the rest may be right."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if path.name != INDEX:
+        return []
+    try:
+        names = set(pq.ParquetFile(path).schema_arrow.names)
+    except (OSError, ValueError, pa.ArrowException):
+        return []  # told when its rows are compared
+    return [name for name in _ADDED if name not in names] if names == _FRAME_TYPES.keys() - set(_ADDED) else []
 
 
 def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:

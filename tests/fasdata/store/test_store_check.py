@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from fasdata.errors import EXIT_PARTIAL
+from fasdata.five_points import ARCFACE_112
 from fasdata.store import shards, tables, writer_lock
 from fasdata.store.check import check_store, repair
 from fasdata.store.hashes import content_hash
@@ -134,6 +135,31 @@ def test_derived_tables_are_compared_and_rebuilt(store, name, how):
     assert len(report.problems) == 1
     assert repair(report) == [f"rebuilt {', '.join(tables.DERIVED)}"]
     assert path.read_bytes() == whole and check_store(store.folder, rehash=True).intact
+
+
+def test_the_index_tells_whose_five_points_fit_no_face(tmp_path):
+    record, crops = clip(1)
+    fits = tuple((x / 5, y / 5) for x, y in ARCFACE_112.tolist())
+    points = (fits, (*fits[:4], (fits[4][0], fits[4][1] + 40)), fits[:2], None)
+    frames = tuple(replace(record.frames[0], index=i, landmarks=places) for i, places in enumerate(points))
+    frames = (*frames[:2], *(replace(frame, crop=None) for frame in frames[2:]))
+    with StoreWriter(tmp_path / "s", INFO) as writer:
+        writer.add(replace(record, frames=frames), crops)
+    index = pd.read_parquet(tmp_path / "s" / tables.INDEX)
+    assert index["misfit"].dtype == bool and index["misfit"].tolist() == [False, True, False, False]
+
+
+def test_an_index_of_the_first_version_is_told_and_repaired_and_the_content_is_the_same(store):
+    path, before = store.folder / tables.INDEX, store.content_hash()
+    whole = path.read_bytes()
+    pd.read_parquet(path).drop(columns="misfit").to_parquet(path, index=False)
+    assert Store.open(store.folder).content_hash() == before
+    done = Called("fasdata", "store", "check", store.folder)
+    assert done.code == EXIT_PARTIAL and "index.parquet is of an earlier version: it has no misfit" in done.out
+    assert "store check --repair" in done.out
+    assert Called("fasdata", "store", "check", store.folder, "--repair").code == 0
+    assert path.read_bytes() == whole and check_store(store.folder, rehash=True).intact
+    assert Store.open(store.folder).content_hash() == before
 
 
 def test_a_clip_in_two_shards_is_one_too_many(tmp_path):
