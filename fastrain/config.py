@@ -92,8 +92,9 @@ class EvaluateConfig(_Section):
     the target's own test data, as most papers do; for replication, and named so beside every number."""
     last_n: int = Field(10, ge=1)
     """Epochs that `mean_last` takes."""
-    metric: Literal["auc", "eer", "min_hter", "min_hter_frame"] = "auc"
-    """What `source_val` and `target_oracle` compare, at clip level or, as HFN_MP's code does, of single frames."""
+    metric: Literal["auc", "eer", "min_hter", "eer_frame", "min_hter_frame", "acer_frame"] = "auc"
+    """What `source_val` and `target_oracle` compare, at clip level or, as some papers' code does, of single frames;
+    `acer_frame` at the score 0.5, all attacks together."""
     frames: Literal["all", "random_one"] = "all"
     """Which frames of a clip are scored: every one of the manifest, or one at random, another at each evaluation."""
     batch_size: int = Field(32, ge=1)

@@ -15,6 +15,7 @@ from fastrain.data.images import Images
 from fastrain.data.samples import ClipFrames
 from fastrain.evaluation.metrics.counts import fuse
 from fastrain.evaluation.metrics.curve import auc, eer, min_hter
+from fastrain.evaluation.metrics.rates import hter
 from fastrain.train.context import on_device
 from fastrain.train.devices import gather
 
@@ -82,7 +83,10 @@ class Scorer:
 
 
 def validation_metrics(images: Images, scores: np.ndarray) -> dict[str, float]:
-    """Return `auc`, `eer` and `min_hter` of clips (mean of the frames), and of frames as `auc_frame` and so on."""
+    """Return `auc`, `eer` and `min_hter` of clips (mean of the frames), and of frames as `auc_frame` and so on.
+
+    `acer_frame` is the mean of both error rates at the score 0.5.
+    """
     labels = images.samples.label
     first, fused = fuse(scores, images.samples.recordings())
     return {
@@ -92,4 +96,5 @@ def validation_metrics(images: Images, scores: np.ndarray) -> dict[str, float]:
         "auc_frame": float(auc(scores, labels)),
         "eer_frame": float(eer(scores, labels).hter),
         "min_hter_frame": float(min_hter(scores, labels).hter),
+        "acer_frame": float(hter(scores, labels, 0.5)),
     }

@@ -9,7 +9,9 @@ from typing import Any, Literal, TypeAlias
 
 from fastrain.config import LAST, MEAN_LAST, SOURCE_VAL, TARGET_ORACLE, EvaluateConfig, TrainConfig
 
-HIGHER_IS_BETTER = {"auc": True, "eer": False, "min_hter": False, "min_hter_frame": False}
+HIGHER_IS_BETTER = {
+    "auc": True, "eer": False, "min_hter": False, "eer_frame": False, "min_hter_frame": False, "acer_frame": False,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,11 @@ class SourceVal:
     metric: str
     name: str = SOURCE_VAL
     checkpoint: Literal["best", "last"] = "best"
+
+    @property
+    def compared(self) -> str:
+        """Return the metric that validations are compared by."""
+        return self.metric
 
     def improves(self, validation: Mapping[str, float], best: Mapping[str, Any] | None) -> bool:
         """Tell whether this validation is the new best; a tie is not."""
@@ -40,6 +47,7 @@ class Last:
 
     name: str = LAST
     checkpoint: Literal["best", "last"] = "last"
+    compared: str = "auc"
 
     def improves(self, validation: Mapping[str, float], best: Mapping[str, Any] | None) -> bool:
         """Return False: nothing is compared."""
@@ -61,6 +69,11 @@ class MeanLast:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", f"{MEAN_LAST}_{self.n}")
+
+    @property
+    def compared(self) -> str:
+        """Return the metric that validations are compared by."""
+        return self.beside.metric
 
     def improves(self, validation: Mapping[str, float], best: Mapping[str, Any] | None) -> bool:
         """Tell whether this validation is the new best of those that `source_val` would compare."""
