@@ -78,7 +78,7 @@ def many_images(folder: Path, rows: int, side: int) -> Any:
     records["offset"][:, 0] = np.arange(rows) % 10 * length
     records["length"][:, 0] = length
     records.tofile(folder / INDEX)
-    return Pack(folder, PackInfo("mcio:CIO2M", "standard", "", {}, View.named("box", side), "raw"), rows)
+    return Pack(folder, PackInfo("mcio:CIO2M", "standard", "", {}, View.named("box", side), "raw", 1), rows)
 
 
 def make_world(root: Path, side: int, clips: int) -> World:

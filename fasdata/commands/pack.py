@@ -21,7 +21,7 @@ def pack(
         str,
         typer.Option(
             help="fas-256, mxnet-256, arcface-112, box or box-224; with parameters: "
-            "'fas-256(eye_dist=0.35,eye_y=0.45,border=reflect)'."
+            "'fas-256(eye_dist=0.35,eye_y=0.45,border=reflect)', 'box(resize=linear)'."
         ),
     ],
     recipe: Annotated[str, typer.Option(help="The recipe that the protocol was built with.")] = "standard",

@@ -34,12 +34,16 @@ class _Form(BaseModel):
     stores: dict[str, str]
     view: str
     codec: str
+    geometry: int = 1  # what the first packs have and do not state
     tool_version: str
 
 
 @dataclass(frozen=True)
 class PackInfo:
-    """The manifest (by fingerprint), the stores (content hash by dataset), the view and the codec of a pack."""
+    """The manifest (by fingerprint), the stores (content hash by dataset), the view and the codec of a pack.
+
+    `geometry` is the version of the view's geometry by which its pixels were made (`View.geometry_version`).
+    """
 
     protocol: str
     recipe: str
@@ -47,17 +51,26 @@ class PackInfo:
     stores: dict[str, str]
     view: View
     codec: str
+    geometry: int
 
     @classmethod
     def of(cls, manifest: Manifest, view: View, codec: str) -> PackInfo:
         """Return the description of a pack of this manifest."""
         meta, kept = manifest.meta, str(Codec.parse(codec))
-        return cls(meta["canonical"], meta["recipe"]["name"], meta["fingerprint"], meta["stores"], view, kept)
+        return cls(
+            meta["canonical"], meta["recipe"]["name"], meta["fingerprint"], meta["stores"], view, kept,
+            view.geometry_version,
+        )  # fmt: skip
 
     @property
     def exact(self) -> bool:
         """Whether the pack holds every pixel as it would be made from the stores."""
         return Codec.parse(self.codec).name != "jpeg"
+
+    @property
+    def outdated(self) -> bool:
+        """Whether this version of fasdata makes other pixels of the same view, so that the pack has to be made anew."""
+        return self.geometry != self.view.geometry_version
 
     def differences(self, other: PackInfo) -> list[str]:
         """Return, in words, how `other` was made from something else; the codec does not count."""

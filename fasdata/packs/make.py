@@ -37,7 +37,8 @@ _VALUES = {"rgb": 3, "depth": 2, "ir": 2}  # bytes a pixel, at most
 class PackPlan:
     """A checked request: the rows of the manifest still to be packed, and how many were packed before.
 
-    `raw_bytes` are what the rest takes as raw pixels, at most.
+    `raw_bytes` are what the rest takes as raw pixels, at most. A pack in that place with another version of the view's
+    geometry is made anew: `replaces` is that version, 0 where there is no such pack.
     """
 
     manifest: Manifest
@@ -48,6 +49,7 @@ class PackPlan:
     rows: np.ndarray
     n_done: int
     raw_bytes: int
+    replaces: int = 0
 
 
 def plan_pack(
@@ -73,10 +75,12 @@ def plan_pack(
     renderer = Renderer(manifest.open_stores(library), view)
     renderer.require(_pairs(manifest, rows, shown))
     folder = pack_dir(library, info.protocol, info.recipe, view)
-    left = ~np.isin(rows, _packed(folder, info, manifest.table.num_rows))
+    outdated = _outdated(folder)
+    done = np.empty(0, np.uint32) if outdated else _packed(folder, info, manifest.table.num_rows)
+    left = ~np.isin(rows, done)
     pixels = sum(int((shown[name] & left).sum()) * _VALUES[name] for name in MODALITIES)
     plan = PackPlan(
-        manifest, renderer, info, folder, tuple(parts), rows[left], int((~left).sum()), pixels * view.size**2
+        manifest, renderer, info, folder, tuple(parts), rows[left], int((~left).sum()), pixels * view.size**2, outdated
     )
     _require_space(plan, library)
     return plan
@@ -86,12 +90,15 @@ def describe_plan(plan: PackPlan) -> str:
     """Describe what packing will do, in lines of text."""
     done = f", {plan.n_done} of them packed before" if plan.n_done else ""
     size = spelt_bytes(plan.raw_bytes) + ("" if plan.info.codec == "raw" else " if they were raw pixels")
+    version = plan.info.geometry
+    anew = f"made anew: what is there has version {plan.replaces} of the view's geometry, not {version}"
     return "\n".join(
         [
             f"manifest  {plan.info.protocol}, recipe {plan.info.recipe}, parts {', '.join(plan.parts)}",
             f"view      {plan.info.view} at {plan.info.view.size} pixels, codec {plan.info.codec}",
             f"frames    {plan.n_done + len(plan.rows)}{done}; to do {len(plan.rows)}, {size}",
             f"pack      {plan.folder}",
+            *([f"note      {anew}"] if plan.replaces else []),
         ]
     )
 
@@ -114,6 +121,12 @@ def _pairs(manifest: Manifest, rows: np.ndarray, shown: Mapping[str, np.ndarray]
         for name, there in shown.items()
         for dataset in manifest.table["dataset"].take(rows[there]).unique().to_pylist()
     }
+
+
+def _outdated(folder: Path) -> int:
+    """Return the version of the geometry of a pack that has another one than this version of fasdata makes, else 0."""
+    there = PackInfo.read(folder) if (folder / FILE).is_file() else None
+    return there.geometry if there and there.outdated else 0
 
 
 def _packed(folder: Path, info: PackInfo, n_rows: int) -> np.ndarray:

@@ -85,9 +85,16 @@ class Pack:
         """Open a pack of this manifest.
 
         Raises:
-            UserError: there is no pack, it was made from something else, or it is damaged.
+            UserError: there is no pack, it was made from something else or by another geometry, or it is damaged.
         """
         info = PackInfo.read(folder)
+        if info.outdated:
+            raise UserError(
+                f"the pack {folder} holds views of another geometry",
+                expected=f"version {info.view.geometry_version} of the geometry of {info.view}",
+                found=f"version {info.geometry}",
+                do="run the same 'fasdata pack' again: it is made anew",
+            )
         different = PackInfo.of(manifest, info.view, info.codec).differences(info)
         if different:
             raise UserError(

@@ -23,6 +23,8 @@ SYNC_AFTER = 64 << 20  # bytes of images between two syncs
 class PackWriter:
     """Adds frames to a pack; after a crash a new writer continues from the last safe record.
 
+    A pack of another version of the view's geometry is removed and begun anew.
+
     Raises:
         UserError: the folder holds another pack, another codec, or other files; another process is writing.
     """
@@ -34,6 +36,10 @@ class PackWriter:
         self._lock = _locked(folder)
         try:
             _require_fit(folder, info)  # again, now that no other process can have begun one
+            if (folder / FILE).is_file() and PackInfo.read(folder).outdated:
+                # The description goes last: after a crash in between, the pack is still one to be made anew.
+                for name in (INDEX, IMAGES, FILE):
+                    (folder / name).unlink(missing_ok=True)
             if not (folder / FILE).is_file():
                 info.write(folder)
             images = folder / IMAGES
@@ -95,7 +101,9 @@ def _require_fit(folder: Path, info: PackInfo) -> None:
         if strangers:
             raise UserError(f"{folder} holds no pack", found=strangers[0], do="remove it")
         return
-    info.require_same(PackInfo.read(folder), folder)
+    there = PackInfo.read(folder)
+    if not there.outdated:
+        info.require_same(there, folder)
 
 
 _LOCK = "writer.lock"
