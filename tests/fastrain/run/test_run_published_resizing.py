@@ -1,0 +1,36 @@
+"""Presets that replicate a paper resize as its code does; what nobody asked for is resized as we can defend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fasdata.faces.view import View
+from fastrain.methods.registry import METHODS
+from fastrain.run.settings import layered, presets, resolve
+
+# By method: what the published code does to a face that shrinks. ME-FAS starts from pictures that shrank before.
+PUBLISHED = {"hfn_mp": "linear", "gac_fas": "pillow", "mmdgfas": "linear"}
+METHODS_DIR = Path(__file__).parents[3] / "fastrain" / "methods"
+
+
+def view(method: str, preset: str | None) -> View:
+    data = resolve(layered(method, preset)).data
+    assert data.view is not None
+    return View.named(data.view, data.image_size)
+
+
+@pytest.mark.parametrize(("method", "preset"), [(m, preset) for m in METHODS for preset in [None, *presets(m)]])
+def test_only_presets_of_published_protocols_resize_as_published(method: str, preset: str | None) -> None:
+    published = preset and resolve(layered(method, preset)).published_for
+    resize = PUBLISHED.get(method, "area") if published else "area"
+    default = view(method, None)
+    assert view(method, preset).resize == resize
+    assert view(method, preset).name == default.name
+
+
+@pytest.mark.parametrize("method", PUBLISHED)
+def test_the_switch_stands_in_the_methods_readme(method: str) -> None:
+    published = next(view(method, preset) for preset in presets(method) if preset != "demo")
+    assert f"`data.view={published.geometry}`" in (METHODS_DIR / method / "README.md").read_text(encoding="utf-8")
