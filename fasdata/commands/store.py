@@ -32,7 +32,7 @@ def check(
     """Check that the records, crops and tables of a store are complete and agree."""
     from fasdata.errors import EXIT_PARTIAL
     from fasdata.store.check import check_store, describe_check
-    from fasdata.store.check import repair as put_right
+    from fasdata.store.repair import repair as put_right
 
     folder = store_folder(dataset, data)
     report = check_store(folder, rehash=rehash)

@@ -1,7 +1,8 @@
-"""Check the records, crops, tables and hashes of a store, and repair what can be repaired without the recordings."""
+"""Check the records, crops, tables and hashes of a store; `repair.py` repairs what needs no recording."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,12 +12,11 @@ from fasdata.errors import UserError
 from fasdata.progress import Bar, progress
 from fasdata.records import ClipRecord
 from fasdata.store import keys, shards, tables, writer_lock
-from fasdata.store.atomic import sweep
 from fasdata.store.hashes import digest, sealed, store_hash
 from fasdata.store.info import StoreInfo
 from fasdata.store.picture_bytes import claimed, is_raw
 from fasdata.store.record_bytes import from_bytes
-from fasdata.store.shard_writer import ShardWriter
+from fasdata.store.salvage import Salvage, salvage
 from fasdata.store.tables import TableCheck
 
 AGAIN = "run the same 'fasdata extract' again: it continues"
@@ -35,23 +35,34 @@ class Problem:
 
 @dataclass
 class StoreReport:
-    """The result of a check. `drop` are the keys by shard that `--repair` would delete, `damaged` unreadable shards."""
+    """The result of a check: `hashes` are the content hashes of the sound clips.
+
+    `drop` are the keys by shard that `--repair` would delete, `damaged` what can be kept of shards whose pages are
+    damaged, `lost` the clips that are not whole and would have to be made anew.
+    """
 
     folder: Path
     info: StoreInfo
     rehashed: bool
-    clips: int = 0
+    hashes: dict[str, str] = field(default_factory=dict)
     crops: int = 0
     size: int = 0
     content_hash: str = ""
     problems: dict[str, Problem] = field(default_factory=dict)
     drop: dict[int, list[bytes]] = field(default_factory=dict)
-    damaged: list[Path] = field(default_factory=list)
+    damaged: list[Salvage] = field(default_factory=list)
+    dropped: set[str] = field(default_factory=set)  # clips with entries among those to delete
+    lost: set[str] = field(default_factory=set)
 
     def note(self, what: str, first: str, do: str, times: int = 1) -> None:
         """Add a problem to its kind."""
         problem = self.problems.setdefault(what, Problem(what, do, first=first))
         problem.times += times
+
+    @property
+    def clips(self) -> int:
+        """How many clips are sound."""
+        return len(self.hashes)
 
     @property
     def intact(self) -> bool:
@@ -67,51 +78,72 @@ def check_store(folder: Path, *, rehash: bool = False) -> StoreReport:
     """
     report = StoreReport(folder, StoreInfo.read(folder), rehash)
     if writer_lock.interrupted(folder) is not None or not tables.present(folder):
-        report.note("the last run that wrote to the store did not finish", folder.name, AGAIN)
-    derived = TableCheck(folder)
-    hashes: dict[str, str] = {}
+        missing = writer_lock.lost_clips(folder)
+        report.note("the last run that wrote to the store did not finish", some(missing) or folder.name, AGAIN)
+    derived, unreadable = TableCheck(folder), dict[Path, str]()
     paths = shards.shard_paths(folder)
     with progress(f"check {report.info.dataset}", sum(path.stat().st_size for path in paths) >> 20, "MiB") as bar:
         for path in paths:
-            _check_shard(path, report, derived, hashes, bar)
-    for what in derived.differences():
-        report.note(what, folder.name, "run 'fasdata store check --repair': it is rebuilt from the shards")
-    report.clips, report.content_hash = len(hashes), store_hash(report.info.fingerprint, hashes)
+            try:
+                _check_shard(path, report, derived, bar)
+            except shards.DamagedShard as error:
+                unreadable[path] = str(error)
+    _find_lost(report, unreadable)
+    if not unreadable:
+        for what in derived.differences():
+            report.note(what, folder.name, "run 'fasdata store check --repair': it is rebuilt from the shards")
+    report.content_hash = store_hash(report.info.fingerprint, report.hashes)
     return report
 
 
-def _check_shard(path: Path, report: StoreReport, derived: TableCheck, hashes: dict[str, str], bar: Bar) -> None:
-    shard, size, advanced = int(path.stem), path.stat().st_size >> 20, 0
-    try:
-        with shards.reading(path) as transaction:
-            clip_ids: set[str] = set()
-            read = 0
-            for key, value in shards.entries(transaction, keys.CLIP):
-                clip_id = key[len(keys.CLIP) :].decode(errors="replace")
-                clip_ids.add(clip_id)
-                stored = shards.entries(transaction, keys.crop_prefix(clip_id))
-                crops = {name.decode(errors="replace"): data for name, data in stored}
-                read += sum(map(len, crops.values()))
-                record = _check_clip(clip_id, value, crops, shard, report)
-                if record is None:
-                    continue
-                if clip_id in hashes:
-                    report.note("a clip is in two shards", clip_id, REPAIR)
-                    _drop(report, shard, clip_id, crops)
-                    continue
-                hashes[clip_id] = record.content_hash
-                derived.compare(shard, record)
-                report.crops += len(crops)
-                report.size += sum(map(len, crops.values()))
-                bar.advance((read >> 20) - advanced, clips=len(hashes), problems=len(report.problems))
-                advanced = read >> 20
-            if not _check_keys(transaction, clip_ids, shard, report):
-                report.note("the entries of a shard are out of order", path.name, REPAIR)
-                report.drop[shard] = []  # which entries belong together shows once they are in order
-    except UserError as error:
-        report.damaged.append(path)
-        report.note("a shard is damaged or foreign", str(error), "restore it from a copy, or " + REPAIR)
+def _check_shard(path: Path, report: StoreReport, derived: TableCheck, bar: Bar) -> None:
+    shard, size, advanced, read = int(path.stem), path.stat().st_size >> 20, 0, 0
+    shards.require_sound(path)
+    hashes, clip_ids = dict[str, str](), set[str]()
+    with shards.reading(path) as transaction:
+        for key, value in shards.entries(transaction, keys.CLIP):
+            clip_id = key[len(keys.CLIP) :].decode(errors="replace")
+            clip_ids.add(clip_id)
+            stored = shards.entries(transaction, keys.crop_prefix(clip_id))
+            crops = {name.decode(errors="replace"): data for name, data in stored}
+            read += sum(map(len, crops.values()))
+            record = _check_clip(clip_id, value, crops, shard, report)
+            if record is None:
+                continue
+            if clip_id in report.hashes:
+                report.note("a clip is in two shards", clip_id, REPAIR)
+                _drop(report, shard, clip_id, crops)
+                continue
+            hashes[clip_id] = record.content_hash
+            derived.compare(shard, record)
+            report.crops += len(crops)
+            report.size += sum(map(len, crops.values()))
+            bar.advance((read >> 20) - advanced, clips=len(hashes), problems=len(report.problems))
+            advanced = read >> 20
+        _check_keys(transaction, clip_ids, shard, report)
+    report.hashes |= hashes
     bar.advance(max(0, size - advanced))
+
+
+def _find_lost(report: StoreReport, unreadable: Mapping[Path, str]) -> None:
+    """Find what damaged shards still hold, and which clips are neither there nor in a sound shard."""
+    listed = tables.listed(report.folder)
+    for path, reason in unreadable.items():
+        of_shard = {clip: row.content_hash for clip, row in (listed or {}).items() if row.shard == int(path.stem)}
+        held = salvage(path, None if listed is None else of_shard, report.hashes.keys())
+        report.damaged.append(held)
+        report.lost |= held.lost
+        report.note("a shard is damaged or foreign", reason, "restore it from a copy, or " + REPAIR)
+    kept = {*report.hashes, *(clip for held in report.damaged for clip in held.kept)}
+    there = set(report.hashes.values())
+    if listed is None:
+        missing = tables.indexed(report.folder) - kept
+    else:
+        missing = {clip for clip, row in listed.items() if clip not in kept and row.content_hash not in there}
+    report.lost = (report.lost | missing) - kept
+    gone = report.lost - report.dropped - {clip for held in report.damaged for clip in held.lost}
+    if gone:
+        report.note("a clip of the tables is in no shard", some(gone), REPAIR, times=len(gone))
 
 
 def _check_clip(
@@ -168,72 +200,21 @@ def _is_image(data: bytes) -> bool:
 
 
 def _drop(report: StoreReport, shard: int, clip_id: str, crops: dict[str, bytes]) -> None:
+    report.dropped.add(clip_id)
+    report.lost.add(clip_id)
     report.drop.setdefault(shard, []).extend([keys.clip_key(clip_id), *(key.encode() for key in crops)])
 
 
-def _check_keys(transaction: lmdb.Transaction, clip_ids: set[str], shard: int, report: StoreReport) -> bool:
-    """Note the entries of a shard that belong to none of its clips; return False where the keys are not in order."""
-    ordered, before = True, b""
+def _check_keys(transaction: lmdb.Transaction, clip_ids: set[str], shard: int, report: StoreReport) -> None:
+    """Note the entries of a shard that belong to none of its clips."""
     with transaction.cursor() as cursor:
         for key in map(bytes, cursor.iternext(keys=True, values=False)):
-            ordered, before = ordered and before < key, key
             text = key.decode(errors="replace")
             ours = keys.CROP_KEY.fullmatch(text)
             if (ours and ours["clip_id"] in clip_ids) or key.startswith(keys.CLIP):
                 continue
             report.note("a crop belongs to no record" if ours else "an entry is not one of a store", text, REPAIR)
             report.drop.setdefault(shard, []).append(key)
-    return ordered
-
-
-# -- The repair -------------------------------------------------------------------------------------------------------
-
-
-_ROUNDS = 3  # what is removed may have hidden other damage
-
-
-def repair(report: StoreReport) -> list[str]:
-    """Repair a store as far as its check allows, and return what was done in words.
-
-    Tables are rebuilt from the shards. Damaged clips are removed, with all entries that belong to no clip, and shards
-    that cannot be read are set aside under another name: an extraction then makes those clips anew, and until it has,
-    the store stays marked as unfinished.
-
-    Raises:
-        UserError: another process is writing to the store, or it cannot be written.
-    """
-    folder, done = report.folder, list[str]()
-    with writer_lock.lock_writer(folder):
-        complete = writer_lock.interrupted(folder) is None and not report.drop and not report.damaged
-        writer_lock.mark_unfinished(folder)
-        sweep(folder)
-        for _ in range(_ROUNDS):
-            if not report.drop and not report.damaged:
-                break
-            done += _remove_damage(report)
-            report = check_store(folder, rehash=report.rehashed)
-        shards.close_readers(folder)
-        tables.rebuild(folder)
-        done.append(f"rebuilt {', '.join(tables.DERIVED)}")
-        if complete:
-            writer_lock.clear_mark(folder)
-    shards.close_readers(folder)
-    return done
-
-
-def _remove_damage(report: StoreReport) -> list[str]:
-    shards.close_readers(report.folder)
-    done = []
-    for path in report.damaged:
-        aside = path.with_name(f"{path.name}.damaged")
-        path.replace(aside)
-        done.append(f"set aside {path.name} as {aside.name}")
-    writer = ShardWriter(report.folder)
-    for shard, unwanted in report.drop.items():
-        writer.compact(shard, without=unwanted)  # a look-up by key may miss an entry of a damaged tree
-        done.append(f"took {len(unwanted)} entries out of shard {shard}" if unwanted else f"put shard {shard} in order")
-    writer.close()
-    return done
 
 
 # -- The words --------------------------------------------------------------------------------------------------------
@@ -254,4 +235,13 @@ def describe_check(report: StoreReport) -> str:
     lines.append(f"{times} problem{'s' if times > 1 else ''}:")
     for problem in report.problems.values():
         lines += [f"  {problem.times} x {problem.what} (e.g. {problem.first})", f"      {problem.do}"]
+    lines += [f"{len(held.kept)} clips of {held.path.name} can be kept" for held in report.damaged]
+    if report.lost:
+        lines.append(f"to be made anew ({len(report.lost)}): {some(report.lost)}")
     return "\n".join(lines)
+
+
+def some(names: Collection[str], shown: int = 20) -> str:
+    """Return names in order, the first ones of many."""
+    more = [f"… and {len(names) - shown} more"] if len(names) > shown else []
+    return ", ".join([*sorted(names)[:shown], *more])

@@ -1,171 +1,198 @@
 """Check that the pages of an LMDB file are intact: LMDB itself follows them blindly and would crash.
 
-The layout is that of LMDB 0.9 on 64-bit little-endian machines: two meta pages, then B-tree pages of nodes, and
-overflow pages for long values. Every page that a reader or writer can reach is visited; long values are not read.
+Every B-tree page that a reader or writer can reach is visited. Of long values the place is compared with the file and
+with all other places; their own first pages are looked at where that is asked for, since it reads one page a value.
 """
 
 from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise, repeat
 from pathlib import Path
 
 import numpy as np
 
-_PAGE = struct.Struct("<QHHHH")  # number, pad, flags, end of the node pointers, start of the nodes
-_META = struct.Struct("<IIQQ")  # magic, version, address, map size
-_TREE = struct.Struct("<IHHQQQQQ")  # pad, flags, depth, branch, leaf and overflow pages, entries, root
-_LAST = struct.Struct("<QQ")  # last page, transaction
-_HEADER = 16
-_META_PAGE = _HEADER + _META.size + 2 * _TREE.size + _LAST.size
-_MAGIC, _VERSION, _NO_ROOT = 0xBEEFC0DE, 1, 2**64 - 1
-_BRANCH, _LEAF, _META_FLAG, _FIXED_MAP = 0x01, 0x02, 0x08, 0x01
-_BIG = 0x01  # a node's flag: its value lies on overflow pages
+from fasdata.store.lmdb_format import (
+    HEADER,
+    NO_ROOT,
+    DamagedPages,
+    Meta,
+    Nodes,
+    Tree,
+    nodes_of,
+    pages_at,
+    pages_of,
+    read_metas,
+)
+
 _DEEPEST = 32  # LMDB's own limit
 
 
-class DamagedPages(ValueError):
-    """The file is no LMDB file, or a damaged one; the text says in which way."""
+@dataclass
+class Seen:
+    """What a check has looked at: `keys` in order (a deep check only), long `values`, and `headers` of them."""
+
+    keys: list[bytes] = field(default_factory=list)
+    values: int = 0
+    headers: int = 0
 
 
-@dataclass(frozen=True)
-class Tree:
-    """The root page of a B-tree, and the depth that it claims."""
-
-    root: int
-    depth: int
-
-
-@dataclass(frozen=True)
-class Meta:
-    """One meta page: the state of the file after transaction `txn`."""
-
-    page_size: int
-    free: Tree
-    main: Tree
-    last_page: int
-    txn: int
-
-
-def read_metas(path: Path) -> tuple[Meta, Meta]:
-    """Return both meta pages.
-
-    Raises:
-        DamagedPages: the file is shorter than they are, or begins otherwise.
-    """
-    with path.open("rb") as file:
-        first = file.read(_META_PAGE)
-        size = _meta(first, 0).page_size
-        file.seek(size)
-        metas = _meta(first, 0), _meta(file.read(_META_PAGE), 1)
-    if metas[1].page_size != size:
-        raise DamagedPages("its two meta pages disagree")
-    return metas
-
-
-def require_intact(path: Path, txn: int | None = None) -> None:
+def require_intact(path: Path, txn: int | None = None, *, deep: bool = False, seconds: float = float("inf")) -> Seen:
     """Visit every page of the state after transaction `txn` (None: the newest).
 
+    A `deep` check also compares the order of the keys and reads the header of every long value, for at most so many
+    `seconds`; without it a value's header may be wrong, which a reader survives and a writer may not.
+
     Raises:
-        DamagedPages: a page lies outside the file, is of no known kind, or points outside of itself.
+        DamagedPages: a page lies outside the file, is of no known kind, points outside of itself, or is used twice.
+        OSError: the file cannot be read.
     """
     metas = read_metas(path)
     newest = max(metas, key=lambda meta: meta.txn)
     meta = newest if txn is None else next((meta for meta in metas if meta.txn == txn), newest)
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        pages = min(os.fstat(descriptor).st_size // meta.page_size, meta.last_page + 1)
-        walk = _Walk(descriptor, meta.page_size, pages)
+        pages = os.fstat(descriptor).st_size // meta.page_size
+        walk = _Walk(descriptor, meta, min(pages, meta.last_page + 1), deep=deep)
         walk.tree(meta.main)
         walk.tree(meta.free, lists=True)
+        if deep:
+            walk.headers(time.monotonic() + seconds)
+        walk.require_used_once()
+        return walk.seen
     finally:
         os.close(descriptor)
 
 
-def _meta(data: bytes, number: int) -> Meta:
-    if len(data) < _META_PAGE:
-        raise DamagedPages("it ends within its meta pages")
-    page, _, flags, _, _ = _PAGE.unpack_from(data)
-    magic, version, _, _ = _META.unpack_from(data, _HEADER)
-    if (page, flags, magic, version) != (number, _META_FLAG, _MAGIC, _VERSION):
-        raise DamagedPages(f"meta page {number} is not one of LMDB")
-    free = _TREE.unpack_from(data, _HEADER + _META.size)
-    main = _TREE.unpack_from(data, _HEADER + _META.size + _TREE.size)
-    last, txn = _LAST.unpack_from(data, _HEADER + _META.size + 2 * _TREE.size)
-    size = free[0]
-    if size & (size - 1) or not 256 <= size <= 65536:
-        raise DamagedPages(f"its pages claim {size} bytes")
-    if free[1] & _FIXED_MAP or main[1] & 0x7FFF:
-        raise DamagedPages("it was made with other options, by another application")
-    return Meta(size, Tree(free[7], free[2]), Tree(main[7], main[2]), last, txn)
-
-
 class _Walk:
-    def __init__(self, descriptor: int, size: int, pages: int) -> None:
-        self._descriptor, self._size, self._pages = descriptor, size, pages
-        self._seen: set[int] = set()
+    def __init__(self, descriptor: int, meta: Meta, pages: int, *, deep: bool) -> None:
+        self._descriptor, self._size, self._pages, self._deep = descriptor, meta.page_size, pages, deep
+        self._last_page, self._txn = meta.last_page, meta.txn
+        self._visited: set[int] = set()
+        self._long: list[np.ndarray] = []  # of each page: first pages and numbers of pages of its long values
+        self._free: list[np.ndarray] = []
+        self.seen = Seen()
 
     def tree(self, tree: Tree, *, lists: bool = False) -> None:
-        """Visit a B-tree; with `lists` its values are the lists of free pages."""
-        if tree.root == _NO_ROOT:
+        """Visit a B-tree in the order of its keys; with `lists` its values are the lists of free pages."""
+        if tree.root == NO_ROOT:
             return
-        waiting = [(tree.root, 1)]
+        keys: list[bytes] = []
+        waiting: list[tuple[int, int, bytes, bytes | None]] = [(tree.root, 1, b"", None)]
         while waiting:
-            number, depth = waiting.pop()
-            if number in self._seen or depth > min(tree.depth, _DEEPEST):
+            number, depth, low, high = waiting.pop()
+            if number in self._visited or depth > min(tree.depth, _DEEPEST):
                 raise DamagedPages(f"page {number} is reached twice, or too deep")
-            self._seen.add(number)
+            self._visited.add(number)
             page = self._page(number)
-            at, values, flags, keys = self._nodes(page, number)
-            if _PAGE.unpack_from(page)[2] == _BRANCH:
-                below = values | flags << 32
-                waiting += [(int(child), depth + 1) for child in below]
+            nodes = nodes_of(page, number)
+            own = _keys(nodes, page, number, lists=lists) if lists or self._deep else []
+            if nodes.is_branch:
+                # LMDB ends the process where a branch has a single child.
+                if len(nodes.at) < 2:
+                    raise DamagedPages(f"page {number} has a single page below it")
+                _require_order(own[1:], low, high, number)
+                limits = pairwise([low, *own[1:], high]) if own else repeat((b"", None), len(nodes.at))
+                below = zip(nodes.children(), limits, strict=True)
+                waiting += [(child, depth + 1, first or b"", end) for child, (first, end) in below][::-1]
                 continue
-            if depth != tree.depth or (flags & ~_BIG).any():
+            if depth != tree.depth or (nodes.flags[~nodes.big] != 0).any():
                 raise DamagedPages(f"page {number} holds what a store does not")
-            self._values(page, number, at + 8 + keys, values, flags == _BIG, lists=lists)
+            _require_order(own, low, high, number)
+            keys += own
+            self._values(page, number, nodes, lists=lists)
+        if not lists:
+            self.seen.keys = keys
+        elif keys and int.from_bytes(keys[-1], "big") > self._txn:
+            raise DamagedPages("its list of free pages is of a later transaction")
+
+    def require_used_once(self) -> None:
+        """Check that no page is used twice, nor listed as free while it is used: a writer would overwrite it."""
+        long = self._places()
+        free = np.concatenate(self._free) if self._free else np.empty(0, np.int64)
+        if (free > self._last_page).any():
+            raise DamagedPages("its list of free pages names pages that it does not have")
+        self.seen.values = len(long)
+        steps = np.zeros(self._last_page + 2, np.int32)
+        for first, count in ((np.fromiter(self._visited, np.int64), 1), (free, 1), (long[:, 0], long[:, 1])):
+            np.add.at(steps, first, 1)
+            np.add.at(steps, first + count, -1)
+        if (np.cumsum(steps) > 1).any():
+            raise DamagedPages("a page is used twice, or is in use and listed as free")
+
+    def headers(self, end: float) -> None:
+        """Look at the first page of every long value, in the order of the file, until the clock shows `end`."""
+        long = self._places()
+        long = long[np.argsort(long[:, 0])]
+        self._long = [long]
+        for place, (first, count) in enumerate(long.tolist()):
+            if place % 256 == 0 and time.monotonic() > end:
+                return
+            long[place, 1] = self._header(first, count)
+            self.seen.headers += 1
+
+    def _places(self) -> np.ndarray:
+        return np.concatenate(self._long) if self._long else np.empty((0, 2), np.int64)
+
+    def _header(self, first: int, needed: int) -> int:
+        """Return the pages that a long value takes; they are more than it needs where it replaced a longer one."""
+        count = pages_at(os.pread(self._descriptor, HEADER, first * self._size), first)
+        if not needed <= count <= self._pages - first:
+            raise DamagedPages(f"page {first} is not the first of a value of {needed} pages")
+        return count
 
     def _page(self, number: int) -> bytes:
         if not 2 <= number < self._pages:
             raise DamagedPages(f"page {number} is missing: the file is cut off")
         return os.pread(self._descriptor, self._size, number * self._size)
 
-    def _nodes(self, page: bytes, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return of each node its place, its value's size (of a branch: the low half of the child), flags, key size."""
-        own, _, flags, lower, upper = _PAGE.unpack_from(page)
-        sound = own == number and flags in (_BRANCH, _LEAF) and _HEADER < lower <= upper <= self._size
-        if not sound or lower % 2:
-            raise DamagedPages(f"page {number} is not one of a B-tree")
-        at = np.frombuffer(page, "<u2", (lower - _HEADER) // 2, _HEADER).astype(np.int64)
-        if (at < upper).any() or (at + 8 > self._size).any() or (at % 2).any():
-            raise DamagedPages(f"page {number} points outside of itself")
-        halves = np.frombuffer(page, "<u2")[at[:, None] // 2 + np.arange(4)].astype(np.int64)
-        if (at + 8 + halves[:, 3] > self._size).any():
-            raise DamagedPages(f"page {number} has a key that does not end")
-        return at, halves[:, 0] | halves[:, 1] << 16, halves[:, 2], halves[:, 3]
-
-    def _values(
-        self, page: bytes, number: int, at: np.ndarray, sizes: np.ndarray, big: np.ndarray, *, lists: bool
-    ) -> None:
-        if (at + np.where(big, 8, sizes) > self._size).any():
-            raise DamagedPages(f"page {number} has a value that does not end")
-        for place, size in zip(at[big].tolist(), sizes[big].tolist(), strict=True):
-            (first,) = struct.unpack_from("<Q", page, place)
-            last = first + (_HEADER + size - 1) // self._size
-            if not 2 <= first <= last < self._pages:
-                raise DamagedPages(f"page {last} is missing: the file is cut off")
-            if lists:
-                self._free(os.pread(self._descriptor, size, first * self._size + _HEADER))
+    def _values(self, page: bytes, number: int, nodes: Nodes, *, lists: bool) -> None:
+        starts, big = nodes.at + 8 + nodes.keys, nodes.big
+        sizes = nodes.values[big]
+        places = np.array([struct.unpack_from("<Q", page, at)[0] for at in starts[big].tolist()], np.uint64)
+        counts = pages_of(sizes, self._size)
+        if (places >= np.uint64(self._pages)).any() or (places < np.uint64(2)).any():
+            raise DamagedPages(f"page {number} has a value outside of the file: it is cut off, or the entry is damaged")
+        firsts = places.astype(np.int64)
+        if (firsts + counts > self._pages).any():
+            raise DamagedPages(f"page {int((firsts + counts).max()) - 1} is missing: the file is cut off")
+        self._long.append(np.stack([firsts, counts], axis=1))
         if lists:
-            for place, size in zip(at[~big].tolist(), sizes[~big].tolist(), strict=True):
-                self._free(page[place : place + size])
+            for first, count, size in zip(firsts.tolist(), counts.tolist(), sizes.tolist(), strict=True):
+                self._header(first, count)
+                self._free_pages(os.pread(self._descriptor, size, first * self._size + HEADER))
+            for start, size in zip(starts[~big].tolist(), nodes.values[~big].tolist(), strict=True):
+                self._free_pages(page[start : start + size])
 
-    def _free(self, value: bytes) -> None:
-        """Check a list of free pages, which a writer would fill: how many, then their numbers."""
+    def _free_pages(self, value: bytes) -> None:
+        """Take up a list of free pages, which a writer would fill: how many, then their numbers, the highest first."""
         numbers = np.frombuffer(value[: len(value) // 8 * 8], "<u8")
         if not len(numbers) or numbers[0] >= len(numbers):
             raise DamagedPages("its list of free pages does not end")
         used = numbers[1 : 1 + int(numbers[0])]
-        if (used < 2).any() or not self._seen.isdisjoint(used.tolist()):
-            raise DamagedPages("its list of free pages names pages in use")
+        if (used < 2).any() or (used >= 2**48).any() or (used[1:] >= used[:-1]).any():
+            raise DamagedPages("its list of free pages is none")
+        self._free.append(used.astype(np.int64))
+
+
+def _keys(nodes: Nodes, page: bytes, number: int, *, lists: bool) -> list[bytes]:
+    """Return the keys of a page so that they compare as LMDB orders them; the first one of a branch counts for none."""
+    keys = nodes.key_texts(page)
+    if not lists:
+        return keys
+    if any(len(key) != 8 for key in keys[nodes.is_branch :]):
+        raise DamagedPages(f"page {number} names no transaction")
+    return [key[::-1] for key in keys]  # whole numbers, the lowest byte first
+
+
+def _require_order(keys: Iterable[bytes], low: bytes, high: bytes | None, number: int) -> None:
+    """Check that the keys of a page ascend, from `low` on and below `high`, as the pages above it promise."""
+    before: bytes | None = None
+    for key in keys:
+        if key < low or (before is not None and key <= before) or (high is not None and key >= high):
+            raise DamagedPages(f"page {number} has keys that are out of order")
+        before = key

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fasdata.errors import UserError
 from fasdata.five_points import misfit
@@ -162,6 +162,36 @@ def read_columns(folder: Path, *columns: str) -> dict[str, list[Any]]:
             found=" ".join(str(error).split())[:200],
             do="run 'fasdata store check --repair': it is rebuilt from the shards",
         ) from None
+
+
+class Listed(NamedTuple):
+    """What `clips.parquet` says of a clip."""
+
+    content_hash: str
+    shard: int
+
+
+def listed(folder: Path) -> dict[str, Listed] | None:
+    """Return the rows of `clips.parquet` by clip, None where there is none or it cannot be read."""
+    try:
+        columns = read_columns(folder, "clip_id", "content_hash", "shard") if (folder / CLIPS).is_file() else None
+    except UserError:
+        return None
+    if columns is None:
+        return None
+    return {clip: Listed(content, shard) for clip, content, shard in zip(*columns.values(), strict=True)}
+
+
+def indexed(folder: Path) -> set[str]:
+    """Return the clips that `index.parquet` names, none where it is missing or cannot be read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        column = pq.ParquetFile(folder / INDEX).read(columns=["clip_id"]).column("clip_id")
+        return {clip for clip in column.to_pylist() if isinstance(clip, str)}
+    except (OSError, ValueError, KeyError, pa.ArrowException):
+        return set()
 
 
 def _schema(types: dict[str, str]) -> pa.Schema:

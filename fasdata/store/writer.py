@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -26,14 +26,22 @@ class StoreWriter:
     """
 
     def __init__(
-        self, folder: Path, info: StoreInfo, *, shard_bytes: int = SHARD_BYTES, first_map: int = FIRST_MAP
+        self,
+        folder: Path,
+        info: StoreInfo,
+        *,
+        shard_bytes: int = SHARD_BYTES,
+        first_map: int = FIRST_MAP,
+        extracts: bool = True,
     ) -> None:
         """Create the store or continue it; frame rules that it does not have yet are added to its description.
+
+        A writer that `extracts` nothing leaves the mark of a repair, whose lost clips are still missing, when it ends.
 
         Raises:
             UserError: it was made with another configuration, is damaged, or another process is writing to it.
         """
-        self.folder = folder
+        self.folder, self._extracts = folder, extracts
         if (folder / FILE).is_file():
             StoreInfo.read(folder).require_same(info, folder)
         elif folder.is_dir() and (foreign := _foreign(folder)):
@@ -112,12 +120,22 @@ class StoreWriter:
         """
         if clip_id not in self.done:
             raise ValueError(f"clip {clip_id} is not in the store")
-        shard = self._shard_of[clip_id]
-        self._change(compact=shard)
-        entries = [keys.clip_key(clip_id), *(key.encode() for key in self._stored_crops(clip_id))]
-        self._shards.write(shard, dict.fromkeys(entries))
+        self._erase(self._shard_of[clip_id], [clip_id])
         for by_clip in (self.done, self.clips, self.rules, self._shard_of):
             del by_clip[clip_id]
+
+    def remove_strays(self, clip_ids: Collection[str]) -> None:
+        """Remove crops of clips that have no record (any more), wherever they lie."""
+        for path in shards.shard_paths(self.folder):
+            self._erase(int(path.stem), clip_ids)
+
+    def _erase(self, shard: int, clip_ids: Collection[str]) -> None:
+        with self._shards.read(shard) as transaction:
+            entries = [key for clip_id in clip_ids for key in shards.keys_of(transaction, clip_id)]
+        if entries:
+            self._shards.require_sound(shard)
+            self._change(compact=shard)
+            self._shards.write(shard, dict.fromkeys(entries))
 
     def record(self, clip_id: str) -> ClipRecord:
         """Return a stored clip's record.
@@ -143,7 +161,7 @@ class StoreWriter:
                     self._shards.compact(shard)
                 self._shards.close()
                 tables.rebuild(self.folder)
-                writer_lock.clear_mark(self.folder)
+                writer_lock.clear_mark(self.folder, keep_lost=not self._extracts)
         finally:
             self._shards.close()
             shards.close_readers(self.folder)
@@ -169,7 +187,7 @@ class StoreWriter:
         """Return the sha256 of each crop that the store has of a clip, by key text."""
         with self._shards.read(self._shard_of[clip_id]) as transaction:
             stored = shards.entries(transaction, keys.crop_prefix(clip_id))
-            return {key.decode(): digest(value) for key, value in stored}
+            return {key.decode(errors="replace"): digest(value) for key, value in stored}
 
     def _put(self, record: ClipRecord, crops: Mapping[str, bytes], stored: Mapping[str, str]) -> ClipRecord:
         """Write a clip in one transaction: its record and new crops, and delete stored crops that it no longer has."""
@@ -178,13 +196,19 @@ class StoreWriter:
         expected = set(keys.crop_keys(record))
         if not digests.keys() >= expected or not crops.keys() <= expected:
             wrong = sorted(expected - digests.keys()) or sorted(crops.keys() - expected)
+            if clip_id in self.done and wrong[0] in set(keys.crop_keys(self.record(clip_id))) - digests.keys():
+                path = shards.shard_path(self.folder, self._shard_of[clip_id])
+                raise shards.damaged(path, f"a clip without its crop {wrong[0]}")
             raise ValueError(f"the crops of clip {clip_id} are not those of its record: {wrong[0]}")
         record = sealed(record, {key: digests[key] for key in expected})
         values: dict[bytes, bytes | None] = {key.encode(): value for key, value in crops.items()}
         values.update({key.encode(): None for key in stored.keys() - expected})
         values[keys.clip_key(clip_id)] = to_bytes(record)
+        is_new = clip_id not in self._shard_of
+        shard = self._shards.last() if is_new else self._shard_of[clip_id]
+        if not is_new:
+            self._shards.require_sound(shard)
         self._change()
-        shard = self._shard_of[clip_id] if clip_id in self._shard_of else self._shards.last()
         self._shards.write(shard, values)
         self._remember(record, shard)
         return record

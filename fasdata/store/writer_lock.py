@@ -6,7 +6,7 @@ import fcntl
 import json
 from collections.abc import Collection
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from fasdata.errors import UserError
 from fasdata.foreign import Unreadable, read_json_object
@@ -48,28 +48,48 @@ def lock_writer(folder: Path) -> IO[str]:
     return handle
 
 
-def mark_unfinished(folder: Path, to_compact: Collection[int] = ()) -> None:
+def mark_unfinished(folder: Path, to_compact: Collection[int] = (), lost: Collection[str] = ()) -> None:
     """Mark the store as being changed: until `clear_mark` it counts as unfinished.
 
     `to_compact` are shards whose free pages may still hold removed crops; the next writer that finishes compacts them.
+    `lost` are clips that a repair took out, which the next extraction makes anew.
     """
-    marked = interrupted(folder)
-    if marked is None or not marked.issuperset(to_compact):
-        write_text(folder / UNFINISHED, json.dumps({"compact": sorted({*(marked or ()), *to_compact})}) + "\n")
+    marked, missing = interrupted(folder), lost_clips(folder)
+    if marked is None or not marked.issuperset(to_compact) or not missing.issuperset(lost):
+        about = {"compact": sorted({*(marked or ()), *to_compact}), "lost": sorted({*missing, *lost})}
+        write_text(folder / UNFINISHED, json.dumps({key: value for key, value in about.items() if value}) + "\n")
 
 
-def clear_mark(folder: Path) -> None:
-    """Remove the mark: the run has finished."""
-    (folder / UNFINISHED).unlink(missing_ok=True)
+def clear_mark(folder: Path, *, keep_lost: bool = False) -> None:
+    """Remove the mark: the run has finished. With `keep_lost` it stays for clips that a repair took out."""
+    lost = lost_clips(folder) if keep_lost else set()
+    if lost:
+        write_text(folder / UNFINISHED, json.dumps({"lost": sorted(lost)}) + "\n")
+    else:
+        (folder / UNFINISHED).unlink(missing_ok=True)
 
 
 def interrupted(folder: Path) -> set[int] | None:
     """Return None for a store whose last run has finished, else the shards that are yet to be compacted."""
+    marked = _mark(folder)
+    try:
+        return None if marked is None else {int(number) for number in marked.get("compact", ())}
+    except (ValueError, TypeError):  # whatever the file holds, the run has not finished
+        return set()
+
+
+def lost_clips(folder: Path) -> set[str]:
+    """Return the clips that a repair took out of a store and no extraction has made anew since."""
+    lost = (_mark(folder) or {}).get("lost", ())
+    return {clip for clip in lost if isinstance(clip, str)} if isinstance(lost, list) else set()
+
+
+def _mark(folder: Path) -> dict[str, Any] | None:
     if not (folder / UNFINISHED).exists():
         return None
     try:
-        return {int(number) for number in read_json_object(folder / UNFINISHED)["compact"]}
+        return read_json_object(folder / UNFINISHED)
     except Unreadable:
         raise
-    except (UserError, ValueError, KeyError, TypeError):  # whatever the file holds, the run has not finished
-        return set()
+    except UserError:
+        return {}

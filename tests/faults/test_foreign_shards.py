@@ -75,7 +75,7 @@ from fasdata.errors import UserError
 from fasdata.store import shards
 from fasdata.store.check import check_store
 from fasdata.store.reader import Store
-from fasdata.store.check import repair
+from fasdata.store.repair import repair
 sys.stderr = open(os.devnull, "w")
 folder, chance = Path(sys.argv[1]), random.Random(3)
 path = shards.shard_path(folder, 0)

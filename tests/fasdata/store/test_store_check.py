@@ -12,7 +12,8 @@ import pytest
 from fasdata.errors import EXIT_PARTIAL
 from fasdata.five_points import ARCFACE_112
 from fasdata.store import shards, tables, writer_lock
-from fasdata.store.check import check_store, repair
+from fasdata.store.check import check_store
+from fasdata.store.repair import repair
 from fasdata.store.hashes import content_hash
 from fasdata.store.info import StoreInfo
 from fasdata.store.reader import Store
