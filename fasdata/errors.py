@@ -71,15 +71,71 @@ def guarded(command: Callable[[], object]) -> None:
         sys.exit(EXIT_USER_ERROR)
     except SystemExit as ended:
         # The command-line library turns an interrupt into this exit code without a message of use.
-        if ended.code == EXIT_INTERRUPTED:
+        if type(ended) is SystemExit and ended.code == EXIT_INTERRUPTED:
             _print_error("interrupted; finished work is kept, run the same command again to continue")
         raise
-    except OSError as error:
-        if debug or error.errno not in _OS_ADVICE:
+    except Exception as error:
+        line = _line_of_the_system(error)
+        if debug or not line:
             raise
-        where = f" ({error.filename})" if error.filename else ""
-        _print_error(f"{error.strerror}{where}; {_OS_ADVICE[error.errno]}")
+        _print_error(line)
         sys.exit(EXIT_USER_ERROR)
+
+
+def _line_of_the_system(error: Exception) -> str:
+    """Return what the user is told where the system refuses something; "" for any other error, which is a bug."""
+    if is_out_of_memory(error):
+        return f"out of memory ({_words(error)}); {_MEMORY_ADVICE}"
+    if isinstance(error, OSError) and error.errno in _OS_ADVICE:
+        where = f" ({error.filename})" if error.filename else ""
+        return f"{error.strerror}{where}; {_OS_ADVICE[error.errno]}"
+    return ""
+
+
+# -- Want of memory ---------------------------------------------------------------------------------------------------
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that the system gives no more memory, whichever library it comes from.
+
+    It may be a file's fault, which claims a size that no memory has: see `memory_is_short`.
+    """
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return True
+    if isinstance(error, UserError | ValueError):  # these quote what they read
+        return False
+    text = str(error).lower()
+    return "static tls" not in text and any(words in text for words in _NO_MEMORY)
+
+
+def memory_is_short(least: int = 256 << 20) -> bool:
+    """Tell whether `least` bytes (more than a decoded frame takes) cannot be had: then no file is to blame."""
+    try:
+        bytearray(least)  # zeroed pages are not touched, so this costs nothing
+    except MemoryError:
+        return True
+    return False
+
+
+def raise_if_memory_is_short(error: Exception) -> None:
+    """Raise MemoryError where `error`, met while a file was read, is no fault of the file."""
+    if is_out_of_memory(error) and memory_is_short():
+        raise MemoryError(_words(error)) from error
+
+
+# What torch, OpenCV, CUDA, the loader of libraries and C++ say. A thread needs memory for its stack.
+_NO_MEMORY = (
+    *("out of memory", "cannot allocate memory", "can't allocate memory", "not enough memory", "insufficient memory"),
+    *("unable to allocate", "failed to allocate", "failed to map segment", "bad_alloc", "can't start new thread"),
+)
+_MEMORY_ADVICE = (
+    "finished work is kept: run the same command again with fewer --workers (fastrain: --set data.workers=0, smaller "
+    "batches), or with fewer programs beside it"
+)
+
+
+def _words(error: BaseException) -> str:
+    return " ".join(str(error).split())[:160] or type(error).__name__
 
 
 _OS_ADVICE = {

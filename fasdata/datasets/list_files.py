@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,7 +12,7 @@ from typing import Any
 
 from fasdata.datasets.tree import natural_key
 from fasdata.errors import UserError
-from fasdata.foreign import expression, read_csv_cells
+from fasdata.foreign import expression, opened, read_csv_cells
 from fasdata.records import Clip
 
 # -- Find and read list files ------------------------------------------------------------------------------------------
@@ -86,10 +87,10 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the number and the text of every line that is not blank.
 
     Raises:
-        UserError: the file, or a line of it, is too large for a list.
+        UserError: it is no regular file; the file, or a line of it, is too large for a list.
     """
-    _require_small(path)
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
+    with opened(path, largest=LARGEST) as raw:
+        file = io.TextIOWrapper(raw, "utf-8-sig", "replace")
         number = 0
         while line := file.readline(LONGEST_LINE):
             number += 1
@@ -126,16 +127,9 @@ def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
     Raises:
         UserError: the file is too large, or not a CSV.
     """
-    _require_small(path)
     for number, cells in read_csv_cells(path, largest=LARGEST):
         if any(cell.strip() for cell in cells):
             yield number, [cell.strip() for cell in cells]
-
-
-def _require_small(path: Path) -> None:
-    size = path.stat().st_size
-    if size > LARGEST:
-        raise UserError(f"{path} is too large for a list", expected=f"at most {LARGEST} bytes", found=f"{size} bytes")
 
 
 def _below(folder: Path) -> Iterator[Path]:

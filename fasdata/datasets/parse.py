@@ -12,7 +12,7 @@ from fasdata.datasets.card import Card, Layout
 from fasdata.datasets.layouts import Rejected, find_layout, path_parser
 from fasdata.datasets.list_facts import read_list_facts, subject_lists
 from fasdata.datasets.tree import forward_slashes, redact
-from fasdata.errors import UserError
+from fasdata.foreign import read_bytes
 from fasdata.records import Clip
 
 COLUMNS = (
@@ -34,12 +34,9 @@ def read_paths(path: Path) -> list[str]:
     """Return the lines of a file, one path each, without line ends and blank lines.
 
     Raises:
-        UserError: the file cannot be read.
+        UserError: the file cannot be read, or is no regular one.
     """
-    try:
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError as error:
-        raise UserError(f"the list of paths {path} cannot be read", found=str(error.strerror)) from None
+    text = read_bytes(path).decode("utf-8", "surrogateescape")
     lines = (line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n"))
     return [line for line in lines if line.strip()]
 

@@ -1,16 +1,18 @@
-"""The one door for text from outside: JSON, YAML and CSV come in here, with limits on size, depth and encoding.
+"""The one door for text from outside: JSON, YAML, CSV and parquet come in here, with limits on size and depth.
 
 Whatever is wrong with a file ends in one line that names it. Nothing is run, unpickled, or believed before its form was
 checked; regular expressions run under a time limit. The files are chapters; everybody else imports from here.
 """
 
-from fasdata.foreign.cells import csv_cells, csv_rows, read_csv_cells, read_csv_rows, read_table
+from fasdata.foreign.cells import LARGEST_TABLE, csv_cells, csv_rows, read_csv_cells, read_csv_rows, read_table
 from fasdata.foreign.opening import Unreadable, opened, read_bytes, read_text, text_of
+from fasdata.foreign.parquet import read_parquet
 from fasdata.foreign.patterns import Expression, ForeignPattern, expression, placed, why_no_expression
 from fasdata.foreign.schema import first_problem, key_paths, read_declared, short, validated
 from fasdata.foreign.trees import json_of, quick_json, read_json, read_json_object, read_yaml, yaml_of
 
 __all__ = [
+    "LARGEST_TABLE",
     "Expression",
     "ForeignPattern",
     "Unreadable",
@@ -29,6 +31,7 @@ __all__ = [
     "read_declared",
     "read_json",
     "read_json_object",
+    "read_parquet",
     "read_table",
     "read_text",
     "read_yaml",

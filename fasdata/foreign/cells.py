@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
+import gzip
 import io
 import lzma
+import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
-from zipfile import BadZipFile
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
+from zipfile import BadZipFile, ZipFile
 
 from fasdata.errors import UserError
 from fasdata.foreign.opening import in_words, opened
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LARGEST_TABLE = 64 << 30  # bytes of a table that is read row by row: scores of millions of frames
+_MOST_PACKED = 300  # bytes of a table that one packed byte stands for, at most; scores come to about ten
+_HARMLESS = 64 << 20  # bytes
 # What pandas and the decompressors raise; pandas' own errors are ValueErrors.
 _NO_TABLE = (ValueError, csv.Error, OverflowError, EOFError, OSError, lzma.LZMAError, zlib.error, BadZipFile)
 _CSV_MARK = re.compile(r'[",\r\n]')
@@ -118,9 +123,54 @@ def read_table(path: Path) -> pd.DataFrame:
     """
     import pandas as pd
 
-    packed = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zip": "zip"}.get(path.suffix.lower())
     with opened(path, largest=LARGEST_TABLE) as file:
         try:
-            return pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig", compression=packed)  # type: ignore[arg-type]
+            content = _unpacked(file, path.suffix.lower())
+            return pd.read_csv(content, dtype=str, keep_default_na=False, encoding="utf-8-sig")
         except _NO_TABLE as error:
+            if "out of memory" in str(error):
+                raise MemoryError(f"{path}: {in_words(error)}") from None
             raise UserError(f"{path} is not a CSV file", found=in_words(error)) from None
+
+
+def _unpacked(file: BinaryIO, suffix: str) -> IO[bytes]:
+    """Return the content of a file that the suffix says is packed; any other file as it is.
+
+    Raises:
+        ValueError: reading it unpacks far more than a table can be packed.
+    """
+    openers: dict[str, Callable[[], IO[bytes]]] = {
+        ".gz": lambda: cast(IO[bytes], gzip.GzipFile(fileobj=file)),
+        ".bz2": lambda: cast(IO[bytes], bz2.BZ2File(file)),
+        ".xz": lambda: cast(IO[bytes], lzma.LZMAFile(file)),  # noqa: SIM115 (as open as `file`)
+        ".zip": lambda: _only_member(file),
+    }
+    if suffix not in openers:
+        return file
+    most = max(_HARMLESS, _MOST_PACKED * os.fstat(file.fileno()).st_size)
+    return cast(IO[bytes], io.BufferedReader(_Limited(openers[suffix](), most)))
+
+
+def _only_member(file: BinaryIO) -> IO[bytes]:
+    archive = ZipFile(file)
+    if len(archive.namelist()) != 1:
+        raise ValueError(f"an archive of {len(archive.namelist())} files")
+    return archive.open(archive.namelist()[0])
+
+
+class _Limited(io.RawIOBase):
+    """A stream that ends with an error after a number of bytes: a few kilobytes can be packed terabytes."""
+
+    def __init__(self, stream: IO[bytes], most: int) -> None:
+        self._stream, self._left = stream, most
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        self._left -= len(data)
+        if self._left < 0:
+            raise ValueError("it unpacks to far more than a table can be packed")
+        buffer[: len(data)] = data
+        return len(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -40,6 +41,8 @@ def opened(path: Path, *, largest: int = LARGEST) -> Iterator[BinaryIO]:
         finally:
             os.close(handle)
     except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise
         raise Unreadable(f"{path} cannot be read", found=error.strerror or str(error)) from None
 
 
@@ -50,7 +53,8 @@ def read_bytes(path: Path, *, largest: int = LARGEST) -> bytes:
         Unreadable: as `opened`.
     """
     with opened(path, largest=largest) as file:
-        return file.read(largest + 1)
+        # Python sets aside what it is asked to read: ask for what is there.
+        return file.read(min(os.fstat(file.fileno()).st_size, largest) + 1)
 
 
 def read_text(path: Path, *, largest: int = LARGEST) -> str:

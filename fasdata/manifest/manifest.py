@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from fasdata.errors import UserError
-from fasdata.foreign import json_of
+from fasdata.foreign import json_of, read_parquet
 from fasdata.library import Library
 from fasdata.manifest.meta import Meta
 from fasdata.manifest.table import table_fingerprint
@@ -50,13 +50,7 @@ class Manifest:
         file = path / TABLE if path.is_dir() else path
         if not file.is_file():
             raise UserError(f"no manifest at {path}", expected=f"a file {TABLE}", do=_REBUILD)
-        try:
-            # Not read_table: it would take folder names like a=b for columns.
-            table = pq.ParquetFile(file).read()
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise UserError(
-                f"{file} is not a readable parquet file", found=" ".join(str(error).split())[:120], do=_REBUILD
-            ) from None
+        table = read_parquet(file, do=_REBUILD)
         manifest = cls(table.replace_schema_metadata(None), _read_meta(file, table), file)
         manifest.check()
         if manifest.meta["fingerprint"] != table_fingerprint(manifest.table):

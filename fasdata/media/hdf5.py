@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,9 @@ import numpy as np
 from fasdata.media.frame import UnreadableMedia, one_line
 
 MAX_CHUNK = 256 << 20  # bytes that one piece of a dataset may take in memory
+_MOST_PIECES = 10_000  # of one frame
+_PACKED = 1100  # bytes that deflate makes of one, at most
+_SLACK = 64  # bytes that a filter may add to a piece: check sums
 
 
 @contextmanager
@@ -88,6 +94,40 @@ def read_values(dataset: h5py.Dataset, at: Any = ()) -> np.ndarray:
     if length * dataset.dtype.itemsize > MAX_CHUNK:
         raise UnreadableMedia(f"{dataset.name}: {dataset.shape} is too large for a frame")
     try:
+        _require_honest_pieces(dataset, at)
         return np.asarray(dataset[at])
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, zlib.error) as error:
         raise UnreadableMedia(f"{dataset.name} is damaged: {one_line(error)}") from None
+
+
+def _require_honest_pieces(dataset: h5py.Dataset, at: Any) -> None:
+    """Check that no packed piece of a dataset, at an index, unpacks to more than it stands for.
+
+    HDF5 unpacks whatever is there, and a few megabytes can become gigabytes.
+
+    Raises:
+        UnreadableMedia: a piece does, or is packed twice; the pieces are too many.
+    """
+    filters = dataset.id.get_create_plist()
+    packings = [number for i in range(filters.get_nfilters()) if (number := filters.get_filter(i)[0]) in _PACKINGS]
+    if dataset.chunks is None or not packings:
+        return
+    if len(packings) > 1:
+        raise UnreadableMedia(f"{dataset.name} is packed twice")
+    first = [at if at != () and not axis else None for axis in range(dataset.ndim)]
+    places = [
+        range(0, length, step) if index is None else range(index // step * step, index + 1, step)
+        for index, length, step in zip(first, dataset.shape, dataset.chunks, strict=True)
+    ]
+    if math.prod(map(len, places)) > _MOST_PIECES:
+        raise UnreadableMedia(f"{dataset.name}: {math.prod(map(len, places))} pieces of a frame are too many")
+    whole = math.prod(dataset.chunks) * dataset.dtype.itemsize + _SLACK
+    for place in product(*places):
+        size = dataset.id.get_chunk_info_by_coord(place).size
+        if packings == [h5py.h5z.FILTER_DEFLATE] and size * _PACKED > MAX_CHUNK:  # a smaller one cannot do harm
+            _, packed = dataset.id.read_direct_chunk(place)
+            if len(zlib.decompressobj().decompress(packed, whole + 1)) > whole:
+                raise UnreadableMedia(f"{dataset.name}: a piece unpacks to more than {whole} bytes")
+
+
+_PACKINGS = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SZIP, h5py.h5z.FILTER_LZF)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import math
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -16,6 +18,8 @@ CHANNELS = 22  # 0-2 BGR, 3 NIR, 4 depth, 5 thermal, 6-15 NIR left and right, 16
 MAX_BYTES = 256 << 20
 _TOLERANCE = 1e-3
 _MEMBER = "data.npy"
+_HEADER = 1 << 14  # bytes of an array's header that are looked at; a header may claim to be of gigabytes
+_MOST_PACKED = 1100  # bytes that deflate makes of one, at most
 
 
 class PadisiSource(IndexedSource):
@@ -56,9 +60,10 @@ def _check(path: Path) -> None:
         raise UnreadableMedia("the file is missing")
     try:
         with zipfile.ZipFile(path) as archive, archive.open(_MEMBER) as member:
-            version = np.lib.format.read_magic(member)
+            entry, head = archive.getinfo(_MEMBER), io.BytesIO(member.read(_HEADER))
+            version = np.lib.format.read_magic(head)
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, _, dtype = read(member)
+            shape, _, dtype = read(head)
     except KeyError:
         raise UnreadableMedia("there is no array 'data' in the file") from None
     except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
@@ -66,8 +71,11 @@ def _check(path: Path) -> None:
     right = len(shape) in (3, 4) and shape[-3] == CHANNELS and shape[:-3] in ((), (1,)) and min(shape) > 0
     if not right or dtype.kind != "f":
         raise UnreadableMedia(f"data: expected floats of (1, {CHANNELS}, h, w), found {dtype} of {shape}")
-    if float(np.prod(shape, dtype=float)) * dtype.itemsize > MAX_BYTES:
+    if math.prod(shape) * dtype.itemsize > MAX_BYTES:
         raise UnreadableMedia(f"data: {shape} is too large for one sample")
+    stored = min(entry.file_size, _MOST_PACKED * min(entry.compress_size, path.stat().st_size))
+    if math.prod(shape) * dtype.itemsize > stored:
+        raise UnreadableMedia(f"data: {shape} is more than the file holds")
 
 
 def _scaled(plane: np.ndarray, kind: type) -> np.ndarray:

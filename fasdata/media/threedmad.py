@@ -63,7 +63,12 @@ def eye_positions(path: Path) -> list[tuple[Point, Point] | None]:
         UnreadableMedia: not an HDF5 file, or `Eye_Pos` has another form.
     """
     with open_hdf5(path) as file:
-        return [_points(row) for row in read_values(_eyes(file))] if "Eye_Pos" in file else []
+        if "Eye_Pos" not in file:
+            return []
+        eyes = _eyes(file)
+        if len(eyes) > MAX_CLAIM:
+            raise UnreadableMedia(f"Eye_Pos claims {len(eyes)} frames, more than the limit of {MAX_CLAIM}")
+        return [_points(row) for row in read_values(eyes)]
 
 
 def _colour(file: h5py.File) -> h5py.Dataset:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fasdata.errors import UserError, unknown_name
-from fasdata.foreign import read_json, read_table
+from fasdata.foreign import LARGEST_TABLE, opened, read_json, read_parquet, read_table
 from fasdata.records import ATTACK, BONAFIDE
 from fasdata.store.atomic import replacing, write_text
 from fastrain.evaluation.score_rules import COLUMNS
@@ -22,6 +22,7 @@ BOB = ("claimed_id", "test_label", "is_bonafide", "attack_type", "score")
 BOB_FILES = {"val": "scores-dev.csv", "test": "scores-eval.csv"}
 GRADGPAD_FILES = {"val": "dev.json", "test": "test.json"}
 HIGHER = ("bonafide", "attack")
+_LONGEST_LINE = 1 << 20  # bytes of a header
 
 
 def read_scores(path: Path, *, key: ScoreTable | None = None, higher: str = "") -> ScoreTable:
@@ -162,15 +163,7 @@ def _pairs(path: Path) -> Mapping[str, float | None]:
 
 
 def _read_parquet(path: Path) -> ScoreTable:
-    import pandas as pd
-
-    try:
-        frame = pd.read_parquet(path)
-    except FileNotFoundError:
-        raise UserError(f"no score file at {path}") from None
-    except Exception as error:  # the parser's errors have no common base
-        raise UserError(f"{path} is no readable parquet file", found=str(error).split("\n")[0][:120]) from None
-    return ScoreTable(frame, str(path))
+    return ScoreTable(read_parquet(path).to_pandas(), str(path))
 
 
 def _place(sample: str) -> tuple[str, str, int]:
@@ -191,9 +184,9 @@ def _joined(parts: list[pd.DataFrame], source: str) -> ScoreTable:
 
 def _header(path: Path) -> set[str]:
     try:
-        with path.open(encoding="utf-8") as file:
-            return {cell.strip().strip('"') for cell in file.readline().split(",")}
-    except (OSError, UnicodeDecodeError):
+        with opened(path, largest=LARGEST_TABLE) as file:
+            return {cell.strip().strip('"') for cell in file.readline(_LONGEST_LINE).decode("utf-8").split(",")}
+    except (UserError, UnicodeDecodeError):
         return set()
 
 

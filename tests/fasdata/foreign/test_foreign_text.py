@@ -4,6 +4,9 @@ import gzip
 import os
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pydantic import BaseModel, ConfigDict
 
@@ -144,3 +147,48 @@ def test_a_card_that_is_a_pipe_does_not_hang(tmp_path: Path):
 @pytest.mark.parametrize("value", [f"augment={DEEP}", "train.seed=[", "train.seed=&a [*a]"])
 def test_a_setting_that_is_no_yaml_is_one_line(tmp_path, value):
     assert "--set" in Called("fastrain", "run", "erm", "--protocol", "CIO-M", "--data", tmp_path, "--set", value).line
+
+
+def test_a_table_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path):
+    with gzip.open(tmp_path / "bomb.csv.gz", "wb") as file:
+        for _ in range(70):
+            file.write(b"1" * (1 << 20) + b"\n")
+    with pytest.raises(UserError, match="unpacks to far more"):
+        foreign.read_table(tmp_path / "bomb.csv.gz")
+
+
+def test_a_parquet_file_is_believed_as_far_as_its_bytes_reach(tmp_path):
+    pq.write_table(pa.table({"a": ["x", "y"]}), tmp_path / "small.parquet")
+    assert foreign.read_parquet(tmp_path / "small.parquet").to_pydict() == {"a": ["x", "y"]}
+    many = pa.DictionaryArray.from_arrays(pa.array(np.zeros(9_000_000, np.int8)), pa.array(["x"]))
+    pq.write_table(pa.table({"a": many}), tmp_path / "bomb.parquet")
+    os.mkfifo(tmp_path / "pipe.parquet")
+    (tmp_path / "no.parquet").write_bytes(b"PAR1")
+    for name, words in (("bomb", "claims 9,000,000 rows"), ("pipe", "a pipe"), ("no", "not a readable parquet file")):
+        with pytest.raises(UserError, match=words):
+            foreign.read_parquet(tmp_path / f"{name}.parquet")
+
+
+def test_no_reader_waits_for_a_pipe(tmp_path):
+    """Every option that names a file to be read: what stands there may be a pipe, which nobody writes to."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "lists").mkdir()
+    os.mkfifo(tmp_path / "lists/train_real.txt")
+    (tmp_path / "raw").mkdir()
+    for suffix in (".csv", ".parquet", ".json", ".onnx", ".yaml"):
+        os.mkfifo(tmp_path / f"pipe{suffix}")
+    raw = ("--root", tmp_path / "raw", "--out", tmp_path / "lib")
+    commands = [
+        ("fasdata", "parse", "wmca", "--paths", pipe),
+        ("fasdata", "extract", "mine", *raw, "--card", tmp_path / "pipe.csv"),
+        ("fasdata", "extract", "folder", *raw, "--detector", "json", "--detector-model", pipe),
+        ("fasdata", "extract", "folder", *raw, "--detector", "yunet", "--detector-model", tmp_path / "pipe.onnx"),
+        ("fastrain", "eval", tmp_path / "pipe.csv"),
+        ("fastrain", "eval", tmp_path / "pipe.parquet"),
+        ("fastrain", "eval", tmp_path / "pipe.json", "--key", tmp_path / "pipe.csv", "--higher", "bonafide"),
+        ("fastrain", "run", "erm", "--protocol", "CIO-M", "--preset", tmp_path / "pipe.yaml"),
+        ("fastrain", "run", "erm", "--manifest", tmp_path / "pipe.parquet"),
+    ]
+    for command in commands:
+        assert Called(*command).code != 0, command

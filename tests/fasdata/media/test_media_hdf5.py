@@ -1,6 +1,7 @@
 """WMCA and 3DMAD recordings, whole, with gaps, and hostile."""
 
 import random
+import zlib
 
 import h5py
 import numpy as np
@@ -194,3 +195,35 @@ def test_a_recording_that_claims_billions_of_frames_is_refused_unread(tmp_path):
 def test_an_unknown_reader_names_those_that_exist(tmp_path):
     with pytest.raises(UserError, match="hqwmca-hdf5"):
         open_source(MediaForm("hqwmca-hdf5"), {"rgb": tmp_path})
+
+
+def test_a_piece_that_unpacks_to_more_than_it_stands_for_is_not_unpacked(tmp_path):
+    """A few megabytes that HDF5 itself would make gigabytes of."""
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        for number, content in enumerate((bytes(300 << 20), bytes(3 * 200 * 200))):
+            array = file.create_dataset(
+                f"Frame_{number}/array", (3, 200, 200), "u1", chunks=(3, 200, 200), compression="gzip"
+            )
+            array.id.write_direct_chunk((0, 0, 0), zlib.compress(content, 1))
+    source = open_source(WMCA, {"rgb": tmp_path / "a.hdf5"})
+    assert [frame.name for frame in source.frames()] == ["Frame_1"]
+    assert "Frame_0" in source.damage and "a piece unpacks to more than" in source.damage
+
+
+def test_frames_in_any_honest_pieces_are_read(tmp_path):
+    values = noise(3, 3, 400, 900)
+    for number, (pieces, packing) in enumerate([((1, 7, 900), "gzip"), ((3, 400, 900), "lzf"), (None, None)]):
+        path = tmp_path / f"{number}.hdf5"
+        with h5py.File(path, "w") as file:
+            file.create_dataset("Frame_0/array", data=values, chunks=pieces, compression=packing, shuffle=bool(packing))
+        (frame,) = open_source(WMCA, {"rgb": path}).frames()
+        assert np.array_equal(frame.rgb, values.transpose(1, 2, 0))
+
+
+def test_eyes_of_more_frames_than_any_recording_has_are_not_read(tmp_path):
+    write_threedmad(tmp_path / "a.hdf5", n=1)
+    with h5py.File(tmp_path / "a.hdf5", "a") as file:
+        del file["Eye_Pos"]
+        file.create_dataset("Eye_Pos", (3_000_000, 4), "i2", chunks=(1000, 4), compression="gzip")
+    clip = Clip("3dmad", "c", {"rgb": "a.hdf5"})
+    assert "more than the limit" in str(given_faces(clip, tmp_path).notes)

@@ -1,0 +1,40 @@
+"""Read parquet files from outside: regular ones, and no more rows than the bytes of the file can hold."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fasdata.errors import UserError
+from fasdata.foreign.opening import in_words, opened
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LARGEST_PARQUET = 64 << 30  # bytes
+_ROWS_A_BYTE = 16  # rows differ in names at least, which take more; a file of a kilobyte may claim a billion
+_HARMLESS = 1 << 20  # rows
+
+
+def read_parquet(path: Path, *, do: str = "") -> pa.Table:
+    """Return the table that a parquet file holds; `do` says in an error what helps.
+
+    Raises:
+        UserError: as `opened`; it is no parquet file, or claims more rows than it can hold.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with opened(path, largest=LARGEST_PARQUET) as file:
+        size = os.fstat(file.fileno()).st_size
+        try:
+            parquet = pq.ParquetFile(path)  # Arrow reads a file of its own faster than one of Python's
+            rows = parquet.metadata.num_rows
+            if rows > max(_HARMLESS, _ROWS_A_BYTE * size):
+                raise UserError(f"{path} claims {rows:,} rows", expected=f"as many as {size:,} bytes can hold", do=do)
+            return parquet.read()
+        except MemoryError:
+            raise
+        except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError) as error:
+            raise UserError(f"{path} is not a readable parquet file", found=in_words(error), do=do) from None
