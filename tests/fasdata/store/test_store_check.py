@@ -13,11 +13,11 @@ from fasdata.errors import EXIT_PARTIAL
 from fasdata.five_points import ARCFACE_112
 from fasdata.store import shards, tables, writer_lock
 from fasdata.store.check import check_store
-from fasdata.store.repair import repair
 from fasdata.store.hashes import content_hash
 from fasdata.store.info import StoreInfo
 from fasdata.store.reader import Store
 from fasdata.store.record_bytes import to_bytes
+from fasdata.store.repair import repair
 from fasdata.store.writer import StoreWriter
 from tests.commands import Called
 from tests.fasdata.store.making import INFO, clip, failed, fill
