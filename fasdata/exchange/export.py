@@ -92,6 +92,8 @@ def plan_export(request: Request, manifest: Manifest, stores: Mapping[str, Store
         "manifest_fingerprint": meta["fingerprint"],
         "stores": meta["stores"],
         "view": pictures.view,
+        # The first exports do not state the version of their view's geometry: it was 1.
+        **({"geometry": pictures.geometry} if pictures.geometry > 1 else {}),
         "codec": str(codec),
         "options": dict(request.options),
         "tool_version": __version__,

@@ -93,7 +93,7 @@ class Pictures:
         if view == NATIVE:
             if side:
                 raise UserError(f"this layout has pictures of {side}x{side}", found="--view native, which has any size")
-            self.view, self._maker = NATIVE, Native(stores)
+            self.view, self.geometry, self._maker = NATIVE, 1, Native(stores)
             self._maker.require(used)
             return
         template = View.named(view)
@@ -102,7 +102,7 @@ class Pictures:
         if side and template.size != side:
             raise UserError(f"this layout has pictures of {side}x{side}", found=f"--view {view}")
         _require_geometry(clips, template)
-        self.view = str(template)
+        self.view, self.geometry = str(template), template.geometry_version
         self._maker = Renderer(stores, template)
         self._maker.require(used)
 

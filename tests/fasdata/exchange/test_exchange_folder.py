@@ -52,6 +52,16 @@ def test_the_same_export_has_the_same_bytes_and_says_what_it_is(library, manifes
     assert sum(count["frames"] for count in about["counts"]) == sum(len(clip.frames) for clip in clips)
 
 
+def test_an_export_of_another_geometry_of_its_view_is_not_continued(library, manifest, tmp_path):
+    out = tmp_path / "out"
+    exported(library, manifest, "metapattern", out)
+    about = json.loads((out / "export.json").read_text())
+    assert about["view"].startswith("mxnet-256") and about.pop("geometry") == 2
+    (out / "export.json").write_text(json.dumps(about))
+    with pytest.raises(UserError, match="holds another export; expected geometry 2; found geometry null"):
+        exported(library, manifest, "metapattern", out)
+
+
 def test_every_file_is_in_the_table_with_its_hash_and_every_frame_in_the_other(manifest, whole):
     with (whole / "safas/files.csv").open(newline="") as file:
         sums = {row["path"]: row["sha256"] for row in csv.DictReader(file)}
