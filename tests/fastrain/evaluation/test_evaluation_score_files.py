@@ -107,5 +107,5 @@ def test_unknown_forms_and_places(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no scores"):
         read_scores(tmp_path)
     (tmp_path / "a.parquet").write_bytes(b"PAR1 no")
-    with pytest.raises(UserError, match="no readable parquet"):
+    with pytest.raises(UserError, match="not a readable parquet"):
         read_scores(tmp_path / "a.parquet")
