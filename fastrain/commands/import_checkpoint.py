@@ -30,9 +30,9 @@ def import_(
     from fastrain.run.import_run import import_run
 
     run = import_run(method, file, out, settings or ())
-    about = run.read_json("run.json")
+    about = run.facts()
     typer.echo(
-        f"imported {about['n_parameters']:,} parameters of {method} into {run.path} "
-        f"(images in {about['color_order'].upper()} order; chosen by its authors by {about['selection']['policy']})\n"
+        f"imported {about.n_parameters:,} parameters of {method} into {run.path} "
+        f"(images in {(about.color_order or 'rgb').upper()} order; chosen by its authors by {about.selection.policy})\n"
         f"next: fastrain eval {run.path} --protocol NAME --data LIBRARY"
     )

@@ -88,7 +88,7 @@ def compared(
     clusters = Clusters.of(first.frame)
     values = {system.name: _values(system, clusters, resamples) for system in systems}
     lines = [_line(system, values[system.name], None if system.name == base else values[base]) for system in systems]
-    alias = str(systems[0].about.get("protocol_alias") or protocol)
+    alias = systems[0].about.protocol_alias or protocol
     against = next(system for system in systems if system.name == base)
     tests = tuple(pair_test(system, against) for system in systems if system is not against)
     return ProtocolTable(protocol, alias, base, tuple(lines), clusters.note(), resamples, tests)

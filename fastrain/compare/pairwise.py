@@ -55,13 +55,13 @@ def pair_test(system: System, baseline: System) -> str:
 
 
 def _pairs(system: System, baseline: System) -> list[tuple[ScoredRun, ScoredRun]]:
-    by_seed = {run.about.get("seed"): run for run in baseline.runs}
-    same = [(run, by_seed[run.about.get("seed")]) for run in system.runs if run.about.get("seed") in by_seed]
+    by_seed = {run.about.seed: run for run in baseline.runs}
+    same = [(run, by_seed[run.about.seed]) for run in system.runs if run.about.seed in by_seed]
     return same or [(system.runs[0], baseline.runs[0])]
 
 
 def _seeds(run: ScoredRun, other: ScoredRun) -> str:
-    seeds = [str(member.about.get("seed")) for member in (run, other)]
+    seeds = [str(member.about.seed) for member in (run, other)]
     return f"seed {seeds[0]}:" if seeds[0] == seeds[1] else f"seeds {seeds[0]} and {seeds[1]}:"
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from fasdata.errors import UserError
+from fastrain.config import RunConfig
 from fastrain.evaluation.scores import ScoreOrigin, ScoreTable
-from fastrain.rundir import RunDir
+from fastrain.rundir import ManifestFacts, RunDir, RunFacts
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class ScoredRun:
     """A finished run: the content of its `run.json`, configuration and manifest, and its scores."""
 
     folder: Path
-    about: Mapping[str, Any]
-    config: Mapping[str, Any]
-    manifest: Mapping[str, Any]
+    about: RunFacts
+    config: RunConfig
+    manifest: ManifestFacts
 
     @classmethod
     def read(cls, folder: Path) -> ScoredRun:
@@ -32,10 +32,10 @@ class ScoredRun:
             UserError: no finished run there.
         """
         run = RunDir(folder)
-        about = run.read_json("run.json")
-        if about.get("status") not in ("finished", "evaluated"):  # evaluated: of an imported network, or on other data
-            raise UserError(f"the run {folder} is not finished", found=str(about.get("status")), do="let it end first")
-        return cls(folder, about, run.read_config(), run.read_json("manifest.json"))
+        about = run.facts()
+        if about.status not in ("finished", "evaluated"):  # evaluated: of an imported network, or on other data
+            raise UserError(f"the run {folder} is not finished", found=str(about.status), do="let it end first")
+        return cls(folder, about, run.config(), run.manifest())
 
     @cached_property
     def scores(self) -> ScoreTable:
@@ -45,13 +45,13 @@ class ScoredRun:
             UserError: it is damaged, or of another manifest than the run.
         """
         table = ScoreTable.read_csv(self.folder / "scores.csv")
-        ScoreOrigin.of(table).require_manifest(self.about.get("manifest_fingerprint"), table.source)
+        ScoreOrigin.of(table).require_manifest(self.about.manifest_fingerprint, table.source)
         return table
 
     @property
     def data(self) -> str:
         """Return the fingerprint of the manifest."""
-        return str(self.about.get("manifest_fingerprint"))
+        return str(self.about.manifest_fingerprint)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class System:
     runs: tuple[ScoredRun, ...]
 
     @property
-    def about(self) -> Mapping[str, Any]:
+    def about(self) -> RunFacts:
         """Return the `run.json` of the first run."""
         return self.runs[0].about
 
@@ -75,26 +75,26 @@ def systems_of(runs: Sequence[ScoredRun]) -> dict[str, list[System]]:
     """
     groups: dict[tuple[str, str], list[ScoredRun]] = {}
     for run in runs:
-        if run.about.get("shuffle_labels"):
+        if run.about.shuffle_labels:
             raise UserError(f"{run.folder} was trained on shuffled labels", do="leave control runs out of a comparison")
-        groups.setdefault((str(run.about["protocol"]), _without_seed(run)), []).append(run)
+        groups.setdefault((str(run.about.protocol), _without_seed(run)), []).append(run)
     by_protocol: dict[str, list[System]] = {}
     for (protocol, _), members in groups.items():
-        seeds = [run.about.get("seed") for run in members]
+        seeds = [run.about.seed for run in members]
         if len(set(seeds)) < len(seeds):
             twice = next(seed for seed in seeds if seeds.count(seed) > 1)
             raise UserError(
-                f"seed {twice} of {members[0].about['method']} on {protocol} is given twice",
-                found=", ".join(str(run.folder) for run in members if run.about.get("seed") == twice),
+                f"seed {twice} of {members[0].about.method} on {protocol} is given twice",
+                found=", ".join(str(run.folder) for run in members if run.about.seed == twice),
             )
-        by_protocol.setdefault(protocol, []).append(System(str(members[0].about["method"]), tuple(members)))
+        by_protocol.setdefault(protocol, []).append(System(str(members[0].about.method), tuple(members)))
     return {protocol: _named_apart(systems) for protocol, systems in by_protocol.items()}
 
 
 def _without_seed(run: ScoredRun) -> str:
-    tree = deepcopy(dict(run.config))
-    tree.get("train", {}).pop("seed", None)
-    return json.dumps([tree, run.about.get("recipe"), run.data], sort_keys=True)
+    tree = run.config.model_dump(mode="json")
+    del tree["train"]["seed"]
+    return json.dumps([tree, run.about.recipe, run.data], sort_keys=True)
 
 
 def _named_apart(systems: list[System]) -> list[System]:
@@ -106,8 +106,8 @@ def _named_apart(systems: list[System]) -> list[System]:
     def longer(system: System) -> str:
         if names.count(system.name) == 1:
             return system.name
-        changed = [setting for setting in system.about.get("overrides") or [] if not setting.startswith("train.seed=")]
-        preset = [str(system.about["preset"])] if system.about.get("preset") else []
+        changed = [setting for setting in system.about.overrides if not setting.startswith("train.seed=")]
+        preset = [system.about.preset] if system.about.preset else []
         return f"{system.name} ({', '.join([*preset, *changed]) or 'defaults'})"
 
     renamed = [System(longer(system), system.runs) for system in systems]
@@ -145,10 +145,10 @@ def how_they_differ(run: ScoredRun, other: ScoredRun) -> list[str]:
         ("frames", ("frame_rules",)),
         ("validation", ("validation",)),
     ):
-        values = [_at(member.manifest, path) for member in (run, other)]
+        values = [_at(member.manifest.tree(), path) for member in (run, other)]
         if values[0] != values[1]:
             differences.append(f"{what} ({_short(values[0])} and {_short(values[1])})")
-    stores = [member.manifest.get("stores") or {} for member in (run, other)]
+    stores = [member.manifest.stores for member in (run, other)]
     changed = [name for name in sorted({*stores[0], *stores[1]}) if stores[0].get(name) != stores[1].get(name)]
     if changed:
         differences.append(f"the extraction of {', '.join(changed)}")
@@ -160,11 +160,8 @@ def how_they_differ(run: ScoredRun, other: ScoredRun) -> list[str]:
     return differences or ["the rows of their manifests (recipe and counts agree)"]
 
 
-def _counts(manifest: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
-    return {
-        (str(row.get("part")), str(row.get("dataset")), str(row.get("label"))): int(row.get("clips") or 0)
-        for row in manifest.get("counts") or []
-    }
+def _counts(manifest: ManifestFacts) -> dict[tuple[str, ...], int]:
+    return {(row.part, row.dataset, row.label): row.clips for row in manifest.counts}
 
 
 def _at(tree: Mapping[str, Any], path: Sequence[str]) -> Any:

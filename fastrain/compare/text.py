@@ -46,8 +46,8 @@ def rendered(
 
 def row_of(line: Line) -> list[str]:
     """Return the cells of a system's row."""
-    seeds = ", ".join(str(run.about.get("seed")) for run in line.system.runs)
-    policy = str((line.system.about.get("selection") or {}).get("policy"))
+    seeds = ", ".join(str(run.about.seed) for run in line.system.runs)
+    policy = str(line.system.about.selection.policy)
     cells = (cell_text(cell, name) for cell, (_, name, _) in zip(line.cells, COLUMNS, strict=True))
     return [line.system.name, seeds, policy, *cells]
 

@@ -151,7 +151,15 @@ class TrainLoader:
         return {f"{domain}/{label}": used for (domain, label), used in self._used.items()}
 
     def restore(self, state: Mapping[str, int]) -> None:
-        """Continue from positions that `state` returned."""
+        """Continue from positions that `state` returned.
+
+        Raises:
+            UserError: they are those of other streams.
+        """
+        if set(state) != set(self.state()):
+            raise UserError(
+                "streams: these are not the run's", expected=", ".join(self.state()), found=", ".join(state)[:160]
+            )
         self._used = {(domain, label): int(state[f"{domain}/{label}"]) for domain, label in self._streams}
         for waiting in self._waiting.values():
             waiting.clear()

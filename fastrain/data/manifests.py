@@ -109,7 +109,7 @@ def require_same_data(run: RunDir, now: Lock) -> None:
     Raises:
         UserError: they differ; no option allows this, because the results would belong to neither data.
     """
-    before = run.read_json("run.json").get("lock")
+    before = run.facts().lock
     changed = Lock.parse(before, f"the lock in {run.file('run.json')}").differences(now) if before else []
     if changed:
         raise UserError(
@@ -119,7 +119,9 @@ def require_same_data(run: RunDir, now: Lock) -> None:
         )
 
 
-def against_training(trained_on: Any, now: Lock, *, where: str, allowed: bool, masked: bool = False) -> list[str]:
+def against_training(
+    trained_on: Mapping[str, Any] | None, now: Lock, *, where: str, allowed: bool, masked: bool = False
+) -> list[str]:
     """Return the differences between data to be scored and those that a checkpoint was made with.
 
     `trained_on` is the lock that the checkpoint carries, None where it carries none; `where` names it. `masked`: the
@@ -143,10 +145,9 @@ def against_training(trained_on: Any, now: Lock, *, where: str, allowed: bool, m
     return changed
 
 
-def with_changes(results: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `results` with the allowed changes of the data that `run.json` (`about`) lists, if any."""
-    changed = about.get("changed_data")
-    return {**results, **({"changed_data": changed} if changed else {})}
+def with_changes(results: Mapping[str, Any], changed: Sequence[str]) -> dict[str, Any]:
+    """Return `results` with the allowed changes of the data, if any."""
+    return {**results, **({"changed_data": list(changed)} if changed else {})}
 
 
 def _listed(changed: Sequence[str], shown: int = 4) -> str:

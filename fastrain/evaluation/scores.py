@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,8 @@ from fastrain.evaluation.score_rules import HIGHER_IS, KEY_COLUMNS, checked
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from fastrain.rundir import RunFacts
 
 FTA_RULES = ("count", "exclude")  # a clip without a usable frame: rejected, or left out
 SPECIES = ("attack_type", "pai")  # the columns that tell PAI species apart
@@ -122,16 +123,16 @@ class ScoreOrigin:
     corruption: str = ""
 
     @classmethod
-    def of_run(cls, about: Mapping[str, Any], *, corruption: str = "") -> ScoreOrigin:
+    def of_run(cls, about: RunFacts, *, corruption: str = "") -> ScoreOrigin:
         """Return the origin of a run's own scores, from its `run.json`."""
-        selected = about.get("selection") or {}
-        iteration = selected.get("iteration")
+        selected = about.selection
+        at = f"@{selected.iteration}" if selected.iteration is not None else ""
         return cls(
-            selection=str(selected.get("policy") or ""),
-            checkpoint=str(selected.get("checkpoint") or "") + (f"@{iteration}" if iteration is not None else ""),
-            protocol=str(about.get("protocol") or ""),
-            recipe=str(about.get("recipe") or ""),
-            manifest_fingerprint=str(about.get("manifest_fingerprint") or ""),
+            selection=selected.policy or "",
+            checkpoint=(selected.checkpoint or "") + at,
+            protocol=about.protocol or "",
+            recipe=about.recipe or "",
+            manifest_fingerprint=about.manifest_fingerprint or "",
             corruption=corruption,
         )
 

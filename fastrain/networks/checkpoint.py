@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError
-from fasdata.foreign import json_of
+from fasdata.foreign import json_of, short, validated
 from fasdata.store.atomic import replacing, write_text
+from fastrain.networks.checkpoint_facts import FORMAT, CheckpointFacts, TrainingFacts
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
-FORMAT = 1
+HELP = "put the run's own checkpoint back, or start again in another --out"
 _HEADER = "fastrain"
+_NAMED = 3  # tensors that an error lists
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,26 @@ class Checkpoint:
 
     tensors: Mapping[str, Tensor]
     facts: Mapping[str, Any]
+    where: str = "the checkpoint"
+    """The file, for errors."""
+
+    @cached_property
+    def about(self) -> CheckpointFacts:
+        """The facts that every checkpoint has.
+
+        Raises:
+            UserError: they are not of their form; not after `read`, which checks them.
+        """
+        return validated(CheckpointFacts, self.facts, f"the description inside {self.where}", do=HELP)
+
+    @cached_property
+    def training(self) -> TrainingFacts:
+        """The facts that training goes on from.
+
+        Raises:
+            UserError: they are not of their form: the file is damaged, or holds a network alone.
+        """
+        return validated(TrainingFacts, self.facts, f"the description inside {self.where}", do=HELP)
 
     def write(self, path: Path) -> None:
         """Write `path` (`.safetensors`) and its `.json`, each by a rename, so that a file there is always complete.
@@ -63,7 +86,7 @@ class Checkpoint:
         """Read a checkpoint.
 
         Raises:
-            UserError: the file is missing, damaged, foreign, or of another format.
+            UserError: the file is missing, damaged, foreign, of another format, or says what no checkpoint says.
         """
         from safetensors import SafetensorError, safe_open
 
@@ -71,21 +94,61 @@ class Checkpoint:
             raise UserError(f"no checkpoint at {path}", do="a run writes its first one at its first validation")
         try:
             with safe_open(path, framework="pt") as file:
-                facts = json_of(
-                    (file.metadata() or {})[_HEADER], f"the description inside {path}", do="start the run again"
-                )
+                facts = json_of((file.metadata() or {})[_HEADER], f"the description inside {path}", do=HELP)
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         except (SafetensorError, KeyError, ValueError, OSError) as error:
             problem = " ".join(str(error).split()) or type(error).__name__
-            raise UserError(f"{path} is no readable checkpoint", found=problem, do="start the run again") from error
-        if facts.get("format") != FORMAT:
-            raise UserError(f"{path} has another format", expected=str(FORMAT), found=str(facts.get("format")))
-        return cls(tensors, facts)
+            raise UserError(f"{path} is no readable checkpoint", found=problem, do=HELP) from error
+        form = facts.get("format") if isinstance(facts, dict) else None
+        if form != FORMAT:
+            raise UserError(f"{path} has another format", expected=str(FORMAT), found=short(form), do=HELP)
+        checkpoint = cls(tensors, facts, str(path))
+        checkpoint.about  # noqa: B018 (its form is checked here, so that nobody meets another)
+        return checkpoint
+
+    def load_into(self, module: nn.Module, prefix: str, *, what: str, any_precision: bool = False) -> None:
+        """Load the tensors `<prefix>…` into a module, which `what` calls by name in an error.
+
+        With `any_precision` floating point numbers of another precision are converted.
+
+        Raises:
+            UserError: they are not exactly those of the module, by names, shapes and types of numbers.
+        """
+        wanted = module.state_dict()
+        kind = partial(_kind, any_precision=any_precision)
+        state = {name.removeprefix(prefix): tensor for name, tensor in self.tensors.items() if name.startswith(prefix)}
+        problems = [
+            *_listed("lacks", [name for name in wanted if name not in state]),
+            *_listed("has an unknown", [name for name in state if name not in wanted]),
+            *_listed(
+                "has another",
+                [
+                    f"{name} ({kind(state[name])} for {kind(tensor)})"
+                    for name, tensor in wanted.items()
+                    if name in state and kind(state[name]) != kind(tensor)
+                ],
+            ),
+        ]
+        if problems:
+            raise UserError(
+                f"{self.where} does not fit {what}", expected="its own tensors", found="; ".join(problems), do=HELP
+            )
+        module.load_state_dict(state)
 
     def part(self, prefix: str) -> dict[str, Tensor]:
         """Return the tensors whose names start with `prefix/`, without it."""
         cut = len(prefix) + 1
         return {name[cut:]: tensor for name, tensor in self.tensors.items() if name.startswith(prefix + "/")}
+
+
+def _listed(what: str, names: list[str]) -> list[str]:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return [f"it {what} {', '.join(names[:_NAMED])}{more}"] if names else []
+
+
+def _kind(tensor: Tensor, *, any_precision: bool) -> str:
+    number = "float" if any_precision and tensor.is_floating_point() else str(tensor.dtype).removeprefix("torch.")
+    return f"{number} {list(tensor.shape)}"
 
 
 def _readable(facts: Mapping[str, Any]) -> dict[str, Any]:

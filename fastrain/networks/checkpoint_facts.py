@@ -25,7 +25,7 @@ class CheckpointFacts(Facts):
     format: Literal[1] = FORMAT
     method: str
     iteration: Count
-    identity: dict[str, str] = {}
+    identity: dict[str, str] = Field(default_factory=dict)
     lock: dict[str, Any] | None = None
     source: dict[str, Any] | None = None
 

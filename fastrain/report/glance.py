@@ -47,12 +47,12 @@ def evidence(runs: Sequence[RunFolder], controls: Sequence[RunFolder]) -> Eviden
         probe_auc=first.probe_auc(VAL),
         control_auc=VAL_AUC.values(controls),
         control_given=bool(controls),
-        shuffled=bool(first.run.get("shuffle_labels")),
+        shuffled=bool(first.run.shuffle_labels),
     )
 
 
 def _changed_data(runs: Sequence[RunFolder]) -> list[Notice]:
-    changes = [f"{run.name}: {change}" for run in runs for change in run.run.get("changed_data") or ()]
+    changes = [f"{run.name}: {change}" for run in runs for change in run.run.changed_data]
     return [Notice("The data are not those that were locked; this was allowed.", changes, "bad")] if changes else []
 
 

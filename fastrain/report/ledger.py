@@ -66,7 +66,7 @@ def _detectors(run: RunFolder) -> Iterator[Entry]:
 
     for slug in _slugs(run):
         try:
-            store = read_json_object(Path(str(run.run.get("library"))) / slug / "store.json")
+            store = read_json_object(Path(run.run.library or ".") / slug / "store.json")
             name = str(store["config"]["detector"])
         except (UserError, KeyError, TypeError):
             continue  # the library is elsewhere now

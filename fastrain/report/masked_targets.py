@@ -9,7 +9,7 @@ from typing import Any
 
 from fasdata.errors import UserError
 from fastrain.evaluation.results_lookup import HONEST, Results
-from fastrain.rundir import RunDir
+from fastrain.rundir import RunDir, RunFacts
 
 # -- The protocols that take modalities from the target of a trained one ----------------------------------------------
 
@@ -59,8 +59,7 @@ def modalities_of(run: RunDir) -> tuple[str, ...]:
     Raises:
         UserError: the configuration is missing or damaged.
     """
-    model = run.read_config().get("model")
-    named = model.get("modalities") if isinstance(model, dict) else None
+    named = run.config().model.get("modalities")
     return tuple(map(str, named)) if isinstance(named, list) and named else ("rgb",)
 
 
@@ -106,21 +105,21 @@ class MaskedTargets:
             UserError: a file of the run itself is missing or damaged.
         """
         run = RunDir(folder)
-        about, trained = run.read_json("run.json"), run.read_json("manifest.json")
+        about, trained = run.facts(), run.manifest().tree()
         variants = masked_variants(trained, modalities_of(run))
-        if not variants or ("evaluation_of" in about and not run.checkpoints.is_dir()):
+        if not variants or (about.evaluation_of is not None and not run.checkpoints.is_dir()):
             return None
-        complete = TargetResults((), Results(run.read_json("results.json")), folder)
+        complete = TargetResults((), Results(run.results().tree()), folder)
         latest: dict[str, tuple[str, TargetResults]] = {}
         unfit = []
         for path in sorted((folder / "evaluations").glob("*/run.json")):
             evaluation = RunDir(path.parent)
             try:
-                facts = evaluation.read_json("run.json")
-                protocol = str(facts.get("protocol"))
+                facts = evaluation.facts()
+                protocol = str(facts.protocol)
                 if protocol not in variants:
                     continue
-                results = Results(evaluation.read_json("results.json"))
+                results = Results(evaluation.results().tree())
                 target = TargetResults(variants[protocol], results, evaluation.path)
                 why = _why_unfit(about, trained, complete, facts, target)
             except UserError as error:
@@ -128,7 +127,7 @@ class MaskedTargets:
             if why:
                 unfit.append(f"{evaluation.path.name}: {why}")
                 continue
-            finished = str(facts.get("finished"))
+            finished = str(facts.finished)
             if protocol not in latest or finished > latest[protocol][0]:
                 latest[protocol] = finished, target
         return cls((complete, *(latest[name][1] for name in variants if name in latest)), tuple(unfit))
@@ -140,16 +139,16 @@ class MaskedTargets:
 
 
 def _why_unfit(
-    about: Mapping[str, Any],
+    about: RunFacts,
     trained: Mapping[str, Any],
     complete: TargetResults,
-    facts: Mapping[str, Any],
+    facts: RunFacts,
     target: TargetResults,
 ) -> str:
     """Return why an evaluation with these `facts` is not comparable with the run's own, "" where it is."""
-    if facts.get("changed_data") or not only_masked(trained, RunDir(target.folder).read_json("manifest.json")):
+    if facts.changed_data or not only_masked(trained, RunDir(target.folder).manifest().tree()):
         return "its clips are not those of this run"
-    if facts.get("selection") != about.get("selection"):
+    if facts.selection != about.selection:
         return "it was made with another checkpoint"
     if target.results.data.get("fta") != complete.results.data.get("fta"):
         return "it counts clips without a usable face otherwise"

@@ -100,7 +100,7 @@ class _Thumbnails:
     """Thumbnails from the stores of a run's library; `problems` holds a sentence for each reason why one is absent."""
 
     def __init__(self, run: RunFolder) -> None:
-        self._library = Library(Path(str(run.run.get("library") or ".")))
+        self._library = Library(Path(run.run.library or "."))
         self._stores: dict[str, Store | None] = {}
         self.problems: dict[str, None] = {}
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError
-from fasdata.foreign import json_of, read_json_object, read_text
-from fasdata.page.spelling import Absent, is_number
+from fasdata.foreign import read_json_object, read_text
+from fasdata.page.spelling import Absent
 from fastrain.evaluation.results_lookup import TEST, VAL, Results
+from fastrain.rundir import LogLine, ProbeFacts, RunDir, RunFacts, read_log
 
 if TYPE_CHECKING:
     from fasdata.manifest.meta import Meta
@@ -25,14 +26,14 @@ class RunFolder:
     """The parsed files of a run; `missing` maps the name of a file to the reason why its content is absent."""
 
     path: Path
-    run: dict[str, Any]
+    run: RunFacts
     results: Results
     config_text: str = ""
     manifest: Meta | None = None
-    train_log: tuple[dict[str, Any], ...] = ()
-    val_log: tuple[dict[str, Any], ...] = ()
+    train_log: tuple[LogLine, ...] = ()
+    val_log: tuple[LogLine, ...] = ()
     scores: ScoreTable | None = None
-    probe: dict[str, Any] = field(default_factory=dict)
+    probe: ProbeFacts = field(default_factory=ProbeFacts)
     missing: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -56,23 +57,24 @@ class RunFolder:
                 missing[name] = f"{name} could not be read: {error}"
             return empty
 
-        run = part(RUN, read_json_object, {})
+        folder = RunDir(path)
+        run = part(RUN, lambda _: folder.facts(), RunFacts())
         if RUN in missing:
             raise UserError(
                 f"{path} is not a run folder", found=missing[RUN], do="pass a folder that 'fastrain run' wrote"
             )
-        log = part(METRICS, _json_lines, [])
-        results = part(RESULTS, read_json_object, {})
+        log = part(METRICS, read_log, [])
+        results = part(RESULTS, lambda _: folder.results().tree(), {})
         return cls(
             path=path,
             run=run,
             results=Results(results, missing.get(RESULTS, "")),
             config_text=part(CONFIG, read_text, ""),
             manifest=part(MANIFEST, _meta, None),
-            train_log=tuple(line for line in log if line.get("kind") == "train"),
-            val_log=tuple(line for line in log if line.get("kind") == "val"),
+            train_log=tuple(line for line in log if line.kind == "train"),
+            val_log=tuple(line for line in log if line.kind == "val"),
             scores=part(SCORES, _scores, None),
-            probe=part(PROBE, read_json_object, {}),
+            probe=part(PROBE, lambda _: folder.probe(), ProbeFacts()),
             missing=missing,
         )
 
@@ -97,39 +99,25 @@ class RunFolder:
 
     def selection_policy(self) -> str:
         """Return the policy by which the checkpoint was selected, "" where that is not recorded."""
-        return str((self.run.get("selection") or {}).get("policy") or "")
+        return self.run.selection.policy or ""
 
     def selection_words(self) -> str | Absent:
         """Return in words which checkpoint was used, and by what it was selected."""
-        selection = self.run.get("selection") or {}
+        selection = self.run.selection
         if not self.selection_policy():
             return Absent("not recorded")
-        metric = f", metric {selection['metric']}" if selection.get("metric") else ""
-        which = f"{selection['checkpoint']} checkpoint" if selection.get("checkpoint") else "checkpoint"
-        when = f", iteration {selection['iteration']}" if is_number(selection.get("iteration")) else ""
+        metric = f", metric {selection.metric}" if selection.metric else ""
+        which = f"{selection.checkpoint} checkpoint" if selection.checkpoint else "checkpoint"
+        when = f", iteration {selection.iteration}" if selection.iteration is not None else ""
         return f"{self.selection_policy()}{metric} ({which}{when})"
 
     def probe_auc(self, part: str) -> float | None:
         """Return the AUC of the colour probe on a part, None where it was not measured."""
-        value = (self.probe.get("auc") or {}).get(part)
-        return value if is_number(value) else None
+        return self.probe.auc.get(part)
 
     def why_no_probe(self, part: str) -> str:
         """Return why there is no such AUC."""
-        return self.missing.get(PROBE) or (self.probe.get("reason") or {}).get(part) or "not measured"
-
-
-def _json_lines(file: Path) -> list[dict[str, Any]]:
-    lines = read_text(file).splitlines()
-    parsed = []
-    for place, line in enumerate(lines):
-        try:
-            parsed.append(json_of(line, f"line {place + 1}"))
-        except UserError:
-            # A run that was stopped while writing leaves half a last line behind; anywhere else it is damage.
-            if place != len(lines) - 1:
-                raise
-    return [line for line in parsed if isinstance(line, dict)]
+        return self.missing.get(PROBE) or self.probe.reason.get(part) or "not measured"
 
 
 def _meta(file: Path) -> Meta:

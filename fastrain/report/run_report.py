@@ -71,21 +71,21 @@ def run_page(runs: Sequence[RunFolder], controls: Sequence[RunFolder], *, faces:
 
 
 def _title(run: RunFolder) -> str:
-    method, protocol = run.run.get("method") or "unknown method", _protocol(run)
+    method, protocol = run.run.method or "unknown method", _protocol(run)
     return f"{method} on {protocol}"
 
 
 def _protocol(run: RunFolder) -> str:
-    return str(run.run.get("protocol_alias") or run.run.get("protocol") or "unknown protocol")
+    return str(run.run.protocol_alias or run.run.protocol or "unknown protocol")
 
 
 def _facts(run: RunFolder, runs: int) -> list[tuple[str, Any]]:
     of = run.run
     return [
-        ("Method", text(of.get("method"))),
-        ("Protocol", text(of.get("protocol"))),
-        ("Protocol alias", text(of.get("protocol_alias"), "none")),
-        ("Recipe", text(of.get("recipe"))),
+        ("Method", text(of.method)),
+        ("Protocol", text(of.protocol)),
+        ("Protocol alias", text(of.protocol_alias, "none")),
+        ("Recipe", text(of.recipe)),
         ("Unseen domain", text(run.target(), "not known")),
         ("Checkpoint selected by", run.selection_words()),
         ("Threshold policy", f"{HONEST} (honest)"),
@@ -94,7 +94,7 @@ def _facts(run: RunFolder, runs: int) -> list[tuple[str, Any]]:
 
 
 def _footer(run: RunFolder) -> str:
-    version = run.run.get("tool_version")
+    version = run.run.tool_version
     made = f"Written by fastrain {version}" if version else "Written by fastrain"
     return f"{made}. This file is complete in itself: it loads nothing and runs no script."
 

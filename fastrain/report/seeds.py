@@ -63,10 +63,10 @@ _SAME = ("method", "protocol", "recipe", "manifest_fingerprint")
 
 def seeds_section(runs: Sequence[RunFolder], controls: Sequence[RunFolder]) -> Section:
     """Return the table of all runs with their median, and the control runs below with theirs."""
-    rows = [Row((run.name, text(run.run.get("seed")), *_cells([run]))) for run in runs]
+    rows = [Row((run.name, text(run.run.seed), *_cells([run]))) for run in runs]
     if len(runs) > 1:
         rows.append(Row((f"Median of {len(runs)} runs", "", *_cells(runs)), "strong"))
-    rows += [Row((f"control: {run.name}", text(run.run.get("seed")), *_cells([run])), "muted") for run in controls]
+    rows += [Row((f"control: {run.name}", text(run.run.seed), *_cells([run])), "muted") for run in controls]
     if len(controls) > 1:
         rows.append(Row((f"Median of {len(controls)} control runs", "", *_cells(controls)), "muted"))
     note = "Median: each column by itself, over the runs that have the number." if len(runs) > 1 else ""
@@ -86,15 +86,15 @@ def _warnings(runs: Sequence[RunFolder], controls: Sequence[RunFolder]) -> list[
     notices = []
     differing = []
     for key in _SAME:
-        values = {str(run.run.get(key) or "not recorded") for run in (*runs, *controls)}
+        values = {str(getattr(run.run, key) or "not recorded") for run in (*runs, *controls)}
         if len(values) > 1:
             differing.append(f"{key.replace('_', ' ')}: {', '.join(sorted(values))}")
     if differing:
         notices.append(Notice("These runs differ in more than their seed: compare them with care.", differing, "mixed"))
-    true_labels = [run.name for run in controls if not run.run.get("shuffle_labels")]
+    true_labels = [run.name for run in controls if not run.run.shuffle_labels]
     if true_labels:
         notices.append(Notice("Given as control, but trained on true labels:", true_labels, "bad"))
-    shuffled = [run.name for run in runs if run.run.get("shuffle_labels")]
+    shuffled = [run.name for run in runs if run.run.shuffle_labels]
     if shuffled:
         notices.append(Notice("Given as a run to report on, but trained on shuffled labels:", shuffled, "bad"))
     return notices

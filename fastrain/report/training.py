@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,12 @@ from fasdata.page.parts import Code, Details, Facts, Notice, Paragraph
 from fasdata.page.spelling import count, is_number, text
 from fastrain.evaluation.thresholds import is_oracle
 from fastrain.report.run_folder import CONFIG, METRICS, RunFolder
+from fastrain.rundir import LogLine
 
 # -- Loss and validation curves ---------------------------------------------------------------------------------------
 
 POINTS = 150  # a curve; more would not be seen
-_NOT_A_LOSS = {"kind", "iteration", "epoch", "seconds", "lr"}
+_NOT_A_LOSS = {"seconds", "lr"}
 
 
 def training_section(run: RunFolder) -> Section:
@@ -60,7 +61,7 @@ def _validation(run: RunFolder) -> Chart | Notice:
         Line(name.upper(), points[:, 0].tolist(), points[:, 1].tolist(), colour=place, dash=place, dots=True)
         for place, (name, points) in enumerate(curves.items())
     ]
-    iteration = (run.run.get("selection") or {}).get("iteration", "")
+    iteration = run.run.selection.iteration
     oracle = is_oracle(run.selection_policy())
     svg = line_chart(
         lines,
@@ -68,7 +69,7 @@ def _validation(run: RunFolder) -> Chart | Notice:
         Axis("rate between 0 and 1", 0, 1.02),
         name="validation",
         alt="Validation AUC and EER over iterations",
-        upright=("checkpoint used", float(iteration)) if is_number(iteration) else None,
+        upright=("checkpoint used", float(iteration)) if iteration is not None else None,
     )
     return Chart(
         "Validation on the target's own clips (oracle)" if oracle else "Validation on held-out source clips",
@@ -79,18 +80,14 @@ def _validation(run: RunFolder) -> Chart | Notice:
     )
 
 
-def _keys(log: Sequence[Mapping[str, Any]]) -> list[str]:
-    numeric = dict.fromkeys(key for line in log for key, value in line.items() if is_number(value))
+def _keys(log: Sequence[LogLine]) -> list[str]:
+    numeric = dict.fromkeys(key for line in log for key, value in line.values.items() if value is not None)
     return [key for key in numeric if key not in _NOT_A_LOSS]
 
 
-def _curve(log: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
-    """Return the logged points of a name as (n, 2): iteration, value; lines without both are left out."""
-    points = [
-        (line["iteration"], line[name])
-        for line in log
-        if is_number(line.get("iteration")) and is_number(line.get(name))
-    ]
+def _curve(log: Sequence[LogLine], name: str) -> np.ndarray:
+    """Return the logged points of a name as (n, 2): iteration, value; lines without it are left out."""
+    points = [(line.iteration, line.values[name]) for line in log if line.values.get(name) is not None]
     return np.array(points, float).reshape(-1, 2)
 
 
@@ -105,19 +102,19 @@ def block_means(points: np.ndarray, step: int) -> np.ndarray:
 def configuration_section(run: RunFolder) -> Section:
     """Return the settings that decide a run, and the resolved configuration folded away."""
     of = run.run
-    overrides = of.get("overrides")
+    overrides = of.overrides
     facts = Facts(
         [
-            ("Preset", text(of.get("preset"), "none")),
+            ("Preset", text(of.preset, "none")),
             ("Set on the command line", text(_spell(overrides), "nothing")),
-            ("View (face alignment)", text(of.get("view"))),
-            ("Image size", f"{of['image_size']} pixels" if is_number(of.get("image_size")) else text(None)),
-            ("Colour order", text(of.get("color_order"))),
-            ("Training labels shuffled", text(of.get("shuffle_labels"))),
-            ("Seed", text(of.get("seed"))),
-            ("Manifest", text(of.get("manifest_path"))),
-            ("Manifest fingerprint", text(of.get("manifest_fingerprint"))),
-            ("Library", text(of.get("library"))),
+            ("View (face alignment)", text(of.view)),
+            ("Image size", f"{of.image_size} pixels" if of.image_size else text(None)),
+            ("Colour order", text(of.color_order)),
+            ("Training labels shuffled", text(of.shuffle_labels)),
+            ("Seed", text(of.seed)),
+            ("Manifest", text(of.manifest_path)),
+            ("Manifest fingerprint", text(of.manifest_fingerprint)),
+            ("Library", text(of.library)),
         ]
     )
     if run.config_text:
@@ -131,19 +128,17 @@ def environment_section(run: RunFolder) -> Section:
     """Return the machine, the versions and the times."""
     of = run.run
     facts = [
-        ("Device", text(of.get("device"))),
-        ("Precision", text(of.get("precision"))),
-        ("Parameters", count(of.get("n_parameters"))),
-        ("Training time", _duration(of.get("train_seconds"))),
-        ("Started", text(of.get("started"))),
-        ("Finished", text(of.get("finished"), "not finished")),
-        ("Status", text(of.get("status"))),
-        *([("Stopped because", text(of["reason"]))] if of.get("reason") else []),
-        ("Tool version", text(of.get("tool_version"))),
+        ("Device", text(of.device)),
+        ("Precision", text(of.precision)),
+        ("Parameters", count(of.n_parameters)),
+        ("Training time", _duration(of.train_seconds)),
+        ("Started", text(of.started)),
+        ("Finished", text(of.finished, "not finished")),
+        ("Status", text(of.status)),
+        *([("Stopped because", text(of.reason))] if of.reason else []),
+        ("Tool version", text(of.tool_version)),
     ]
-    versions = of.get("versions")
-    if isinstance(versions, dict):
-        facts += [(str(name), text(value)) for name, value in versions.items()]
+    facts += [(name, text(version)) for name, version in of.versions.items()]
     return Section("environment", "Environment", [Facts(facts)])
 
 

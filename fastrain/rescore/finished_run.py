@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fasdata.errors import UserError, naming
 from fasdata.library import Library
 from fastrain.networks.checkpoint import Checkpoint
-from fastrain.run.settings import resolve
-from fastrain.rundir import RunDir, selected_checkpoint
+from fastrain.run.settings import own_config
+from fastrain.rundir import RunDir, RunFacts, selected_checkpoint
+from fastrain.rundir.folder import RUN
 
 if TYPE_CHECKING:
     from fasdata.manifest import Manifest
@@ -24,7 +26,7 @@ class FinishedRun:
     """A finished run with its network, its manifest, and the pictures of the parts val and test that it has."""
 
     manifest: Manifest
-    _about: Mapping[str, Any]
+    _about: RunFacts
     _assembly: Assembly
 
     @classmethod
@@ -41,14 +43,21 @@ class FinishedRun:
 
         run = RunDir(folder)
         path = selected_checkpoint(folder)
-        about, config = run.read_json("run.json"), resolve(run.read_config())
-        manifest = given_manifest(Path(about["manifest_path"]), None, None).manifest
-        stores = manifest.open_stores(Library.locate(Path(about["library"])))
+        about, config = run.facts(), own_config(run)
+        if not (about.manifest_path and about.library and about.view):
+            raise UserError(
+                f"{run.file(RUN)} does not say what the run was tested on",
+                expected="manifest_path, library and view",
+                do="score it first: fastrain eval RUN --protocol NAME --data LIBRARY",
+            )
+        with naming(str(run.file(RUN))):
+            view = View.named(about.view, about.image_size)
+        manifest = given_manifest(Path(about.manifest_path), None, None).manifest
+        stores = manifest.open_stores(Library.locate(Path(about.library)))
         lock = Lock.of_manifest(manifest, stores)
-        against_training(Checkpoint.read(path).facts.get("lock"), lock, where=str(path), allowed=False)
-        data = Data(manifest, stores, View.named(about["view"], about["image_size"]))
-        assembly = assembly_of_run(run, about, config, data)
-        load_network(run, about, assembly.method, about["selection"]["checkpoint"])
+        against_training(Checkpoint.read(path).about.lock, lock, where=str(path), allowed=False)
+        assembly = assembly_of_run(run, about, config, Data(manifest, stores, view))
+        load_network(run, about, assembly.method, path.stem)
         return cls(manifest, about, assembly)
 
     @property

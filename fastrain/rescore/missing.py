@@ -29,23 +29,23 @@ def score_missing(folder: Path, data: str | None = None) -> str:
     from fastrain.rescore.other_data import Asked, score_again
 
     run = RunDir(folder)
-    about, modalities = run.read_json("run.json"), modalities_of(run)
+    about, modalities = run.facts(), modalities_of(run)
     if len(modalities) < 2:
         raise UserError(
             f"the network of {folder} sees {modalities[0]} alone, and cannot lose it",
             expected="a run with several modalities",
             do="train one: --set 'model.modalities=[rgb,depth,ir]'",
         )
-    if about.get("status") != "evaluated":  # an imported run that was scored in place has its checkpoint too
+    if about.status != "evaluated":  # an imported run that was scored in place has its checkpoint too
         selected_checkpoint(folder)
-    trained = run.read_json("manifest.json")
+    trained = run.manifest().tree()
     variants = masked_variants(trained, modalities)
     if not variants:
         raise UserError(
             f"{trained['canonical']} has no variant that takes one of {', '.join(modalities)} away",
             expected="a run on a complete protocol of several modalities, such as SCP2W",
         )
-    given = data or about.get("library")
+    given = data or about.library
     library = Library.locate(Path(given) if given else None)
     for protocol in variants:
         _require_manifest(library, protocol, trained)

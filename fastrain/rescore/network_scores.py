@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from fasdata.errors import UserError
 from fasdata.records import MODALITIES
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from fasdata.manifest import Manifest
     from fastrain.config import RunConfig
     from fastrain.run.assembly import Assembly, Data, Scored
-    from fastrain.rundir import RunDir
+    from fastrain.rundir import RunDir, RunFacts
 
 
-def network_scores(run: RunDir, about: Mapping[str, Any], config: RunConfig, data: Data) -> Scored:
+def network_scores(run: RunDir, about: RunFacts, config: RunConfig, data: Data) -> Scored:
     """Return, for the parts val and test, what was scored and its scores by name.
 
     `score` and its parts are those of the selected checkpoint. Where the run kept more networks (`at_<iteration>`,
@@ -48,7 +48,7 @@ def _require(manifest: Manifest, modalities: Sequence[str]) -> None:
         )
 
 
-def _each_network(run: RunDir, about: Mapping[str, Any], assembly: Assembly) -> Iterator[tuple[str, int]]:
+def _each_network(run: RunDir, about: RunFacts, assembly: Assembly) -> Iterator[tuple[str, int]]:
     """Load every network that the run kept, the selected one last; yield the name of its scores and its iteration."""
     from fastrain.run.assembly import load_network
     from fastrain.train.scoring import SCORE
@@ -57,5 +57,5 @@ def _each_network(run: RunDir, about: Mapping[str, Any], assembly: Assembly) -> 
     names = [(f"at_{number}", f"at-{number}") for number in numbers]
     if numbers and (run.checkpoints / "best.safetensors").is_file():
         names.append(("best", "best"))
-    for column, name in [*names, (SCORE, about["selection"]["checkpoint"])]:
+    for column, name in [*names, (SCORE, run.checkpoint(about).stem)]:
         yield column, load_network(run, about, assembly.method, name)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fasdata import __version__
-from fasdata.errors import UserError
+from fasdata.errors import UserError, naming
 from fasdata.library import Library
 from fasdata.lock.lock import Lock
 from fastrain.data.image_source import image_source
@@ -24,8 +24,9 @@ from fastrain.data.manifests import (
 from fastrain.networks.checkpoint import Checkpoint
 from fastrain.report.masked_targets import only_masked
 from fastrain.run.plan import RECIPE, settled_view
-from fastrain.run.settings import resolve
-from fastrain.rundir import RunDir
+from fastrain.run.settings import own_config
+from fastrain.rundir import RunDir, RunFacts
+from fastrain.rundir.folder import RUN
 
 if TYPE_CHECKING:
     from fasdata.faces.view import View
@@ -63,28 +64,28 @@ def score_again(
     from fastrain.run.conclude import score_table, with_fields
 
     run = RunDir(folder)
-    about, config = run.read_json("run.json"), resolve(run.read_config())
-    given = asked.data or about.get("library")
+    about, config = run.facts(), own_config(run)
+    given = asked.data or about.library
     library = Library.locate(Path(given) if given else None)
     manifest_file = _manifest(asked, about, library)
-    place = run.checkpoints / f"{about['selection']['checkpoint']}.safetensors"
+    place = run.checkpoint(about)
     checkpoint = Checkpoint.read(place)
-    imported = "source" in checkpoint.facts
-    target = RunDir(out or (folder if about["status"] == "imported" else _default_out(run, manifest_file)))
+    imported = checkpoint.about.source is not None
+    target = RunDir(out or (folder if about.status == "imported" else _default_out(run, manifest_file)))
     _require_free(target, folder if imported else None)
     stores = manifest_file.manifest.open_stores(library)
     lock = Lock.of_manifest(manifest_file.manifest, stores)
     changed = against_library(library, lock, allowed=allow_changed)
     if not imported:
-        masked = only_masked(run.read_json("manifest.json"), manifest_file.manifest.meta)
-        facts = checkpoint.facts
-        also = against_training(facts.get("lock"), lock, where=str(place), allowed=allow_changed, masked=masked)
+        masked = only_masked(run.manifest().tree(), manifest_file.manifest.meta)
+        trained_on = checkpoint.about.lock
+        also = against_training(trained_on, lock, where=str(place), allowed=allow_changed, masked=masked)
         changed = list(dict.fromkeys([*changed, *also]))
-    view = _view(about, config, manifest_file)
+    view = _view(run, about, config, manifest_file)
     source = image_source(config.data.images, library, manifest_file.manifest, view)
     scored = network_scores(run, about, config, Data(manifest_file.manifest, stores, view, source))
     facts_now = {
-        **about,
+        **about.tree(),
         "protocol": manifest_file.manifest.meta["canonical"],
         "protocol_alias": manifest_file.manifest.meta["alias"],
         "recipe": manifest_file.manifest.meta["recipe"]["name"],
@@ -97,7 +98,7 @@ def score_again(
         "pixels": source.pixels,
         "image_size": view.size,
         "seed": config.train.seed,
-        "selection": {**about["selection"], "iteration": checkpoint.facts["iteration"]},
+        "selection": {**about.selection.tree(), "iteration": checkpoint.about.iteration},
         "evaluation_of": str(folder),
         "status": "evaluated",
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -108,13 +109,13 @@ def score_again(
     return target
 
 
-def _manifest(asked: Asked, about: Mapping[str, Any], library: Library) -> ManifestFile:
+def _manifest(asked: Asked, about: RunFacts, library: Library) -> ManifestFile:
     if asked.manifest:
         return given_manifest(Path(asked.manifest), asked.protocol, asked.recipe)
-    protocol = asked.protocol or about.get("protocol")
+    protocol = asked.protocol or about.protocol
     if not protocol:
         raise UserError("this run has no protocol of its own", expected="--protocol NAME or --manifest FILE")
-    return find_manifest(library, protocol, asked.recipe or about.get("recipe") or RECIPE, None)
+    return find_manifest(library, protocol, asked.recipe or about.recipe or RECIPE, None)
 
 
 def _default_out(run: RunDir, manifest_file: ManifestFile) -> Path:
@@ -125,16 +126,17 @@ def _default_out(run: RunDir, manifest_file: ManifestFile) -> Path:
 
 def _require_free(target: RunDir, own: Path | None) -> None:
     """Refuse to replace a trained run; an earlier evaluation may be replaced."""
-    taken = target.file("run.json").is_file() and target.read_json("run.json").get("status") != "evaluated"
+    taken = target.file("run.json").is_file() and target.facts().status != "evaluated"
     if taken and target.path != own:
         raise UserError(f"{target.path} holds a run of its own", do="give another --out")
 
 
-def _view(about: Mapping[str, Any], config: RunConfig, manifest_file: ManifestFile) -> View:
+def _view(run: RunDir, about: RunFacts, config: RunConfig, manifest_file: ManifestFile) -> View:
     from fasdata.faces.view import View
 
-    if about.get("view"):
-        return View.named(about["view"], about["image_size"])
+    if about.view:
+        with naming(str(run.file(RUN))):
+            return View.named(about.view, about.image_size)
     do = "import it again with --set data.view=box"
     return settled_view(config, bool(config.data.view), manifest_file.manifest, do=do)[0]
 
@@ -155,9 +157,9 @@ def _write(
     with target.locked():
         target.write_config(config)
         target.write_json("manifest.json", manifest_file.manifest.meta)
-        table = ScoreOrigin.of_run(about).on(table)
+        table = ScoreOrigin.of_run(RunFacts.model_validate(about)).on(table)
         table.write_csv(target.file("scores.csv"))
         results = run_results(table, selection=about["selection"]["policy"], fta=fta or config.evaluate.fta)
-        target.write_json("results.json", finite(with_changes(results, about)))
+        target.write_json("results.json", finite(with_changes(results, about["changed_data"])))
         target.write_json("run.json", about)
         write_report([target.path], target.file("report.html"))

@@ -14,7 +14,7 @@ from fastrain.evaluation.averaged import AT, BEST, networks, run_results
 from fastrain.evaluation.score_files import read_scores, write_scores
 from fastrain.evaluation.scores import ScoreOrigin, ScoreTable
 from fastrain.evaluation.thresholds import STANDARD_POLICIES, named_policy
-from fastrain.rundir import RunDir
+from fastrain.rundir import RunDir, RunFacts
 
 if TYPE_CHECKING:
     from fasdata.manifest import Manifest
@@ -45,12 +45,12 @@ def evaluate_scores(
             kind of species or form.
     """
     run = RunDir(path) if (path / "run.json").is_file() else None
-    about: Mapping[str, Any] = run.read_json("run.json") if run else {}
+    about = run.facts() if run else RunFacts()
     manifest = _manifest(asked) if asked else None
     key = _key(manifest) if manifest else None
     table = read_scores(run.file("scores.csv") if run else path, key=key, higher=higher)
     origin = ScoreOrigin.of(table)
-    origin.require_manifest(about.get("manifest_fingerprint"), table.source)
+    origin.require_manifest(about.manifest_fingerprint, table.source)
     if manifest and key:
         origin.require_manifest(manifest.meta["fingerprint"], table.source)
         table = origin.on(relabelled(table, key))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from fasdata.errors import UserError, naming
 from fastrain.augmentation import AugmentConfig
 from fastrain.data.images import Images, Preparation
 from fastrain.data.samples import Samples
 from fastrain.methods.registry import method_class
 from fastrain.networks.checkpoint import Checkpoint
+from fastrain.rundir.folder import HELP, MANIFEST, RUN
 from fastrain.train.devices import open_devices, place
 from fastrain.train.scoring import SCORE, Scorer
 from fastrain.train.training_state import load_method, require_own
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from fastrain.config import RunConfig
     from fastrain.data.image_source import ImageSource
     from fastrain.methods.base import Method
-    from fastrain.rundir import RunDir
+    from fastrain.rundir import RunDir, RunFacts
 
 Scored = dict[str, tuple[Images, dict[str, "np.ndarray"]]]
 """By part of the protocol: the images that were scored, and their scores by name."""
@@ -112,17 +114,24 @@ def build_method(config: RunConfig, *, n_domains: int, image_size: int) -> Metho
     return kind(kind.Config.model_validate(config.model), n_domains=n_domains, image_size=image_size)
 
 
-def assembly_of_run(run: RunDir, about: Mapping[str, Any], config: RunConfig, data: Data) -> Assembly:
+def assembly_of_run(run: RunDir, about: RunFacts, config: RunConfig, data: Data) -> Assembly:
     """Return the assembly that scores with a finished run's network, on the device there is; none is loaded yet.
 
     `about` is what `run.json` says.
     """
-    fabric = open_devices("auto", "1", about.get("precision") or "32-true")
-    domains = about.get("n_domains") or len(run.read_json("manifest.json")["domains"])
-    return Assembly.of(config, data, fabric, n_domains=domains)
+    with naming(str(run.file(RUN))):
+        fabric = open_devices("auto", "1", about.precision or "32-true")
+    return Assembly.of(config, data, fabric, n_domains=about.n_domains or _domains(run))
 
 
-def load_network(run: RunDir, about: Mapping[str, Any], method: Method, name: str) -> int:
+def _domains(run: RunDir) -> int:
+    domains = run.manifest().domains
+    if not domains:
+        raise UserError(f"{run.file(MANIFEST)} names no source domains", expected="domains: one or more", do=HELP)
+    return len(domains)
+
+
+def load_network(run: RunDir, about: RunFacts, method: Method, name: str) -> int:
     """Load a checkpoint of a run into the method; return its iteration.
 
     Raises:
@@ -132,7 +141,7 @@ def load_network(run: RunDir, about: Mapping[str, Any], method: Method, name: st
     checkpoint = Checkpoint.read(path)
     require_own(checkpoint, about, path)
     load_method(checkpoint, method)
-    return int(checkpoint.facts["iteration"])
+    return checkpoint.about.iteration
 
 
 def _scorer(config: RunConfig, fabric: Fabric, method: Method) -> Scorer:

@@ -23,7 +23,8 @@ from fastrain.data.manifests import (
 from fastrain.data.samplers import SamplingPlan
 from fastrain.methods.registry import method_class, settings_class
 from fastrain.run.request import RunRequest
-from fastrain.rundir import RunDir, RunState
+from fastrain.rundir import RunDir
+from fastrain.rundir.folder import RunState
 
 if TYPE_CHECKING:
     from fasdata.faces.view import View

@@ -8,7 +8,7 @@ from typing import Any
 
 from fasdata.errors import UserError
 from fastrain.config import RunConfig
-from fastrain.run.settings import layered, resolve
+from fastrain.run.settings import layered, own_config, resolve
 from fastrain.rundir import RunDir
 
 # What `run.json` keeps of a request, so that `--resume RUN` alone says everything.
@@ -55,10 +55,9 @@ class RunRequest:
             return self
         if self.out is not None and Path(self.out) != Path(self.resume):
             raise UserError("--out and --resume name different folders", found=f"{self.out} and {self.resume}")
-        kept = RunDir(Path(self.resume)).read_json("run.json").get("request") or {}
-        missing: dict[str, Any] = {name: kept.get(name) for name in _KEPT if getattr(self, name) is None}
-        before = tuple(kept.get("overrides") or ())
-        return replace(self, out=self.resume, overrides=(*before, *self.overrides), **missing)
+        kept = RunDir(Path(self.resume)).facts().request
+        missing: dict[str, Any] = {name: getattr(kept, name) for name in _KEPT if getattr(self, name) is None}
+        return replace(self, out=self.resume, overrides=(*kept.overrides, *self.overrides), **missing)
 
     def sets(self, key: str) -> bool:
         """Tell whether an override, now or when the run began, sets the configuration key (full path)."""
@@ -72,7 +71,7 @@ class RunRequest:
             UserError: an unknown key, preset or method, a value that does not fit.
         """
         if self.resume is not None and not (self.method or self.preset or self.overrides):
-            return resolve(RunDir(Path(self.resume)).read_config())
+            return own_config(RunDir(Path(self.resume)))
         whole = self.completed()
         assert whole.method is not None
         return resolve(layered(whole.method, whole.preset, whole.overrides))

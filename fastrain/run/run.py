@@ -20,7 +20,7 @@ from fastrain.data.manifests import with_changes
 from fastrain.run.plan import RunPlan, check_settings, describe_dry, make_plan
 from fastrain.run.request import RunRequest
 from fastrain.run.summary import summary
-from fastrain.rundir import RunDir
+from fastrain.rundir import ResultFacts, RunDir, RunFacts
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -78,7 +78,7 @@ def run(request: RunRequest) -> Path | None:
 
 def show(run: RunDir) -> None:
     """Print the summary of a run that has results."""
-    print(summary(run.read_json("run.json"), run.read_json("results.json")))
+    print(summary(run.facts(), run.results()))
     if run.file("report.html").is_file():
         print(f"\nreport: {run.file('report.html')}")
 
@@ -95,17 +95,16 @@ def evaluate_run(folder: Path, fta: str | None = None) -> None:
     from fastrain.evaluation.scores import ScoreOrigin, ScoreTable
 
     run = RunDir(folder)
-    about = run.read_json("run.json")
-    own = run.read_config()["evaluate"]["fta"]
+    about, own = run.facts(), run.config().evaluate.fta
     table = ScoreTable.read_csv(run.file("scores.csv"))
-    ScoreOrigin.of(table).require_manifest(about.get("manifest_fingerprint"), table.source)
-    results = finite(run_results(table, selection=about["selection"]["policy"], fta=fta or own))
+    ScoreOrigin.of(table).require_manifest(about.manifest_fingerprint, table.source)
+    results = finite(run_results(table, selection=about.selection.policy or "", fta=fta or own))
     if fta in (None, own):
-        run.write_json("results.json", with_changes(results, about))
+        run.write_json("results.json", with_changes(results, about.changed_data))
         show(run)
     else:
         print(f"failure to acquire: {fta} (the run's own results, with {own}, stay as they are)")
-        print(summary(about, results))
+        print(summary(about, ResultFacts.model_validate(results)))
 
 
 def finite(value: Any) -> Any:
@@ -149,8 +148,8 @@ def _carry_out(plan: RunPlan, fabric: Fabric) -> None:
 def _begun(plan: RunPlan, session: Session, fabric: Fabric) -> dict[str, Any]:
     """Write the files that a run folder has from its start: configuration, manifest, `run.json`."""
     run, config, manifest = plan.run, plan.config, plan.manifest_file.manifest
-    before = run.read_json("run.json") if plan.state != "new" else {}
-    if not before:
+    before = run.facts() if plan.state != "new" else None
+    if before is None:
         run.checkpoints.mkdir(parents=True, exist_ok=True)
         run.write_config(config)
         run.write_json("manifest.json", manifest.meta)
@@ -175,7 +174,7 @@ def _begun(plan: RunPlan, session: Session, fabric: Fabric) -> dict[str, Any]:
         "selection": session.about_selection(),
         "n_parameters": sum(parameter.numel() for parameter in session.method.parameters()),
         "train_seconds": None,
-        "started": before.get("started") or _now(),
+        "started": (before and before.started) or _now(),
         "finished": None,
         "status": "running",
         "versions": _versions(),
@@ -193,10 +192,10 @@ def _conclude(plan: RunPlan, session: Session, scored: Any, about: dict[str, Any
 
     run = plan.run
     table = with_fields(score_table(plan.manifest_file.manifest, scored), plan.stores)
-    table = ScoreOrigin.of_run(about).on(table)
+    table = ScoreOrigin.of_run(RunFacts.model_validate(about)).on(table)
     table.write_csv(run.file("scores.csv"))
     results = run_results(table, selection=about["selection"]["policy"], fta=plan.config.evaluate.fta)
-    run.write_json("results.json", finite(with_changes(results, about)))
+    run.write_json("results.json", finite(with_changes(results, plan.changed_data)))
     run.write_json("probe.json", finite(probe(session.true_images)))
     about |= {"status": "finished", "finished": _now()}
     run.write_json("run.json", about)

@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from fasdata.errors import UserError, nearest, unknown_name
-from fasdata.foreign import key_paths, read_yaml, yaml_of
+from fasdata.errors import UserError, naming, nearest, unknown_name
+from fasdata.foreign import key_paths, read_yaml, short, yaml_of
 from fasdata.resources import configs_dir
 from fastrain.augmentation import AugmentConfig
 from fastrain.config import RunConfig
 from fastrain.methods.registry import settings_class
+from fastrain.rundir import RunDir
+from fastrain.rundir.folder import CONFIG
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -58,6 +60,17 @@ def resolve(tree: Mapping[str, Any]) -> RunConfig:
     augment = _validated(AugmentConfig, config.data.augment, "data.augment.")
     data = config.data.model_copy(update={"augment": augment.model_dump(mode="json")})
     return config.model_copy(update={"model": model.model_dump(mode="json"), "data": data})
+
+
+def own_config(run: RunDir) -> RunConfig:
+    """Return the configuration of a run folder, with every default.
+
+    Raises:
+        UserError: its `config.yaml` is missing or damaged, names no method of this version, or has unfit values.
+    """
+    config = run.config()
+    with naming(str(run.file(CONFIG))):
+        return resolve(config.model_dump())
 
 
 def known_keys(method: str) -> list[str]:
@@ -148,4 +161,4 @@ def _validated(model: type[Model], tree: Mapping[str, Any], prefix: str) -> Mode
         key = prefix + ".".join(str(step) for step in first["loc"])
         if first["type"] == "extra_forbidden":
             raise _unknown_key(key, list(key_paths(model, prefix=prefix))) from error
-        raise UserError(f"configuration key {key.rstrip('.')}: {first['msg']}", found=repr(first["input"])) from error
+        raise UserError(f"configuration key {key.rstrip('.')}: {first['msg']}", found=short(first["input"])) from error

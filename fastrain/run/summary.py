@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from fasdata.page.spelling import metric, reasoned, score
 from fastrain.evaluation.thresholds import SOURCE_EER, TARGET_EER
+from fastrain.rundir import ResultFacts, RunFacts
+from fastrain.rundir.facts import MetricRow, ThresholdRow
 
 PARTS = {"val": "held-out source", "test": "target"}
 _RATES = (
@@ -17,50 +18,49 @@ _RATES = (
 )
 
 
-def summary(run: Mapping[str, Any], results: Mapping[str, Any]) -> str:
+def summary(run: RunFacts, results: ResultFacts) -> str:
     """Return protocol, recipe, selection, thresholds and the main error rates, as lines of plain text."""
-    chosen = run["selection"]
-    by = f" by clip {chosen['metric']}" if chosen.get("metric") else ""
-    over = results.get("averaged_over")
+    chosen, over = run.selection, results.averaged_over
+    by = f" by clip {chosen.metric}" if chosen.metric else ""
     mean = f"; rates are means over {over} iterations ± their deviation" if over else ""
     lines = [
         "",
-        f"{run['method']} on {run['protocol']}, recipe {run['recipe']}, seed {run['seed']}"
-        + (", CONTROL: training labels shuffled" if run.get("shuffle_labels") else ""),
-        *(f"DATA CHANGED  {change}" for change in run.get("changed_data") or ()),
-        f"checkpoint  selected by {chosen['policy']}{by}: iteration {chosen['iteration']}{mean}",
+        f"{run.method} on {run.protocol}, recipe {run.recipe}, seed {run.seed}"
+        + (", CONTROL: training labels shuffled" if run.shuffle_labels else ""),
+        *(f"DATA CHANGED  {change}" for change in run.changed_data),
+        f"checkpoint  selected by {chosen.policy}{by}: iteration {chosen.iteration}{mean}",
         "thresholds  "
-        + ", ".join(f"{row['policy']} {_value(row)}" for row in results["thresholds"] if row["level"] == "clip")
+        + ", ".join(f"{row.policy} {_value(row)}" for row in results.thresholds if row.level == "clip")
         + " (clip level)",
         "",
-        *_aligned([["scores of", "level", *(title for title, _, _ in _RATES)], *_rows(results)]),
+        *_aligned([["scores of", "level", *(title for title, _, _ in _RATES)], *_rows(results.metrics)]),
     ]
-    beside = results.get("beside")
+    beside = results.beside
     if beside:
-        rows = _rows(beside, levels=("clip",))
-        lines += ["", f"beside: the best by {beside['selection']}", *_aligned(rows)]
+        rows = _rows(beside.metrics, levels=("clip",))
+        lines += ["", f"beside: the best by {beside.selection}", *_aligned(rows)]
     return "\n".join(lines)
 
 
-def _rows(results: Mapping[str, Any], levels: Sequence[str] = ("clip", "frame")) -> list[list[str]]:
+def _rows(metrics: Sequence[MetricRow], levels: Sequence[str] = ("clip", "frame")) -> list[list[str]]:
     rows = []
     for part, words in PARTS.items():
         for level in levels:
-            matching = [row for row in results["metrics"] if row["part"] == part and row["level"] == level]
+            matching = [row for row in metrics if row.part == part and row.level == level]
             if matching:
                 rows.append([words, level, *(_cell(matching, name, policy) for _, name, policy in _RATES)])
     return rows
 
 
-def _cell(rows: Sequence[Mapping[str, Any]], name: str, policy: str | None) -> str:
+def _cell(rows: Sequence[MetricRow], name: str, policy: str | None) -> str:
     for row in rows:
-        if row["metric"] == name and policy in (None, row["threshold_policy"]):
-            return str(metric(name, row["value"], sd=row.get("std")))
+        if row.metric == name and policy in (None, row.threshold_policy):
+            return str(metric(name, row.value, sd=row.std))
     return "-"
 
 
-def _value(row: Mapping[str, Any]) -> str:
-    return reasoned(score(row["value"], row.get("reason", "undefined")))
+def _value(row: ThresholdRow) -> str:
+    return reasoned(score(row.value, row.reason or "undefined"))
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

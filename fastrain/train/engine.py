@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from fasdata.errors import UserError
-from fasdata.page.spelling import ratio
+from fasdata.errors import UserError, naming
+from fasdata.page.spelling import is_number, ratio
 from fasdata.progress import Bar, progress
 from fasdata.stopping import Stopped, stop_requested
 from fasdata.store.atomic import replacing
 from fastrain.config import TrainConfig
 from fastrain.data.images import Images
 from fastrain.data.loader import TrainLoader
-from fastrain.networks.checkpoint import Checkpoint
+from fastrain.networks.checkpoint import HELP, Checkpoint
 from fastrain.train.context import TrainingContext
 from fastrain.train.devices import gather, share_state
 from fastrain.train.logbook import Logbook
@@ -103,14 +103,34 @@ class Engine:
         path = checkpoint_path(self._folder, "last")
         if not path.is_file():
             return 0
-        stood = unpack(self._own("last"), self._method, self._optimizers)
-        self._loader.restore(stood.streams)
-        self._generators.restore(stood.random[self._fabric.global_rank])
-        if stood.scaler:
-            self._fabric.strategy.precision.load_state_dict(dict(stood.scaler))
+        checkpoint = self._own("last")
+        stood = unpack(checkpoint, self._method, self._optimizers)
+        with naming(f"the description inside {checkpoint.where}"):
+            self._require_own_course(stood)
+            self._loader.restore(stood.streams)
+            self._generators.restore(stood.random[self._fabric.global_rank])
+            if stood.scaler:
+                self._restore_scaler(stood.scaler)
         self._best, self._seconds = stood.best, stood.seconds
         self._context.move_to(stood.iteration)
         return stood.iteration
+
+    def _require_own_course(self, stood: Progress) -> None:
+        """Check that a checkpoint's progress can be that of this run, on as many devices."""
+        last, devices = self._config.max_iterations, self._fabric.world_size
+        if stood.iteration > last:
+            raise UserError("iteration", expected=f"at most {last}", found=str(stood.iteration), do=HELP)
+        if len(stood.random) != devices:
+            raise UserError("random", expected=f"states of {devices} devices", found=f"of {len(stood.random)}", do=HELP)
+        compared = self._selection.compared
+        if stood.best and not all(is_number(stood.best.get(name)) for name in {compared, "auc"}):
+            raise UserError(f"best.{compared}", expected="a number", found=str(stood.best.get(compared)), do=HELP)
+
+    def _restore_scaler(self, state: Mapping[str, Any]) -> None:
+        try:
+            self._fabric.strategy.precision.load_state_dict(dict(state))
+        except (KeyError, RuntimeError) as error:
+            raise UserError("scaler", expected="the state of the loss scaler", found=f"no {error}", do=HELP) from None
 
     def train(self, logbook: Logbook | None) -> Outcome:
         """Train from the current iteration to the last; `logbook` is None on all devices but the first.
@@ -170,7 +190,7 @@ class Engine:
     def _load(self, name: str) -> int:
         checkpoint = self._own(name)
         load_method(checkpoint, self._method)
-        return int(checkpoint.facts["iteration"])
+        return checkpoint.about.iteration
 
     def _own(self, name: str) -> Checkpoint:
         path = checkpoint_path(self._folder, name)

@@ -9,9 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from fasdata.errors import UserError
-from fasdata.foreign import json_of, read_bytes
 from fasdata.store.atomic import write_text
+from fastrain.rundir import read_log
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -75,15 +74,11 @@ class Logbook:
 
 
 def keep_until(metrics: Path, iteration: int) -> None:
-    """Drop the lines of `metrics.jsonl` after `iteration`, and an unfinished last line."""
-    if not metrics.is_file():
-        return
-    kept = []
-    for line in read_bytes(metrics).splitlines():
-        try:
-            entry = json_of(line, "a line")
-            if entry["iteration"] <= iteration:
-                kept.append(json.dumps(entry) + "\n")
-        except (UserError, KeyError, TypeError):
-            break
-    write_text(metrics, "".join(kept))
+    """Drop the lines of `metrics.jsonl` after `iteration`, and a damaged end.
+
+    Raises:
+        UserError: a damaged line stands before one that is kept.
+    """
+    if metrics.is_file():
+        kept = read_log(metrics, iteration)
+        write_text(metrics, "".join(json.dumps(line.tree()) + "\n" for line in kept))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+
+from fasdata.errors import UserError
+from fastrain.networks.checkpoint import HELP
+from fastrain.networks.checkpoint_facts import GeneratorFacts
 
 
 @dataclass(frozen=True)
@@ -39,16 +42,29 @@ class Generators:
             "python": random.getstate(),
         }
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Restore the states; those of accelerators only where their number is the same."""
-        self.torch.set_state(_tensor(state["run_torch"]))
-        self.python.setstate(_python(state["run_python"]))
-        torch.set_rng_state(_tensor(state["torch"]))
-        if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
-            torch.cuda.set_rng_state_all([_tensor(text) for text in state["cuda"]])
-        name, keys, *rest = state["numpy"]
+    def restore(self, state: GeneratorFacts) -> None:
+        """Restore the states; those of accelerators only where their number is the same.
+
+        Raises:
+            UserError: they are no states of these generators.
+        """
+        try:
+            self._restore(state)
+        # What torch, numpy and Python raise for states that are none.
+        except (ValueError, TypeError, KeyError, RuntimeError, OverflowError) as error:
+            raise UserError(
+                "a state of a random generator is damaged", found=" ".join(str(error).split())[:160], do=HELP
+            ) from None
+
+    def _restore(self, state: GeneratorFacts) -> None:
+        self.torch.set_state(_tensor(state.run_torch))
+        self.python.setstate(_python(state.run_python))
+        torch.set_rng_state(_tensor(state.torch))
+        if torch.cuda.is_available() and len(state.cuda) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all([_tensor(text) for text in state.cuda])
+        name, keys, *rest = state.numpy
         np.random.set_state((name, np.array(keys, np.uint32), *rest))
-        random.setstate(_python(state["python"]))
+        random.setstate(_python(state.python))
 
 
 def _text(state: torch.Tensor) -> str:

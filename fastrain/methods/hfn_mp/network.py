@@ -39,12 +39,10 @@ def load_extractor(extractor: PatternExtractor, path: Path) -> None:
     from fastrain.networks.checkpoint import Checkpoint
 
     checkpoint = Checkpoint.read(path)
-    if checkpoint.facts.get("method") != "hfn_mp":
-        other_method = str(checkpoint.facts.get("method"))
-        raise UserError(f"{path} holds no pattern extractor", expected="a checkpoint of hfn_mp", found=other_method)
-    prefix = "extractor."
-    state = checkpoint.part("method")
-    extractor.load_state_dict({key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)})
+    method = checkpoint.about.method
+    if method != "hfn_mp":
+        raise UserError(f"{path} holds no pattern extractor", expected="a checkpoint of hfn_mp", found=method)
+    checkpoint.load_into(extractor, "method/extractor.", what="the pattern extractor of hfn_mp", any_precision=True)
 
 
 def _stack() -> nn.Sequential:

@@ -11,6 +11,7 @@ from fasdata.errors import UserError
 from fastrain.evaluation.results import evaluate
 from fastrain.evaluation.score_files import read_scores, write_scores
 from fastrain.evaluation.scores import ScoreOrigin
+from fastrain.rundir import RunFacts
 from tests.fastrain.evaluation.tables import twelve
 
 ORIGIN = ScoreOrigin("source_val", "best@120", "mcio:CIO2M", "standard", "0123456789abcdef" * 4)
@@ -23,14 +24,16 @@ ABOUT = {
 
 
 def test_a_run_tells_its_policy_checkpoint_data_and_polarity_in_every_row() -> None:
-    table = ScoreOrigin.of_run(ABOUT).on(twelve())
+    table = ScoreOrigin.of_run(RunFacts.model_validate(ABOUT)).on(twelve())
     columns = table.frame[["selection", "checkpoint", "protocol", "recipe", "manifest_fingerprint", "higher_is"]]
     assert columns.drop_duplicates().to_numpy().tolist() == [
         ["source_val", "best@120", "mcio:CIO2M", "standard", "0123456789abcdef" * 4, "bonafide"]
     ]
     assert "corruption" not in table.frame.columns
     assert ScoreOrigin.of(table) == ScoreOrigin.of(table.clips()) == ORIGIN
-    imported = ScoreOrigin.of_run({"selection": {"policy": "theirs", "checkpoint": "best", "iteration": None}})
+    imported = ScoreOrigin.of_run(
+        RunFacts.model_validate({"selection": {"policy": "theirs", "checkpoint": "best", "iteration": None}})
+    )
     assert imported == ScoreOrigin(selection="theirs", checkpoint="best")
 
 

@@ -92,17 +92,17 @@ def imported(name: str, folder: Path, *overrides: str) -> tuple[Method, RunDir]:
 @pytest.mark.parametrize("name", IMPORTED)
 def test_an_imported_network_is_scored_on_a_protocol(several: Library, tmp_path: Path, name: str) -> None:
     method, run = imported(name, tmp_path)
-    before = run.read_json("run.json")
+    before = run.facts().tree()
     asked = Asked(protocol="CIO-M", data=str(several.root))
     assert score_again(run.path, asked).path == run.path
 
-    about = run.read_json("run.json")
+    about = run.facts().tree()
     assert (about["status"], about["protocol"], about["image_size"]) == ("evaluated", CANONICAL, SIZE)
     for kept in ("source", "color_order", "n_parameters"):
         assert about[kept] == before[kept]
     assert about["color_order"] == MEANT[name].get("color_order", "rgb")
     assert about["source"]["file"] == "published.pth" and len(about["source"]["sha256"]) == 64
-    assert run.read_json("results.json")["selection"] == before["selection"]["policy"]
+    assert run.results().tree()["selection"] == before["selection"]["policy"]
     assert run.file("report.html").is_file()
 
     scores = pd.read_csv(run.file("scores.csv")).set_index("sample_id")["score"]

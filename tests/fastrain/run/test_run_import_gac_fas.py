@@ -72,7 +72,7 @@ def test_an_imported_checkpoint_gives_the_published_outputs(
     state = published_state(fill, prefix)
     assert len(state) == 237
     run = import_run("gac_fas", save(tmp_path / "a_best.pth", state, monkeypatch), tmp_path / "run")
-    about = run.read_json("run.json")
+    about = run.facts().tree()
     assert (about["status"], about["color_order"]) == ("imported", "rgb")
     assert about["source"]["says"] == {"epoch": 149, "eva": {"HTER": 0.086, "AUC": 0.9716}}
     assert about["selection"]["policy"].startswith("target_oracle")

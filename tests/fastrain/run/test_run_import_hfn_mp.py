@@ -52,7 +52,7 @@ def test_an_imported_checkpoint_gives_the_published_outputs(tmp_path: Path, fill
     torch.save(content, tmp_path / "best.ckpt")
     run = import_run("hfn_mp", tmp_path / "best.ckpt", tmp_path / "run")
 
-    about = run.read_json("run.json")
+    about = run.facts().tree()
     assert (about["status"], about["color_order"]) == ("imported", "bgr")
     assert about["source"]["file"] == "best.ckpt" and len(about["source"]["sha256"]) == 64
     assert about["source"]["says"]["val_metrics"] == {"MIN_HTER": 0.0524, "AUC": 0.97}
@@ -85,7 +85,7 @@ def save_tiny(path: Path, **changes: object) -> list[str]:
 def test_the_user_has_the_last_word_on_what_the_file_does_not_tell(tmp_path: Path) -> None:
     settings = save_tiny(tmp_path / "a.ckpt")
     run = import_run("hfn_mp", tmp_path / "a.ckpt", tmp_path / "run", [*settings, "color_order=rgb"])
-    assert run.read_json("run.json")["color_order"] == "rgb"
+    assert run.facts().tree()["color_order"] == "rgb"
     assert run.read_config()["model"]["color_order"] == "rgb"
 
 

@@ -59,7 +59,7 @@ def layers(image: int, text: int) -> list[str]:
 def test_an_imported_checkpoint_gives_the_published_outputs(tmp_path: Path, literal: LiteralMEFAS, file: Path) -> None:
     run = import_run("me_fas", file, tmp_path / "run", layers(LAYERS, LAYERS))
 
-    about = run.read_json("run.json")
+    about = run.facts().tree()
     assert about["status"] == "imported"
     assert about["selection"]["policy"] == "target_oracle(hter at target eer, frame)"
     assert about["source"]["says"] == {"epoch": 7, "best_model_EER": 0.05, "threshold": 0.61}

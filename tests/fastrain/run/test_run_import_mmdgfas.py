@@ -30,7 +30,7 @@ def test_an_imported_checkpoint_gives_the_published_outputs(tmp_path: Path, publ
     torch.save(published, tmp_path / "global_min_acer_model.pth")
     run = import_run("mmdgfas", tmp_path / "global_min_acer_model.pth", tmp_path / "run")
 
-    about = run.read_json("run.json")
+    about = run.facts().tree()
     assert (about["status"], about["color_order"]) == ("imported", "bgr")
     assert about["selection"]["policy"] == "target_oracle(acer, fixed 0.5, frame)"
     assert about["n_parameters"] == 15_051_478

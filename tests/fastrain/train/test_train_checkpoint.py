@@ -16,8 +16,9 @@ from torch import nn
 import fastrain.networks.checkpoint as file_module
 from fasdata.errors import UserError
 from fastrain.networks.checkpoint import Checkpoint
+from fastrain.networks.checkpoint_facts import GeneratorFacts, OptimizerFacts
+from fastrain.train.optimizer_state import pack_optimizer, plain, plain_state, restore_scheduler, unpack_optimizer
 from fastrain.train.randomness import Generators
-from fastrain.train.training_state import pack_optimizer, plain, plain_state, restore_scheduler, unpack_optimizer
 
 FACTS = {"method": "erm", "iteration": 3, "list": [1, 2.5, None, "x"]}
 
@@ -114,7 +115,11 @@ def test_an_optimizer_continues_to_the_last_bit(kind: str) -> None:
     optimizer.param_groups[0]["lr"] = 0.0123  # as a schedule would
     tensors, facts = pack_optimizer(optimizer)
     copy.load_state_dict(network.state_dict())
-    unpack_optimizer(restored, {name: tensor.clone() for name, tensor in tensors.items()}, through_json(facts))
+    unpack_optimizer(
+        restored,
+        {name: tensor.clone() for name, tensor in tensors.items()},
+        OptimizerFacts.model_validate(through_json(facts)),
+    )
     stepped(network, optimizer, 3, seed=2)
     stepped(copy, restored, 3, seed=2)
     assert torch.equal(network.weight, copy.weight) and torch.equal(network.bias, copy.bias)
@@ -137,7 +142,7 @@ def test_a_schedule_continues_where_it_was(kind: str) -> None:
     going, fresh = [SCHEDULES[kind](optimizer) for optimizer in optimizers]
     for _ in range(4):
         going.step()
-    unpack_optimizer(optimizers[1], {}, through_json(pack_optimizer(optimizers[0])[1]))
+    unpack_optimizer(optimizers[1], {}, OptimizerFacts.model_validate(through_json(pack_optimizer(optimizers[0])[1])))
     restore_scheduler(fresh, through_json(plain_state(going)))
     for _ in range(4):
         going.step()
@@ -160,7 +165,7 @@ def test_generators_go_on_with_the_same_numbers() -> None:
         return [*order, *own.tolist(), *torch.rand(2).tolist(), *np.random.rand(2).tolist(), random.gauss(0, 1)]
 
     numbers()
-    state = through_json(generators.state())
+    state = GeneratorFacts.model_validate(through_json(generators.state()))
     expected = [numbers() for _ in range(3)]
     Generators.seeded(99)
     generators.restore(state)

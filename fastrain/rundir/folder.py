@@ -1,4 +1,4 @@
-"""The folder of a run, as the run writes it."""
+"""The folder of a run: where its files stand, how they are written, and how they are read back."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 
 from fasdata.errors import UserError
-from fasdata.foreign import read_json_object, read_yaml
+from fasdata.foreign import read_json, read_yaml, validated
 from fasdata.store.atomic import write_text
 from fastrain.config import RunConfig, differences
+from fastrain.rundir.facts import Facts, ManifestFacts, ProbeFacts, ResultFacts, RunFacts
 
 RunState = Literal["new", "unfinished", "finished"]
-_EARLY = (".lock", "checkpoints", "config.yaml", "manifest.json")  # written before run.json
+File = TypeVar("File", bound=Facts)
+RUN, CONFIG, MANIFEST = "run.json", "config.yaml", "manifest.json"
+RESULTS, PROBE = "results.json", "probe.json"
+HELP = "put the run's own file back, or train again with another --out"
+_EARLY = (".lock", "checkpoints", CONFIG, MANIFEST)  # written before run.json
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,20 @@ class RunDir:
     def checkpoints(self) -> Path:
         """Return the folder of `last.safetensors` and `best.safetensors`."""
         return self.path / "checkpoints"
+
+    def checkpoint(self, about: RunFacts) -> Path:
+        """Return the path of the checkpoint that the run selected; `about` is what `run.json` says.
+
+        Raises:
+            UserError: it does not say.
+        """
+        if about.selection.checkpoint is None:
+            raise UserError(
+                f"{self.file(RUN)} does not name the selected checkpoint",
+                expected="selection.checkpoint: best or last",
+                do=HELP,
+            )
+        return self.checkpoints / f"{about.selection.checkpoint}.safetensors"
 
     def file(self, name: str) -> Path:
         """Return the path of a file of the run."""
@@ -59,8 +78,8 @@ class RunDir:
         Raises:
             UserError: the folder holds something else.
         """
-        if self.file("run.json").is_file():
-            if self.read_json("run.json").get("status") == "finished":
+        if self.file(RUN).is_file():
+            if self.facts().status == "finished":
                 return "finished"
             return "unfinished" if (self.checkpoints / "last.safetensors").is_file() else "new"
         strangers = [path.name for path in self.path.glob("*") if path.name not in _EARLY] if self.path.is_dir() else []
@@ -74,8 +93,8 @@ class RunDir:
         Raises:
             UserError: they differ; names each differing key with both values.
         """
-        run = self.read_json("run.json")
-        old = {**self.read_config(), "run": {name: run.get(name) for name in facts}}
+        run = self.facts().tree()
+        old = {**self._tree(), "run": {name: run.get(name) for name in facts}}
         changed = differences(old, {**config.model_dump(mode="json"), "run": dict(facts)})
         if changed:
             raise UserError(
@@ -84,27 +103,45 @@ class RunDir:
                 do="repeat its options to continue it, or give another --out",
             )
 
-    def read_json(self, name: str) -> dict[str, Any]:
-        """Return a JSON file of the run.
+    def facts(self) -> RunFacts:
+        """Return what `run.json` says.
+
+        Raises:
+            UserError: it is missing or damaged, as of the methods below.
+        """
+        return self._read(RUN, RunFacts)
+
+    def manifest(self) -> ManifestFacts:
+        """Return what `manifest.json` says of the run's manifest."""
+        return self._read(MANIFEST, ManifestFacts)
+
+    def results(self) -> ResultFacts:
+        """Return what `results.json` says."""
+        return self._read(RESULTS, ResultFacts)
+
+    def probe(self) -> ProbeFacts:
+        """Return what `probe.json` says of the colour probe."""
+        return self._read(PROBE, ProbeFacts)
+
+    def config(self) -> RunConfig:
+        """Return the configuration as `config.yaml` has it; `fastrain.run.settings.own_config` fills the defaults in.
 
         Raises:
             UserError: it is missing or damaged.
         """
+        return validated(RunConfig, self._tree(), str(self.file(CONFIG)), do=HELP)
+
+    def _read(self, name: str, form: type[File]) -> File:
         path = self.file(name)
         if not path.exists():
             raise UserError(f"{self.path} is not a finished run folder", expected=name, do="run 'fastrain run' first")
-        return read_json_object(path)
+        return validated(form, read_json(path, do=HELP), str(path), do=HELP)
 
-    def read_config(self) -> dict[str, Any]:
-        """Return the resolved configuration of the run as a tree.
-
-        Raises:
-            UserError: it is missing or damaged.
-        """
-        path = self.file("config.yaml")
+    def _tree(self) -> dict[str, Any]:
+        path = self.file(CONFIG)
         tree = read_yaml(path)
         if not isinstance(tree, dict):
-            raise UserError(f"{path} is damaged", expected="a mapping of keys")
+            raise UserError(f"{path} is damaged", expected="a mapping of keys", found=type(tree).__name__, do=HELP)
         return tree
 
     def write_json(self, name: str, data: Mapping[str, Any]) -> None:
@@ -114,7 +151,7 @@ class RunDir:
     def write_config(self, config: RunConfig) -> None:
         """Write the resolved configuration."""
         write_text(
-            self.file("config.yaml"),
+            self.file(CONFIG),
             yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
         )
 
@@ -125,10 +162,11 @@ def selected_checkpoint(run: Path) -> Path:
     Raises:
         UserError: no finished or imported run there, or its checkpoint is gone.
     """
-    about = RunDir(run).read_json("run.json")
-    if about.get("status") not in ("finished", "imported"):
-        raise UserError(f"the run {run} is not finished", found=str(about.get("status")), do="let it end first")
-    path = RunDir(run).checkpoints / f"{about['selection']['checkpoint']}.safetensors"
+    folder = RunDir(run)
+    about = folder.facts()
+    if about.status not in ("finished", "imported"):
+        raise UserError(f"the run {run} is not finished", found=str(about.status), do="let it end first")
+    path = folder.checkpoint(about)
     if not path.is_file():
         raise UserError(f"the run {run} has no checkpoint any more", expected=str(path))
     return path

@@ -1,0 +1,17 @@
+"""The run folder: its files as a run writes them, and the forms in which they are read back."""
+
+from fastrain.rundir.facts import ManifestFacts, ProbeFacts, ResultFacts, RunFacts, Selected
+from fastrain.rundir.folder import RunDir, selected_checkpoint
+from fastrain.rundir.log import LogLine, read_log
+
+__all__ = [
+    "LogLine",
+    "ManifestFacts",
+    "ProbeFacts",
+    "ResultFacts",
+    "RunDir",
+    "RunFacts",
+    "Selected",
+    "read_log",
+    "selected_checkpoint",
+]

@@ -1,0 +1,192 @@
+"""The forms of a run folder's JSON files: what is read back is of these types and ranges, or refused by its key.
+
+Files of older versions lack keys, which are then None or empty; keys of later versions are kept and not looked at.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, PositiveInt
+
+Status = Literal["running", "stopped", "finished", "imported", "evaluated"]
+MOST_DOMAINS = 1000
+LARGEST_IMAGE = 4096  # pixels of a side
+LONGEST_PATH = 4096
+
+
+def _path(text: str) -> str:
+    if "\0" in text or len(text) > LONGEST_PATH:
+        raise ValueError(f"expected a path of at most {LONGEST_PATH} characters, without NUL")
+    return text
+
+
+def _finite(number: float | None) -> float | None:
+    return None if number is None or not isfinite(number) else number
+
+
+PathText: TypeAlias = Annotated[str, AfterValidator(_path)]
+Count: TypeAlias = Annotated[NonNegativeInt, Field(lt=2**53)]
+Number: TypeAlias = Annotated[float | None, AfterValidator(_finite)]
+"""A metric; what is not finite counts as unknown, as null does: JSON has neither infinity nor NaN."""
+
+
+class Facts(BaseModel):
+    """Base of what is read back: exact types; keys that this version does not know are kept."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, protected_namespaces=())
+
+    def tree(self) -> dict[str, Any]:
+        """Return the JSON object as it was read."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+
+# -- run.json ---------------------------------------------------------------------------------------------------------
+
+
+class Selected(Facts):
+    """By which policy, and by which metric if by any, the checkpoint was selected; its iteration."""
+
+    policy: str | None = None
+    metric: str | None = None
+    checkpoint: Literal["best", "last"] | None = None
+    iteration: Count | None = None
+
+
+class KeptRequest(Facts):
+    """The options that a run was begun with; None = not given."""
+
+    method: str | None = None
+    protocol: str | None = None
+    recipe: str | None = None
+    manifest: PathText | None = None
+    preset: PathText | None = None
+    val: str | None = None
+    data: PathText | None = None
+    devices: str | None = None
+    precision: str | None = None
+    accelerator: str | None = None
+    overrides: list[str] = []
+
+
+class RunFacts(Facts):
+    """What `run.json` says of a run; with `evaluation_of` it is one that was scored again on other data."""
+
+    status: Status | None = None
+    reason: str | None = None
+    method: str | None = None
+    protocol: str | None = None
+    protocol_alias: str | None = None
+    recipe: str | None = None
+    manifest_fingerprint: str | None = None
+    manifest_path: PathText | None = None
+    library: PathText | None = None
+    lock: dict[str, Any] | None = None
+    changed_data: list[str] = []
+    view: str | None = None
+    image_size: Annotated[PositiveInt, Field(ge=8, le=LARGEST_IMAGE)] | None = None
+    pixels: str | None = None
+    images: str | None = None
+    drawing: list[str] = []
+    not_applied: list[str] = []
+    color_order: str | None = None
+    shuffle_labels: bool | None = None
+    seed: Count | None = None
+    preset: str | None = None
+    overrides: list[str] = []
+    request: KeptRequest = KeptRequest()
+    config_hash: str | None = None
+    n_domains: Annotated[PositiveInt, Field(le=MOST_DOMAINS)] | None = None
+    n_parameters: Count | None = None
+    selection: Selected = Selected()
+    device: str | None = None
+    devices: str | None = None
+    precision: str | None = None
+    versions: dict[str, str] = {}
+    tool_version: str | None = None
+    train_seconds: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    started: str | None = None
+    finished: str | None = None
+    source: dict[str, Any] | None = None
+    evaluation_of: str | None = None
+
+
+# -- manifest.json ----------------------------------------------------------------------------------------------------
+
+
+class ClipCount(Facts):
+    """Clips of one label of a dataset in one part."""
+
+    part: str
+    dataset: str
+    label: str
+    clips: Count = 0
+
+
+class ManifestFacts(Facts):
+    """What `manifest.json` says of the manifest of a run, as far as other runs are compared with it."""
+
+    canonical: str | None = None
+    recipe: dict[str, Any] = {}
+    domains: list[dict[str, Any]] | None = None
+    target: list[dict[str, Any]] | None = None
+    frame_rules: dict[str, str] | None = None
+    modalities: list[str] | None = None
+    validation: dict[str, Any] | None = None
+    counts: list[ClipCount] = []
+    stores: dict[str, str] = {}
+
+
+# -- results.json -----------------------------------------------------------------------------------------------------
+
+
+class ThresholdRow(Facts):
+    """The value of a threshold policy at a level, or the reason why it has none."""
+
+    policy: str
+    level: str
+    value: Number = None
+    reason: str | None = None
+
+
+class MetricRow(Facts):
+    """The value of a metric on a part at a level; `threshold_policy` is empty for those without a threshold."""
+
+    part: str
+    level: str
+    metric: str
+    threshold_policy: str = ""
+    value: Number = None
+    std: Number = None
+
+
+class BesideRows(Facts):
+    """The metrics of what another policy would have selected."""
+
+    selection: str
+    metrics: list[MetricRow]
+
+
+class ResultFacts(Facts):
+    """What `results.json` says; the tables that a summary and a report look numbers up in."""
+
+    thresholds: list[ThresholdRow] = []
+    metrics: list[MetricRow] = []
+    species: list[dict[str, Any]] = []
+    counts: list[dict[str, Any]] = []
+    roc: dict[str, dict[str, Any]] = {}
+    uncertainty: dict[str, dict[str, Any]] = {}
+    averaged_over: Count | None = None
+    beside: BesideRows | None = None
+    changed_data: list[str] = []
+
+
+# -- probe.json -------------------------------------------------------------------------------------------------------
+
+
+class ProbeFacts(Facts):
+    """The AUC of the colour probe by part, and where there is none the reason."""
+
+    auc: dict[str, Number] = {}
+    reason: dict[str, str | None] = {}
