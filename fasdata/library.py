@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from fasdata.claims import Claim, claim
 from fasdata.errors import UserError
 
 ENVIRONMENT = "FASDATA_DATA"
@@ -49,6 +52,45 @@ class Library:
                     f"a 'fasdata {verb}' on {dataset} in {self.root} was not finished",
                     do="run the same command again: it continues",
                 )
+
+    def in_use(self, datasets: Iterable[str]) -> ExitStack:
+        """Claim datasets for a command that reads or extends them; many may, until somebody is to be forgotten.
+
+        Raises:
+            UserError: a person is being removed from one of them; names the process.
+        """
+        with ExitStack() as claims:
+            for dataset in sorted(set(datasets)):
+                refusal = f"a person is being removed from {dataset} in {self.root}"
+                claims.enter_context(claim(self._lock(f"dataset-{dataset}"), refusal, shared=True))
+            return claims.pop_all()
+
+    def emptying(self, dataset: str) -> ExitStack:
+        """Claim a dataset, and all manifests and packs of the library, for a command that removes from them.
+
+        Raises:
+            UserError: another command uses the dataset, or removes from another one; names the process.
+        """
+        with ExitStack() as claims:
+            refusal = f"a person is being removed from the library {self.root}"
+            claims.enter_context(claim(self._lock("removal"), refusal))
+            claims.enter_context(claim(self._lock(f"dataset-{dataset}"), f"{dataset} in {self.root} is in use"))
+            return claims.pop_all()
+
+    def building(self, canonical: str, recipe: str, *, wait: bool = False) -> Claim:
+        """Claim the manifest of a protocol for the command that builds it; `wait` waits for another that does.
+
+        Raises:
+            UserError: another command builds it; names the process.
+        """
+        refusal = f"{canonical}, recipe {recipe}, is being built in {self.root}"
+        return claim(self._lock(f"protocol-{canonical.replace(':', '-')}-{recipe}"), refusal, wait=wait)
+
+    def _lock(self, name: str) -> Path:
+        folder = self.root / ".locks"
+        with suppress(OSError):  # what cannot be made cannot be locked, which `claim` tells
+            folder.mkdir(exist_ok=True)
+        return folder / f"{name}.lock"
 
     def stores(self) -> list[str]:
         """Return the slugs of the stores present, sorted."""

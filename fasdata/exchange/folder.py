@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import csv
-import fcntl
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from fasdata.claims import claim
 from fasdata.errors import UserError
 from fasdata.foreign import read_csv_rows, read_json
 from fasdata.store.atomic import replacing, write_text
@@ -22,6 +21,7 @@ FILES = "files.csv"
 SAMPLES = "samples.csv"
 _PROGRESS = ".progress"  # finished files of an unfinished export: sha256 and path, a line each
 _STAGE = ".partial"
+_HOLDER = "holder"  # in it, who writes
 FORMAT = 1
 
 
@@ -42,13 +42,10 @@ class ExportFolder:
         self.out, self._identity = out, dict(identity)
         self._real = out.resolve()
         self._inside: set[Path] = set()
-        self._lock = os.open(out, os.O_RDONLY)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._lock)
-            raise UserError(f"another process is exporting into {out}", do="wait for it, or stop it") from None
+        holder = out / _STAGE / _HOLDER
+        self._lock = claim(out, f"another process is exporting into {out}", note=holder)
         shutil.rmtree(out / _STAGE, ignore_errors=True)
+        self._lock.sign(holder)
         self._sums = {**_read_files(out / FILES), **_read_progress(out / _PROGRESS)}
         self.unlinked: list[str] = []  # links that the file system would not make
         if not (out / ABOUT).is_file():
@@ -63,7 +60,7 @@ class ExportFolder:
     ) -> None:
         self._progress.close()
         shutil.rmtree(self.out / _STAGE, ignore_errors=True)
-        os.close(self._lock)
+        self._lock.close()
 
     def reopen(self) -> None:
         """Mark the export as unfinished until `finish`."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TextIO
 
 import numpy as np
 
+from fasdata.claims import claim
 from fasdata.errors import UserError
 from fasdata.packs.info import FILE, PackInfo
 from fasdata.packs.pack import IMAGES, INDEX, RECORD, read_index
@@ -33,7 +32,7 @@ class PackWriter:
         self.folder = folder
         _require_fit(folder, info)
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(folder)
+        self._lock = claim(folder / _LOCK, f"another process is writing the pack {folder}")
         try:
             _require_fit(folder, info)  # again, now that no other process can have begun one
             if (folder / FILE).is_file() and PackInfo.read(folder).outdated:
@@ -107,13 +106,3 @@ def _require_fit(folder: Path, info: PackInfo) -> None:
 
 
 _LOCK = "writer.lock"
-
-
-def _locked(folder: Path) -> TextIO:
-    handle = (folder / _LOCK).open("a")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        handle.close()
-        raise UserError(f"another process is writing the pack {folder}", do="wait for it, or stop it") from None
-    return handle

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Collection
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from fasdata.claims import Claim, claim
 from fasdata.errors import UserError
 from fasdata.foreign import Unreadable, read_json_object
 from fasdata.store.atomic import write_text
@@ -16,36 +16,13 @@ LOCK = "writer.lock"
 UNFINISHED = "unfinished"
 
 
-def lock_writer(folder: Path) -> IO[str]:
+def lock_writer(folder: Path) -> Claim:
     """Lock a store and return the lock, which ends when it is closed or this process ends.
 
     Raises:
-        UserError: another process holds it, or the store is on a file system that cannot be written.
+        UserError: another process holds it (names it), or the store is on a file system that cannot be written.
     """
-    try:
-        handle = (folder / LOCK).open("a")
-    except OSError as error:
-        raise UserError(
-            f"the store {folder} cannot be written", found=error.strerror or str(error), do="give another --out"
-        ) from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        handle.close()
-        raise UserError(
-            f"another process is writing to the store {folder}",
-            expected="one writer",
-            do="wait for it to end, or stop it",
-        ) from None
-    except OSError as error:
-        handle.close()
-        raise UserError(
-            f"the store {folder} cannot be locked",
-            expected="a file system with file locks",
-            found=error.strerror or str(error),
-            do="give another --out",
-        ) from None
-    return handle
+    return claim(folder / LOCK, f"another process is writing to the store {folder}")
 
 
 def mark_unfinished(folder: Path, to_compact: Collection[int] = (), lost: Collection[str] = ()) -> None:

@@ -251,7 +251,7 @@ def test_a_read_only_store_is_read_and_not_written(raw, calm, read_only):
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     assert "error" not in in_child(as_somebody(read))
     shown = in_child(as_somebody(lambda: StoreWriter(folder, Store.open(folder).info)))
-    assert shown.count("error:") == 1 and f"the store {folder} cannot be written; found Permission denied" in shown
+    assert shown.count("error:") == 1 and f"{folder} cannot be written; found Permission denied" in shown
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
