@@ -47,4 +47,5 @@ def export(
     plan = plan_export(request, manifest, manifest.open_stores(library))
     typer.echo(describe_plan(plan))
     if not dry_run:
-        typer.echo(describe_report(plan, run_export(plan, workers=processes(workers))))
+        with manifest.in_use(library):
+            typer.echo(describe_report(plan, run_export(plan, workers=processes(workers))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -32,9 +33,11 @@ def forget(
     from fasdata.library import Library
 
     library = Library.locate(data)
-    plan = plan_forget(library, stored_slug(library, dataset), subject)
-    uses = runs_with(plan, runs)
-    typer.echo(text.describe_plan(plan, library))
-    if not dry_run:
-        typer.echo(text.describe_report(plan, carry_out(plan, library), library))
+    slug = stored_slug(library, dataset)
+    with nullcontext() if dry_run else library.emptying(slug):  # before the plan: nobody may use what it lists
+        plan = plan_forget(library, slug, subject)
+        uses = runs_with(plan, runs)
+        typer.echo(text.describe_plan(plan, library))
+        if not dry_run:
+            typer.echo(text.describe_report(plan, carry_out(plan, library), library))
     typer.echo(text.describe_runs(plan, uses, [str(folder) for folder in runs or [DEFAULT]]))

@@ -43,8 +43,10 @@ def pack(
     from fasdata.packs.make import describe_plan, describe_report, make_pack, plan_pack
 
     named = [part.strip() for part in parts.split(",")]
-    plan = plan_pack(protocol, recipe, Library.locate(data), View.named(view, size), codec, named)
+    library = Library.locate(data)
+    plan = plan_pack(protocol, recipe, library, View.named(view, size), codec, named)
     typer.echo(describe_plan(plan))
     if dry_run:
         return
-    typer.echo(describe_report(plan, make_pack(plan, workers=processes(workers))))
+    with plan.manifest.in_use(library):
+        typer.echo(describe_report(plan, make_pack(plan, workers=processes(workers))))

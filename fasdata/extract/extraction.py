@@ -174,7 +174,7 @@ def run_extract(
     executor.require(plan.settings)
     info = StoreInfo(plan.dataset, plan.settings.recorded(), __version__)
     report = ExtractReport(plan.dataset, plan.folder, clips=len(plan.clips))
-    with StoreWriter(plan.folder, info) as writer:
+    with Library(plan.folder.parent).in_use([plan.dataset]), StoreWriter(plan.folder, info) as writer:
         # A list file given since, or a corrected card: the pixels are the same, the description is not.
         for clip in plan.clips:
             if clip.clip_id in writer.clips and writer.clips[clip.clip_id] != clip:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,16 @@ class Manifest:
         """Return the rows as a pandas DataFrame; box, landmarks and region are arrays, None where absent."""
         table: pd.DataFrame = self.table.to_pandas()
         return table
+
+    def in_use(self, library: Library) -> ExitStack:
+        """Claim the datasets for a command that reads them, and check that the stores are as when it was built.
+
+        Raises:
+            UserError: a person is being removed from one of them, or was since; as `open_stores`.
+        """
+        with library.in_use(self.meta["stores"]) as claims:
+            self.open_stores(library)
+            return claims.pop_all()
 
     def open_stores(self, library: Library) -> dict[str, Store]:
         """Return the opened store of every dataset by slug.
