@@ -68,7 +68,10 @@ def eval(  # the verb of the command line
     """
     from fastrain.rescore.other_data import Asked, score_again
     from fastrain.run.run import evaluate_run, show
+    from fastrain.rundir import RunDir, older_views
 
+    if (folder / "run.json").is_file() and (note := older_views(RunDir(folder).facts())):
+        typer.echo(f"note: {note}")
     asked = Asked(protocol, recipe, manifest, data)
     otherwise = any((threshold, fusion, species, write_scores)) or not (folder / "run.json").is_file()
     if missing:

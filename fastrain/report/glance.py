@@ -15,6 +15,7 @@ from fastrain.evaluation.thresholds import is_oracle
 from fastrain.report.ledger import terms_notice
 from fastrain.report.run_folder import RunFolder
 from fastrain.report.seeds import AUC, EER, HTER, ORACLE_HTER, VAL_AUC
+from fastrain.rundir import other_views_learned
 
 _NEEDS_LABELS = Absent("needs the target's labels")
 
@@ -24,9 +25,7 @@ def glance_section(runs: Sequence[RunFolder], controls: Sequence[RunFolder]) -> 
     answer = verdict(evidence(runs, controls))
     how = Details("How the answer is worked out", [Paragraph(RULES)])
     terms = terms_notice(runs[0])
-    return Section(
-        "glance", "At a glance", [*_changed_data(runs), answer, _cards(runs), how, *([terms] if terms else [])]
-    )
+    return Section("glance", "At a glance", [*_changes(runs), answer, _cards(runs), how, *([terms] if terms else [])])
 
 
 def lines_section(run: RunFolder, *, several: bool) -> Section:
@@ -51,9 +50,11 @@ def evidence(runs: Sequence[RunFolder], controls: Sequence[RunFolder]) -> Eviden
     )
 
 
-def _changed_data(runs: Sequence[RunFolder]) -> list[Notice]:
+def _changes(runs: Sequence[RunFolder]) -> list[Notice]:
     changes = [f"{run.name}: {change}" for run in runs for change in run.run.changed_data]
-    return [Notice("The data are not those that were locked; this was allowed.", changes, "bad")] if changes else []
+    notices = [Notice("The data are not those that were locked; this was allowed.", changes, "bad")] if changes else []
+    views = [f"{run.name}: {note}" for run in runs if (note := other_views_learned(run.run))]
+    return notices + ([Notice("The network did not learn from such pictures.", views, "bad")] if views else [])
 
 
 def _cards(runs: Sequence[RunFolder]) -> Cards:

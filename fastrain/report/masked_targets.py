@@ -148,6 +148,8 @@ def _why_unfit(
     """Return why an evaluation with these `facts` is not comparable with the run's own, "" where it is."""
     if facts.changed_data or not only_masked(trained, RunDir(target.folder).manifest().tree()):
         return "its clips are not those of this run"
+    if facts.view_geometry != about.view_geometry:
+        return "its pictures were cut by another version of the view's geometry than those of the run"
     if facts.selection != about.selection:
         return "it was made with another checkpoint"
     if target.results.data.get("fta") != complete.results.data.get("fta"):

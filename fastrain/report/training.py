@@ -107,7 +107,7 @@ def configuration_section(run: RunFolder) -> Section:
         [
             ("Preset", text(of.preset, "none")),
             ("Set on the command line", text(_spell(overrides), "nothing")),
-            ("View (face alignment)", text(of.view)),
+            ("View (face alignment)", text(of.view and f"{of.view}, version {of.view_geometry} of its geometry")),
             ("Image size", f"{of.image_size} pixels" if of.image_size else text(None)),
             ("Colour order", text(of.color_order)),
             ("Training labels shuffled", text(of.shuffle_labels)),

@@ -95,6 +95,8 @@ def score_again(
         "lock": lock.as_json(),
         "changed_data": changed,
         "view": view.geometry,
+        "view_geometry": view.geometry_version,
+        "trained_view_geometry": (about.trained_view_geometry or about.view_geometry) if about.view else None,
         "pixels": source.pixels,
         "image_size": view.size,
         "seed": config.train.seed,

@@ -90,6 +90,7 @@ class RunPlan:
             "recipe": meta["recipe"]["name"],
             "manifest_fingerprint": self.manifest_file.manifest.meta["fingerprint"],
             "view": self.view.geometry,
+            "view_geometry": self.view.geometry_version,
             "pixels": self.images.pixels,
             "image_size": self.view.size,
             "devices": self.request.devices or "1",
@@ -192,7 +193,7 @@ def settled_view(
     without = f"{lacking} of {usable.num_rows} faces without"
     if asked:
         raise UserError(f"the view {view.name} needs landmarks", found=f"{without} (pre-cropped images)", do=do)
-    return View.named("box", view.size), f"{view.name} needs landmarks: {without}"
+    return View("box", view.size, resize=view.resize), f"{view.name} needs landmarks: {without}"
 
 
 def default_out(config: RunConfig, canonical: str, recipe: str) -> Path:

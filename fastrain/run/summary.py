@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fasdata.page.spelling import metric, reasoned, score
 from fastrain.evaluation.thresholds import SOURCE_EER, TARGET_EER
-from fastrain.rundir import ResultFacts, RunFacts
+from fastrain.rundir import ResultFacts, RunFacts, other_views_learned
 from fastrain.rundir.facts import MetricRow, ThresholdRow
 
 PARTS = {"val": "held-out source", "test": "target"}
@@ -28,6 +28,7 @@ def summary(run: RunFacts, results: ResultFacts) -> str:
         f"{run.method} on {run.protocol}, recipe {run.recipe}, seed {run.seed}"
         + (", CONTROL: training labels shuffled" if run.shuffle_labels else ""),
         *(f"DATA CHANGED  {change}" for change in run.changed_data),
+        *(f"VIEWS CHANGED {note}" for note in [other_views_learned(run)] if note),
         f"checkpoint  selected by {chosen.policy}{by}: iteration {chosen.iteration}{mean}",
         "thresholds  "
         + ", ".join(f"{row.policy} {_value(row)}" for row in results.thresholds if row.level == "clip")

@@ -3,6 +3,7 @@
 from fastrain.rundir.facts import ManifestFacts, ProbeFacts, ResultFacts, RunFacts, Selected
 from fastrain.rundir.folder import RunDir, selected_checkpoint
 from fastrain.rundir.log import LogLine, read_log
+from fastrain.rundir.older_views import older_views, other_views_learned
 
 __all__ = [
     "LogLine",
@@ -12,6 +13,8 @@ __all__ = [
     "RunDir",
     "RunFacts",
     "Selected",
+    "older_views",
+    "other_views_learned",
     "read_log",
     "selected_checkpoint",
 ]

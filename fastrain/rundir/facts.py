@@ -86,6 +86,10 @@ class RunFacts(Facts):
     changed_data: list[str] = []
     view: str | None = None
     image_size: Annotated[PositiveInt, Field(ge=8, le=LARGEST_IMAGE)] | None = None
+    view_geometry: PositiveInt = 1
+    """The version of the view's geometry; the first runs do not state it."""
+    trained_view_geometry: PositiveInt | None = None
+    """Of scores made again: the version that the network learned from, None where nobody knows."""
     pixels: str | None = None
     images: str | None = None
     drawing: list[str] = []

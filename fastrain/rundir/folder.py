@@ -93,7 +93,7 @@ class RunDir:
         Raises:
             UserError: they differ; names each differing key with both values.
         """
-        run = self.facts().tree()
+        run = self.facts().model_dump(mode="json")
         old = {**self._tree(), "run": {name: run.get(name) for name in facts}}
         changed = differences(old, {**config.model_dump(mode="json"), "run": dict(facts)})
         if changed:

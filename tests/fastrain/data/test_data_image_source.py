@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -71,6 +72,14 @@ def test_auto_takes_an_exact_pack_of_this_very_manifest_and_says_so(own: Library
     source = image_source("auto", own, manifest, VIEW)
     assert source.note == f"from the pack {folder} (raw)" and source.parts == set(PARTS) and source.pixels == "exact"
     assert image_source("store", own, manifest, VIEW).pack is None
+    assert image_source("auto", own, manifest, View.named("mxnet-256(resize=linear)", 32)).pack is None
+    about = json.loads((folder / "pack.json").read_text())
+    (folder / "pack.json").write_text(json.dumps({**about, "geometry": 1}))
+    older = image_source("auto", own, manifest, VIEW)
+    assert older.pack is None and "holds views of another geometry" in older.note and "made anew" in older.note
+    with pytest.raises(UserError, match=r"another geometry; expected version 2 .*; found version 1; run the same"):
+        image_source("pack", own, manifest, VIEW)
+    (folder / "pack.json").write_text(json.dumps(about))
     write_manifest(own, rows_of(own)[1:])
     stale = image_source("auto", own, manifest_of(own), VIEW)
     assert stale.pack is None and "built at another time" in stale.note
