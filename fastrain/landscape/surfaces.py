@@ -102,6 +102,11 @@ class Landscape:
             self.accuracy[domain, self.centre, self.centre]
         )
 
+    def lowest(self, domain: int) -> float:
+        """Return the lowest finite loss of a domain on the grid; NaN where none is finite."""
+        losses = self.loss[domain][np.isfinite(self.loss[domain])]
+        return float(losses.min()) if len(losses) else float("nan")
+
     def differences(self, request: Mapping[str, Any]) -> list[str]:
         """Return what another request asks for otherwise, `name: old -> new`."""
         names = dict.fromkeys([*self.request, *request])

@@ -15,6 +15,7 @@ from fastrain.report.data_tables import data_section
 from fastrain.report.error_tables import breakdown_section, metrics_section
 from fastrain.report.glance import glance_section, lines_section
 from fastrain.report.iso_sheet import iso_section
+from fastrain.report.landscape_section import landscape_section
 from fastrain.report.ledger import ledger_section
 from fastrain.report.missing_modalities import missing_modalities_section
 from fastrain.report.mistakes import mistakes_section
@@ -44,7 +45,7 @@ def write_report(run_dirs: Sequence[Path], out: Path, *, control: Sequence[Path]
 def run_page(runs: Sequence[RunFolder], controls: Sequence[RunFolder], *, faces: bool) -> Page:
     """Return the page; the first run is shown in full."""
     first = runs[0]
-    modalities = missing_modalities_section(first)
+    modalities, landscape = missing_modalities_section(first), landscape_section(runs)
     sections = [glance_section(runs, controls)]
     if len(runs) > 1 or controls:
         sections.append(seeds_section(runs, controls))
@@ -58,6 +59,7 @@ def run_page(runs: Sequence[RunFolder], controls: Sequence[RunFolder], *, faces:
         transfer_section(first),
         mistakes_section(first, faces=faces),
         training_section(first),
+        *([landscape] if landscape else []),
         data_section(first),
         ledger_section(first),
         configuration_section(first),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,18 +19,19 @@ if TYPE_CHECKING:
     from fastrain.data.images import Images
     from fastrain.evaluation.scores import ScoreTable
     from fastrain.run.assembly import Assembly
+    from fastrain.train.scoring import Scorer
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A finished run with its network, its manifest, and the pictures of the parts val and test that it has."""
+    """A finished run with its network, its manifest, and the pictures of those parts it was opened with that it has."""
 
     manifest: Manifest
-    _about: RunFacts
+    about: RunFacts
     _assembly: Assembly
 
     @classmethod
-    def opened(cls, folder: Path) -> FinishedRun:
+    def opened(cls, folder: Path, *, parts: Sequence[str] = ("val", "test"), accelerator: str = "auto") -> FinishedRun:
         """Open a run on the manifest and the library that it names.
 
         Raises:
@@ -56,7 +57,8 @@ class FinishedRun:
         stores = manifest.open_stores(Library.locate(Path(about.library)))
         lock = Lock.of_manifest(manifest, stores)
         against_training(Checkpoint.read(path).about.lock, lock, where=str(path), allowed=False)
-        assembly = assembly_of_run(run, about, config, Data(manifest, stores, view))
+        data = Data(manifest, stores, view)
+        assembly = assembly_of_run(run, about, config, data, parts=parts, accelerator=accelerator)
         load_network(run, about, assembly.method, path.stem)
         return cls(manifest, about, assembly)
 
@@ -64,6 +66,11 @@ class FinishedRun:
     def images(self) -> Mapping[str, Images]:
         """The images by part; a part without samples is absent."""
         return self._assembly.images
+
+    @property
+    def scorer(self) -> Scorer:
+        """What shows images to the network, with the method and the device it is on."""
+        return self._assembly.scorer
 
     def scored(self, images: Mapping[str, Any]) -> dict[str, Any]:
         """Return what `table` takes: by part, the images and their scores."""
@@ -74,4 +81,4 @@ class FinishedRun:
         from fastrain.evaluation.scores import ScoreOrigin
         from fastrain.run.conclude import score_table
 
-        return ScoreOrigin.of_run(self._about, corruption=corruption).on(score_table(self.manifest, scored))
+        return ScoreOrigin.of_run(self.about, corruption=corruption).on(score_table(self.manifest, scored))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from fastrain.train.devices import gather
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from fastrain.methods.base import Method
+    from fastrain.methods.base import Batch, Method
 
 SCORE = "score"
 
@@ -66,15 +67,19 @@ class Scorer:
                 )
         return scores
 
-    def _predicted(self, images: Images, members: np.ndarray, parts: bool) -> dict[str, np.ndarray]:
+    def batches(self, images: Images, members: np.ndarray, size: int | None = None) -> Iterator[Batch]:
+        """Yield `members` in their order in batches on the method's device, by default of the size that is scored."""
         dtype = next(self.method.parameters()).dtype
+        size = size or self.batch_size
+        for batch in ordered_batches(images, self.changes, members, size=size, workers=self.workers):
+            yield {**on_device(self.fabric, batch, dtype), "part": images.samples.part}
+
+    def _predicted(self, images: Images, members: np.ndarray, parts: bool) -> dict[str, np.ndarray]:
         training = self.method.training
         self.method.eval()
         collected: dict[str, list[torch.Tensor]] = {}
-        batches = ordered_batches(images, self.changes, members, size=self.batch_size, workers=self.workers)
         with torch.no_grad(), self.fabric.autocast():
-            for batch in batches:
-                ready = {**on_device(self.fabric, batch, dtype), "part": images.samples.part}
+            for ready in self.batches(images, members):
                 predicted = self.method.scores(ready) if parts else {SCORE: self.method.predict(ready)}
                 for name, values in predicted.items():
                     collected.setdefault(name, []).append(values)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from fasdata.library import Library
 from fastrain.cli import app, main
 
-COMMANDS = ("methods", "run", "eval", "import", "report", "compare")
+COMMANDS = ("methods", "run", "eval", "import", "report", "compare", "landscape")
 
 
 def test_help_imports_nothing_heavy() -> None:
