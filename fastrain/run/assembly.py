@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -114,14 +115,22 @@ def build_method(config: RunConfig, *, n_domains: int, image_size: int) -> Metho
     return kind(kind.Config.model_validate(config.model), n_domains=n_domains, image_size=image_size)
 
 
-def assembly_of_run(run: RunDir, about: RunFacts, config: RunConfig, data: Data) -> Assembly:
-    """Return the assembly that scores with a finished run's network, on the device there is; none is loaded yet.
+def assembly_of_run(
+    run: RunDir,
+    about: RunFacts,
+    config: RunConfig,
+    data: Data,
+    *,
+    parts: Sequence[str] = TESTED,
+    accelerator: str = "auto",
+) -> Assembly:
+    """Return the assembly that scores with a finished run's network, by default on the device there is.
 
-    `about` is what `run.json` says.
+    No network is loaded yet. `about` is what `run.json` says.
     """
-    with naming(str(run.file(RUN))):
-        fabric = open_devices("auto", "1", about.precision or "32-true")
-    return Assembly.of(config, data, fabric, n_domains=about.n_domains or _domains(run))
+    with naming(str(run.file(RUN))) if accelerator == "auto" else nullcontext():
+        fabric = open_devices(accelerator, "1", about.precision or "32-true")
+    return Assembly.of(config, data, fabric, n_domains=about.n_domains or _domains(run), parts=parts)
 
 
 def _domains(run: RunDir) -> int:
