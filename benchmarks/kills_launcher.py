@@ -26,7 +26,8 @@ GRACE = 15.0  # seconds after the end of a command in which its workers have to 
 _LOOP = """
 import atexit, gc, importlib, json, os, pkgutil, sys, threading, traceback
 for name in ("av", "cv2", "h5py", "jinja2", "lightning_fabric", "lmdb", "matplotlib.figure", "pandas",
-             "pyarrow.parquet", "safetensors.torch", "scipy.stats", "timm", "torch.utils.tensorboard", "torchvision.transforms.v2"):
+             "pyarrow.parquet", "safetensors.torch", "scipy.stats", "timm", "torch.utils.tensorboard",
+             "torchvision.transforms.v2"):
     importlib.import_module(name)
 for package in ("fasdata", "fastrain"):
     for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + "."):

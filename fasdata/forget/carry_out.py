@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,8 +10,9 @@ from fasdata.forget.erase import Proof, Traces, erase, pieces_of, prove
 from fasdata.forget.manifests import forget_rows
 from fasdata.forget.removal import VERB, ForgetPlan
 from fasdata.library import Library
-from fasdata.manifest.manifest import TABLE, TEXT
+from fasdata.manifest.manifest import TEXT
 from fasdata.packs.info import FILE as PACK
+from fasdata.store.atomic import sweep
 from fasdata.store.info import FILE as STORE
 from fasdata.store.tables import FAILURES
 from fasdata.store.writer_lock import lock_writer
@@ -42,9 +42,10 @@ def carry_out(plan: ForgetPlan, library: Library) -> ForgetReport:
     held = (folder / STORE).is_file()
     pieces = pieces_of(folder, plan.clips) if held else []
     plan.write(library)
+    sweep(library.root)
     for touched in plan.manifests:
         path = library.root / touched.path
-        _sweep(path.parent)
+        sweep(path.parent)
         report.manifests[touched.path] = forget_rows(path, plan) if path.is_file() else "removed before"
     for name in plan.packs:
         remove_pack(library.root / name)
@@ -78,15 +79,3 @@ def _plain_files(library: Library, folder: Path) -> list[Path]:
     """Return the text files of the library, its protocols and this store; tables and shards are handled elsewhere."""
     places = [library.root.glob("*"), folder.glob("*"), (library.root / "protocols").glob("**/*")]
     return sorted({path for place in places for path in place if path.suffix in _PLAIN and path.is_file()})
-
-
-def _sweep(folder: Path) -> None:
-    """Remove half-written tables of killed processes; those of a running process stay."""
-    for path in folder.glob(f".{TABLE}.*.tmp"):
-        owner = path.name.split(".")[-2]
-        try:
-            os.kill(int(owner), 0)
-        except (ProcessLookupError, ValueError):
-            path.unlink(missing_ok=True)
-        except PermissionError:
-            continue

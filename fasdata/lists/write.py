@@ -13,6 +13,7 @@ from fasdata.lists.read import FORMATS
 from fasdata.manifest import Manifest
 from fasdata.manifest.table import PARTS
 from fasdata.records import BONAFIDE, MODALITIES
+from fasdata.store.atomic import write_text
 
 # -- One line ---------------------------------------------------------------------------------------------------------
 
@@ -79,7 +80,7 @@ def export_lists(manifest: Manifest, form: str, bonafide_is: int, folder: Path, 
     paths = []
     for name, lines in made.items():
         paths.append(folder / name)
-        paths[-1].write_text(header + "\n".join(dict.fromkeys(lines)) + "\n", encoding="utf-8")
+        write_text(paths[-1], header + "\n".join(dict.fromkeys(lines)) + "\n")
     return paths
 
 
