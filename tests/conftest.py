@@ -10,5 +10,9 @@ def pytest_configure() -> None:
     import cv2
     import torch
 
+    from fasdata.extract import processes
+
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    # One server a test process forks the children of all extractions, whatever their detector.
+    processes.PRELOADED += ["facenet_pytorch", "torch"]

@@ -21,7 +21,8 @@ def _of_detectors(words: str) -> str:
 
 @app.command(
     epilog="Example: fasdata extract CASIA-FASD --root /mnt/CASIA-FASD --out data. "
-    "Exit code 3: done, but some recordings could not be read or decoded (they are listed)."
+    "Exit code 3: done, but some recordings could not be read or decoded (they are listed). SIGTERM or Ctrl-C: the "
+    "clips in hand are finished within 30 s and kept, exit code 143 or 130; the same command goes on."
 )
 def extract(
     dataset: Annotated[str, typer.Argument(help="Dataset name, e.g. CASIA-FASD, or 'folder' for your own tree.")],
@@ -87,6 +88,22 @@ def extract(
     ray_address: Annotated[
         str, typer.Option(help="Head of the Ray cluster, host:port. Default: $RAY_ADDRESS, else this machine alone.")
     ] = "",
+    clip_timeout: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Give a recording up that yields no frame for so many seconds; 0 = never. The time for a whole "
+            "recording has no limit.",
+        ),
+    ] = 1800,
+    worker_memory: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Memory that each process may hold, GiB (Linux); 0 = no limit. A recording that needs more is tried "
+            "again alone, then given up.",
+        ),
+    ] = 0,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try again the recordings that could not be decoded.")
     ] = False,
@@ -97,13 +114,17 @@ def extract(
     from fasdata.errors import unknown_name
     from fasdata.extract.executor import Executor
     from fasdata.extract.extraction import plan_extract, run_extract, settings_for
+    from fasdata.extract.processes import Limits
     from fasdata.extract.text import describe_plan, describe_report
     from fasdata.library import Library
+    from fasdata.stopping import Stopped, leave, stoppable
 
     if fallbacks not in ("on", "off"):
         raise unknown_name("value of --fallbacks", fallbacks, ("on", "off"))
     # Ray counts the cores of its own nodes.
-    selected = Executor(executor, workers if executor == "ray" else processes(workers), ray_address)
+    selected = Executor(
+        executor, workers if executor == "ray" else processes(workers), ray_address, Limits(clip_timeout, worker_memory)
+    )
     described = find_card(dataset, card)
     settings = settings_for(
         described.slug, frames, detector=detector, detector_model=detector_model, allow_download=allow_download,
@@ -113,8 +134,13 @@ def extract(
     plan = plan_extract(described, root, Library.locate(out), settings, lists)
     typer.echo(describe_plan(plan))
     if dry_run:
+        selected.require(plan.settings)  # what would be refused is refused here, after the plan
         return
-    report = run_extract(plan, root, executor=selected, retry_failed=retry_failed)
+    try:
+        with stoppable():
+            report = run_extract(plan, root, executor=selected, retry_failed=retry_failed)
+    except Stopped as stopped:
+        leave(stopped, "run the same command again")
     typer.echo(describe_report(report))
     if report.failed or report.not_widened or plan.skipped:
         raise typer.Exit(EXIT_PARTIAL)

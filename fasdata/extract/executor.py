@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fasdata.errors import UserError, unknown_name
 from fasdata.extract.jobs import Job, Result
+from fasdata.extract.processes import USUAL, Limits
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detectors import require_detector
 
@@ -18,14 +19,16 @@ EXECUTORS = ("local", "ray")
 class Executor:
     """Runs jobs here (`local`) or on a Ray cluster (`ray`); the results are the same, and the caller writes them.
 
-    `workers` are processes of this machine or, with a detector on a GPU, clips extracted at once; for Ray they are jobs
-    at once on the cluster, where 0 stands for all of its cores. Without `ray_address` (and `$RAY_ADDRESS`) Ray
-    is started on this machine, and stopped at the end.
+    `workers` are child processes or, with a detector on a GPU, clips extracted at once by one of them; 0 stands for
+    this process itself, which a recording may then take down. For Ray they are jobs at once on the cluster, where 0
+    stands for all of its cores. `limits` hold for child processes, wherever they run. Without `ray_address` (and
+    `$RAY_ADDRESS`) Ray is started on this machine, and stopped at the end.
     """
 
     name: str = "local"
-    workers: int = 1
+    workers: int = 0
     ray_address: str = ""
+    limits: Limits = USUAL
 
     def __post_init__(self) -> None:
         if self.name not in EXECUTORS:
@@ -37,9 +40,10 @@ class Executor:
         """Check what can be known before anything is written.
 
         Raises:
-            UserError: the detector's model or device is not on this machine, or Ray is not installed. The GPUs of a
-                Ray cluster are its own matter.
+            UserError: the detector's model or device is not on this machine, Ray is not installed, or the system has no
+                such limits. The GPUs of a Ray cluster are its own matter.
         """
+        self.limits.require()
         if self.name == "ray":
             from fasdata.extract.ray import require_ray
 
@@ -47,15 +51,18 @@ class Executor:
         if self.name == "local" or settings.device == "cpu":
             require_detector(settings.detector, settings.detector_request)
 
-    def extract_clips(self, jobs: Sequence[Job], root: Path, settings: ExtractSettings) -> Iterator[Result]:
-        """Yield (record, encoded crops) for every job, in the order in which they are finished."""
+    def extract_clips(self, jobs: Sequence[Job], root: Path, settings: ExtractSettings) -> Generator[Result]:
+        """Yield (record, encoded crops) for every job, in the order in which they are finished.
+
+        Those that a stop request left no time for are missing.
+        """
         if self.name == "ray":
             from fasdata.extract.ray import extract_clips
 
-            return extract_clips(jobs, root, settings, self.workers, self.ray_address)
+            return extract_clips(jobs, root, settings, self.workers, self.ray_address, self.limits)
         from fasdata.extract import local
 
-        return local.extract_clips(jobs, root, settings, self.workers)
+        return local.extract_clips(jobs, root, settings, self.workers, self.limits)
 
 
 LOCAL = Executor()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from fasdata.media.readers import MediaForm, require_reader
 from fasdata.progress import progress
 from fasdata.protocols.sampling import FrameRule, parse_rules
 from fasdata.records import Clip, ClipRecord
+from fasdata.stopping import Stopped, stop_requested
 from fasdata.store.info import FILE, StoreInfo
 from fasdata.store.writer import StoreWriter
 
@@ -168,6 +170,10 @@ def run_extract(
 
     Stored clips get the frames of rules that they lack. With `retry_failed` recordings that could not be decoded are
     tried again.
+
+    Raises:
+        UserError: the detector cannot be built, the store is written by another process, or the disk is full.
+        Stopped: a stop was requested; the clips until then are in the store, and the next run goes on with the others.
     """
     from fasdata.store.reader import Store
 
@@ -183,9 +189,12 @@ def run_extract(
         jobs = JobList(plan.clips, writer, retry_failed=retry_failed)
         report.already = len(plan.clips) - jobs.new
         settings = _with_rules(plan.settings, writer.info.rules)
-        with progress(f"extract {plan.dataset}", len(jobs), "clips") as bar:
-            faces = misses = failed = 0
-            for record, crops in executor.extract_clips(jobs, root, settings):
+        with (
+            progress(f"extract {plan.dataset}", len(jobs), "clips") as bar,
+            closing(executor.extract_clips(jobs, root, settings)) as results,
+        ):
+            faces = misses = failed = done = 0
+            for record, crops in results:
                 if writer.done.get(record.clip.clip_id, "failed") == "failed":
                     writer.add(record, crops)
                 elif record.status == "failed":  # it could be decoded once, and keeps those frames
@@ -196,7 +205,10 @@ def run_extract(
                 faces += sum(frame.face_observed for frame in record.frames)
                 misses += sum(not frame.face_observed for frame in record.frames)
                 failed += record.status == "failed"
+                done += 1
                 bar.advance(1, faces=faces, misses=misses, failed=failed)
+        if done < len(jobs) and (by := stop_requested()):
+            raise Stopped(by, done, "clips")
     store = Store.open(plan.folder)
     for record in store.records():
         report.count(record)

@@ -1,207 +1,199 @@
-"""Run jobs on this machine: in processes with a detector each, or in one process whose threads feed one GPU."""
+"""Run jobs on this machine: in child processes with a detector each, or in one whose threads feed one GPU."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import Connection
-from multiprocessing.connection import wait as wait_for
-from multiprocessing.context import ForkServerContext
+import sys
+import time
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import SimpleQueue
+from types import TracebackType
+from typing import TypeVar
 
 from fasdata.errors import UserError
 from fasdata.extract.jobs import Job, Result, Worker
+from fasdata.extract.processes import OUT_OF_MEMORY, USUAL, ClipProcess, Limits, Lost, Work
 from fasdata.extract.settings import ExtractSettings
-from fasdata.faces.detectors import DETECTORS, make_detector
-from fasdata.records import ClipRecord
+from fasdata.stopping import stop_requested
 
-ENDED = "the decoder ended its process"
 IN_FLIGHT = 3  # jobs a worker: enough to stay busy, few enough that results do not pile up in memory
+BRAKE = 8  # clips that may be lost before any is done: more of them are a matter of the machine, not of recordings
+GRACE = 30.0  # seconds that clips in hand get once a stop was requested
+WAKE = 0.2  # seconds between two looks at whether one was
+
+Outcome = TypeVar("Outcome")
 
 
-def bounded(
-    pool: Executor,
-    run: Callable[[Job], Result],
-    jobs: Iterable[Job],
-    workers: int,
-    at_work: dict[Future[Result], Job] | None = None,
-) -> Iterator[Result]:
+def extract_clips(
+    jobs: Sequence[Job], root: Path, settings: ExtractSettings, workers: int, limits: Limits = USUAL
+) -> Generator[Result]:
+    """Yield (record, encoded crops) for every job, in the order in which they are finished.
+
+    `workers` are child processes, or clips at once where the detector is on a GPU; a clip that ends the process that
+    works on it is recorded as failed. With 0 the work is done in this process, and such a clip ends it. Once a stop is
+    requested (see `fasdata.stopping`) no clip is begun, and what is not finished after a while is left out.
+
+    Raises:
+        UserError: the detector cannot be built, or processes end whatever clip they are given.
+    """
+    if workers < 1:
+        yield from _in_this_process(jobs, root, settings)
+    elif settings.device != "cpu" and settings.looks_at_pixels:
+        yield from extract_together(jobs, root, settings, workers, limits)
+    else:
+        yield from _surviving(jobs, Work(settings, root, limits), min(workers, len(jobs)))
+
+
+def extract_together(
+    jobs: Sequence[Job], root: Path, settings: ExtractSettings, clips: int, limits: Limits = USUAL
+) -> Generator[Result]:
+    """Yield (record, encoded crops) for every job, on the detector's device: one detector, `clips` clips at a time.
+
+    Threads of one child process decode, and their frames share a batch. It works on any device, and pays where one clip
+    at a time would not decode as fast as the device detects.
+
+    Raises:
+        UserError: the detector's weights or device are not there, or processes end whatever clips they are given.
+    """
+    yield from _surviving(jobs, Work(settings, root, limits, clips=max(1, min(clips, len(jobs)))), 1)
+
+
+def _in_this_process(jobs: Iterable[Job], root: Path, settings: ExtractSettings) -> Generator[Result]:
+    worker = Worker(settings, root)
+    for job in jobs:
+        if stop_requested():
+            return
+        try:
+            yield worker.run(job)
+        except MemoryError:
+            yield Lost(OUT_OF_MEMORY).record(job)
+
+
+def _surviving(jobs: Sequence[Job], work: Work, processes: int) -> Generator[Result]:
+    """Run jobs in processes that may end.
+
+    What was in the hands of one that ended, or did not fit into memory, is tried again when all else is done, each clip
+    alone in a process that has the machine for itself; the one that is lost there too is recorded as failed. A process
+    that was ended from outside, for want of memory say, thus costs a retry.
+    """
+    if not jobs:
+        return
+    suspects: list[Job] = []
+    any_result = False
+    with _Crew(work, processes) as crew:
+        for outcome in crew.run(jobs):
+            if not isinstance(outcome, _Suspect):
+                any_result = True
+                yield outcome
+                continue
+            suspects.append(outcome.job)
+            if not any_result and len(suspects) >= BRAKE:
+                again = list(_alone(suspects, work))
+                yield from again
+                if all(record.status == "failed" for record, _ in again):
+                    raise UserError(
+                        f"each of the first {len(again)} clips ended the process that worked on it",
+                        found=again[-1][0].reason,
+                        do="see what 'fasdata doctor' says; these are on record as failed (--retry-failed), and the "
+                        "same command goes on with the others",
+                    )
+                suspects, any_result = [], True
+    yield from _alone(suspects, work)
+
+
+def _alone(suspects: Sequence[Job], work: Work) -> Generator[Result]:
+    if suspects:
+        with _Crew(replace(work, clips=1), 1) as crew:
+            for outcome in crew.run(suspects):
+                yield outcome.lost.record(outcome.job) if isinstance(outcome, _Suspect) else outcome
+
+
+@dataclass(frozen=True)
+class _Suspect:
+    """A clip that a process had in its hands when it was lost."""
+
+    job: Job
+    lost: Lost
+
+
+class _Crew:
+    """Child processes, and a thread for every clip that they can have in their hands."""
+
+    def __init__(self, work: Work, processes: int) -> None:
+        self._processes = [ClipProcess(work) for _ in range(processes)]
+        self._threads = ThreadPoolExecutor(processes * work.clips, thread_name_prefix="clip")
+        self._free: SimpleQueue[ClipProcess] = SimpleQueue()
+        for process in self._processes * work.clips:
+            self._free.put(process)
+
+    def __enter__(self) -> _Crew:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._processes:
+            process.close()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def run(self, jobs: Iterable[Job]) -> Generator[Result | _Suspect]:
+        return bounded(self._threads, self._attempt, jobs, self._free.qsize())
+
+    def _attempt(self, job: Job) -> Result | _Suspect:
+        process = self._free.get()
+        try:
+            return process.run(job)
+        except Lost as lost:
+            return _Suspect(job, lost)
+        finally:
+            self._free.put(process)
+
+
+def bounded(pool: Executor, run: Callable[[Job], Outcome], jobs: Iterable[Job], workers: int) -> Generator[Outcome]:
     """Yield the results of `run` over all jobs as they are finished; what `run` raises is raised here.
 
-    `at_work` shows the jobs that were handed to the pool and whose results were not yielded yet.
+    Once a stop is requested no job is begun, and those at work have `GRACE` seconds to finish.
     """
-    at_work = {} if at_work is None else at_work
-    remaining = iter(jobs)
+    at_work: set[Future[Outcome]] = set()
+    remaining, grace = iter(jobs), Grace()
     while True:
-        for job in remaining:
-            try:
-                at_work[pool.submit(run, job)] = job
-            except BrokenProcessPool as error:
-                lost: Future[Result] = Future()
-                lost.set_exception(error)
-                at_work[lost] = job
-                raise
-            if len(at_work) >= IN_FLIGHT * workers:
-                break
+        if grace.begun():
+            at_work -= {future for future in at_work if future.cancel()}
+            if grace.over():
+                return
+        else:
+            while len(at_work) < IN_FLIGHT * workers and (job := next(remaining, None)) is not None:
+                at_work.add(pool.submit(run, job))
         if not at_work:
             return
-        finished, _ = wait(at_work, return_when=FIRST_COMPLETED)
+        finished, _ = wait(at_work, timeout=WAKE, return_when=FIRST_COMPLETED)
         while finished:  # a result is released before the next one is taken
             future = finished.pop()
+            at_work.discard(future)
             result = future.result()
-            del at_work[future]
             del future
             yield result
 
 
-def extract_clips(jobs: Sequence[Job], root: Path, settings: ExtractSettings, workers: int) -> Iterator[Result]:
-    """Yield (record, encoded crops) for every job, in the order in which they are finished.
+class Grace:
+    """The time that clips in hand get once a stop was requested."""
 
-    Raises:
-        UserError: the detector cannot be built.
-    """
-    if settings.device != "cpu" and settings.looks_at_pixels:
-        yield from extract_together(jobs, root, settings, workers)
-    elif workers <= 1 or len(jobs) <= 1:
-        yield from map(Worker(settings, root).run, jobs)
-    else:
-        yield from _in_processes(jobs, root, settings, min(workers, len(jobs)))
+    def __init__(self) -> None:
+        self._until = 0.0
 
+    def begun(self) -> bool:
+        """Tell whether a stop was requested; the first time, say what happens now."""
+        by = stop_requested()
+        if by and not self._until:
+            self._until = time.monotonic() + GRACE
+            print(
+                f"{by.name}: clips in hand get {GRACE:.0f} s to finish (once more: ends at once)",
+                file=sys.stderr,
+            )
+        return bool(by)
 
-def _in_processes(jobs: Sequence[Job], root: Path, settings: ExtractSettings, workers: int) -> Iterator[Result]:
-    """Run jobs in a pool of processes that survives the death of one of them.
-
-    Which job killed it nobody knows: those that were at work are tried again, each alone in a fresh process, and the
-    one that kills that too is recorded as failed. A process that was ended from outside, for want of memory say, thus
-    costs a retry.
-    """
-    # The server imports the heavy libraries once; workers are forked from it before it has any thread or state.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["av", "cv2", *DETECTORS[settings.detector].preload])
-    remaining, any_result = iter(jobs), False
-    while True:
-        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(settings, root))
-        at_work: dict[Future[Result], Job] = {}
-        try:
-            for result in bounded(pool, _run, remaining, workers, at_work):
-                any_result = True
-                yield result
-            return
-        except BrokenProcessPool:
-            pool.shutdown(wait=True, cancel_futures=True)
-            again = [_finished(future) or _alone(context, job, root, settings) for future, job in at_work.items()]
-            ended = [record.reason for record, _ in again if record.reason.startswith(ENDED)]
-            if len(ended) == len(again) > 1 and not any_result:
-                raise UserError(
-                    "every process that works on a clip is ended", found=ended[0], do="see what 'fasdata doctor' says"
-                ) from None
-            any_result = True
-            yield from again
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _alone(context: ForkServerContext, job: Job, root: Path, settings: ExtractSettings) -> Result:
-    """Run one job in a process of its own; one that ends the process gives a record of status `failed`."""
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_send, args=(there, job, root, settings), daemon=True)
-    process.start()
-    there.close()
-    try:
-        outcome = here.recv()
-    except EOFError:
-        outcome = None
-    finally:
-        here.close()
-    process.join()
-    if isinstance(outcome, UserError):
-        raise outcome
-    if outcome is not None:
-        return outcome
-    if process.exitcode in (-signal.SIGKILL, -signal.SIGTERM):  # from outside: that is no property of the recording
-        raise UserError(
-            f"the process that worked on {job.clip.clip_id} was ended from outside, twice (out of memory?)",
-            do="run the same command again with fewer --workers: finished clips are kept",
-        )
-    return ClipRecord(job.clip, "failed", f"{ENDED}, twice ({_spell_exit(process.exitcode or 0)})"), {}
-
-
-def _finished(future: Future[Result]) -> Result | None:
-    """Return the result of a job that was done before the pool broke."""
-    if not future.done() or future.cancelled() or future.exception() is not None:
-        return None
-    return future.result()
-
-
-def _send(there: Connection, job: Job, root: Path, settings: ExtractSettings) -> None:
-    _start(settings, root)
-    try:
-        there.send(_run(job))
-    except UserError as error:
-        there.send(error)
-
-
-def _spell_exit(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return f"signal {-code}, {signal.Signals(-code).name}"
-    except ValueError:
-        return f"signal {-code}"
-
-
-_arguments: tuple[ExtractSettings, Path] | None = None
-_worker: Worker | None = None  # of this process
-
-
-def _start(settings: ExtractSettings, root: Path) -> None:
-    global _arguments
-    _die_with_parent()
-    _arguments = settings, root
-
-
-def _run(job: Job) -> Result:
-    global _worker
-    if _worker is None:  # not in `_start`, whose errors would end the pool without a message
-        assert _arguments is not None
-        _worker = Worker(*_arguments)
-    return _worker.run(job)
-
-
-def _die_with_parent() -> None:
-    """End this process when its parent is killed: it would otherwise wait for work forever."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        wait_for([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def extract_together(jobs: Sequence[Job], root: Path, settings: ExtractSettings, clips: int) -> Iterator[Result]:
-    """Yield (record, encoded crops) for every job, on the detector's device: one detector, `clips` clips at a time.
-
-    Threads decode, and their frames share a batch. It works on any device, and pays where one clip at a time would not
-    decode as fast as the device detects.
-
-    Raises:
-        UserError: the detector's weights or device are not there.
-    """
-    from fasdata.faces.batching import BatchingDetector
-
-    clips = max(1, min(clips, len(jobs)))
-    detector = BatchingDetector(make_detector(settings.detector, settings.detector_request), clips=clips)
-    worker = Worker(settings, root, detector)
-    pool = ThreadPoolExecutor(clips, thread_name_prefix="clip")
-    try:
-        yield from bounded(pool, worker.run, jobs, clips)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    def over(self) -> bool:
+        """Tell whether the time is up."""
+        return bool(self._until) and time.monotonic() > self._until

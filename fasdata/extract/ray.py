@@ -7,7 +7,8 @@ import os
 import platform
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,21 +19,21 @@ from typing import Any
 from fasdata import __version__
 from fasdata.datasets.tree import locate
 from fasdata.errors import UserError
-from fasdata.extract.jobs import Job, Result, Worker
-from fasdata.extract.local import IN_FLIGHT
+from fasdata.extract.jobs import Job, Result
+from fasdata.extract.local import IN_FLIGHT, WAKE, Grace
+from fasdata.extract.processes import USUAL, ClipProcess, Limits, Lost, Work, persevere
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detectors import detector_identity
 
-RETRIES = 8  # times a job is started again because its node or its process was lost
+RETRIES = 8  # times a job is started again because its node was lost
 PATIENCE = 30.0  # seconds without a result, after which the cluster is checked for nodes
 
 
 @dataclass(frozen=True)
 class Shared:
-    """What every task needs: settings, the dataset's root, the sha256 of the detector's weights, and our version."""
+    """What every task needs: the work, the sha256 of the detector's weights, and our version."""
 
-    settings: ExtractSettings
-    root: Path
+    work: Work
     detector: str
     version: str = __version__
 
@@ -50,32 +51,45 @@ def require_ray(settings: ExtractSettings) -> None:
 
 
 def extract_clips(
-    jobs: Sequence[Job], root: Path, settings: ExtractSettings, workers: int, address: str
-) -> Iterator[Result]:
+    jobs: Sequence[Job],
+    root: Path,
+    settings: ExtractSettings,
+    workers: int,
+    address: str,
+    limits: Limits = USUAL,
+) -> Generator[Result]:
     """Yield (record, encoded crops) for every job, in the order in which they are finished.
 
-    Every node reads the recordings at the path that `root` has here, and has the same version of this package.
+    Every node reads the recordings at the path that `root` has here, and has the same version of this package. A clip
+    is worked on in a child process of Ray's: one that ends it is tried once more in a fresh one, then recorded as
+    failed. Once a stop is requested no clip is begun, and what is not finished after a while is left out.
 
     Raises:
-        UserError: no cluster at `address`, a node that does not see the recordings or has another version, a job that
-            took its process down each time, what the detector needs is missing.
+        UserError: no cluster at `address`, a node that does not see the recordings or has another version, what the
+            detector needs is missing.
     """
     with _cluster(address, workers) as ray:
         task = ray.remote(run_job).options(
             num_cpus=1, num_gpus=0 if settings.device == "cpu" else 1, max_retries=RETRIES, scheduling_strategy="SPREAD"
         )
         identity = detector_identity(settings.detector, settings.detector_request)
-        shared = ray.put(Shared(settings, root.resolve(), identity["detector_weights_sha256"]))
+        shared = ray.put(Shared(Work(settings, root.resolve(), limits), identity["detector_weights_sha256"]))
         remaining = iter(jobs)
         at_work: dict[Any, Job] = {}
+        grace, last = Grace(), time.monotonic()
         while True:
-            room = (workers or IN_FLIGHT * max(1, _cores(ray))) - len(at_work)
-            at_work |= {task.remote(shared, job): job for _, job in zip(range(room), remaining, strict=False)}
-            if not at_work:
+            if not grace.begun():
+                room = (workers or IN_FLIGHT * max(1, _cores(ray))) - len(at_work)
+                at_work |= {task.remote(shared, job): job for _, job in zip(range(room), remaining, strict=False)}
+            if not at_work or grace.over():
                 return
-            finished, _ = ray.wait(list(at_work), num_returns=1, timeout=PATIENCE)
-            if not finished and not _cores(ray):
-                print("no node of the Ray cluster is left; waiting for one to join", file=sys.stderr)
+            finished, _ = ray.wait(list(at_work), num_returns=1, timeout=WAKE)
+            if finished:
+                last = time.monotonic()
+            elif time.monotonic() - last > PATIENCE:
+                last = time.monotonic()
+                if not _cores(ray):
+                    print("no node of the Ray cluster is left; waiting for one to join", file=sys.stderr)
             while finished:
                 reference = finished.pop()
                 yield result_of(ray, reference, at_work.pop(reference))
@@ -88,28 +102,34 @@ def run_job(shared: Shared, job: Job) -> Result:
     if shared.version != __version__:
         raise UserError(f"the node {node} has another version of fasdata", expected=shared.version, found=__version__)
     for relpath in job.clip.relpaths.values():
-        if not locate(shared.root, relpath).exists():
+        if not locate(shared.work.root, relpath).exists():
             raise UserError(
-                f"the node {node} of the Ray cluster does not see {shared.root / relpath}",
+                f"the node {node} of the Ray cluster does not see {shared.work.root / relpath}",
                 expected="the raw dataset at the same path on every node (a shared file system)",
             )
     try:
-        worker = _worker(shared.settings, shared.root)
+        detector = _detector(shared.work.settings)
+        if detector == shared.detector:
+            return persevere(_process(shared.work), job)
     except UserError as error:
         raise UserError(f"on the node {node}: {error}") from None
-    if worker.detector.fingerprint != shared.detector:
-        raise UserError(
-            f"the node {node} has other weights or faces of the detector {shared.settings.detector}",
-            expected=shared.detector[:12],
-            found=worker.detector.fingerprint[:12],
-        )
-    return worker.run(job)
+    raise UserError(
+        f"the node {node} has other weights or faces of the detector {shared.work.settings.detector}",
+        expected=shared.detector[:12],
+        found=detector[:12],
+    )
 
 
 @lru_cache(maxsize=1)
-def _worker(settings: ExtractSettings, root: Path) -> Worker:
-    """Build the detector once a process: Ray keeps its processes for the next task."""
-    return Worker(settings, root)
+def _detector(settings: ExtractSettings) -> str:
+    """Return the sha256 of the weights that this node has."""
+    return str(detector_identity(settings.detector, settings.detector_request)["detector_weights_sha256"])
+
+
+@lru_cache(maxsize=1)
+def _process(work: Work) -> ClipProcess:
+    """Build the detector once: Ray keeps its processes for the next task, and they their children."""
+    return ClipProcess(work)
 
 
 def result_of(ray: Any, reference: Any, job: Job) -> Result:
@@ -119,12 +139,8 @@ def result_of(ray: Any, reference: Any, job: Job) -> Result:
         if isinstance(error.cause, UserError):
             raise UserError(str(error.cause)) from None
         raise
-    except ray.exceptions.RayError as error:
-        raise UserError(
-            f"the work on {job.clip.clip_id} ended its process or lost its node {RETRIES + 1} times",
-            found=" ".join(str(error).split())[:200],
-            do="run the same command again: finished clips are kept",
-        ) from None
+    except ray.exceptions.RayError:
+        return Lost(f"its node, or Ray's process there, was lost {RETRIES + 1} times").record(job)
 
 
 def _cores(ray: Any) -> int:

@@ -1,10 +1,11 @@
-"""The decoded frame, the interface of all frame sources, and the base of sources whose frames are counted."""
+"""The decoded frame, the interface of all frame sources, what is watched while they decode, and a base of some."""
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -82,6 +83,27 @@ def one_line(text: object) -> str:
     return " ".join(str(text).split())
 
 
+# -- Who watches whether decoding goes on -----------------------------------------------------------------------------
+
+_watching = threading.local()
+
+
+@contextmanager
+def watched(beat: Callable[[], None]) -> Iterator[None]:
+    """Call `beat` for every frame that this thread decodes in the block, wanted or only counted."""
+    _watching.beat = beat
+    try:
+        yield
+    finally:
+        del _watching.beat
+
+
+def decoded() -> None:
+    """Say that a frame was decoded; every frame source does, for each."""
+    if beat := getattr(_watching, "beat", None):
+        beat()
+
+
 # -- Sources whose frames are counted and named without decoding ------------------------------------------------------
 
 
@@ -111,6 +133,7 @@ class IndexedSource(ABC):
         wanted = range(len(self.names)) if indices is None else sorted(i for i in indices if i < len(self.names))
         with self._open() as handle:
             for index in wanted:
+                decoded()
                 try:
                     frame = self._read(handle, index)
                 except Exception as error:  # the file is foreign: whatever its parser raises means the same

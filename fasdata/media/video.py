@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from fasdata.media.frame import MAX_CLAIM, MAX_PIXELS, Frame, UnreadableMedia, error_line
+from fasdata.media.frame import MAX_CLAIM, MAX_PIXELS, Frame, UnreadableMedia, decoded, error_line
 
 # Formats that FFmpeg takes for containers although they only name other files, or devices.
 _PLAYLISTS = {"concat", "dash", "hls", "imf", "lavfi", "rtsp", "sdp", "webm_dash_manifest"}
@@ -56,10 +56,10 @@ class VideoSource:
             stream = _video(container)
             stream.thread_type = "AUTO"
             stream.codec_context.thread_count = self.threads
-            decoded = container.decode(stream)
+            pictures = container.decode(stream)
             while to_end or last is None or position < last:
                 try:
-                    picture = next(decoded)
+                    picture = next(pictures)
                 except (StopIteration, EOFError):
                     self.n_decoded = position + 1
                     break
@@ -69,6 +69,7 @@ class VideoSource:
                     self.n_decoded = position + 1
                     break
                 position += 1
+                decoded()
                 if indices is None or position in indices:
                     try:
                         frame = self._convert(picture, position)

@@ -73,9 +73,9 @@ def planned(root: Path, out: Path, rules: str = FEW, *, dataset: str = "folder",
 
 
 def extract(
-    root: Path, out: Path, rules: str = FEW, *, workers: int = 1, retry_failed: bool = False, **options: object
+    root: Path, out: Path, rules: str = FEW, *, workers: int = 0, retry_failed: bool = False, **options: object
 ) -> ExtractReport:
-    """Extract into the library `out` in this process."""
+    """Extract into the library `out`, in this process unless there are workers."""
     plan = planned(root, out, rules, **options)
     return run_extract(plan, root, executor=Executor(workers=workers), retry_failed=retry_failed)
 

@@ -16,13 +16,15 @@ from fasdata.errors import UserError
 from fasdata.extract.executor import LOCAL, Executor
 from fasdata.extract.extraction import plan_extract, run_extract
 from fasdata.extract.jobs import Job, Result
+from fasdata.extract.processes import Work
 from fasdata.extract.ray import Shared, require_ray, result_of, run_job
 from fasdata.extract.settings import ExtractSettings
 from fasdata.library import Library
 from fasdata.protocols.sampling import parse_rules
 from fasdata.records import Clip
 from tests.commands import Called
-from tests.videos import write_video
+from tests.fasdata.extract.troubles import trouble
+from tests.videos import flat_frames, write_video
 
 SETTINGS = ExtractSettings(tuple(parse_rules("all")), detector="none")
 CLIPS = 14
@@ -80,7 +82,7 @@ class Unlucky(Executor):
 
 def test_the_loss_of_a_node_loses_nothing_and_changes_nothing(raw: Path, local: str, cluster, tmp_path: Path) -> None:
     """All clips in work or waiting on the node that went are done again on the other one."""
-    executor = Unlucky("ray", 0, cluster.address, cluster)
+    executor = Unlucky("ray", 0, cluster.address, cluster=cluster)
     assert extract(raw, tmp_path / "lib", executor) == local
 
 
@@ -100,18 +102,18 @@ def test_a_node_that_does_not_see_the_recordings_says_so(raw: Path, cluster) -> 
 
 def test_a_node_with_another_version_is_refused(raw: Path) -> None:
     with pytest.raises(UserError, match=r"another version of fasdata; expected 0\.0\.0-other"):
-        run_job(Shared(SETTINGS, raw, "", "0.0.0-other"), Job(Clip("d", "c", {})))
+        run_job(Shared(Work(SETTINGS, raw), "", "0.0.0-other"), Job(Clip("d", "c", {})))
 
 
 def test_a_node_with_another_detector_is_refused(raw: Path) -> None:
     with pytest.raises(UserError, match=r"other weights or faces of the detector none; expected abc"):
-        run_job(Shared(SETTINGS, raw, "abc"), Job(Clip("d", "c", {})))
+        run_job(Shared(Work(SETTINGS, raw), "abc"), Job(Clip("d", "c", {})))
     absent = replace(SETTINGS, detector="json", detector_model=str(raw / "absent.jsonl"))
     with pytest.raises(UserError, match=r"on the node .*absent.jsonl"):
-        run_job(Shared(absent, raw, ""), Job(Clip("d", "c", {})))
+        run_job(Shared(Work(absent, raw), ""), Job(Clip("d", "c", {})))
 
 
-def test_a_job_that_ends_its_process_again_and_again_is_named(raw: Path) -> None:
+def test_a_job_whose_node_is_lost_again_and_again_fails_alone(raw: Path) -> None:
     ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
 
     class Lost:
@@ -121,8 +123,20 @@ def test_a_job_that_ends_its_process_again_and_again_is_named(raw: Path) -> None
         def get(reference: object) -> None:
             raise ray.exceptions.WorkerCrashedError
 
-    with pytest.raises(UserError, match=r"the work on c ended its process .* finished clips are kept"):
-        result_of(Lost, object(), Job(Clip("d", "c", {})))
+    record, _ = result_of(Lost, object(), Job(Clip("d", "c", {})))
+    assert (record.status, record.reason) == ("failed", "its node, or Ray's process there, was lost 9 times")
+
+
+def test_a_clip_that_ends_its_process_fails_alone_and_the_others_are_done(tmp_path: Path, cluster) -> None:
+    sound = [Job(Clip("d", f"c{number}", {"rgb": f"{number}.avi"})) for number in range(3)]
+    for number in range(3):
+        write_video(tmp_path / f"{number}.avi", flat_frames(3))
+    jobs = [sound[0], trouble("crash"), *sound[1:]]
+    results = Executor("ray", 0, cluster.address).extract_clips(jobs, tmp_path, SETTINGS)
+    assert {record.clip.clip_id: record.reason for record, _ in results} == {
+        **dict.fromkeys(("c0", "c1", "c2"), ""),
+        "trouble": "the decoder ended its process, twice (signal 11, SIGSEGV)",
+    }
 
 
 @pytest.mark.parametrize(("address", "words"), [("127.0.0.1:1", "nothing answers at"), ("nonsense", "no Ray cluster")])
