@@ -14,7 +14,10 @@ from fasdata.doctor.diagnosis import Check
 from fasdata.errors import UserError
 from fasdata.faces.detectors import DETECTORS
 from fasdata.library import ENVIRONMENT, Library
+from fasdata.store.check import some
+from fasdata.store.glance import glance
 from fasdata.store.info import StoreInfo
+from fasdata.store.writer_lock import lost_clips
 
 # -- The file system of a folder, and what it means for a store -------------------------------------------------------
 
@@ -61,6 +64,7 @@ AREA = "library"
 _GB = 10**9
 _LEAST, _LITTLE = _GB, 20 * _GB
 _MAP = 64 << 20
+_LOOK = 5.0  # seconds for the headers of a store's crops
 _OTHER_FILES = 256  # files that a process opens beside shards: libraries, videos, pipes of workers
 
 
@@ -136,7 +140,7 @@ def address_space(mapped: int, limit: int) -> Check:
 
 
 def store(given: Library, slug: str) -> Check:
-    """Check a store: it is readable, finished, and made with the detector weights installed here."""
+    """Check a store: it is readable, finished, undamaged as far as a short look tells, and of the weights here."""
     folder = given.store_dir(slug)
     again = "run the same 'fasdata extract' again: it continues"
     try:
@@ -150,13 +154,24 @@ def store(given: Library, slug: str) -> Check:
     about = f"{size / 1e6:.0f} MB in {number}, detector {detector or 'not recorded'}"
     about += f", weights {weights}" if weights else ""
     try:
+        given.require_settled(slug)
+    except UserError as error:
+        do = f"if that ends in an error about a damaged store: fasdata store check {folder} --repair, then again"
+        return Check(AREA, slug, "note", f"{about}; {error}", do)
+    try:
+        looked = glance(folder, _LOOK)
+    except UserError as error:
+        return Check(AREA, slug, "problem", f"{about}; {error}", f"fasdata store check {folder} --rehash --repair")
+    try:
         given.require_store(slug)
     except UserError:
-        return Check(AREA, slug, "note", f"{about}; the extraction was not finished", again)
+        missing = some(lost_clips(folder))
+        unfinished = f"a repair took out {missing}" if missing else "the extraction was not finished"
+        return Check(AREA, slug, "note", f"{about}; {unfinished}", again)
     if weights and weights != _installed_weights(detector):
         do = "continue it where these weights are installed, or extract into another library"
         return Check(AREA, slug, "note", f"{about}: other weights than those installed here", do)
-    return Check(AREA, slug, "ok", about)
+    return Check(AREA, slug, "ok", f"{about}; {looked}")
 
 
 def _environment() -> Check:

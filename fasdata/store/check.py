@@ -137,7 +137,7 @@ def _find_lost(report: StoreReport, unreadable: Mapping[Path, str]) -> None:
     kept = {*report.hashes, *(clip for held in report.damaged for clip in held.kept)}
     there = set(report.hashes.values())
     if listed is None:
-        missing = tables.indexed(report.folder) - kept
+        missing = (tables.indexed(report.folder) or set()) - kept
     else:
         missing = {clip for clip, row in listed.items() if clip not in kept and row.content_hash not in there}
     report.lost = (report.lost | missing) - kept

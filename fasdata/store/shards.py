@@ -70,7 +70,7 @@ def require_sound(path: Path, *, seconds: float = float("inf")) -> Seen:
     Raises:
         UserError: as `reading`.
     """
-    with reading(path) as transaction, _told_of(path):
+    with reading(path) as transaction, _damage_named(path):
         return require_intact(path, transaction.id(), deep=True, seconds=seconds)
 
 
@@ -80,7 +80,7 @@ def require_writable(path: Path) -> None:
     Raises:
         UserError: the shard is damaged.
     """
-    with _told_of(path):
+    with _damage_named(path):
         require_intact(path, deep=True)
 
 
@@ -157,7 +157,7 @@ def unreadable(path: Path, error: lmdb.Error) -> UserError:
 
 
 @contextmanager
-def _told_of(path: Path) -> Iterator[None]:
+def _damage_named(path: Path) -> Iterator[None]:
     try:
         yield
     except DamagedPages as error:
@@ -191,7 +191,7 @@ def _opened(path: Path) -> lmdb.Environment:
 def _open_read_only(path: Path) -> lmdb.Environment:
     env = None
     try:
-        with _told_of(path):
+        with _damage_named(path):
             read_metas(path)
             try:
                 env = _map(path, lock=True)

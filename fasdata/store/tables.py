@@ -182,8 +182,8 @@ def listed(folder: Path) -> dict[str, Listed] | None:
     return {clip: Listed(content, shard) for clip, content, shard in zip(*columns.values(), strict=True)}
 
 
-def indexed(folder: Path) -> set[str]:
-    """Return the clips that `index.parquet` names, none where it is missing or cannot be read."""
+def indexed(folder: Path) -> set[str] | None:
+    """Return the clips that `index.parquet` names, None where it is missing or cannot be read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -191,7 +191,7 @@ def indexed(folder: Path) -> set[str]:
         column = pq.ParquetFile(folder / INDEX).read(columns=["clip_id"]).column("clip_id")
         return {clip for clip in column.to_pylist() if isinstance(clip, str)}
     except (OSError, ValueError, KeyError, pa.ArrowException):
-        return set()
+        return None
 
 
 def _schema(types: dict[str, str]) -> pa.Schema:

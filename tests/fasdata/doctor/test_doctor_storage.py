@@ -9,7 +9,11 @@ from fasdata.doctor import machine
 from fasdata.doctor.storage import address_space, disk, filesystem, filesystem_type, library, lmdb_works, open_files
 from fasdata.faces.detectors import DETECTORS
 from fasdata.library import Library
+from fasdata.store import shards, tables, writer_lock
+from fasdata.store.glance import glance
 from fasdata.store.info import StoreInfo
+from fasdata.store.writer import StoreWriter
+from tests.fasdata.store.making import INFO, clip, fill
 
 GB = 10**9
 MOUNTS = [
@@ -104,9 +108,9 @@ def stores(tmp_path):
     """A library with a finished store, an unfinished one, one of other weights and one that is damaged."""
     config = {"detector": "mtcnn", "detector_weights_sha256": DETECTORS["mtcnn"].bundled.fingerprint()}
     for slug, changes in {"whole": {}, "begun": {}, "other": {"detector_weights_sha256": "ab" * 32}}.items():
-        StoreInfo(slug, config | changes, "0.1.0").write(tmp_path / slug)
-        if slug != "begun":
-            (tmp_path / slug / "clips.parquet").touch()
+        with StoreWriter(tmp_path / slug, StoreInfo(slug, config | changes, "0.1.0")) as writer:
+            writer.add(*clip(1))
+    tables.remove(tmp_path / "begun")
     (tmp_path / "torn").mkdir()
     (tmp_path / "torn" / "store.json").write_text("{")
     return tmp_path
@@ -135,3 +139,52 @@ def test_the_environment_variable_is_looked_at(tmp_path, monkeypatch):
     checks = {check.name: check for check in library(Library.locate())}
     assert (checks["FASDATA_DATA"].state, checks["folder"].state) == ("note", "note")
     assert json.dumps(checks["FASDATA_DATA"].found)
+
+
+def state_of(folder):
+    shards.close_readers(folder)
+    (check,) = [check for check in library(Library(folder.parent)) if check.name == folder.name]
+    return check
+
+
+def test_a_damaged_store_is_a_problem_and_what_was_not_looked_at_is_said(tmp_path):
+    folder = tmp_path / "lib" / "demo-set"
+    with StoreWriter(folder, INFO) as writer:
+        for number in range(1, 9):
+            writer.add(*clip(number, side=48))
+    check = state_of(folder)
+    assert check.state == "ok" and "not the bytes of 8 clips and 16 crops: store check --rehash" in check.found
+    path = shards.shard_path(folder, 0)
+    whole = path.read_bytes()
+    header = whole.index(clip(3, side=48)[1]["crop/train__3/000000/rgb"]) - 16
+    damages = {
+        "the file is cut off": whole[: len(whole) // 2],
+        "do not hold the same clips": b"",
+        "out of order": whole.replace(b"train__5", b"train__E"),
+        "not the first of a value": whole[:header] + b"\0" * 16 + whole[header + 16 :],
+    }
+    for words, data in damages.items():
+        path.write_bytes(data)
+        check = state_of(folder)
+        assert (check.state, check.do) == ("problem", f"fasdata store check {folder} --rehash --repair")
+        assert words in check.found
+        path.write_bytes(whole)
+    (folder / tables.INDEX).write_bytes(b"PAR1")
+    assert "index.parquet" in state_of(folder).found
+
+
+def test_long_values_that_there_was_no_time_for_are_counted(tmp_path):
+    with StoreWriter(tmp_path / "demo-set", INFO) as writer:
+        writer.add(*clip(1, side=48))
+    assert "(headers of 0 of 2 long values)" in glance(tmp_path / "demo-set", 0)
+
+
+def test_what_was_not_finished_is_named(tmp_path):
+    folder = tmp_path / "demo-set"
+    fill(folder, [1, 2])
+    Library(tmp_path).journal("forget", "demo-set").write_text("{}")
+    check = state_of(folder)
+    assert check.state == "note" and "'fasdata forget' on demo-set" in check.found and "--repair" in check.do
+    Library(tmp_path).journal("forget", "demo-set").unlink()
+    writer_lock.mark_unfinished(folder, lost=["train__7"])
+    assert "a repair took out train__7" in state_of(folder).found
