@@ -39,10 +39,10 @@ FRESH = 8  # one kill of so many hits an installed command
 
 @dataclass(frozen=True)
 class Calm:
-    """An undisturbed run of a verb: exit code, seconds (forked, installed), and the facts of its folder."""
+    """An undisturbed run of a verb: exit code, seconds, and the facts of its folder."""
 
     code: int
-    seconds: tuple[float, float]
+    seconds: float
     facts: dict[str, str]
 
 
@@ -55,6 +55,7 @@ class Harness:
     log: Path
     calm: dict[str, Calm] = field(default_factory=dict)
     pieces: list[bytes] = field(default_factory=list)
+    start: float = 0.0  # seconds that an installed command takes beyond a forked one
 
     def make_world(self, *, several: bool) -> None:
         """Make the world unless it is there."""
@@ -65,6 +66,8 @@ class Harness:
                 raise SystemExit(f"{shlex.join(line)}\n{words}")
         done.touch()
         self.pieces = pieces_of(self.world / STORE, PERSON)
+        forked, installed = (self.course(VERBS["lock"].line, self.world, fresh=fresh)[1] for fresh in (False, True))
+        self.start = max(0.0, installed - forked)
 
     def course(self, line: tuple[str, ...], folder: Path, *, fresh: bool = False) -> tuple[int | None, float, str]:
         """Run a command to its end; return exit code, seconds and words."""
@@ -77,18 +80,18 @@ class Harness:
         """Run a verb twice without a disturbance; both have to agree."""
         if name not in self.calm:
             verb, results = VERBS[name], []
-            for fresh in (False, True):
+            for _ in range(2):
                 folder = self.world / "calm" / name
                 shutil.rmtree(folder, ignore_errors=True)
                 verb.prepare(self.world, folder)
-                code, seconds, words = self.course(verb.line, folder, fresh=fresh)
+                code, seconds, words = self.course(verb.line, folder)
                 if code not in (0, 3):
                     raise SystemExit(f"{name} fails undisturbed, exit {code}\n{words}")
                 results.append((code, seconds, facts(folder)))
-            (code, forked, first), (_, installed, second) = results
+            (code, _, first), (_, seconds, second) = results
             if unlike := differences(first, second):
                 raise SystemExit(f"{name} differs between two undisturbed runs: " + "; ".join(unlike))
-            self.calm[name] = Calm(code, (forked, installed), first)
+            self.calm[name] = Calm(code, seconds, first)
         return self.calm[name]
 
     def round(self, number: int, name: str, seed: int) -> int:
@@ -102,7 +105,7 @@ class Harness:
         kills, line = 0, verb.line
         for _ in range(chance.randint(1, 4)):
             fresh = chance.randrange(FRESH) == 0
-            shot = Shot.drawn(chance, calm.seconds[fresh])
+            shot = Shot.drawn(chance, calm.seconds + fresh * self.start)
             victim = self.launcher.start(line, folder, folder.with_suffix(".txt"), fresh=fresh)
             hit = shot.fire(victim, folder)
             code, words = victim.wait(), victim.words()
@@ -119,7 +122,9 @@ class Harness:
                 break
             advice = _ADVICE.search(words)
             line = tuple(advice[1].split()) if advice else verb.line
-        problems += self.end(verb, calm, line, folder)
+        else:
+            problems += self.end(verb, calm, line, folder)
+        problems += self.compare(verb, calm, folder)
         self.write(round=number, verb=name, kills=kills, problems=problems)
         if not problems:
             shutil.rmtree(folder)
@@ -127,15 +132,20 @@ class Harness:
         return kills
 
     def end(self, verb: Verb, calm: Calm, line: tuple[str, ...], folder: Path) -> list[str]:
-        """Let the command end; return in what the result differs from the undisturbed one."""
+        """Let the command end; return what is wrong with how it ended."""
         code, _, words = self.course(line, folder)
-        problems = [] if code == calm.code else [f"exit {code} at the end: {words[-300:]}"]
+        ended = code == calm.code or (verb.done and verb.done in words)
+        problems = [] if ended else [f"exit {code} at the end: {words[-300:]}"]
         if "Traceback" in words:
             problems.append("a traceback at the end: " + words[-300:])
+        return problems
+
+    def compare(self, verb: Verb, calm: Calm, folder: Path) -> list[str]:
+        """Return in what the result differs from the undisturbed one."""
         try:
-            problems += differences(calm.facts, facts(folder))
+            problems = differences(calm.facts, facts(folder))
         except Exception as error:  # whatever a reader says of a damaged folder is what was looked for
-            problems.append(f"the result cannot be read: {type(error).__name__}: {error}")
+            problems = [f"the result cannot be read: {type(error).__name__}: {error}"]
         if verb.gone and (files := held(folder / "data", self.pieces)):
             problems.append(f"bytes of the person in {', '.join(files)}")
         return problems

@@ -43,6 +43,7 @@ class Verb:
     without: tuple[str, ...] = ()
     damaged: Callable[[Path], None] | None = None
     gone: str = ""  # a person of whom no byte may be left
+    done: str = ""  # words of a refusal that means: the killed command had just ended
 
     def prepare(self, world: Path, folder: Path) -> None:
         """Lay out a folder for the command."""
@@ -78,7 +79,9 @@ VERBS: dict[str, Verb] = {
     ),
     "pack": Verb(("fasdata", "pack", *_CIO_M, "--view", "box", "--size", "64", "-j", "2"), without=("data/packs",)),
     "lock": Verb(("fasdata", "lock", "--data", "data"), without=("data/fas.lock",)),
-    "forget": Verb(("fasdata", "forget", "CASIA-FASD", PERSON, "--data", "data"), gone=PERSON),
+    "forget": Verb(
+        ("fasdata", "forget", "CASIA-FASD", PERSON, "--data", "data"), gone=PERSON, done="no data of a person"
+    ),
     "export-metapattern": Verb((*_EXPORT, "--as", "metapattern")),
     "export-safas": Verb((*_EXPORT, "--as", "safas")),
     "export-flip": Verb((*_EXPORT, "--as", "flip")),

@@ -15,6 +15,7 @@ from fasdata.errors import UserError
 from fasdata.packs.info import FILE, PackInfo
 from fasdata.packs.pack import IMAGES, INDEX, RECORD, read_index
 from fasdata.records import MODALITIES
+from fasdata.store.atomic import is_temporary
 
 SYNC_AFTER = 64 << 20  # bytes of images between two syncs
 
@@ -96,7 +97,8 @@ class PackWriter:
 def _require_fit(folder: Path, info: PackInfo) -> None:
     """Stop where the folder holds another pack, or files that are no pack."""
     if not (folder / FILE).is_file():
-        strangers = sorted(path.name for path in folder.iterdir() if path.name != _LOCK) if folder.is_dir() else []
+        files = folder.iterdir() if folder.is_dir() else ()
+        strangers = sorted(path.name for path in files if path.name != _LOCK and not is_temporary(path))
         if strangers:
             raise UserError(f"{folder} holds no pack", found=strangers[0], do="remove it")
         return

@@ -18,6 +18,7 @@ import numpy as np
 from fasdata.errors import UserError
 from fasdata.foreign import read_json_object
 from fasdata.progress import progress
+from fasdata.store.atomic import is_temporary, write_text
 from fasdata.synth.files import TEMPORARY, write_images, write_padisi, write_video, write_wmca
 from fasdata.synth.layouts.dataset_plan import DatasetPlan, PlannedClip
 from fasdata.synth.layouts.presets import plan_world
@@ -110,7 +111,7 @@ def write_world(out: Path, *, preset: str, datasets: Sequence[str], seed: int, w
 def _check_folder(folder: Path, made: _Marker) -> None:
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is not a folder", do="choose another place to write to")
-    if not folder.is_dir() or not any(folder.iterdir()):
+    if not folder.is_dir() or all(is_temporary(path) for path in folder.iterdir()):
         return
     marker = folder / MARKER
     if not marker.is_file():
@@ -136,7 +137,7 @@ def _prepare(folder: Path, plan: DatasetPlan, made: _Marker) -> None:
     """Write the marker first, so that the folder is recognised from its first file on; then the lists."""
     folder.mkdir(parents=True, exist_ok=True)
     note = "Procedurally generated; shows no real person. Not the dataset whose layout it follows."
-    (folder / MARKER).write_text(json.dumps({"synthetic": True, **asdict(made), "note": note}, indent=1) + "\n")
+    write_text(folder / MARKER, json.dumps({"synthetic": True, **asdict(made), "note": note}, indent=1) + "\n")
     for unfinished in folder.rglob(f"*{TEMPORARY}"):
         unfinished.unlink()
     for path, text in plan.lists.items():

@@ -132,6 +132,14 @@ def test_a_process_killed_in_the_middle_leaves_nothing_half_written(library, man
     assert tree(out) == tree(whole / "flip")
 
 
+def test_an_export_that_was_killed_at_its_first_file_is_begun_again(library, manifest, whole, tmp_path):
+    (tmp_path / ".partial").mkdir()
+    (tmp_path / ".partial/holder").touch()
+    (tmp_path / ".export.json.99.tmp").touch()
+    run_export(_plan(library, manifest, "flip", tmp_path))
+    assert tree(tmp_path) == tree(whole / "flip")
+
+
 def test_a_folder_of_somebody_else_is_left_alone(library, manifest, tmp_path):
     (tmp_path / "thesis.tex").write_text("chapter")
     with pytest.raises(UserError, match=r"is not empty and holds no export.*thesis.tex.*another --out"):

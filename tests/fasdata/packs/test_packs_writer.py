@@ -27,6 +27,9 @@ def test_only_one_may_write_and_a_folder_of_something_else_is_left_alone(own: Li
     with pytest.raises(UserError, match=r"holds no pack; found thesis\.tex"):
         make_pack(planned)
     assert sorted(path.name for path in planned.folder.iterdir()) == ["thesis.tex"]
+    (planned.folder / "thesis.tex").rename(planned.folder / ".pack.json.99.tmp")  # killed at its first file
+    make_pack(planned)
+    assert not (planned.folder / ".pack.json.99.tmp").exists()
 
 
 def test_a_full_disk_loses_nothing_that_was_safe(own: Library, monkeypatch: pytest.MonkeyPatch) -> None:
