@@ -136,6 +136,14 @@ class MEFAS(Method):
         }
 
     def predict(self, batch: Batch) -> Tensor:
+        return self._evaluated(batch).softmax(dim=-1)[:, 1]
+
+    def log_odds(self, batch: Batch) -> Tensor:
+        """Return those of the score: the difference of an image's likeness to the two sentences, times CLIP's scale."""
+        logits = self._evaluated(batch)
+        return logits[:, 1] - logits[:, 0]
+
+    def _evaluated(self, batch: Batch) -> Tensor:
         images = self._normalized(batch["modalities"]["rgb"])
         draws = GeneratorDraws(Generator().manual_seed(self.config.eval.prompt_seed))
         if self.config.eval.policy == "reference":
@@ -144,7 +152,7 @@ class MEFAS(Method):
         else:
             deep = self.network.deep_prompts(draws, images)
             features, text = self.network.alone(images, deep, own=self.config.eval.context == "own")
-        return self._logits(unit(features), unit(text)).softmax(dim=-1)[:, 1]
+        return self._logits(unit(features), unit(text))
 
     def _logits(self, features: Tensor, text: Tensor) -> Tensor:
         """Return (B,C) of features (B,D) and a text (C,D), or (1,C,D), or one of each image (B,C,D)."""

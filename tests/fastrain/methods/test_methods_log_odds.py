@@ -15,7 +15,7 @@ from tests.fastrain.methods.tiny import DOMAINS, images, tiny, trained
 
 LATE = {"modalities": ("rgb", "depth", "ir"), "fusion": "late"}
 HYBRID = {"fusion": {"decision": "hybrid"}, "loss": "combined_all", "ce_weight": 1.0}
-# Method, settings, and the column of its scores whose probability the log odds are; None = the score's logits are scaled.
+# Method, settings, and the column of its scores whose probability the log odds are; None: its score is a cosine.
 CASES = [
     ("erm", {}, "score"),
     ("erm", LATE, "score"),
