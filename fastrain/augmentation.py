@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, 
 Probability = Annotated[FiniteFloat, Field(ge=0, le=1)]
 Strength = Annotated[FiniteFloat, Field(ge=0)]
 
+LARGEST_IMAGE = 4096  # pixels of a side
+
 
 def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
     if not 0 < pair[0] <= pair[1]:
@@ -52,8 +54,8 @@ class RandomResizedCrop(_Strict):
 class RandomCrop(_Strict):
     """A square window of `size` pixels (None: the image's own) after a black border of `padding` pixels."""
 
-    size: Annotated[int, Field(ge=1)] | None = None
-    padding: Annotated[int, Field(ge=0)] = 0
+    size: Annotated[int, Field(ge=1, le=LARGEST_IMAGE)] | None = None
+    padding: Annotated[int, Field(ge=0, le=LARGEST_IMAGE)] = 0
 
 
 class RandomErasing(_Strict):
@@ -73,14 +75,14 @@ class Cutout(_Strict):
 class PatchShuffle(_Strict):
     """Square patches of `size` pixels change places; a rest that fills no patch stays."""
 
-    size: Annotated[int, Field(ge=1)] = 32
+    size: Annotated[int, Field(ge=1, le=LARGEST_IMAGE)] = 32
     p: Probability = 0.5
 
 
 class MixCropMask(_Strict):
     """MMDGFAS' augmentation of 8-bit images: AugMix, a square window of `crop` pixels, and modalities taken away."""
 
-    crop: Annotated[int, Field(ge=1)] = 48
+    crop: Annotated[int, Field(ge=1, le=LARGEST_IMAGE)] = 48
     mix: bool = True
     mask: bool = True
 
@@ -115,7 +117,7 @@ class AugmentConfig(_Strict):
     it become 1 too); null = by the unit of the data: 4096 of millimetres, 65535 of anything else.
     """
 
-    resize: Annotated[int, Field(ge=1)] | None = None
+    resize: Annotated[int, Field(ge=1, le=LARGEST_IMAGE)] | None = None
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     colour_jitter: ColourJitter | None = None
     random_resized_crop: RandomResizedCrop | None = None

@@ -14,8 +14,16 @@ SelectionName: TypeAlias = Literal["source_val", "last", "mean_last", "target_or
 SOURCE_VAL, LAST, MEAN_LAST, TARGET_ORACLE = get_args(SelectionName)
 
 
+# Bounds beyond which a value is a slip of the pen: no machine could do it, or no run would ever need it.
+LARGEST_IMAGE = 4096  # pixels of a side
+LARGEST_BATCH = 65_536  # items
+MOST_WORKERS = 1024  # threads
+MOST_ITERATIONS = 10**9
+MOST_REPEATS = 10_000  # of a source
+
+
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class DataConfig(_Section):
@@ -23,7 +31,7 @@ class DataConfig(_Section):
 
     view: str | None = None
     """Name of the face view; null = the method's own."""
-    image_size: int | None = Field(None, ge=8)
+    image_size: int | None = Field(None, ge=8, le=LARGEST_IMAGE)
     """Side of the square input in pixels; null = the view's own."""
     augment: dict[str, Any] = Field(default_factory=dict)
     """Settings of `fastrain.data.transforms.AugmentConfig`."""
@@ -45,19 +53,19 @@ class DataConfig(_Section):
     to the length of the longest, which balances a batch in expectation (GAC-FAS' reference). A source that the recipe
     lists several times is so much longer. `recipe`: as the recipe mixes its sources. A method that draws domains apart
     needs `groups`, and gets them from `recipe`."""
-    source_weights: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    source_weights: dict[str, Annotated[int, Field(ge=1, le=MOST_REPEATS)]] = Field(default_factory=dict)
     """How many times a source counts, by its letter in the protocol, whatever the recipe says; not read by sampler
     groups."""
-    batch_per_group: int = Field(4, ge=1)
+    batch_per_group: int = Field(4, ge=1, le=LARGEST_BATCH)
     """Items a draw takes of every (domain, label), on each device; read by sampler groups."""
-    batch_items: int = Field(24, ge=1)
+    batch_items: int = Field(24, ge=1, le=LARGEST_BATCH)
     """Items a draw takes altogether, on each device; read by the other samplers."""
     last_batch: Literal["keep", "fill"] = "keep"
     """`keep`: the short rest of a pass is a batch of its own (HFN_MP's reference); `fill`: the next pass completes it.
     Several devices always fill theirs, so that none is left without a group."""
     shuffle_labels: bool = False
     """Control experiment: permute the labels of the training clips within each domain."""
-    workers: int = Field(2, ge=0)
+    workers: int = Field(2, ge=0, le=MOST_WORKERS)
     """Threads that prepare images ahead; 0 = none. The result does not depend on it."""
     cache: Literal["none", "memory"] = "none"
     """`memory` keeps every rendered view (before augmentation) after its first use."""
@@ -66,12 +74,12 @@ class DataConfig(_Section):
 class TrainConfig(_Section):
     """How long and in what rhythm to train."""
 
-    max_iterations: int = Field(20_000, ge=1)
-    steps_per_epoch: int = Field(100, ge=1)
+    max_iterations: int = Field(20_000, ge=1, le=MOST_ITERATIONS)
+    steps_per_epoch: int = Field(100, ge=1, le=MOST_ITERATIONS)
     """Which of them opens an epoch is the method's own count; with HFN_MP and ERM iteration 100 opens epoch 2."""
-    validate_every_epochs: int = Field(2, ge=1)
+    validate_every_epochs: int = Field(2, ge=1, le=MOST_ITERATIONS)
     """Validate, and write checkpoints, each time this many epochs' worth of iterations is done, and at the end."""
-    log_every: int = Field(10, ge=1)
+    log_every: int = Field(10, ge=1, le=MOST_ITERATIONS)
     """Iterations whose losses are averaged into one line of the log."""
     seed: int = Field(0, ge=0, lt=2**32)
     channels_last: bool = False
@@ -90,14 +98,14 @@ class EvaluateConfig(_Section):
     of the last `last_n` epochs is validated and kept; every metric is the mean over them, with its deviation, the
     scores are those of the last, and what `source_val` would have chosen is told beside. `target_oracle`: the best on
     the target's own test data, as most papers do; for replication, and named so beside every number."""
-    last_n: int = Field(10, ge=1)
+    last_n: int = Field(10, ge=1, le=10_000)
     """Epochs that `mean_last` takes."""
     metric: Literal["auc", "eer", "min_hter", "eer_frame", "min_hter_frame", "acer_frame"] = "auc"
     """What `source_val` and `target_oracle` compare, at clip level or, as some papers' code does, of single frames;
     `acer_frame` at the score 0.5, all attacks together."""
     frames: Literal["all", "random_one"] = "all"
     """Which frames of a clip are scored: every one of the manifest, or one at random, another at each evaluation."""
-    batch_size: int = Field(32, ge=1)
+    batch_size: int = Field(32, ge=1, le=LARGEST_BATCH)
     fta: Literal["count", "exclude"] = "count"
     """Clips without a usable face count as errors (bona fide) or rejections (attack), or are left out."""
 

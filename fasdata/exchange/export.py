@@ -197,23 +197,13 @@ def manifest_for(protocol: str, recipe: str, library: Library, *, build: bool = 
     Raises:
         UserError: unknown protocol or recipe, a store is missing, the manifest is damaged.
     """
-    from fasdata.protocols.build import assemble, build_protocol, require_cards
+    from fasdata.protocols.build import build_protocol
     from fasdata.protocols.grammar import parse
-    from fasdata.protocols.planning import make_plan
-    from fasdata.protocols.recipe import load_recipe
-    from fasdata.store.reader import Store
 
-    name, rules = parse(protocol), load_recipe(recipe)
-    path = library.protocol_dir(name.canonical, recipe) / "manifest.parquet"
+    path = library.protocol_dir(parse(protocol).canonical, recipe) / "manifest.parquet"
     if path.is_file():
         return Manifest.read(path)
-    if build:
-        return build_protocol(protocol, recipe=recipe, library=library)
-    plan = make_plan(name, rules)
-    require_cards(plan)
-    manifest = assemble(plan, {dataset: Store.open(library.require_store(dataset)) for dataset in plan.datasets})
-    manifest.check()
-    return manifest
+    return build_protocol(protocol, recipe=recipe, library=library, write=build)
 
 
 # -- Text for the terminal --------------------------------------------------------------------------------------------

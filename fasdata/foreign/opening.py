@@ -66,8 +66,8 @@ def read_text(path: Path, *, largest: int = LARGEST) -> str:
     return text_of(read_bytes(path, largest=largest), str(path))
 
 
-def text_of(data: bytes, where: str) -> str:
-    """Return bytes as UTF-8 text, without a byte order mark; `where` names their source in an error.
+def text_of(data: bytes, where: str, *, do: str = "") -> str:
+    """Return bytes as UTF-8 text, without a byte order mark; `where` names their source in an error, `do` what helps.
 
     Raises:
         UserError: they are no UTF-8.
@@ -76,7 +76,9 @@ def text_of(data: bytes, where: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(
-            f"{where} is no UTF-8 text", found=f"byte {data[error.start]:#04x} at {error.start}", do="save it as UTF-8"
+            f"{where} is no UTF-8 text",
+            found=f"byte {data[error.start]:#04x} at {error.start}",
+            do=do or "save it as UTF-8",
         ) from None
 
 

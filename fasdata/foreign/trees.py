@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from fasdata.errors import UserError
-from fasdata.foreign.opening import LARGEST, in_words, read_text, text_of
+from fasdata.foreign.opening import LARGEST, in_words, read_bytes, read_text, text_of
 
 LARGEST_YAML = 16 << 20  # a card with a table of paths; YAML is read slowly
 DEEPEST = 100  # lists and mappings inside each other; ours have under ten
@@ -27,14 +27,14 @@ def json_of(text: str | bytes, where: str, *, unique_keys: bool = False, do: str
     Raises:
         UserError: it is no JSON, or nested deeper than `DEEPEST`.
     """
-    text = text_of(text, where) if isinstance(text, bytes) else text
+    text = text_of(text, where, do=do) if isinstance(text, bytes) else text
     try:
         value = json.loads(text, object_pairs_hook=_once if unique_keys else None)
     except RecursionError:
-        raise too_deep(where) from None
+        raise too_deep(where, do) from None
     except ValueError as error:
         raise UserError(f"{where} is damaged", expected="JSON", found=in_words(error), do=do) from None
-    return _shallow(value, where)
+    return _shallow(value, where, do)
 
 
 def read_json(path: Path, *, largest: int = LARGEST, unique_keys: bool = False, do: str = "") -> Any:
@@ -43,7 +43,7 @@ def read_json(path: Path, *, largest: int = LARGEST, unique_keys: bool = False, 
     Raises:
         UserError: as `read_text` and `json_of`.
     """
-    return json_of(read_text(path, largest=largest), str(path), unique_keys=unique_keys, do=do)
+    return json_of(read_bytes(path, largest=largest), str(path), unique_keys=unique_keys, do=do)
 
 
 def read_json_object(path: Path, *, largest: int = LARGEST, do: str = "") -> dict[str, Any]:
@@ -146,14 +146,14 @@ class _Loader(yaml.SafeLoader):
 # -- Limits -----------------------------------------------------------------------------------------------------------
 
 
-def _shallow(value: Any, where: str) -> Any:
+def _shallow(value: Any, where: str, do: str) -> Any:
     """Return the value of a JSON text; refuse one that is nested deeper than `DEEPEST`."""
     level = [value] if isinstance(value, dict | list) else []
     for _ in range(DEEPEST):
         if not level:
             return value
         level = [part for node in level for part in _parts(node)]
-    raise too_deep(where)
+    raise too_deep(where, do)
 
 
 def _bounded(value: Any, where: str) -> Any:
@@ -203,6 +203,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return keys
 
 
-def too_deep(where: str) -> UserError:
+def too_deep(where: str, do: str = "") -> UserError:
     """Return the error for a text that is nested deeper than `DEEPEST`."""
-    return UserError(f"{where} is nested too deeply", expected=f"at most {DEEPEST} levels")
+    return UserError(f"{where} is nested too deeply", expected=f"at most {DEEPEST} levels", do=do)

@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import ValidationError
-
 from fasdata import __version__
 from fasdata.datasets.rule import Form
 from fasdata.errors import UserError
-from fasdata.foreign import read_json
+from fasdata.foreign import read_json, validated
 from fasdata.library import Library
 from fasdata.manifest.manifest import TABLE, Manifest
 from fasdata.store.atomic import write_text
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
 
 
 FILE = "fas.lock"
+_ANEW = "write it again: fasdata lock"
 SHOWN = 12  # characters of a hash that texts show
 
 
@@ -64,14 +63,7 @@ class Lock(Form):
         Raises:
             UserError: the data are no lock.
         """
-        try:
-            return cls.model_validate(data)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(map(str, first["loc"])) or "its form"
-            raise UserError(
-                f"{where} is not a lock: {place}: {first['msg']}", do="write it again: fasdata lock"
-            ) from None
+        return validated(cls, data, where, do=_ANEW)
 
     @classmethod
     def read(cls, path: Path) -> Lock:
@@ -82,7 +74,7 @@ class Lock(Form):
         """
         if not path.exists():
             raise UserError(f"no lock at {path}", do="write one: fasdata lock")
-        return cls.parse(read_json(path, do="fasdata lock"), str(path))
+        return cls.parse(read_json(path, do=_ANEW), str(path))
 
     def write(self, path: Path) -> None:
         """Write the lock file atomically."""

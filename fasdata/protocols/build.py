@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from fasdata.datasets.registry import load_cards
 from fasdata.errors import UserError, unknown_name
 from fasdata.library import Library
 from fasdata.manifest import Manifest
+from fasdata.manifest.manifest import TABLE
 from fasdata.manifest.meta import FORMAT, Deviation, Leakage, Meta, Validation
 from fasdata.manifest.meta import Domain as DomainMeta
 from fasdata.manifest.table import PARTS, PartName, table_fingerprint
@@ -26,6 +28,7 @@ from fasdata.protocols.recipe_lists import ListSelection, resolve_lists
 from fasdata.protocols.rows import make_table
 from fasdata.protocols.tallies import PlacedClip, losses, missed_frames, tally, unused_clips
 from fasdata.records import Clip
+from fasdata.store.atomic import require_writable
 
 
 @dataclass(frozen=True)
@@ -56,22 +59,41 @@ def build_protocol(
     strict: bool = False,
     lists: Path | None = None,
     allow_leakage: str = "",
+    write: bool = True,
+    reuse: bool = False,
 ) -> Manifest:
     """Build a protocol's manifest, write it into the library and return it; see `Options`.
 
+    Without `write` it is built and checked all the same, and nothing is written. With `reuse` a manifest that stands
+    there by now is returned as it is, and another process that builds it is waited for.
+
     Raises:
-        UserError: name, recipe or validation rule unknown; a store missing or without the frames the recipe needs; a
-            list missing; leakage; a part with one label only; with `strict`, counts off the full datasets.
+        UserError: another process builds it, or removes a person from a dataset; name, recipe or validation rule
+            unknown; a store missing or without the frames the recipe needs; a list missing; leakage; a part with one
+            label only; with `strict`, counts off the full datasets.
     """
     from fasdata.store.reader import Store
 
     options = Options(validation, seed, strict, lists, allow_leakage)
     plan = make_plan(parse(name), load_recipe(recipe))
     require_cards(plan)
+    folder = library.protocol_dir(plan.name.canonical, plan.recipe.name)
+    names = (plan.name.canonical, plan.recipe.name)
     folders = {dataset: library.require_store(dataset) for dataset in plan.datasets}
-    stores = {dataset: Store.open(folder) for dataset, folder in folders.items()}
-    manifest = assemble(plan, stores, options)
-    return replace(manifest, path=manifest.write(library.protocol_dir(plan.name.canonical, plan.recipe.name)))
+    require_writable(folder)
+    # Claims are files too: who writes nothing makes none.
+    with (
+        library.in_use(plan.datasets) if write else nullcontext(),
+        library.building(*names, wait=reuse) if write else nullcontext(),
+    ):
+        if reuse and (folder / TABLE).is_file():
+            return Manifest.read(folder)
+        stores = {dataset: Store.open(folder) for dataset, folder in folders.items()}
+        manifest = assemble(plan, stores, options)
+        if write:
+            return replace(manifest, path=manifest.write(folder))
+        manifest.check()
+        return manifest
 
 
 def assemble(plan: Plan, stores: Mapping[str, StoreLike], options: Options = DEFAULTS) -> Manifest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -20,7 +21,10 @@ def require_writable(folder: Path) -> None:
         UserError: a file is in its place or its parents', its name cannot be, or it may not be written to.
     """
     try:
-        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+        longest = os.pathconf(there, "PC_NAME_MAX")
+        if any(len(os.fsencode(name)) > longest for name in folder.absolute().parts):
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
     except OSError as error:
         shown = str(folder) if len(str(folder)) < 200 else f"{str(folder)[:200]}…"
         raise UserError(f"the folder {shown} cannot be made", found=error.strerror or str(error)) from None

@@ -56,7 +56,7 @@ def run(
     no_faces: NoFaces = False,
     allow_changed_data: AllowChangedData = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check the request, say what would be done, and stop.")
+        bool, typer.Option("--dry-run", help="Show the plan, refuse what the run would refuse, and stop.")
     ] = False,
 ) -> None:
     """Train a method on a protocol's sources, test it on its target, and write a report."""

@@ -36,10 +36,11 @@ def manifest_path(library: Library, protocol: str, recipe: str) -> Path:
     return library.protocol_dir(parse(protocol).canonical, recipe) / "manifest.parquet"
 
 
-def find_manifest(library: Library, protocol: str, recipe: str, val: str | None) -> ManifestFile:
+def find_manifest(library: Library, protocol: str, recipe: str, val: str | None, *, write: bool = True) -> ManifestFile:
     """Return the built manifest of the library, or build it; `val` None accepts any validation.
 
-    A manifest that was built before is never replaced: other runs may depend on it.
+    Without `write` one that is built now is not saved. A manifest that was built before is never replaced: other runs
+    may depend on it.
 
     Raises:
         UserError: unknown protocol or recipe, a store is missing, the manifest is damaged or has another validation.
@@ -50,9 +51,12 @@ def find_manifest(library: Library, protocol: str, recipe: str, val: str | None)
     if not path.is_file():
         from fasdata.protocols.build import build_protocol
 
-        manifest = build_protocol(protocol, recipe=recipe, library=library, validation=val or "auto")
-        return ManifestFile(manifest, path, f"manifest {path} (built now)")
-    manifest = Manifest.read(path)
+        # Runs that are started together need the same manifest: one of them builds it.
+        rule = val or "auto"
+        manifest = build_protocol(protocol, recipe=recipe, library=library, validation=rule, write=write, reuse=True)
+        note = "built now" if write else "would be built"
+    else:
+        manifest, note = Manifest.read(path), "built before"
     built = manifest.meta["validation"]["mode"]
     if val not in (None, built):
         raise UserError(
@@ -60,7 +64,7 @@ def find_manifest(library: Library, protocol: str, recipe: str, val: str | None)
             expected=f"--val {val}",
             do=f"replace it: fasdata build-protocol {protocol!r} --recipe {recipe} --val {val} --data {library.root}",
         )
-    return ManifestFile(manifest, path, f"manifest {path} (built before)")
+    return ManifestFile(manifest, path, f"manifest {path} ({note})")
 
 
 def given_manifest(path: Path, protocol: str | None, recipe: str | None) -> ManifestFile:

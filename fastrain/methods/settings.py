@@ -22,7 +22,7 @@ Modalities = Annotated[tuple[Literal["rgb", "depth", "ir"], ...], Field(min_leng
 class Section(BaseModel):
     """A group of settings. Unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class MethodSettings(Section):

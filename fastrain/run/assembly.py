@@ -11,10 +11,10 @@ from fasdata.errors import UserError, naming
 from fastrain.augmentation import AugmentConfig
 from fastrain.data.images import Images, Preparation
 from fastrain.data.samples import Samples
-from fastrain.methods.registry import method_class
+from fastrain.methods.registry import method_class, settings_class
 from fastrain.networks.checkpoint import Checkpoint
 from fastrain.rundir.folder import HELP, MANIFEST, RUN
-from fastrain.train.devices import open_devices, place
+from fastrain.train.devices import open_devices, place, require_cuda
 from fastrain.train.scoring import SCORE, Scorer
 from fastrain.train.training_state import load_method, require_own
 
@@ -69,28 +69,36 @@ class Assembly:
     ) -> Assembly:
         """Build the method that a configuration names, and the images of `parts`; parts without a sample are left out.
 
-        `in_memory` names the parts whose images are kept once they were read.
+        `in_memory` names the parts whose images are kept once they were read. What the images lack is told first, what
+        the weights of the network lack last.
 
         Raises:
-            UserError: the device cannot do what the configuration asks for; the part `train` lacks a modality.
+            UserError: the device cannot do what the configuration asks for; the part `train` lacks a modality, or a
+                label in a domain; the weights cannot be had or read.
         """
-        method = build_method(config, n_domains=n_domains, image_size=data.view.size)
-        place(method, fabric, config.train, training=training or fabric.device.type == "cuda")
+        training_there = training or fabric.device.type == "cuda"
+        require_cuda(fabric, config.train, training=training_there)
+        modalities = modalities_of(config)
         samples = {part: members for part in parts if len(members := Samples.of(data.manifest, part)) or training}
         if "train" in samples:
-            samples["train"].require(method.modalities)
+            samples["train"].require(modalities)
+            samples["train"].groups(n_domains)
         images = {
             part: Images(
                 members,
                 data.stores,
                 data.view,
-                modalities=method.modalities,
+                modalities=modalities,
                 cache=part in in_memory,
                 pack=data.packs.of(part) if data.packs else None,
                 preparation=Preparation.of(config.data),
             )
             for part, members in samples.items()
         }
+        if training:
+            settings_class(config.method).model_validate(config.model).preflight()
+        method = build_method(config, n_domains=n_domains, image_size=data.view.size)
+        place(method, fabric, config.train, training=training_there)
         return cls(method, images, _scorer(config, fabric, method))
 
     def score(self, networks: Iterable[tuple[str, int]]) -> Scored:
@@ -107,6 +115,11 @@ class Assembly:
                 named = values if column == SCORE else {column: values[SCORE]}
                 scored[part] = (images, {**scored[part][1], **named})
         return scored
+
+
+def modalities_of(config: RunConfig) -> tuple[str, ...]:
+    """Return what the method of a configuration sees; methods without that setting see colour."""
+    return tuple(config.model.get("modalities") or ("rgb",))
 
 
 def build_method(config: RunConfig, *, n_domains: int, image_size: int) -> Method:

@@ -17,11 +17,10 @@ from fastrain.data.manifests import (
     against_library,
     find_manifest,
     given_manifest,
-    manifest_path,
     require_same_data,
 )
 from fastrain.data.samplers import SamplingPlan
-from fastrain.methods.registry import method_class, settings_class
+from fastrain.methods.registry import method_class
 from fastrain.run.request import RunRequest
 from fastrain.rundir import RunDir
 from fastrain.rundir.folder import RunState
@@ -99,18 +98,16 @@ class RunPlan:
 
 
 def check_settings(request: RunRequest) -> RunConfig:
-    """Validate the configuration and check that pretrained weights can be had, before torch is imported.
+    """Return the validated configuration; torch is not imported yet.
 
     Raises:
-        UserError: what `RunRequest.config` and the method's `preflight` raise.
+        UserError: what `RunRequest.config` raises.
     """
-    config = request.config()
-    settings_class(config.method).model_validate(config.model).preflight()
-    return config
+    return request.config()
 
 
 def make_plan(request: RunRequest, config: RunConfig) -> RunPlan:
-    """Find or build the manifest, open its stores, settle view and folder.
+    """Find or build the manifest, open its stores, settle view and folder. A dry run builds, and saves nothing.
 
     Raises:
         UserError: something is missing, the data are not those of the library's lock, or the folder holds a run with
@@ -134,6 +131,8 @@ def make_plan(request: RunRequest, config: RunConfig) -> RunPlan:
         if request.out
         else default_out(config, manifest.meta["canonical"], manifest.meta["recipe"]["name"])
     )
+    run.require_writable()
+    state = run.state()
     stores = manifest.open_stores(library)
     lock = Lock.of_manifest(manifest, stores)
     plan = RunPlan(
@@ -149,7 +148,7 @@ def make_plan(request: RunRequest, config: RunConfig) -> RunPlan:
         preset_note=note,
         n_domains=n_domains,
         run=run,
-        state=run.state(),
+        state=state,
         lock=lock,
         changed_data=against_library(library, lock, allowed=request.allow_changed_data),
     )
@@ -201,37 +200,10 @@ def default_out(config: RunConfig, canonical: str, recipe: str) -> Path:
     return Path("runs") / f"{config.method}-{canonical.replace(':', '-')}-{recipe}-seed{config.train.seed}"
 
 
-def describe_dry(request: RunRequest, config: RunConfig) -> str:
-    """Return what a run would do; nothing is written.
-
-    Raises:
-        UserError: unknown view, protocol, recipe.
-    """
-    view = view_of(config)
-    library = Library.locate(Path(request.data) if request.data else None)
-    if request.manifest:
-        source = f"{request.manifest} (given)"
-    else:
-        path = manifest_path(library, _protocol(request), request.recipe or RECIPE)
-        source = f"{path} ({'built before' if path.is_file() else 'would be built'})"
-    train, evaluate = config.train, config.evaluate
-    return "\n".join(
-        [
-            f"method    {config.method}, view {view.name} at {view.size} pixels, seed {train.seed}",
-            f"manifest  {source}",
-            f"training  {train.max_iterations} iterations, {train.steps_per_epoch} an epoch, "
-            f"validation every {train.validate_every_epochs} epochs",
-            f"selection {evaluate.select}" + (f" by clip {evaluate.metric}" if evaluate.select == SOURCE_VAL else ""),
-            f"devices   {request.devices or '1'} ({request.accelerator or 'auto'}), "
-            f"precision {request.precision or '32-true'}",
-        ]
-    )
-
-
 def _manifest(request: RunRequest, library: Library) -> ManifestFile:
     if request.manifest:
         return given_manifest(Path(request.manifest), request.protocol, request.recipe)
-    return find_manifest(library, _protocol(request), request.recipe or RECIPE, request.val)
+    return find_manifest(library, _protocol(request), request.recipe or RECIPE, request.val, write=not request.dry_run)
 
 
 def _protocol(request: RunRequest) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import platform
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from fasdata.errors import EXIT_USER_ERROR, UserError
 from fasdata.stopping import Stopped, StoppedExit, leave, stoppable
 from fastrain.config import config_hash
 from fastrain.data.manifests import with_changes
-from fastrain.run.plan import RunPlan, check_settings, describe_dry, make_plan
+from fastrain.run.plan import RunPlan, check_settings, make_plan
 from fastrain.run.request import RunRequest
 from fastrain.run.summary import summary
 from fastrain.rundir import ResultFacts, RunDir, RunFacts
@@ -47,33 +48,70 @@ def run(request: RunRequest) -> Path | None:
         SystemExit: training was stopped by a signal; what was done is saved.
     """
     whole = request.completed()
-    config = check_settings(request)
-    request = whole
-    if request.dry_run:
-        print(describe_dry(request, config))
-        return None
-    plan = make_plan(request, config)
+    plan = make_plan(whole, check_settings(request))
+    if whole.dry_run and is_first_process():
+        from fastrain.run.describe import describe_plan
+
+        print(describe_plan(plan))
     if plan.state == "finished":
         print(f"{plan.run.path} is finished already; nothing to do")
+        if whole.dry_run:
+            return None
         if not plan.run.file("report.html").is_file():  # stopped between the results and the page
             _report(plan)
         show(plan.run)
         return plan.run.path
-    from fastrain.train.devices import open_devices
-
-    fabric = open_devices(
-        request.accelerator or "auto", request.devices or "1", request.precision or "32-true", request.threads
-    )
-    with plan.run.locked() if fabric.is_global_zero else _silent():
+    fabric, session = made_ready(plan)
+    if whole.dry_run:
+        if fabric.is_global_zero:
+            print(f"nothing stands in the way of this run{_after(session.restored)}; nothing was written")
+            session.loader.close()
+        return None
+    claimed = plan.manifest_file.manifest.in_use(plan.library)
+    with claimed, plan.run.locked() if fabric.is_global_zero else _silent():
         fabric.barrier()
         with stoppable():
             try:
-                _carry_out(plan, fabric)
+                _carry_out(plan, fabric, session)
             except Stopped as stopped:
                 if fabric.is_global_zero:
                     leave(stopped, f"fastrain run --resume {plan.run.path}")
                 raise StoppedExit(stopped.exit_code) from None
     return plan.run.path
+
+
+def made_ready(plan: RunPlan) -> tuple[Fabric, Session]:
+    """Open the devices and build all that training needs, up to its first iteration; write nothing.
+
+    A run and a dry run both come through here, so that one refuses what the other does. What needs pretrained weights
+    comes last.
+
+    Raises:
+        UserError: another process trains in the folder; the machine cannot do what is asked; what the images lack;
+            weights that cannot be had or read; a checkpoint or a log that cannot be gone on from.
+    """
+    from fastrain.run.session import Session
+    from fastrain.train.devices import open_devices
+
+    request = plan.request
+    if is_first_process():  # the others start when it holds the lock
+        plan.run.require_free()
+    fabric = open_devices(
+        request.accelerator or "auto", request.devices or "1", request.precision or "32-true", request.threads
+    )
+    with nullcontext() if fabric.is_global_zero else _silent():
+        session = Session(plan, fabric)
+        session.restored  # noqa: B018 (the last checkpoint is loaded, or refused, now)
+    return fabric, session
+
+
+def is_first_process() -> bool:
+    """Tell whether this is the process that the user started, and not one of further devices."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def _after(iteration: int) -> str:
+    return f", which goes on after iteration {iteration}" if iteration else ""
 
 
 def show(run: RunDir) -> None:
@@ -116,9 +154,7 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _carry_out(plan: RunPlan, fabric: Fabric) -> None:
-    from fastrain.run.session import Session
-
+def _carry_out(plan: RunPlan, fabric: Fabric, session: Session) -> None:
     first = fabric.is_global_zero
     if first:
         view = f"view {plan.view.geometry} at {plan.view.size} pixels"
@@ -130,7 +166,6 @@ def _carry_out(plan: RunPlan, fabric: Fabric) -> None:
         print(f"images {plan.images.note}")
         for note in (*plan.sampling.notes, *plan.sampling.deviations):
             print(f"note: {note}")
-    session = Session(plan, fabric)
     about = _begun(plan, session, fabric) if first else {}
     with _status(plan.run, about) if first else nullcontext():
         outcome = session.train()

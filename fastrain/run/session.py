@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from fastrain.augmentation import AugmentConfig
@@ -9,6 +10,7 @@ from fastrain.config import SOURCE_VAL, TARGET_ORACLE, config_hash
 from fastrain.data.loader import TrainLoader
 from fastrain.run.assembly import Assembly, Data, Scored
 from fastrain.run.plan import RunPlan
+from fastrain.rundir import read_log
 from fastrain.train.engine import Engine, Outcome
 from fastrain.train.logbook import Logbook
 from fastrain.train.randomness import Generators
@@ -57,13 +59,25 @@ class Session:
             lock=plan.lock.as_json(),
         )
 
+    @cached_property
+    def restored(self) -> int:
+        """The iteration that training goes on after, 0 at the start; the last checkpoint is loaded, the log checked.
+
+        Raises:
+            UserError: the checkpoint or the log is damaged, or belongs to another run.
+        """
+        start, log = self.engine.restore(), self._plan.run.file("metrics.jsonl")
+        if log.is_file():
+            read_log(log, start)
+        return start
+
     def train(self) -> Outcome:
         """Train to the end, from the last checkpoint where there is one.
 
         Raises:
             UserError: a loss is not finite, a checkpoint does not fit, an image cannot be read.
         """
-        start = self.engine.restore()
+        start = self.restored
         try:
             if not self._fabric.is_global_zero:
                 return self.engine.train(None)

@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, PositiveInt
 
+from fastrain.config import LARGEST_IMAGE
+
 Status = Literal["running", "stopped", "finished", "imported", "evaluated"]
 MOST_DOMAINS = 1000
-LARGEST_IMAGE = 4096  # pixels of a side
 LONGEST_PATH = 4096
 
 

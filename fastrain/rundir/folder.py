@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,9 +12,10 @@ from typing import Any, Literal, TypeVar
 
 import yaml
 
+from fasdata.claims import claim, holder_of
 from fasdata.errors import UserError
 from fasdata.foreign import read_json, read_yaml, validated
-from fasdata.store.atomic import write_text
+from fasdata.store.atomic import is_temporary, require_writable, sweep, write_text
 from fastrain.config import RunConfig, differences
 from fastrain.rundir.facts import Facts, ManifestFacts, ProbeFacts, ResultFacts, RunFacts
 
@@ -23,7 +24,8 @@ File = TypeVar("File", bound=Facts)
 RUN, CONFIG, MANIFEST = "run.json", "config.yaml", "manifest.json"
 RESULTS, PROBE = "results.json", "probe.json"
 HELP = "put the run's own file back, or train again with another --out"
-_EARLY = (".lock", "checkpoints", CONFIG, MANIFEST)  # written before run.json
+_LOCK, _ANOTHER = ".lock", "wait for it to end, or give another --out"
+_EARLY = (_LOCK, "checkpoints", CONFIG, MANIFEST)  # written before run.json
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,32 @@ class RunDir:
             UserError: another process works in it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise UserError(
-                    f"another process is training in {self.path}", do="wait for it, or give another --out"
-                ) from None
+        with claim(self.path / _LOCK, self._taken, do=_ANOTHER):
+            for folder in (self.path, self.checkpoints):
+                sweep(folder)
             yield
+
+    def require_writable(self) -> None:
+        """Check, and write nothing, that the folder can be made or written to.
+
+        Raises:
+            UserError: it cannot.
+        """
+        if not os.path.isfile(self.path):  # noqa: PTH113 (a name too long is no file); `state` says what is wrong
+            require_writable(self.path)
+
+    def require_free(self) -> None:
+        """Check, and write nothing, that no other process works here.
+
+        Raises:
+            UserError: one does.
+        """
+        if holder := holder_of(self.path / _LOCK):
+            raise UserError(self._taken, found=holder, do=_ANOTHER)
+
+    @property
+    def _taken(self) -> str:
+        return f"another process is training in {self.path}"
 
     def state(self) -> RunState:
         """Tell whether a run was begun here, and ended; one without a checkpoint has nothing to go on from.
@@ -82,7 +102,8 @@ class RunDir:
             if self.facts().status == "finished":
                 return "finished"
             return "unfinished" if (self.checkpoints / "last.safetensors").is_file() else "new"
-        strangers = [path.name for path in self.path.glob("*") if path.name not in _EARLY] if self.path.is_dir() else []
+        there = self.path.glob("*") if self.path.is_dir() else ()
+        strangers = [path.name for path in there if path.name not in _EARLY and not is_temporary(path)]
         if strangers or self.path.is_file():
             raise UserError(f"{self.path} is not a run folder", found=", ".join(strangers[:3]), do="give another --out")
         return "new"

@@ -46,6 +46,7 @@ def open_devices(accelerator: str, devices: str, precision: str, threads: int | 
     try:
         fabric = Fabric(accelerator=accelerator, devices=_devices(devices), precision=precision)  # type: ignore[arg-type]
         fabric.launch()
+        _try_precision(fabric)
     except (ValueError, RuntimeError, TypeError, ImportError) as error:
         raise UserError(
             f"cannot use accelerator {accelerator!r} with devices {devices!r} and precision {precision!r}",
@@ -53,6 +54,16 @@ def open_devices(accelerator: str, devices: str, precision: str, threads: int | 
             do="--accelerator cpu --devices 1 --precision 32-true works everywhere",
         ) from error
     return fabric
+
+
+def _try_precision(fabric: Fabric) -> None:
+    """Compute a little, forward and backward, in the precision of the run: what a device cannot do it says itself."""
+    with torch.random.fork_rng(devices=[]):
+        probe = nn.Conv2d(1, 1, 3)
+    fabric.strategy.precision.convert_module(probe)
+    fabric.strategy.module_to_device(probe)
+    with fabric.autocast():
+        probe(torch.ones(1, 1, 4, 4, device=fabric.device, dtype=probe.weight.dtype)).float().sum().backward()
 
 
 def share_state(fabric: Fabric, module: torch.nn.Module, *, parameters: bool) -> None:
@@ -136,21 +147,30 @@ def place(method: Method, fabric: Fabric, config: TrainConfig, *, training: bool
     What is for CUDA is only asked of a device that trains: scores can be had anywhere.
 
     Raises:
-        UserError: synchronised batch norm or compilation is asked for and the device is not CUDA.
+        UserError: as `require_cuda`.
     """
+    require_cuda(fabric, config, training=training)
     fabric.strategy.precision.convert_module(method)
     fabric.strategy.module_to_device(method)
-    for wanted, what in ((config.sync_batch_norm, "sync_batch_norm"), (config.compile, "compile")):
-        if wanted and training and fabric.device.type != "cuda":
-            raise UserError(
-                f"train.{what} is for CUDA", found=fabric.device.type, do=f"leave --set train.{what}=true out"
-            )
     if config.channels_last:
         method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if config.sync_batch_norm and training:
         nn.SyncBatchNorm.convert_sync_batchnorm(method)
     if config.compile and training:
         compile_networks(method)
+
+
+def require_cuda(fabric: Fabric, config: TrainConfig, *, training: bool) -> None:
+    """Check that a device that trains is CUDA where `config` asks for what is for CUDA alone.
+
+    Raises:
+        UserError: synchronised batch norm or compilation is asked for and the device is another.
+    """
+    for wanted, what in ((config.sync_batch_norm, "sync_batch_norm"), (config.compile, "compile")):
+        if wanted and training and fabric.device.type != "cuda":
+            raise UserError(
+                f"train.{what} is for CUDA", found=fabric.device.type, do=f"leave --set train.{what}=true out"
+            )
 
 
 def compile_networks(method: nn.Module, backend: str = "inductor") -> None:

@@ -20,7 +20,7 @@ class HFNMPSettings(TrunkSettings):
     # Meta training.
     order: Literal["extractor_first", "hfn_first"] = "extractor_first"
     meta_train_size: PositiveInt = 2
-    inner_loops: PositiveInt = 4
+    inner_loops: PositiveInt = Field(4, le=1000)
     meta_lr: PositiveFloat = 0.001
     # Synchronous training and the second stage.
     init_lr: PositiveFloat = 0.0001
@@ -37,7 +37,7 @@ class HFNMPSettings(TrunkSettings):
     replicate_buffers: bool = False
     """Run the unused decoder, as the published code does, so that its batch norm statistics move as there."""
 
-    pyramid_width: PositiveInt = Field(256, multiple_of=2)
+    pyramid_width: PositiveInt = Field(256, multiple_of=2, le=8192)
     dropout: float = Field(0.0, ge=0, lt=1)
     color_order: Literal["rgb", "bgr"] = "rgb"
     normalize_rgb: bool = False

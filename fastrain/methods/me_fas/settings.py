@@ -12,9 +12,9 @@ from fastrain.methods.settings import MethodSettings, Section
 class Prompts(Section):
     """The tokens that text and image tower share."""
 
-    n_ctx: PositiveInt = 2
+    n_ctx: PositiveInt = Field(2, le=64)
     """Learnable words of the sentences, and prompts of the images."""
-    depth: PositiveInt = 9
+    depth: PositiveInt = Field(9, le=1000)
     """Layers whose prompts are new: the shared ones in the first, deep ones in the others; text is fused after each
     but the last of them."""
     deep: Literal["noise", "learned"] | None = None
@@ -99,13 +99,13 @@ class MEFASSettings(MethodSettings):
     classes: tuple[str, str] = ("spoof face", "real face")
     """The ends of the sentences of attack and bona fide, after the words."""
     prompts: Prompts = Prompts.model_validate({})
-    fusion_width: PositiveInt = 128
+    fusion_width: PositiveInt = Field(128, le=65_536)
     """Hidden width of the prompt fusion."""
     text: Text = Text.model_validate({})
     mask: Mask = Mask.model_validate({})
-    head_width: PositiveInt = 2048
+    head_width: PositiveInt = Field(2048, le=65_536)
     """Hidden width of the contrastive head."""
-    head_out: PositiveInt = 256
+    head_out: PositiveInt = Field(256, le=65_536)
 
     losses: Losses = Losses.model_validate({})
     temperature: PositiveFloat = 0.1

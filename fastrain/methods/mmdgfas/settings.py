@@ -36,7 +36,7 @@ class MMDGFASSettings(MethodSettings):
     # The network.
     modalities: Modalities = ("rgb", "depth", "ir")
     """One stream each; any of rgb, depth, ir, each once. [rgb] alone is the baseline without fusion."""
-    planes: PositiveInt = Field(64, multiple_of=16)
+    planes: PositiveInt = Field(64, multiple_of=16, le=1024)
     """Width of a stream's first layer; the other widths are multiples of it."""
     dropout: float = Field(0.5, ge=0, lt=1)
     """In front of both heads."""
@@ -53,7 +53,7 @@ class MMDGFASSettings(MethodSettings):
     cross_modal: CrossModalSettings = Field(default_factory=lambda: CrossModalSettings.model_validate({}))
 
     # The views.
-    crop: PositiveInt = Field(48, ge=16)
+    crop: PositiveInt = Field(48, ge=16, le=4096)
     """Side of the training images, and of the crops of a test image."""
     eval_views: Literal["crops36", "full", "reference"] = "crops36"
     """Views by which an image is scored. crops36: 9 crops in 4 flips each, their logits averaged; full: the full

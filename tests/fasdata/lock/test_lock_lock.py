@@ -91,8 +91,8 @@ def test_a_lock_compares_only_what_it_lists(library: Library) -> None:
     ("text", "words"),
     [
         ("{", "is damaged; expected JSON"),
-        ("[]", "is not a lock"),
-        ('{"stores": {}, "protocols": {}, "more": 1}', "more: Extra inputs"),
+        ("[]", "does not hold keys and values"),
+        ('{"stores": {}, "protocols": {}, "more": 1}', "unknown key 'more'"),
         ('{"stores": {"x": {"content_hash": 5}}, "protocols": {}}', "stores.x.content_hash"),
         ('{"format": 2, "stores": {}, "protocols": {}}', "format"),
     ],

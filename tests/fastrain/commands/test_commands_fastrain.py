@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -83,20 +82,12 @@ def test_bad_input_ends_in_one_line(
     assert not list(tmp_path.iterdir())
 
 
-def test_absent_weights_end_the_run_before_torch_is_imported(tmp_path: Path) -> None:
+def test_wrong_settings_end_the_run_before_torch_is_imported(tmp_path: Path) -> None:
     line = "import sys; from fastrain.cli import main\ntry: main()\nfinally: print('torch' in sys.modules)"
-    started = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", line, "run", "hfn_mp", "--protocol", "CIO-M"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={"PATH": "", "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[3])},
-    )
-    assert time.perf_counter() - started < 5
+    arguments = ["run", "hfn_mp", "--protocol", "CIO-M", "--set", "image_size=99999999"]
+    done = subprocess.run([sys.executable, "-c", line, *arguments], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2 and done.stdout.strip() == "False"
-    assert done.stderr.startswith("error: no pretrained weights") and done.stderr.count("\n") == 1
-    assert "model.safetensors of timm/resnet50.tv_in1k" in done.stderr
+    assert "data.image_size: Input should be less than or equal to 4096; found 99999999" in done.stderr
 
 
 def test_methods_lists_names_and_presets() -> None:
