@@ -15,7 +15,9 @@ app = typer.Typer()
 
 @app.command(
     epilog="Example: fasdata forget CASIA-FASD 12 --data data --runs runs --dry-run. "
-    "Interrupted? The same command continues."
+    "Interrupted, or stopped by a damaged store? The same command continues, after "
+    "'fasdata store check DATASET --repair' where it says so. "
+    "Exit code 3: the person is removed, and something else in the store is damaged."
 )
 def forget(
     dataset: Annotated[str, typer.Argument(help="The dataset with the person.")],
@@ -27,6 +29,7 @@ def forget(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and stop.")] = False,
 ) -> None:
     """Remove a person from a library: from the store, the manifests and the packs, down to the last byte."""
+    from fasdata.errors import EXIT_PARTIAL
     from fasdata.forget import text
     from fasdata.forget.carry_out import carry_out
     from fasdata.forget.removal import DEFAULT, plan_forget, runs_with
@@ -38,6 +41,9 @@ def forget(
         plan = plan_forget(library, slug, subject)
         uses = runs_with(plan, runs)
         typer.echo(text.describe_plan(plan, library))
-        if not dry_run:
-            typer.echo(text.describe_report(plan, carry_out(plan, library), library))
+        report = None if dry_run else carry_out(plan, library)
+        if report:
+            typer.echo(text.describe_report(plan, report, library))
     typer.echo(text.describe_runs(plan, uses, [str(folder) for folder in runs or [DEFAULT]]))
+    if report and report.proof and report.proof.damage:
+        raise typer.Exit(EXIT_PARTIAL)

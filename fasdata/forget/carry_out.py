@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fasdata.errors import UserError
-from fasdata.forget.erase import Proof, Traces, erase, pieces_of, prove
+from fasdata.forget.erase import Proof, Traces, erase, pieces_of, prove, require_readable, set_aside
 from fasdata.forget.manifests import forget_rows
 from fasdata.forget.removal import VERB, ForgetPlan
 from fasdata.library import Library
@@ -14,6 +14,7 @@ from fasdata.manifest.manifest import TEXT
 from fasdata.packs.info import FILE as PACK
 from fasdata.store.atomic import sweep
 from fasdata.store.info import FILE as STORE
+from fasdata.store.shards import DamagedShard
 from fasdata.store.tables import FAILURES
 from fasdata.store.writer_lock import lock_writer
 
@@ -22,7 +23,10 @@ _PLAIN = (".json", ".csv", ".html", ".txt", ".md", ".lock", ".yaml")
 
 @dataclass
 class ForgetReport:
-    """What was removed; `named_in` are other files that still name the person's clips, `pages` are reports."""
+    """What was removed; `named_in` are other files that still name the person's clips, `pages` are reports.
+
+    `set_aside` are damaged shards that an earlier repair had kept.
+    """
 
     removed: int = 0
     manifests: dict[str, str] = field(default_factory=dict)
@@ -30,31 +34,42 @@ class ForgetReport:
     proof: Proof | None = None
     named_in: list[Path] = field(default_factory=list)
     pages: list[Path] = field(default_factory=list)
+    set_aside: list[Path] = field(default_factory=list)
 
 
 def carry_out(plan: ForgetPlan, library: Library) -> ForgetReport:
     """Remove everything in the plan, prove that nothing is left, and delete the journal that was written first.
 
+    Damage of other people's clips does not stop a removal that has begun; the proof names it.
+
     Raises:
-        UserError: another process is writing to the store or a pack, the disk is full, or something is left.
+        UserError: another process is writing to the store or a pack, the disk is full, the store is damaged, or
+            something is left; the same command continues.
     """
     folder, report = library.store_dir(plan.dataset), ForgetReport()
-    held = (folder / STORE).is_file()
-    pieces = pieces_of(folder, plan.clips) if held else []
-    plan.write(library)
-    sweep(library.root)
-    for touched in plan.manifests:
-        path = library.root / touched.path
-        sweep(path.parent)
-        report.manifests[touched.path] = forget_rows(path, plan) if path.is_file() else "removed before"
-    for name in plan.packs:
-        remove_pack(library.root / name)
-        report.packs.append(name)
-    if held:
-        report.removed = erase(folder, plan.clips)
-        report.proof = prove(folder, plan, pieces)
+    held, journal = (folder / STORE).is_file(), library.journal(VERB, plan.dataset)
+    try:
+        if held and not journal.exists():
+            require_readable(folder)
+        pieces = pieces_of(folder, plan.clips) if held else []
+        plan.write(library)
+        sweep(library.root)
+        for touched in plan.manifests:
+            path = library.root / touched.path
+            sweep(path.parent)
+            report.manifests[touched.path] = forget_rows(path, plan) if path.is_file() else "removed before"
+        for name in plan.packs:
+            remove_pack(library.root / name)
+            report.packs.append(name)
+        if held:
+            report.set_aside = set_aside(folder)
+            report.removed = erase(folder, plan.clips)
+            report.proof = prove(folder, plan, pieces)
+    except DamagedShard as error:
+        begun = "the removal has begun" if journal.exists() else "nothing was changed"
+        do = f"run 'fasdata store check {folder} --repair', then the same 'fasdata forget' again"
+        raise UserError(f"{error.reason}: {plan.subject} cannot be removed yet, {begun}", do=do) from None
     traces = Traces(plan.clips)
-    journal = library.journal(VERB, plan.dataset)
     files = [path for path in _plain_files(library, folder) if path != journal]
     report.named_in = [path for path in files if traces.named_in(path)]
     report.pages = [path for path in files if path.suffix == ".html" and path not in report.named_in]

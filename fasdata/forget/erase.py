@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fasdata.errors import UserError
 from fasdata.forget.removal import ForgetPlan
-from fasdata.store import keys, shards
+from fasdata.store import keys, shards, tables, writer_lock
 from fasdata.store.check import check_store
 from fasdata.store.info import StoreInfo
 from fasdata.store.writer import StoreWriter
@@ -88,33 +88,58 @@ def holders(path: Path, pieces: Iterable[bytes]) -> dict[bytes, str]:
 class Proof:
     """What was checked after the removal: clips whose hashes were computed again, bytes of shards searched.
 
-    `copies` are entries of other people that hold the same picture as a removed one.
+    `copies` are entries of other people that hold the same picture as a removed one; `damage` is what else is wrong
+    with the store, in words: it does not stand in the way of a removal.
     """
 
     clips: int
     bytes: int
     content_hash: str
     copies: tuple[str, ...]
+    damage: tuple[str, ...] = ()
 
 
 def erase(folder: Path, clips: list[str]) -> int:
     """Remove the clips and rewrite their shards; return how many were still there.
 
+    Crops of theirs without a record go too, and shards that a repair has set aside: both may show the person.
+
     Raises:
-        UserError: another process is writing, the disk is full (the next run removes what is left).
+        UserError: another process is writing, the disk is full, a shard is damaged (the next run removes what is left).
     """
-    with StoreWriter(folder, StoreInfo.read(folder)) as writer:
+    with StoreWriter(folder, StoreInfo.read(folder), extracts=False) as writer:
         there = [clip for clip in clips if clip in writer.done]
         for clip in there:
             writer.remove(clip)
+        writer.remove_strays(clips)
+        for path in set_aside(folder):
+            path.unlink()
+        writer_lock.forget_lost(folder, clips)
     return len(there)
+
+
+def set_aside(folder: Path) -> list[Path]:
+    """Return the damaged shards that a repair has set aside: nobody can tell whom they show."""
+    return sorted(path for path in (folder / shards.FOLDER).glob("*.damaged") if path.is_file())
+
+
+def require_readable(folder: Path) -> None:
+    """Check, before anything is removed, that nothing in the store will stop the removal half-way.
+
+    Raises:
+        UserError: a shard or a record is damaged.
+    """
+    for path in shards.shard_paths(folder):
+        shards.require_sound(path)
+        for _ in tables.read_shard(path):
+            pass
 
 
 def prove(folder: Path, plan: ForgetPlan, pieces: list[bytes]) -> Proof:
     """Prove the removal: search the shard files byte by byte, and compute every hash of the rest again.
 
     Raises:
-        UserError: a trace is left, or something else has changed.
+        UserError: a trace is left.
     """
     traces, copies, searched = Traces(plan.clips, pieces), dict[bytes, str](), 0
     for path in shards.shard_paths(folder):
@@ -125,16 +150,12 @@ def prove(folder: Path, plan: ForgetPlan, pieces: list[bytes]) -> Proof:
         held = holders(path, pieces_left) if pieces_left else {}
         if keys_left or pieces_left - held.keys():
             what = keys_left[0] if keys_left else "a piece of a crop"
-            raise UserError(
-                f"{path} still holds something of {plan.subject}", found=what, do="run the same command again"
-            )
+            do = f"run 'fasdata store check {folder} --repair', then the same command again: it continues"
+            raise UserError(f"{path} still holds something of {plan.subject}", found=what, do=do)
         copies |= held
     report = check_store(folder, rehash=True)
-    if not report.intact or (plan.after and report.content_hash != plan.after):
-        problems = ", ".join(report.problems) or f"content {report.content_hash[:12]} instead of {plan.after[:12]}"
-        raise UserError(
-            f"the store {folder} is not what it should be without {plan.subject}",
-            found=problems,
-            do=f"look at it: fasdata store check {plan.dataset} --rehash",
-        )
-    return Proof(report.clips, searched, report.content_hash, tuple(sorted(set(copies.values()))))
+    damage = [f"{problem.times} x {what} (e.g. {problem.first})" for what, problem in report.problems.items()]
+    if plan.after and report.content_hash != plan.after:
+        damage.append(f"its content is {report.content_hash[:12]}, not {plan.after[:12]} as without this person")
+    copied = tuple(sorted(set(copies.values())))
+    return Proof(report.clips, searched, report.content_hash, copied, tuple(damage))

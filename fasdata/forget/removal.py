@@ -22,6 +22,7 @@ from fasdata.store import tables
 from fasdata.store.atomic import write_text
 from fasdata.store.hashes import store_hash
 from fasdata.store.info import FILE, StoreInfo
+from fasdata.store.writer_lock import lost_clips
 
 VERB = "forget"  # of the journal in the library
 
@@ -116,7 +117,9 @@ def _in_store(library: Library, dataset: str, subject: str, begun: ForgetPlan | 
         return set(), begun
     if not (folder / FILE).is_file():
         return set(), ForgetPlan(dataset=dataset, subject=subject, clips=[])
-    library.require_store(dataset)
+    # What a repair took out is no reason to keep a person: the recordings may be gone, and nothing else is unfinished.
+    if not (lost_clips(folder) and tables.present(folder)):
+        library.require_store(dataset)
     columns = tables.read_columns(folder, "clip_id", "subject", "content_hash")
     rows = list(zip(columns["clip_id"], columns["subject"], columns["content_hash"], strict=True))
     fingerprint = StoreInfo.read(folder).fingerprint
@@ -132,7 +135,11 @@ def _in_store(library: Library, dataset: str, subject: str, begun: ForgetPlan | 
 def _with_manifests(library: Library, plan: ForgetPlan, people: set[str]) -> ForgetPlan:
     own: dict[str, tuple[pa.Table, list[str]]] = {}
     for path in sorted((library.root / "protocols").glob(f"*/*/{TABLE}")):
-        manifest = Manifest.read(path)
+        try:
+            manifest = Manifest.read(path)
+        except UserError as error:
+            do = f"or remove {path.parent} and run this again: a removal takes no rows out of it"
+            raise UserError(str(error), do=do) from None
         if plan.dataset in manifest.meta["stores"]:
             rows = manifest.table.select(["dataset", "clip_id", "subject", "part"])
             earlier = [removal["fingerprint"] for removal in manifest.meta.get("forgotten", ())]

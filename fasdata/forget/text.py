@@ -32,10 +32,14 @@ def describe_report(plan: ForgetPlan, report: ForgetReport, library: Library) ->
         )
     lines += [f"manifest {library.root / name}: {change}" for name, change in report.manifests.items()]
     lines += [f"pack {library.root / name}: removed; make it again: fasdata pack" for name in report.packs]
+    lines += [f"{path}: removed, a damaged shard that a repair had set aside" for path in report.set_aside]
     if report.proof:
+        hashes = f"all hashes of the {report.proof.clips} clips that stay were computed again"
         lines += [
             f"proof: no key, record or piece of a crop of these clips in {report.proof.bytes / 2**20:.1f} MiB of "
-            f"shards; all hashes of the {report.proof.clips} clips that stay were computed again and agree",
+            f"shards; {hashes} and {'agree' if not report.proof.damage else 'not all is well with them:'}",
+            *(f"note: in the store {library.store_dir(plan.dataset)}: {damage}" for damage in report.proof.damage),
+            *(_mend(plan, library) if report.proof.damage else ()),
             *(f"note: the same picture is stored for another person too: {key}" for key in report.proof.copies),
         ]
     lines += [
@@ -45,6 +49,13 @@ def describe_report(plan: ForgetPlan, report: ForgetReport, library: Library) ->
     if lock_path(library).is_file():
         lines.append(f"note: {lock_path(library)} is out of date: write it again with 'fasdata lock'")
     return "\n".join(lines)
+
+
+def _mend(plan: ForgetPlan, library: Library) -> list[str]:
+    folder = library.store_dir(plan.dataset)
+    return [
+        f"      the removal is done; for the rest: fasdata store check {folder} --rehash --repair, then extract again"
+    ]
 
 
 def describe_runs(plan: ForgetPlan, uses: Sequence[RunUse], folders: Sequence[str]) -> str:

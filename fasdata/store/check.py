@@ -87,7 +87,7 @@ def check_store(folder: Path, *, rehash: bool = False) -> StoreReport:
             try:
                 _check_shard(path, report, derived, bar)
             except shards.DamagedShard as error:
-                unreadable[path] = str(error)
+                unreadable[path] = error.reason
     _find_lost(report, unreadable)
     if not unreadable:
         for what in derived.differences():

@@ -114,18 +114,22 @@ def close_readers(folder: Path) -> None:
 
 
 class DamagedShard(UserError):
-    """A shard that is no LMDB file of a store, or a damaged one."""
+    """A shard that is no LMDB file of a store, or a damaged one; `reason` is the error without its advice."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        advice = f"run 'fasdata store check {path.parent.parent} --repair' and extract again"
+        super().__init__(
+            f"the shard {path} cannot be read",
+            expected="an LMDB file of a store",
+            found=reason,
+            do=f"restore it from a copy, or {advice}: only its damaged clips are made anew",
+        )
+        self.reason = f"the shard {path} is damaged ({reason})"
 
 
 def damaged(path: Path, reason: str) -> DamagedShard:
     """Return the error for a shard whose file is damaged."""
-    return DamagedShard(
-        f"the shard {path} cannot be read",
-        expected="an LMDB file of a store",
-        found=reason,
-        do=f"restore it from a copy, or run 'fasdata store check {path.parent.parent} --repair' and extract again: "
-        "only its damaged clips are made anew",
-    )
+    return DamagedShard(path, reason)
 
 
 DAMAGE: tuple[type[lmdb.Error], ...] = tuple(

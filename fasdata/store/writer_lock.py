@@ -46,6 +46,15 @@ def clear_mark(folder: Path, *, keep_lost: bool = False) -> None:
         (folder / UNFINISHED).unlink(missing_ok=True)
 
 
+def forget_lost(folder: Path, clips: Collection[str]) -> None:
+    """Take clips out of the mark's list of lost ones: they are not to come back."""
+    marked, left = interrupted(folder), lost_clips(folder) - set(clips)
+    if marked is not None and left != lost_clips(folder):
+        clear_mark(folder)
+        if marked or left:
+            mark_unfinished(folder, marked, left)
+
+
 def interrupted(folder: Path) -> set[int] | None:
     """Return None for a store whose last run has finished, else the shards that are yet to be compacted."""
     marked = _mark(folder)
