@@ -105,6 +105,23 @@ def claim(
     return Claim(handle)
 
 
+def holder_of(lock: Path) -> str:
+    """Return who holds a claim alone, in words; "" where nobody does, or the file cannot be read."""
+    try:
+        handle = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _holder(lock)
+    except OSError:
+        return ""
+    finally:
+        os.close(handle)
+    return ""
+
+
 def _open(lock: Path, *, shared: bool, folder: bool) -> int:
     if folder:
         return os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
