@@ -124,6 +124,7 @@ def test_without_an_evaluation_the_page_says_how_to_get_one(run: Path, tmp_path:
         ("manifest.json", {"stores": {"msu-mfsd": "0" * 64}}, "its clips are not those of this run"),
         ("run.json", {"changed_data": ["store wmca: content"]}, "its clips are not those of this run"),
         ("run.json", {"selection": {"policy": "last"}}, "it was made with another checkpoint"),
+        ("run.json", {"view_geometry": 2}, "its pictures were cut by another version of the view's geometry"),
         ("results.json", {"fta": "exclude"}, "it counts clips without a usable face otherwise"),
         (
             "results.json",

@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 
 from fasdata.faces.view import View
+from fasdata.manifest import Manifest
 from fastrain.methods.registry import METHODS
+from fastrain.run.plan import settled_view
 from fastrain.run.settings import layered, presets, resolve
+from tests.fastrain.modalities import write_multimodal
+from tests.fastrain.world import CANONICAL, RECIPE
 
 # By method: what the published code does to a face that shrinks. ME-FAS starts from pictures that shrank before.
 PUBLISHED = {"hfn_mp": "linear", "gac_fas": "pillow", "mmdgfas": "linear"}
@@ -34,3 +38,11 @@ def test_only_presets_of_published_protocols_resize_as_published(method: str, pr
 def test_the_switch_stands_in_the_methods_readme(method: str) -> None:
     published = next(view(method, preset) for preset in presets(method) if preset != "demo")
     assert f"`data.view={published.geometry}`" in (METHODS_DIR / method / "README.md").read_text(encoding="utf-8")
+
+
+def test_faces_without_landmarks_are_cut_by_their_box_and_resized_alike(tmp_path: Path) -> None:
+    library = write_multimodal(tmp_path)  # pictures of faces alone
+    manifest = Manifest.read(library.protocol_dir(CANONICAL, RECIPE))
+    for preset, text in (("CIO-M", "box(resize=linear)"), (None, "box")):
+        seen, why = settled_view(resolve(layered("hfn_mp", preset)), False, manifest)
+        assert seen == View.named(text, 256) and "mxnet-256 needs landmarks" in why
