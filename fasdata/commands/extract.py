@@ -112,9 +112,9 @@ def extract(
     """Detect faces in a raw dataset and write crops, boxes, landmarks and labels into a store."""
     from fasdata.datasets.registry import find_card
     from fasdata.errors import unknown_name
+    from fasdata.extract.child import Limits
     from fasdata.extract.executor import Executor
     from fasdata.extract.extraction import plan_extract, run_extract, settings_for
-    from fasdata.extract.processes import Limits
     from fasdata.extract.text import describe_plan, describe_report
     from fasdata.library import Library
     from fasdata.stopping import Stopped, leave, stoppable

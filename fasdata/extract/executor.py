@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fasdata.errors import UserError, unknown_name
+from fasdata.extract.child import USUAL, Limits
 from fasdata.extract.jobs import Job, Result
-from fasdata.extract.processes import USUAL, Limits
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detectors import require_detector
 

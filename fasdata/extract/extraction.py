@@ -22,6 +22,7 @@ from fasdata.progress import progress
 from fasdata.protocols.sampling import FrameRule, parse_rules
 from fasdata.records import Clip, ClipRecord
 from fasdata.stopping import Stopped, stop_requested
+from fasdata.store.atomic import require_writable
 from fasdata.store.info import FILE, StoreInfo
 from fasdata.store.writer import StoreWriter
 
@@ -135,7 +136,7 @@ def plan_extract(
 
     Raises:
         UserError: wrong or empty root, no path of the expected form, a form that no reader here
-            reads, or a store that was made with another configuration.
+            reads, a store that was made with another configuration, or a place that cannot be written.
     """
     from fasdata.datasets.scan import scan
 
@@ -145,6 +146,7 @@ def plan_extract(
     settings = settings.settled(form)
     folder = library.store_dir(card.slug)
     library.require_settled(card.slug)
+    require_writable(folder)
     stored = StoredClips()
     if (folder / FILE).is_file():
         StoreInfo.read(folder).require_same(StoreInfo(card.slug, settings.recorded(), __version__), folder)

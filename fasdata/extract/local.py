@@ -13,8 +13,9 @@ from types import TracebackType
 from typing import TypeVar
 
 from fasdata.errors import UserError
+from fasdata.extract.child import OUT_OF_MEMORY, USUAL, Limits, Lost, Work
 from fasdata.extract.jobs import Job, Result, Worker
-from fasdata.extract.processes import OUT_OF_MEMORY, USUAL, ClipProcess, Limits, Lost, Work
+from fasdata.extract.processes import ClipProcess
 from fasdata.extract.settings import ExtractSettings
 from fasdata.stopping import stop_requested
 

@@ -1,91 +1,28 @@
-"""Child processes that extract clips and may end: the parent knows what was in their hands, and how they ended.
-
-Parent and child talk through a pipe: (number, job) one way, (number, outcome) the other. A child answers `ALIVE` now
-and then as long as frames of a clip are decoded; one that is silent for too long is ended.
-"""
+"""Child processes that extract clips and may end: the parent knows what was in their hands, and how they ended."""
 
 from __future__ import annotations
 
 import atexit
 import multiprocessing
-import os
-import pickle
 import queue
 import signal
-import sys
 import threading
-import time
-import traceback
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as NoAnswer
 from contextlib import suppress
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import ForkServerContext
-from pathlib import Path
 from typing import Any
 
-from fasdata.errors import UserError, is_out_of_memory
-from fasdata.extract.jobs import Job, Result, Worker
+from fasdata.errors import UserError
+from fasdata.extract.child import ALIVE, READY, Lost, Work, serve
+from fasdata.extract.jobs import Job, Result
 from fasdata.extract.settings import ExtractSettings
-from fasdata.faces.detectors import DETECTORS, make_detector
-from fasdata.media.frame import watched
-from fasdata.records import ClipRecord
+from fasdata.faces.detectors import DETECTORS
 
 ENDED = "the decoder ended its process"
-OUT_OF_MEMORY = "out of memory"
-GIB = 2**30
 START = 1800.0  # seconds a process may take to load what it needs: libraries may lie on a slow network
-SIGN_OF_LIFE = 0.5  # seconds between two signs of life, at least
-READY, ALIVE = -1, "alive"  # the number of the first message, and a sign of life
-PRELOADED = ["av", "cv2", __name__]  # what the children's server imports, beside what the detector needs
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a recording may take before it is given up; 0 stands for no limit.
-
-    `clip_timeout` are seconds without one decoded frame, so that a long recording on a slow machine has its time;
-    `worker_memory` is what each process may hold, in GiB.
-    """
-
-    clip_timeout: float = 1800.0
-    worker_memory: float = 0.0
-
-    def require(self) -> None:
-        """Check that this system knows the limits.
-
-        Raises:
-            UserError: it has no limit of a process's memory.
-        """
-        if self.worker_memory and sys.platform != "linux":
-            raise UserError("--worker-memory means nothing here", expected="Linux", found=sys.platform)
-
-
-USUAL = Limits()
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a child process needs to know; `clips` are those that it has in its hands at once, on one detector."""
-
-    settings: ExtractSettings
-    root: Path
-    limits: Limits = USUAL
-    clips: int = 1
-
-
-class Lost(Exception):
-    """A process ended, or ran out of memory, with a clip in its hands; the text is the reason for its record."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-    def record(self, job: Job) -> Result:
-        """Return the result of a job for which this is the last word."""
-        return ClipRecord(job.clip, "failed", self.reason), {}
+PRELOADED = ["av", "cv2", "fasdata.extract.child"]  # what the children's server imports, beside what a detector needs
 
 
 class _Interrupted(Exception):
@@ -166,7 +103,7 @@ class _Life:
     def __init__(self, work: Work) -> None:
         self._timeout = work.limits.clip_timeout or None
         self._pipe, there = _context(work.settings).Pipe()
-        self._process = _context(work.settings).Process(target=_serve, args=(there, work), daemon=True)
+        self._process = _context(work.settings).Process(target=serve, args=(there, work), daemon=True)
         with self._births:
             self._process.start()
         there.close()
@@ -195,19 +132,18 @@ class _Life:
             try:
                 answer = answers.get(timeout=self._timeout)
             except queue.Empty:
-                self._by_us = True
                 self.end()
-                reason = f"the decoder gave no frame for {self._timeout:g} s"
-                return ClipRecord(job.clip, "failed", reason), {}
+                return Lost(f"the decoder gave no frame for {self._timeout:g} s").record(job)
             if isinstance(answer, BaseException):
                 raise answer
             if answer != ALIVE:
                 return answer  # type: ignore[no-any-return]
 
     def end(self) -> None:
-        """End the process at once."""
+        """End the process at once, and do not wait for that: the system may hold it, where a disk does not answer."""
         self._by_us = True
         self._process.kill()
+        self._tell(_Interrupted())
 
     def _listen(self) -> None:
         """Pass on what the child says until it has ended, and then tell those that still wait."""
@@ -230,12 +166,16 @@ class _Life:
                 code = self._process.exitcode
             atexit.unregister(self.end)
             how = _spell_exit(code)
-            self.ended = True
             if not self._ready.done():
                 self._ready.set_exception(CancelledError() if self._by_us else _Stillborn(how))
-            for waiting in list(self._waiting.values()):
-                waiting.put(_Interrupted() if self._by_us else Lost(f"{ENDED}, twice ({how})"))
+            self._tell(_Interrupted() if self._by_us else Lost(f"{ENDED}, twice ({how})"))
             self._pipe.close()
+
+    def _tell(self, outcome: Exception) -> None:
+        """Answer all that still wait; whoever comes later sees that this process has ended."""
+        self.ended = True
+        for waiting in list(self._waiting.values()):
+            waiting.put(outcome)
 
 
 def _context(settings: ExtractSettings) -> ForkServerContext:
@@ -254,111 +194,3 @@ def _spell_exit(code: int | None) -> str:
         )
     except ValueError:
         return f"signal {-code}"
-
-
-# -- In the child -----------------------------------------------------------------------------------------------------
-
-
-def _serve(pipe: Connection, work: Work) -> None:
-    """Answer jobs until the parent is gone."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # the parent decides when clips in hand are given up
-        signal.signal(number, signal.SIG_IGN)
-    die_with_parent()
-    sending = threading.Lock()
-
-    def send(number: int, answer: Any) -> None:
-        with sending:
-            pipe.send((number, answer))
-
-    def answer(number: int, job: Job) -> None:
-        last = time.monotonic()
-
-        def beat() -> None:
-            nonlocal last
-            if time.monotonic() - last >= SIGN_OF_LIFE:
-                send(number, ALIVE)
-                last = time.monotonic()
-
-        try:
-            with watched(beat):
-                send(number, worker.run(job))
-        except BaseException as error:
-            send(number, _sendable(error))
-
-    jobs: queue.SimpleQueue[tuple[int, Job]] = queue.SimpleQueue()
-
-    def work_on() -> None:
-        while True:
-            answer(*jobs.get())
-
-    try:
-        _limit_memory(work.limits.worker_memory)
-        worker = _worker(work)
-        for _ in range(work.clips):
-            threading.Thread(target=work_on, daemon=True).start()
-    except BaseException as error:
-        send(READY, _sendable(error, starting=True))
-        return
-    send(READY, None)
-    while True:
-        try:
-            jobs.put(pipe.recv())
-        except (EOFError, OSError):
-            os._exit(0)
-
-
-def _worker(work: Work) -> Worker:
-    if work.clips == 1:
-        return Worker(work.settings, work.root)
-    from fasdata.faces.batching import BatchingDetector
-
-    settings = work.settings
-    detector = make_detector(settings.detector, settings.detector_request)
-    return Worker(settings, work.root, BatchingDetector(detector, clips=work.clips))
-
-
-def _sendable(error: BaseException, *, starting: bool = False) -> BaseException:
-    """Return what tells the parent of an error; a bug keeps its traceback as a note."""
-    if isinstance(error, UserError):
-        return error
-    if is_out_of_memory(error):
-        if starting:
-            return UserError("the detector does not fit into memory", do="give more --worker-memory or fewer --workers")
-        return Lost(OUT_OF_MEMORY)
-    trace = "".join(traceback.format_exception(error))
-    try:
-        error.add_note(f"in the process that worked on the clip:\n{trace}")
-        pickle.loads(pickle.dumps(error))
-    except Exception:  # an error of any library, which may be of any form: its text is kept
-        return RuntimeError(trace)
-    return error
-
-
-def _limit_memory(gib: float) -> None:
-    """Let what this process allocates fail beyond `gib`: data, not address space, of which CUDA reserves terabytes."""
-    if gib:
-        import resource
-
-        _, most = resource.getrlimit(resource.RLIMIT_DATA)
-        limit = int(gib * GIB)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
-
-
-def die_with_parent() -> None:
-    """End this process when its parent ends, however that comes about, and whatever this one is doing then."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        wait_for([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-    if sys.platform == "linux":  # also where a library hangs and lets no other thread run: the kernel watches the pipe
-        import fcntl
-
-        sentinel = int(parent.sentinel)  # type: ignore[call-overload]
-        signal.signal(signal.SIGIO, signal.SIG_DFL)
-        fcntl.fcntl(sentinel, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(sentinel, fcntl.F_SETFL, fcntl.fcntl(sentinel, fcntl.F_GETFL) | os.O_ASYNC)

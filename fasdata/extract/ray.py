@@ -19,9 +19,10 @@ from typing import Any
 from fasdata import __version__
 from fasdata.datasets.tree import locate
 from fasdata.errors import UserError
+from fasdata.extract.child import USUAL, Limits, Lost, Work
 from fasdata.extract.jobs import Job, Result
 from fasdata.extract.local import IN_FLIGHT, WAKE, Grace
-from fasdata.extract.processes import USUAL, ClipProcess, Limits, Lost, Work, persevere
+from fasdata.extract.processes import ClipProcess, persevere
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detectors import detector_identity
 

@@ -34,16 +34,28 @@ def calm(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that `pid` has started."""
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except FileNotFoundError:
-        return []
+    """The processes that the threads of `pid` have started."""
+    started = []
+    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            started += [int(child) for child in thread.read_text().split()]
+    return started
 
 
 def workers(pid: int) -> list[int]:
     """The processes that work for the command `pid`: its server's children."""
     return [worker for server in children(pid) for worker in children(server)]
+
+
+def assert_nobody_is_left(group: int) -> None:
+    """Check that all processes of a command are gone, or go soon."""
+    for _ in range(100):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    pytest.fail("workers outlive their parent")
 
 
 def written(out: Path) -> int:
@@ -64,9 +76,9 @@ def shot(raw: Path, tmp_path: Path, shoot: Callable[[int], None]) -> tuple[Path,
     raise AssertionError("no shot was quick enough")
 
 
-def shoot_at(raw: Path, out: Path, shoot: Callable[[int], None]) -> tuple[int, int, str]:
-    """Start the command with two workers, shoot once clips are stored; return process, exit code and words."""
-    options = ("--detector", "json", "--detector-model", raw / "faces.json", "--frames", FEW, "-j", 2)
+def shoot_at(raw: Path, out: Path, shoot: Callable[[int], None], workers: int = 2) -> tuple[int, int, str]:
+    """Start the command with workers, shoot once clips are stored; return process, exit code and words."""
+    options = ("--detector", "json", "--detector-model", raw / "faces.json", "--frames", FEW, "-j", workers)
     process = start("fasdata", "extract", "folder", "--root", raw, "--out", out, *options)
     deadline = time.monotonic() + 60
     while written(out) < 150_000 and process.poll() is None and time.monotonic() < deadline:
@@ -88,19 +100,13 @@ def test_the_whole_group_is_killed(raw, calm, tmp_path):
 def test_the_command_alone_is_killed_and_its_workers_notice(raw, calm, tmp_path):
     out, pid, code, _ = shot(raw, tmp_path, lambda pid: os.kill(pid, signal.SIGKILL))
     assert code == -signal.SIGKILL
-    for _ in range(100):
-        try:
-            os.killpg(pid, 0)
-        except ProcessLookupError:
-            break
-        time.sleep(0.1)
-    else:
-        pytest.fail("workers outlive their parent")
+    assert_nobody_is_left(pid)
     extract(raw, out, workers=2)
     assert sound_hash(out) == calm
 
 
-def test_a_worker_that_is_killed_costs_a_retry(raw, calm, tmp_path):
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_worker_that_is_killed_costs_a_retry(raw, calm, tmp_path, number):
     hits = []
 
     def kill_a_worker(pid: int) -> None:
@@ -109,9 +115,22 @@ def test_a_worker_that_is_killed_costs_a_retry(raw, calm, tmp_path):
 
     for attempt in range(8):
         out = tmp_path / str(attempt)
-        code, messages = shoot_at(raw, out, kill_a_worker)[1:]
+        code, messages = shoot_at(raw, out, kill_a_worker, number)[1:]
         assert code == EXIT_PARTIAL and "Traceback" not in messages
         assert sound_hash(out) == calm
         if hits:
             return
     pytest.fail("no shot was quick enough")
+
+
+@pytest.mark.parametrize(("by", "to_group"), [(signal.SIGTERM, False), (signal.SIGINT, True)])
+def test_a_signal_finishes_the_clips_in_hand_and_says_how_to_go_on(raw, calm, tmp_path, by, to_group):
+    """Ctrl-C reaches the workers too; they leave the decision to the command."""
+    out, pid, code, messages = shot(raw, tmp_path, lambda pid: (os.killpg if to_group else os.kill)(pid, by))
+    assert code == 128 + by, messages
+    assert f"stopped by {by.name} after" in messages and "to go on: run the same command again" in messages
+    assert "Traceback" not in messages and "error:" not in messages
+    assert_nobody_is_left(pid)
+    stored = int(messages.partition(f"stopped by {by.name} after ")[2].split()[0])
+    assert extract(raw, out, workers=1).already == stored
+    assert sound_hash(out) == calm

@@ -13,10 +13,11 @@ import pytest
 from fasdata.datasets.registry import find_card
 from fasdata.errors import UserError
 from fasdata.extract import local
+from fasdata.extract.child import Limits, Work
 from fasdata.extract.executor import Executor
 from fasdata.extract.extraction import plan_extract, run_extract
 from fasdata.extract.jobs import Job, Result
-from fasdata.extract.processes import ClipProcess, Limits, Work, persevere
+from fasdata.extract.processes import ClipProcess, persevere
 from fasdata.extract.settings import ExtractSettings
 from fasdata.library import Library
 from fasdata.protocols.sampling import parse_rules

@@ -13,10 +13,10 @@ import pytest
 
 from fasdata.datasets.registry import find_card
 from fasdata.errors import UserError
+from fasdata.extract.child import Work
 from fasdata.extract.executor import LOCAL, Executor
 from fasdata.extract.extraction import plan_extract, run_extract
 from fasdata.extract.jobs import Job, Result
-from fasdata.extract.processes import Work
 from fasdata.extract.ray import Shared, require_ray, result_of, run_job
 from fasdata.extract.settings import ExtractSettings
 from fasdata.library import Library
