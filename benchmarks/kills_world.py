@@ -93,7 +93,7 @@ VERBS: dict[str, Verb] = {
     "store-check-repair": Verb(
         ("fasdata", "store", "check", "CASIA-FASD", "--data", "data", "--rehash", "--repair"), (STORE,), damaged=_damage
     ),
-    "report-of-data": Verb(("fasdata", "report", "--data", "data", "--faces")),
+    "report-of-data": Verb(("fasdata", "report", "--data", "data", "--faces", "--sample", "20")),
     "run": Verb(_RUN),
     "eval": Verb(("fastrain", "eval", "runs/a"), ("data", "runs")),
     "eval-on-data": Verb(("fastrain", "eval", "runs/a", "--data", "data", "--out", "runs/b"), ("data", "runs")),
@@ -114,7 +114,9 @@ def commands(*, several: bool) -> list[tuple[str, ...]]:
     if several:
         lines.append(("fasdata", "synth", "raw-several", "--preset", "mini", "--datasets", "mm"))
         for dataset in SEVERAL:
-            lines.append(("fasdata", "extract", dataset, "--root", f"raw-several/{dataset}", "--out", "several"))
+            lines.append(
+                ("fasdata", "extract", dataset, "--root", f"raw-several/{dataset}", "--out", "several", *_SMALL)
+            )
         lines.append(("fasdata", "build-protocol", "SCP2W", "--data", "several"))
     return lines
 

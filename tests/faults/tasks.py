@@ -7,10 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fasdata.exchange.export import Request, manifest_for, plan_export, run_export
+from fasdata.exchange.folder import ExportFolder
+from fasdata.library import Library
+from fasdata.packs.make import make_pack
+from fasdata.packs.writer import PackWriter
 from fasdata.store import tables
 from fasdata.store.info import StoreInfo
 from fasdata.store.shard_writer import ShardWriter
 from fasdata.store.writer import StoreWriter
+from tests.fasdata.packs.packing import plan
 from tests.faults import world
 
 
@@ -25,7 +31,10 @@ def telling(work: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-for owner, name in ((ShardWriter, "write"), (ShardWriter, "compact"), (StoreInfo, "write"), (tables, "rebuild")):
+for owner, name in (
+    (ShardWriter, "write"), (ShardWriter, "compact"), (StoreInfo, "write"), (tables, "rebuild"),
+    (PackWriter, "add"), (ExportFolder, "note"),
+):  # fmt: skip
     setattr(owner, name, telling(getattr(owner, name)))
 
 
@@ -45,3 +54,16 @@ def remove(out: str, subject: str) -> None:
     with StoreWriter(folder, StoreInfo.read(folder)) as writer:
         for clip in [clip for clip in writer.clips.values() if clip.subject == subject]:
             writer.remove(clip.clip_id)
+
+
+def pack(library: str, out: str) -> None:
+    """Pack the small protocol of a library; `out` is where the pack lies anyway."""
+    make_pack(plan(Library(Path(library))), workers=2)
+
+
+def export(library: str, out: str) -> None:
+    """Export the small protocol of a library in the layout of FLIP."""
+    opened = Library(Path(library))
+    manifest = manifest_for("CIO-M", "standard", opened)
+    request = Request("flip", Path(out), "box")
+    run_export(plan_export(request, manifest, manifest.open_stores(opened)), workers=2)
