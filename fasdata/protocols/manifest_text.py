@@ -7,6 +7,7 @@ from typing import Any
 from fasdata.manifest import Manifest
 from fasdata.manifest.table import PARTS
 from fasdata.page.spelling import text_table
+from fasdata.protocols.recipe import DEFAULT
 
 _SHOWN = 12  # deviations and drops listed one by one
 
@@ -69,8 +70,12 @@ def _frames(meta: dict[str, Any]) -> str:
 def _validation(meta: dict[str, Any]) -> str:
     rule = meta["validation"]
     if rule["mode"] == "none":
-        return "none"
-    return f"auto, seed {rule['seed']}: " + ", ".join(map(_held_out, rule["datasets"]))
+        return "none: every subject of the sources' splits trains"
+    text = f"auto, seed {rule['seed']}: " + ", ".join(map(_held_out, rule["datasets"]))
+    recipe = meta["recipe"]
+    scoring = recipe["pools"].get(meta["pool"], {}).get("scoring", {})
+    as_authors = recipe["name"] != DEFAULT and "target" in scoring.get("selection", "")
+    return text + ("; the recipe's authors hold none out (--val none)" if as_authors else "")
 
 
 def _held_out(held: dict[str, Any]) -> str:

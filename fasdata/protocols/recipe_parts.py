@@ -187,3 +187,8 @@ class Scoring(Form):
     fta: Literal["count", "exclude"]
     selection: str
     threshold: str
+
+    @property
+    def on_target(self) -> bool:
+        """Whether the authors select on the target, and so hold nothing of the sources out."""
+        return "target" in self.selection

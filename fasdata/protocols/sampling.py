@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fasdata.errors import UserError, unknown_name
+from fasdata.foreign import whole_number
 from fasdata.records import ClipRecord
 
 Counted = Literal["decoded", "with_face"]
@@ -74,7 +75,10 @@ class FrameRule:
             raise unknown_name("frame rule", kind, KINDS)
         if on not in ("decoded", "with_face"):
             raise unknown_name("frame count in the rule", on, ("decoded", "with_face"))
-        args = tuple(int(part) for part in (match["args"] or "").split(",") if part.strip())
+        numbers = [whole_number(part.strip()) for part in (match["args"] or "").split(",") if part.strip()]
+        args = tuple(number for number in numbers if number is not None)
+        if len(args) < len(numbers):
+            raise UserError(f"frame rule {text!r}", expected="whole numbers of at most 15 digits")
         fewest, most = KINDS[kind]
         if not fewest <= len(args) <= most:
             wanted = f"{fewest}" if fewest == most else f"{fewest} to {most}"

@@ -90,6 +90,7 @@ def _plan_lines(plan: Plan) -> list[str]:
         f"validation  {held}",
         f"scoring     by {', then '.join(scoring.units)}; failure to acquire: {scoring.fta}",
         f"authors     select {scoring.selection}; threshold {scoring.threshold}",
+        *wrap(_replication(plan), width=_WIDTH, initial_indent="replicate   ", subsequent_indent=" " * 12),
         *wrap(plan.note, width=_WIDTH, initial_indent="note        ", subsequent_indent=" " * 12),
         *([f"report      {plan.report}"] if plan.report else []),
         *(f"needs list  {need.what}: {', '.join(need.files)}" for need in plan.lists().values()),
@@ -116,6 +117,18 @@ def _plan_lines(plan: Plan) -> list[str]:
             for name, card in cards.items()
         ),
     ]
+
+
+def _replication(plan: Plan) -> str:
+    """Say which validation the authors train with; empty for the recipe that is ours."""
+    if plan.recipe.name == DEFAULT:
+        return ""
+    if plan.rules.scoring.on_target:
+        return (
+            "with --val none every subject of the sources' splits trains, as the authors do; the default holds some "
+            "out, so that selection and threshold need not look at the target"
+        )
+    return "with --val auto, the default: the authors have a validation list, which is the official dev split here"
 
 
 def domain_text(domain: Domain) -> str:

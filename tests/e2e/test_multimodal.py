@@ -10,6 +10,7 @@ from fasdata.manifest import Manifest
 from fasdata.store.reader import Store
 from fasdata.synth.world import write_world
 from tests.commands import Called
+from tests.e2e.replication import commands, toy
 from tests.fasdata.page.markup import Markup
 
 SETS = {
@@ -124,6 +125,29 @@ def test_mmdgfas_runs_and_loses_a_modality(library, trained, tmp_path):
     ]
     assert len(scores[0]) == len(scores[1]) > 0
     assert scores[0] != scores[1]
+
+
+def test_our_counterpart_of_the_published_commands_runs(library, tmp_path):
+    """As the README gives them, at toy length."""
+    published, [training, scoring] = commands("mmdgfas")
+    assert [" ".join(words[2:]) for words in published] == [
+        "--model=MMDGFAS --image_size=48 --train_test=SCP2W",
+        "--mode=infer_test --model=MMDGFAS --image_size=48",
+    ]
+    changes = {
+        "train.max_iterations": "2", "train.steps_per_epoch": "1", "data.batch_items": "4", "planes": "16",
+        "data.workers": "0",
+    }  # fmt: skip
+    out = tmp_path / "run"
+    words = toy(training, changes)
+    words[words.index("--out") + 1] = str(out)
+    done = Called("fastrain", *words, "--data", library.root, "--threads", 1)
+    assert done.code == 0, done.error or done.out
+    about = json.loads((out / "run.json").read_text())
+    assert about["selection"]["policy"] == "target_oracle(acer_frame)" and about["recipe"] == "mmdgfas"
+    scoring[scoring.index("eval") + 1] = str(out)
+    done = Called("fastrain", *scoring[1:])
+    assert done.code == 0 and "fixed(0.5)" in done.out
 
 
 def test_another_protocol_is_other_data(library, trained, tmp_path):

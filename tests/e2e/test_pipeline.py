@@ -12,15 +12,22 @@ from fasdata.manifest import Manifest
 from fasdata.store.reader import Store
 from fasdata.synth.world import write_world
 from tests.commands import Called
+from tests.e2e.replication import commands, toy
 
 SETS = ("CASIA-FASD", "Replay-Attack", "OULU-NPU", "MSU-MFSD")
 SHORT = ("--set", "train.max_iterations=6", "--set", "train.steps_per_epoch=3", "--threads", 1)
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory) -> Library:
-    raw, lib = tmp_path_factory.mktemp("raw"), tmp_path_factory.mktemp("library")
-    write_world(raw, preset="mini", datasets=[], seed=3, workers=1)
+def raw(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("raw")
+    write_world(folder, preset="mini", datasets=[], seed=3, workers=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def library(raw, tmp_path_factory) -> Library:
+    lib = tmp_path_factory.mktemp("library")
     for name in SETS:
         done = Called("fasdata", "extract", name, "--root", raw / name, "--out", lib, "-j", 1)
         assert done.code == 0, done.out
@@ -81,6 +88,68 @@ def test_a_method_runs_from_the_manifest_to_a_report(library, tmp_path, method):
         ("source_eer", "frame"),
     }
     assert (out / "checkpoints" / "last.safetensors").is_file()
+
+
+SMALL = {
+    "train.max_iterations": "4", "train.steps_per_epoch": "2", "train.validate_every_epochs": "1", "data.workers": "0",
+    "pretrained": "false", "data.image_size": "32",
+}  # fmt: skip
+TRUNK = {"trunk": "resnet10t", "trunk_kwargs": "{channels: [8, 16, 16, 24], stem_width: 8}"}
+TOWERS = (
+    "{embed_dim: 16, vision_cfg: {layers: 2, width: 32, head_width: 16, patch_size: 8}, "
+    "text_cfg: {layers: 2, width: 16, heads: 2}}"
+)
+PUBLISHED = {
+    "hfn_mp": ("train.py --trainer HFN_MP --config models/HFN_MP/CIO-M.yaml", {**TRUNK, "pyramid_width": "8"}),
+    "gac_fas": (
+        "train.py --config ./configs/ICM2O.yaml",
+        {**TRUNK, "data.batch_items": "8", "minimizer_warming": "1", "last_n": "2"},
+    ),
+    "me_fas": (
+        "main.py --config configs/me_fas.yaml",
+        {"clip_kwargs": TOWERS, "prompts.depth": "2", "fusion_width": "8", "head_width": "16", "head_out": "8",
+         "data.view": "box"},
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def every_fifth(raw, tmp_path_factory) -> Path:
+    """A library with the frames of every recipe, without the time that finding faces takes."""
+    folder = tmp_path_factory.mktemp("every_fifth")
+    for name in SETS:
+        frames = ("--detector", "none", "--frames", "recipes + every(5,1000)@decoded", "-j", 1)
+        done = Called("fasdata", "extract", name, "--root", raw / name, "--out", folder, *frames)
+        assert done.code == 0, done.error or done.out
+    return folder
+
+
+@pytest.mark.parametrize("method", PUBLISHED)
+def test_our_counterpart_of_the_published_command_runs(every_fifth, tmp_path, method):
+    """As its README gives it, at toy length: every subject trains, and selection and counting are the paper's."""
+    published, [ours] = commands(method)
+    command, small = PUBLISHED[method]
+    assert " ".join(published[0]).startswith(f"python {command}")
+    out = tmp_path / "run"
+    done = Called("fastrain", *toy(ours, {**SMALL, **small}), "--data", every_fifth, "--threads", 1, "--out", out)
+    assert done.code == 0, done.error or done.out
+    about = json.loads((out / "run.json").read_text())
+    assert (about["recipe"], about["preset"]) == (
+        method,
+        {"hfn_mp": "CIO-M", "gac_fas": "ICM2O", "me_fas": "C2I"}[method],
+    )
+    meta = json.loads((out / "manifest.json").read_text())
+    assert meta["validation"]["mode"] == "none" and "val" not in {count["part"] for count in meta["counts"]}
+    selected = {
+        "hfn_mp": "target_oracle(min_hter_frame)",
+        "gac_fas": "mean_last_2",
+        "me_fas": "target_oracle(eer_frame)",
+    }
+    assert about["selection"]["policy"] == selected[method]
+    values = [
+        row["value"] for row in json.loads((out / "results.json").read_text())["metrics"] if row["part"] == "test"
+    ]
+    assert values
 
 
 def test_a_missing_store_is_named(tmp_path):

@@ -32,6 +32,23 @@ def test_show_spells_variants_masks_shots_and_lists_out():
     assert ", before frame 60" in show_text("siw:P1")
 
 
+@pytest.mark.parametrize(
+    ("name", "recipe", "says"),
+    [
+        (
+            "CIO-M",
+            "hfn_mp",
+            "replicate   with --val none every subject of the sources' splits trains, as the authors do",
+        ),
+        ("SCP2W", "mmdgfas", "replicate   with --val none every subject"),
+        ("SCP2W", "mmdg", "replicate   with --val auto, the default: the authors have a validation list"),
+    ],
+)
+def test_show_says_which_validation_replicates_a_paper(name, recipe, says):
+    assert says in show_text(name, recipe)
+    assert "replicate" not in show_text(name)
+
+
 def test_show_tells_what_cannot_be_built():
     assert "cannot be built: the recipe hfn_mp does not cover pool mm" in show_text("SCP2W", "hfn_mp")
     assert "cannot be built: siw-mv2:P3.B needs the list of protocol 3" in show_text("siw-mv2:P3.B")

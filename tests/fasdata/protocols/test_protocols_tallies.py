@@ -15,13 +15,18 @@ def test_the_summary_tells_losses_by_label_and_reason(stores, make):
     text = describe(build(stores, validation="none"))
     for part in (
         "0 = CASIA-FASD (C), 1 = Replay-Attack (I), 2 = OULU-NPU (O)",
-        "validation  none",
+        "validation  none: every subject of the sources' splits trains",
         "dropped, no usable frame: 1 clips",
         "failure to acquire (kept in the target with status fta): 1 clips",
         "not used by the recipe: replay-attack dev attack 6, replay-attack dev bonafide 3",
         "fta: no usable face in 20 searched frames of 20",
     ):
         assert part in text
+
+
+def test_the_summary_says_where_a_recipe_holds_out_what_its_authors_train_on(stores):
+    assert "the recipe's authors hold none out (--val none)" in describe(build(stores, recipe="hfn_mp"))
+    assert "hold none out" not in describe(build(stores))
 
 
 def test_reasons_that_differ_in_numbers_alone_count_together(stores, make):
