@@ -120,6 +120,17 @@ def test_only_one_process_trains_in_a_folder(library: Library, tmp_path: Path) -
         run(request("erm", library, tmp_path / "full"))
 
 
+def test_a_folder_where_a_run_was_killed_at_its_first_file_is_new(tmp_path: Path) -> None:
+    folder = RunDir(tmp_path / "run")
+    folder.checkpoints.mkdir(parents=True)
+    left = [folder.file(".config.yaml.99.tmp"), folder.checkpoints / ".best.json.99.tmp"]
+    for path in left:
+        path.touch()
+    assert folder.state() == "new"
+    with folder.locked():
+        assert not any(path.exists() for path in left)
+
+
 def test_a_changed_store_is_noticed(tmp_path: Path) -> None:
     library = write_library(tmp_path / "library")
     rows = rows_of(library)
