@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from fasdata.errors import raise_if_memory_is_short
+
 # -- Frames and where they come from ----------------------------------------------------------------------------------
 
 Point = tuple[float, float]
@@ -65,7 +67,11 @@ def describe_damage(error: Exception) -> str:
     """Return in one line why a file cannot be read, given whatever its parser raised.
 
     On a broken or hostile file a parser may raise anything, and no file may stop the work on the others.
+
+    Raises:
+        MemoryError: the system gives no more memory, which is no fault of the file.
     """
+    raise_if_memory_is_short(error)
     if isinstance(error, UnreadableMedia):
         return str(error)
     # Parsers quote what they read: it may be any characters, and this text is shown on terminals.
@@ -74,7 +80,12 @@ def describe_damage(error: Exception) -> str:
 
 
 def error_line(error: Exception) -> str:
-    """Return the message of an error in one line, without the path that an `OSError` adds to it."""
+    """Return the message of an error in one line, without the path that an `OSError` adds to it.
+
+    Raises:
+        MemoryError: as `describe_damage`.
+    """
+    raise_if_memory_is_short(error)
     return one_line(getattr(error, "strerror", None) or error)
 
 

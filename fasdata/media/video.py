@@ -56,6 +56,9 @@ class VideoSource:
             stream = _video(container)
             stream.thread_type = "AUTO"
             stream.codec_context.thread_count = self.threads
+            stream.codec_context.options = {
+                "max_pixels": str(MAX_PIXELS)
+            }  # pictures may be larger than the header says
             pictures = container.decode(stream)
             while to_end or last is None or position < last:
                 try:

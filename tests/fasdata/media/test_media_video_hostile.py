@@ -170,3 +170,34 @@ def test_odd_sizes_are_read_whole(tmp_path, codec, name):
     pictures = [np.full((38, 50, 3), 90, np.uint8)] * 3
     source = VideoSource(write_video(tmp_path / name, pictures, codec=codec))
     assert {frame.rgb.shape for frame in source.frames(None)} == {(38, 50, 3)}
+
+
+def test_a_picture_larger_than_any_camera_in_the_middle_is_not_decoded(tmp_path):
+    """What came before it is kept; the header said 64x64."""
+    large = cv2.imencode(".jpg", np.zeros((9000, 9000, 3), np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 1])[1].tobytes()
+    with av.open(str(tmp_path / "a.avi"), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuvj420p"
+        for image in flat_frames(3, 64, 64):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        packet = av.Packet(large)
+        packet.stream, packet.pts, packet.dts, packet.time_base = stream, 3, 3, Fraction(1, 25)
+        container.mux(packet)
+    source = read(tmp_path / "a.avi")
+    assert source.n_decoded == 3 and source.damage.startswith("decoding stopped after 3 frames")
+
+
+def test_want_of_memory_is_no_fault_of_a_recording(tmp_path, monkeypatch):
+    """Frames must not be left out for it: the store would keep that. A size that no memory has is the file's fault."""
+    path = write_video(tmp_path / "a.mp4", flat_frames(3, 64, 48))
+
+    def fail(*_: object) -> None:
+        raise av.error.MemoryError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(VideoSource, "_convert", fail)
+    with pytest.raises(UnreadableMedia, match="cannot be converted"):
+        read(path)
+    monkeypatch.setattr("fasdata.errors.memory_is_short", lambda: True)
+    with pytest.raises(MemoryError):
+        read(path)
