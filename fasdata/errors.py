@@ -17,6 +17,8 @@ EXIT_INTERRUPTED = 130
 class UserError(Exception):
     """An error that the user can put right, in one line: what is wrong, what was expected, what was found, what to do.
 
+    What it quotes from files may be anything: see `in_line`.
+
     >>> str(UserError("--bonafide-is 2", expected="0 or 1", do="see the format of your list"))
     '--bonafide-is 2; expected 0 or 1; see the format of your list'
     """
@@ -29,7 +31,32 @@ class UserError(Exception):
             parts.append(f"found {found}")
         if do:
             parts.append(do)
-        super().__init__("; ".join(part.rstrip(".;") for part in parts))
+        super().__init__("; ".join(in_line(part).rstrip(".;") for part in parts))
+
+
+LONGEST = 1200  # characters of a part of an error: more than any path or list of names of ours has
+
+
+def in_line(text: str) -> str:
+    """Return a text as one line that a terminal shows as it is.
+
+    Control characters and bytes that are no text are spelt out, line ends and tabs become blanks, and the middle of a
+    very long text is left out.
+
+    >>> in_line("a\\x1b[2J\\n\\u202eb"), len(in_line("a" * 9000))
+    ('a\\\\x1b[2J \\\\u202eb', 1200)
+    """
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST - 203]} … {text[-200:]}"
+    if text.isprintable():
+        return text
+    return "".join(_spelt(letter) for letter in text)
+
+
+def _spelt(letter: str) -> str:
+    if letter.isprintable():
+        return letter
+    return " " if letter.isspace() else letter.encode("unicode_escape").decode()
 
 
 @contextmanager
@@ -67,7 +94,7 @@ def guarded(command: Callable[[], object]) -> None:
     except UserError as error:
         if debug:
             raise
-        _print_error(str(error))
+        _print_error(f"{error}; if memory is short: {_MEMORY_ADVICE}" if _perhaps_memory(error) else str(error))
         sys.exit(EXIT_USER_ERROR)
     except SystemExit as ended:
         # The command-line library turns an interrupt into this exit code without a message of use.
@@ -106,6 +133,16 @@ def is_out_of_memory(error: BaseException) -> bool:
         return False
     text = str(error).lower()
     return "static tls" not in text and any(words in text for words in _NO_MEMORY)
+
+
+def _perhaps_memory(error: UserError) -> bool:
+    """Tell whether an error that blames a file or a setting was raised because of want of memory."""
+    cause: BaseException | None = error
+    while cause is not None:
+        cause = cause.__cause__ or cause.__context__
+        if cause is not None and is_out_of_memory(cause):
+            return True
+    return False
 
 
 def memory_is_short(least: int = 256 << 20) -> bool:

@@ -92,3 +92,16 @@ def test_a_file_that_quotes_the_words_is_no_want_of_memory():
 def test_memory_is_asked_for_to_know_whether_it_is_short():
     assert not memory_is_short(1 << 20)
     assert memory_is_short(1 << 60)
+
+
+def test_an_error_that_blames_a_file_for_want_of_memory_says_so_too(capsys):
+    def fail() -> None:
+        try:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        except RuntimeError:
+            raise UserError("weights.pth cannot be read") from None
+
+    with pytest.raises(SystemExit):
+        guarded(fail)
+    line = capsys.readouterr().err
+    assert line.startswith("error: weights.pth cannot be read; if memory is short: ") and ADVICE in line
