@@ -14,6 +14,7 @@ from fasdata.doctor.diagnosis import Check
 from fasdata.errors import UserError
 from fasdata.faces.detectors import DETECTORS
 from fasdata.library import ENVIRONMENT, Library
+from fasdata.store import tables
 from fasdata.store.check import some
 from fasdata.store.glance import glance
 from fasdata.store.info import StoreInfo
@@ -168,6 +169,9 @@ def store(given: Library, slug: str) -> Check:
         missing = some(lost_clips(folder))
         unfinished = f"a repair took out {missing}" if missing else "the extraction was not finished"
         return Check(AREA, slug, "note", f"{about}; {unfinished}", again)
+    if not tables.present(folder):
+        gone = ", ".join(name for name in tables.DERIVED if not (folder / name).is_file())
+        return Check(AREA, slug, "note", f"{about}; {gone} is missing", f"fasdata store check {folder} --repair")
     if weights and weights != _installed_weights(detector):
         do = "continue it where these weights are installed, or extract into another library"
         return Check(AREA, slug, "note", f"{about}: other weights than those installed here", do)

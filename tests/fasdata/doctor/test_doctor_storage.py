@@ -171,6 +171,8 @@ def test_a_damaged_store_is_a_problem_and_what_was_not_looked_at_is_said(tmp_pat
         path.write_bytes(whole)
     (folder / tables.INDEX).write_bytes(b"PAR1")
     assert "index.parquet" in state_of(folder).found
+    (folder / tables.INDEX).unlink()
+    assert "index.parquet is missing" in state_of(folder).found
 
 
 def test_long_values_that_there_was_no_time_for_are_counted(tmp_path):
