@@ -1,0 +1,32 @@
+"""How the two commands are entered: as modules too, and an interrupt while they are loaded is told in a line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+INTERRUPTED = """
+import sys
+class Interrupt:
+    def find_spec(self, name, path, target=None):
+        if name == sys.argv[1] + ".commands":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt())
+import importlib
+importlib.import_module(sys.argv[1] + ".__main__").main()
+"""
+
+
+@pytest.mark.parametrize("command", ["fasdata", "fastrain"])
+def test_an_interrupt_at_the_start_is_one_line(command: str) -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, command], capture_output=True, text=True, check=False)
+    assert done.returncode == 130 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("error: interrupted; ")
+
+
+@pytest.mark.parametrize("command", ["fasdata", "fastrain"])
+def test_a_command_is_a_module_too(command: str) -> None:
+    done = subprocess.run([sys.executable, "-m", command, "--help"], capture_output=True, text=True, check=True)
+    assert f"Example: {command} " in done.stdout
