@@ -34,7 +34,7 @@ class Kind:
     `prepare` writes whole, small files below a folder and returns those of them that are changed, one an input; `read`
     gives a changed file to what the commands call, and returns False where the product takes it for unusable in its
     own way (a clip on record as failed), the text that a command would print, or anything else. `knows` are mutators
-    that know the format, `plain` those that do not. `chunk` is how many inputs one turn takes; `writes` tells that `read`
+    that know the format, `plain` those that do not. `chunk` is how many inputs one turn takes, `writes` that `read`
     may change other files too.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Literal, cast
 
@@ -13,10 +14,12 @@ from pydantic import Field, PrivateAttr, model_validator
 from fasdata.datasets.own_table import Table, read_table
 from fasdata.datasets.rule import Form, PathRule, Pattern, Value, placeholders, template
 from fasdata.datasets.tree import clip_id
+from fasdata.foreign import whole_number
 from fasdata.records import MODALITIES
 
 SLUG = re.compile(r"^[a-z0-9][a-z0-9.-]*$")
 _RANGE = re.compile(r"^(\d+)\.\.(\d+)$")
+MOST_CLIPS = 10_000_000  # of a release: a card may claim any number, and its clips are counted one by one
 # The readers of list files, in `list_forms`, that a card may name as its hook.
 HOOKS = ("casia_surf", "casia_surf_cefa", "celeba_spoof", "hifimask", "hq_wmca", "padisi_face", "siw_mv2", "wmca")
 
@@ -45,11 +48,13 @@ class Enumerated(Form):
         strange = set(placeholders(self.tail)) ^ set(self.over)
         if strange:
             raise ValueError(f"{{{sorted(strange)[0]}}} is in only one of tail and over")
+        if prod(sum(len(_counted(text)) for text in values) for values in self.over.values()) > MOST_CLIPS:
+            raise ValueError(f"over: more than {MOST_CLIPS:,} clips")
         return self
 
     def clip_ids(self) -> Iterator[str]:
         """Yield the ids of the clips."""
-        choices = [[value for text in values for value in _counted(text)] for values in self.over.values()]
+        choices = [[value for text in values for value in _spelt(text)] for values in self.over.values()]
         fill = template(self.tail)
         for combination in product(*choices):
             yield clip_id(fill(dict(zip(self.over, combination, strict=True))))
@@ -205,9 +210,22 @@ def spelling_key(name: str) -> str:
     return "".join(character for character in name.casefold() if character.isalnum())
 
 
-def _counted(text: str) -> list[str]:
-    """Return the numbers of a range such as `1..20` or `000..199`; any other text stands for itself."""
+def _counted(text: str) -> range:
+    """Return the numbers of a range such as `1..20` or `000..199`; of any other text a range of one.
+
+    Raises:
+        ValueError: it has an end that no release has.
+    """
     match = _RANGE.fullmatch(text)
     if not match:
-        return [text]
-    return [str(number).zfill(len(match[1])) for number in range(int(match[1]), int(match[2]) + 1)]
+        return range(1)
+    first, last = (whole_number(end) for end in match.groups())
+    if first is None or last is None or last > MOST_CLIPS:
+        raise ValueError(f"{text[:40]}: more than {MOST_CLIPS:,} clips")
+    return range(first, last + 1)
+
+
+def _spelt(text: str) -> list[str]:
+    """Return the numbers of a range with the width of its first one; any other text stands for itself."""
+    width = len(text.partition("..")[0])
+    return [str(number).zfill(width) for number in _counted(text)] if _RANGE.fullmatch(text) else [text]

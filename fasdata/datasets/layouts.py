@@ -11,7 +11,7 @@ from fasdata.datasets.rule import PathRule, reader_of, template
 from fasdata.datasets.tree import clip_id, is_left_behind, is_media
 from fasdata.errors import unknown_name
 from fasdata.foreign import Expression, expression
-from fasdata.records import Clip
+from fasdata.records import ATTACK_TYPES, LABELS, SPLITS, Clip
 
 # -- What one path means ----------------------------------------------------------------------------------------------
 
@@ -72,6 +72,9 @@ def reject(card: Card, relpath: str) -> Rejected:
     return Rejected(relpath, "unmatched-media" if media else "junk")
 
 
+_WORDS = (SPLITS, LABELS, ATTACK_TYPES)
+
+
 def _tail_pattern(pattern: str) -> Expression:
     return expression(pattern, "(?:^|/)(?:", ")$")
 
@@ -99,6 +102,8 @@ def _clip_maker(card: Card, layout: Layout, rule: PathRule) -> Callable[[str, di
         relpaths = dict.fromkeys(modalities.split(), place)
         extra = {name: value for name, value in extra.items() if value}
         split, label, attack_type, pai, subject = values
+        if any(word and word not in known for word, known in zip(values, _WORDS, strict=False)):
+            return None  # a template gives whatever the path has in that place
         id_ = clip_id(tail_of(groups))
         return Clip(slug, id_, relpaths, split, label, attack_type, pai, subject, extra, name_of_layout)
 

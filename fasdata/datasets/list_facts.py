@@ -12,6 +12,7 @@ from fasdata.datasets.list_files import ClipOf, ListFacts, ListFiles, read_lines
 from fasdata.datasets.list_forms import READERS
 from fasdata.datasets.tree import forward_slashes
 from fasdata.errors import UserError
+from fasdata.foreign import whole_number
 from fasdata.records import Clip
 
 # -- Facts of clips, by the reader that the card names -----------------------------------------------------------------
@@ -64,7 +65,8 @@ class SubjectLists:
 
     def apply(self, clip: Clip) -> Clip:
         """Return the clip with its split, which is empty where the lists do not name the subject."""
-        return replace(clip, split=self.split_of.get(int(clip.subject), "")) if clip.subject.isdigit() else clip
+        number = whole_number(clip.subject)
+        return clip if number is None else replace(clip, split=self.split_of.get(number, ""))
 
 
 def subject_lists(
@@ -113,14 +115,15 @@ def _by_split(wanted: SubjectSplit, files: dict[str, Path]) -> dict[str, Path]:
 def _read_numbers(path: Path) -> list[int]:
     numbers = []
     for number, line in read_lines(path):
-        if not line.isdecimal():
+        subject = whole_number(line)
+        if subject is None:
             raise UserError(
                 f"{path} line {number}",
                 expected="one subject number",
                 found=repr(line[:40]),
                 do="use the list files of the release",
             )
-        numbers.append(int(line))
+        numbers.append(subject)
     return numbers
 
 

@@ -103,7 +103,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def read_rows(path: Path, *required: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the line number of every row of a CSV and its cells by column name, in lower case.
+    """Yield the line number of every row of a CSV and its cells by column name, in lower case; absent ones are empty.
 
     Raises:
         UserError: the file is not a CSV, or a column of `required` is missing.
@@ -118,7 +118,7 @@ def read_rows(path: Path, *required: str) -> Iterator[tuple[int, dict[str, str]]
             found=", ".join(names)[:200] or "an empty file",
         )  # fmt: skip
     for number, cells in rows:
-        yield number, dict(zip(names, cells, strict=False))
+        yield number, dict(zip(names, [*cells, *[""] * len(names)], strict=False))
 
 
 def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -14,7 +14,7 @@ from fasdata.foreign import ForeignPattern, expression, why_no_expression
 from fasdata.records import ATTACK_TYPES, LABELS, SPLITS
 from fasdata.resources import manifests_dir
 
-_PLACEHOLDER = re.compile(r"\{(\w+)(?::(\d+|upper))?\}")
+_PLACEHOLDER = re.compile(r"\{(\w+)(?::(\d{1,2}|upper))?\}")
 
 
 class Form(BaseModel):
@@ -81,6 +81,9 @@ class PathRule(Form):
             if name in names:
                 raise ValueError(f"{{{name}}} is both derived and a group of the pattern")
         for value in [*self.derive.values(), *self._values()]:
+            text = value.of if isinstance(value, Mapped) else value
+            if set("{}") & set(_PLACEHOLDER.sub("", text)):
+                raise ValueError(f"{text[:60]!r}: expected {{group}}, {{group:width}} or {{group:upper}}")
             for name in placeholders(value):
                 if name not in names and name not in self.derive:
                     raise ValueError(f"{{{name}}} is not a group of the pattern")

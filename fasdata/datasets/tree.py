@@ -134,7 +134,8 @@ def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     ['a9', 'a10']
     """
     parts = _DIGITS.split(text)  # text, digits, text, digits, …
-    return tuple((0, int(part), part) if place % 2 else (1, 0, part) for place, part in enumerate(parts) if part)
+    # Beyond any number that a name means, the last digits decide: Python reads no more of them at once.
+    return tuple((0, int(part[-999:]), part) if place % 2 else (1, 0, part) for place, part in enumerate(parts) if part)
 
 
 # -- Which names are media, and which are left by file managers -------------------------------------------------------

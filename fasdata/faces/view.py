@@ -14,6 +14,7 @@ from fasdata.errors import UserError, unknown_name
 from fasdata.faces.alignment import EYE_DISTANCE, EYE_HEIGHT, TEMPLATES, fas_points, matrix_of, solve_face
 from fasdata.faces.warp import BORDERS, RESIZES, Border, Resize, warped
 from fasdata.five_points import complex_points
+from fasdata.foreign import whole_number
 
 # -- The text form: a name, and in brackets what differs from it ------------------------------------------------------
 
@@ -39,9 +40,10 @@ def parameters(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def _size(key: str, value: str) -> int:
-    if not (value.isascii() and value.isdigit() and 8 <= int(value) <= 4096):
+    number = whole_number(value)
+    if number is None or not 8 <= number <= 4096:
         raise UserError(f"the view's {key} is out of range", expected="8 to 4096 pixels", found=value)
-    return int(value)
+    return number
 
 
 def _fraction(low: float, high: float) -> Callable[[str, str], float]:

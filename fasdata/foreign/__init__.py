@@ -4,7 +4,15 @@ Whatever is wrong with a file ends in one line that names it. Nothing is run, un
 checked; regular expressions run under a time limit. The files are chapters; everybody else imports from here.
 """
 
-from fasdata.foreign.cells import LARGEST_TABLE, csv_cells, csv_rows, read_csv_cells, read_csv_rows, read_table
+from fasdata.foreign.cells import (
+    LARGEST_TABLE,
+    csv_cells,
+    csv_rows,
+    read_csv_cells,
+    read_csv_rows,
+    read_table,
+    whole_number,
+)
 from fasdata.foreign.opening import Unreadable, opened, read_bytes, read_text, text_of
 from fasdata.foreign.parquet import read_parquet
 from fasdata.foreign.patterns import Expression, ForeignPattern, expression, placed, why_no_expression
@@ -38,6 +46,7 @@ __all__ = [
     "short",
     "text_of",
     "validated",
+    "whole_number",
     "why_no_expression",
     "yaml_of",
 ]

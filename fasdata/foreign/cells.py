@@ -88,6 +88,15 @@ def csv_cells(line: str, where: str) -> list[str]:
     return rows[0] if rows else []
 
 
+def whole_number(text: str) -> int | None:
+    """Return the number that a text of decimal digits states, None for any other text, and for more than 15 digits.
+
+    >>> whole_number("007"), whole_number("-1"), whole_number("²"), whole_number("9" * 5000)
+    (7, None, None, None)
+    """
+    return int(text) if text.isdecimal() and len(text) <= 15 else None
+
+
 def read_csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the line number and the cells by column name of every row after the first, which names the columns.
 

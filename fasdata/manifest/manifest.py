@@ -80,13 +80,7 @@ class Manifest:
         from fasdata.manifest.invariants import check_table
 
         where = str(self.path) if self.path else f"the manifest of {self.meta.get('canonical')}"
-        try:
-            Meta.model_validate(self.meta)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            raise UserError(
-                f"{where}: description, {'.'.join(map(str, first['loc']))}: {first['msg']}", do=_REBUILD
-            ) from None
+        _described(self.meta, where)
         check_table(self.table, self.meta, where)
 
     @property
@@ -139,4 +133,14 @@ def _read_meta(file: Path, table: pa.Table) -> dict[str, Any]:
     meta = json_of(packed, f"the description inside {file}", do=_REBUILD)
     if not isinstance(meta, dict):
         raise UserError(f"the description inside {file} is not an object", do=_REBUILD)
-    return meta
+    return _described(meta, str(file)).model_dump(mode="json")  # with what an older version did not write
+
+
+def _described(meta: dict[str, Any], where: str) -> Meta:
+    try:
+        return Meta.model_validate(meta)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise UserError(
+            f"{where}: description, {'.'.join(map(str, first['loc']))}: {first['msg']}", do=_REBUILD
+        ) from None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from fasdata.datasets.card import SLUG
 from fasdata.datasets.rule import Form
@@ -113,6 +112,35 @@ class Forgotten(Form):
     fingerprint: str
 
 
+class _Kept(BaseModel):
+    """Base of what a manifest repeats of a recipe: what is looked at has its type, the rest is kept as it is."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class KeptScoring(_Kept):
+    """How the recipe's authors score, in words; empty where the recipe does not say."""
+
+    units: list[str] = Field(default_factory=list)
+    selection: str = ""
+    threshold: str = ""
+
+
+class KeptPool(_Kept):
+    """The part of a recipe for one pool."""
+
+    sources: dict[str, Any] = Field(default_factory=dict)
+    scoring: KeptScoring = KeptScoring()
+
+
+class KeptRecipe(_Kept):
+    """The recipe that a manifest was built by; its name becomes a folder's."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    title: str = ""
+    pools: dict[str, KeptPool] = Field(default_factory=dict)
+
+
 class Meta(Form):
     """The form of `Manifest.meta`; `manifest.json` holds the same.
 
@@ -126,7 +154,7 @@ class Meta(Form):
     canonical: str = Field(pattern=r"^[a-z0-9-]+:[A-Za-z0-9@._-]+$")  # becomes a folder name
     alias: str
     pool: str
-    recipe: dict[str, Any]
+    recipe: KeptRecipe
     domains: list[Domain]
     target: list[Domain]
     frame_rules: dict[PartName, str]
@@ -148,10 +176,3 @@ class Meta(Form):
     forgotten: list[Forgotten] = Field(default_factory=list)
     fingerprint: str
     tool_version: str
-
-    @field_validator("recipe")
-    @classmethod
-    def _named(cls, recipe: dict[str, Any]) -> dict[str, Any]:
-        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", str(recipe.get("name", ""))):
-            raise ValueError("a recipe needs a name of letters, digits, _ and -")  # becomes a folder name
-        return recipe

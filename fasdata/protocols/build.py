@@ -14,7 +14,7 @@ from fasdata.errors import UserError, unknown_name
 from fasdata.library import Library
 from fasdata.manifest import Manifest
 from fasdata.manifest.manifest import TABLE
-from fasdata.manifest.meta import FORMAT, Deviation, Leakage, Meta, Validation
+from fasdata.manifest.meta import FORMAT, Deviation, KeptRecipe, Leakage, Meta, Validation
 from fasdata.manifest.meta import Domain as DomainMeta
 from fasdata.manifest.table import PARTS, PartName, table_fingerprint
 from fasdata.protocols.assign import MODES, UNUSED, Assignment, assign
@@ -198,7 +198,7 @@ def _meta(
         canonical=plan.name.canonical,
         alias=plan.name.alias,
         pool=plan.name.pool,
-        recipe=plan.recipe.model_dump(mode="json"),
+        recipe=KeptRecipe.model_validate(plan.recipe.model_dump(mode="json")),
         domains=[domain_meta(domain) for domain in plan.sources],
         target=[domain_meta(domain) for domain in plan.targets],
         frame_rules=frame_rules(plan),

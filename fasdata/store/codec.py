@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from fasdata.errors import UserError, unknown_name
+from fasdata.foreign import whole_number
 from fasdata.store.picture_bytes import claimed, decode_raw, encode_raw, is_colour_png, is_raw
 
 CODECS = ("png", "jpeg", "webp", "raw")
@@ -42,7 +43,7 @@ class Codec:
             if colon:
                 raise UserError(f"codec {text!r}", expected=f"{name!r} alone: only jpeg has a quality")
             return cls(name)
-        quality = GENTLE if not colon else int(number) if number.isascii() and number.isdigit() else 0
+        quality = (whole_number(number) or 0) if colon else GENTLE
         if not 1 <= quality <= 100:
             raise UserError(f"codec {text!r}", expected="a quality from 1 to 100, e.g. jpeg:98", found=number)
         return cls(name, quality)

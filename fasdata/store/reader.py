@@ -106,4 +106,5 @@ class Store:
 
 def natural(text: str) -> list[tuple[int, int, str]]:
     """Return a sort key that puts `9` before `10`."""
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", text) if part]
+    parts = filter(None, re.split(r"(\d+)", text))
+    return [(0, int(part[-999:]), "") if part.isdecimal() else (1, 0, part) for part in parts]

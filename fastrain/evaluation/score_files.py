@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fasdata.errors import UserError, unknown_name
-from fasdata.foreign import LARGEST_TABLE, opened, read_json, read_parquet, read_table
+from fasdata.foreign import LARGEST_TABLE, opened, read_json, read_parquet, read_table, whole_number
 from fasdata.records import ATTACK, BONAFIDE
 from fasdata.store.atomic import replacing, write_text
 from fastrain.evaluation.score_rules import COLUMNS
@@ -170,9 +170,9 @@ def _place(sample: str) -> tuple[str, str, int]:
     """Return dataset, clip and frame of an id like ours; of another the id itself is the clip."""
     dataset, _, rest = sample.partition("/")
     clip, _, frame = rest.rpartition("/")
-    number = frame.removeprefix("-")
-    if dataset and clip and number.isdigit():
-        return dataset, clip, int(frame)
+    number = whole_number(frame.removeprefix("-"))
+    if dataset and clip and number is not None:
+        return dataset, clip, -number if frame.startswith("-") else number
     return "unknown", sample, 0
 
 

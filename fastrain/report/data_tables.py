@@ -37,7 +37,7 @@ def _facts(meta: Meta) -> Facts:
         [
             ("Sources (domain number)", ", ".join(f"{domain.name} ({domain.domain_id})" for domain in meta.domains)),
             ("Unseen domain", ", ".join(domain.name for domain in meta.target)),
-            ("Recipe", f"{meta.recipe.get('name', '')}: {meta.recipe.get('title', '')}"),
+            ("Recipe", f"{meta.recipe.name}: {meta.recipe.title}"),
             ("Frames of a clip", ", ".join(f"{part}: {rule}" for part, rule in rules.items())),
             (
                 "Held out for validation",

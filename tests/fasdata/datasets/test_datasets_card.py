@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fasdata.datasets.card import Card
+from fasdata.datasets.parse import meanings
 from fasdata.datasets.registry import find_card, load_cards
 from fasdata.errors import UserError
 from fasdata.foreign import read_declared
@@ -73,6 +74,9 @@ def test_a_card_is_read(tmp_path):
         (("name: Mine", "name: ../up"), "does not make a folder name"),
         (("licence: ours\n", ""), "licence: Field required"),
         (("owner: us", "owner: [us"), "is not readable YAML"),
+        (("{split}/{stem}", "{split}/{stem:999999999}"), "expected {group}, {group:width} or {group:upper}"),
+        (("examples:", "complete: [{tail: '{n}', over: {n: [1..99999999999]}}]\n    examples:"), "10,000,000 clips"),
+        (("examples:", f"complete: [{{tail: '{{n}}', over: {{n: [1..{'9' * 5000}]}}}}]\n    examples:"), "clips"),
     ],
 )
 def test_a_malformed_card_is_one_clear_line(tmp_path, change, message):
@@ -81,6 +85,12 @@ def test_a_malformed_card_is_one_clear_line(tmp_path, change, message):
     assert message in str(error.value)
     assert "mine.yaml" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_path_that_gives_an_unknown_word_is_unmatched(tmp_path):
+    card = read(tmp_path, CARD.replace("split>train|test", "split>train|test|demo"))
+    kinds = [getattr(row.means, "kind", "clip") for row in meanings(card, ["train/real.avi", "demo/real.avi"])]
+    assert kinds == ["clip", "unmatched-media"]
 
 
 def test_a_card_that_holds_a_list_is_refused(tmp_path):

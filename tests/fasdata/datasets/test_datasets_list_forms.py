@@ -123,6 +123,21 @@ def test_padisi_takes_everything_from_its_tables(tmp_path):
         clips_of("PADISI", tmp_path, *paths)
 
 
+def test_a_row_that_lacks_its_last_cells_is_a_row_of_empty_ones(tmp_path):
+    write_padisi(tmp_path)
+    part = tmp_path / "padisi_USC_FACE_dataset_partition_3folds_part0.csv"
+    part.write_text(part.read_text().replace(",FACE_1,valid", ""))
+    with pytest.raises(UserError, match=r"part0\.csv line 2; expected train, valid or test; found ''"):
+        clips_of("PADISI", tmp_path, *(f"{trial}.npz" for trial in TRIALS))
+
+
+def test_a_subject_of_five_thousand_digits_is_no_subject(tmp_path):
+    (tmp_path / "train_sub_list.txt").write_text("1\n" + "9" * 5000 + "\n")
+    (tmp_path / "test_sub_list.txt").write_text("3\n")
+    with pytest.raises(UserError, match=r"train_sub_list\.txt line 2; expected one subject number"):
+        clips_of("MSU", tmp_path, "scene01/real/real_client001_android_SD_scene01.mp4")
+
+
 def celeba_row(kind: int, label: int) -> list[int]:
     return [0] * 40 + [kind, 1, 1, label]
 

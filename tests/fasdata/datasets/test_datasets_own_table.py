@@ -97,6 +97,7 @@ def test_a_table_holds_folders_of_frames_and_other_modalities(tmp_path):
         (("sub/bert/c.mp4", "/etc/c.mp4"), "a path below the dataset root"),
         (("sub/bert/c.mp4", "C:\\c.mp4"), "a path below the dataset root"),
         (("sub/bert/c.mp4", "anna/a.mp4"), "is in the table twice"),
+        (("anna/b.mp4,attack,training,anna,print,", "anna/b.mp4"), "line 3: a label"),
     ],
 )
 def test_a_malformed_table_is_one_clear_line(tmp_path, change, message):

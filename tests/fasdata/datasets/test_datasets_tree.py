@@ -82,6 +82,7 @@ def test_awkward_paths_do_not_collide(first, second):
 def test_natural_order_takes_any_text(text):
     assert natural_key(text) == natural_key(text)
     assert natural_key("a9") < natural_key("a10")
+    assert natural_key("8" * 5000) < natural_key("9" * 5000)
 
 
 def test_an_entry_that_cannot_be_looked_at_is_left_out_with_its_reason(tmp_path):

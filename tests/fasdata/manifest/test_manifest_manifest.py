@@ -27,6 +27,39 @@ def test_what_is_written_is_read_back(manifest, tmp_path):
     assert sorted(entry.name for entry in path.parent.iterdir()) == ["manifest.json", "manifest.parquet"]
 
 
+def written_with(manifest: Manifest, folder: Path, **meta: object) -> Path:
+    """Write the file with other entries of the description, None for none, as any program could."""
+    folder.mkdir()
+    changed = {key: value for key, value in {**manifest.meta, **meta}.items() if value is not None}
+    packed = manifest.table.replace_schema_metadata({b"fasdata.manifest": json.dumps(changed).encode()})
+    pq.write_table(packed, folder / "manifest.parquet")
+    return folder
+
+
+def test_what_a_description_may_lack_is_filled_in(manifest, tmp_path):
+    bare = {"notes": None, "lists": None, "masked": None, "leakage": None, "recipe": {"name": "standard"}}
+    meta = Manifest.read(written_with(manifest, tmp_path / "m", **bare)).meta
+    assert (meta["notes"], meta["masked"], meta["leakage"]) == ([], [], None)
+    assert meta["recipe"] == {"name": "standard", "title": "", "pools": {}}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "place"),
+    [
+        ({"name": "standard", "title": 3}, "recipe.title"),
+        ({"name": "standard", "pools": {"mcio": []}}, "recipe.pools.mcio"),
+        (
+            {"name": "standard", "pools": {"mcio": {"scoring": {"selection": []}}}},
+            "recipe.pools.mcio.scoring.selection",
+        ),
+        ({"name": "../up"}, "recipe.name"),
+    ],
+)
+def test_a_recipe_of_another_form_is_refused_by_its_key(manifest, tmp_path, recipe, place):
+    with pytest.raises(UserError, match=f"description, {place}: "):
+        Manifest.read(written_with(manifest, tmp_path / "m", recipe=recipe))
+
+
 def test_a_folder_whose_name_has_an_equals_sign_adds_no_column(manifest, tmp_path):
     path = manifest.write(tmp_path / "seed=1")
     assert Manifest.read(path).table.column_names == SCHEMA.names
