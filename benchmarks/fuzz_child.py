@@ -33,7 +33,7 @@ from fuzz_media import Kind  # noqa: E402
 from fasdata.errors import EXIT_USER_ERROR, guarded  # noqa: E402
 
 ADDRESS_SPACE, MUCH = 6 << 30, 1 << 30  # bytes: the child's limit, and what no input may take beyond what was in use
-LONGEST_LINE = 3000  # characters of an error
+LONGEST_LINE = 5000  # characters of an error: four parts of 1200 at most
 BOARD = struct.Struct("<q 3d 6q")  # input at work, since when by clock and processor, seconds used, counts, peak memory
 OUTCOMES = ("accepted", "refused", "traceback", "words", "memory")
 

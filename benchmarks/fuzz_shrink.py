@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fuzz_media import Kind
     from fuzz_process import Process
 
-TRIALS, SECONDS = 150, 40.0  # that the search for a smaller input may take
+TRIALS, SECONDS = 100, 20.0  # that the search for a smaller input may take
 
 
 def keep_smallest(process: Process, kind: Kind, seed: int, finding: dict[str, Any], keep: Path) -> Path:
