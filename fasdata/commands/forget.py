@@ -31,7 +31,7 @@ def forget(
     """Remove a person from a library: from the store, the manifests and the packs, down to the last byte."""
     from fasdata.errors import EXIT_PARTIAL
     from fasdata.forget import text
-    from fasdata.forget.carry_out import carry_out
+    from fasdata.forget.carry_out import carry_out, require_removable
     from fasdata.forget.removal import DEFAULT, plan_forget, runs_with
     from fasdata.library import Library
 
@@ -41,6 +41,8 @@ def forget(
         plan = plan_forget(library, slug, subject)
         uses = runs_with(plan, runs)
         typer.echo(text.describe_plan(plan, library))
+        if dry_run:
+            require_removable(plan, library)
         report = None if dry_run else carry_out(plan, library)
         if report:
             typer.echo(text.describe_report(plan, report, library))

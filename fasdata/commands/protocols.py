@@ -41,6 +41,9 @@ def build_protocol(
         list[str] | None,
         typer.Option(metavar="DATASET=ROOT", help="Count clips in raw datasets instead of building. Repeatable."),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Build the manifest, check and show it, and write nothing.")
+    ] = False,
 ) -> None:
     """Write the manifest of a protocol: which frames of which clips train, validate and test."""
     from fasdata.library import Library
@@ -56,7 +59,8 @@ def build_protocol(
         scans = scan_roots(from_scan, lists_dir)
         typer.echo(plan_from_scan(name, scans, recipe=recipe, options=options).text())
         return
-    typer.echo(describe(build(name, recipe=recipe, library=Library.locate(data), **vars(options))))
+    manifest = build(name, recipe=recipe, library=Library.locate(data), write=not dry_run, **vars(options))
+    typer.echo(describe(manifest))
 
 
 @protocol_app.command("list", epilog="Example: fasdata protocol list")

@@ -14,7 +14,7 @@ from typing import Any
 from fasdata.claims import claim
 from fasdata.errors import UserError
 from fasdata.foreign import read_csv_rows, read_json
-from fasdata.store.atomic import is_temporary, replacing, write_text
+from fasdata.store.atomic import is_temporary, replacing, require_writable, write_text
 
 ABOUT = "export.json"
 FILES = "files.csv"
@@ -156,6 +156,7 @@ def require_free(out: Path, identity: Mapping[str, Any]) -> None:
     """
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file", expected="a folder to export into")
+    require_writable(out)
     if not out.is_dir() or all(path.name == _STAGE or is_temporary(path) for path in out.iterdir()):
         return  # new, empty, or killed before it was claimed
     present = _read_about(out)

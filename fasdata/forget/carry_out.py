@@ -12,7 +12,7 @@ from fasdata.forget.removal import VERB, ForgetPlan
 from fasdata.library import Library
 from fasdata.manifest.manifest import TEXT
 from fasdata.packs.info import FILE as PACK
-from fasdata.store.atomic import sweep
+from fasdata.store.atomic import require_writable, sweep
 from fasdata.store.info import FILE as STORE
 from fasdata.store.shards import DamagedShard
 from fasdata.store.tables import FAILURES
@@ -37,6 +37,30 @@ class ForgetReport:
     set_aside: list[Path] = field(default_factory=list)
 
 
+def require_removable(plan: ForgetPlan, library: Library) -> list[bytes]:
+    """Check, and change nothing, that a removal can begin, or go on; return the pieces that must not be left behind.
+
+    Raises:
+        UserError: the store is damaged, or the library cannot be written.
+    """
+    folder, journal = library.store_dir(plan.dataset), library.journal(VERB, plan.dataset)
+    require_writable(library.root)
+    if not (folder / STORE).is_file():
+        return []
+    try:
+        if not journal.exists():
+            require_readable(folder)
+        return pieces_of(folder, plan.clips)
+    except DamagedShard as error:
+        raise _damaged(error, plan, folder, begun=journal.exists()) from None
+
+
+def _damaged(error: DamagedShard, plan: ForgetPlan, folder: Path, *, begun: bool) -> UserError:
+    state = "the removal has begun" if begun else "nothing was changed"
+    do = f"run 'fasdata store check {folder} --repair', then the same 'fasdata forget' again"
+    return UserError(f"{error.reason}: {plan.subject} cannot be removed yet, {state}", do=do)
+
+
 def carry_out(plan: ForgetPlan, library: Library) -> ForgetReport:
     """Remove everything in the plan, prove that nothing is left, and delete the journal that was written first.
 
@@ -48,10 +72,8 @@ def carry_out(plan: ForgetPlan, library: Library) -> ForgetReport:
     """
     folder, report = library.store_dir(plan.dataset), ForgetReport()
     held, journal = (folder / STORE).is_file(), library.journal(VERB, plan.dataset)
+    pieces = require_removable(plan, library)
     try:
-        if held and not journal.exists():
-            require_readable(folder)
-        pieces = pieces_of(folder, plan.clips) if held else []
         plan.write(library)
         sweep(library.root)
         for touched in plan.manifests:
@@ -66,9 +88,7 @@ def carry_out(plan: ForgetPlan, library: Library) -> ForgetReport:
             report.removed = erase(folder, plan.clips)
             report.proof = prove(folder, plan, pieces)
     except DamagedShard as error:
-        begun = "the removal has begun" if journal.exists() else "nothing was changed"
-        do = f"run 'fasdata store check {folder} --repair', then the same 'fasdata forget' again"
-        raise UserError(f"{error.reason}: {plan.subject} cannot be removed yet, {begun}", do=do) from None
+        raise _damaged(error, plan, folder, begun=journal.exists()) from None
     traces = Traces(plan.clips)
     files = [path for path in _plain_files(library, folder) if path != journal]
     report.named_in = [path for path in files if traces.named_in(path)]

@@ -22,6 +22,7 @@ from fasdata.packs.renderer import FrameToPack, Renderer, frames_of, image_rows,
 from fasdata.packs.writer import PackWriter
 from fasdata.progress import progress
 from fasdata.records import MODALITIES
+from fasdata.store.atomic import require_writable
 from fasdata.store.codec import encode
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def plan_pack(
     renderer = Renderer(manifest.open_stores(library), view)
     renderer.require(_pairs(manifest, rows, shown))
     folder = pack_dir(library, info.protocol, info.recipe, view)
+    require_writable(folder)
     outdated = _outdated(folder)
     done = np.empty(0, np.uint32) if outdated else _packed(folder, info, manifest.table.num_rows)
     left = ~np.isin(rows, done)

@@ -68,3 +68,14 @@ def test_show_and_diff_take_names_with_a_recipe():
 )
 def test_every_verb_has_an_example(verb):
     assert "Example: fasdata" in Called("fasdata", *verb, "--help").out
+
+
+def test_a_dry_build_shows_the_manifest_and_writes_nothing(library):
+    held = sorted(library.root.rglob("*"))
+    dry = Called("fasdata", "build-protocol", "C2M", "--data", library.root, "--dry-run")
+    assert dry.code == 0 and sorted(library.root.rglob("*")) == held
+    built = Called("fasdata", "build-protocol", "C2M", "--data", library.root)
+    without_path = [line for line in built.out.splitlines() if not line.startswith("manifest ")]
+    assert [line for line in dry.out.splitlines() if not line.startswith("manifest ")] == without_path
+    assert "manifest    not written" in dry.out
+    assert (library.protocol_dir("mcio:C2M", "standard") / "manifest.parquet").is_file()
