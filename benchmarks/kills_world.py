@@ -125,7 +125,6 @@ def commands(*, several: bool) -> list[tuple[str, ...]]:
 
 _SECONDS = ("started", "finished", "train_seconds", "seconds")
 _MOMENTS = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\+\d\d:\d\d)?|\d+(\.\d+)? s\b|\d+ min\b")
-_UNSTABLE = (".lock", ".lmdb-lock", "-lock", "writer.lock")  # what a lock file holds means nothing
 PIECE = 48
 
 
@@ -139,7 +138,7 @@ def facts(folder: Path) -> dict[str, str]:
     stores = {path.parent for path in folder.rglob("store.json")}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        if path.is_dir() or name.split("/")[0] in ("raw", "raw-several"):
+        if path.is_dir() or name.split("/")[0] in ("raw", "raw-several") or _is_lock(path):
             continue
         if "tensorboard" in path.parts:
             values[str(Path(name).parent)] = "events"
@@ -150,6 +149,11 @@ def facts(folder: Path) -> dict[str, str]:
     for store in stores:
         values[str(store.relative_to(folder))] = _of_store(store)
     return values
+
+
+def _is_lock(path: Path) -> bool:
+    """Tell whether a file is there to be locked; that none blocks is seen when a command goes on."""
+    return path.name in (".lock", "writer.lock") or path.name.endswith("-lock") or path.parent.name == ".locks"
 
 
 def differences(expected: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
@@ -175,8 +179,6 @@ def _of_store(folder: Path) -> str:
 
 
 def _hash(path: Path) -> str:
-    if path.name.endswith(_UNSTABLE):
-        return "lock"
     if path.is_symlink():
         return f"-> {path.readlink()}"
     if path.name == "manifest.parquet":

@@ -10,8 +10,10 @@ import threading
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as NoAnswer
 from contextlib import suppress
+from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from fasdata.errors import UserError
@@ -22,6 +24,7 @@ from fasdata.faces.detectors import DETECTORS
 
 ENDED = "the decoder ended its process"
 START = 1800.0  # seconds a process may take to load what it needs: libraries may lie on a slow network
+BIRTHS = 3  # attempts to start a process
 PRELOADED = ["av", "cv2", "fasdata.extract.child"]  # what the children's server imports, beside what a detector needs
 
 
@@ -102,11 +105,8 @@ class _Life:
 
     def __init__(self, work: Work) -> None:
         self._timeout = work.limits.clip_timeout or None
-        self._pipe, there = _context(work.settings).Pipe()
-        self._process = _context(work.settings).Process(target=serve, args=(there, work), daemon=True)
         with self._births:
-            self._process.start()
-        there.close()
+            self._pipe, self._process = _born(work)
         atexit.register(self.end)  # before the library waits for its children
         self.ended, self._by_us = False, False
         self._ready: Future[None] = Future()
@@ -176,6 +176,28 @@ class _Life:
         self.ended = True
         for waiting in list(self._waiting.values()):
             waiting.put(outcome)
+
+
+def _born(work: Work) -> tuple[Connection, BaseProcess]:
+    """Start a child process; return the pipe to it, and the process.
+
+    A signal to the group of this process ends the children's server, which is then started anew.
+
+    Raises:
+        UserError: the server ends again and again.
+    """
+    context = _context(work.settings)
+    for _ in range(BIRTHS):
+        here, there = context.Pipe()
+        process = context.Process(target=serve, args=(there, work), daemon=True)
+        try:
+            process.start()
+            return here, process
+        except (EOFError, ConnectionError):  # the server has ended meanwhile; a child of it sees its pipe closed
+            here.close()
+        finally:
+            there.close()
+    raise UserError("no process can be started that works on clips", do="see what 'fasdata doctor' says")
 
 
 def _context(settings: ExtractSettings) -> ForkServerContext:

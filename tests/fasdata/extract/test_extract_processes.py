@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,24 @@ def test_what_happens_once_costs_a_retry(root: Path, tmp_path: Path, road: Road,
     jobs = [*sound(0, 1), trouble(kind, tmp_path / "once"), *sound(2)]
     assert {record.status for record in records(road, jobs, root, Limits(0, 2.5)).values()} == {"ok"}
     assert (tmp_path / "once").exists()
+
+
+@pytest.mark.parametrize("times", [1, 9])
+def test_a_server_that_ends_while_it_starts_a_process_is_started_anew(root: Path, monkeypatch, times: int) -> None:
+    attempts, start = [], ForkServerProcess.start
+
+    def failing(process: ForkServerProcess) -> None:
+        attempts.append(process)
+        if len(attempts) <= times:
+            raise EOFError
+        start(process)
+
+    monkeypatch.setattr(ForkServerProcess, "start", failing)
+    if times > 1:
+        with pytest.raises(UserError, match="no process can be started"):
+            list(by_workers(1)(sound(0), root, Limits()))
+        return
+    assert {record.status for record in records(by_workers(1), sound(0), root, Limits()).values()} == {"ok"}
 
 
 def test_a_process_that_is_killed_again_when_it_is_alone_is_no_reason_to_stop(root: Path) -> None:
