@@ -31,13 +31,15 @@ def faces(
     from fasdata.store.atomic import replacing
     from fasdata.store.reader import Store
 
-    store = Store.open(Library.locate(data).require_store(find_card(dataset).slug))
-    with replacing(out) as temporary, temporary.open("wb") as file:
+    library, slug = Library.locate(data), find_card(dataset).slug
+    with library.in_use([slug]):
+        store = Store.open(library.require_store(slug))
         clips = rotated = 0
-        for record in store.records():
-            if record.status != "failed":
-                file.write(f"{faces_line(record)}\n".encode())
-                clips += 1
-                rotated += any(frame.status == "rotated" for frame in record.frames)
+        with replacing(out) as temporary, temporary.open("wb") as file:
+            for record in store.records():
+                if record.status != "failed":
+                    file.write(f"{faces_line(record)}\n".encode())
+                    clips += 1
+                    rotated += any(frame.status == "rotated" for frame in record.frames)
     left_out = f"; without those of {rotated} clips that had to be rotated" if rotated else ""
     typer.echo(f"{out}: faces of {clips} clips of {store.info.dataset}{left_out}")

@@ -35,7 +35,9 @@ def report(
     target = out or library.root / "report.html"
     if target.is_dir():
         raise UserError(f"{target} is a folder", expected="the name of an HTML file")
-    write_dataset_report(asked_stores(library, datasets or []), target, faces=faces, sample=sample)
+    stores = asked_stores(library, datasets or [])
+    with library.in_use(folder.name for folder in stores):
+        write_dataset_report(stores, target, faces=faces, sample=sample)
     typer.echo(f"report: {target}")
     if faces:
         typer.echo("It holds pictures of people: handle it as the licences of the datasets require.", err=True)
