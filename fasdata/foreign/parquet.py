@@ -17,6 +17,11 @@ _ROWS_A_BYTE = 16  # rows differ in names at least, which take more; a file of a
 _HARMLESS = 1 << 20  # rows
 
 
+def _ours(metadata: dict[bytes, bytes] | None) -> dict[bytes, bytes] | None:
+    """Return the metadata without those of pandas, which it would believe: the columns say what they hold."""
+    return metadata and {key: value for key, value in metadata.items() if key != b"pandas"}
+
+
 def read_parquet(path: Path, *, do: str = "") -> pa.Table:
     """Return the table that a parquet file holds; `do` says in an error what helps.
 
@@ -33,7 +38,11 @@ def read_parquet(path: Path, *, do: str = "") -> pa.Table:
             rows = parquet.metadata.num_rows
             if rows > max(_HARMLESS, _ROWS_A_BYTE * size):
                 raise UserError(f"{path} claims {rows:,} rows", expected=f"as many as {size:,} bytes can hold", do=do)
-            return parquet.read()
+            table = parquet.read()
+            # Else what is no UTF-8, or points outside of a column, shows wherever its cell is looked at.
+            table.validate(full=True)
+            table.column_names  # noqa: B018 - decodes them
+            return table.replace_schema_metadata(_ours(table.schema.metadata))
         except MemoryError:
             raise
         except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError) as error:

@@ -98,19 +98,42 @@ class Published:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+_CLAIM = 1 << 20  # bytes that a tensor may claim beyond those of the file: a number repeated to a small buffer
+
+
+def odd_entry(state: Mapping[Any, Any]) -> str:
+    """Return the first entry of a state dictionary that is no name with a plain tensor, with its type; "" for none.
+
+    Plain is what our networks have: numbers, each in its place on the processor. A file may hold sparse or quantised
+    tensors, and a single number that is said to be repeated a billion times.
+    """
+    import torch
+
+    for name, value in state.items():
+        kind = type(value).__name__
+        if isinstance(name, str) and isinstance(value, torch.Tensor):
+            kind = f"{value.layout} {value.dtype} on {value.device}".replace("torch.", "")
+            in_place = value.layout is torch.strided and value.device.type == "cpu" and not value.is_quantized
+            if in_place and not value.is_complex():
+                size = value.numel() * value.element_size()
+                if size <= max(_CLAIM, value.untyped_storage().nbytes()):
+                    continue
+                kind = f"{size} bytes of {value.untyped_storage().nbytes()}"
+        return f"{str(name)[:80]!r}: {kind}"
+    return ""
+
+
 def tensors(value: object, what: str) -> dict[str, Tensor]:
     """Check that `value` is a state dictionary, and return it without the prefix of copies for several devices.
 
     Raises:
         UserError: it is something else; names it.
     """
-    from torch import Tensor
-
     if not isinstance(value, Mapping) or not value:
         raise UserError(f"the checkpoint has no {what}", expected="a dictionary of tensors", found=type(value).__name__)
-    odd = [name for name, tensor in value.items() if not (isinstance(name, str) and isinstance(tensor, Tensor))]
+    odd = odd_entry(value)
     if odd:
-        raise UserError(f"the {what} of the checkpoint holds more than tensors", found=str(odd[0])[:80])
+        raise UserError(f"the {what} of the checkpoint holds more than tensors", found=odd)
     named = {name.removeprefix("module."): tensor for name, tensor in value.items()}
     if len(named) < len(value):
         twice = next(name for name in value if f"module.{name}" in value)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fasdata.errors import UserError
+from fastrain.networks.foreign import odd_entry
 from fastrain.networks.hub import find_weights
 
 
@@ -53,8 +54,11 @@ def read_state(path: Path) -> dict[str, Tensor]:
         ) from error
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise UserError(f"{path} is no file of weights", expected="a name for every tensor, and nothing else")
+    odd = odd_entry(state) if isinstance(state, dict) else type(state).__name__
+    if odd:
+        raise UserError(
+            f"{path} is no file of weights", expected="a name for every tensor, and nothing else", found=odd
+        )
     return dict(state)
 
 

@@ -51,7 +51,7 @@ class Generators:
         try:
             self._restore(state)
         # What torch, numpy and Python raise for states that are none.
-        except (ValueError, TypeError, KeyError, RuntimeError, OverflowError) as error:
+        except (ValueError, TypeError, LookupError, RuntimeError, OverflowError) as error:
             raise UserError(
                 "a state of a random generator is damaged", found=" ".join(str(error).split())[:160], do=HELP
             ) from None

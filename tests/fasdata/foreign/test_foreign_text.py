@@ -169,6 +169,19 @@ def test_a_parquet_file_is_believed_as_far_as_its_bytes_reach(tmp_path):
             foreign.read_parquet(tmp_path / f"{name}.parquet")
 
 
+def test_a_parquet_file_with_bytes_that_are_no_text_is_refused_and_pandas_notes_are_not_believed(tmp_path):
+    """A pyarrow that reads it would raise wherever the cell or the name is looked at, pandas at its own notes."""
+    whole = pa.table({"colour": ["red-green"]}).replace_schema_metadata({b"pandas": b"{", b"ours": b"{}"})
+    pq.write_table(whole, tmp_path / "noted.parquet")
+    assert foreign.read_parquet(tmp_path / "noted.parquet").schema.metadata == {b"ours": b"{}"}
+    pq.write_table(whole, tmp_path / "whole.parquet", compression="none", use_dictionary=False, store_schema=False)
+    data = (tmp_path / "whole.parquet").read_bytes()
+    for word in (b"red-green", b"colour"):
+        (tmp_path / "odd.parquet").write_bytes(data.replace(word, b"\xff" + word[1:]))
+        with pytest.raises(UserError, match="not a readable parquet file"):
+            foreign.read_parquet(tmp_path / "odd.parquet")
+
+
 def test_no_reader_waits_for_a_pipe(tmp_path):
     """Every option that names a file to be read: what stands there may be a pipe, which nobody writes to."""
     pipe = tmp_path / "pipe"

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from fasdata.errors import UserError
-from fastrain.networks.foreign import read_foreign
+from fastrain.networks.foreign import read_foreign, tensors
+from fastrain.networks.weights import read_state
 
 
 class Evil:
@@ -100,3 +101,29 @@ def test_odd_numpy_scalars_are_refused(tmp_path: Path) -> None:
     torch.save({"x": np.datetime64("2020-01-01")}, tmp_path / "a.ckpt")
     with pytest.raises(UserError, match=r"no readable checkpoint.*NumPy scalar of type"):
         read_foreign(tmp_path / "a.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("a", torch.eye(2).to_sparse(), "'a': sparse_coo float32 on cpu"),
+        ("a", torch.eye(2).to(torch.complex64), "'a': strided complex64 on cpu"),
+        ("a", torch.zeros(1).expand(1 << 40), "'a': 4398046511104 bytes of 4"),
+        ("a", [torch.zeros(1)], "'a': list"),
+        (3, torch.zeros(1), "'3': Tensor"),
+        (None, torch.zeros(1), "'None': Tensor"),
+    ],
+)
+def test_a_state_of_other_than_plain_tensors_is_refused_by_its_entry(tmp_path, name, value, kind):
+    state = {"b": torch.zeros(2), name: value}
+    with pytest.raises(UserError, match="the state of the checkpoint holds more than tensors") as error:
+        tensors(state, "state")
+    torch.save(state, tmp_path / "a.pth")
+    with pytest.raises(UserError, match="is no file of weights; expected a name for every tensor") as other:
+        read_state(tmp_path / "a.pth")
+    assert str(error.value).endswith(kind) and str(other.value).endswith(kind)
+
+
+def test_a_small_buffer_that_repeats_its_numbers_is_plain():
+    state = {"mask": torch.arange(8).expand(4, 8)}
+    assert tensors(state, "state")["mask"].shape == (4, 8)

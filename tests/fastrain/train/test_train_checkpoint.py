@@ -171,3 +171,12 @@ def test_generators_go_on_with_the_same_numbers() -> None:
     generators.restore(state)
     assert [numbers() for _ in range(3)] == expected
     assert Generators.seeded(3).python.random() == Generators.seeded(3).python.random()
+
+
+@pytest.mark.parametrize("numbers", [623, 0])
+def test_a_state_of_numpys_generator_of_another_length_is_refused(numbers: int) -> None:
+    generators = Generators.seeded(3)
+    state = generators.state()
+    state["numpy"][1] = [7] * numbers
+    with pytest.raises(UserError, match="a state of a random generator is damaged"):
+        generators.restore(GeneratorFacts.model_validate(through_json(state)))
