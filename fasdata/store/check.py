@@ -17,7 +17,7 @@ from fasdata.store.info import StoreInfo
 from fasdata.store.picture_bytes import claimed, is_raw
 from fasdata.store.record_bytes import from_bytes
 from fasdata.store.salvage import Salvage, salvage
-from fasdata.store.tables import TableCheck
+from fasdata.store.table_check import TableCheck
 
 AGAIN = "run the same 'fasdata extract' again: it continues"
 REPAIR = "run 'fasdata store check --repair', then extract again: only those clips are made anew"

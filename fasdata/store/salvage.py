@@ -70,14 +70,14 @@ def salvage(path: Path, recorded: Mapping[str, str] | None, elsewhere: Set[str] 
     with _Bytes(path) as file:
         result.state = file.state
         places = _entries(file)
-        found: dict[str, list[str]] = defaultdict(list)
+        crops_of: dict[str, list[str]] = defaultdict(list)
         for key in sorted(places):
             if match := keys.CROP_KEY.fullmatch(key):
-                found[match["clip_id"]].append(key)
+                crops_of[match["clip_id"]].append(key)
             else:
-                found.setdefault(key.removeprefix(keys.CLIP.decode()), [])
-        for clip_id in sorted((found.keys() if recorded is None else recorded.keys()) - elsewhere):
-            entries = _proven(file, clip_id, places, found.get(clip_id, []), recorded)
+                crops_of.setdefault(key.removeprefix(keys.CLIP.decode()), [])
+        for clip_id in sorted((crops_of.keys() if recorded is None else recorded.keys()) - elsewhere):
+            entries = _proven(file, clip_id, places, crops_of.get(clip_id, []), recorded)
             if entries is None:
                 result.lost.add(clip_id)
             else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fasdata.errors import UserError
 from fasdata.five_points import misfit
-from fasdata.foreign import read_csv_cells
 from fasdata.records import MODALITIES, ClipRecord
 from fasdata.store import keys, shards
 from fasdata.store.atomic import replacing
@@ -37,12 +36,12 @@ _CLIP_TYPES = {
     "frames_with_face": _WHOLE, "registered": _TEXT, "depth_unit": _TEXT, "notes": _TEXT, "rules": _TEXT,
     "content_hash": _TEXT, "shard": _WHOLE,
 }  # fmt: skip
-_FRAME_TYPES = {
+FRAME_TYPES = {
     "clip_id": _TEXT, "frame_index": _WHOLE, "name": _TEXT, "pts": _REAL, "face_status": _TEXT, "score": _REAL,
     "n_faces": _WHOLE, "shift": _WHOLE, "key_rgb": _TEXT, "key_depth": _TEXT, "key_ir": _TEXT, "registered": _TEXT,
     "depth_unit": _TEXT, "phash": _TEXT, "dark": _TRUTH, "misfit": _TRUTH,
 }  # fmt: skip
-_ADDED = ("misfit",)  # columns of `index.parquet` that its first version did not have
+ADDED = ("misfit",)  # columns of `index.parquet` that its first version did not have
 _AT_ONCE = 256  # clips whose rows are in memory at a time
 
 
@@ -87,12 +86,12 @@ def rebuild(folder: Path) -> None:
             file = open_files.enter_context(temporary[FAILURES].open("w", encoding="utf-8", newline=""))
             failures = csv.writer(file, lineterminator="\n")
             failures.writerow(FAILURE_COLUMNS)
-            frames = open_files.enter_context(pq.ParquetWriter(temporary[INDEX], _schema(_FRAME_TYPES)))
+            frames = open_files.enter_context(pq.ParquetWriter(temporary[INDEX], _schema(FRAME_TYPES)))
             clips = open_files.enter_context(pq.ParquetWriter(temporary[CLIPS], _schema(_CLIP_TYPES)))
             records = read_shards(folder)
             while some := list(islice(records, _AT_ONCE)):
                 failures.writerows(failure_rows(record for _, record in some))
-                frames.write_table(pa.Table.from_pylist(list(frame_rows(some)), _schema(_FRAME_TYPES)))
+                frames.write_table(pa.Table.from_pylist(list(frame_rows(some)), _schema(FRAME_TYPES)))
                 clips.write_table(pa.Table.from_pylist(list(clip_rows(some)), _schema(_CLIP_TYPES)))
 
 
@@ -198,83 +197,3 @@ def _schema(types: dict[str, str]) -> pa.Schema:
     import pyarrow as pa
 
     return pa.schema([(name, pa.type_for_alias(alias)) for name, alias in types.items()])
-
-
-# -- The comparison of the tables with the shards, row by row ---------------------------------------------------------
-
-
-class TableCheck:
-    """Compares the tables of a store with the records it is given, which come in the order of the shards.
-
-    A missing table is not compared: a store without tables is unfinished, which the check notes by itself.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        readers: dict[str, Callable[[Path], Iterator[Any]]] = {
-            CLIPS: _parquet_rows,
-            INDEX: _parquet_rows,
-            FAILURES: _csv_rows,
-        }
-        there = {name: read for name, read in readers.items() if (folder / name).is_file()}
-        self._older = {name: absent for name in there if (absent := _absent_columns(folder / name))}
-        self._rows = {name: read(folder / name) for name, read in there.items() if name not in self._older}
-        self._differ: set[str] = set()
-
-    def compare(self, shard: int, record: ClipRecord) -> None:
-        """Compare the rows of one clip."""
-        self._next(CLIPS, clip_rows([(shard, record)]))
-        self._next(INDEX, frame_rows([(shard, record)]))
-        self._next(FAILURES, failure_rows([record]))
-
-    def differences(self) -> list[str]:
-        """Return what is wrong with the tables, after the last clip."""
-        for name, rows in self._rows.items():
-            if next(rows, None) is not None:
-                self._differ.add(name)
-        lacking = {name: " and no ".join(absent) for name, absent in self._older.items()}
-        older = [f"{name} is of an earlier version: it has no {absent}" for name, absent in lacking.items()]
-        return older + [f"{name} does not agree with the shards" for name in DERIVED if name in self._differ]
-
-    def _next(self, name: str, expected: Iterable[Any]) -> None:
-        rows = self._rows.get(name)
-        if rows is None or name in self._differ:
-            return
-        for row in expected:
-            if next(rows, None) != row:
-                self._differ.add(name)
-                return
-
-
-def _absent_columns(path: Path) -> list[str]:
-    """Return the columns that a table lacks and that later versions added: with them missing the rest may be right."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if path.name != INDEX:
-        return []
-    try:
-        names = set(pq.ParquetFile(path).schema_arrow.names)
-    except (OSError, ValueError, pa.ArrowException):
-        return []  # told when its rows are compared
-    return [name for name in _ADDED if name not in names] if names == _FRAME_TYPES.keys() - set(_ADDED) else []
-
-
-def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=4096):
-            yield from batch.to_pylist()
-    except (OSError, ValueError, pa.ArrowException):
-        yield {}  # equals no row
-
-
-def _csv_rows(path: Path) -> Iterator[list[str]]:
-    try:
-        rows = read_csv_cells(path)
-        if next(rows, (0, None))[1] != FAILURE_COLUMNS:
-            yield []
-        yield from (cells for _, cells in rows)
-    except UserError:
-        yield []

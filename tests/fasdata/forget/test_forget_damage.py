@@ -55,9 +55,9 @@ def hurt(library: Library, clip_id: str, crop: int = -1) -> None:
 
 def contents(library: Library) -> dict[str, ClipRecord]:
     """Return the records by clip."""
-    found = {record.clip.clip_id: record for record in Store.open(library.store_dir(DATASET)).records()}
+    collected = {record.clip.clip_id: record for record in Store.open(library.store_dir(DATASET)).records()}
     shards.close_readers(library.store_dir(DATASET))
-    return found
+    return collected
 
 
 def repaired(library: Library) -> str:

@@ -76,13 +76,13 @@ def leaves_in_use(path: Path) -> list[int]:
 
 def big_nodes(path: Path) -> list[int]:
     """Return where in the file the numbers of overflow pages stand."""
-    found, data = [], path.read_bytes()
+    collected, data = [], path.read_bytes()
     for leaf in leaves_in_use(path):
         (lower,) = struct.unpack_from("<H", data, leaf * PAGE + 12)
         for place in struct.unpack_from(f"<{(lower - 16) // 2}H", data, leaf * PAGE + 16):
             _, flags, length = struct.unpack_from("<IHH", data, leaf * PAGE + place)
-            found += [leaf * PAGE + place + 8 + length] if flags == 1 else []
-    return found
+            collected += [leaf * PAGE + place + 8 + length] if flags == 1 else []
+    return collected
 
 
 def test_two_values_on_the_same_pages_are_found(filled: Path) -> None:

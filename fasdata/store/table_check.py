@@ -1,0 +1,100 @@
+"""Compare the derived tables of a store with its records, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from fasdata.errors import UserError
+from fasdata.foreign import read_csv_cells
+from fasdata.records import ClipRecord
+from fasdata.store.tables import (
+    ADDED,
+    CLIPS,
+    DERIVED,
+    FAILURE_COLUMNS,
+    FAILURES,
+    FRAME_TYPES,
+    INDEX,
+    clip_rows,
+    failure_rows,
+    frame_rows,
+)
+
+
+class TableCheck:
+    """Compares the tables of a store with the records it is given, which come in the order of the shards.
+
+    A missing table is not compared: a store without tables is unfinished, which the check notes by itself.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        readers: dict[str, Callable[[Path], Iterator[Any]]] = {
+            CLIPS: _parquet_rows,
+            INDEX: _parquet_rows,
+            FAILURES: _csv_rows,
+        }
+        there = {name: read for name, read in readers.items() if (folder / name).is_file()}
+        self._older = {name: absent for name in there if (absent := _absent_columns(folder / name))}
+        self._rows = {name: read(folder / name) for name, read in there.items() if name not in self._older}
+        self._differ: set[str] = set()
+
+    def compare(self, shard: int, record: ClipRecord) -> None:
+        """Compare the rows of one clip."""
+        self._next(CLIPS, clip_rows([(shard, record)]))
+        self._next(INDEX, frame_rows([(shard, record)]))
+        self._next(FAILURES, failure_rows([record]))
+
+    def differences(self) -> list[str]:
+        """Return what is wrong with the tables, after the last clip."""
+        for name, rows in self._rows.items():
+            if next(rows, None) is not None:
+                self._differ.add(name)
+        lacking = {name: " and no ".join(absent) for name, absent in self._older.items()}
+        older = [f"{name} is of an earlier version: it has no {absent}" for name, absent in lacking.items()]
+        return older + [f"{name} does not agree with the shards" for name in DERIVED if name in self._differ]
+
+    def _next(self, name: str, expected: Iterable[Any]) -> None:
+        rows = self._rows.get(name)
+        if rows is None or name in self._differ:
+            return
+        for row in expected:
+            if next(rows, None) != row:
+                self._differ.add(name)
+                return
+
+
+def _absent_columns(path: Path) -> list[str]:
+    """Return the columns that a table lacks and that later versions added: with them missing the rest may be right."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if path.name != INDEX:
+        return []
+    try:
+        names = set(pq.ParquetFile(path).schema_arrow.names)
+    except (OSError, ValueError, pa.ArrowException):
+        return []  # told when its rows are compared
+    return [name for name in ADDED if name not in names] if names == FRAME_TYPES.keys() - set(ADDED) else []
+
+
+def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=4096):
+            yield from batch.to_pylist()
+    except (OSError, ValueError, pa.ArrowException):
+        yield {}  # equals no row
+
+
+def _csv_rows(path: Path) -> Iterator[list[str]]:
+    try:
+        rows = read_csv_cells(path)
+        if next(rows, (0, None))[1] != FAILURE_COLUMNS:
+            yield []
+        yield from (cells for _, cells in rows)
+    except UserError:
+        yield []
