@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -89,6 +90,10 @@ def guarded(command: Callable[[], object]) -> None:
     A bug keeps its traceback. `FASDATA_DEBUG=1` shows the traceback of user errors too.
     """
     debug = bool(os.environ.get("FASDATA_DEBUG"))
+    _require_utf8()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may be no text at all
     try:
         command()
     except UserError as error:
@@ -106,6 +111,17 @@ def guarded(command: Callable[[], object]) -> None:
         if debug or not line:
             raise
         _print_error(line)
+        sys.exit(EXIT_USER_ERROR)
+
+
+def _require_utf8() -> None:
+    """Stop where Python was told to read names of files as something else: ids of clips would depend on it.
+
+    Without a locale, or with the locale C, Python itself takes UTF-8.
+    """
+    encoding = sys.getfilesystemencoding()
+    if encoding.lower().replace("-", "") != "utf8":
+        _print_error(f"names of files are read as {encoding}; expected UTF-8; set PYTHONUTF8=1 or LC_ALL=C.UTF-8")
         sys.exit(EXIT_USER_ERROR)
 
 
@@ -179,6 +195,8 @@ _OS_ADVICE = {
     errno.ENOSPC: "free some space and run the same command again: finished work is kept",
     errno.EFBIG: "the size limit for files is reached: raise it and run the same command again",
     errno.EDQUOT: "the quota is used up: free some space and run the same command again",
+    errno.EMFILE: "the limit of open files is reached: raise it (ulimit -n 4096), or take fewer --workers",
+    errno.ENFILE: "the system's limit of open files is reached: end other programs, or take fewer --workers",
     errno.EACCES: "check the permissions of the path",
     errno.EPERM: "check the permissions of the path",
     errno.EROFS: "choose a folder that you may write to",
