@@ -30,7 +30,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kills_launcher import Launcher, Shot
+from kills_launcher import ROOT, Launcher, Shot
 from kills_world import PERSON, STORE, VERBS, Verb, commands, differences, facts, held, pieces_of
 
 _ADVICE = re.compile(r"to go on: (fastrain run --resume \S+)")
@@ -202,6 +202,7 @@ def main() -> int:
     work.mkdir(parents=True, exist_ok=True)
     lines = _read(log)
     done, kills = sum("round" in line for line in lines), sum("kill" in line for line in lines)
+    sys.path.insert(0, ROOT)  # what compares is of the same place
     launcher = Launcher()
     harness = Harness(work, launcher, log)
     harness.make_world(several=False)

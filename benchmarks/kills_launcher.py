@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE = 300.0  # seconds that a command may take
+ROOT = str(Path(__file__).resolve().parent.parent)  # of the commands: those beside this script, whatever is installed
 GRACE = 15.0  # seconds after the end of a command in which its workers have to be gone
 
 _LOOP = """
@@ -222,7 +223,6 @@ def _state(pid: int) -> str:
 
 
 def _environment() -> dict[str, str]:
-    # The commands are those beside this script, whatever is installed.
-    paths = [str(Path(__file__).resolve().parent.parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    paths = [ROOT, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     return {**os.environ, **threads, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
