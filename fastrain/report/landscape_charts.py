@@ -100,7 +100,7 @@ def contour_chart(landscape: Landscape, domain: int, scale: Scale, *, name: str,
 
     loss, accuracy = landscape.here(domain)
     alt = f"{title}: contours of the loss, {loss:.3g} at the network, accuracy {100 * accuracy:.0f} %"
-    return Chart(title, draw(paint, name=name, alt=alt, height=4.2))
+    return Chart(title, draw(paint, name=name, alt=alt, height=3.9))
 
 
 def surface_chart(landscape: Landscape, domain: int, scale: Scale, *, name: str, title: str) -> Chart:
@@ -122,10 +122,12 @@ def surface_chart(landscape: Landscape, domain: int, scale: Scale, *, name: str,
         axes.set_ylabel("second direction")
         axes.set_zlabel("loss")
         axes.tick_params(labelsize=7.5)
+        axes.locator_params(axis="x", nbins=4)
+        axes.locator_params(axis="y", nbins=4)
         axes.view_init(elev=28, azim=-58)
         axes.set_box_aspect((1, 1, 0.75), zoom=0.88)
 
-    return Chart(title, draw(paint, name=name, alt=f"{title}: the loss as a surface", height=4.2))
+    return Chart(title, draw(paint, name=name, alt=f"{title}: the loss as a surface", height=3.8))
 
 
 def lowest_point(landscape: Landscape, domain: int) -> tuple[float, float] | None:

@@ -70,7 +70,7 @@ def _table(landscapes: dict[str, Landscape]) -> Table:
     radii = sorted({float(radius) for landscape in landscapes.values() for radius in landscape.rho})
     columns = [
         Column("Domain"), *([Column("Run")] if len(landscapes) > 1 else []), Column("Images, bona fide + attack", True),
-        Column("Loss", True), Column("Accuracy", True), Column("Lowest loss of the grid", True), Column("at"),
+        Column("Loss", True), Column("Accuracy", True), Column("Lowest loss of the grid", True), Column("at", True),
         Column("Length of the gradient", True), *(Column(f"Rise at ρ = {radius:g}", True) for radius in radii),
     ]  # fmt: skip
     rows = [
