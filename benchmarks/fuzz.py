@@ -28,7 +28,7 @@ from typing import Any, TextIO
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fuzz_kinds import KINDS
+from fuzz_kinds import CHUNKS, kind_of
 from fuzz_process import Process, Range
 from fuzz_shrink import keep_smallest
 
@@ -135,7 +135,7 @@ class Fuzz:
     def _work(self, until: float) -> None:
         with Process(self._seed) as process:
             while time.monotonic() < until and (kind := self._next_kind()):
-                chunk = KINDS[kind].chunk
+                chunk = CHUNKS[kind]
                 start = self._log.next_start(kind, chunk)
                 stop = start + chunk if self._inputs is None else start + min(chunk, self._share(kind))
                 finished = process.run(kind, start, stop)
@@ -151,8 +151,8 @@ class Fuzz:
             return self._kinds[(self._turn - 1) % len(self._kinds)]
 
     def _share(self, kind: str) -> int:
-        every = sum(KINDS[name].chunk for name in self._kinds)
-        return max(2, round((self._inputs or 0) * KINDS[kind].chunk / every))
+        every = sum(CHUNKS[name] for name in self._kinds)
+        return max(2, round((self._inputs or 0) * CHUNKS[kind] / every))
 
     def _save(self, process: Process, finding: dict[str, Any]) -> None:
         with self._lock:
@@ -164,7 +164,7 @@ class Fuzz:
             f"new: {' '.join(key)}  (--only {finding['kind']}:{finding['index']})  {finding['what'][:160]}", flush=True
         )
         if self._keep is not None:
-            keep_smallest(process, KINDS[finding["kind"]], self._seed, finding, self._keep)
+            keep_smallest(process, kind_of(finding["kind"]), self._seed, finding, self._keep)
 
 
 def once(seed: int, text: str) -> int:
@@ -185,7 +185,7 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, help="a number of inputs in place of minutes, shared out among the kinds")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--log", type=Path, help="finished ranges and findings; a later run goes on after them")
-    parser.add_argument("--kinds", nargs="+", choices=sorted(KINDS), default=list(KINDS), metavar="KIND")
+    parser.add_argument("--kinds", nargs="+", choices=sorted(CHUNKS), default=list(CHUNKS), metavar="KIND")
     parser.add_argument("--workers", type=int, default=1, help="reading processes at a time")
     parser.add_argument("--keep", type=Path, help="where the smallest input of each kind of finding goes")
     parser.add_argument("--only", metavar="KIND:NUMBER", help="read one input again")

@@ -22,15 +22,18 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 TOP = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP))  # the helpers of the tests make the files to begin with
 
 from fuzz_inputs import Inputs  # noqa: E402
-from fuzz_media import Kind  # noqa: E402
+from fuzz_kinds import kind_of  # noqa: E402
 
 from fasdata.errors import EXIT_USER_ERROR, guarded  # noqa: E402
+
+if TYPE_CHECKING:
+    from fuzz_media import Kind
 
 ADDRESS_SPACE, MUCH = 6 << 30, 1 << 30  # bytes: the child's limit, and what no input may take beyond what was in use
 LONGEST_LINE = 5000  # characters of an error: four parts of 1200 at most
@@ -202,13 +205,11 @@ def main() -> None:
     os.environ.update(TMPDIR=str(folder), HOME=str(folder), OMP_NUM_THREADS="1")
     warnings.simplefilter("ignore")
 
-    from fuzz_kinds import KINDS
-
     with board_path.open("r+b") as file:
         child = Child(folder, mmap.mmap(file.fileno(), BOARD.size))
     for line in sys.stdin:
         command = json.loads(line)
-        kind = KINDS[command["kind"]]
+        kind = kind_of(command["kind"])
         if command["do"] == "prepare":
             answer: list[dict[str, Any]] = [{"files": child.inputs(kind, command["seed"]).digest}]
         elif command["do"] == "run":

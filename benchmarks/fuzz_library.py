@@ -191,13 +191,13 @@ def _read_export(root: Path, path: Path) -> object:
         return (out.holds(["a.png"]) and out.knows(["list.txt"])) or 0
 
 
-LIBRARY = (
-    Kind("shard", _shards, _read_store, 60, (lmdb_page, lmdb_page, lmdb_value), BINARY, True),
-    Kind("shard-read", _shards, _read_pictures, 200, (lmdb_page, lmdb_page, lmdb_value), BINARY, True),
-    Kind("store-tables", _tables, _read_store, 60, (parquet_table, json_value, csv_cell), (*BINARY, *TEXT), True),
-    Kind("manifest", _manifest, _read_manifest, 100, (parquet_table,)),
-    Kind("pack", _pack, _read_pack, 150, (json_value,), BINARY),
-    Kind("lock", _lock, _read_lock, 300, (json_value,), TEXT),
-    Kind("journal", _journal, _read_journal, 120, (json_value, csv_cell), TEXT),
-    Kind("export", _export, _read_export, 150, (json_value, csv_cell), TEXT, True),
+KINDS = (
+    Kind("shard", _shards, _read_store, (lmdb_page, lmdb_page, lmdb_value), BINARY, True),
+    Kind("shard-read", _shards, _read_pictures, (lmdb_page, lmdb_page, lmdb_value), BINARY, True),
+    Kind("store-tables", _tables, _read_store, (parquet_table, json_value, csv_cell), (*BINARY, *TEXT), True),
+    Kind("manifest", _manifest, _read_manifest, (parquet_table,)),
+    Kind("pack", _pack, _read_pack, (json_value,), BINARY),
+    Kind("lock", _lock, _read_lock, (json_value,), TEXT),
+    Kind("journal", _journal, _read_journal, (json_value, csv_cell), TEXT),
+    Kind("export", _export, _read_export, (json_value, csv_cell), TEXT, True),
 )

@@ -268,13 +268,13 @@ def _read_words(root: Path, path: Path) -> object:
         raise UserError(str(error).encode("ascii", "replace").decode()) from None
 
 
-LISTS = (
-    Kind("card", _cards, _read_card, 100, (yaml_value,), TEXT),
-    Kind("own-table", _tables, _read_table, 300, (csv_cell,), TEXT),
-    Kind("release-list", _releases, _read_release, 400, (csv_cell,), TEXT),
-    Kind("foreign-list", _foreign, _read_foreign, 400, (csv_cell, json_value), TEXT),
-    Kind("paths", _path_lists, _read_paths, 150, (), TEXT),
-    Kind("scores", _scores, _read_scores, 120, (csv_cell, csv_cell, json_value, parquet_table), (*TEXT, *BINARY)),
-    Kind("paper", _published, lambda root, path: load_published(root), 40, (yaml_value,), TEXT),
-    Kind("words", _words, _read_words, 600, (), TEXT),
+KINDS = (
+    Kind("card", _cards, _read_card, (yaml_value,), TEXT),
+    Kind("own-table", _tables, _read_table, (csv_cell,), TEXT),
+    Kind("release-list", _releases, _read_release, (csv_cell,), TEXT),
+    Kind("foreign-list", _foreign, _read_foreign, (csv_cell, json_value), TEXT),
+    Kind("paths", _path_lists, _read_paths, (), TEXT),
+    Kind("scores", _scores, _read_scores, (csv_cell, csv_cell, json_value, parquet_table), (*TEXT, *BINARY)),
+    Kind("paper", _published, lambda root, path: load_published(root), (yaml_value,), TEXT),
+    Kind("words", _words, _read_words, (), TEXT),
 )

@@ -34,14 +34,12 @@ class Kind:
     `prepare` writes whole, small files below a folder and returns those of them that are changed, one an input; `read`
     gives a changed file to what the commands call, and returns False where the product takes it for unusable in its
     own way (a clip on record as failed), the text that a command would print, or anything else. `knows` are mutators
-    that know the format, `plain` those that do not. `chunk` is how many inputs one turn takes, `writes` that `read`
-    may change other files too.
+    that know the format, `plain` those that do not. `writes` tells that `read` may change other files too.
     """
 
     name: str
     prepare: Callable[[Path], Sequence[Path]]
     read: Callable[[Path, Path], object]
-    chunk: int
     knows: tuple[Mutator, ...] = ()
     plain: tuple[Mutator, ...] = BINARY
     writes: bool = False
@@ -157,11 +155,11 @@ def _read_faces(root: Path, path: Path) -> object:
     )
 
 
-MEDIA = (
-    Kind("video", _videos, _read_video, 60, (avi_chunk, mp4_box)),
-    Kind("picture", _pictures, _read_picture, 400, (png_chunk, png_chunk, jpeg_segment)),
-    Kind("hdf5", _hdf5, _read_hdf5, 120, (hdf5_member,)),
-    Kind("npz", _npz, _read_npz, 150, (npz_member,)),
-    Kind("boxes", _boxes, _read_boxes, 500, (), TEXT),
-    Kind("faces", _faces, _read_faces, 500, (json_line,), TEXT),
+KINDS = (
+    Kind("video", _videos, _read_video, (avi_chunk, mp4_box)),
+    Kind("picture", _pictures, _read_picture, (png_chunk, png_chunk, jpeg_segment)),
+    Kind("hdf5", _hdf5, _read_hdf5, (hdf5_member,)),
+    Kind("npz", _npz, _read_npz, (npz_member,)),
+    Kind("boxes", _boxes, _read_boxes, (), TEXT),
+    Kind("faces", _faces, _read_faces, (json_line,), TEXT),
 )

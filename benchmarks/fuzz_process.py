@@ -21,7 +21,7 @@ from fuzz_child import BOARD, OUTCOMES
 
 HANG, SILENCE = 10.0, 60.0  # seconds of the processor, and by the clock of a busy machine, that an input may take
 START = 600.0  # seconds for imports and for the whole files of a kind
-LIFE = 1800  # processor seconds of one process, which then makes place for a new one
+LIFE = 3600  # processor seconds of one process, and by the clock, after which it makes place for a new one
 _FRAME = re.compile(rb'File "[^"]*?/(fas(?:data|train)/[^"]+)", line (\d+) in (\S+)')
 
 
@@ -152,7 +152,7 @@ class Process:
             return ""
 
     def _renew(self) -> None:
-        if self._child is not None and time.monotonic() - self._born > LIFE / 3:
+        if self._child is not None and time.monotonic() - self._born > LIFE:
             self._end()
         if self._child is None:
             place = self._folder / "work"

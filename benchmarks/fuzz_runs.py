@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from fastrain.networks.foreign import read_foreign
 from fastrain.networks.weights import check_fits, read_state
 from fastrain.report.data_tables import data_section
 from fastrain.report.error_tables import metrics_section
-from fastrain.report.glance import glance_section, lines_section
+from fastrain.report.glance import lines_section
 from fastrain.report.iso_sheet import iso_section
 from fastrain.report.ledger import ledger_section
 from fastrain.report.run_folder import RunFolder
@@ -56,11 +57,16 @@ def _folders(folder: Path) -> list[Path]:
     return [folder / "runs" / "a" / name for name in _FILES]
 
 
+@cache
+def _other(root: Path) -> RunFolder:
+    return RunFolder.read(root / "runs" / "b")
+
+
 def _read_folder(root: Path, path: Path) -> object:
     """Write all of a report that is not drawn."""
-    first, other = (RunFolder.read(root / "runs" / name) for name in "ab")
-    runs = [first, other]
-    sections = [glance_section(runs, []), seeds_section(runs, []), missing_section(runs, [])]
+    first = RunFolder.read(root / "runs" / "a")
+    runs = [first, _other(root)]
+    sections = [seeds_section(runs, []), missing_section(runs, [])]
     # The sections that are drawn are in the whole page alone: a drawing takes as long as a hundred inputs.
     single = (iso_section, metrics_section, data_section, ledger_section, configuration_section, environment_section)
     sections += [section(first) for section in single]
@@ -230,13 +236,13 @@ def _read_settings(root: Path, path: Path) -> object:
 
 
 _STRUCTURES = (json_value, json_value, json_line, csv_cell, yaml_value)
-RUNS = (
-    Kind("run-report", _folders, _read_folder, 30, _STRUCTURES, TEXT),
-    Kind("run-page", _folders, _read_page, 1, _STRUCTURES, TEXT, True),
-    Kind("run-compare", _folders, _read_comparison, 5, _STRUCTURES, TEXT),
-    Kind("run-resume", _folders, _read_resumption, 120, _STRUCTURES, TEXT, True),
-    Kind("checkpoint", _checkpoints, _read_checkpoint, 250, (safetensors_header,), BINARY),
-    Kind("weights", _weights, _read_weights, 250, (torch_member, torch_content, safetensors_header), BINARY),
-    Kind("published", _published, _read_published, 250, (torch_content, torch_content, torch_member), BINARY),
-    Kind("settings", _settings, _read_settings, 300, (yaml_value,), TEXT),
+KINDS = (
+    Kind("run-report", _folders, _read_folder, _STRUCTURES, TEXT),
+    Kind("run-page", _folders, _read_page, _STRUCTURES, TEXT, True),
+    Kind("run-compare", _folders, _read_comparison, _STRUCTURES, TEXT),
+    Kind("run-resume", _folders, _read_resumption, _STRUCTURES, TEXT, True),
+    Kind("checkpoint", _checkpoints, _read_checkpoint, (safetensors_header,), BINARY),
+    Kind("weights", _weights, _read_weights, (torch_member, torch_content, safetensors_header), BINARY),
+    Kind("published", _published, _read_published, (torch_content, torch_content, torch_member), BINARY),
+    Kind("settings", _settings, _read_settings, (yaml_value,), TEXT),
 )
