@@ -29,7 +29,7 @@ from fastrain.rescore.other_data import Asked, score_again
 from fastrain.rescore.scores_alone import evaluate_scores
 from fastrain.run.import_run import import_run
 from fastrain.run.plan import settled_view
-from fastrain.run.settings import resolve
+from fastrain.run.settings import own_config
 from fastrain.rundir import RunDir
 from tests.fastrain.methods.tiny import SIZE, TINY, tiny, trained
 from tests.fastrain.modalities import write_multimodal
@@ -117,7 +117,7 @@ def test_an_imported_network_is_scored_on_a_protocol(several: Library, tmp_path:
 
 def scored_by(method: Method, library: Library, run: RunDir) -> dict[str, float]:
     """Return the scores that the network itself gives to the images of the target."""
-    config = resolve(run.read_config())
+    config = own_config(run)
     manifest = Manifest.read(library.protocol_dir(CANONICAL, RECIPE))
     view, _ = settled_view(config, False, manifest)
     images = Images(Samples.of(manifest, "test"), manifest.open_stores(library), view, modalities=method.modalities)

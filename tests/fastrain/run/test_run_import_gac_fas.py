@@ -77,7 +77,7 @@ def test_an_imported_checkpoint_gives_the_published_outputs(
     assert about["source"]["says"] == {"epoch": 149, "eva": {"HTER": 0.086, "AUC": 0.9716}}
     assert about["selection"]["policy"].startswith("target_oracle")
 
-    config = GACFASSettings(**run.read_config()["model"])
+    config = GACFASSettings(**run.config().model)
     again = GACFAS(config, n_domains=3, image_size=64)
     load_method(Checkpoint.read(selected_checkpoint(run.path)), again)
     golden = np.load(golden_dir("gac_fas") / "resnet18_64.npz")
@@ -93,7 +93,7 @@ def test_two_outputs_were_trained_with_cross_entropy(
 ) -> None:
     state = published_state(fill, loss="ce")
     run = import_run("gac_fas", save(tmp_path / "a.pth", state, monkeypatch), tmp_path / "run")
-    assert run.read_config()["model"]["loss"] == "ce"
+    assert run.config().model["loss"] == "ce"
 
 
 def test_what_does_not_fit_is_refused_and_leaves_nothing(

@@ -57,7 +57,7 @@ def test_an_imported_checkpoint_gives_the_published_outputs(tmp_path: Path, fill
     assert about["source"]["file"] == "best.ckpt" and len(about["source"]["sha256"]) == 64
     assert about["source"]["says"]["val_metrics"] == {"MIN_HTER": 0.0524, "AUC": 0.97}
     assert about["selection"]["policy"] == "target_oracle(min_hter, frame)"
-    config = HFNMPSettings(**run.read_config()["model"])
+    config = HFNMPSettings(**run.config().model)
     assert config.color_order == "bgr"
 
     golden = np.load(golden_dir("hfn_mp") / "hfn_forward_64.npz")
@@ -86,7 +86,7 @@ def test_the_user_has_the_last_word_on_what_the_file_does_not_tell(tmp_path: Pat
     settings = save_tiny(tmp_path / "a.ckpt")
     run = import_run("hfn_mp", tmp_path / "a.ckpt", tmp_path / "run", [*settings, "color_order=rgb"])
     assert run.facts().tree()["color_order"] == "rgb"
-    assert run.read_config()["model"]["color_order"] == "rgb"
+    assert run.config().model["color_order"] == "rgb"
 
 
 def test_what_does_not_fit_is_refused_and_leaves_nothing(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_an_imported_checkpoint_gives_the_published_outputs(tmp_path: Path, lite
     assert about["status"] == "imported"
     assert about["selection"]["policy"] == "target_oracle(hter at target eer, frame)"
     assert about["source"]["says"] == {"epoch": 7, "best_model_EER": 0.05, "threshold": 0.61}
-    settings = MEFASSettings(**run.read_config()["model"])
+    settings = MEFASSettings(**run.config().model)
     method = MEFAS(settings, n_domains=3, image_size=224).eval()
     load_method(Checkpoint.read(selected_checkpoint(run.path)), method)
 

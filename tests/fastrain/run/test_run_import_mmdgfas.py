@@ -36,7 +36,7 @@ def test_an_imported_checkpoint_gives_the_published_outputs(tmp_path: Path, publ
     assert about["n_parameters"] == 15_051_478
     kept = selected_checkpoint(run.path)
     assert kept.stat().st_size < 0.3 * 4 * sum(value.numel() for value in published.values())
-    config = MMDGFASSettings(**run.read_config()["model"])
+    config = MMDGFASSettings(**run.config().model)
     assert config.color_order == "bgr"
 
     folder = golden_dir("mmdgfas")
