@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from fuzz_media import Kind
 
 ADDRESS_SPACE, MUCH = 6 << 30, 1 << 30  # bytes: the child's limit, and what no input may take beyond what was in use
+POLITE = 5  # the least niceness: it shares the machine
 LONGEST_LINE = 5000  # characters of an error: four parts of 1200 at most
 BOARD = struct.Struct("<q 3d 6q")  # input at work, since when by clock and processor, seconds used, counts, peak memory
 OUTCOMES = ("accepted", "refused", "traceback", "words", "memory")
@@ -196,7 +197,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError):
-        os.nice(5)
+        os.nice(max(0, POLITE - os.nice(0)))
     answers = os.fdopen(os.dup(1), "w")
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 1)
