@@ -7,6 +7,7 @@ import multiprocessing
 import queue
 import signal
 import threading
+import time
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as NoAnswer
 from contextlib import suppress
@@ -24,7 +25,7 @@ from fasdata.faces.detectors import DETECTORS
 
 ENDED = "the decoder ended its process"
 START = 1800.0  # seconds a process may take to load what it needs: libraries may lie on a slow network
-BIRTHS = 3  # attempts to start a process
+BIRTHS, PAUSE = 10, 0.1  # attempts to start a process, and seconds between: a server takes its time to end
 PRELOADED = ["av", "cv2", "fasdata.extract.child"]  # what the children's server imports, beside what a detector needs
 
 
@@ -195,6 +196,7 @@ def _born(work: Work) -> tuple[Connection, BaseProcess]:
             return here, process
         except (EOFError, ConnectionError):  # the server has ended meanwhile; a child of it sees its pipe closed
             here.close()
+            time.sleep(PAUSE)
         finally:
             there.close()
     raise UserError("no process can be started that works on clips", do="see what 'fasdata doctor' says")
