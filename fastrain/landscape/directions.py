@@ -9,24 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from fastrain.landscape.surfaces import BatchNorm
 from fastrain.networks.displacement import displaced
 
 TINY = 1e-10  # as published: a filter of zeros gets a direction of zeros
-
-BatchNorm: TypeAlias = Literal["ignore", "move", "refit"]
-"""What becomes of batch norm and of all biases, that is of tensors with at most one dimension.
-
-ignore: they stay, and so do the running statistics; the published default. move: each follows its own value in both
-directions, as the published code does where it is told not to ignore them; running statistics stay. refit: they stay,
-and the running statistics are estimated anew at every point, from the images of the sources.
-"""
-BATCHNORM: tuple[BatchNorm, ...] = get_args(BatchNorm)
 
 
 def filter_normalised(direction: Tensor, weight: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 from zipfile import BadZipFile
 
 import numpy as np
@@ -17,6 +17,15 @@ from fasdata.store.atomic import replacing
 
 FILE = "landscape.npz"
 FORMAT = 1
+
+BatchNorm: TypeAlias = Literal["ignore", "move", "refit"]
+"""What becomes of batch norm and of all biases, that is of tensors with at most one dimension.
+
+ignore: they stay, and so do the running statistics; the published default. move: each follows its own value in both
+directions, as the published code does where it is told not to ignore them; running statistics stay. refit: they stay,
+and the running statistics are estimated anew at every point, from the images of the sources.
+"""
+BATCHNORM: tuple[BatchNorm, ...] = get_args(BatchNorm)
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from fastrain.methods.base import Batch
     from fastrain.rescore.finished_run import FinishedRun
 
-CHANNELS = {"rgb": 3, "depth": 1, "ir": 1}
-
 
 @dataclass(frozen=True)
 class DomainImages:
@@ -99,6 +97,8 @@ def parts_of(count: int, size: int) -> int:
 
 def _require_memory(chosen: Sequence[DomainImages], device: Any) -> None:
     import torch
+
+    from fastrain.data.batches import CHANNELS
 
     channels = {name for each in chosen for name in each.images.modalities}
     pixels = max(each.images.size for each in chosen) ** 2 * sum(CHANNELS[name] for name in channels)

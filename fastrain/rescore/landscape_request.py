@@ -7,8 +7,8 @@ from math import isfinite
 from pathlib import Path
 
 from fasdata.errors import UserError, unknown_name
+from fastrain.landscape.surfaces import BATCHNORM
 
-POLICIES = ("ignore", "move", "refit")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 RADII = (0.01, 0.05, 0.1, 0.2)
 """Of the sharpness; 0.05 is the published default of sharpness-aware minimisation, 0.1 that of GAC-FAS."""
@@ -41,8 +41,8 @@ class LandscapeRequest:
         Raises:
             UserError: a value that no landscape can have.
         """
-        if self.batchnorm not in POLICIES:
-            raise unknown_name("policy for batch norm", self.batchnorm, POLICIES)
+        if self.batchnorm not in BATCHNORM:
+            raise unknown_name("policy for batch norm", self.batchnorm, BATCHNORM)
         if self.device not in DEVICES:
             raise unknown_name("device", self.device, DEVICES)
         if not (isfinite(self.reach) and self.reach > 0):

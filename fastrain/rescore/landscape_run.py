@@ -8,12 +8,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from fasdata.errors import UserError
 from fasdata.progress import progress
 from fasdata.stopping import Stopped, leave, stop_requested, stoppable
-from fastrain.landscape.surfaces import FILE, Domain, Landscape
+from fastrain.landscape.surfaces import FILE, BatchNorm, Domain, Landscape
+from fastrain.report.landscape_section import FOLDER
 from fastrain.rescore.finished_run import FinishedRun
 from fastrain.rescore.landscape_images import batches_of, domain_images, parts_of
 from fastrain.rescore.landscape_request import LandscapeRequest
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from fastrain.methods.base import Batch
 
 EVERY = 1.0  # seconds between two writings of the file: killed, a run loses no more
-FOLDER = "landscape"
 
 
 def landscape_of_run(request: LandscapeRequest) -> str:
@@ -101,7 +101,7 @@ def _unsharp(landscape: Landscape) -> list[int]:
 
 @contextmanager
 def _saved(landscape: Landscape, place: Path) -> Iterator[Any]:
-    """Give a function that writes the file if it has not been written for a while; at the end it is written anyway."""
+    """Give a function that writes the file if it was not written for a while; at the end it is, if it has anything."""
     last = time.monotonic()
 
     def save() -> None:
@@ -113,7 +113,8 @@ def _saved(landscape: Landscape, place: Path) -> Iterator[Any]:
     try:
         yield save
     finally:
-        landscape.write(place)
+        if landscape.done.any() or len(_unsharp(landscape)) < len(landscape.domains):
+            landscape.write(place)
 
 
 def _measure(
@@ -122,7 +123,7 @@ def _measure(
     import torch
 
     from fastrain.landscape.directions import Plane, refit_statistics
-    from fastrain.landscape.losses import Probe
+    from fastrain.landscape.gauge import Gauge
 
     method, fabric = run.scorer.method.eval(), run.scorer.fabric
 
@@ -130,21 +131,21 @@ def _measure(
         with fabric.autocast():
             return method.log_odds(batch)
 
-    probe = Probe(method, log_odds)
-    plane = Plane.random(method, request.seed, request.batchnorm)  # type: ignore[arg-type]
+    gauge = Gauge(method, log_odds)
+    plane = Plane.random(method, request.seed, cast(BatchNorm, request.batchnorm))
     sources = [batches[k] for k, domain in enumerate(landscape.domains) if not domain.target]
     left, unsharp = landscape.points_left(), _unsharp(landscape)
     try:
         with progress(f"landscape of {request.folder.name}", len(left) + len(unsharp), "points") as bar:
             for k in unsharp:
-                landscape.gradient[k], landscape.sharpness[k] = probe.sharpness(batches[k], landscape.rho.tolist())
+                landscape.gradient[k], landscape.sharpness[k] = gauge.sharpness(batches[k], landscape.rho.tolist())
                 _next(landscape, save, bar, sharpness=landscape.domains[k].name)
             for i, j in left:
                 begun = time.perf_counter()
                 with plane.at(float(landscape.axis[i]), float(landscape.axis[j])):
                     if request.batchnorm == "refit":
                         refit_statistics(method, lambda: [log_odds(batch) for domain in sources for batch in domain])
-                    values = [probe.measured(domain) for domain in batches]
+                    values = [gauge.measured(domain) for domain in batches]
                 landscape.put((i, j), values, time.perf_counter() - begun)
                 _next(landscape, save, bar, loss=" ".join(f"{loss:.3g}" for loss, _ in values))
     except torch.OutOfMemoryError as error:

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from fastrain.landscape.directions import BATCHNORM, Plane, filter_normalised, learnt, refit_statistics
+from fastrain.landscape.directions import Plane, filter_normalised, learnt, refit_statistics
+from fastrain.landscape.surfaces import BATCHNORM
 from fastrain.networks.trunk import pooled_trunk
 
 # Kernels of the stem and of each stage's four convolutions, those of the shortcuts, neurons of the head.

@@ -16,7 +16,7 @@ import torch
 from fasdata.errors import UserError
 from fasdata.library import Library
 from fasdata.stopping import request_stop
-from fastrain.landscape.losses import Probe
+from fastrain.landscape.gauge import Gauge
 from fastrain.landscape.surfaces import FILE, Landscape
 from fastrain.rescore.finished_run import FinishedRun
 from fastrain.rescore.landscape_images import domain_images
@@ -91,15 +91,15 @@ def test_the_middle_is_the_network_on_the_images_it_was_trained_and_tested_with(
 def test_stopped_it_goes_on_where_it_was_to_the_same_numbers(folder: Path, tmp_path: Path, monkeypatch) -> None:
     whole = shutil.copytree(folder, tmp_path / "whole")
     landscape_of_run(replace(WANTED, folder=whole))
-    measured, calls = Probe.measured, [0]
+    measured, calls = Gauge.measured, [0]
 
-    def counting(self: Probe, batches: Any) -> tuple[float, float]:
+    def counting(self: Gauge, batches: Any) -> tuple[float, float]:
         calls[0] += 1
         if calls[0] == 24:  # 12 of the sharpness, then 4 a point: the third point is at work
             request_stop(signal.SIGTERM)
         return measured(self, batches)
 
-    monkeypatch.setattr(Probe, "measured", counting)
+    monkeypatch.setattr(Gauge, "measured", counting)
     with pytest.raises(SystemExit) as stopped:
         landscape_of_run(replace(WANTED, folder=folder))
     assert stopped.value.code == 143
@@ -112,19 +112,23 @@ def test_stopped_it_goes_on_where_it_was_to_the_same_numbers(folder: Path, tmp_p
         assert np.array_equal(getattr(arrays(folder), name), getattr(arrays(whole), name)), name
 
 
-def test_a_point_that_dies_loses_nothing_made_before(folder: Path, monkeypatch) -> None:
-    measured, calls = Probe.measured, [0]
+@pytest.mark.parametrize(("call", "kept"), [(1, None), (22, 2)])  # 12 are of the sharpness, then 4 a point
+def test_a_point_that_dies_loses_nothing_made_before(folder: Path, monkeypatch, call: int, kept: int | None) -> None:
+    measured, calls = Gauge.measured, [0]
 
-    def dying(self: Probe, batches: Any) -> tuple[float, float]:
+    def dying(self: Gauge, batches: Any) -> tuple[float, float]:
         calls[0] += 1
-        if calls[0] == 22:
+        if calls[0] == call:
             raise RuntimeError("the machine is gone")
         return measured(self, batches)
 
-    monkeypatch.setattr(Probe, "measured", dying)
+    monkeypatch.setattr(Gauge, "measured", dying)
     with pytest.raises(RuntimeError, match="gone"):
         landscape_of_run(replace(WANTED, folder=folder))
-    assert arrays(folder).done.sum() == 2
+    if kept is None:
+        assert not (folder / "landscape").exists()  # nothing was made, so that nothing is there
+    else:
+        assert arrays(folder).done.sum() == kept
 
 
 def test_a_changed_request_is_refused_by_name_or_made_anew_on_demand(folder: Path) -> None:

@@ -30,7 +30,7 @@ def cross_entropy(log_odds: Tensor, label: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Probe:
+class Gauge:
     """What is measured: a network in eval mode, the log odds it gives, and the loss of an image."""
 
     network: nn.Module

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fastrain.landscape.directions import Plane
-from fastrain.landscape.losses import Probe, cross_entropy
+from fastrain.landscape.gauge import Gauge, cross_entropy
 
 
 class Linear(nn.Module):
@@ -50,7 +50,7 @@ def test_the_loss_of_a_quadratic_network_is_its_formula_at_every_grid_point(batc
     """L(w + s a + t b) = L + s Ga + t Gb + (s² Haa + 2 s t Hab + t² Hbb) / 2, from moments of the images alone."""
     network = Linear()
     plane = Plane.random(network, 0, "move")
-    probe = Probe(network, network.log_odds, squared)
+    gauge = Gauge(network, network.log_odds, squared)
     x, y, w, a, b = as_numpy(network, batches, plane)
     second, first = x.T @ x / len(x), x.T @ y / len(x)
     here = w @ second @ w - 2 * w @ first + y @ y / len(y)
@@ -59,14 +59,14 @@ def test_the_loss_of_a_quadratic_network_is_its_formula_at_every_grid_point(batc
         for t in AXIS:
             d = s * a + t * b
             with plane.at(s, t):
-                loss, _ = probe.measured(batches)
+                loss, _ = gauge.measured(batches)
             assert abs(loss - (here + d @ slope + d @ second @ d)) < 1e-10
 
 
 def test_cross_entropy_and_accuracy_are_their_formulas_at_every_grid_point(batches) -> None:
     network = Linear()
     plane = Plane.random(network, 0)
-    probe = Probe(network, network.log_odds)
+    gauge = Gauge(network, network.log_odds)
     x, y, w, a, b = as_numpy(network, batches, plane)
     for s in AXIS:
         for t in AXIS:
@@ -74,7 +74,7 @@ def test_cross_entropy_and_accuracy_are_their_formulas_at_every_grid_point(batch
             probability = 1 / (1 + np.exp(-odds))
             wanted = -np.mean(y * np.log(probability) + (1 - y) * np.log(1 - probability))
             with plane.at(s, t):
-                loss, accuracy = probe.measured(batches)
+                loss, accuracy = gauge.measured(batches)
             assert abs(loss - wanted) < 1e-10
             assert accuracy == np.mean((odds > 0) == (y == 1))
 
@@ -88,7 +88,7 @@ def test_sharpness_is_its_formula_on_a_quadratic_network(batches) -> None:
     length = np.linalg.norm(slope)
     u = slope / length
     radii = [0.01, 0.05, 0.5, 3.0]
-    measured, rises = Probe(network, network.log_odds, squared).sharpness(batches, radii)
+    measured, rises = Gauge(network, network.log_odds, squared).sharpness(batches, radii)
     assert abs(measured - length) < 1e-10
     for radius, rise in zip(radii, rises, strict=True):
         assert abs(rise - (radius * length + radius**2 * u @ (x.T @ x / len(x)) @ u)) < 1e-10
@@ -102,7 +102,7 @@ def test_at_a_minimum_nothing_rises_and_nothing_is_divided_by_zero() -> None:
         for parameter in network.parameters():
             parameter.zero_()
     batches = [{"x": torch.randn(4, 6).double(), "label": torch.zeros(4, dtype=torch.int64)}]
-    assert Probe(network, network.log_odds, squared).sharpness(batches, [0.1, 1.0]) == (0.0, [0.0, 0.0])
+    assert Gauge(network, network.log_odds, squared).sharpness(batches, [0.1, 1.0]) == (0.0, [0.0, 0.0])
 
 
 def test_cross_entropy_is_exact_where_a_softplus_of_torch_is_cut_off() -> None:
