@@ -25,7 +25,9 @@ def check(
     repair: Annotated[
         bool,
         typer.Option(
-            "--repair", help="Rebuild derived tables, and remove damaged clips, so that extract makes them again."
+            "--repair",
+            help="Rebuild derived tables, keep what is provably whole of damaged shards, and name the clips that are "
+            "not: extract makes them again.",
         ),
     ] = False,
 ) -> None:
