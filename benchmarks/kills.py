@@ -3,13 +3,13 @@
     python benchmarks/kills.py --kills 300 --seed 1 --log kills.jsonl     # again: goes on where the log ends
     python benchmarks/kills.py --kills 20 --verbs extract pack
 
-A round takes one verb through one to four kills (SIGKILL, SIGTERM, SIGINT; to the command alone or to its process
+A round takes one verb through two to five kills (SIGKILL, SIGTERM, SIGINT; to the command alone or to its process
 group; half of them at a moment of the whole course, half once it writes), then lets it end. What its last line says to
 type is what is typed next, else the same command. Afterwards the folder has to equal that of a run that nobody
 disturbed: the content of stores with all hashes computed anew, manifests, packs, exports, scores and reports byte for
 byte, tensors to the last bit; no file more, none less; no process left; no traceback among the words.
 
-Seven kills of eight hit a command forked from a process that has imported everything, the eighth one an installed
+Eleven kills of twelve hit a command forked from a process that has imported everything, the twelfth one an installed
 command from its very start. The log has a line for each kill and one for each round. Exit code 1: something differed;
 such folders are kept.
 """
@@ -34,7 +34,7 @@ from kills_launcher import ROOT, Launcher, Shot
 from kills_world import PERSON, STORE, VERBS, Verb, commands, differences, facts, held, pieces_of
 
 _ADVICE = re.compile(r"to go on: (fastrain run --resume \S+)")
-FRESH = 8  # one kill of so many hits an installed command
+FRESH = 12  # one kill of so many hits an installed command
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Harness:
         return self.calm[name]
 
     def round(self, number: int, name: str, seed: int) -> int:
-        """Kill a verb one to four times, let it end, compare; return the number of kills."""
+        """Kill a verb two to five times, let it end, compare; return the number of kills."""
         verb, calm = VERBS[name], self.undisturbed(name)
         chance = random.Random(f"{seed} {number} {name}")
         folder = self.world / "rounds" / f"{number}-{name}"
@@ -107,7 +107,7 @@ class Harness:
         verb.prepare(self.world, folder)
         problems: list[str] = []
         kills, line = 0, verb.line
-        for _ in range(chance.randint(1, 4)):
+        for _ in range(chance.randint(2, 5)):
             fresh = chance.randrange(FRESH) == 0
             shot = Shot.drawn(chance, calm.seconds + fresh * self.start)
             victim = self.launcher.start(line, folder, folder.with_suffix(".txt"), fresh=fresh)
@@ -208,8 +208,10 @@ def main() -> int:
     harness.make_world(several=False)
     if "export-mmdg" in options.verbs:
         harness.make_world(several=True)
+    order = [name for name in options.verbs for _ in range(1 if VERBS[name].heavy else 2)]
+    random.Random(options.seed).shuffle(order)
     while kills < options.kills:
-        name = options.verbs[done % len(options.verbs)]
+        name = order[done % len(order)]
         kills += harness.round(done, name, options.seed)
         done += 1
         print(f"{kills} kills, round {done}: {name}", flush=True)

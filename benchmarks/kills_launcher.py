@@ -186,7 +186,7 @@ class Shot:
         by = chance.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGTERM, signal.SIGINT))
         group = chance.random() < 0.5 or by == signal.SIGINT  # a terminal interrupts the whole group
         writing = chance.random() < 0.5
-        return cls(by, group, writing, chance.random() * seconds * (0.4 if writing else 1.0))
+        return cls(by, group, writing, chance.random() * seconds * (0.4 if writing else 0.9))
 
     def fire(self, victim: Victim, folder: Path) -> bool:
         """Wait for the moment and send the signal; return if the command was at work."""

@@ -43,6 +43,7 @@ class Verb:
     without: tuple[str, ...] = ()
     damaged: Callable[[Path], None] | None = None
     gone: str = ""  # a person of whom no byte may be left
+    heavy: bool = False  # has half as many rounds as others
     done: str = ""  # words of a refusal that means: the killed command had just ended
 
     def prepare(self, world: Path, folder: Path) -> None:
@@ -93,12 +94,14 @@ VERBS: dict[str, Verb] = {
     "store-check-repair": Verb(
         ("fasdata", "store", "check", "CASIA-FASD", "--data", "data", "--rehash", "--repair"), (STORE,), damaged=_damage
     ),
-    "report-of-data": Verb(("fasdata", "report", "--data", "data", "--faces", "--sample", "20")),
-    "run": Verb(_RUN),
+    "report-of-data": Verb(("fasdata", "report", "--data", "data", "--faces", "--sample", "20"), heavy=True),
+    "run": Verb(_RUN, heavy=True),
     "eval": Verb(("fastrain", "eval", "runs/a"), ("data", "runs")),
-    "eval-on-data": Verb(("fastrain", "eval", "runs/a", "--data", "data", "--out", "runs/b"), ("data", "runs")),
-    "eval-corrupt": Verb(("fastrain", "eval", "runs/a", "--corrupt", "jpeg"), ("data", "runs")),
-    "report": Verb(("fastrain", "report", "runs/a", "--out", "report.html"), ("data", "runs")),
+    "eval-on-data": Verb(
+        ("fastrain", "eval", "runs/a", "--data", "data", "--out", "runs/b"), ("data", "runs"), heavy=True
+    ),
+    "eval-corrupt": Verb(("fastrain", "eval", "runs/a", "--corrupt", "jpeg"), ("data", "runs"), heavy=True),
+    "report": Verb(("fastrain", "report", "runs/a", "--out", "report.html"), ("data", "runs"), heavy=True),
 }
 
 
