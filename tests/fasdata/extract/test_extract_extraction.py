@@ -34,6 +34,16 @@ def test_dry_run_says_what_it_would_do_and_writes_nothing(tree, tmp_path):
     assert not (tmp_path / "lib").exists()
 
 
+def test_dry_run_shows_the_plan_and_then_refuses_what_the_run_would_refuse(tree, tmp_path):
+    command = ("extract", "folder", "--root", tree, "--out", tmp_path / "lib", "--frames", "every(5)")
+    absent = (*command, "--device", "cuda:9", "--dry-run")
+    assert "cuda:9 is not there" in Called("fasdata", *absent).line
+    assert "4 clips" in Called("fasdata", *absent).out
+    for option in ("--clip-timeout", "--worker-memory"):
+        assert Called("fasdata", *command, option, -1).code == 2
+    assert not (tmp_path / "lib").exists()
+
+
 def test_recipes_can_be_joined_with_further_rules(tree, tmp_path):
     command = ("extract", "folder", "--root", tree, "--out", tmp_path / "lib", "--dry-run", "--frames")
     shown = Called("fasdata", *command, "recipes + every(4)").out
@@ -111,7 +121,7 @@ def test_a_device_that_is_not_there_and_a_file_for_a_folder_are_one_line(tree, t
     command = ("extract", "folder", "--root", tree, "--frames", "first(1)", "-j", 2)
     assert "cuda:9" in Called("fasdata", *command, "--out", tmp_path / "lib", "--device", "cuda:9").line
     (tmp_path / "file").write_text("")
-    assert "a folder is expected there" in refused("fasdata", *command, "--out", tmp_path / "file")
+    assert "expected a folder; found the file" in refused("fasdata", *command, "--out", tmp_path / "file")
 
 
 def test_an_unfinished_extraction_is_not_taken_for_a_whole_one(tree, tmp_path):
