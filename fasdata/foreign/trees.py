@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from fasdata.foreign.opening import LARGEST, in_words, read_bytes, read_text, te
 
 LARGEST_YAML = 16 << 20  # a card with a table of paths; YAML is read slowly
 DEEPEST = 100  # lists and mappings inside each other; ours have under ten
+_HALF = re.compile("[\ud800-\udfff]")
 MOST = 20_000_000  # values of one text, written out; the largest lists have a few million
 
 # -- JSON -------------------------------------------------------------------------------------------------------------
@@ -25,11 +27,12 @@ def json_of(text: str | bytes, where: str, *, unique_keys: bool = False, do: str
     `where` names the text in an error, `do` says there what helps.
 
     Raises:
-        UserError: it is no JSON, or nested deeper than `DEEPEST`.
+        UserError: it is no JSON, nested deeper than `DEEPEST`, or holds an escape that is half a letter.
     """
     text = text_of(text, where, do=do) if isinstance(text, bytes) else text
     try:
         value = json.loads(text, object_pairs_hook=_once if unique_keys else None)
+        _require_letters(text, value)
     except RecursionError:
         raise too_deep(where, do) from None
     except ValueError as error:
@@ -65,7 +68,10 @@ def quick_json(data: bytes) -> Any:
         ValueError: it is no JSON.
         RecursionError: it is nested too deeply.
     """
-    return json.loads(data)
+    value = json.loads(data)
+    if b"\\u" in data:
+        _require_letters("\\u", value)
+    return value
 
 
 # -- YAML -------------------------------------------------------------------------------------------------------------
@@ -79,6 +85,7 @@ def yaml_of(text: str, where: str) -> Any:
     """
     try:
         value = _loaded(text)
+        _require_letters(text, value)
     except RecursionError:
         raise too_deep(where) from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that no calendar has
@@ -144,6 +151,25 @@ class _Loader(yaml.SafeLoader):
 
 
 # -- Limits -----------------------------------------------------------------------------------------------------------
+
+
+def _require_letters(text: str, value: Any) -> None:
+    """Stop where an escape (`\\ud800`) is half of a letter: no file, table or terminal could take what it stands for.
+
+    Raises:
+        ValueError: there is one; names it.
+    """
+    if "\\u" not in text and "\\U" not in text:
+        return
+    waiting, looked_at = [value], set[int]()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, str):
+            if not node.isascii() and (half := _HALF.search(node)):
+                raise ValueError(f"\\u{ord(half[0]):04x}, which is half of a letter")
+        elif isinstance(node, dict | list) and id(node) not in looked_at:
+            looked_at.add(id(node))
+            waiting += [*node, *node.values()] if isinstance(node, dict) else node
 
 
 def _shallow(value: Any, where: str, do: str) -> Any:

@@ -40,6 +40,7 @@ class Person(BaseModel):
 def test_what_is_well_formed_is_read():
     assert foreign.json_of('{"a": [1, 2.5, null, "ü"]}', "x") == {"a": [1, 2.5, None, "ü"]}
     assert foreign.json_of(b"\xef\xbb\xbf[1]", "x") == [1]
+    assert foreign.json_of('"\\ud83d\\ude00 \\\\ud800"', "x") == "😀 \\ud800"
     assert foreign.yaml_of("a: &part [1, 2]\nb: *part\n", "x") == {"a": [1, 2], "b": [1, 2]}
     assert list(foreign.csv_rows('a,b\n"x, y",2\n', "x")) == [(1, ["a", "b"]), (2, ["x, y", "2"])]
     assert foreign.validated(Person, {"name": "Anna", "age": 3}, "x") == Person(name="Anna", age=3)
@@ -51,6 +52,9 @@ def test_what_is_well_formed_is_read():
         (foreign.json_of, DEEP, "nested too deeply"),
         (foreign.json_of, "[" * 200 + "]" * 200, "nested too deeply"),
         (foreign.json_of, "{", "is damaged; expected JSON"),
+        (foreign.json_of, '{"\\ud83d": 1}', r"\\ud83d, which is half of a letter"),
+        (foreign.json_of, '[{"a": ["\\uDC00x"]}]', r"\\udc00, which is half of a letter"),
+        (foreign.yaml_of, '- {a: "\\ud800"}', r"\\ud800, which is half of a letter"),
         (foreign.yaml_of, DEEP, "nested too deeply"),
         (foreign.yaml_of, "- " * 5000 + "1", "nested too deeply"),
         (foreign.yaml_of, "&a [*a]", "nested too deeply"),
