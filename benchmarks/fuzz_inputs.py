@@ -9,8 +9,9 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from fuzz_archives import hdf5_member, lmdb_value, parquet_table, torch_content
+from fuzz_archives import hdf5_member, torch_content
 from fuzz_bytes import LARGEST, Mutator, flip_bits
+from fuzz_tables import lmdb_value, parquet_table
 
 if TYPE_CHECKING:
     from fuzz_media import Kind

@@ -16,10 +16,8 @@ _CHUNKS = {
         "release-list": 400,
         "foreign-list": 500,
         "paths": 150,
-        "scores": 70,
-        "paper": 40,
-        "words": 800,
     },
+    "fuzz_scores": {"scores": 70, "paper": 40, "words": 800},
     "fuzz_library": {
         "shard": 45,
         "shard-read": 200,

@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 
 import pyarrow.compute as pc
-from fuzz_archives import lmdb_page, lmdb_value, parquet_table
 from fuzz_bytes import BINARY, TEXT
 from fuzz_media import Kind
+from fuzz_tables import lmdb_page, lmdb_value, parquet_table
 from fuzz_trees import csv_cell, json_value
 
 from fasdata.audit.audit import audit_manifest
