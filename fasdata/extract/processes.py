@@ -11,6 +11,7 @@ import time
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as NoAnswer
 from contextlib import suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import ForkServerContext
@@ -22,6 +23,7 @@ from fasdata.extract.child import ALIVE, READY, Lost, Work, serve
 from fasdata.extract.jobs import Job, Result
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detectors import DETECTORS
+from fasdata.stopping import SIGNALS
 
 ENDED = "the decoder ended its process"
 START = 1800.0  # seconds a process may take to load what it needs: libraries may lie on a slow network
@@ -182,15 +184,18 @@ class _Life:
 def _born(work: Work) -> tuple[Connection, BaseProcess]:
     """Start a child process; return the pipe to it, and the process.
 
-    A signal to the group of this process ends the children's server, which is then started anew.
+    Signals to the group of this process, which is what a terminal sends, are for this process alone: its server of
+    children never sees them. A server that was ended all the same is started anew.
 
     Raises:
         UserError: the server ends again and again.
     """
     context = _context(work.settings)
+    resource_tracker.ensure_running()  # whose start would unblock the signals
     for _ in range(BIRTHS):
         here, there = context.Pipe()
         process = context.Process(target=serve, args=(there, work), daemon=True)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # inherited by the server
         try:
             process.start()
             return here, process
@@ -198,6 +203,7 @@ def _born(work: Work) -> tuple[Connection, BaseProcess]:
             here.close()
             time.sleep(PAUSE)
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             there.close()
     raise UserError("no process can be started that works on clips", do="see what 'fasdata doctor' says")
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from fasdata.extract.settings import ExtractSettings
 from fasdata.library import Library
 from fasdata.protocols.sampling import parse_rules
 from fasdata.records import Clip, ClipRecord
-from fasdata.stopping import Stopped, request_stop, stoppable
+from fasdata.stopping import SIGNALS, Stopped, request_stop, stoppable
 from tests.fasdata.extract.troubles import trouble
 from tests.videos import flat_frames, write_video
 
@@ -88,6 +89,17 @@ def test_what_happens_once_costs_a_retry(root: Path, tmp_path: Path, road: Road,
     jobs = [*sound(0, 1), trouble(kind, tmp_path / "once"), *sound(2)]
     assert {record.status for record in records(road, jobs, root, Limits(0, 2.5)).values()} == {"ok"}
     assert (tmp_path / "once").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells which signals a process blocks")
+def test_signals_to_the_group_never_reach_the_server_of_processes(root: Path) -> None:
+    process = ClipProcess(Work(SETTINGS, root))
+    process.run(sound(0)[0])
+    server = forkserver._forkserver._forkserver_pid
+    process.close()
+    status = dict(line.split(":\t", 1) for line in Path(f"/proc/{server}/status").read_text().splitlines())
+    blocked = int(status["SigBlk"], 16)
+    assert all(blocked & 1 << (number - 1) for number in SIGNALS)
 
 
 @pytest.mark.parametrize("times", [1, 99])
