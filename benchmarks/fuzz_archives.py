@@ -180,3 +180,40 @@ def hdf5_member(data: bytes, random: Random, others: Sequence[bytes]) -> bytes:
             case _:
                 opened.create_dataset(name, data=values.reshape(-1)[: random.choice((0, 1, 5))])
     return file.getvalue()
+
+
+# -- ONNX -------------------------------------------------------------------------------------------------------------
+
+
+def onnx_graph(data: bytes, random: Random, others: Sequence[bytes]) -> bytes:
+    """Change a network: an operation, what it takes, a number or a size of a constant, a shape of input or output."""
+    import onnx
+
+    model = onnx.load_from_string(data)
+    graph = model.graph
+    node, constant = random.choice(graph.node), random.choice(graph.initializer)
+    size = random.choice((0, 1, 3, 64, 10**5, 2**31, 2**62, -1))
+    match random.randrange(8):
+        case 0:
+            node.op_type = random.choice(
+                ("Relu", "Conv", "Concat", "Reshape", "Loop", "If", "Nothing", "Softmax", "Tile")
+            )
+        case 1:
+            node.input[random.randrange(len(node.input))] = random.choice(
+                (*(other.name for other in graph.initializer), "")
+            )
+        case 2:
+            node.output[0] = random.choice((node.input[0], random.choice(graph.node).output[0], ""))
+        case 3:
+            constant.dims[:] = [size] * random.choice((0, 1, 2, 4))
+        case 4:
+            constant.data_type = random.choice((0, 1, 2, 7, 8, 10, 11, 99))
+        case 5:
+            constant.raw_data = random.choice(BINARY)(constant.raw_data, random, [constant.raw_data])
+        case 6:
+            del graph.node[random.randrange(len(graph.node))]
+        case _:
+            value = random.choice((*graph.input, *graph.output))
+            for dim in value.type.tensor_type.shape.dim:
+                dim.dim_value = size
+    return model.SerializeToString()

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from fuzz_archives import hdf5_member, torch_content
+from fuzz_archives import hdf5_member, onnx_graph, torch_content
 from fuzz_bytes import LARGEST, Mutator, flip_bits
 from fuzz_tables import lmdb_value, parquet_table
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fuzz_media import Kind
 
 # They use the very libraries that read the format, which must not be given what is damaged already.
-_FIRST: tuple[Mutator, ...] = (hdf5_member, lmdb_value, parquet_table, torch_content)
+_FIRST: tuple[Mutator, ...] = (hdf5_member, onnx_graph, lmdb_value, parquet_table, torch_content)
 
 
 @dataclass(frozen=True)

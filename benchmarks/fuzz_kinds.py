@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from fuzz_media import Kind
 
 _CHUNKS = {
-    "fuzz_media": {"video": 60, "picture": 400, "hdf5": 120, "npz": 250, "boxes": 700, "faces": 600},
+    "fuzz_media": {"video": 60, "picture": 400, "hdf5": 120, "npz": 250, "boxes": 700, "faces": 600, "onnx": 20},
     "fuzz_lists": {
         "card": 80,
         "own-table": 400,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fuzz_archives import hdf5_member, npz_member
+from fuzz_archives import hdf5_member, npz_member, onnx_graph
 from fuzz_bytes import BINARY, TEXT, Mutator
 from fuzz_pictures import avi_chunk, jpeg_segment, mp4_box, png_chunk
 from fuzz_trees import json_line
@@ -20,9 +20,10 @@ from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detector import DetectorRequest
 from fasdata.faces.given import GivenDetector
 from fasdata.faces.json_faces import make as json_detector
+from fasdata.faces.retinaface import make as retinaface_detector
 from fasdata.media.readers import MediaForm
 from fasdata.protocols.sampling import parse_rules
-from fasdata.records import Clip
+from fasdata.records import Clip, Face
 from tests.fabricate import noise, wmca_pair, write_padisi, write_still, write_threedmad
 from tests.videos import add_rotation_tag, flat_frames, write_video
 
@@ -155,11 +156,29 @@ def _read_faces(root: Path, path: Path) -> object:
     )
 
 
+# -- The network of a detector ----------------------------------------------------------------------------------------
+
+
+def _networks(folder: Path) -> list[Path]:
+    from tests.fasdata.faces.onnx_faces import write_scrfd
+
+    faces = {8: [Face((100.0, 100.0, 200.0, 210.0), ((120.0, 130.0),) * 5, 0.9)]}
+    return [write_scrfd(folder / "det.onnx", faces)]
+
+
+def _read_network(root: Path, path: Path) -> object:
+    detector = retinaface_detector(DetectorRequest(model=str(path)), path)
+    frame = np.zeros((90, 120, 3), np.uint8)
+    frame[:20, :20] = (255, 0, 0)
+    return str(detector.detect([frame, frame[:, :60]]))
+
+
 KINDS = (
     Kind("video", _videos, _read_video, (avi_chunk, mp4_box)),
     Kind("picture", _pictures, _read_picture, (png_chunk, png_chunk, jpeg_segment)),
     Kind("hdf5", _hdf5, _read_hdf5, (hdf5_member,)),
     Kind("npz", _npz, _read_npz, (npz_member,)),
     Kind("boxes", _boxes, _read_boxes, (), TEXT),
+    Kind("onnx", _networks, _read_network, (onnx_graph,)),
     Kind("faces", _faces, _read_faces, (json_line,), TEXT),
 )

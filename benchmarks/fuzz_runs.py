@@ -145,7 +145,8 @@ def _read_checkpoint(root: Path, path: Path) -> object:
     require_own(checkpoint, RunDir(root / "runs" / "a").facts(), path)
     method = _Tiny()
     stood = unpack(checkpoint, method, method.configure())
-    Generators.seeded(0).restore(stood.random[0])
+    for state in stood.random:
+        Generators.seeded(0).restore(state)
     return stood.iteration
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from fasdata.errors import UserError
+from fasdata.errors import UserError, raise_if_memory_is_short
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,28 @@ def require_file(path: Path, what: str) -> Path:
     if path.stat().st_size == 0:
         raise UserError(f"--detector-model {path}", expected=what, found="an empty file", do="get the file again")
     return path
+
+
+@contextmanager
+def answering(model: Path, expected: str) -> Iterator[None]:
+    """Run the network of a user's file, which is foreign: whatever it raises, on any frame, means the same.
+
+    Raises:
+        UserError: it cannot be used; `expected` says what it should be.
+        MemoryError: the system gives no more memory, which is no fault of the file.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise_if_memory_is_short(error)
+        raise UserError(
+            f"{model} cannot be used as --detector-model",
+            expected=expected,
+            found=" ".join(str(error).split())[:160] or type(error).__name__,
+            do="see README, detectors",
+        ) from None
 
 
 def file_sha256(path: Path) -> str:

@@ -10,12 +10,13 @@ import numpy as np
 
 from fasdata.errors import UserError, unknown_name
 from fasdata.faces.detector import Detector, DetectorRequest, Letterbox, face_from_corners
-from fasdata.faces.model_file import INSIGHTFACE_PACKS, file_sha256, require_file
+from fasdata.faces.model_file import INSIGHTFACE_PACKS, answering, file_sha256, require_file
 from fasdata.records import Face
 
 SIDE = 640
 MARGIN = 0.5  # around a pre-cropped face: one that fills the canvas is not found
 NMS = 0.4
+_EXPECTED = "a detection model of insightface (SCRFD)"
 
 
 class RetinaFaceDetector(Detector):
@@ -45,18 +46,14 @@ class RetinaFaceDetector(Detector):
         self.settings = settings(DetectorRequest(min_face=min_face, precropped=precropped))
         self.fingerprint = file_sha256(model)
         self._min_face, self._margin = min_face, self.settings["margin"]
-        try:
+        self._model = model
+        with answering(model, _EXPECTED):
             self._net = _load(model, device)
             if getattr(self._net, "taskname", "") != "detection":
                 raise ValueError("a model for another task")
             self._net.prepare(0, input_size=(SIDE, SIDE), det_thresh=min_score, nms_thresh=NMS)
             self._canvas: tuple[int, int] = tuple(self._net.input_size)  # that of the file where it is fixed
             self._net.detect(np.zeros((*self._canvas[::-1], 3), np.uint8), input_size=self._canvas)
-        except Exception as error:  # the file is foreign: whatever its loader raises means the same
-            raise UserError(
-                f"{model} cannot be used as --detector-model", expected="a detection model of insightface (SCRFD)",
-                found=" ".join(str(error).split())[:160] or type(error).__name__, do="see README, detectors",
-            ) from None  # fmt: skip
         if device != "cpu" and self._net.session.get_providers()[0] != "CUDAExecutionProvider":
             raise UserError(
                 f"onnxruntime cannot use --device {device}", found="it fell back to the processor",
@@ -65,7 +62,8 @@ class RetinaFaceDetector(Detector):
 
     def detect(self, frames: Sequence[np.ndarray], indices: Sequence[int] = ()) -> list[list[Face]]:
         """Return the faces of each frame; the released files take one image at a time."""
-        return [self._detect(frame) for frame in frames]
+        with answering(self._model, _EXPECTED):  # some networks fail only where there is a face
+            return [self._detect(frame) for frame in frames]
 
     def _detect(self, frame: np.ndarray) -> list[Face]:
         import cv2

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from fasdata.errors import UserError
 from fasdata.faces.detector import Detector, DetectorRequest, Letterbox, face_from_corners
-from fasdata.faces.model_file import file_sha256
+from fasdata.faces.model_file import answering, file_sha256
 from fasdata.records import Face
 
 SIDE = 640  # YuNet was trained on faces of about 10 to 300 pixels: large frames are shrunk to this
 MARGIN = 0.5  # around a pre-cropped face, which would otherwise be larger than those
 NMS = 0.3
 MANY = 5000
+_EXPECTED = "the ONNX file of a YuNet face detector"
 
 
 class YunetDetector(Detector):
@@ -38,19 +38,15 @@ class YunetDetector(Detector):
         self.settings = settings(DetectorRequest(min_face=min_face, precropped=precropped))
         self.fingerprint = file_sha256(model)
         self._min_face, self._margin = min_face, self.settings["margin"]
-        try:
-            with _quiet():
-                self._net = cv2.FaceDetectorYN.create(str(model), "", (SIDE, SIDE), min_score, NMS, MANY)
-                self._net.detect(np.zeros((SIDE, SIDE, 3), np.uint8))  # only now it shows what kind of network it is
-        except (cv2.error, RuntimeError, ValueError) as error:
-            raise UserError(
-                f"{model} cannot be used as --detector-model", expected="the ONNX file of a YuNet face detector",
-                found=" ".join(str(error).split())[:160], do="see README, detectors",
-            ) from None  # fmt: skip
+        self._model = model
+        with answering(model, _EXPECTED), _quiet():
+            self._net = cv2.FaceDetectorYN.create(str(model), "", (SIDE, SIDE), min_score, NMS, MANY)
+            self._net.detect(np.zeros((SIDE, SIDE, 3), np.uint8))  # only now it shows what kind of network it is
 
     def detect(self, frames: Sequence[np.ndarray], indices: Sequence[int] = ()) -> list[list[Face]]:
         """Return the faces of each frame."""
-        return [self._detect(frame) for frame in frames]
+        with answering(self._model, _EXPECTED):  # some networks fail on frames of another size alone
+            return [self._detect(frame) for frame in frames]
 
     def _detect(self, frame: np.ndarray) -> list[Face]:
         import cv2

@@ -153,6 +153,22 @@ def test_what_is_no_model_is_refused_in_a_line(tmp_path, capfd, content):
     assert "\n" not in str(raised.value) and capfd.readouterr().err == ""
 
 
+def test_a_model_that_fails_only_where_there_is_a_face_is_refused_in_a_line(tmp_path):
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load(str(written(tmp_path, 640, 640)))
+    points = next(constant for constant in model.graph.initializer if constant.name == "c_points16")
+    points.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(points)[:, :8].copy(), "c_points16"))
+    next(o for o in model.graph.output if o.name == "points16").type.tensor_type.shape.dim[1].dim_value = 8
+    onnx.save(model, str(tmp_path / "four.onnx"))
+    detector = RetinaFaceDetector(tmp_path / "four.onnx")  # four points of faces of middle size, five of others
+    assert detector.detect([frame_of(640, 640, (0, 0, 0))]) == [[]]
+    with pytest.raises(UserError, match=r"four\.onnx cannot be used as --detector-model.*dimension") as raised:
+        detector.detect([frame_of(640, 640)])
+    assert "\n" not in str(raised.value)
+
+
 def test_a_model_for_another_task_is_refused(tmp_path):
     import onnx
 
