@@ -73,7 +73,7 @@ def _validation(meta: dict[str, Any]) -> str:
         return "none: every subject of the sources' splits trains"
     text = f"auto, seed {rule['seed']}: " + ", ".join(map(_held_out, rule["datasets"]))
     recipe = meta["recipe"]
-    scoring = recipe["pools"].get(meta["pool"], {}).get("scoring", {})
+    scoring = recipe.get("pools", {}).get(meta["pool"], {}).get("scoring", {})
     as_authors = recipe["name"] != DEFAULT and "target" in scoring.get("selection", "")
     return text + ("; the recipe's authors hold none out (--val none)" if as_authors else "")
 
