@@ -20,6 +20,7 @@ sys.path.insert(0, str(BENCHMARKS))
 from fuzz_child import BOARD, Child, judged  # noqa: E402
 from fuzz_inputs import Inputs  # noqa: E402
 from fuzz_kinds import kind_of  # noqa: E402
+from fuzz_media import Kind  # noqa: E402
 from fuzz_shrink import shrunk  # noqa: E402
 
 SEED = 5
@@ -90,6 +91,21 @@ def raising(error: Exception) -> object:
 )
 def test_an_end_is_judged(read, outcome):
     assert judged(read).outcome == outcome
+
+
+@pytest.mark.parametrize(("size", "outcome"), [(1, "accepted"), (64, "memory")])
+def test_memory_that_an_input_takes_and_gives_back_is_seen(child, monkeypatch, size, outcome):
+    def prepare(folder: Path) -> list[Path]:
+        (folder / "a").write_bytes(b"\x01")
+        return [folder / "a"]
+
+    def read(root: Path, path: Path) -> object:
+        return bool(bytearray(b"x" * (path.read_bytes()[0] << 20)))
+
+    kind = Kind("greedy", prepare, read)
+    monkeypatch.setattr("fuzz_child.MUCH", 32 << 20)
+    child.inputs(kind, SEED)
+    assert child.measured(kind, "a", bytes([size]))[0].outcome == outcome
 
 
 def test_a_reproducer_is_made_small():
