@@ -60,8 +60,18 @@ class OptimizerFacts(Facts):
     groups: list[dict[str, Any]]
 
 
+class LossSum(Facts):
+    """The sum of a loss since the last line of the log, None where it is not finite, and its number of values."""
+
+    sum: Number
+    count: Annotated[int, Field(ge=1)]
+
+
 class TrainingFacts(CheckpointFacts):
-    """What the checkpoints `last` and `best` say as well, so that training goes on from them."""
+    """What the checkpoints `last` and `best` say as well, so that training goes on from them.
+
+    `window` are the losses that are not logged yet; checkpoints of earlier versions do not state it.
+    """
 
     seconds: Annotated[FiniteFloat, Field(ge=0)]
     best: Best | None
@@ -71,3 +81,4 @@ class TrainingFacts(CheckpointFacts):
     frozen: list[str]
     optimizers: dict[str, OptimizerFacts]
     schedulers: dict[str, dict[str, Any]]
+    window: dict[str, LossSum] = Field(default_factory=dict)

@@ -84,8 +84,13 @@ class Session:
             if start:
                 print(f"continuing after iteration {start}")
             run = self._plan.run
-            window = self._plan.config.train.log_every
-            with Logbook(run.file("metrics.jsonl"), run.file("tensorboard"), window=window, start=start) as logbook:
+            with Logbook(
+                run.file("metrics.jsonl"),
+                run.file("tensorboard"),
+                window=self._plan.config.train.log_every,
+                start=start,
+                open_window=self.engine.open_window,
+            ) as logbook:
                 return self.engine.train(logbook)
         finally:
             self.loader.close()

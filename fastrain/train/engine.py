@@ -24,7 +24,7 @@ from fastrain.data.loader import TrainLoader
 from fastrain.networks.checkpoint import HELP, Checkpoint
 from fastrain.train.context import TrainingContext
 from fastrain.train.devices import gather, share_state
-from fastrain.train.logbook import Logbook
+from fastrain.train.logbook import Logbook, OpenWindow
 from fastrain.train.randomness import Generators
 from fastrain.train.scoring import SCORE, Scorer, validation_metrics
 from fastrain.train.selection import Selection
@@ -93,6 +93,7 @@ class Engine:
         self._kept = selection.kept(config)
         self._best: Mapping[str, Any] | None = None
         self._seconds = 0.0
+        self.open_window: OpenWindow = {}  # what a stopped run had not logged yet
 
     def restore(self) -> int:
         """Continue from the last checkpoint, if there is one; return the number of iterations already done.
@@ -111,7 +112,7 @@ class Engine:
             self._generators.restore(stood.random[self._fabric.global_rank])
             if stood.scaler:
                 self._restore_scaler(stood.scaler)
-        self._best, self._seconds = stood.best, stood.seconds
+        self._best, self._seconds, self.open_window = stood.best, stood.seconds, stood.window
         self._context.move_to(stood.iteration)
         return stood.iteration
 
@@ -156,7 +157,7 @@ class Engine:
                     self._check_point(iteration, logbook)
                 elif by := self._asked_to_stop():
                     self._seconds = before + time.monotonic() - started
-                    self._save(improved=False)
+                    self._save(improved=False, window=logbook.open_window() if logbook else {})
                     raise Stopped(by, iteration, "iterations")
                 if bar and self._best:
                     bar.advance(best_val_auc=ratio(self._best["auc"]))
@@ -247,7 +248,7 @@ class Engine:
                     do="the checkpoints written before are kept; a smaller learning rate or 32-true precision may help",
                 )
 
-    def _save(self, improved: bool) -> None:
+    def _save(self, improved: bool, window: OpenWindow | None = None) -> None:
         stands = Progress(
             iteration=self._context.iteration,
             seconds=self._seconds,
@@ -257,6 +258,7 @@ class Engine:
             scaler=self._fabric.strategy.precision.state_dict(),
             identity=self._identity,
             lock=self._lock,
+            window=window or {},
         )
         if self._fabric.is_global_zero:
             path = checkpoint_path(self._folder, "last")

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fasdata.store.atomic import write_text
 from fastrain.rundir import read_log
@@ -16,22 +16,33 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+OpenWindow: TypeAlias = Mapping[str, tuple[float | None, int]]  # sum (None: not finite) and count of each loss
+
+
 class Logbook:
     """Appends one JSON object a line; numbers that are not finite become null.
 
-    Losses are averaged over a window of iterations. A window never reaches across a checkpoint (`flush` is called
-    there), so a resumed run writes the same lines as one that was never stopped.
+    Losses are averaged over a window of iterations. A window never reaches across a checkpoint that every run writes
+    (`flush` is called there); that of a stop carries the `open_window`, so a resumed run writes the same lines as one
+    that was never stopped.
     """
 
-    def __init__(self, metrics: Path, tensorboard: Path, *, window: int, start: int = 0) -> None:
+    def __init__(
+        self, metrics: Path, tensorboard: Path, *, window: int, start: int = 0, open_window: OpenWindow | None = None
+    ) -> None:
+        import torch
         from torch.utils.tensorboard import SummaryWriter
 
         keep_until(metrics, start)
         self._file = metrics.open("a", encoding="utf-8")
         self._events = SummaryWriter(str(tensorboard), purge_step=start + 1)  # type: ignore[no-untyped-call]
         self._window = window
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
+        carried = open_window or {}
+        self._sums: dict[str, Tensor] = {
+            name: torch.tensor(math.nan if total is None else total, dtype=torch.float32)
+            for name, (total, _) in carried.items()
+        }
+        self._counts = {name: count for name, (_, count) in carried.items()}
 
     def train(self, iteration: int, epoch: int, losses: Mapping[str, Tensor]) -> None:
         """Add the losses of an iteration."""
@@ -42,6 +53,11 @@ class Logbook:
             self._counts[name] = self._counts.get(name, 0) + 1
         if iteration % self._window == 0:
             self.flush(iteration, epoch)
+
+    def open_window(self) -> OpenWindow:
+        """Return sum and count of each loss since the last line."""
+        totals = {name: total.item() for name, total in self._sums.items()}
+        return {name: (total if math.isfinite(total) else None, self._counts[name]) for name, total in totals.items()}
 
     def flush(self, iteration: int, epoch: int) -> None:
         """Write the window that is open, if any."""

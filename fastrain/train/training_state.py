@@ -24,7 +24,7 @@ class Progress:
     """The progress of training: iterations, seconds, the best validation so far, stream positions and generators.
 
     `random` has an entry a device; `identity` tells which configuration and manifest this belongs to,
-    `lock` the hashes of the data.
+    `lock` the hashes of the data, `window` is the open one of the log.
     """
 
     iteration: int
@@ -35,6 +35,7 @@ class Progress:
     scaler: Mapping[str, Any]
     identity: Mapping[str, str]
     lock: Mapping[str, Any] = field(default_factory=dict)
+    window: Mapping[str, tuple[float | None, int]] = field(default_factory=dict)
 
 
 def pack(method: Method, optimizers: Mapping[str, OptimSpec], progress: Progress) -> Checkpoint:
@@ -56,6 +57,7 @@ def pack(method: Method, optimizers: Mapping[str, OptimSpec], progress: Progress
         "scaler": plain(progress.scaler),
         "identity": dict(progress.identity),
         "lock": dict(progress.lock),
+        "window": {name: {"sum": total, "count": count} for name, (total, count) in progress.window.items()},
         "frozen": [name for name, parameter in method.named_parameters() if not parameter.requires_grad],
         "optimizers": optimizer_facts,
         "schedulers": scheduler_facts,
@@ -94,6 +96,7 @@ def unpack(checkpoint: Checkpoint, method: Method, optimizers: Mapping[str, Opti
         scaler=facts.scaler,
         identity=facts.identity,
         lock=facts.lock or {},
+        window={name: (entry.sum, entry.count) for name, entry in facts.window.items()},
     )
 
 

@@ -12,7 +12,7 @@ from fasdata.library import Library
 from fasdata.stopping import Stopped, request_stop, stop_requested, stoppable
 from fastrain.networks.checkpoint import Checkpoint
 from tests.commands import run, start
-from tests.fastrain.sessions import assert_same_checkpoint, before_step, request, session
+from tests.fastrain.sessions import assert_same_checkpoint, before_step, log, request, session
 
 LAST = Path("checkpoints") / "last.safetensors"
 
@@ -34,6 +34,7 @@ def test_a_stopped_run_goes_on_to_the_last_bit(library: Library, tmp_path: Path,
     assert done == stopped.value.done == iteration + (iteration % 3 == 0)
     session(request(method, library, tmp_path / "stopped", *asked)).train()
     assert_same_checkpoint(Checkpoint.read(tmp_path / "calm" / LAST), Checkpoint.read(tmp_path / "stopped" / LAST))
+    assert log(tmp_path / "calm") == log(tmp_path / "stopped")  # a line of two iterations, with a stop between them
 
 
 @pytest.mark.parametrize(("by", "ending"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
