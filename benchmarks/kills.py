@@ -30,7 +30,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kills_launcher import ROOT, Launcher, Shot
+from kills_launcher import REACH, ROOT, Launcher, Shot
 from kills_world import PERSON, STORE, VERBS, Verb, commands, differences, facts, held, pieces_of
 
 _ADVICE = re.compile(r"to go on: (fastrain run --resume \S+)")
@@ -55,6 +55,7 @@ class Harness:
     log: Path
     calm: dict[str, Calm] = field(default_factory=dict)
     pieces: list[bytes] = field(default_factory=list)
+    reach: dict[str, dict[bool, float]] = field(default_factory=dict)
     start: float = 0.0  # seconds that an installed command takes beyond a forked one
 
     def make_world(self, *, several: bool) -> None:
@@ -109,9 +110,12 @@ class Harness:
         kills, line = 0, verb.line
         for _ in range(chance.randint(2, 5)):
             fresh = chance.randrange(FRESH) == 0
-            shot = Shot.drawn(chance, calm.seconds + fresh * self.start)
+            reach = self.reach.setdefault(name, dict(REACH))
+            shot = Shot.drawn(chance, calm.seconds + fresh * self.start, reach=reach)
             victim = self.launcher.start(line, folder, folder.with_suffix(".txt"), fresh=fresh)
             hit = shot.fire(victim, folder)
+            # How long a command takes changes with the other work of the machine: too late a shot is no kill.
+            reach[shot.writing] = min(0.9, reach[shot.writing] * (1.1 if hit else 0.7))
             code, words = victim.wait(), victim.words()
             wrong = _judge(code, words, hit, calm.code)
             wrong += [f"{len(left)} processes stayed"] if (left := victim.left_behind()) else []

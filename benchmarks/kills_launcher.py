@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any
 
 PATIENCE = 300.0  # seconds that a command may take
 ROOT = str(Path(__file__).resolve().parent.parent)  # of the commands: those beside this script, whatever is installed
+REACH = {False: 0.9, True: 0.4}
 GRACE = 15.0  # seconds after the end of a command in which its workers have to be gone
 
 _LOOP = """
@@ -181,12 +182,15 @@ class Shot:
     after: float
 
     @classmethod
-    def drawn(cls, chance: random.Random, seconds: float) -> Shot:
-        """Draw a shot at a command that takes `seconds`; half of them wait until it writes."""
+    def drawn(cls, chance: random.Random, seconds: float, *, reach: Mapping[bool, float] = REACH) -> Shot:
+        """Draw a shot at a command that takes `seconds`; half of them wait until it writes.
+
+        `reach` is the share of the seconds in which a shot falls, by whether it waits.
+        """
         by = chance.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGTERM, signal.SIGINT))
         group = chance.random() < 0.5 or by == signal.SIGINT  # a terminal interrupts the whole group
         writing = chance.random() < 0.5
-        return cls(by, group, writing, chance.random() * seconds * (0.4 if writing else 0.9))
+        return cls(by, group, writing, chance.random() * seconds * reach[writing])
 
     def fire(self, victim: Victim, folder: Path) -> bool:
         """Wait for the moment and send the signal; return if the command was at work."""
