@@ -93,7 +93,8 @@ def _surviving(jobs: Sequence[Job], work: Work, processes: int) -> Generator[Res
             if not any_result and len(suspects) >= BRAKE:
                 again = list(_alone(suspects, work))
                 yield from again
-                if all(record.status == "failed" for record, _ in again):
+                # Fewer of them: a stop came in between, and says so itself.
+                if len(again) == len(suspects) and all(record.status == "failed" for record, _ in again):
                     raise UserError(
                         f"each of the first {len(again)} clips ended the process that worked on it",
                         found=again[-1][0].reason,
@@ -105,7 +106,7 @@ def _surviving(jobs: Sequence[Job], work: Work, processes: int) -> Generator[Res
 
 
 def _alone(suspects: Sequence[Job], work: Work) -> Generator[Result]:
-    if suspects:
+    if suspects and not stop_requested():
         with _Crew(replace(work, clips=1), 1) as crew:
             for outcome in crew.run(suspects):
                 yield outcome.lost.record(outcome.job) if isinstance(outcome, _Suspect) else outcome

@@ -55,7 +55,7 @@ class ClipProcess:
         while True:
             life = self._living()
             try:
-                return life.run(job)
+                result = life.run(job)
             except _Interrupted:
                 continue
             except _Stillborn as stillborn:
@@ -68,6 +68,12 @@ class ClipProcess:
                         if self._work.limits.worker_memory
                         else "see what 'fasdata doctor' says",
                     ) from None
+            except Lost:
+                self._stillborn = 0
+                raise
+            else:
+                self._stillborn = 0  # it can be done: two bad starts in a night are no reason to end it
+                return result
 
     def close(self) -> None:
         """End the process with whatever it has in its hands."""

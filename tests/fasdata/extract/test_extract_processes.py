@@ -6,16 +6,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from fasdata.datasets.registry import find_card
 from fasdata.errors import UserError
-from fasdata.extract import local
-from fasdata.extract.child import Limits, Work
+from fasdata.extract import local, processes
+from fasdata.extract.child import Limits, Lost, Work
 from fasdata.extract.executor import Executor
 from fasdata.extract.extraction import plan_extract, run_extract
 from fasdata.extract.jobs import Job, Result
@@ -154,6 +156,19 @@ def test_too_little_memory_for_the_libraries_is_said_before_any_clip_is_blamed(r
         list(local.extract_clips(sound(0), root, SETTINGS, 1, Limits(worker_memory=0.01)))
 
 
+def test_bad_starts_between_good_ones_are_no_reason_to_stop(root: Path, monkeypatch) -> None:
+    """A process that is killed while it loads its libraries costs a start, however often a long run has one."""
+    process, starts = ClipProcess(Work(SETTINGS, root)), iter(range(100))
+
+    def run(life: object, job: Job) -> str:
+        if next(starts) % 2 == 0:
+            raise processes._Stillborn("signal 9")
+        return job.clip.clip_id
+
+    monkeypatch.setattr(processes, "_Life", lambda work: SimpleNamespace(ended=True, run=partial(run, None)))
+    assert [process.run(job) for job in sound(0, 1, 2)] == ["c0", "c1", "c2"]
+
+
 # -- Stops ------------------------------------------------------------------------------------------------------------
 
 
@@ -187,6 +202,19 @@ class StopsAfter(Executor):
             if number == self.clips:  # type: ignore[attr-defined]
                 request_stop()
             yield result
+
+
+@pytest.mark.parametrize("after", [2, local.BRAKE])
+def test_a_stop_while_lost_clips_wait_for_their_second_trial_is_a_stop(root: Path, monkeypatch, capsys, after) -> None:
+    def losing(process: ClipProcess, job: Job) -> Result:
+        if job.clip.clip_id == f"c{after - 1}":
+            request_stop()
+        raise Lost(CRASHED)
+
+    monkeypatch.setattr(ClipProcess, "run", losing)
+    with stoppable():
+        assert list(by_workers(1)(sound(*range(after)), root, Limits())) == []
+    assert capsys.readouterr().err.count("clips in hand") == 1
 
 
 def test_a_clip_that_takes_longer_than_the_grace_is_left_for_the_next_run(root: Path, monkeypatch) -> None:
