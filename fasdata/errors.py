@@ -164,7 +164,7 @@ def _perhaps_memory(error: UserError) -> bool:
 def memory_is_short(least: int = 256 << 20) -> bool:
     """Tell whether `least` bytes (more than a decoded frame takes) cannot be had: then no file is to blame."""
     try:
-        bytearray(least)  # zeroed pages are not touched, so this costs nothing
+        bytes(least)  # zeroed pages are not touched, so this costs nothing; a bytearray would write to them
     except MemoryError:
         return True
     return False

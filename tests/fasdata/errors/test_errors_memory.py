@@ -1,6 +1,7 @@
 """Want of memory has a line of its own, whichever library says it; a bug keeps its traceback."""
 
 import errno
+import resource
 import subprocess
 import sys
 
@@ -92,6 +93,17 @@ def test_a_file_that_quotes_the_words_is_no_want_of_memory():
 def test_memory_is_asked_for_to_know_whether_it_is_short():
     assert not memory_is_short(1 << 20)
     assert memory_is_short(1 << 60)
+
+
+def test_the_memory_that_is_asked_for_is_not_taken():
+    """Where memory is short, writing to it would be what ends the process."""
+
+    def pages_touched() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        assert not memory_is_short()
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    assert min(pages_touched() for _ in range(3)) < 50
 
 
 def test_an_error_that_blames_a_file_for_want_of_memory_says_so_too(capsys):
