@@ -27,17 +27,18 @@ _PROGRAMS = ("fasdata", "fastrain")
 _LONGEST = 1 << 16  # bytes of notes that are looked at
 
 
-@dataclass(frozen=True)
+@dataclass
 class Claim:
     """A claim that is held until it is closed, or its process ends; a context manager."""
 
     handle: int  # of the file that is locked, -1 for a place that nobody can lock
 
     def close(self) -> None:
-        """Give the place back."""
-        if self.handle >= 0:
+        """Give the place back; a second time does nothing, since the handle may be another file's by then."""
+        handle, self.handle = self.handle, -1
+        if handle >= 0:
             with suppress(OSError):
-                os.close(self.handle)
+                os.close(handle)
 
     def sign(self, note: Path) -> None:
         """Write into a file who holds the claim, for a folder that is locked itself."""
@@ -145,9 +146,9 @@ def _take(handle: int, shared: bool) -> bool:
         else:
             with suppress(OSError):  # a folder, or a file that may be read alone: the lock is what counts
                 os.ftruncate(handle, 0)
-            if shared:
-                fcntl.flock(handle, fcntl.LOCK_SH)
-            return True
+            if not shared:
+                return True
+            # To share a lock is to give it up and to take another one: somebody else may come in between.
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return True

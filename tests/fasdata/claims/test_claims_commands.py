@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
 import re
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from fasdata import claims
 from fasdata.claims import claim, holder_of
 from fasdata.errors import UserError
 from fasdata.library import Library
@@ -109,6 +111,33 @@ def test_who_waits_goes_on_when_the_other_ends(library):
         assert waiting.is_alive()
     waiting.join(30)
     assert waiting.exitcode == 0
+
+
+def test_who_comes_while_a_claim_is_shared_is_not_waited_for_without_a_word(library, monkeypatch):
+    """The system gives a lock up before it shares it: another process can take the file in between."""
+    lock, others, flock = library.root / "x.lock", [], fcntl.flock
+
+    def giving_way(handle: int, kind: int) -> None:
+        if kind & fcntl.LOCK_SH and not others:
+            flock(handle, fcntl.LOCK_UN)
+            others.append(os.open(lock, os.O_RDWR))
+            flock(others[0], fcntl.LOCK_EX)
+        flock(handle, kind | fcntl.LOCK_NB)
+
+    monkeypatch.setattr(fcntl, "flock", giving_way)
+    monkeypatch.setattr(claims, "_PATIENCE", 0.1)
+    with pytest.raises(UserError, match="x is being emptied; expected one at a time; found another process"):
+        claim(lock, "x is being emptied", shared=True)
+    os.close(others[0])
+    claim(lock, "x is being emptied", shared=True).close()
+
+
+def test_a_claim_that_is_closed_twice_closes_nothing_else(library):
+    held = claim(library.root / "x.lock", "x")
+    held.close()
+    with (library.root / "another").open("wb") as file:
+        held.close()
+        file.write(b"1")
 
 
 def test_notes_name_the_command_and_nothing_that_it_was_given(library, monkeypatch):
