@@ -77,7 +77,7 @@ class TrainingFacts(CheckpointFacts):
     best: Best | None
     streams: dict[str, Count]
     random: list[GeneratorFacts]
-    scaler: dict[str, FiniteFloat]
+    scaler: dict[str, Annotated[int | FiniteFloat, Field(ge=0)]]
     frozen: list[str]
     optimizers: dict[str, OptimizerFacts]
     schedulers: dict[str, dict[str, Any]]

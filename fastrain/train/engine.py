@@ -128,10 +128,12 @@ class Engine:
             raise UserError(f"best.{compared}", expected="a number", found=str(stood.best.get(compared)), do=HELP)
 
     def _restore_scaler(self, state: Mapping[str, Any]) -> None:
-        try:
-            self._fabric.strategy.precision.load_state_dict(dict(state))
-        except (KeyError, RuntimeError) as error:
-            raise UserError("scaler", expected="the state of the loss scaler", found=f"no {error}", do=HELP) from None
+        precision = self._fabric.strategy.precision
+        for name, own in precision.state_dict().items():
+            if name not in state or (isinstance(own, int) and not isinstance(state[name], int)):
+                kind = "a whole number" if isinstance(own, int) else "a number"
+                raise UserError(f"scaler.{name}", expected=kind, found=str(state.get(name, "none")), do=HELP)
+        precision.load_state_dict(dict(state))
 
     def train(self, logbook: Logbook | None) -> Outcome:
         """Train from the current iteration to the last; `logbook` is None on all devices but the first.
