@@ -26,7 +26,7 @@ REACH = {False: 0.9, True: 0.4}
 GRACE = 15.0  # seconds after the end of a command in which its workers have to be gone
 
 _LOOP = """
-import atexit, gc, importlib, json, os, pkgutil, sys, threading, traceback
+import atexit, gc, importlib, json, os, pkgutil, signal, sys, threading, traceback
 for name in ("av", "cv2", "h5py", "jinja2", "lightning_fabric", "lmdb", "matplotlib.figure", "pandas",
              "pyarrow.parquet", "safetensors.torch", "scipy.stats", "timm", "torch.utils.tensorboard",
              "torchvision.transforms.v2"):
@@ -34,6 +34,8 @@ for name in ("av", "cv2", "h5py", "jinja2", "lightning_fabric", "lmdb", "matplot
 for package in ("fasdata", "fastrain"):
     for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + "."):
         importlib.import_module(module.name)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what runs in the background ignore it
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
 gc.freeze()
 print("ready", flush=True)
 for line in sys.stdin:
@@ -90,7 +92,7 @@ class Launcher:
                 program = str(Path(sys.executable).with_name(line[0]))
                 process = subprocess.Popen(
                     [program, *line[1:]], cwd=folder, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-                    env=_environment(), start_new_session=True,
+                    env=_environment(), start_new_session=True, preexec_fn=_as_in_the_foreground,
                 )  # fmt: skip
             return Victim(process.pid, output, process.stdout, process)
         assert self._process.stdin is not None
@@ -224,6 +226,11 @@ def _state(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return ""
+
+
+def _as_in_the_foreground() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _environment() -> dict[str, str]:
