@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from fasdata.errors import UserError, raise_if_memory_is_short
+from fasdata.errors import UserError, is_out_of_memory, raise_if_memory_is_short
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,12 @@ def require_file(path: Path, what: str) -> Path:
 
 
 @contextmanager
-def answering(model: Path, expected: str) -> Iterator[None]:
+def answering(model: Path, expected: str, *, device: str = "cpu") -> Iterator[None]:
     """Run the network of a user's file, which is foreign: whatever it raises, on any frame, means the same.
 
     Raises:
         UserError: it cannot be used; `expected` says what it should be.
-        MemoryError: the system gives no more memory, which is no fault of the file.
+        MemoryError: the system, or a GPU, gives no more memory, which is no fault of the file.
     """
     try:
         yield
@@ -101,6 +101,8 @@ def answering(model: Path, expected: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise_if_memory_is_short(error)
+        if device != "cpu" and is_out_of_memory(error):  # other programs may fill a GPU at any time
+            raise MemoryError(f"on {device}: {' '.join(str(error).split())[-160:]}") from error
         raise UserError(
             f"{model} cannot be used as --detector-model",
             expected=expected,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,8 @@ class RetinaFaceDetector(Detector):
         self.settings = settings(DetectorRequest(min_face=min_face, precropped=precropped))
         self.fingerprint = file_sha256(model)
         self._min_face, self._margin = min_face, self.settings["margin"]
-        self._model = model
-        with answering(model, _EXPECTED):
+        self._answering = partial(answering, model, _EXPECTED, device=device)
+        with self._answering():
             self._net = _load(model, device)
             if getattr(self._net, "taskname", "") != "detection":
                 raise ValueError("a model for another task")
@@ -62,7 +63,7 @@ class RetinaFaceDetector(Detector):
 
     def detect(self, frames: Sequence[np.ndarray], indices: Sequence[int] = ()) -> list[list[Face]]:
         """Return the faces of each frame; the released files take one image at a time."""
-        with answering(self._model, _EXPECTED):  # some networks fail only where there is a face
+        with self._answering():  # some networks fail only where there is a face
             return [self._detect(frame) for frame in frames]
 
     def _detect(self, frame: np.ndarray) -> list[Face]:

@@ -17,7 +17,7 @@ from fasdata.faces.detectors import (
     make_detector,
     require_detector,
 )
-from fasdata.faces.model_file import file_sha256
+from fasdata.faces.model_file import answering, file_sha256
 from fasdata.media.readers import MediaForm
 from fasdata.protocols.sampling import parse_rules
 from fasdata.store.reader import Store
@@ -206,3 +206,10 @@ def test_the_readme_lists_every_detector():
 def test_auto_stays_with_what_needs_no_model():
     assert settings("auto").settled(MediaForm()).detector == "mtcnn"
     assert settings("auto").settled(MediaForm(precropped=True)).detector == "none"
+
+
+@pytest.mark.parametrize(("device", "kind"), [("cuda:0", MemoryError), ("cpu", UserError)])
+def test_a_gpu_that_is_full_is_no_fault_of_the_model(device, kind):
+    """On the processor there is memory left, so that the network asks for more than any machine has."""
+    with pytest.raises(kind, match="Failed to allocate"), answering(Path("det.onnx"), "a network", device=device):
+        raise RuntimeError("bfc_arena.cc:376 Failed to allocate memory for requested buffer")
