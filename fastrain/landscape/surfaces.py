@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,7 +148,8 @@ class Landscape:
         try:
             with opened(path) as file, np.load(file, allow_pickle=False) as arrays:
                 return cls._of({name: arrays[name] for name in arrays.files}, path)
-        except (ValueError, TypeError, KeyError, EOFError, OSError, BadZipFile, IndexError) as error:
+        # A zip that says it is encrypted, packed otherwise or of a later version is a RuntimeError.
+        except (ValueError, TypeError, LookupError, EOFError, OSError, RuntimeError, BadZipFile, zlib.error) as error:
             missing = f"no array {error}" if isinstance(error, KeyError) else ""
             problem = missing or " ".join(str(error).split())
             raise UserError(f"{path} is no readable landscape", found=problem, do=do) from None

@@ -100,3 +100,18 @@ def test_other_bytes_are_refused_too(tmp_path, content: bytes) -> None:
         Landscape.read(tmp_path / FILE)
     with pytest.raises(UserError, match="cannot be read"):
         Landscape.read(tmp_path / "nothing.npz")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"), [(6, 99, "version"), (8, 1, "encrypted"), (10, 77, "compression")]
+)
+def test_a_file_whose_zip_says_something_odd_is_refused_too(
+    half_done: Landscape, tmp_path, place: int, value: int, words: str
+) -> None:
+    """One byte is changed in the list of members: version to extract, flags, method of compression."""
+    half_done.write(tmp_path / FILE)
+    data = bytearray((tmp_path / FILE).read_bytes())
+    data[data.index(b"PK\x01\x02") + place] = value
+    (tmp_path / FILE).write_bytes(bytes(data))
+    with pytest.raises(UserError, match=f"no readable landscape.*{words}"):
+        Landscape.read(tmp_path / FILE)
