@@ -80,18 +80,30 @@ def _facts(request: LandscapeRequest, run: FinishedRun, batch_size: int) -> dict
 
 
 def _begun(request: LandscapeRequest, facts: dict[str, Any], domains: Sequence[Domain], place: Path) -> Landscape:
-    """Return the landscape to go on with: that of the file, if it is of this request, else a blank one."""
-    if place.is_file() and not request.again:
+    """Return the landscape to go on with: that of the file, if it is of this request, else a blank one.
+
+    With `again` a file of another request, a finished one and a damaged one are replaced; an unfinished one of this
+    request is gone on with, since a stopped command is told to be run again as it is.
+    """
+    blank = Landscape.blank(facts, domains, reach=request.reach, steps=request.steps, rho=request.rho)
+    if not place.is_file():
+        return blank
+    try:
         before = Landscape.read(place)
-        differing = before.differences(facts)
-        if differing:
-            raise UserError(
-                f"{place} holds another landscape",
-                found="; ".join(differing),
-                do="repeat its options to go on with it, or replace it by --again",
-            )
-        return before
-    return Landscape.blank(facts, domains, reach=request.reach, steps=request.steps, rho=request.rho)
+    except UserError:
+        if request.again:
+            return blank
+        raise
+    differing = before.differences(facts)
+    if request.again and (differing or not before.points_left()):
+        return blank
+    if differing:
+        raise UserError(
+            f"{place} holds another landscape",
+            found="; ".join(differing),
+            do="repeat its options to go on with it, or replace it by --again",
+        )
+    return before
 
 
 def _unsharp(landscape: Landscape) -> list[int]:

@@ -144,6 +144,36 @@ def test_a_changed_request_is_refused_by_name_or_made_anew_on_demand(folder: Pat
     assert arrays(folder).request["seed"] == 1 and arrays(folder).axis.tolist() == [-0.5, 0, 0.5]
 
 
+def test_stopped_while_it_replaces_another_the_same_command_goes_on(folder: Path, monkeypatch) -> None:
+    landscape_of_run(replace(WANTED, folder=folder))
+    asked = replace(WANTED, folder=folder, seed=1, again=True)
+    put, measured = Landscape.put, []
+
+    def stopping(self: Landscape, place: tuple[int, int], *rest: Any) -> None:
+        put(self, place, *rest)
+        measured.append(place)
+        if len(measured) == 2:
+            request_stop(signal.SIGTERM)
+
+    monkeypatch.setattr(Landscape, "put", stopping)
+    with pytest.raises(SystemExit):
+        landscape_of_run(asked)
+    assert arrays(folder).request["seed"] == 1 and arrays(folder).done.sum() == 2
+    landscape_of_run(asked)
+    assert len(measured) == len(set(measured)) == 9  # nothing is measured twice
+    landscape_of_run(asked)
+    assert len(measured) == 18  # a finished one is replaced
+
+
+def test_a_damaged_landscape_is_replaced_on_demand(folder: Path) -> None:
+    (folder / "landscape").mkdir()
+    (folder / "landscape" / FILE).write_bytes(b"damaged")
+    with pytest.raises(UserError, match="no readable landscape"):
+        landscape_of_run(replace(WANTED, folder=folder))
+    landscape_of_run(replace(WANTED, folder=folder, again=True))
+    assert arrays(folder).done.all()
+
+
 def test_other_weights_make_another_landscape(folder: Path) -> None:
     landscape_of_run(replace(WANTED, folder=folder))
     checkpoint = next((folder / "checkpoints").glob("best.safetensors"))
