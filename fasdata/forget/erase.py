@@ -12,6 +12,7 @@ from fasdata.forget.removal import ForgetPlan
 from fasdata.store import keys, shards, tables, writer_lock
 from fasdata.store.check import check_store
 from fasdata.store.info import StoreInfo
+from fasdata.store.shard_writer import ShardWriter
 from fasdata.store.writer import StoreWriter
 
 # -- Traces of clips in the bytes of files: keys, clip ids, and pieces of crops ---------------------------------------
@@ -118,6 +119,21 @@ def erase(folder: Path, clips: list[str]) -> int:
     return len(there)
 
 
+def rewrite(folder: Path, shard: int) -> None:
+    """Write a shard anew from its entries, so that its file holds nothing else.
+
+    Raises:
+        UserError: another process is writing, the disk is full, the shard is damaged.
+    """
+    with writer_lock.lock_writer(folder):
+        shards.close_readers(folder)
+        writer = ShardWriter(folder)
+        try:
+            writer.compact(shard)
+        finally:
+            writer.close()
+
+
 def set_aside(folder: Path) -> list[Path]:
     """Return the damaged shards that a repair has set aside: nobody can tell whom they show."""
     return sorted(path for path in (folder / shards.FOLDER).glob("*.damaged") if path.is_file())
@@ -135,6 +151,17 @@ def require_readable(folder: Path) -> None:
             pass
 
 
+def _left(traces: Traces, path: Path) -> tuple[str, dict[bytes, str]]:
+    """Return what a shard's file holds of the clips ("" for nothing), and others' entries with the same picture."""
+    left = list(traces.in_shard(path))
+    keys_left = [trace for trace in left if isinstance(trace, str)]
+    pieces_left = {trace for trace in left if isinstance(trace, bytes)}
+    held = holders(path, pieces_left) if pieces_left else {}
+    if keys_left or pieces_left - held.keys():
+        return keys_left[0] if keys_left else "a piece of a crop", held
+    return "", held
+
+
 def prove(folder: Path, plan: ForgetPlan, pieces: list[bytes]) -> Proof:
     """Prove the removal: search the shard files byte by byte, and compute every hash of the rest again.
 
@@ -143,15 +170,14 @@ def prove(folder: Path, plan: ForgetPlan, pieces: list[bytes]) -> Proof:
     """
     traces, copies, searched = Traces(plan.clips, pieces), dict[bytes, str](), 0
     for path in shards.shard_paths(folder):
-        searched += path.stat().st_size
-        left = list(traces.in_shard(path))
-        keys_left = [trace for trace in left if isinstance(trace, str)]
-        pieces_left = {trace for trace in left if isinstance(trace, bytes)}
-        held = holders(path, pieces_left) if pieces_left else {}
-        if keys_left or pieces_left - held.keys():
-            what = keys_left[0] if keys_left else "a piece of a crop"
+        if _left(traces, path)[0]:
+            # Pages that no entry leads to any more, as after a lost write: the clip was in no tree to be removed from.
+            rewrite(folder, int(path.stem))
+        left, held = _left(traces, path)
+        if left:
             do = f"run 'fasdata store check {folder} --repair', then the same command again: it continues"
-            raise UserError(f"{path} still holds something of {plan.subject}", found=what, do=do)
+            raise UserError(f"{path} still holds something of {plan.subject}", found=left, do=do)
+        searched += path.stat().st_size
         copies |= held
     report = check_store(folder, rehash=True)
     damage = [f"{problem.times} x {what} (e.g. {problem.first})" for what, problem in report.problems.items()]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import lmdb
 
+from fasdata.datasets.tree import CLIP_ID
 from fasdata.errors import UserError
 from fasdata.progress import Bar, progress
 from fasdata.records import ClipRecord
@@ -99,20 +100,22 @@ def check_store(folder: Path, *, rehash: bool = False) -> StoreReport:
 def _check_shard(path: Path, report: StoreReport, derived: TableCheck, bar: Bar) -> None:
     shard, size, advanced, read = int(path.stem), path.stat().st_size >> 20, 0, 0
     shards.require_sound(path)
-    hashes, clip_ids = dict[str, str](), set[str]()
+    hashes, held = dict[str, str](), set[bytes]()  # damaged keys need not be text
     with shards.reading(path) as transaction:
         for key, value in shards.entries(transaction, keys.CLIP):
-            clip_id = key[len(keys.CLIP) :].decode(errors="replace")
-            clip_ids.add(clip_id)
-            stored = shards.entries(transaction, keys.crop_prefix(clip_id))
-            crops = {name.decode(errors="replace"): data for name, data in stored}
+            name = key[len(keys.CLIP) :]
+            clip_id = name.decode(errors="replace")
+            held.add(name)
+            stored = dict(shards.entries(transaction, keys.CROP + name + b"/"))
+            crops = {crop.decode(errors="replace"): data for crop, data in stored.items()}
             read += sum(map(len, crops.values()))
             record = _check_clip(clip_id, value, crops, shard, report)
             if record is None:
+                _drop(report, shard, clip_id, [key, *stored])
                 continue
             if clip_id in report.hashes:
                 report.note("a clip is in two shards", clip_id, REPAIR)
-                _drop(report, shard, clip_id, crops)
+                _drop(report, shard, clip_id, [key, *stored])
                 continue
             hashes[clip_id] = record.content_hash
             derived.compare(shard, record)
@@ -120,7 +123,7 @@ def _check_shard(path: Path, report: StoreReport, derived: TableCheck, bar: Bar)
             report.size += sum(map(len, crops.values()))
             bar.advance((read >> 20) - advanced, clips=len(hashes), problems=len(report.problems))
             advanced = read >> 20
-        _check_keys(transaction, clip_ids, shard, report)
+        _check_keys(transaction, held, shard, report)
     report.hashes |= hashes
     bar.advance(max(0, size - advanced))
 
@@ -173,10 +176,7 @@ def _check_clip(
             report.note("a clip lacks frames of a rule of the store", f"{clip_id}: {lacking[0]}", AGAIN)
     for what, where in wrong:
         report.note(what, where, REPAIR)
-    if wrong:
-        _drop(report, shard, clip_id, crops)
-        return None
-    return record
+    return None if wrong else record
 
 
 def _contradictions(record: ClipRecord, dataset: str) -> list[tuple[str, str]]:
@@ -199,19 +199,20 @@ def _is_image(data: bytes) -> bool:
         return False
 
 
-def _drop(report: StoreReport, shard: int, clip_id: str, crops: dict[str, bytes]) -> None:
+def _drop(report: StoreReport, shard: int, clip_id: str, entries: Iterable[bytes]) -> None:
+    report.drop.setdefault(shard, []).extend(entries)
     report.dropped.add(clip_id)
-    report.lost.add(clip_id)
-    report.drop.setdefault(shard, []).extend([keys.clip_key(clip_id), *(key.encode() for key in crops)])
+    if CLIP_ID.fullmatch(clip_id):  # else a damaged key: the tables know which clip it was
+        report.lost.add(clip_id)
 
 
-def _check_keys(transaction: lmdb.Transaction, clip_ids: set[str], shard: int, report: StoreReport) -> None:
+def _check_keys(transaction: lmdb.Transaction, clips: set[bytes], shard: int, report: StoreReport) -> None:
     """Note the entries of a shard that belong to none of its clips."""
     with transaction.cursor() as cursor:
         for key in map(bytes, cursor.iternext(keys=True, values=False)):
             text = key.decode(errors="replace")
             ours = keys.CROP_KEY.fullmatch(text)
-            if (ours and ours["clip_id"] in clip_ids) or key.startswith(keys.CLIP):
+            if (ours and key.split(b"/")[1] in clips) or key.startswith(keys.CLIP):
                 continue
             report.note("a crop belongs to no record" if ours else "an entry is not one of a store", text, REPAIR)
             report.drop.setdefault(shard, []).append(key)

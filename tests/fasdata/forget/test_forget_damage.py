@@ -15,6 +15,7 @@ from fasdata.library import Library
 from fasdata.records import ClipRecord
 from fasdata.store import codec, shards, writer_lock
 from fasdata.store.keys import crop_keys
+from fasdata.store.lmdb_format import read_metas
 from fasdata.store.reader import Store
 from fasdata.store.writer import StoreWriter
 from tests.commands import Called
@@ -160,3 +161,25 @@ def test_a_damaged_manifest_can_be_taken_out_of_the_way(library: Library, tmp_pa
     manifest.parent.rename(tmp_path / "elsewhere")
     assert forget(library).code == 0
     assert replace(contents(library)["s1__attack"]).clip.subject == "s1"
+
+
+def test_pages_that_no_entry_leads_to_are_written_anew(library: Library) -> None:
+    """After a lost write of the meta page the newest clips are in the file, in the tables, and in no tree."""
+    (path,) = shards.shard_paths(library.store_dir(DATASET))
+    shards.close_readers(library.store_dir(DATASET))
+    with StoreWriter(library.store_dir(DATASET), Store.open(library.store_dir(DATASET)).info) as writer:
+        record = writer.record(CLIPS[0])
+        late = replace(record, clip=replace(record.clip, clip_id="s3__late", relpaths={"rgb": "late.avi"}), frames=())
+        writer.add(replace(late, status="fta", reason="no face"), {})
+    data = bytearray(path.read_bytes())
+    metas = read_metas(path)
+    lost = max((0, 1), key=lambda number: metas[number].txn)
+    page = bytearray(data[(1 - lost) * 4096 :][:4096])
+    page[:8] = lost.to_bytes(8, "little")
+    data[lost * 4096 : (lost + 1) * 4096] = page
+    path.write_bytes(data)
+    assert b"s3__late" in path.read_bytes()
+    done = forget(library)
+    assert done.code in (0, 3), done.out
+    person_is_gone(library)
+    assert b"s3__late" not in path.read_bytes()

@@ -115,6 +115,20 @@ def test_damage_is_found_named_and_repaired(store, what):
     assert Store.open(store.folder).content_hash() == before
 
 
+def test_keys_that_are_no_text_are_taken_out(store):
+    shards.close_readers(store.folder)
+    path, before = shards.shard_path(store.folder, 0), store.content_hash()
+    for key, number in ((b"clip/train__4", 4), (b"crop/train__3", 3)):  # the last of their kind, so that order is kept
+        path.write_bytes(path.read_bytes().replace(key, key.replace(b"train", b"trai\xff")))
+        report = check_store(store.folder)
+        assert not report.damaged and report.lost == {f"train__{number}"}
+        repair(report)
+        with StoreWriter(store.folder, INFO) as writer:
+            writer.add(*(clip(3) if number == 3 else (failed(4), {})))
+        assert check_store(store.folder, rehash=True).intact and Store.open(store.folder).content_hash() == before
+        shards.close_readers(store.folder)
+
+
 @pytest.mark.parametrize("name", tables.DERIVED)
 @pytest.mark.parametrize("how", ["gone", "cut", "text", "edited"])
 def test_derived_tables_are_compared_and_rebuilt(store, name, how):
