@@ -60,7 +60,7 @@ else:
     sys.exit()
 code = 0
 try:
-    importlib.import_module(sys.argv[0] + ".cli").main()
+    importlib.import_module(sys.argv[0] + ".__main__").main()
 except SystemExit as ended:
     code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
 except BaseException:

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Callable
 
 
 def main() -> None:
-    """Load the command and run it; an interrupt while it is loaded ends it in a line, as a later one does."""
+    """Load the command and run it."""
+    entered(_load)
+
+
+def entered(load: Callable[[], Callable[[], None]]) -> None:
+    """Load a command and run it, so that an interrupt ends it in a line even while it is loaded.
+
+    Once it has ended, an interrupt ends the process without a word: all that is left is taking the interpreter apart.
+    """
     try:
-        from fasdata.cli import main as command
-
-        command()
+        load()()
     except KeyboardInterrupt:
-        sys.exit(interrupted())
+        print("error: interrupted; finished work is kept, run the same command again to continue", file=sys.stderr)
+        sys.exit(130)
+    finally:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def interrupted() -> int:
-    """Say that the command was interrupted; return the exit code."""
-    print("error: interrupted; finished work is kept, run the same command again to continue", file=sys.stderr)
-    return 130
+def _load() -> Callable[[], None]:
+    from fasdata.cli import main as command
+
+    return command
 
 
 if __name__ == "__main__":

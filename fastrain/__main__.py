@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 
-from fasdata.__main__ import interrupted
+from fasdata.__main__ import entered
 
 
 def main() -> None:
-    """Load the command and run it; an interrupt while it is loaded ends it in a line, as a later one does."""
-    try:
-        from fastrain.cli import main as command
+    """Load the command and run it."""
+    entered(_load)
 
-        command()
-    except KeyboardInterrupt:
-        sys.exit(interrupted())
+
+def _load() -> Callable[[], None]:
+    from fastrain.cli import main as command
+
+    return command
 
 
 if __name__ == "__main__":

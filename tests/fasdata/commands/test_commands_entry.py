@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -30,3 +31,15 @@ def test_an_interrupt_at_the_start_is_one_line(command: str) -> None:
 def test_a_command_is_a_module_too(command: str) -> None:
     done = subprocess.run([sys.executable, "-m", command, "--help"], capture_output=True, text=True, check=True)
     assert f"Example: {command} " in done.stdout
+
+
+def test_an_interrupt_after_the_end_has_no_word() -> None:
+    line = """
+import atexit, os, signal, sys
+atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))
+sys.argv = ["fasdata", "--help"]
+from fasdata.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGINT and done.stderr == "" and "Example: fasdata " in done.stdout
