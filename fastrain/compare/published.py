@@ -14,6 +14,7 @@ from fasdata.protocols.grammar import parse
 from fasdata.resources import manifests_dir
 
 Percent = Annotated[float, Field(ge=0, le=100)]
+NOT_STATED = "not stated"
 
 
 class _Row(BaseModel):
@@ -35,6 +36,9 @@ class _File(BaseModel):
     verified: bool
     selection: str
     threshold: str
+    own: list[str]
+    """The paper's own methods. By what the checkpoints of the others were selected, a table that quotes them leaves
+    open."""
     rows: list[_Row]
 
 
@@ -43,7 +47,8 @@ class PublishedResult:
     """One published result; rates are shares (not percent), None where the paper prints none.
 
     `quoted_in` names in short the paper whose table prints it, `paper` in full, `source` where that table was read;
-    `selection` and `threshold` say how it came about; `verified` whether it was read from its source.
+    `selection` and `threshold` say how it came about, as far as that paper does; `verified` whether it was read from
+    its source.
     """
 
     method: str
@@ -80,7 +85,7 @@ def load_published(folder: Path | None = None) -> list[PublishedResult]:
     for path in sorted((folder or manifests_dir() / "results").glob("*.yaml")):
         file = read_declared(path, _File)
         about: dict[str, Any] = {
-            name: getattr(file, name) for name in ("paper", "quoted_in", "source", "verified", "selection", "threshold")
+            name: getattr(file, name) for name in ("paper", "quoted_in", "source", "verified", "threshold")
         }
         for row in file.rows:
             rates: dict[str, Any] = {
@@ -88,5 +93,6 @@ def load_published(folder: Path | None = None) -> list[PublishedResult]:
                 for name in ("hter", "auc", "hter_sd", "auc_sd")
                 for value in [getattr(row, name)]
             }
+            about["selection"] = file.selection if row.method in file.own else NOT_STATED
             results.append(PublishedResult(row.method, parse(row.protocol).canonical, **rates, **about))
     return results
