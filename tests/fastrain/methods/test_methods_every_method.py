@@ -307,7 +307,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     save_file(tiny("me_fas", seed=77).network.clip.state_dict(), folder / "clip.safetensors")
     for seed in (1, 2):
         state = {f"method/{key}": value for key, value in tiny("hfn_mp", seed=seed).state_dict().items()}
-        Checkpoint(state, {"method": "hfn_mp"}).write(folder / f"{seed}.safetensors")
+        Checkpoint(state, {"method": "hfn_mp", "iteration": 1}).write(folder / f"{seed}.safetensors")
     names = {"FILE": "model", "CLIP FILE": "clip", "EXTRACTOR": "1", "OTHER EXTRACTOR": "2"}
     return {word: str(folder / f"{name}.safetensors") for word, name in names.items()}
 

@@ -73,7 +73,7 @@ def first_stage(tmp_path: Path) -> Path:
     trained(method, 2)
     path = tmp_path / "best.safetensors"
     state = {f"method/{key}": value for key, value in method.state_dict().items()}
-    Checkpoint(state, {"method": "hfn_mp"}).write(path)
+    Checkpoint(state, {"method": "hfn_mp", "iteration": 1}).write(path)
     return path
 
 
@@ -99,7 +99,7 @@ def test_the_second_stage_needs_a_first(tmp_path: Path) -> None:
     asked = HFNMPSettings(mode="second_stage", extractor=str(tmp_path / "nowhere"), pretrained=False)
     with pytest.raises(UserError, match="not a finished run folder"):
         asked.preflight()
-    Checkpoint({"method/x": torch.zeros(1)}, {"method": "erm"}).write(tmp_path / "erm.safetensors")
+    Checkpoint({"method/x": torch.zeros(1)}, {"method": "erm", "iteration": 1}).write(tmp_path / "erm.safetensors")
     with pytest.raises(UserError, match=r"holds no pattern extractor.*found erm"):
         tiny("hfn_mp", mode="second_stage", extractor=str(tmp_path / "erm.safetensors"))
 

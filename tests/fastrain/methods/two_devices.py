@@ -107,7 +107,7 @@ def _method(case: Case) -> Method:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "first.safetensors"
         first = {f"method/{key}": value for key, value in tiny(case.method, seed=5).state_dict().items()}
-        Checkpoint(first, {"method": case.method}).write(path)
+        Checkpoint(first, {"method": case.method, "iteration": 1}).write(path)
         return tiny(case.method, **case.changes, extractor=str(path))
 
 
