@@ -161,13 +161,13 @@ class Victim:
 
 def session_of(leader: int) -> list[int]:
     """Return the processes at work of a session (its leader included, as long as it is there)."""
-    found = []
+    members = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]
             if int(session) == leader and state != "Z":
-                found.append(int(stat.parent.name))
-    return found
+                members.append(int(stat.parent.name))
+    return members
 
 
 @dataclass(frozen=True)
