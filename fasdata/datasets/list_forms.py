@@ -160,7 +160,7 @@ def read_hifimask(files: ListFiles, clip_of: ClipOf) -> ListFacts:
         protocol = match["protocol"] or "1"
         facts = ClipFacts(split=part) if protocol == "1" else ClipFacts(fields={f"P{protocol}": part})
         for _, line in read_lines(path):
-            clip = clip_of(line.replace(",", " ").split()[0])
+            clip = clip_of(next(iter(line.replace(",", " ").split()), ""))
             if clip and result.facts.get(clip) is not facts:  # ten lines a clip in the image lists
                 result.add(clip, facts)
         result.sources.append(path.name)

@@ -107,7 +107,7 @@ class ExtractSettings:
             raise UserError("--detect-every is out of range", expected="at least 1 frame", found=str(self.detect_every))
 
     def _check_device(self) -> None:
-        if not re.fullmatch(r"cpu|cuda(:\d+)?", self.device):
+        if not re.fullmatch(r"cpu|cuda(:\d{1,4})?", self.device):
             raise unknown_name("device", self.device, ("cpu", "cuda", "cuda:0"))
         if self.device != "cpu" and not self.looks_at_pixels and self.detector != AUTO:
             raise UserError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from fasdata.datasets.card import SLUG
 from fasdata.datasets.rule import Form
@@ -176,3 +176,10 @@ class Meta(Form):
     forgotten: list[Forgotten] = Field(default_factory=list)
     fingerprint: str
     tool_version: str
+
+    @model_validator(mode="after")
+    def _with_rules(self) -> Meta:
+        without = sorted({count.part for count in self.counts} - self.frame_rules.keys())
+        if without:
+            raise ValueError(f"frame_rules: there is no rule for the part {without[0]}")
+        return self

@@ -110,8 +110,8 @@ def _of_manifest(manifest: Manifest) -> Side:
         "modalities": ", ".join(meta["modalities"])
         + (f" without {', '.join(meta['masked'])} at test" if meta["masked"] else ""),
         "shots": str(meta["shots"]) if meta["shots"] else "none",
-        "frames, train": meta["frame_rules"]["train"],
-        "frames, test": meta["frame_rules"]["test"],
+        "frames, train": meta["frame_rules"].get("train", "-"),
+        "frames, test": meta["frame_rules"].get("test", "-"),
         "validation": _validation(meta),
         "leakage": meta["leakage"]["reason"] if meta["leakage"] else "none",
         "stores": ", ".join(f"{name} {content[:8]}" for name, content in meta["stores"].items()),

@@ -176,6 +176,12 @@ def test_hifimask_splits_come_from_the_lists(tmp_path, kind):
     assert facts(other) == ("", "bonafide", "bonafide")
 
 
+def test_a_line_of_commas_names_no_clip(tmp_path):
+    (tmp_path / "CASIA_HiFiMask@p1_image_dev.txt").write_text(",,\nData/1_05_2_3_1_6/0001.jpg,1\n")
+    (clip,) = clips_of("HiFiMask", tmp_path, "Data/1_05_2_3_1_6")
+    assert clip.split == "dev"
+
+
 def test_siw_mv2_and_hq_wmca_lists(tmp_path):
     (tmp_path / "trainlist_all.txt").write_text("Mask_Mann_3\nMask_Mann_3\n")
     (tmp_path / "testlist_live.txt").write_text("Live_100\nReplay_2\n")

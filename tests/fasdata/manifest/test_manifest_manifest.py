@@ -43,6 +43,12 @@ def test_what_a_description_may_lack_is_filled_in(manifest, tmp_path):
     assert meta["recipe"] == {"name": "standard", "title": "", "pools": {}}
 
 
+def test_a_part_without_its_frame_rule_is_refused(manifest, tmp_path):
+    rules = {part: rule for part, rule in manifest.meta["frame_rules"].items() if part != "train"}
+    with pytest.raises(UserError, match="frame_rules: there is no rule for the part train"):
+        Manifest.read(written_with(manifest, tmp_path / "m", frame_rules=rules))
+
+
 @pytest.mark.parametrize(
     ("recipe", "place"),
     [
