@@ -15,7 +15,9 @@ from fasdata.foreign.opening import LARGEST, in_words, read_bytes, read_text, te
 
 LARGEST_YAML = 16 << 20  # a card with a table of paths; YAML is read slowly
 DEEPEST = 100  # lists and mappings inside each other; ours have under ten
+_MERGE = "tag:yaml.org,2002:merge"
 _HALF = re.compile("[\ud800-\udfff]")
+MOST_MERGED = 1_000_000  # keys that the merges (`<<`) of one YAML text copy; our own files merge a few
 MOST = 20_000_000  # values of one text, written out; the largest lists have a few million
 
 # -- JSON -------------------------------------------------------------------------------------------------------------
@@ -131,6 +133,8 @@ def _loaded(text: str) -> Any:
     loader = _Loader(text)
     try:
         return loader.get_single_data()
+    except (AttributeError, IndexError, KeyError, TypeError):  # what PyYAML makes of `!!bool "x"` or `!!int ""`
+        raise ValueError("a tag (!!bool, !!int, …) that does not fit its value") from None
     finally:
         loader.dispose()
 
@@ -139,6 +143,7 @@ class _Loader(yaml.SafeLoader):
     """The safe loader, which reads nested structures by recursion: it stops at `DEEPEST` instead of the stack's end."""
 
     _depth = 0
+    _merged = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         self._depth += 1
@@ -148,6 +153,18 @@ class _Loader(yaml.SafeLoader):
             return super().compose_node(parent, index)
         finally:
             self._depth -= 1
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Copy what a mapping merges; refuse merges of merges, of which a few lines can stand for a billion keys."""
+        for key, value in node.value:
+            if key.tag == _MERGE:
+                for part in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                    if isinstance(part, yaml.MappingNode):
+                        self.flatten_mapping(part)  # what it merges itself is counted, and part of its value then
+                        self._merged += 1 + len(part.value)
+                        if self._merged > MOST_MERGED:
+                            raise ValueError(f"merges (<<) of more than {MOST_MERGED:,} keys")
+        super().flatten_mapping(node)
 
 
 # -- Limits -----------------------------------------------------------------------------------------------------------

@@ -21,6 +21,9 @@ DEEP = "[" * 50_000
 BOMB = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
     f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 10)}]\n" for i in range(12)
 )
+MERGES = "a: &a {x: 1}\n" + "".join(
+    f"{chr(98 + i)}: &{chr(98 + i)} {{<<: [{','.join(['*' + chr(97 + i)] * 10)}]}}\n" for i in range(12)
+)
 
 
 def rows(text: str, where: str) -> list[object]:
@@ -59,6 +62,10 @@ def test_what_is_well_formed_is_read():
         (foreign.yaml_of, "- " * 5000 + "1", "nested too deeply"),
         (foreign.yaml_of, "&a [*a]", "nested too deeply"),
         (foreign.yaml_of, BOMB, "holds too many values"),
+        (foreign.yaml_of, MERGES, r"merges \(<<\) of more than"),
+        (foreign.yaml_of, 'a: !!bool "x"', "does not fit its value"),
+        (foreign.yaml_of, 'a: !!int ""', "does not fit its value"),
+        (foreign.yaml_of, 'a: !!timestamp "x"', "does not fit its value"),
         (foreign.yaml_of, "a: b: c", "is not readable YAML"),
         (foreign.yaml_of, "2021-13-45", "is not readable YAML"),
         (foreign.yaml_of, "!!python/object/apply:os.system [ls]", "is not readable YAML"),
