@@ -74,12 +74,8 @@ def batches_of(run: FinishedRun, chosen: Sequence[DomainImages], size: int) -> l
     """Read the images of every domain once and keep them as batches on the network's device.
 
     Batches of a domain differ by one image at most.
-
-    Raises:
-        UserError: they do not fit into memory.
     """
     scorer = run.scorer
-    _require_memory(chosen, scorer.fabric.device)
     with progress("read images", sum(len(each.members) for each in chosen), "images") as bar:
 
         def read(each: DomainImages) -> Iterator[Batch]:
@@ -95,7 +91,12 @@ def parts_of(count: int, size: int) -> int:
     return -(-count // size)
 
 
-def _require_memory(chosen: Sequence[DomainImages], device: Any) -> None:
+def require_memory(chosen: Sequence[DomainImages], device: Any) -> None:
+    """Check that the images fit into the free memory of a device.
+
+    Raises:
+        UserError: they do not.
+    """
     import torch
 
     from fastrain.data.batches import CHANNELS

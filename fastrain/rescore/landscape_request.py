@@ -10,6 +10,7 @@ from fasdata.errors import UserError, unknown_name
 from fastrain.landscape.surfaces import BATCHNORM
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+MOST_STEPS = 1001  # an axis; a million points, more than any figure shows
 RADII = (0.01, 0.05, 0.1, 0.2)
 """Of the sharpness; 0.05 is the published default of sharpness-aware minimisation, 0.1 that of GAC-FAS."""
 
@@ -47,10 +48,10 @@ class LandscapeRequest:
             raise unknown_name("device", self.device, DEVICES)
         if not (isfinite(self.reach) and self.reach > 0):
             raise UserError(f"--range {self.reach:g}", expected="a length above 0", do="--range 1 is the usual one")
-        if self.steps < 3 or self.steps % 2 == 0:
+        if not 3 <= self.steps <= MOST_STEPS or self.steps % 2 == 0:
             raise UserError(
                 f"--steps {self.steps}",
-                expected="an odd number from 3 on: the point in the middle is the network itself",
+                expected=f"an odd number from 3 to {MOST_STEPS}: the point in the middle is the network itself",
             )
         if self.images < 2:
             raise UserError(f"--images {self.images}", expected="2 or more: one of each label")

@@ -16,10 +16,10 @@ from fasdata.stopping import Stopped, leave, stop_requested, stoppable
 from fastrain.landscape.surfaces import FILE, BatchNorm, Domain, Landscape
 from fastrain.report.landscape_section import FOLDER
 from fastrain.rescore.finished_run import FinishedRun
-from fastrain.rescore.landscape_images import batches_of, domain_images, parts_of
+from fastrain.rescore.landscape_images import batches_of, domain_images, parts_of, require_memory
 from fastrain.rescore.landscape_request import LandscapeRequest
 from fastrain.rescore.landscape_text import dry_words, summary
-from fastrain.rundir import RunDir, selected_checkpoint
+from fastrain.rundir import RunDir, older_views, selected_checkpoint
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,9 +49,13 @@ def landscape_of_run(request: LandscapeRequest) -> str:
         raise UserError("--batchnorm refit needs two images in every batch", do="another --batch-size")
     place = request.folder / FOLDER / FILE
     landscape = _begun(request, _facts(request, run, size), [each.domain for each in chosen], place)
+    folder, device, note = RunDir(request.folder), run.scorer.fabric.device, older_views(run.about)
+    folder.require_free()
+    if landscape.points_left() or _unsharp(landscape):
+        require_memory(chosen, device)
     if request.dry_run:
-        return dry_words(landscape, place, str(run.scorer.fabric.device), size)
-    with RunDir(request.folder).locked():
+        return dry_words(landscape, place, str(device), size, note)
+    with folder.locked():
         try:
             with stoppable(), _saved(landscape, place) as save:
                 if landscape.points_left() or _unsharp(landscape):
@@ -60,21 +64,25 @@ def landscape_of_run(request: LandscapeRequest) -> str:
             leave(stopped, "run the same command again")
         surfaces = _surfaces(landscape, place.parent)
         report = _report(request.folder)
-    return summary(landscape, place, surfaces, report, "fastrain landscape")
+    return summary(landscape, place, surfaces, report, "fastrain landscape", note)
 
 
 def _facts(request: LandscapeRequest, run: FinishedRun, batch_size: int) -> dict[str, Any]:
     """Return everything that decides the numbers; what differs makes another landscape."""
+    from fasdata.faces.view import View
+
     checkpoint = selected_checkpoint(request.folder)
     with checkpoint.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     about = run.about
+    assert about.view  # no run is opened without
+    geometry = View.named(about.view, about.image_size).geometry_version  # of this version, not of training
     return {
         "range": request.reach, "steps": request.steps, "images": request.images, "seed": request.seed,
         "batchnorm": request.batchnorm, "rho": list(request.rho), "method": about.method,
         "protocol": run.manifest.meta["canonical"], "manifest": run.manifest.meta["fingerprint"],
         "checkpoint": checkpoint.stem, "iteration": about.selection.iteration, "weights": digest[:16],
-        "view": about.view, "image_size": about.image_size, "precision": about.precision,
+        "view": about.view, "view_geometry": geometry, "image_size": about.image_size, "precision": about.precision,
         **({"batch_size": batch_size} if request.batchnorm == "refit" else {}),
     }  # fmt: skip
 

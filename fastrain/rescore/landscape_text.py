@@ -17,22 +17,27 @@ LOSS = "mean binary cross entropy of the network's log odds, in nats, in evaluat
 NEAR = 0.1  # nats above the lowest: what counts as the valley's floor
 
 
-def dry_words(landscape: Landscape, place: Path, device: str, batch_size: int) -> str:
-    """Return what would be done; nothing is."""
+def dry_words(landscape: Landscape, place: Path, device: str, batch_size: int, note: str = "") -> str:
+    """Return what would be done; nothing is. `note` is what is to be known of the run."""
     points, left = landscape.done.size, len(landscape.points_left())
     images = sum(domain.bonafide + domain.attack for domain in landscape.domains)
     begun = f", {points - left} of them done" if left < points else ""
     return "\n".join(
         [
-            *_heading(landscape, place.parent.parent),
+            *_heading(landscape, place.parent.parent, note),
             f"{points} points{begun}; {left * images:,} images to score on {device}, {batch_size} at a time",
             f"would write {place}, a .vts file a domain beside it, and the report; nothing was written",
         ]
     )
 
 
-def summary(landscape: Landscape, place: Path, surfaces: Sequence[Path], report: Path, again: str) -> str:
-    """Return the table of domains, what it says, and where the files are; `again` is the command without options."""
+def summary(
+    landscape: Landscape, place: Path, surfaces: Sequence[Path], report: Path, again: str, note: str = ""
+) -> str:
+    """Return the table of domains, what it says, and where the files are.
+
+    `again` is the command without options, `note` what is to be known of the run.
+    """
     header = [
         "domain", "images", "loss", "accuracy", "lowest, at", "highest", "|gradient|",
         *(f"rise at {radius:g}" for radius in landscape.rho),
@@ -42,7 +47,7 @@ def summary(landscape: Landscape, place: Path, surfaces: Sequence[Path], report:
     folder = place.parent
     return "\n".join(
         [
-            *_heading(landscape, folder.parent),
+            *_heading(landscape, folder.parent, note),
             *text_table(header, rows, indent=""),
             *_verdicts(landscape),
             CHOOSES_NOTHING,
@@ -56,13 +61,14 @@ def summary(landscape: Landscape, place: Path, surfaces: Sequence[Path], report:
     )
 
 
-def _heading(landscape: Landscape, folder: Path) -> list[str]:
+def _heading(landscape: Landscape, folder: Path, note: str) -> list[str]:
     of: Any = landscape.request
     return [
         f"loss landscape of {folder}: {of['method']} on {of['protocol']}, checkpoint {of['checkpoint']} "
         f"(iteration {of['iteration']})",
         f"{LOSS}; {of['steps']} x {of['steps']} points within {of['range']:g} lengths of two filter-normalised "
         f"directions, seed {of['seed']}, batch norm: {of['batchnorm']}",
+        *([f"note: {note}"] if note else []),
     ]
 
 

@@ -23,6 +23,7 @@ from fastrain.rescore.landscape_images import domain_images
 from fastrain.rescore.landscape_request import LandscapeRequest
 from fastrain.rescore.landscape_run import landscape_of_run
 from fastrain.run.run import run
+from fastrain.rundir import RunDir
 from tests.fastrain.sessions import request as run_request
 from tests.fastrain.world import SOURCES, TARGET
 
@@ -174,6 +175,25 @@ def test_a_damaged_landscape_is_replaced_on_demand(folder: Path) -> None:
     assert arrays(folder).done.all()
 
 
+def test_a_run_on_older_pictures_is_told_so(folder: Path) -> None:
+    facts = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**facts, "view_geometry": facts["view_geometry"] + 1}))
+    words = f"note: the pictures of this run were cut by version {facts['view_geometry'] + 1} of the geometry"
+    assert words in landscape_of_run(replace(WANTED, folder=folder, dry_run=True))
+    assert words in landscape_of_run(replace(WANTED, folder=folder))
+    assert arrays(folder).request["view_geometry"] == facts["view_geometry"]
+
+
+def test_a_dry_run_refuses_what_the_command_refuses(folder: Path, monkeypatch) -> None:
+    for dry in (True, False):
+        with RunDir(folder).locked(), pytest.raises(UserError, match="another process"):
+            landscape_of_run(replace(WANTED, folder=folder, dry_run=dry))
+    monkeypatch.setattr("os.sysconf", lambda name: 1)
+    for dry in (True, False):
+        with pytest.raises(UserError, match="do not fit into the memory of cpu"):
+            landscape_of_run(replace(WANTED, folder=folder, dry_run=dry))
+
+
 def test_other_weights_make_another_landscape(folder: Path) -> None:
     landscape_of_run(replace(WANTED, folder=folder))
     checkpoint = next((folder / "checkpoints").glob("best.safetensors"))
@@ -209,6 +229,7 @@ def test_the_target_changes_nothing_of_the_sources(folder: Path, monkeypatch) ->
         for batch in batches(self, images, *rest):
             if batch["part"] == "test":
                 batch["modalities"] = {name: torch.zeros_like(image) for name, image in batch["modalities"].items()}
+        ({"steps": 1003}, "--steps 1003; expected an odd number from 3 to 1001"),
             yield batch
 
     monkeypatch.setattr(Scorer, "batches", darkened)
