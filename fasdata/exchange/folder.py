@@ -44,13 +44,17 @@ class ExportFolder:
         self._inside: set[Path] = set()
         holder = out / _STAGE / _HOLDER
         self._lock = claim(out, f"another process is exporting into {out}", note=holder)
-        shutil.rmtree(out / _STAGE, ignore_errors=True)
-        self._lock.sign(holder)
-        self._sums = {**_read_files(out / FILES), **_read_progress(out / _PROGRESS)}
         self.unlinked: list[str] = []  # links that the file system would not make
-        if not (out / ABOUT).is_file():
-            self.reopen()
-        self._progress = (out / _PROGRESS).open("a", encoding="utf-8")
+        try:
+            shutil.rmtree(out / _STAGE, ignore_errors=True)
+            self._lock.sign(holder)
+            self._sums = {**_read_files(out / FILES), **_read_progress(out / _PROGRESS)}
+            if not (out / ABOUT).is_file():
+                self.reopen()
+            self._progress = (out / _PROGRESS).open("a", encoding="utf-8")
+        except BaseException:
+            self._lock.close()  # else this process would stand in its own way
+            raise
 
     def __enter__(self) -> ExportFolder:
         return self

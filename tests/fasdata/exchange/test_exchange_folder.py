@@ -166,6 +166,15 @@ def test_two_processes_do_not_write_one_export(tmp_path):
         ExportFolder(tmp_path / "out", {"layout": "flip"})
 
 
+def test_an_export_that_cannot_be_continued_is_not_claimed(tmp_path):
+    with ExportFolder(tmp_path / "out", {"a": 1}):
+        pass
+    (tmp_path / "out/files.csv").write_text('path,sha256\n"open,1\n')
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"files\.csv is not a CSV file"):
+            ExportFolder(tmp_path / "out", {"a": 1})
+
+
 def test_a_link_that_leads_out_of_the_export_is_not_followed(library, manifest, whole, tmp_path):
     out, outside = tmp_path / "out", tmp_path / "outside"
     shutil.copytree(whole / "flip", out, symlinks=True)
