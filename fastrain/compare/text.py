@@ -40,7 +40,8 @@ def rendered(
         published_rows = [published_row(result) for result in quoted]
         parts.append({"text": _text, "md": _markdown, "latex": _latex}[form](table, rows, published_rows))
         if quoted:
-            parts.append("\n".join(_SOURCE[form] + source for source in (OWN_DATA, *sources_of(quoted))))
+            lead = {"text": OWN_DATA, "md": f"{OWN_DATA}\n", "latex": f"% {OWN_DATA}"}[form]
+            parts.append("\n".join([lead, *(_SOURCE[form] + source for source in sources_of(quoted))]))
     return "\n\n".join(parts)
 
 
@@ -103,5 +104,8 @@ def _foot(table: ProtocolTable) -> str:
 
 
 def _escaped(text: str) -> str:
-    special = {"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "$": r"\$", "±": r"$\pm$", "{": r"\{", "}": r"\}"}
+    special = {
+        **{letter: f"\\{letter}" for letter in "%_&#${}"},
+        **{"±": r"$\pm$", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    }
     return "".join(special.get(letter, letter) for letter in text)

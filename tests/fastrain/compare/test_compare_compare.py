@@ -192,6 +192,13 @@ def test_two_configurations_of_a_method_are_named_apart(tmp_path: Path) -> None:
     assert [system.name for system in systems] == ["erm (lr=0.1)", "erm (demo)"]
 
 
+def test_names_from_outside_are_spelt_in_latex(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "a", "erm", 2.0, 0, overrides=["a=~^\\"], model={"lr": 0.1})
+    other = write_run(tmp_path / "b", "erm", 2.0, 0, noise=3, preset="50%", model={"lr": 0.2})
+    text = compare([folder, other], form="latex", resamples=20)
+    assert r"erm (a=\textasciitilde{}\textasciicircum{}\textbackslash{}) &" in text and r"erm (50\%) &" in text
+
+
 def test_every_form(tmp_path: Path, runs: list[Path]) -> None:
     forms = {form: compare(runs, form=form, published=True, resamples=200) for form in ("text", "md", "latex", "html")}
     for text in forms.values():
@@ -201,6 +208,7 @@ def test_every_form(tmp_path: Path, runs: list[Path]) -> None:
     lines = forms["md"].splitlines()
     table = [line for line in lines if line.startswith("|")]
     assert len({line.count(" | ") for line in table if "---" not in line}) == 1
+    assert "data and policies:\n\n- " in forms["md"]  # a list under its sentence
     assert forms["latex"].count(r"\begin{tabular}") == 1 and "hfn\\_mp" in forms["latex"]
     assert "<script" not in forms["html"] and "http" not in forms["html"].replace("http-equiv", "")
     out = tmp_path / "deep" / "table.md"
