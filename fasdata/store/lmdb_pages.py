@@ -171,7 +171,8 @@ class _Walk:
     def _free_pages(self, value: bytes) -> None:
         """Take up a list of free pages, which a writer would fill: how many, then their numbers, the highest first."""
         numbers = np.frombuffer(value[: len(value) // 8 * 8], "<u8")
-        if not len(numbers) or numbers[0] >= len(numbers):
+        # Newer versions of LMDB write to no file with a list that is shorter than its place.
+        if not len(numbers) or numbers[0] >= len(numbers) or (self._deep and 8 * (int(numbers[0]) + 1) != len(value)):
             raise DamagedPages("its list of free pages does not end")
         used = numbers[1 : 1 + int(numbers[0])]
         if (used < 2).any() or (used >= 2**48).any() or (used[1:] >= used[:-1]).any():

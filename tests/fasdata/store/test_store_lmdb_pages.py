@@ -133,6 +133,17 @@ def test_free_pages_that_are_in_use_are_found(filled: Path) -> None:
         require_intact(filled)
 
 
+def test_a_list_of_free_pages_that_ends_early_is_seen_by_the_deep_check(filled: Path) -> None:
+    """LMDB refuses to write then, and says that the file is damaged."""
+    free = max(read_metas(filled), key=lambda meta: meta.txn).free.root
+    (upper,) = struct.unpack_from("<H", filled.read_bytes(), free * PAGE + 14)
+    _, _, length = struct.unpack_from("<IHH", filled.read_bytes(), free * PAGE + upper)
+    patched(filled, free * PAGE + upper + 8 + length, "<Q", 0)
+    require_intact(filled)
+    with pytest.raises(DamagedPages, match="free pages does not end"):
+        require_intact(filled, deep=True)
+
+
 def test_a_branch_with_a_single_child_is_found(filled: Path) -> None:
     """LMDB ends the process on one."""
     page = root(filled)
