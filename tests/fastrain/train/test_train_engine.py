@@ -117,7 +117,7 @@ def test_no_gradient_outlives_its_iteration(library: Library, run_folder: Path) 
 def test_a_checkpoint_of_another_method_is_refused(library: Library, tmp_path: Path) -> None:
     small(library, tmp_path / "erm", "max_iterations=1").train()
     other = small(library, tmp_path / "hfn", "max_iterations=1", method="hfn_mp")
-    with pytest.raises(UserError, match="another method; expected hfn_mp; found erm"):
+    with pytest.raises(UserError, match="another method; expected hfn_mp; found 'erm'"):
         load_method(last(tmp_path / "erm"), other.method)
     larger = small(library, tmp_path / "large", "max_iterations=1", "image_size=40")
     load_method(last(tmp_path / "erm"), larger.method)  # image size is no part of the network
