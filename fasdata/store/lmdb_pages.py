@@ -107,8 +107,8 @@ class _Walk:
             self._values(page, number, nodes, lists=lists)
         if not lists:
             self.seen.keys = keys
-        elif keys and int.from_bytes(keys[-1], "big") > self._txn:
-            raise DamagedPages("its list of free pages is of a later transaction")
+        elif keys and not 0 < int.from_bytes(keys[0], "big") <= int.from_bytes(keys[-1], "big") <= self._txn:
+            raise DamagedPages("its list of free pages is of a transaction that there was not")
 
     def require_used_once(self) -> None:
         """Check that no page is used twice, nor listed as free while it is used: a writer would overwrite it."""

@@ -144,6 +144,16 @@ def test_a_list_of_free_pages_that_ends_early_is_seen_by_the_deep_check(filled: 
         require_intact(filled, deep=True)
 
 
+@pytest.mark.parametrize("transaction", [0, 1000, 2**63])
+def test_free_pages_of_a_transaction_that_there_was_not_are_found(filled: Path, transaction: int) -> None:
+    free = max(read_metas(filled), key=lambda meta: meta.txn).free.root
+    (lower,) = struct.unpack_from("<H", filled.read_bytes(), free * PAGE + 12)
+    places = struct.unpack_from(f"<{(lower - 16) // 2}H", filled.read_bytes(), free * PAGE + 16)
+    patched(filled, free * PAGE + (places[-1] if transaction else places[0]) + 8, "<Q", transaction)
+    with pytest.raises(DamagedPages, match="of a transaction that there was not"):
+        require_intact(filled)
+
+
 def test_a_branch_with_a_single_child_is_found(filled: Path) -> None:
     """LMDB ends the process on one."""
     page = root(filled)
