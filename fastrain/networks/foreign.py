@@ -98,7 +98,7 @@ class Published:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-_CLAIM = 1 << 20  # bytes that a tensor may claim beyond those of the file: a number repeated to a small buffer
+_CLAIM = 512 << 20  # bytes that all tensors of a file together may claim beyond the file's: numbers that are repeated
 
 
 def odd_entry(state: Mapping[Any, Any]) -> str:
@@ -109,6 +109,7 @@ def odd_entry(state: Mapping[Any, Any]) -> str:
     """
     import torch
 
+    claimed = 0
     for name, value in state.items():
         kind = type(value).__name__
         if isinstance(name, str) and isinstance(value, torch.Tensor):
@@ -116,7 +117,8 @@ def odd_entry(state: Mapping[Any, Any]) -> str:
             in_place = value.layout is torch.strided and value.device.type == "cpu" and not value.is_quantized
             if in_place and not value.is_complex():
                 size = value.numel() * value.element_size()
-                if size <= max(_CLAIM, value.untyped_storage().nbytes()):
+                claimed += max(0, size - value.untyped_storage().nbytes())
+                if claimed <= _CLAIM:
                     continue
                 kind = f"{size} bytes of {value.untyped_storage().nbytes()}"
         return f"{str(name)[:80]!r}: {kind}"
