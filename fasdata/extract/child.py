@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import pickle
 import queue
 import signal
 import sys
@@ -18,6 +17,7 @@ import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +149,9 @@ def _sendable(error: BaseException, *, starting: bool = False) -> BaseException:
     trace = "".join(traceback.format_exception(error))
     try:
         error.add_note(f"in the process that worked on the clip:\n{trace}")
-        pickle.loads(pickle.dumps(error))
+        ForkingPickler.dumps(error)
+        made: Any = error.__reduce__()  # what the parent will do with it
+        made[0](*made[1])
     except Exception:  # an error of any library, which may be of any form: its text is kept
         return RuntimeError(trace)
     return error

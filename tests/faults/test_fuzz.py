@@ -93,7 +93,7 @@ def test_an_end_is_judged(read, outcome):
     assert judged(read).outcome == outcome
 
 
-@pytest.mark.parametrize(("size", "outcome"), [(1, "accepted"), (64, "memory")])
+@pytest.mark.parametrize(("size", "outcome"), [(1, "accepted"), (192, "memory")])
 def test_memory_that_an_input_takes_and_gives_back_is_seen(child, monkeypatch, size, outcome):
     def prepare(folder: Path) -> list[Path]:
         (folder / "a").write_bytes(b"\x01")

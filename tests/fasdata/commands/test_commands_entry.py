@@ -36,6 +36,7 @@ def test_a_command_is_a_module_too(command: str) -> None:
 def test_an_interrupt_after_the_end_has_no_word() -> None:
     line = """
 import atexit, os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where jobs are started in the background
 atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))
 sys.argv = ["fasdata", "--help"]
 from fasdata.__main__ import main

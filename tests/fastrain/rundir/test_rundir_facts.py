@@ -129,7 +129,7 @@ FACTS: list[tuple[Change, str]] = [
     (at("random.0.torch", "AAAA"), "random generator"),
     (at("random.0.numpy", [1, 2]), "random.0.numpy: "),
     (at("random.0.python", ["x", [], None]), "random generator"),
-    (at("scaler", {"scale": "x"}), "scaler.scale: "),
+    (at("scaler", {"scale": "x"}), "scaler.scale."),
     (at("frozen", ["no.such"]), "frozen"),
     (at("frozen", None), "frozen: "),
     (at("optimizers", {}), "optimizers"),

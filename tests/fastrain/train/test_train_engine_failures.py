@@ -126,7 +126,7 @@ def swapped(library: Library, trained: Path, folder: Path, method: str, *overrid
 
 def test_a_checkpoint_of_another_method_is_refused(library: Library, trained: Path, tmp_path: Path) -> None:
     words = swapped(library, trained, tmp_path / "run", "gac_fas")
-    assert "belongs to another method; expected gac_fas; found erm" in words
+    assert "belongs to another method; expected gac_fas; found 'erm'" in words
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(library: Library, trained: Path, tmp_path: Path) -> None:
