@@ -16,6 +16,7 @@ ONE_REQUEST = 1.0  # seconds in which further signals are the same request: `tim
 
 _requested: signal.Signals | None = None
 _since = 0.0
+_at_once: tuple[int, str] | None = None  # units done, where work has none to finish
 
 
 class Stopped(BaseException):
@@ -63,6 +64,23 @@ def stoppable() -> Iterator[None]:
         _requested = None
 
 
+@contextmanager
+def ending_at_once(done: int, units: str) -> Iterator[None]:
+    """Inside `stoppable`: the block has no unit worth finishing, so that a request, also an earlier one, ends it.
+
+    Raises:
+        Stopped: a stop is requested, wherever the block is.
+    """
+    global _at_once
+    _at_once = done, units
+    try:
+        if by := stop_requested():
+            raise Stopped(by, done, units)
+        yield
+    finally:
+        _at_once = None
+
+
 def leave(stopped: Stopped, go_on: str) -> NoReturn:
     """Say what ended the command and what continues it, and exit as the signal demands.
 
@@ -76,6 +94,8 @@ def leave(stopped: Stopped, go_on: str) -> NoReturn:
 def _note(number: int, frame: FrameType | None) -> None:
     if _requested is None:
         request_stop(signal.Signals(number))
+        if _at_once is not None:
+            raise Stopped(signal.Signals(number), *_at_once)
     elif time.monotonic() - _since >= ONE_REQUEST:
         if number == signal.SIGINT:
             raise KeyboardInterrupt

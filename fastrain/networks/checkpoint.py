@@ -56,12 +56,15 @@ class Checkpoint:
     def write(self, path: Path) -> None:
         """Write `path` (`.safetensors`) and its `.json`, each by a rename, so that a file there is always complete.
 
+        The `.json` goes first: a run that is killed between the two goes on from the checkpoint before and writes both.
+
         Raises:
             UserError: it cannot be written, mostly for want of space; the file that was there is kept.
         """
         from safetensors import SafetensorError
 
         text = json.dumps({"format": FORMAT, **self.facts}, allow_nan=False)
+        write_text(path.with_suffix(".json"), json.dumps(_readable(self.facts), indent=1, allow_nan=False) + "\n")
         try:
             with replacing(path) as temporary:
                 self._save(temporary, {_HEADER: text})
@@ -71,7 +74,6 @@ class Checkpoint:
                 found=str(error).rpartition("error: ")[2],
                 do="free some space and run the same command again: it goes on from the checkpoint before",
             ) from None
-        write_text(path.with_suffix(".json"), json.dumps(_readable(self.facts), indent=1, allow_nan=False) + "\n")
 
     def _save(self, path: Path, header: dict[str, str]) -> None:
         from safetensors.torch import save_file

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from fasdata import __version__
 from fasdata.errors import EXIT_USER_ERROR, UserError
-from fasdata.stopping import Stopped, StoppedExit, leave, stoppable
+from fasdata.stopping import Stopped, StoppedExit, ending_at_once, leave, stoppable
 from fastrain.config import config_hash
 from fastrain.data.manifests import with_changes
 from fastrain.run.plan import RunPlan, check_settings, make_plan
@@ -169,12 +169,13 @@ def _carry_out(plan: RunPlan, fabric: Fabric, session: Session) -> None:
     about = _begun(plan, session, fabric) if first else {}
     with _status(plan.run, about) if first else nullcontext():
         outcome = session.train()
-        scored = session.score()
-        iteration = session.engine.load_selected()
-        if first:
-            about["train_seconds"] = round(outcome.seconds, 1)
-            about["selection"]["iteration"] = iteration
-            _conclude(plan, session, scored, about)
+        with ending_at_once(outcome.iterations, "iterations"):  # all is saved; what follows is done again from there
+            scored = session.score()
+            iteration = session.engine.load_selected()
+            if first:
+                about["train_seconds"] = round(outcome.seconds, 1)
+                about["selection"]["iteration"] = iteration
+                _conclude(plan, session, scored, about)
     if first:
         show(plan.run)
     fabric.barrier()
@@ -258,6 +259,8 @@ def _status(run: RunDir, about: dict[str, Any]) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
+        if about["status"] == "finished":  # and only its page was being written
+            raise
         about |= {"status": "stopped", "reason": " ".join(str(error).split()) or type(error).__name__}
         run.write_json("run.json", about)
         raise

@@ -278,7 +278,7 @@ class Engine:
         self._fabric.barrier()
 
     def _replace(self, source: Path, target: Path) -> None:
-        for suffix in (".safetensors", ".json"):
+        for suffix in (".json", ".safetensors"):  # as a checkpoint is written
             with replacing(target.with_suffix(suffix)) as temporary:
                 shutil.copyfile(source.with_suffix(suffix), temporary)
 

@@ -65,6 +65,8 @@ def test_a_crash_while_writing_leaves_the_old_file(tmp_path: Path, monkeypatch: 
         Checkpoint({"x": torch.ones(3)}, {**FACTS, "iteration": 4}).write(path)
     back = Checkpoint.read(path)
     assert back.facts["iteration"] == 3 and back.tensors["x"].sum() == 0
+    # The copy for people was written before: once training has gone on from the old file, both are written again.
+    assert json.loads(path.with_suffix(".json").read_text())["iteration"] == 4
     assert sorted(path.name for path in tmp_path.iterdir()) == ["last.json", "last.safetensors"]
 
 

@@ -3,18 +3,29 @@
 import os
 import re
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
 from fasdata import stopping
 from fasdata.library import Library
-from fasdata.stopping import Stopped, request_stop, stop_requested, stoppable
+from fasdata.stopping import Stopped, ending_at_once, request_stop, stop_requested, stoppable
 from fastrain.networks.checkpoint import Checkpoint
+from fastrain.run import run as run_module
+from fastrain.run.session import Session
+from fastrain.rundir import RunDir
 from tests.commands import run, start
 from tests.fastrain.sessions import assert_same_checkpoint, before_step, log, request, session
 
 LAST = Path("checkpoints") / "last.safetensors"
+
+
+def send(by: signal.Signals) -> None:
+    """Send a signal to this process; any thread of it may take it, and the main thread learns of it a little later."""
+    os.kill(os.getpid(), by)
+    time.sleep(20)
+    pytest.fail("the signal ended nothing")
 
 
 @pytest.mark.parametrize(
@@ -37,13 +48,38 @@ def test_a_stopped_run_goes_on_to_the_last_bit(library: Library, tmp_path: Path,
     assert log(tmp_path / "calm") == log(tmp_path / "stopped")  # a line of two iterations, with a stop between them
 
 
+@pytest.mark.parametrize("place", ["score", "_conclude", "_report"])
+def test_a_run_that_is_trained_is_stopped_at_once_and_scored_again(library, tmp_path, monkeypatch, capsys, place):
+    def stopping_run(*_: object) -> None:
+        send(signal.SIGTERM)
+
+    asked = request("erm", library, tmp_path / "run", "max_iterations=3")
+    with monkeypatch.context() as patched:
+        patched.setattr(Session if place == "score" else run_module, place, stopping_run)
+        with pytest.raises(SystemExit) as stopped:
+            run_module.run(asked)
+    assert stopped.value.code == 143
+    assert (
+        f"stopped by SIGTERM after 3 iterations; to go on: fastrain run --resume {asked.out}" in capsys.readouterr().err
+    )
+    assert RunDir(tmp_path / "run").facts().status == ("finished" if place == "_report" else "stopped")
+    run_module.run(asked)
+    assert RunDir(tmp_path / "run").facts().status == "finished" and (tmp_path / "run" / "report.html").is_file()
+
+
+def test_a_request_from_before_ends_work_without_units():
+    with stoppable(), pytest.raises(Stopped, match="after 7 iterations"):
+        request_stop(signal.SIGINT)
+        with ending_at_once(7, "iterations"):
+            pytest.fail("it went on")
+
+
 @pytest.mark.parametrize(("by", "ending"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
 def test_a_second_signal_does_not_wait(monkeypatch, by, ending):
     monkeypatch.setattr(stopping, "ONE_REQUEST", 0.0)
     with stoppable(), pytest.raises(ending):
         request_stop(signal.SIGINT)
-        os.kill(os.getpid(), by)
-        signal.pause()
+        send(by)
 
 
 def test_a_signal_that_comes_twice_in_a_moment_is_one_request():
