@@ -32,9 +32,9 @@ from typing import Any
 TOP = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP))  # the helpers of the tests make the store and damage it
 
-from damage_trial import Trial, make_world  # noqa: E402
+from damage_trial import Trial, import_all, make_world  # noqa: E402
 
-LONGEST = 60  # seconds for all that is done about one damage
+LONGEST, START = 120, 600  # seconds for all that is done about one damage, and for a process to import what it needs
 ADDRESS_SPACE = 8 << 30
 
 
@@ -46,6 +46,7 @@ def child(top: Path, work: Path, seeds: range) -> None:
     faulthandler.enable()
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     out = sys.stdout
+    import_all()
     for seed in seeds:
         print(json.dumps({"begun": seed}), file=out, flush=True)
         folder = work / str(seed)
@@ -64,27 +65,31 @@ def tried(top: Path, work: Path, seeds: range) -> Iterator[dict[str, Any]]:
     left = seeds
     while left:
         line = [sys.executable, __file__, "--child", str(top), str(work), str(left.start), str(left.stop)]
-        process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=TOP)
-        at, end = left.start, ""
+        words = (work.parent / "words.txt").open("w+")  # a pipe that nobody reads would stop the child one day
+        process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=words, text=True, cwd=TOP)
+        at, end, longest = left.start, "", START
         assert process.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
             while not end:
-                if not selector.select(LONGEST):
+                if not selector.select(longest):
                     process.kill()
-                    end = f"hang: over {LONGEST} s"
+                    end = f"hang: over {longest} s"
                 elif not (text := process.stdout.readline()):
                     end = "ended"
                 elif "begun" in (record := json.loads(text)):
-                    at = record["begun"]
+                    at, longest = record["begun"], LONGEST
                 else:
                     yield record
                     at += 1
-        _, words = process.communicate()
+        process.wait()
+        words.seek(0)
+        last = words.read()[-2000:]
+        words.close()
         if at < left.stop:
             code = process.returncode
             what = end if end != "ended" else f"signal {-code}" if code < 0 else f"traceback: exit {code}"
-            yield {"seed": at, "how": "?", "findings": [f"{what}\n{words[-2000:]}"], "ended": what.split(":")[0]}
+            yield {"seed": at, "how": "?", "findings": [f"{what}\n{last}"], "ended": what.split(":")[0]}
         left = range(at + 1, left.stop)
 
 

@@ -7,12 +7,20 @@ import shutil
 import traceback
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
+from importlib import import_module
 from pathlib import Path
 from random import Random
 from typing import Any
 
 CLIPS, SLUG, PERSON = 8, "folder", "p1"
 SOME = 10  # one damage of so many sees a report, and one a removal too
+
+
+def import_all() -> None:
+    """Import what the trials need, so that none of them takes the time of it."""
+    rooms = ("cli", "doctor.storage", "extract.extraction", "forget.carry_out", "report.dataset_report")
+    for name in ("cv2", "pandas", "pyarrow.parquet", "tests.videos", *(f"fasdata.{room}" for room in rooms)):
+        import_module(name)
 
 
 # -- The world --------------------------------------------------------------------------------------------------------
