@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fasdata.errors import UserError
 from fasdata.foreign import read_table
 from fasdata.records import BONAFIDE
+from fasdata.species import species_of
 from fastrain.evaluation.metrics.counts import ClassScores, fuse
 from fastrain.evaluation.score_rules import HIGHER_IS, KEY_COLUMNS, checked
 
@@ -178,17 +179,15 @@ class Samples:
         """Return the samples of `table`; `fta` is one of `FTA_RULES`, `species_by` one of `SPECIES`.
 
         A failure to acquire that counts gets the score -inf, below every threshold. The species of an attack is its
-        type, or the instrument (`pai`) where that is asked for and given; one without either is "unknown".
+        type, or the instrument (`pai`) where that is asked for and given; see `fasdata.species.species_of`.
         """
         rows = table.frame if fta == "count" else table.frame[table.frame["status"] == "ok"]
-        species = rows["attack_type"].to_numpy(object)
-        if species_by == "pai":
-            instrument = rows["pai"].to_numpy(object)
-            species = np.where(instrument == "", species, instrument)
+        pair = ["attack_type", "pai"]
+        names = [species_of(str(a), str(p), species_by) for a, p in rows[pair].drop_duplicates().to_numpy(object)]
         return cls(
             rows["score"].fillna(-np.inf).to_numpy(np.float64),
             np.asarray(rows["label"] == BONAFIDE, np.int64),
-            np.where(species == "", "unknown", species),
+            np.asarray(names, object)[rows.groupby(pair, sort=False).ngroup().to_numpy()],
             np.asarray(rows.groupby(list(KEY_COLUMNS), sort=False).ngroup(), np.int64),
         )
 
