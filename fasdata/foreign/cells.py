@@ -10,7 +10,7 @@ import lzma
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 from zipfile import BadZipFile, ZipFile
@@ -26,10 +26,9 @@ _MOST_PACKED = 300  # bytes of a table that one packed byte stands for, at most;
 _HARMLESS = 64 << 20  # bytes
 # What pandas and the decompressors raise; pandas' own errors are ValueErrors.
 _NO_TABLE = (ValueError, csv.Error, OverflowError, EOFError, OSError, lzma.LZMAError, zlib.error, BadZipFile)
-_CSV_MARK = re.compile(r'[",\r\n]')
 
 
-def csv_rows(text: str | Iterable[str], where: str) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(text: str | Iterable[str], where: str, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
     """Yield the number of the last line of every row of a CSV, from 1, and its cells as they are.
 
     `text` is whole or in lines. A quote that is never closed, which would swallow the rest of the file, is refused.
@@ -38,7 +37,7 @@ def csv_rows(text: str | Iterable[str], where: str) -> Iterator[tuple[int, list[
         UserError: it is no CSV.
     """
     lines = io.StringIO(text, newline="") if isinstance(text, str) else text
-    rows = csv.reader(_closed_quotes(lines, where))
+    rows = csv.reader(_closed_quotes(lines, where, delimiter), delimiter=delimiter)
     try:
         for cells in rows:
             yield rows.line_num, cells
@@ -46,12 +45,12 @@ def csv_rows(text: str | Iterable[str], where: str) -> Iterator[tuple[int, list[
         raise UserError(f"{where} is not a CSV file", found=f"line {rows.line_num}: {in_words(error)}") from None
 
 
-def _closed_quotes(lines: Iterable[str], where: str) -> Iterator[str]:
+def _closed_quotes(lines: Iterable[str], where: str, delimiter: str) -> Iterator[str]:
     """Yield the lines; after the last one refuse a quoted cell that is still open. A quote inside a cell is text."""
-    begun, number = 0, 0
+    begun, number, mark = 0, 0, re.compile(f'["{re.escape(delimiter)}\\r\\n]')
     for number, line in enumerate(lines, 1):
         if begun or '"' in line:
-            begun = _open_quote(line, number, begun)
+            begun = _open_quote(line, number, begun, mark)
         yield line
     if begun:
         raise UserError(
@@ -59,10 +58,10 @@ def _closed_quotes(lines: Iterable[str], where: str) -> Iterator[str]:
         )
 
 
-def _open_quote(line: str, number: int, begun: int) -> int:
+def _open_quote(line: str, number: int, begun: int, mark: re.Pattern[str]) -> int:
     """Return the line in which the quote that is open after this line began, 0 where none is."""
     start = place = 0
-    while (match := _CSV_MARK.search(line, place)) is not None:
+    while (match := mark.search(line, place)) is not None:
         place = match.end()
         if match[0] != '"':
             start = start if begun else place
@@ -124,18 +123,27 @@ def read_csv_cells(path: Path, *, largest: int = LARGEST_TABLE) -> Iterator[tupl
         yield from csv_rows(io.TextIOWrapper(file, "utf-8-sig", "replace", newline=""), str(path))
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path, *, separator: str = ",", names: Sequence[str] | None = None) -> pd.DataFrame:
     """Return a CSV file as a table of text cells, empty ones included; `.gz`, `.bz2`, `.xz` and `.zip` are unpacked.
 
+    A `separator` " " stands for any number of blanks and tabs. `names` are the columns of a file without a header.
+
     Raises:
-        UserError: as `opened`, or it is no CSV: rows of different lengths, an open quote, no UTF-8, no columns.
+        UserError: as `opened`, or it is no CSV: longer rows than columns, an open quote, no UTF-8, no columns.
     """
     import pandas as pd
 
     with opened(path, largest=LARGEST_TABLE) as file:
         try:
             content = _unpacked(file, path.suffix.lower())
-            return pd.read_csv(content, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+            table = pd.read_csv(
+                content, sep=r"\s+" if separator == " " else separator, dtype=str, keep_default_na=False,
+                encoding="utf-8-sig", names=None if names is None else list(names),
+                header=0 if names is None else None,
+            )  # fmt: skip
+            if not isinstance(table.index, pd.RangeIndex):  # pandas takes cells beyond the columns for names of rows
+                raise ValueError(f"rows of more cells than the {len(table.columns)} columns")
+            return table
         except _NO_TABLE as error:
             if "out of memory" in str(error):
                 raise MemoryError(f"{path}: {in_words(error)}") from None

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FEW = 20  # people; percentiles of a bootstrap over fewer are known to be too narrow
+_MOST_CELLS = 1 << 22  # samples times resamples in hand at a time: some 32 MiB for each array of a measure
 _REDRAWS = 200  # a class that so many do not bring back is given up
 
 
@@ -32,12 +33,19 @@ class Clusters:
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> Clusters:
-        """Number the people of a score table's rows, one dataset's apart from another's."""
+        """Number the people of a score table's rows, one dataset's apart from another's.
+
+        People and datasets are numbered by their first row, so that resamples do not depend on what they are called.
+        """
+        import pandas as pd
+
         named = frame["subject"] != ""
         own = frame["dataset"] + "\0clip\0" + frame["clip_id"]
         key = own.where(~named, frame["dataset"] + "\0subject\0" + frame["subject"])
-        first, unit = np.unique(key.to_numpy(str), return_index=True, return_inverse=True)[1:]
-        stratum = np.unique(frame["dataset"].to_numpy(str)[first], return_inverse=True)[1]
+        unit, keys = pd.factorize(key)
+        first = np.full(len(keys), len(key))
+        np.minimum.at(first, unit, np.arange(len(key)))
+        stratum = pd.factorize(frame["dataset"].to_numpy(object)[first])[0]
         loose = frame[~named]
         return cls(
             unit.astype(np.int64),
@@ -67,12 +75,13 @@ class Clusters:
     def weights(
         self, labels: NDArray[np.int64], resamples: int, seed: int, chunk: int = 256
     ) -> Iterator[NDArray[np.int64]]:
-        """Yield arrays (up to `chunk`, N): how often each sample occurs in a resample.
+        """Yield arrays (up to `chunk`, N), fewer rows for very many samples: how often each occurs in a resample.
 
         Inside each dataset as many units are drawn, with replacement, as it has. A resample without bona fide or
         without attack samples is drawn again. Yields nothing when `labels` (N,) lack a class.
         """
         rng = np.random.default_rng(seed)
+        chunk = max(1, min(chunk, _MOST_CELLS // max(1, len(labels))))
         if not (labels == 1).any() or not (labels == 0).any():
             return
         of_class = np.stack(
@@ -89,7 +98,9 @@ class Clusters:
 
     def _draw(self, rng: np.random.Generator, rows: int) -> NDArray[np.int64]:
         drawn = np.zeros((rows, len(self.stratum)), np.int64)
-        for dataset in np.unique(self.stratum):
+        for dataset in range(int(self.stratum.max(initial=-1)) + 1):
             members = np.flatnonzero(self.stratum == dataset)
-            drawn[:, members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), size=rows)
+            size = len(members)
+            places = rng.integers(0, size, (rows, size)) + size * np.arange(rows)[:, None]
+            drawn[:, members] = np.bincount(places.ravel(), minlength=rows * size).reshape(rows, size)
         return drawn
