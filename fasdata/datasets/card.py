@@ -14,6 +14,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from fasdata.datasets.own_table import Table, read_table
 from fasdata.datasets.rule import Form, PathRule, Pattern, Value, placeholders, template
 from fasdata.datasets.tree import clip_id
+from fasdata.errors import UserError
 from fasdata.foreign import whole_number
 from fasdata.records import MODALITIES
 
@@ -66,6 +67,9 @@ class Layout(Form):
     `modality` names the modalities in a path's file, one word or several (`depth ir`). `reader` is what opens the file;
     the reader `frames` takes a single image for a folder of one frame. `registered` says how depth and infrared lie on
     the colour image: pixel by pixel, after scaling to its size, or not at all. `unit` is what `counts` counts.
+    `ids: path` makes the ids of clips of the tail and the file's ending: two endings are two recordings; in a release
+    (`tail`) they are one. A layout with `words_in` is recognised only where every value of that group names an attack
+    in a word of the field; else it has to be asked for.
     """
 
     name: str
@@ -79,6 +83,8 @@ class Layout(Form):
     rules: list[PathRule] = Field(min_length=1)
     modality: Value = "rgb"
     keep_case: bool = False
+    ids: Literal["tail", "path"] = "tail"
+    words_in: str = ""
     unit: Literal["clip", "frame"] = "clip"
     counts: dict[Split, Count] | None = None
     complete: list[Enumerated] = Field(default_factory=list)
@@ -93,6 +99,8 @@ class Layout(Form):
             for name in placeholders(self.modality):
                 if name not in rule.groups and name not in rule.derive:
                     raise ValueError(f"modality: {{{name}}} is not a group of the pattern")
+        if self.words_in and not any(self.words_in in rule.groups for rule in self.rules):
+            raise ValueError(f"words_in: {self.words_in} is not a group of a pattern")
         return self
 
     @classmethod
@@ -110,7 +118,7 @@ class Layout(Form):
         }
         nothing = PathRule(pattern="(?!)", tail="")
         layout = cls(
-            name="table", reader=table.reader, registered="scaled", examples=paths[:3], rules=[nothing],
+            name="table", reader=table.reader, registered="scaled", examples=paths[:3], rules=[nothing], ids="path",
             modality=" ".join(modality for modality in MODALITIES if modality in modalities), counts=counts,
         )  # fmt: skip
         layout._table = table
@@ -129,6 +137,13 @@ class Layout(Form):
         return tuple(sorted(words, key=lambda word: (word not in MODALITIES, (*MODALITIES, word).index(word))))
 
 
+class Claim(Form):
+    """The letter that a dataset takes in a pool of protocol names, in the libraries that hold it."""
+
+    pool: str
+    letter: str = Field(pattern="^[A-Z]$")
+
+
 class SubjectSplit(Form):
     """A split by subject, read from list files with one number a line; without the files `table` gives it."""
 
@@ -141,7 +156,8 @@ class Card(Form):
 
     `hook` names the reader of the release's list files, `lists` says what only they state. `media` matches recordings
     whose ending does not show that they are. What `redact` matches in a path is replaced by `*` before anything else
-    sees the path. `table` is a CSV beside the card with the facts of every path; it replaces the layouts.
+    sees the path. `table` is a CSV beside the card with the facts of every path; it replaces the layouts. `protocol`
+    claims a letter for data of one's own: with `{pool: mcio, letter: L}` a library that holds them reads `CIO2L`.
     """
 
     name: str
@@ -165,6 +181,7 @@ class Card(Form):
     hook: str = ""
     lists: str = ""
     table: str = ""
+    protocol: Claim | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Card:
@@ -185,15 +202,19 @@ class Card(Form):
         """The name in lower case: the store's folder and the value of `dataset` everywhere."""
         return self.name.lower()
 
-    def with_table(self, folder: Path) -> Card:
+    def with_table(self, folder: Path, bonafide_is: str = "") -> Card:
         """Return the card with the layout made of its table in `folder`; a card without a table is returned as is.
+
+        `bonafide_is` is the word for bona fide in the table's column label.
 
         Raises:
             UserError: the table is malformed.
         """
         if not self.table:
+            if bonafide_is:
+                raise UserError("--bonafide-is means nothing here", expected="a card that is, or has, a table")
             return self
-        layout = Layout.of_table(read_table(folder / self.table, self.slug))
+        layout = Layout.of_table(read_table(folder / self.table, self.slug, bonafide_is))
         return self.model_copy(update={"layouts": [layout], "modalities": list(layout.modality_words)})
 
     def counts_of(self, layout: Layout) -> dict[Split, Count]:

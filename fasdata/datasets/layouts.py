@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
+from fasdata.datasets.attack_words import attack_of_folder, names_attack
 from fasdata.datasets.card import Card, Layout, spelling_key
 from fasdata.datasets.own_table import Table
 from fasdata.datasets.rule import PathRule, reader_of, template
-from fasdata.datasets.tree import clip_id, is_left_behind, is_media
+from fasdata.datasets.tree import IMAGE, VIDEO, clip_id, ending, is_left_behind, is_media, own_id
 from fasdata.errors import unknown_name
 from fasdata.foreign import Expression, expression
 from fasdata.records import ATTACK_TYPES, LABELS, SPLITS, Clip
@@ -20,11 +21,13 @@ from fasdata.records import ATTACK_TYPES, LABELS, SPLITS, Clip
 class Rejected:
     """A path that is not a sample of its own.
 
-    `kind`: `junk`, `sidecar`, `protocol-file`, `excluded-enroll`, `modality-member` or `unmatched-media`.
+    `kind`: `junk`, `sidecar`, `protocol-file`, `excluded-enroll`, `modality-member`, `second-file` or
+    `unmatched-media`. Of a second file for one clip, `of` is the one that is used.
     """
 
     relpath: str
     kind: str
+    of: str = ""
 
 
 PathParser = Callable[[str], Clip | Rejected]
@@ -34,21 +37,60 @@ def path_parser(card: Card, layout: Layout) -> PathParser:
     """Return the function that parses paths below the dataset root (`/` between folders) in one layout of a card.
 
     A path is matched by its end: any folders may precede the official ones. The clip's `relpaths` hold what this path
-    alone gives: the modalities of one file, or of the folder that a frame lies in.
+    alone gives: the modalities of one file, or of the folder that a frame lies in. Of a release of videos, a video with
+    another ending and a picture in a folder named like a video are that clip too; its field `container` says so.
     """
     if layout.table is not None:
         return _table_parser(card, layout.table)
     rules = [(_tail_pattern(rule.pattern), _clip_maker(card, layout, rule)) for rule in layout.rules]
+    endings = _release_endings(layout)
+
+    def by_rules(relpath: str) -> Clip | None:
+        for pattern, make in rules:
+            if (match := pattern.search(relpath)) and (clip := make(relpath, match.groupdict(""))):
+                return clip
+        return None
 
     def parse(relpath: str) -> Clip | Rejected:
         if is_left_behind(relpath) or not _readable(relpath):
             return reject(card, relpath)
-        for pattern, make in rules:
-            if (match := pattern.search(relpath)) and (clip := make(relpath, match.groupdict(""))):
-                return clip
-        return reject(card, relpath)
+        if clip := by_rules(relpath):
+            return clip
+        rejected = reject(card, relpath)
+        if rejected.kind == "unmatched-media" and endings:
+            return _in_other_container(relpath, endings, by_rules) or rejected
+        return rejected
 
     return parse
+
+
+# -- Copies that differ from the release in the container alone -------------------------------------------------------
+
+CONTAINER, FRAMES = "container", "frames"  # the clip's field that says what stands for the release's file
+
+
+def _release_endings(layout: Layout) -> tuple[str, ...]:
+    """Return the endings of a release's videos; none where endings tell clips apart, or where there are no videos."""
+    if layout.reader != "video" or layout.ids == "path":
+        return ()
+    return tuple(dict.fromkeys(end for path in layout.examples if (end := ending(path)) in VIDEO))
+
+
+def _in_other_container(relpath: str, endings: Sequence[str], by_rules: Callable[[str], Clip | None]) -> Clip | None:
+    """Return the clip that a video with another ending, or a picture in a folder of frames, stands for."""
+    own = ending(relpath)
+    if own in VIDEO:
+        place, container, stem = relpath, own, relpath[: -len(own) - 1]
+    elif own in IMAGE:
+        place, container = relpath.rpartition("/")[0], FRAMES
+        stem = place[: -len(ending(place)) - 1] if ending(place) in VIDEO else place
+    else:
+        return None
+    clips = (by_rules(f"{stem}.{end}") for end in endings)
+    clip = next((clip for clip in clips if clip), None)
+    if clip is None:
+        return None
+    return replace(clip, relpaths=dict.fromkeys(clip.relpaths, place), fields={**clip.fields, CONTAINER: container})
 
 
 def _table_parser(card: Card, table: Table) -> PathParser:
@@ -82,6 +124,7 @@ def _tail_pattern(pattern: str) -> Expression:
 def _clip_maker(card: Card, layout: Layout, rule: PathRule) -> Callable[[str, dict[str, str]], Clip | None]:
     derive = [(name, reader_of(value)) for name, value in rule.derive.items()]
     standard = [reader_of(getattr(rule, name)) for name in ("split", "label", "attack_type", "pai", "subject")]
+    attack_name = reader_of(rule.attack_name)
     fields = [(name, reader_of(value)) for name, value in rule.fields.items()]
     modality_of, tail_of, slug, name_of_layout = reader_of(layout.modality), template(rule.tail), card.slug, layout.name
 
@@ -104,10 +147,31 @@ def _clip_maker(card: Card, layout: Layout, rule: PathRule) -> Callable[[str, di
         split, label, attack_type, pai, subject = values
         if any(word and word not in known for word, known in zip(values, _WORDS, strict=False)):
             return None  # a template gives whatever the path has in that place
-        id_ = clip_id(tail_of(groups))
+        if name := attack_name(groups):
+            its_type, species = attack_of_folder(name) or ("unknown", name)
+            attack_type, pai = attack_type or its_type, pai or species
+        tail = tail_of(groups)
+        id_ = clip_id(tail) if layout.ids == "tail" else own_id(tail + _own_ending(place))
         return Clip(slug, id_, relpaths, split, label, attack_type, pai, subject, extra, name_of_layout)
 
     return make
+
+
+def _own_ending(path: str) -> str:
+    """Return the ending of a file as it is written, with its dot."""
+    name = path.rpartition("/")[2]
+    return name[name.rindex(".") :] if "." in name else ""
+
+
+def earlier_ids(card: Card, layout: Layout, clips: Iterable[Clip]) -> dict[str, str]:
+    """Return the ids that clips had before ids kept the ending, by their id of today; none for a release."""
+    if layout.ids == "tail":
+        return {}
+    if layout.table is not None:
+        return {clip.clip_id: layout.table.earlier_id(clip.clip_id) for clip in clips}
+    parse = path_parser(card, layout.model_copy(update={"ids": "tail"}))
+    meanings = ((clip.clip_id, parse(next(iter(clip.relpaths.values())))) for clip in clips)
+    return {id_: meaning.clip_id for id_, meaning in meanings if isinstance(meaning, Clip)}
 
 
 def _readable(relpath: str) -> bool:
@@ -145,15 +209,30 @@ def match_rates(card: Card, relpaths: Sequence[str]) -> dict[str, float]:
     Of a large tree only an even sample is parsed, unless nothing in it matches.
     """
     step = max(1, len(relpaths) // _SAMPLE)
-    rates = {layout.name: _rate(card, layout, relpaths[::step]) for layout in card.layouts}
+    layouts = recognisable(card, relpaths)
+    rates = {layout.name: _rate(card, layout, relpaths[::step]) for layout in layouts}
     if step > 1 and not any(rates.values()):
-        rates = {layout.name: _rate(card, layout, relpaths) for layout in card.layouts}
-    return rates
+        rates = {layout.name: _rate(card, layout, relpaths) for layout in layouts}
+    return {layout.name: rates.get(layout.name, 0.0) for layout in card.layouts}
+
+
+def recognisable(card: Card, relpaths: Sequence[str]) -> list[Layout]:
+    """Return the layouts of the card that these paths may be in, those that are recognised by their words first."""
+    plain = [layout for layout in card.layouts if not layout.words_in]
+    return [*(layout for layout in card.layouts if layout.words_in and not _strange_words(layout, relpaths)), *plain]
+
+
+def _strange_words(layout: Layout, relpaths: Sequence[str]) -> set[str]:
+    """Return the values of the layout's `words_in` that name no attack in a word of the field; {""} without a value."""
+    patterns = [_tail_pattern(rule.pattern) for rule in layout.rules if layout.words_in in rule.groups]
+    matches = (next(filter(None, (pattern.search(path) for pattern in patterns)), None) for path in relpaths)
+    words = {match[layout.words_in] for match in matches if match and match[layout.words_in]}
+    return {word for word in words if not names_attack(word)} or (set() if words else {""})
 
 
 def best_layout(card: Card, rates: dict[str, float]) -> Layout:
-    """Return the layout with the highest rate; among equals the first of the card."""
-    return max(card.layouts, key=lambda layout: rates[layout.name])
+    """Return the layout with the highest rate; among equals the one recognised by its words, else the card's first."""
+    return max(card.layouts, key=lambda layout: (rates[layout.name], bool(layout.words_in)))
 
 
 def spell_rates(rates: dict[str, float]) -> str:

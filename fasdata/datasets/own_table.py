@@ -1,26 +1,36 @@
-"""Own data without a card of patterns: a plain CSV that states what every path is."""
+"""Own data without a card of patterns: a plain table that states what every path is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from fasdata.datasets.list_files import read_rows, split_of
-from fasdata.datasets.tree import IMAGE, VIDEO, clip_id
-from fasdata.errors import UserError, unknown_name
-from fasdata.records import ATTACK_TYPES, LABELS, Clip
+from fasdata.datasets.list_files import LARGEST, split_of
+from fasdata.datasets.own_labels import LabelWords, attack_of, label_words
+from fasdata.datasets.tree import ARRAY, IMAGE, UNREAD_IMAGE, VIDEO, clip_id, ending, own_id
+from fasdata.errors import UserError, nearest
+from fasdata.foreign import read_sheet
+from fasdata.records import ATTACK_TYPES, Clip
 
 _OWN = ("path", "depth", "ir", "label", "split", "attack_type", "pai", "subject")
+_SHEETS = ("xlsx", "xls", "xlsm", "ods", "numbers")
+TABLES = ("csv", "tsv", "txt", *_SHEETS)  # endings of a file that is taken for a table, be it to refuse it
 
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of a table: `clips` by clip id, and in `holds` the clip id and the modalities of every path."""
+    """The rows of a table: `clips` by clip id, and in `holds` the clip id and the modalities of every path.
+
+    `notes` says which of its words were taken for what.
+    """
 
     clips: Mapping[str, Clip]
     holds: Mapping[str, tuple[str, tuple[str, ...]]]
+    notes: tuple[str, ...] = ()
 
     @property
     def reader(self) -> Literal["video", "image", "frames"]:
@@ -31,11 +41,14 @@ class Table:
         return "image" if endings <= set(IMAGE) else "frames"
 
     def clip(self, relpath: str) -> Clip | None:
-        """Return the clip of a file, or of a frame's folder; any folders may precede the path in the table."""
+        """Return the clip of a file, or of a frame's folder; any folders may precede the path in the table.
+
+        Letters with accents may be composed in one of the two spellings and not in the other.
+        """
         tail = relpath
         while True:
             for path in (tail, tail.rpartition("/")[0]):
-                if entry := self.holds.get(path):
+                if entry := self.holds.get(path) or self._composed(path):
                     id_, modalities = entry
                     place = relpath[: len(relpath) - len(tail)] + path
                     return replace(self.clips[id_], relpaths=dict.fromkeys(modalities, place))
@@ -43,21 +56,51 @@ class Table:
             if not slash:
                 return None
 
+    def promised(self, found: Clip) -> Clip:
+        """Return a found clip with all files of its row: those that were not found are where the others lie."""
+        row, (modality, place) = self.clips[found.clip_id], next(iter(found.relpaths.items()))
+        above = place[: max(0, len(place) - len(row.relpaths[modality]))]
+        return replace(found, relpaths={name: found.relpaths.get(name, above + row.relpaths[name])
+                                        for name in row.relpaths})  # fmt: skip
 
-def read_table(path: Path, slug: str) -> Table:
-    """Read a CSV with the columns path and label, and where known split, subject, attack_type, pai, depth and ir.
+    def earlier_id(self, id_: str) -> str:
+        """Return the id that a clip had before ids kept the ending of the file."""
+        return clip_id(str(PurePosixPath(self.clips[id_].relpaths["rgb"]).with_suffix("")))
+
+    def _composed(self, path: str) -> tuple[str, tuple[str, ...]] | None:
+        if path.isascii():
+            return None
+        return next(
+            (entry for form in ("NFC", "NFD") if (entry := self.holds.get(unicodedata.normalize(form, path)))), None
+        )
+
+
+def read_table(path: Path, slug: str, bonafide_is: str = "") -> Table:
+    """Read a table with the columns path and label, and where known split, subject, attack_type, pai, depth and ir.
 
     Paths are below the dataset root: a video, an image or a folder of frames each; `depth` and `ir` are further paths
-    of the same recording. Any other column is kept as a field.
+    of the same recording. Any other column is kept as a field. `bonafide_is` is the word for bona fide in the column
+    label where it is not `bonafide`.
 
     Raises:
-        UserError: a column is missing, a value is not allowed, a path leaves the root or is in the table twice.
+        UserError: it is no table, a column is missing, a value is not allowed, a path leaves the root, is in the table
+            twice with different facts, or is of a kind that nothing here reads.
     """
+    if ending(path.name) in _SHEETS:
+        raise UserError(f"{path} is a spreadsheet", expected="a text", do="save it as CSV UTF-8 and pass that file")
+    rows = list(read_sheet(path, "path", "label", largest=LARGEST))
+    if not rows:
+        raise UserError(f"{path} has no rows", expected="one row for each recording")
+    words = label_words(((f"{path} line {number}", row["label"]) for number, row in rows), bonafide_is)
     clips: dict[str, Clip] = {}
     holds: dict[str, tuple[str, tuple[str, ...]]] = {}
-    for number, row in read_rows(path, "path", "label"):
+    repeated = 0
+    for number, row in rows:
         where = f"{path} line {number}"
-        clip = _clip(row, slug, where)
+        clip = _clip(row, slug, where, words)
+        if clips.get(clip.clip_id) == clip:
+            repeated += 1
+            continue
         if clip.clip_id in clips:
             raise UserError(f"{where}: the path {row['path']!r} is in the table twice")
         clips[clip.clip_id] = clip
@@ -65,22 +108,14 @@ def read_table(path: Path, slug: str) -> Table:
             modalities = tuple(modality for modality, relpath in clip.relpaths.items() if relpath == place)
             if holds.setdefault(place, (clip.clip_id, modalities))[0] != clip.clip_id:
                 raise UserError(f"{where}: the path {place!r} belongs to another row too")
-    if not clips:
-        raise UserError(f"{path} has no rows", expected="one row for each recording")
-    return Table(clips, holds)
+    _require_readable(holds, path)
+    again = [f"{repeated} rows of {path.name} repeat an earlier one"] if repeated else []
+    return Table(clips, holds, (*words.notes, *again, *_strange_attacks(clips.values())))
 
 
-def _clip(row: dict[str, str], slug: str, where: str) -> Clip:
-    label, attack_type = row["label"], row.get("attack_type", "")
-    if label not in LABELS:
-        raise UserError(
-            f"{where}: a label", expected=" or ".join(LABELS), found=repr(label[:40]),
-            do="write the word: lists disagree on what 0 and 1 mean",
-        )  # fmt: skip
-    if attack_type and attack_type not in ATTACK_TYPES:
-        raise unknown_name(f"attack_type of {where}", attack_type[:40], ATTACK_TYPES)
-    if attack_type and (attack_type == "bonafide") != (label == "bonafide"):
-        raise UserError(f"{where}: label and attack_type contradict each other", found=f"{label} and {attack_type}")
+def _clip(row: dict[str, str], slug: str, where: str, words: LabelWords) -> Clip:
+    label = words.label(row["label"])
+    attack_type, pai = attack_of(label, row.get("attack_type", ""), words.attack(row["label"]), where)
     split = split_of(row.get("split", ""))
     if row.get("split") and not split:
         raise UserError(f"{where}: a split", expected="train, dev, test or nothing", found=repr(row["split"][:40]))
@@ -88,12 +123,12 @@ def _clip(row: dict[str, str], slug: str, where: str) -> Clip:
     relpaths = {modality: _inside(text, where) for modality, text in relpaths.items() if text or modality == "rgb"}
     return Clip(
         dataset=slug,
-        clip_id=clip_id(str(PurePosixPath(relpaths["rgb"]).with_suffix(""))),
+        clip_id=own_id(relpaths["rgb"]),
         relpaths=relpaths,
         split=split,
         label=label,
-        attack_type=attack_type or ("bonafide" if label == "bonafide" else "unknown"),
-        pai=row.get("pai", ""),
+        attack_type=attack_type,
+        pai=row.get("pai", "") or pai,
         subject=row.get("subject", ""),
         fields={name: cell for name, cell in row.items() if name and name not in _OWN and cell},
         layout="table",
@@ -101,7 +136,36 @@ def _clip(row: dict[str, str], slug: str, where: str) -> Clip:
 
 
 def _inside(text: str, where: str) -> str:
-    path = text.replace("\\", "/").removeprefix("./").rstrip("/")
-    if not path or path.startswith("/") or ".." in path.split("/") or ":" in path.split("/")[0]:
+    path = text.replace("\\", "/")
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if not parts or path.startswith("/") or ".." in parts or ":" in parts[0]:
         raise UserError(f"{where}: a path", expected="a path below the dataset root", found=repr(text[:80]))
-    return path
+    return "/".join(parts)
+
+
+def _require_readable(paths: Mapping[str, object], table: Path) -> None:
+    """Check that every path is of a kind that is read, before any work.
+
+    Raises:
+        UserError: some are not; names the formats and examples.
+    """
+    unread = [path for path in paths if ending(path) in (*UNREAD_IMAGE, *ARRAY)]
+    if unread:
+        formats = ", ".join(dict.fromkeys(ending(path).upper() for path in unread))
+        arrays = any(ending(path) in ARRAY for path in unread)
+        raise UserError(
+            f"{table}: {formats} is not supported in a table", found=f"{len(unread)} such files, e.g. {unread[0]}",
+            expected=f"videos, or pictures ({', '.join(IMAGE)}), or folders of pictures",
+            do="write a card with their reader" if arrays else "convert them to PNG, or take the rows out",
+        )  # fmt: skip
+
+
+def _strange_attacks(clips: Iterable[Clip]) -> Iterator[str]:
+    """Yield a note on the names of attacks that are no words of the field."""
+    named = Counter(clip.pai for clip in clips if clip.attack_type == "unknown" and clip.pai)
+    listed = []
+    for name, times in named.most_common(8):
+        close = nearest(name, ATTACK_TYPES[1:-1])
+        listed.append(f"{name!r} ({times}{f', meant for {close!r}?' if close else ''})")
+    if listed:
+        yield f"attacks outside the words of the field, each a species of its own: {', '.join(listed)}"

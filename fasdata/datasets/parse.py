@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from fasdata.datasets.card import Card, Layout
-from fasdata.datasets.layouts import Rejected, find_layout, path_parser
+from fasdata.datasets.layouts import Rejected, find_layout, path_parser, recognisable
 from fasdata.datasets.list_facts import read_list_facts, subject_lists
 from fasdata.datasets.tree import forward_slashes, redact
 from fasdata.foreign import read_bytes
@@ -51,8 +51,8 @@ def meanings(card: Card, given: Sequence[str], *, lists: Path | None = None, lay
     Raises:
         UserError: no such layout; list files are incomplete or malformed.
     """
-    layouts = [find_layout(card, layout)] if layout else card.layouts
     relpaths = redact((forward_slashes(path) for path in given), card.redact)
+    layouts = [find_layout(card, layout)] if layout else recognisable(card, relpaths)
     parsed = list(_parsed(card, layouts, relpaths))
     coloured = {clip.clip_id for clip in parsed if isinstance(clip, Clip) and "rgb" in clip.relpaths}
     facts = read_list_facts(card, (), None, lists)

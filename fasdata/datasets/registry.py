@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from fasdata.datasets.card import SLUG, Card, spelling_key
+from fasdata.datasets.own_table import TABLES
+from fasdata.datasets.tree import ending
 from fasdata.errors import UserError, unknown_name
 from fasdata.foreign import read_declared
 from fasdata.resources import manifests_dir
@@ -23,17 +25,20 @@ def load_cards() -> dict[str, Card]:
     return {card.slug: card for card in sorted(cards, key=lambda card: card.slug)}
 
 
-def find_card(name: str, card_file: Path | None = None) -> Card:
+def find_card(name: str, card_file: Path | None = None, bonafide_is: str = "") -> Card:
     """Return the card with this name or alias; only letters and digits count, in any case.
 
-    `card_file` is the user's own card (YAML), or a plain CSV with the columns `path` and `label`; for a CSV, `name` is
-    the name that the data get.
+    `card_file` is the user's own card (YAML), or a plain table with the columns `path` and `label`; for a table, `name`
+    is the name that the data get, and `bonafide_is` its word for bona fide.
 
     Raises:
         UserError: no such dataset (names the nearest); the file is malformed or describes a dataset of another name.
     """
     if card_file is not None:
-        return _own_table(name, card_file) if card_file.suffix.lower() == ".csv" else _own_card(name, card_file)
+        own = _own_table if ending(card_file.name) in TABLES else _own_card
+        return own(name, card_file, bonafide_is)
+    if bonafide_is:
+        raise UserError("--bonafide-is means nothing here", expected="your own table with --card")
     cards = list(load_cards().values())
     card = _by_name(cards).get(spelling_key(name))
     if card is None:
@@ -41,8 +46,8 @@ def find_card(name: str, card_file: Path | None = None) -> Card:
     return card
 
 
-def _own_card(name: str, path: Path) -> Card:
-    card = read_declared(path, Card).with_table(path.parent)
+def _own_card(name: str, path: Path, bonafide_is: str) -> Card:
+    card = read_declared(path, Card).with_table(path.parent, bonafide_is)
     if spelling_key(name) not in _by_name([card]):
         raise UserError(
             f"{path} describes another dataset", expected=f"the name {card.name}", found=name, do="give the card's name"
@@ -50,7 +55,7 @@ def _own_card(name: str, path: Path) -> Card:
     return card
 
 
-def _own_table(name: str, path: Path) -> Card:
+def _own_table(name: str, path: Path, bonafide_is: str) -> Card:
     if not SLUG.fullmatch(name.lower()):
         raise UserError(
             f"the dataset name {name!r} does not make a folder name",
@@ -63,7 +68,7 @@ def _own_table(name: str, path: Path) -> Card:
         modalities=["rgb"],
         subject_rule="the column subject of the table",
         table=path.name,
-    ).with_table(path.parent)
+    ).with_table(path.parent, bonafide_is)
 
 
 def _by_name(cards: list[Card]) -> dict[str, Card]:

@@ -61,7 +61,8 @@ class PathRule(Form):
     the canonical path of the clip without extension, of which the clip's id is made. Values are templates such as
     `{split}-{person:2}` (`:2` pads with zeros to two characters, `:upper` writes capitals) or tables. `derive` adds
     names that templates may use like groups. A group called `frame` is the number of a frame: the clip then lies in
-    the folder above.
+    the folder above. `attack_name` gives what the release calls the attack, in any words: attack type and species are
+    made of it where the rule gives none.
     """
 
     pattern: Pattern
@@ -71,6 +72,7 @@ class PathRule(Form):
     label: Value = ""
     attack_type: Value = ""
     pai: Value = ""
+    attack_name: Value = ""
     subject: Value = ""
     fields: dict[str, Value] = Field(default_factory=dict)
 
@@ -99,7 +101,7 @@ class PathRule(Form):
         return set(re.compile(self.pattern).groupindex)
 
     def _values(self) -> list[Value]:
-        values = [self.tail, self.split, self.label, self.attack_type, self.pai, self.subject]
+        values = [self.tail, self.split, self.label, self.attack_type, self.pai, self.attack_name, self.subject]
         return [*values, *self.fields.values()]
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fasdata.datasets.card import Card, Layout
-from fasdata.datasets.layouts import Rejected, best_layout, find_layout, match_rates, path_parser, spell_rates
+from fasdata.datasets.layouts import CONTAINER, FRAMES, Rejected, best_layout, find_layout, match_rates, path_parser
 from fasdata.datasets.list_facts import read_list_facts, subject_lists
-from fasdata.datasets.registry import load_cards
+from fasdata.datasets.roots import examples_of, nothing_matches, place_notes
 from fasdata.datasets.tree import natural_key, redact, walk
 from fasdata.errors import UserError
 from fasdata.records import Clip
@@ -34,35 +35,53 @@ class _OpenClip:
     relpaths: dict[str, str]
     frames: int = 0
 
+    def clashes(self, meaning: Clip) -> str:
+        """Return the path that is already the same modality of this clip, "" where there is none."""
+        pairs = ((self.relpaths.get(modality, path), path) for modality, path in meaning.relpaths.items())
+        return next((before for before, path in pairs if before != path), "")
+
 
 def group(card: Card, layout: Layout, relpaths: Iterable[str]) -> Grouped:
     """Group paths into the clips of one layout.
 
-    Raises:
-        UserError: two files or folders are the same modality of the same clip.
+    Of two files or folders that are the same modality of the same clip one is used: the first, or the one in the
+    release's own container. The other is rejected as a second file.
     """
     parse = path_parser(card, layout)
     open_clips: dict[str, _OpenClip] = {}
     rejected: list[Rejected] = []
     # Frames of a folder differ in their digits only: the first is parsed, the others are counted.
-    alike: dict[tuple[str, str], tuple[_OpenClip, bool]] = {}
+    alike: dict[tuple[str, str], tuple[_OpenClip | None, bool]] = {}
+    second: set[str] = set()
     for relpath in relpaths:
         folder, _, name = relpath.rpartition("/")
         shape = (folder, name.translate(_DIGITS))
         if first := alike.get(shape):
-            first[0].frames += first[1]
+            if first[0]:
+                first[0].frames += first[1]
             continue
         meaning = parse(relpath)
         if isinstance(meaning, Rejected):
             rejected.append(meaning)
             continue
         entry = open_clips.setdefault(meaning.clip_id, _OpenClip(meaning, {}))
-        for modality, path in meaning.relpaths.items():
-            if entry.relpaths.setdefault(modality, path) != path:
-                raise _twice(card, entry.relpaths[modality], path)
         coloured = "rgb" in meaning.relpaths
+        of_folder = folder in meaning.relpaths.values()
+        if clash := entry.clashes(meaning):
+            if CONTAINER in entry.clip.fields and CONTAINER not in meaning.fields:
+                rejected += [Rejected(path, "second-file", relpath) for path in {*entry.relpaths.values()} - second]
+                second.update(entry.relpaths.values())
+                entry = open_clips[meaning.clip_id] = _OpenClip(meaning, {})
+            else:
+                places = {*meaning.relpaths.values()} - second
+                rejected += [Rejected(path, "second-file", clash) for path in sorted(places)]
+                second |= places
+                if of_folder:
+                    alike[shape] = (None, coloured)
+                continue
+        entry.relpaths.update(meaning.relpaths)
         entry.frames += coloured
-        if folder in meaning.relpaths.values():
+        if of_folder:
             alike[shape] = (entry, coloured)
     clips = [
         entry.clip if entry.relpaths == entry.clip.relpaths else replace(entry.clip, relpaths=entry.relpaths)
@@ -72,17 +91,7 @@ def group(card: Card, layout: Layout, relpaths: Iterable[str]) -> Grouped:
     return Grouped(clips, rejected, {clip_id: entry.frames for clip_id, entry in open_clips.items()})
 
 
-def _twice(card: Card, first: str, second: str) -> UserError:
-    return UserError(
-        f"two paths are the same clip of {card.name}",
-        found=f"{first} and {second}",
-        do="point --root at one copy of the dataset",
-    )
-
-
 # -- Scan a raw dataset -----------------------------------------------------------------------------------------------
-
-_SHOWN = 3  # example paths in an error
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,8 @@ class ScanResult:
     `layout_spec` is the layout of the paths, with the reader that opens them; `rates` the share of the media that each
     layout of the card matches; `frames` the number of colour files by clip id. `notes` says where values came from
     that are in no path, and what contradicts; `skipped` which entries of the tree cannot be looked at, and why.
+    `promised` are the clips of a table some of whose files are not there, all its files included, and `absent` these
+    files.
     """
 
     clips: list[Clip]
@@ -101,6 +112,8 @@ class ScanResult:
     frames: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    promised: tuple[Clip, ...] = ()
+    absent: tuple[str, ...] = ()
 
     @property
     def layout(self) -> str:
@@ -110,12 +123,18 @@ class ScanResult:
     @property
     def junk(self) -> list[str]:
         """The paths that are not samples and need no warning: junk, sidecars, protocol files, enrolment."""
-        return [reject.relpath for reject in self.rejected if reject.kind != "unmatched-media"]
+        return [reject.relpath for reject in self.rejected if reject.kind not in ("unmatched-media", "second-file")]
 
     @property
     def unmatched(self) -> list[str]:
         """The media that no rule matches, to be warned about."""
         return [reject.relpath for reject in self.rejected if reject.kind == "unmatched-media"]
+
+    @property
+    def second_files(self) -> list[str]:
+        """The files and folders of which another one is the clip, each with that one."""
+        second = [reject for reject in self.rejected if reject.kind == "second-file"]
+        return [f"{reject.relpath} (the clip is {reject.of})" for reject in second]
 
     @property
     def incomplete(self) -> dict[str, list[str]]:
@@ -136,8 +155,8 @@ def scan(card: Card, root: Path, *, lists: Path | None = None, layout: str = "")
     unless `layout` names it.
 
     Raises:
-        UserError: `root` is missing, not a folder, empty, or without a clip of this dataset or layout; two paths are
-            the same clip; list files are incomplete or malformed.
+        UserError: `root` is missing, not a folder, empty, or without a clip of this dataset or layout (says which
+            folder to pass where one is near); list files are incomplete or malformed.
     """
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
@@ -150,16 +169,32 @@ def scan(card: Card, root: Path, *, lists: Path | None = None, layout: str = "")
     if not relpaths:
         raise UserError(
             f"the root {root} of {card.name} is empty",
-            expected=_examples(card.layouts),
+            expected=examples_of(card.layouts),
             do="pass the folder of the raw dataset with --root",
         )
     result = parse_paths(card, relpaths, root=root, lists=lists, layout=layout)
     if not result.clips:
-        raise _nothing_matches(card, root, relpaths, layout, result.rates)
+        raise nothing_matches(card, root, relpaths, layout, result.rates)
     odd = {_escaped(path) for path in relpaths if not path.isascii() and _escaped(path) != path}
     unreadable |= {path: "its name is not UTF-8" for path in result.unmatched if path in odd}
     skipped = redact([f"{path}: {reason}" for path, reason in sorted(unreadable.items())], card.redact)
-    return replace(result, skipped=tuple(skipped))
+    notes = (*result.notes, *place_notes(card, root, result.clips, result.rejected, relpaths))
+    return replace(_with_promises(result), skipped=tuple(skipped), notes=notes)
+
+
+def _with_promises(result: ScanResult) -> ScanResult:
+    """Return the scan with the clips of its table some of whose files are not there."""
+    if (table := result.layout_spec.table) is None:
+        return result
+    found = {clip.clip_id: clip for clip in result.clips}
+    promised, absent = [], []
+    for id_, row in table.clips.items():
+        clip = table.promised(found[id_]) if id_ in found else row
+        missing = [path for name, path in clip.relpaths.items() if id_ not in found or name not in found[id_].relpaths]
+        if missing:
+            promised.append(clip)
+            absent += missing
+    return replace(result, promised=tuple(promised), absent=tuple(absent))
 
 
 def _escaped(path: str) -> str:
@@ -175,14 +210,24 @@ def parse_paths(
     The layout whose rules match most media is used, unless `layout` names one.
 
     Raises:
-        UserError: two paths are the same clip; list files are incomplete or malformed.
+        UserError: list files are incomplete or malformed.
     """
     relpaths = redact(relpaths, card.redact)
     rates = match_rates(card, relpaths) if len(card.layouts) > 1 else {card.layouts[0].name: 1.0}
     spec = find_layout(card, layout) if layout else best_layout(card, rates)
     grouped = group(card, spec, relpaths)
     clips, notes = _with_lists(card, grouped.clips, relpaths, root, lists)
+    notes = (*(spec.table.notes if spec.table else ()), *notes, *_container_notes(clips, spec))
     return ScanResult(clips, grouped.rejected, spec, rates, grouped.frames, notes)
+
+
+def _container_notes(clips: Sequence[Clip], layout: Layout) -> Iterator[str]:
+    """Yield a note for each container that stands for the release's own."""
+    release = " or ".join(dict.fromkeys("." + path.rpartition(".")[2] for path in layout.examples))
+    for container, number in Counter(clip.fields.get(CONTAINER, "") for clip in clips).items():
+        what = "folders of pictures" if container == FRAMES else f".{container} files"
+        if container and layout.ids == "tail":
+            yield f"{number} clips are {what} where the release has {release}: another container of the same recordings"
 
 
 def _with_lists(
@@ -205,27 +250,3 @@ def _with_lists(
         if against:
             notes.append(f"the lists contradict the label in the path of {against} clips; the lists are used")
     return clips, tuple(notes)
-
-
-def _nothing_matches(card: Card, root: Path, relpaths: list[str], layout: str, rates: Mapping[str, float]) -> UserError:
-    examples = ", ".join(repr(path) for path in relpaths[:: max(1, len(relpaths) // _SHOWN)][:_SHOWN])
-    files = f"{len(relpaths)} files such as {examples}"
-    if layout and any(rates.values()):
-        wrong = find_layout(card, layout)
-        return UserError(
-            f"nothing below {root} is in the layout {wrong.name} of {card.name}", expected=_examples([wrong]),
-            found=files, do=f"the layouts match {spell_rates(dict(rates))} of the media: leave --layout out",
-        )  # fmt: skip
-    others = [other for other in load_cards().values() if other.slug != card.slug]
-    fitting = [other.name for other in others if any(match_rates(other, relpaths).values())]
-    hint = f"this looks like {fitting[0]}" if len(fitting) == 1 else "pass the folder of the raw dataset with --root"
-    return UserError(
-        f"nothing below {root} is a clip of {card.name}", expected=_examples(card.layouts), found=files, do=hint
-    )
-
-
-def _examples(layouts: Sequence[Layout]) -> str:
-    """Return three example paths of one layout, or one of each of several."""
-    if len(layouts) == 1:
-        return "paths such as " + ", ".join(repr(path) for path in layouts[0].examples[:_SHOWN])
-    return "paths such as " + ", ".join(f"{layout.examples[0]!r} ({layout.name})" for layout in layouts)

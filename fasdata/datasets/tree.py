@@ -127,6 +127,29 @@ def clip_id(tail: str) -> str:
     return f"{safe.lstrip('._+=@-')[: LONGEST - 9] or 'clip'}-{digest}"
 
 
+_LIKE_HASHED = re.compile(r"-[0-9a-f]{12}$")
+_NO_FILE_NAME = re.compile(r"^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)|\.$", re.IGNORECASE)  # on Windows
+
+
+def own_id(path: str) -> str:
+    """Return the id of the clip of one's own data at `path`: the whole path, ending and case included.
+
+    As `clip_id`; but twelve hex digits follow wherever the plain spelling could be that of another path, or no file
+    name on some system, so that no two paths share an id.
+
+    >>> own_id("anna/IMG_0001.MOV"), own_id("anna/IMG_0001.MP4")
+    ('anna__IMG_0001.MOV', 'anna__IMG_0001.MP4')
+    """
+    safe = "__".join(_UNSAFE.sub("-", part) for part in path.split("/"))
+    plain = safe.replace("__", "/") == path and CLIP_ID.fullmatch(safe) and not _LIKE_HASHED.search(safe)
+    if plain and not _NO_FILE_NAME.search(safe):
+        return safe
+    digest = hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    start = safe.lstrip("._+=@-")
+    start = f"clip-{start}" if not start or _NO_FILE_NAME.match(start) else start
+    return f"{start[: LONGEST - 13].rstrip('-')}-{digest}"
+
+
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     """Return a sort key in which numbers count by value.
 
@@ -141,9 +164,14 @@ def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
 # -- Which names are media, and which are left by file managers -------------------------------------------------------
 
 VIDEO = ("avi", "mov", "mp4", "m4v", "mkv", "webm", "mpg", "mpeg", "wmv", "flv", "3gp", "mts", "ts")
-IMAGE = ("jpg", "jpeg", "png", "bmp", "tif", "tiff", "webp", "pgm", "ppm")
+IMAGE = ("jpg", "jpeg", "png", "bmp", "tif", "tiff", "webp", "pgm", "ppm", "pnm")
 ARRAY = ("hdf5", "h5", "npz", "npy", "mat", "bag")
-_MEDIA = re.compile(rf"\.(?:{'|'.join((*VIDEO, *IMAGE, *ARRAY))})$", re.IGNORECASE)
+# Pictures that nothing here reads: they are named, never passed over.
+UNREAD_IMAGE = ("gif", "avif", "heic", "heif", "jxl", "jp2", "j2k", "exr", "hdr", "dng", "cr2", "cr3", "nef", "arw")
+_MEDIA = re.compile(rf"\.(?:{'|'.join((*VIDEO, *IMAGE, *UNREAD_IMAGE, *ARRAY))})$", re.IGNORECASE)
+_ARCHIVE = re.compile(
+    r"\.(?:zip|rar|7z|tar|tgz|tbz2?|txz|tar\.(?:gz|bz2|xz|zst)|(?:zip|7z|tar)\.\d{3}|z\d\d)$", re.IGNORECASE
+)
 # Files that macOS and Windows leave behind; `._x.avi` looks like a video but is not.
 _LEFT_BEHIND = re.compile(r"(?:^|/)(?:\.[^/]+|thumbs\.db|desktop\.ini)$|(?:^|/)__MACOSX/", re.IGNORECASE)
 
@@ -156,3 +184,18 @@ def is_media(relpath: str) -> bool:
 def is_left_behind(relpath: str) -> bool:
     """Tell whether a file was left by a file manager: a hidden file, thumbnails, a resource fork."""
     return bool(_LEFT_BEHIND.search(relpath))
+
+
+def ending(relpath: str) -> str:
+    """Return the ending of a file's name in lower case, without its dot; "" where it has none.
+
+    >>> ending("a.b/IMG.MOV"), ending("a.b/clip")
+    ('mov', '')
+    """
+    _, dot, end = relpath.rpartition("/")[2].rpartition(".")
+    return end.lower() if dot else ""
+
+
+def is_archive(relpath: str) -> bool:
+    """Tell whether a path has the ending of an archive, whose content no scan looks into."""
+    return bool(_ARCHIVE.search(relpath))

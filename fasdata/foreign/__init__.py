@@ -8,6 +8,7 @@ from fasdata.foreign.cells import (
     LARGEST_TABLE,
     csv_cells,
     csv_rows,
+    first_lines,
     read_csv_cells,
     read_csv_rows,
     read_table,
@@ -17,6 +18,7 @@ from fasdata.foreign.opening import Unreadable, opened, read_bytes, read_text, t
 from fasdata.foreign.parquet import read_parquet
 from fasdata.foreign.patterns import Expression, ForeignPattern, expression, placed, why_no_expression
 from fasdata.foreign.schema import first_problem, key_paths, read_declared, short, validated
+from fasdata.foreign.sheets import read_sheet, sheet_text
 from fasdata.foreign.trees import json_of, quick_json, read_json, read_json_object, read_yaml, yaml_of
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "csv_cells",
     "csv_rows",
     "expression",
+    "first_lines",
     "first_problem",
     "json_of",
     "key_paths",
@@ -40,9 +43,11 @@ __all__ = [
     "read_json",
     "read_json_object",
     "read_parquet",
+    "read_sheet",
     "read_table",
     "read_text",
     "read_yaml",
+    "sheet_text",
     "short",
     "text_of",
     "validated",

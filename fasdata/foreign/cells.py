@@ -150,6 +150,26 @@ def read_table(path: Path, *, separator: str = ",", names: Sequence[str] | None 
             raise UserError(f"{path} is not a CSV file", found=in_words(error)) from None
 
 
+def first_lines(path: Path, count: int, *, longest: int = 1 << 20) -> list[str]:
+    """Return the first lines of a text that hold more than blanks, packed or not as in `read_table`.
+
+    A line ends after `longest` bytes; bytes that are no UTF-8 are replaced.
+
+    Raises:
+        UserError: as `opened`, or it cannot be unpacked.
+    """
+    lines: list[str] = []
+    with opened(path, largest=LARGEST_TABLE) as file:
+        try:
+            content = _unpacked(file, path.suffix.lower())
+            while len(lines) < count and (line := content.readline(longest)):
+                text = line.decode("utf-8-sig" if not lines else "utf-8", "replace").strip("\r\n")
+                lines += [text] if text.strip() else []
+        except _NO_TABLE as error:
+            raise UserError(f"{path} cannot be unpacked", found=in_words(error)) from None
+    return lines
+
+
 def _unpacked(file: BinaryIO, suffix: str) -> IO[bytes]:
     """Return the content of a file that the suffix says is packed; any other file as it is.
 

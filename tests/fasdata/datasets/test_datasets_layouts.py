@@ -39,9 +39,10 @@ def test_missing_members_are_named():
     assert result.incomplete == {"val__000007": ["depth"]}
 
 
-def test_two_folders_of_one_clip_and_modality_are_refused():
-    with pytest.raises(UserError, match=r"a/Val/0000/000007-ir\.jpg and b/Val/0000/000007-ir\.jpg"):
-        parse_paths(find_card("SURF"), ["a/Val/0000/000007-ir.jpg", "b/Val/0000/000007-ir.jpg"])
+def test_the_second_file_of_one_clip_and_modality_is_listed():
+    result = parse_paths(find_card("SURF"), ["a/Val/0000/000007-ir.jpg", "b/Val/0000/000007-ir.jpg"])
+    assert [clip.relpaths for clip in result.clips] == [{"ir": "a/Val/0000/000007-ir.jpg"}]
+    assert result.second_files == ["b/Val/0000/000007-ir.jpg (the clip is a/Val/0000/000007-ir.jpg)"]
 
 
 def test_the_layout_is_the_one_that_explains_most():

@@ -73,10 +73,13 @@ def test_msu_list_files_may_lie_elsewhere_and_must_be_complete(tmp_path):
         scan(card, root, lists=lists)
 
 
-def test_two_copies_below_one_root_are_refused(tmp_path):
-    plant(tmp_path, "a/train_release/1/1.avi", "b/train_release/1/1.avi")
-    with pytest.raises(UserError, match=r"a/train_release/1/1\.avi and b/train_release/1/1\.avi"):
-        scan(find_card("casia"), tmp_path)
+def test_of_two_copies_below_one_root_one_is_used_and_the_other_listed(tmp_path):
+    paths = [f"{copy}/train_release/1/{n}.avi" for copy in "ab" for n in (1, 3)]
+    result = scan(find_card("casia"), plant(tmp_path, *paths))
+    assert [clip.relpaths["rgb"] for clip in result.clips] == paths[:2]
+    assert result.second_files == [f"{paths[i + 2]} (the clip is {paths[i]})" for i in (0, 1)]
+    [note] = result.notes
+    assert f"{tmp_path / 'a'} and {tmp_path / 'b'} both hold 2 of the same clips" in note and "--root" in note
 
 
 def test_wrong_roots_end_in_one_clear_line(tmp_path):
