@@ -109,7 +109,7 @@ def _check_origin(table: pd.DataFrame, columns: Collection[str], source: str) ->
             f"{source} says that another class scores higher",
             expected=f"higher_is {HIGHER_IS}",
             found=str(table["higher_is"].iloc[0]),
-            do="turn the scores' sign round",
+            do="say --higher-is attack, or turn the scores' sign round",
         )
 
 

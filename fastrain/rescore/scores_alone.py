@@ -11,7 +11,8 @@ from fasdata.library import Library
 from fasdata.page.spelling import metric, reasoned
 from fastrain.data.manifests import find_manifest, given_manifest
 from fastrain.evaluation.averaged import AT, BEST, networks, run_results
-from fastrain.evaluation.score_files import read_scores, write_scores
+from fastrain.evaluation.score_files import read_scores
+from fastrain.evaluation.score_writers import write_scores
 from fastrain.evaluation.scores import ScoreOrigin, ScoreTable
 from fastrain.evaluation.thresholds import STANDARD_POLICIES, named_policy
 from fastrain.rundir import RunDir, RunFacts

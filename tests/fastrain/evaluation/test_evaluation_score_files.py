@@ -10,7 +10,8 @@ import pytest
 
 from fasdata.errors import UserError
 from fastrain.evaluation.results import evaluate
-from fastrain.evaluation.score_files import read_scores, write_scores
+from fastrain.evaluation.score_files import read_scores
+from fastrain.evaluation.score_writers import write_scores
 from fastrain.evaluation.scores import ScoreTable
 from tests.fastrain.evaluation.tables import frame, row, twelve
 
@@ -35,9 +36,10 @@ def test_written_and_read_back_the_numbers_are_the_same(tmp_path: Path, table: S
 def test_the_header_of_bobs_file_is_bobs(tmp_path: Path) -> None:
     write_scores(twelve(), tmp_path / "s", "bob")
     lines = (tmp_path / "s" / "scores-eval.csv").read_text().splitlines()
-    assert lines[0] == "claimed_id,test_label,is_bonafide,attack_type,score"
-    assert "b0,OULU-NPU/b0/0,True,,0.9" in lines and "p1,OULU-NPU/p1/0,False,print,0.4" in lines
-    assert "b5,OULU-NPU/b5/-1,True,,nan" in lines
+    assert lines[0] == "claimed_id,test_label,is_bonafide,attack_type,score,frame_id,video_key,dataset,pai"
+    assert "b0,OULU-NPU/b0/0,True,,0.9,0,OULU-NPU/b0,OULU-NPU," in lines
+    assert "p1,OULU-NPU/p1/0,False,print,0.4,0,OULU-NPU/p1,OULU-NPU," in lines
+    assert "b5,OULU-NPU/b5/-1,True,,nan,-1,OULU-NPU/b5,OULU-NPU," in lines
     assert len(lines) == 13 and len((tmp_path / "s" / "scores-dev.csv").read_text().splitlines()) == 5
 
 
@@ -85,7 +87,7 @@ def test_damaged_json_is_told_in_one_line(tmp_path: Path, content: str, words: s
     ("column", "value", "words"),
     [
         ("is_bonafide", "yes", "neither True nor False"),
-        ("attack_type", "prnt", "did you mean 'print'"),
+        ("claimed_id", "a\0b", "a control character in subject"),
         ("score", "inf", "is not finite"),
         ("test_label", "OULU-NPU/b0/0", "occurs 2 times"),
         ("test_label", "", "has no sample_id"),

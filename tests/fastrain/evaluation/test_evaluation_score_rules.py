@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fastrain.evaluation.score_files import write_scores
+from fastrain.evaluation.score_files import read_scores
+from fastrain.evaluation.score_writers import write_scores
 from fastrain.evaluation.scores import ScoreTable
 from tests.commands import Called
 from tests.fastrain.evaluation.tables import frame, row, twelve
@@ -32,7 +33,7 @@ def at(place: int, column: str, value: object) -> Change:
 FAULTS: dict[str, Change] = {
     "row 3 has no sample_id": at(2, "sample_id", ""),
     "'OULU-NPU/b0/0' occurs 2 times": at(2, "sample_id", "OULU-NPU/b0/0"),
-    "unknown attack_type .*'paper'.*expected one of .*print": at(6, "attack_type", "paper"),
+    "unknown label .*'spof'.*expected one of attack": at(6, "label", "spof"),
     "score of sample 'OULU-NPU/b2/0' is not finite.*found inf": at(2, "score", np.inf),
     "score of sample 'OULU-NPU/b2/0' is not finite.*found nan": at(2, "score", np.nan),
     "score of sample 'OULU-NPU/b2/0' is not a number": at(2, "score", "high"),
@@ -53,6 +54,18 @@ def test_a_damaged_table_is_refused_in_one_line(tmp_path: Path, form: str, words
     done = Called("fastrain", "eval", path)
     assert done.out == ""
     assert re.search(words, done.line), done.line
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_an_attack_type_outside_the_vocabulary_is_a_species_of_its_own(tmp_path: Path, form: str) -> None:
+    rows = at(6, "attack_type", "paper")(at(7, "attack_type", "PA.F.1")(twelve().frame))
+    path = tmp_path / f"scores.{form}"
+    rows.to_csv(path, index=False) if form == "csv" else rows.to_parquet(path, index=False)
+    read = read_scores(path).frame
+    assert read.loc[[6, 7, 8], ["attack_type", "pai"]].to_numpy().tolist() == [
+        ["print", "paper"], ["unknown", "PA.F.1"], ["print", ""],
+    ]  # fmt: skip
+    assert Called("fastrain", "eval", path).code == 0
 
 
 @pytest.mark.parametrize("label", ["bonafide", "attack"])

@@ -9,7 +9,8 @@ import pytest
 
 from fasdata.errors import UserError
 from fastrain.evaluation.results import evaluate
-from fastrain.evaluation.score_files import read_scores, write_scores
+from fastrain.evaluation.score_files import read_scores
+from fastrain.evaluation.score_writers import write_scores
 from fastrain.evaluation.scores import ScoreOrigin
 from fastrain.rundir import RunFacts
 from tests.fastrain.evaluation.tables import twelve

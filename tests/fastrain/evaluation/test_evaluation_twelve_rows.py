@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from fastrain.evaluation.results import evaluate
-from fastrain.evaluation.score_files import read_scores, write_scores
+from fastrain.evaluation.score_files import read_scores
+from fastrain.evaluation.score_writers import write_scores
 from fastrain.evaluation.scores import ScoreTable
 from fastrain.evaluation.thresholds import fixed
 from tests.fastrain.evaluation.tables import frame, row
