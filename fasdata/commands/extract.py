@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fasdata.commands.options import Workers, processes
+from fasdata.commands.options import BonafideIs, LayoutName, Workers, processes
 from fasdata.errors import EXIT_PARTIAL
 from fasdata.faces.detectors import DEFAULT, DETECTORS, PRECROPPED
 
@@ -21,8 +21,8 @@ def _of_detectors(words: str) -> str:
 
 @app.command(
     epilog="Example: fasdata extract CASIA-FASD --root /mnt/CASIA-FASD --out data. "
-    "Exit code 3: done, but some recordings could not be read or decoded (they are listed). SIGTERM or Ctrl-C: the "
-    "clips in hand are finished within 30 s and kept, exit code 143 or 130; the same command goes on."
+    "Exit code 3: done, but some recordings could not be read, decoded or matched (they are listed). SIGTERM or "
+    "Ctrl-C: the clips in hand are finished within 30 s and kept, exit code 143 or 130; the same command goes on."
 )
 def extract(
     dataset: Annotated[str, typer.Argument(help="Dataset name, e.g. CASIA-FASD, or 'folder' for your own tree.")],
@@ -78,9 +78,26 @@ def extract(
     borders: Annotated[
         str, typer.Option(help=f"Black around pre-cropped faces: cut or keep (only with detector {PRECROPPED}).")
     ] = "cut",
+    face_rule: Annotated[
+        str,
+        typer.Option(
+            help="Which of several faces is kept. confident: of those about as sure as the best, the one that goes on "
+            "from the frames before, else the largest; largest, probable: by size or score, in each frame alone. "
+            "Default: the store's own, in a new one confident."
+        ),
+    ] = "",
+    on_damage: Annotated[
+        str,
+        typer.Option(
+            help="skip: a damaged packet of a video costs its own frames; stop: the recording ends there, as with "
+            "OpenCV's reader, so that others' frame lists fit. Default: the store's own, in a new one skip."
+        ),
+    ] = "",
     card: Annotated[
         Path | None, typer.Option(help="Your own dataset card (YAML) or table (CSV with path and label).")
     ] = None,
+    bonafide_is: BonafideIs = "",
+    layout: LayoutName = "",
     lists: Annotated[Path | None, typer.Option(help="Folder of official list files, if not in the root.")] = None,
     device: Annotated[str, typer.Option(help="Device of the detector: cpu, cuda, cuda:1.")] = "cpu",
     workers: Workers = 0,
@@ -125,13 +142,14 @@ def extract(
     selected = Executor(
         executor, workers if executor == "ray" else processes(workers), ray_address, Limits(clip_timeout, worker_memory)
     )
-    described = find_card(dataset, card)
+    described = find_card(dataset, card, bonafide_is)
     settings = settings_for(
-        described.slug, frames, detector=detector, detector_model=detector_model, allow_download=allow_download,
+        described.slug, frames, described.protocol, detector=detector, detector_model=detector_model, allow_download=allow_download,
         min_face=min_face, min_score=min_score, tracking=tracking, detect_every=detect_every, context=context,
-        max_side=max_side, codec=codec, fallbacks=fallbacks == "on", borders=borders, device=device,
+        max_side=max_side, codec=codec, fallbacks=fallbacks == "on", borders=borders, face_rule=face_rule,
+        on_damage=on_damage, device=device,
     )  # fmt: skip
-    plan = plan_extract(described, root, Library.locate(out), settings, lists)
+    plan = plan_extract(described, root, Library.locate(out), settings, lists, layout)
     typer.echo(describe_plan(plan))
     if dry_run:
         selected.require(plan.settings)  # what would be refused is refused here, after the plan
@@ -142,5 +160,5 @@ def extract(
     except Stopped as stopped:
         leave(stopped, "run the same command again")
     typer.echo(describe_report(report))
-    if report.failed or report.not_widened or plan.skipped:
+    if report.failed or report.not_widened or plan.has_more_to_see:
         raise typer.Exit(EXIT_PARTIAL)

@@ -11,7 +11,7 @@ from fasdata.extract.orientation import unseen_turn
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detector import Detector
 from fasdata.faces.tracking import Outcome, fall_back
-from fasdata.media.frame import FrameSource, UnreadableMedia
+from fasdata.media.frame import FrameSource, UnreadableMedia, claimed_frames
 from fasdata.records import Clip, ClipRecord, Face, FaceStatus, FrameRecord
 from fasdata.store.keys import crop_key
 
@@ -161,8 +161,8 @@ class ClipExtractor:
             yield warning
         if source.damage:
             yield source.damage
-        elif counted and n < SHORT_OF_CLAIM * source.n_hint:  # otherwise the earlier notes have it
-            yield f"the container claims {source.n_hint} frames, {n} could be decoded"
+        elif counted and n < SHORT_OF_CLAIM * claimed_frames(source):  # otherwise the earlier notes have it
+            yield f"the container claims {claimed_frames(source)} frames, {n} could be decoded"
         if state.extra_turn:
             yield turned_note(state.extra_turn)
         left_out = Counter(why for index in new for why in state.crops[index].left_out)

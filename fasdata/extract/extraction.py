@@ -11,23 +11,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fasdata import __version__
+from fasdata.datasets.kept_card import FILE as CARD
+from fasdata.datasets.kept_card import KeptCard
+from fasdata.datasets.tree import IMAGE, ending, natural_key
 from fasdata.errors import UserError
 from fasdata.extract.executor import LOCAL, Executor
 from fasdata.extract.jobs import JobList, StoredClips
+from fasdata.extract.known_clips import as_stored
 from fasdata.extract.reasons import Reasons
 from fasdata.extract.settings import ExtractSettings
 from fasdata.library import Library
 from fasdata.media.readers import MediaForm, require_reader
 from fasdata.progress import progress
+from fasdata.protocols.names import own_card
 from fasdata.protocols.sampling import FrameRule, parse_rules
 from fasdata.records import Clip, ClipRecord
 from fasdata.stopping import Stopped, stop_requested
-from fasdata.store.atomic import require_writable
+from fasdata.store.atomic import require_writable, write_text
 from fasdata.store.info import FILE, StoreInfo
 from fasdata.store.writer import StoreWriter
 
 if TYPE_CHECKING:
-    from fasdata.datasets.card import Card
+    from fasdata.datasets.card import Card, Claim
 
 
 @dataclass
@@ -95,6 +100,14 @@ class ExtractPlan:
     unmatched: Sequence[str]
     notes: Sequence[str] = ()
     skipped: Sequence[str] = ()  # entries of the tree that cannot be looked at, and why
+    second_files: Sequence[str] = ()  # files of which another one is the clip
+    absent: Sequence[str] = ()  # files that a table names and that are not there
+    about: KeptCard | None = None  # of data that no shipped card describes
+
+    @property
+    def has_more_to_see(self) -> bool:
+        """Whether there is something that a user should look at, even if all goes well."""
+        return bool(self.unmatched or self.skipped or self.second_files or self.absent)
 
     @property
     def new(self) -> int:
@@ -115,7 +128,8 @@ class ExtractPlan:
     @property
     def frames(self) -> int:
         """How many frames there are to store, if a clip has 150 of them, or 1 where clips are single images."""
-        length = 1 if self.settings.form.reader in ("image", "padisi-npz") else 150
+        pictures = all(ending(clip.relpaths.get("rgb", "")) in IMAGE for clip in self.clips[:100])
+        length = 1 if self.settings.form.reader in ("image", "padisi-npz") or pictures else 150
         planned = _positions(self.settings.rules, length)
         already = _positions([FrameRule.parse(text) for text in self.stored.rules], length)
         return self.new * len(planned) + self.wider * len(planned - already)
@@ -128,9 +142,12 @@ class ExtractPlan:
 
 
 def plan_extract(
-    card: Card, root: Path, library: Library, settings: ExtractSettings, lists: Path | None = None
+    card: Card, root: Path, library: Library, settings: ExtractSettings, lists: Path | None = None, layout: str = ""
 ) -> ExtractPlan:
     """Find the clips of a raw dataset and what is left to do; their layout says how to read them.
+
+    Clips of a table whose files are not there are among them, to be recorded as failed. Clips of an earlier store keep
+    the ids that they have there.
 
     The rules are those of `settings` and those of the store: what was extracted stays.
 
@@ -138,31 +155,29 @@ def plan_extract(
         UserError: wrong or empty root, no path of the expected form, a form that no reader here
             reads, a store that was made with another configuration, or a place that cannot be written.
     """
+    from fasdata.datasets.layouts import earlier_ids
     from fasdata.datasets.scan import scan
 
-    scanned = scan(card, root, lists=lists)
+    scanned = scan(card, root, lists=lists, layout=layout)
     form = MediaForm.of(scanned.layout_spec)
     require_reader(form)
-    settings = settings.settled(form)
     folder = library.store_dir(card.slug)
+    there = StoreInfo.read(folder) if (folder / FILE).is_file() else None
+    settings = settings.settled(form, there.config if there else None)
     library.require_settled(card.slug)
     require_writable(folder)
     stored = StoredClips()
-    if (folder / FILE).is_file():
-        StoreInfo.read(folder).require_same(StoreInfo(card.slug, settings.recorded(), __version__), folder)
+    if there is not None:
+        there.require_same(StoreInfo(card.slug, settings.recorded(), __version__), folder)
         stored = StoredClips.of(folder)
         settings = _with_rules(settings, stored.rules)
+    clips = {clip.clip_id: clip for clip in (*scanned.clips, *scanned.promised)}
+    ordered = sorted(clips.values(), key=lambda clip: natural_key(clip.clip_id))
+    known, notes = as_stored(ordered, stored, earlier_ids(card, scanned.layout_spec, ordered) if stored.status else {})
     return ExtractPlan(
-        card.slug,
-        folder,
-        scanned.layout,
-        scanned.clips,
-        stored,
-        settings,
-        scanned.unmatched,
-        scanned.notes,
-        scanned.skipped,
-    )
+        card.slug, folder, scanned.layout, known, stored, settings, scanned.unmatched, (*scanned.notes, *notes),
+        scanned.skipped, scanned.second_files, scanned.absent, own_card(library, card),
+    )  # fmt: skip
 
 
 def run_extract(
@@ -183,12 +198,14 @@ def run_extract(
     info = StoreInfo(plan.dataset, plan.settings.recorded(), __version__)
     report = ExtractReport(plan.dataset, plan.folder, clips=len(plan.clips))
     with Library(plan.folder.parent).in_use([plan.dataset]), StoreWriter(plan.folder, info) as writer:
+        if plan.about:
+            write_text(plan.folder / CARD, plan.about.text())
         # A list file given since, or a corrected card: the pixels are the same, the description is not.
         for clip in plan.clips:
             if clip.clip_id in writer.clips and writer.clips[clip.clip_id] != clip:
                 writer.describe(clip)
                 report.described_anew += 1
-        jobs = JobList(plan.clips, writer, retry_failed=retry_failed)
+        jobs = JobList(plan.clips, writer, retry_failed=retry_failed, absent=plan.absent)
         report.already = len(plan.clips) - jobs.new
         settings = _with_rules(plan.settings, writer.info.rules)
         with (
@@ -218,13 +235,13 @@ def run_extract(
     return report
 
 
-def settings_for(dataset: str, frames: str, **options: object) -> ExtractSettings:
+def settings_for(dataset: str, frames: str, claim: Claim | None = None, **options: object) -> ExtractSettings:
     """Return settings with the rules of `frames`, where `recipes` stands for all that shipped recipes need of it."""
     words = [word for word in re.split(r"[+\s;]+", frames) if word]
     if "recipes" in words:
         from fasdata.protocols.recipe import frame_rules_for
 
-        needed = frame_rules_for(dataset)
+        needed = frame_rules_for(dataset, claim)
         if not needed:
             raise UserError(
                 f"no recipe says which frames of {dataset} to keep", do="give --frames, e.g. --frames 'ssdg(2)@decoded'"

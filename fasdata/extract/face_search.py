@@ -11,9 +11,10 @@ from fasdata.extract.clip_record import noted_turn
 from fasdata.extract.cropping import Cropped, crop_frame
 from fasdata.extract.orientation import UPRIGHT_TRIAL, best_turn, listed_turn, score_to_turn
 from fasdata.extract.settings import ExtractSettings
-from fasdata.faces.detector import Detector, pick_face
+from fasdata.faces.choice import choose_face
+from fasdata.faces.detector import Detector
 from fasdata.faces.tracking import REACH, Tracker, still_to_search
-from fasdata.media.frame import Frame, FrameSource, UnreadableMedia
+from fasdata.media.frame import Frame, FrameSource, UnreadableMedia, left_out
 from fasdata.media.video import turn
 from fasdata.records import Box, Clip, ClipRecord, Face
 
@@ -167,8 +168,9 @@ class FaceSearch:
                 batch = []
         if batch:
             self._search_batch(batch, keep_all=few)
+        never = left_out(self.source)
         for index in wanted - self.state.searched.keys():
-            if self.source.damage and index < (self.source.n_decoded or 0):
+            if index in never or (self.source.damage and index < (self.source.n_decoded or 0)):
                 self.state.unreadable.add(index)
                 self.state.searched[index] = False
 
@@ -180,7 +182,7 @@ class FaceSearch:
             state.pts[index], state.names[index] = round(frame.pts, 6), frame.name
             confident = [face for face in faces if face.score >= self.settings.min_score]
             given = self.given.get(index)
-            face = pick_face(confident, self._box_before(index), given.box if given else None)
+            face = choose_face(confident, self.settings.choice, self._box_before(index), given.box if given else None)
             state.searched[index] = face is not None
             state.n_faces[index] = len(confident)
             if face is not None:

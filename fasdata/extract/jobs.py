@@ -22,6 +22,7 @@ from fasdata.store import tables
 from fasdata.store.info import StoreInfo
 from fasdata.store.writer import StoreWriter
 
+MISSING = "the file is missing"  # in the reason of a failed clip, whichever source says it
 Result = tuple[ClipRecord, dict[str, bytes]]  # crops by key text, encoded
 
 
@@ -56,7 +57,7 @@ class Worker:
         clip = job.clip
         try:
             paths = {name: locate(self._root, relpath) for name, relpath in clip.relpaths.items()}
-            source = open_source(self._settings.form, paths)
+            source = open_source(self._settings.form, paths, self._settings.reading)
             detector = self.detector.for_clip(clip, self._root)
         except (UnreadableMedia, UserError) as error:
             return ClipRecord(clip, "failed", str(error)), {}
@@ -86,6 +87,8 @@ class StoredClips:
     status: Mapping[str, str] = field(default_factory=dict)
     answered: Mapping[str, str] = field(default_factory=dict)  # rules joined by " + "
     rules: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)  # the colour file of each clip
+    colour_alone: frozenset[str] = frozenset()  # the clips that depth and infrared were not stored of
 
     @classmethod
     def of(cls, folder: Path) -> StoredClips:
@@ -96,14 +99,18 @@ class StoredClips:
         """
         rules = StoreInfo.read(folder).rules
         if (folder / tables.CLIPS).is_file():
-            columns = tables.read_columns(folder, "clip_id", "status", "rules")
+            columns = tables.read_columns(folder, "clip_id", "status", "rules", "relpath_rgb", "registered")
             rows = list(zip(*columns.values(), strict=True))
         else:
             rows = [
-                (record.clip.clip_id, record.status, " + ".join(sorted(record.selections)))
+                (record.clip.clip_id, record.status, " + ".join(sorted(record.selections)),
+                 record.clip.relpaths.get("rgb", ""), record.registered)
                 for _, record in tables.read_shards(folder)
-            ]
-        return cls({row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows}, rules)
+            ]  # fmt: skip
+        return cls(
+            {row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows}, rules, {row[0]: row[3] for row in rows},
+            frozenset(row[0] for row in rows if row[1] == "ok" and not row[4]),
+        )  # fmt: skip
 
     def lacks(self, clip_id: str, rules: Collection[str]) -> bool:
         """Tell whether a clip lacks frames of one of `rules` and can be given them: it was decoded before."""
@@ -118,17 +125,25 @@ class JobList(Sequence[Job]):
     The record of a stored clip is read when its job is taken, so that memory does not grow with the store.
     """
 
-    def __init__(self, clips: Iterable[Clip], writer: StoreWriter, *, retry_failed: bool = False) -> None:
+    def __init__(
+        self, clips: Iterable[Clip], writer: StoreWriter, *, retry_failed: bool = False, absent: Collection[str] = ()
+    ) -> None:
+        """List what is left to do; a clip whose file was missing is tried again once it is no longer `absent`."""
         self._writer = writer
+        gone = set(absent)
         rules, new, wider = frozenset(writer.info.rules), [], []
         for clip in clips:
             status = writer.done.get(clip.clip_id)
-            if status is None or (status == "failed" and retry_failed):
+            came = status == "failed" and not gone.intersection(clip.relpaths.values()) and self._was_missing(clip)
+            if status is None or came or (status == "failed" and retry_failed):
                 new.append(clip)
             elif status != "failed" and not writer.rules[clip.clip_id] >= rules:
                 wider.append(clip)
         self.new, self.wider = len(new), len(wider)
         self._clips = [*new, *writer.by_shard(wider)]
+
+    def _was_missing(self, clip: Clip) -> bool:
+        return MISSING in self._writer.record(clip.clip_id).reason
 
     def __len__(self) -> int:
         return len(self._clips)

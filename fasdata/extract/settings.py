@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 from fasdata.errors import UserError, unknown_name
+from fasdata.faces.choice import CONFIDENT, FACE_RULES, STEADY
 from fasdata.faces.detector import DetectorRequest
 from fasdata.faces.detectors import DEFAULT, DETECTORS, PRECROPPED, DetectorRow, detector_identity
-from fasdata.media.readers import MediaForm
+from fasdata.media.readers import CONTAINER, ON_DAMAGE, MediaForm, Reading
 from fasdata.protocols.sampling import FrameRule
 from fasdata.store.codec import STORE_CODECS, Codec
 
@@ -29,7 +31,10 @@ class ExtractSettings:
     `none` cuts away black around faces that the release cropped. `form` is how the release keeps its recordings. The
     detector `auto` stands until `settled` knows that form. `detector_model` is what the detector's row asks for; it is
     downloaded only if `allow_download`. With `tracking` a face is followed from frame to frame (see
-    `fasdata.faces.tracking`), and the complete frame is searched at least every `detect_every` frames.
+    `fasdata.faces.tracking`), and the complete frame is searched at least every `detect_every` frames. `face_rule` says
+    which of several faces is kept (`fasdata.faces.choice`), `on_damage` what a damaged packet costs
+    (`fasdata.media.container.Reading`); "" leaves either to the store, in a new one `confident` and `skip`. `container`
+    is the version of what is believed of a video's container.
     """
 
     rules: tuple[FrameRule, ...]
@@ -45,6 +50,9 @@ class ExtractSettings:
     codec: str = "png"
     fallbacks: bool = True
     borders: str = "cut"
+    face_rule: str = ""
+    on_damage: str = ""
+    container: int = CONTAINER
     form: MediaForm = field(default_factory=MediaForm)
     batch: int = 16
     device: str = "cpu"
@@ -57,6 +65,10 @@ class ExtractSettings:
         self._check_device()
         if self.borders not in BORDERS:
             raise unknown_name("value of --borders", self.borders, BORDERS)
+        if self.face_rule not in ("", STEADY, *FACE_RULES):
+            raise unknown_name("value of --face-rule", self.face_rule, FACE_RULES)
+        if self.on_damage not in ("", *ON_DAMAGE):
+            raise unknown_name("value of --on-damage", self.on_damage, ON_DAMAGE)
         if Codec.parse(self.codec).name not in STORE_CODECS:
             raise unknown_name("codec of a store", self.codec, STORE_CODECS)
         object.__setattr__(self, "codec", str(Codec.parse(self.codec)))
@@ -145,6 +157,16 @@ class ExtractSettings:
         return self._row is not None and self._row.whole_image
 
     @property
+    def choice(self) -> str:
+        """The rule by which one of several faces is kept."""
+        return self.face_rule or CONFIDENT
+
+    @property
+    def reading(self) -> Reading:
+        """What is believed of a video's container, and what damage costs."""
+        return Reading(cast(Literal["skip", "stop"], self.on_damage or "skip"), self.container)
+
+    @property
     def detector_request(self) -> DetectorRequest:
         """What the detector is asked for."""
         return DetectorRequest(
@@ -157,8 +179,21 @@ class ExtractSettings:
             device=self.device,
         )
 
-    def settled(self, form: MediaForm) -> ExtractSettings:
-        """Return the settings for recordings of this form; `auto` becomes `none` where they are pre-cropped."""
+    def settled(self, form: MediaForm, stored: Mapping[str, Any] | None = None) -> ExtractSettings:
+        """Return the settings for recordings of this form; `auto` becomes `none` where they are pre-cropped.
+
+        `stored` is the configuration of the store that they go into. What the first stores do not state was another
+        rule in their time than now, and they keep it.
+        """
+        if stored is not None and "container" not in stored:
+            before = Reading.recorded_in(stored)
+            settings = replace(
+                self,
+                container=before.container,
+                on_damage=self.on_damage or before.on_damage,
+                face_rule=self.face_rule or STEADY,
+            )
+            return settings.settled(form)
         detector = (PRECROPPED if form.precropped else DEFAULT) if self.detector == AUTO else self.detector
         # Where every image is a face, there is nothing to follow.
         tracking, device = ("off", "cpu") if DETECTORS[detector].whole_image else (self.tracking, self.device)
@@ -169,6 +204,12 @@ class ExtractSettings:
 
         Nothing heavy is loaded for it: the process that writes the store need not be one that detects.
         """
+        chosen: dict[str, Any] = {"face_rule": self.choice, "on_damage": self.reading.on_damage}
+        if self.container == CONTAINER:
+            chosen["container"] = self.container
+        else:  # as the first stores are, which do not state them
+            of_its_time = {"face_rule": STEADY, "on_damage": Reading.recorded_in({}).on_damage}
+            chosen = {name: value for name, value in chosen.items() if value != of_its_time[name]}
         return {
             "frames": [str(rule) for rule in self.rules],
             "detector": self.detector,
@@ -181,5 +222,6 @@ class ExtractSettings:
             "codec": self.codec,
             "fallbacks": self.fallbacks,
             "borders": "cut" if self.cuts_borders else "keep",
+            **chosen,
             **asdict(self.form),
         }

@@ -46,7 +46,7 @@ class FrameSource(Protocol):
 
     frame_rate: float
     rotation: int
-    n_hint: int  # number of frames that the container claims, 0 without a claim
+    n_hint: int  # number of frames that the container claims or lets one guess, 0 without either
     n_decoded: int | None  # known once a pass has reached the end
     damage: str  # what went wrong in decoding, "" if nothing did
     notes: tuple[str, ...]  # what a user of the clip should know: missing members, where rgb comes from
@@ -57,6 +57,20 @@ class FrameSource(Protocol):
         A frame that is counted but cannot be read is left out.
         """
         ...
+
+
+def claimed_frames(source: FrameSource) -> int:
+    """Return the number of frames that should be there and are missing if they are not; 0 without a claim.
+
+    Only a source whose `n_hint` may be a guess says more (`n_claimed`).
+    """
+    return int(getattr(source, "n_claimed", source.n_hint))
+
+
+def left_out(source: FrameSource) -> Collection[int]:
+    """Return the frames, as far as passes have met them, that count and can never be shown (`left_out`)."""
+    frames: Collection[int] = getattr(source, "left_out", ())
+    return frames
 
 
 class UnreadableMedia(Exception):

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
+from fasdata.datasets.tree import IMAGE, VIDEO, ending
 from fasdata.errors import unknown_name
 from fasdata.media.frame import FrameSource, UnreadableMedia, describe_damage
 
@@ -40,6 +41,40 @@ class MediaForm:
         return cls(**{name: value for name, value in declared.items() if value is not None})
 
 
+# -- How a video is read ----------------------------------------------------------------------------------------------
+
+ON_DAMAGE = ("skip", "stop")
+CONTAINER = 2  # the version of what is believed of a container; `Reading` says what version 1 did
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a video is read. These decide which frames there are and how they lie, and a store records them.
+
+    `on_damage`: with `skip` a damaged packet costs its own frames; with `stop` the first one ends the recording, as
+    OpenCV's reader does, whose frame lists it serves. `container` 2 believes all of what is said here; 1 is how the
+    first stores were read: the first stream, quarter turns alone, pixels as they are coded, concealed frames like any.
+
+    >>> Reading.recorded_in({})
+    Reading(on_damage='stop', container=1)
+    """
+
+    on_damage: Literal["skip", "stop"] = "skip"
+    container: int = CONTAINER
+
+    @classmethod
+    def recorded_in(cls, config: Mapping[str, object]) -> Reading:
+        """Return how the recordings of a store of this configuration were read; the first ones do not say."""
+        stop = config.get("on_damage", "stop") == "stop"
+        version = config.get("container", 1)
+        return cls("stop" if stop else "skip", version if isinstance(version, int) else 1)
+
+    @property
+    def believes_all(self) -> bool:
+        """Whether the container is believed beyond the first stream's quarter turns."""
+        return self.container >= CONTAINER
+
+
 # -- Open a recording -------------------------------------------------------------------------------------------------
 
 # Each class takes the files (or folders) of a clip by modality; its module is imported when first needed.
@@ -51,6 +86,7 @@ _CLASSES = {
     "3dmad-hdf5": "fasdata.media.threedmad:ThreedmadSource",
     "padisi-npz": "fasdata.media.padisi:PadisiSource",
 }
+_SIDE_BY_SIDE = "fasdata.media.side_by_side:SideBySide"  # of a clip with several files, one of them a video
 _WITHOUT_COLOUR = ("frames", "image", "wmca-hdf5")  # these readers decide themselves what to do without a colour file
 
 
@@ -64,8 +100,13 @@ def require_reader(form: MediaForm) -> None:
         raise unknown_name("reader", form.reader, _CLASSES)
 
 
-def open_source(form: MediaForm, paths: Mapping[str, Path]) -> FrameSource:
-    """Open a recording, given its file (for `frames`: its folder) by modality. Of a video only rgb is read.
+def open_source(form: MediaForm, paths: Mapping[str, Path], reading: Reading | None = None) -> FrameSource:
+    """Open a recording, given its file (for `frames`: its folder) by modality.
+
+    Of videos, pictures and folders of pictures each clip is what its own files are: copies of a release, and one's own
+    data, mix them.
+
+    `reading` is what is believed of a video's container, and what damage costs there.
 
     Raises:
         UserError: the layout names a reader that does not exist.
@@ -74,10 +115,26 @@ def open_source(form: MediaForm, paths: Mapping[str, Path]) -> FrameSource:
     require_reader(form)
     if "rgb" not in paths and form.reader not in _WITHOUT_COLOUR:
         raise UnreadableMedia("there is no colour file")
-    module, _, name = _CLASSES[form.reader].partition(":")
+    module, _, name = _class_of(form, paths).partition(":")
     source_class = getattr(import_module(module), name)
     try:
-        source: FrameSource = source_class(paths["rgb"] if form.reader == "video" else paths)
+        of_clip: Any = paths["rgb"] if name == "VideoSource" else paths
+        more = {"reading": reading} if name in ("VideoSource", "SideBySide") else {}
+        source: FrameSource = source_class(of_clip, **more)
     except Exception as error:  # the file is foreign: whatever its parser raises means the same
         raise UnreadableMedia(describe_damage(error)) from None
     return source
+
+
+def _class_of(form: MediaForm, paths: Mapping[str, Path]) -> str:
+    """Return what opens one clip: where its layout has videos or pictures, its own files decide."""
+    if form.reader not in ("video", "frames", "image") or "rgb" not in paths:
+        return _CLASSES[form.reader]
+    if len(paths) > 1 and any(map(_is_video, paths.values())):
+        return _SIDE_BY_SIDE
+    pictures = ending(paths["rgb"].name) in IMAGE or paths["rgb"].is_dir()
+    return _CLASSES["video" if _is_video(paths["rgb"]) else "frames" if pictures else form.reader]
+
+
+def _is_video(path: Path) -> bool:
+    return ending(path.name) in VIDEO and not path.is_dir()
