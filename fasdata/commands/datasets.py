@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fasdata.commands.options import BonafideIs, Data, LayoutName
+
 app = typer.Typer()
 
 Name = Annotated[str, typer.Argument(help="Dataset name, e.g. CASIA-FASD, or the name of your own data with --card.")]
@@ -14,24 +16,24 @@ OwnCard = Annotated[
     Path | None,
     typer.Option(
         "--card",
-        help="Own data: a card (YAML, as in manifests/datasets), or a CSV with the columns path,label and, if known, "
-        "split,subject,attack_type,pai,depth,ir; paths are below the root, labels bonafide or attack.",
+        help="Own data: a card (YAML, as in manifests/datasets), or a table (CSV) with the columns path,label and, if "
+        "known, split,subject,attack_type,pai,depth,ir; paths are below the root. 'fasdata card draft' proposes one.",
     ),
 ]
 Lists = Annotated[Path | None, typer.Option("--lists", help="Folder of official list files, if not in the root.")]
-LayoutName = Annotated[str, typer.Option("--layout", help="The layout; default: it is recognised.")]
 
 
 @app.command(epilog="Example: fasdata datasets WMCA")
 def datasets(
     name: Annotated[str, typer.Argument(help="A dataset; none: list all.")] = "",
     card: OwnCard = None,
+    bonafide_is: BonafideIs = "",
 ) -> None:
     """List the supported raw datasets: what they hold, how they are laid out, who gives them out."""
     from fasdata.datasets.card_text import describe_all, describe_card
     from fasdata.datasets.registry import find_card, load_cards
 
-    typer.echo(describe_card(find_card(name, card)) if name else describe_all(load_cards().values()))
+    typer.echo(describe_card(find_card(name, card, bonafide_is)) if name else describe_all(load_cards().values()))
 
 
 @app.command(
@@ -52,6 +54,7 @@ def parse(
         ),
     ] = None,
     card: OwnCard = None,
+    bonafide_is: BonafideIs = "",
 ) -> None:
     """Write what paths mean, one CSV row per sample: split, label, attack type, subject. Paths stay as given."""
     import sys
@@ -64,7 +67,7 @@ def parse(
 
     if format != "csv":
         raise unknown_name("value of --format", format, ("csv",))
-    described = find_card(dataset, card)
+    described = find_card(dataset, card, bonafide_is)
     rows = meanings(described, read_paths(paths), lists=lists, layout=layout)
     if rejected:
         with rejected.open("w", encoding="utf-8", errors="surrogateescape", newline="") as out:
@@ -88,14 +91,19 @@ def verify(
     layout: LayoutName = "",
     strict: Annotated[bool, typer.Option("--strict", help="A deviation is an error (exit code 2).")] = False,
     card: OwnCard = None,
+    bonafide_is: BonafideIs = "",
+    data: Data = None,
 ) -> None:
-    """Compare a copy of a raw dataset with its release: layout, counts by split and label, missing clips."""
-    from fasdata.datasets.registry import find_card
+    """Compare a copy of a raw dataset with its release: layout, counts by split and label, missing clips.
+
+    Own data that were extracted before need no card: they are compared with their store in the library.
+    """
+    from fasdata.commands.own_names import card_of
     from fasdata.datasets.verify import describe_verification
     from fasdata.datasets.verify import verify as compare
     from fasdata.errors import UserError
 
-    verification = compare(find_card(dataset, card), root, lists=lists, layout=layout)
+    verification = compare(card_of(dataset, card, bonafide_is, data), root, lists=lists, layout=layout)
     typer.echo(describe_verification(verification))
     if strict and verification.deviations:
         raise UserError(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fasdata.commands.options import Data
+from fasdata.commands.options import Data, stored_slug
 
 app = typer.Typer()
 
@@ -17,7 +17,7 @@ app = typer.Typer()
     "fasdata extract CASIA-FASD --detector json --detector-model faces.jsonl --context 3 …"
 )
 def faces(
-    dataset: Annotated[str, typer.Argument(help="Dataset name, e.g. CASIA-FASD, or 'folder'.")],
+    dataset: Annotated[str, typer.Argument(help="Dataset name, e.g. CASIA-FASD, 'folder', or that of your own data.")],
     out: Annotated[Path, typer.Option(help="The file to write: JSON lines, a clip per line.")],
     data: Data = None,
 ) -> None:
@@ -25,13 +25,13 @@ def faces(
 
     It has no faces of frames that were never searched: extract with frame rules that the store has.
     """
-    from fasdata.datasets.registry import find_card
     from fasdata.faces.json_faces import faces_line
     from fasdata.library import Library
     from fasdata.store.atomic import replacing
     from fasdata.store.reader import Store
 
-    library, slug = Library.locate(data), find_card(dataset).slug
+    library = Library.locate(data)
+    slug = stored_slug(library, dataset)
     with library.in_use([slug]):
         store = Store.open(library.require_store(slug))
         clips = rotated = 0

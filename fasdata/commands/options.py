@@ -12,6 +12,20 @@ if TYPE_CHECKING:
 
 Data = Annotated[Path | None, typer.Option("--data", help="The library. Default: $FASDATA_DATA, else ./data.")]
 Workers = Annotated[int, typer.Option("--workers", "-j", min=0, help="Processes; 0 = one per core.")]
+LayoutName = Annotated[
+    str,
+    typer.Option(
+        "--layout", help="The layout, of those that 'fasdata datasets NAME' shows; default: it is recognised."
+    ),
+]
+BonafideIs = Annotated[
+    str,
+    typer.Option(
+        "--bonafide-is",
+        metavar="WORD",
+        help="In your own table with --card: the label that means bona fide, e.g. 1, live, real; others are attacks.",
+    ),
+]
 
 
 def processes(workers: int) -> int:

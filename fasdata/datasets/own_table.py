@@ -32,6 +32,15 @@ class Table:
     holds: Mapping[str, tuple[str, tuple[str, ...]]]
     notes: tuple[str, ...] = ()
 
+    @classmethod
+    def of_clips(cls, clips: Mapping[str, Clip]) -> Table:
+        """Return the table that has these clips as its rows."""
+        holds = {}
+        for id_, clip in clips.items():
+            for place in clip.relpaths.values():
+                holds[place] = (id_, tuple(name for name, path in clip.relpaths.items() if path == place))
+        return cls(clips, holds)
+
     @property
     def reader(self) -> Literal["video", "image", "frames"]:
         """The reader that opens the paths, by their extensions."""
@@ -154,7 +163,7 @@ def _require_readable(paths: Mapping[str, object], table: Path) -> None:
         formats = ", ".join(dict.fromkeys(ending(path).upper() for path in unread))
         arrays = any(ending(path) in ARRAY for path in unread)
         raise UserError(
-            f"{table}: {formats} is not supported in a table", found=f"{len(unread)} such files, e.g. {unread[0]}",
+            f"{table}: not supported in a table: {formats}", found=f"{len(unread)} such files, e.g. {unread[0]}",
             expected=f"videos, or pictures ({', '.join(IMAGE)}), or folders of pictures",
             do="write a card with their reader" if arrays else "convert them to PNG, or take the rows out",
         )  # fmt: skip

@@ -9,14 +9,22 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from fasdata.datasets.tree import natural_key
+from fasdata.datasets.tree import IMAGE, natural_key
+from fasdata.media import netpbm
 from fasdata.media.frame import MAX_PIXELS, Frame, IndexedSource, UnreadableMedia, error_line
 from fasdata.records import MODALITIES
 
 # -- Read one image ---------------------------------------------------------------------------------------------------
 
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
+SUFFIXES = tuple(f".{name}" for name in IMAGE)  # what counts as an image can be read
+FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")  # of Pillow; portable maps are read by `netpbm`
+# What a file of another format begins with, whatever it is called: (place, bytes, name).
+_OTHERS = (
+    (0, b"GIF8", "GIF"), (4, b"ftypavi", "AVIF"), (4, b"ftypheic", "HEIC"), (4, b"ftypheix", "HEIC"),
+    (4, b"ftypmif1", "HEIF"), (4, b"ftyphevc", "HEIC"), (0, b"\xff\x0a", "JPEG XL"), (4, b"JXL ", "JPEG XL"),
+    (4, b"jP  ", "JPEG 2000"), (0, b"\x76\x2f\x31\x01", "OpenEXR"), (0, b"8BPS", "Photoshop"), (0, b"Pf", "PFM"),
+    (0, b"PF", "PFM"), (0, b"<svg", "SVG"), (0, b"%PDF", "PDF"), (4, b"ftyp", "video"), (0, b"\x1aE\xdf\xa3", "video"),
+)  # fmt: skip
 
 
 def read_still(path: Path, modality: str) -> np.ndarray:
@@ -34,6 +42,10 @@ def read_still(path: Path, modality: str) -> np.ndarray:
     if path.stat().st_size == 0:
         raise UnreadableMedia(f"{modality}: the file is empty (0 bytes)")
     try:
+        with path.open("rb") as file:
+            start = file.read(16)
+        if start[:2] in netpbm.START:
+            return _map_pixels(path.read_bytes(), modality)
         # The size is known from the header alone, before a pixel is decoded.
         with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
@@ -43,9 +55,13 @@ def read_still(path: Path, modality: str) -> np.ndarray:
             sixteen = ";16" in str([tile[3] for tile in image.tile])
             image.load()
             return _pixels(ImageOps.exif_transpose(image), modality, sixteen)
-    except UnreadableMedia:
-        raise
+    except UnreadableMedia as error:
+        text = str(error)
+        raise UnreadableMedia(text if text.startswith(f"{modality}: ") else f"{modality}: {text}") from None
     except Exception as error:  # the file is foreign: whatever its parser raises means the same
+        known = next((name for place, mark, name in _OTHERS if start[place:].startswith(mark)), "")
+        if isinstance(error, UnidentifiedImageError) and known:
+            raise UnreadableMedia(f"{modality}: not a readable image: {known} is not supported, convert it to PNG") from None
         raise UnreadableMedia(f"{modality}: not a readable image ({image_error(error)})") from None
 
 
@@ -54,6 +70,18 @@ def image_error(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "cannot identify image file"
     return error_line(error)
+
+
+def _map_pixels(data: bytes, modality: str) -> np.ndarray:
+    """Return the pixels of a portable map; grey ones keep their values, colour becomes eight bits."""
+    pixels, most = netpbm.read_netpbm(data), netpbm.greatest(data)
+    if modality == "rgb":
+        return netpbm.as_colour(pixels, most)
+    if pixels.ndim == 2:
+        return pixels
+    if pixels.dtype != np.uint8:
+        raise UnreadableMedia("expected 8 bits, or 16 bits in one channel; found 16 bits in three")
+    return np.array(Image.fromarray(pixels).convert("L"))
 
 
 def _pixels(image: Image.Image, modality: str, sixteen: bool) -> np.ndarray:
@@ -108,6 +136,12 @@ class StillsSource(IndexedSource):
     def _read(self, handle: Any, index: int) -> Frame:
         name = self.names[index]
         return Frame(index, -1.0, {mod: read_still(files[name], mod) for mod, files in self._files.items()}, name)
+
+
+def images_of(path: Path) -> dict[str, Path]:
+    """Return the images in a folder by name without extension, in natural order; a single file has the empty name."""
+    images = _images(path)
+    return {name: images[name][0] for name in sorted(images, key=natural_key)}
 
 
 def _images(path: Path) -> dict[str, list[Path]]:
