@@ -6,6 +6,7 @@ import typer
 
 from fasdata.commands import (
     audit,
+    card,
     datasets,
     doctor,
     export,
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 # The order of `fasdata --help`: raw data, stores, protocols, what is made of them, and care.
 for verbs in (
-    datasets, synth, extract, store, faces, report, protocols, lists, audit, pack, export, lock, forget, doctor
+    datasets, card, synth, extract, store, faces, report, protocols, lists, audit, pack, export, lock, forget, doctor
 ):  # fmt: skip
     app.add_typer(verbs.app)
 

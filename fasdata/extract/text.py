@@ -34,6 +34,12 @@ def describe_plan(plan: ExtractPlan) -> str:
     if plan.skipped:
         lines.append(f"warning: {len(plan.skipped)} entries of the dataset's folder cannot be read and are left out:")
         lines += _some(list(plan.skipped))
+    if plan.absent:
+        lines.append(f"warning: {len(plan.absent)} files that the table names are not there:")
+        lines += _some(list(plan.absent), FAILURES)
+    if plan.second_files:
+        lines.append(f"warning: {len(plan.second_files)} second files of clips are left out:")
+        lines += _some(list(plan.second_files), "fasdata parse")
     if plan.unmatched:
         lines.append(f"warning: {len(plan.unmatched)} media files match no rule of the layout:")
         lines += _some(list(plan.unmatched))
