@@ -9,6 +9,12 @@ import typer
 
 from fasdata.commands.options import Data
 
+Frames = Annotated[str, typer.Option(metavar="RULE", help="Frames of training clips, in place of the recipe's.")]
+TestFrames = Annotated[
+    str, typer.Option(metavar="RULE", help="Frames of validation and test clips, in place of the recipe's.")
+]
+Val = Annotated[str, typer.Option(help="auto: official dev split or 20 % of the source subjects; none.")]
+
 app = typer.Typer()
 protocol_app = typer.Typer(help="Look at protocols, recipes and manifests.", no_args_is_help=True)
 app.add_typer(protocol_app, name="protocol")
@@ -16,17 +22,22 @@ app.add_typer(protocol_app, name="protocol")
 
 @app.command(
     "build-protocol",
-    epilog="Example: fasdata build-protocol CIO-M --recipe hfn_mp --data data. Without stores, clip counts only: "
-    "fasdata build-protocol oulu:P1 --from-scan OULU-NPU=/mnt/oulu",
+    epilog="Example: fasdata build-protocol CIO-M --recipe hfn_mp --data data. Own data: fasdata build-protocol "
+    "mylab:split; fasdata build-protocol 'CASIA-FASD + OULU-NPU to mylab' --frames 'linspace(4)@with_face'. Without "
+    "stores, clip counts only: fasdata build-protocol oulu:P1 --from-scan OULU-NPU=/mnt/oulu",
 )
 def build_protocol(
-    name: Annotated[str, typer.Argument(help="Protocol in any common spelling: CIO-M, O&C&I to M, SCP2W …")],
+    name: Annotated[
+        str, typer.Argument(help="CIO-M, O&C&I to M, SCP2W …; mylab:split; 'CASIA-FASD to mylab'; a file my.yaml.")
+    ],
     recipe: Annotated[
         str, typer.Option(help="How a paper realises it; 'standard' keeps methods comparable.")
     ] = "standard",
     data: Data = None,
-    val: Annotated[str, typer.Option(help="auto: official dev split or 20 % of the source subjects; none.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Seed of the validation split by subject and of the few-shot clips.")] = 0,
+    frames: Frames = "",
+    test_frames: TestFrames = "",
+    val: Val = "auto",
+    seed: Annotated[int, typer.Option(help="Seed of splits and folds by people, and of the few-shot clips.")] = 0,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail when a count is over 2 % off the official one.")
     ] = False,
@@ -51,7 +62,7 @@ def build_protocol(
     from fasdata.protocols.build import build_protocol as build
     from fasdata.protocols.manifest_text import describe
 
-    options = Options(val, seed, strict, lists_dir, allow_leakage)
+    options = Options(val, seed, strict, lists_dir, allow_leakage, frames, test_frames)
     if from_scan:
         from fasdata.protocols.from_scan import check_plan, plan_from_scan, scan_roots
 
@@ -64,34 +75,51 @@ def build_protocol(
 
 
 @protocol_app.command("list", epilog="Example: fasdata protocol list")
-def protocol_list() -> None:
-    """List the protocol names and recipes."""
+def protocol_list(data: Data = None) -> None:
+    """List the protocol names and recipes, and the own datasets of a library."""
+    from fasdata.library import Library
     from fasdata.protocols.show import list_text
 
-    typer.echo(list_text())
+    typer.echo(list_text(Library.locate(data)))
 
 
 @protocol_app.command("show", epilog="Example: fasdata protocol show CIO-M --recipe hfn_mp")
 def protocol_show(
     name: Annotated[str, typer.Argument(help="Protocol in any common spelling; NAME/RECIPE works too.")],
     recipe: Annotated[str, typer.Option(help="The recipe to show.")] = "standard",
+    frames: Frames = "",
+    test_frames: TestFrames = "",
+    val: Val = "auto",
+    data: Data = None,
 ) -> None:
     """Show a protocol under a recipe in full, canonical name first."""
+    from fasdata.library import Library
+    from fasdata.protocols.parameters import Parameters
     from fasdata.protocols.show import show_text
 
     plain, slash, other = name.rpartition("/")
-    typer.echo(show_text(plain, other) if slash else show_text(name, recipe))
+    if slash and not name.endswith((".yaml", ".yml")):
+        name, recipe = plain, other
+    parameters = Parameters(frames, test_frames, val)
+    typer.echo(show_text(name, recipe, library=Library.locate(data), parameters=parameters))
 
 
 @protocol_app.command("diff", epilog="Example: fasdata protocol diff CIO-M/hfn_mp CIO-M/gac_fas")
 def protocol_diff(
     first: Annotated[str, typer.Argument(help="NAME, NAME/RECIPE, or the file or folder of a manifest.")],
     second: Annotated[str, typer.Argument(help="The same, to compare with.")],
+    frames: Frames = "",
+    test_frames: TestFrames = "",
+    val: Val = "auto",
+    data: Data = None,
 ) -> None:
     """Show on one screen why the numbers of two papers do not compare."""
+    from fasdata.library import Library
     from fasdata.protocols.diff import diff_text
+    from fasdata.protocols.parameters import Parameters
 
-    typer.echo(diff_text(first, second))
+    parameters = Parameters(frames, test_frames, val)
+    typer.echo(diff_text(first, second, library=Library.locate(data), parameters=parameters))
 
 
 @protocol_app.command("check", epilog="Example: fasdata protocol check data/protocols/mcio-CIO2M/standard")

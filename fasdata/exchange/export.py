@@ -18,6 +18,7 @@ from fasdata.exchange.pictures import Pictures
 from fasdata.exchange.sample import ExportClip, clips_of
 from fasdata.library import Library
 from fasdata.manifest import Manifest
+from fasdata.manifest.meta import recipe_text
 from fasdata.page.spelling import text_table
 from fasdata.progress import progress
 
@@ -88,7 +89,7 @@ def plan_export(request: Request, manifest: Manifest, stores: Mapping[str, Store
     identity = {
         "layout": layout.name,
         "protocol": meta["canonical"],
-        "recipe": meta["recipe"]["name"],
+        "recipe": recipe_text(meta["recipe"]),
         "manifest_fingerprint": meta["fingerprint"],
         "stores": meta["stores"],
         "view": pictures.view,
@@ -198,9 +199,9 @@ def manifest_for(protocol: str, recipe: str, library: Library, *, build: bool = 
         UserError: unknown protocol or recipe, a store is missing, the manifest is damaged.
     """
     from fasdata.protocols.build import build_protocol
-    from fasdata.protocols.grammar import parse
+    from fasdata.protocols.grammar import parse_in
 
-    path = library.protocol_dir(parse(protocol).canonical, recipe) / "manifest.parquet"
+    path = library.protocol_dir(parse_in(library, protocol).canonical, recipe) / "manifest.parquet"
     if path.is_file():
         return Manifest.read(path)
     return build_protocol(protocol, recipe=recipe, library=library, write=build)

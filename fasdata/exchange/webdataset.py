@@ -12,6 +12,7 @@ from typing import Any
 from fasdata.exchange.layout import Layout, Picture, Unit
 from fasdata.exchange.pictures import Pictures
 from fasdata.exchange.sample import ExportClip, ExportFrame
+from fasdata.manifest.meta import recipe_text
 
 SHARD = 1000  # samples after which a new shard starts; a clip is never split
 
@@ -84,7 +85,7 @@ class WebDataset(Layout):
             "attack_type": clip.attack_type, "pai": clip.pai, "frame_index": frame.index, "n_frames": clip.n_frames,
             "modalities": list(frame.modalities), "box": place.box, "landmarks": points or None,
             "det_score": frame.score, "face_status": frame.status, "frame_shift": frame.shift, "view": view,
-            "protocol": meta["canonical"], "recipe": meta["recipe"]["name"],
+            "protocol": meta["canonical"], "recipe": recipe_text(meta["recipe"]),
         }  # fmt: skip
 
 

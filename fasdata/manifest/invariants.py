@@ -13,6 +13,7 @@ from fasdata.datasets.card import SLUG
 from fasdata.datasets.tree import CLIP_ID
 from fasdata.errors import UserError
 from fasdata.manifest.leakage import Kind, find_crossing, require_no_crossing
+from fasdata.manifest.meta import recipe_key
 from fasdata.manifest.table import SCHEMA, VOCABULARY
 from fasdata.records import MODALITIES
 
@@ -198,7 +199,7 @@ class _Invariants:
         for column, wanted in (
             ("protocol", self.meta["canonical"]),
             ("protocol_alias", self.meta["alias"]),
-            ("recipe", self.meta["recipe"].get("name")),
+            ("recipe", recipe_key(self.meta["recipe"])),
         ):
             if self._unique(column) != [wanted]:
                 raise self._error(f"column {column}", repr(wanted), repr(self._unique(column)[0]))

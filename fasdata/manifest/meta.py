@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -134,24 +137,65 @@ class KeptPool(_Kept):
 
 
 class KeptRecipe(_Kept):
-    """The recipe that a manifest was built by; its name becomes a folder's."""
+    """The recipe that a manifest was built by; its name becomes a folder's. `parameters` deviate from it, if any."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     title: str = ""
     pools: dict[str, KeptPool] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _named_parameters(self) -> KeptRecipe:
+        parameters_of(self.model_extra or {})
+        return self
+
+
+def parameters_of(recipe: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parameters that a manifest's recipe was used with, by the name of their option.
+
+    Raises:
+        ValueError: they are no texts.
+    """
+    parameters = recipe.get("parameters") or {}
+    if not isinstance(parameters, dict) or not all(
+        isinstance(text, str) for pair in parameters.items() for text in pair
+    ):
+        raise ValueError("parameters: texts by name")
+    return parameters
+
+
+def recipe_key(recipe: Mapping[str, Any]) -> str:
+    """Return the canonical name of a manifest's recipe with its parameters: a folder, a column, an identity.
+
+    >>> recipe_key({"name": "hfn_mp"}), recipe_key({"name": "hfn_mp", "parameters": {"val": "none"}})
+    ('hfn_mp', 'hfn_mp@18e03b78')
+    """
+    parameters = parameters_of(recipe)
+    if not parameters:
+        return str(recipe.get("name"))
+    return f"{recipe.get('name')}@{sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:8]}"
+
+
+def recipe_text(recipe: Mapping[str, Any]) -> str:
+    """Return a manifest's recipe with its parameters as tables write it.
+
+    >>> recipe_text({"name": "hfn_mp", "parameters": {"frames": "all@decoded"}})
+    'hfn_mp, frames=all@decoded'
+    """
+    return ", ".join([str(recipe.get("name")), *(f"{name}={text}" for name, text in parameters_of(recipe).items())])
 
 
 class Meta(Form):
     """The form of `Manifest.meta`; `manifest.json` holds the same.
 
     `stores` maps each dataset's slug, which is its store's folder in the library, to the content hash it had.
-    `masked` are modalities taken away at test, `notes` what the recipe replaces, `lists` what list files decided.
+    `masked` are modalities taken away at test, `notes` what the recipe replaces, `lists` what list files decided,
+    `file` the content of the protocol's file, for one that comes from a file.
     `drops` are clips left out, `fta` target clips kept without a usable frame, `missed_frames` single frames.
     `forgotten` are people taken out later: `counts` and `fta` are without them, other losses as the build had them.
     """
 
     format: Literal[1]
-    canonical: str = Field(pattern=r"^[a-z0-9-]+:[A-Za-z0-9@._-]+$")  # becomes a folder name
+    canonical: str = Field(pattern=r"^[a-z0-9.-]+:[A-Za-z0-9@._+-]+$")  # becomes a folder name
     alias: str
     pool: str
     recipe: KeptRecipe
@@ -163,6 +207,7 @@ class Meta(Form):
     shots: int = 0
     notes: list[str] = Field(default_factory=list)
     lists: list[str] = Field(default_factory=list)
+    file: dict[str, Any] = Field(default_factory=dict)
     validation: Validation
     counts: list[Tally]
     drops: list[Loss]

@@ -14,6 +14,7 @@ from fasdata.errors import UserError
 from fasdata.faces.view import View
 from fasdata.foreign import read_json
 from fasdata.library import Library
+from fasdata.manifest.meta import recipe_key
 from fasdata.store.atomic import write_text
 from fasdata.store.codec import Codec
 
@@ -58,7 +59,7 @@ class PackInfo:
         """Return the description of a pack of this manifest."""
         meta, kept = manifest.meta, str(Codec.parse(codec))
         return cls(
-            meta["canonical"], meta["recipe"]["name"], meta["fingerprint"], meta["stores"], view, kept,
+            meta["canonical"], recipe_key(meta["recipe"]), meta["fingerprint"], meta["stores"], view, kept,
             view.geometry_version,
         )  # fmt: skip
 

@@ -63,12 +63,12 @@ def plan_pack(
             the landmarks or box that the view needs; another pack in that place; too little space on the disk.
     """
     from fasdata.manifest import Manifest
-    from fasdata.protocols.grammar import parse
+    from fasdata.protocols.grammar import parse_in
 
     for part in parts:
         if part not in PARTS:
             raise unknown_name("part", part, PARTS)
-    manifest = Manifest.read(library.protocol_dir(parse(protocol).canonical, recipe))
+    manifest = Manifest.read(library.protocol_dir(parse_in(library, protocol).canonical, recipe))
     info = PackInfo.of(manifest, view, codec)
     rows = image_rows(manifest, parts)
     require_geometry(manifest, rows, view)

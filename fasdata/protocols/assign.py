@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from fasdata.datasets.registry import load_cards
 from fasdata.errors import UserError
 from fasdata.manifest.meta import HeldOut
+from fasdata.protocols.everywhere import SPLIT, hold_out, subject_key
+from fasdata.protocols.names import FILE, prefix_of
 from fasdata.protocols.plan import TARGET_ID, Domain, Plan, Take
 from fasdata.protocols.recipe_parts import all_hold
 from fasdata.records import LABELS, SPLITS, Clip
@@ -74,11 +76,16 @@ def _assign_source(
     if validation == "none":
         return Assignment(domain, _parts(train), HeldOut(dataset=domain.dataset, rule="none", why="--val none"))
     dev = _taken(domain, "val", clips, allowed)
+    if plan.name.pool == FILE and any(dev):
+        train = [used and not held for used, held in zip(train, dev, strict=True)]
     official = [wanted and not used for wanted, used in zip(dev, train, strict=True)]
     if {clip.label for place, clip in enumerate(clips) if official[place]} == set(LABELS):
         people = {clip.subject for place, clip in enumerate(clips) if official[place]} - {""}
         held_out = HeldOut(dataset=domain.dataset, rule="official dev", subjects=sorted(people), of=len(people))
         return Assignment(domain, _parts(train, official), held_out)
+    if plan.name.file and plan.name.file.validation:
+        why = "the file says what is held out" if not any(dev) else "what the file holds out lacks a label"
+        return Assignment(domain, _parts(train), HeldOut(dataset=domain.dataset, rule="none", why=why))
     trained = [clip for place, clip in enumerate(clips) if train[place]]
     subjects = choose_subjects(domain.dataset, trained, plan.rules.validation.share, seed)
     people = {subject_key(clip) for clip in trained}
@@ -107,7 +114,9 @@ def _taken(domain: Domain, part: str, clips: Sequence[Clip], allowed: AllowedCli
 
 
 def _fits(take: Take, clip: Clip) -> bool:
-    return (take.every_split or split_of(take, clip) in take.splits) and all_hold(take.where, clip)
+    split = split_of(take, clip)
+    fits = take.every_split or split in take.splits or (take.unsplit == "take" and split not in SPLITS)
+    return fits and all_hold(take.where, clip)
 
 
 def split_of(take: Take, clip: Clip) -> str:
@@ -119,44 +128,15 @@ def split_of(take: Take, clip: Clip) -> str:
 
 
 def choose_subjects(dataset: str, clips: Sequence[Clip], share: float, seed: int) -> frozenset[str]:
-    """Choose the subjects of a dataset to hold out: about `share` of them, by a hash of seed, dataset and subject.
+    """Choose the subjects of a dataset to hold out: about `share` of them, with both labels on both sides.
 
-    Subjects are drawn within groups that have the same labels, so that the mix of labels stays; then each side gets a
-    subject of each label. Empty where the dataset has too few subjects for that.
+    Empty where the dataset has too few subjects for that. See `fasdata.protocols.everywhere.hold_out`.
 
     >>> clips = [Clip("d", f"{who}-{label}", {}, "train", label, subject=who) for who in "abcde" for label in LABELS]
     >>> choose_subjects("d", clips, share=0.2, seed=0)
     frozenset({'a'})
-    >>> choose_subjects("d", clips[:2], share=0.2, seed=0)  # one subject cannot be on both sides
-    frozenset()
     """
-    labels: dict[str, set[str]] = {}
-    for clip in clips:
-        labels.setdefault(subject_key(clip), set()).add(clip.label)
-    order = sorted(labels, key=lambda subject: (_subject_hash(seed, dataset, subject), subject))
-    held: set[str] = set()
-    for group in sorted({tuple(sorted(of_subject)) for of_subject in labels.values()}):
-        members = [subject for subject in order if tuple(sorted(labels[subject])) == group]
-        held.update(members[: int(len(members) * share + 0.5)])
-    for label in LABELS:
-        if not _has(label, held, labels):
-            held.update([subject for subject in order if label in labels[subject]][:1])
-    rest = set(labels) - held
-    both_sides = all(_has(label, side, labels) for side in (held, rest) for label in LABELS)
-    return frozenset(held) if both_sides else frozenset()
-
-
-def subject_key(clip: Clip) -> str:
-    """Return the subject of a clip; a clip of an unknown subject stands for itself."""
-    return clip.subject or f"clip {clip.clip_id}"
-
-
-def _subject_hash(seed: int, dataset: str, subject: str) -> str:
-    return hashlib.sha256(f"{seed}/{dataset}/{subject}".encode()).hexdigest()
-
-
-def _has(label: str, subjects: Iterable[str], labels: dict[str, set[str]]) -> bool:
-    return any(label in labels[subject] for subject in subjects)
+    return hold_out(clips, dataset, share, seed, lambda clip: clip.label)
 
 
 # -- Few-shot: clips of the target that join the training -------------------------------------------------------------
@@ -221,12 +201,14 @@ def _require_known(domain: Domain, take: Take, taken: Sequence[Clip], clips: Seq
             expected=f"bonafide or attack, from the release's list files{files}",
             do=do,
         )
+    if take.every_split or take.unsplit != "refuse" or take.lists is not None:
+        return
     unsplit = [clip for clip in clips if split_of(take, clip) not in SPLITS and all_hold(take.where, clip)]
-    if unsplit and not take.every_split and take.lists is None:
+    if unsplit:
         raise UserError(
             f"{len(unsplit)} clips of {domain.name} belong to no split, e.g. {unsplit[0].clip_id}",
-            expected=f"train, dev or test, from the release's list files{files}",
-            do=do,
+            expected=f"train, dev or test, from the release's list files{files}" if card else "train, dev or test",
+            do=do if card else f"state it and extract again, or divide by people: {prefix_of(domain.dataset)}:{SPLIT}",
         )
 
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fasdata import __version__
-from fasdata.datasets.registry import load_cards
-from fasdata.errors import UserError, unknown_name
+from fasdata.errors import unknown_name
 from fasdata.library import Library
 from fasdata.manifest import Manifest
 from fasdata.manifest.manifest import TABLE
@@ -21,10 +20,12 @@ from fasdata.protocols.assign import MODES, UNUSED, Assignment, assign
 from fasdata.protocols.collect import CollectedStore, FrameColumns, StoreLike, collect
 from fasdata.protocols.gate import check_leakage, deviations, label_warnings, require_expected
 from fasdata.protocols.grammar import parse
+from fasdata.protocols.names import Names
+from fasdata.protocols.parameters import Parameters
 from fasdata.protocols.plan import Domain, Plan, Take
 from fasdata.protocols.planning import make_plan
 from fasdata.protocols.recipe import DEFAULT, load_recipe
-from fasdata.protocols.recipe_lists import ListSelection, resolve_lists
+from fasdata.protocols.recipe_lists import ListSelection, select_clips
 from fasdata.protocols.rows import make_table
 from fasdata.protocols.tallies import PlacedClip, losses, missed_frames, tally, unused_clips
 from fasdata.records import Clip
@@ -36,7 +37,7 @@ class Options:
     """How to build. `validation` is `auto` or `none`; `strict` stops on counts more than 2 % off the full datasets.
 
     `lists` is the folder with the recipe's list files. `allow_leakage` is the reason for letting leakage through; it
-    goes into the manifest.
+    goes into the manifest. `frames` (of training) and `test_frames` (of validation and test) stand in for the recipe's.
     """
 
     validation: str = "auto"
@@ -44,9 +45,29 @@ class Options:
     strict: bool = False
     lists: Path | None = None
     allow_leakage: str = ""
+    frames: str = ""
+    test_frames: str = ""
+
+    @property
+    def parameters(self) -> Parameters:
+        """What deviates from the recipe.
+
+        Raises:
+            UserError: a frame rule or the validation rule is none.
+        """
+        return Parameters(self.frames, self.test_frames, self.validation, self.seed)
 
 
 DEFAULTS = Options()
+
+
+def planned(name: str, recipe: str, library: Library | None, options: Options = DEFAULTS) -> Plan:
+    """Return the plan of a protocol in a recipe with the parameters of `options`; own datasets are the library's.
+
+    Raises:
+        UserError: as `parse` and `make_plan`.
+    """
+    return make_plan(parse(name, names=Names.of(library)), load_recipe(recipe).used_with(options.parameters))
 
 
 def build_protocol(
@@ -59,6 +80,8 @@ def build_protocol(
     strict: bool = False,
     lists: Path | None = None,
     allow_leakage: str = "",
+    frames: str = "",
+    test_frames: str = "",
     write: bool = True,
     reuse: bool = False,
 ) -> Manifest:
@@ -74,11 +97,10 @@ def build_protocol(
     """
     from fasdata.store.reader import Store
 
-    options = Options(validation, seed, strict, lists, allow_leakage)
-    plan = make_plan(parse(name), load_recipe(recipe))
-    require_cards(plan)
-    folder = library.protocol_dir(plan.name.canonical, plan.recipe.name)
-    names = (plan.name.canonical, plan.recipe.name)
+    options = Options(validation, seed, strict, lists, allow_leakage, frames, test_frames)
+    plan = planned(name, recipe, library, options)
+    names = (plan.name.canonical, plan.recipe.key)
+    folder = library.protocol_dir(*names)
     folders = {dataset: library.require_store(dataset) for dataset in plan.datasets}
     require_writable(folder)
     # Claims are files too: who writes nothing makes none.
@@ -107,7 +129,7 @@ def assemble(plan: Plan, stores: Mapping[str, StoreLike], options: Options = DEF
     columns = FrameColumns()
     collected = {dataset: collect(plan, dataset, stores[dataset], columns) for dataset in plan.datasets}
     clips = {dataset: [member.clip for member in store.clips] for dataset, store in collected.items()}
-    selection = resolve_lists(plan, clips, options.lists)
+    selection = select_clips(plan, clips, options.lists, options.seed)
     assigned = assign_all(plan, clips, options, selection)
     frames = {dataset: [member.n_frames for member in store.clips] for dataset, store in collected.items()}
     deviating = all_deviations(assigned, clips, frames, options.validation)
@@ -118,18 +140,6 @@ def assemble(plan: Plan, stores: Mapping[str, StoreLike], options: Options = DEF
     table = make_table(plan, placed, columns, {dataset: store.detector for dataset, store in collected.items()})
     meta = _meta(plan, collected, assigned, placed, deviating, selection, leakage, options)
     return Manifest(table, {**meta, "fingerprint": table_fingerprint(table)})
-
-
-def require_cards(plan: Plan) -> None:
-    """Stop where the plan needs a dataset that this version cannot read."""
-    unknown = [domain for domain in plan.domains if domain.dataset not in load_cards()]
-    if unknown:
-        raise UserError(
-            f"{plan.name.canonical} needs datasets that this version cannot read",
-            expected=f"datasets among {', '.join(card.name for card in load_cards().values())}",
-            found=", ".join(domain.name for domain in unknown),
-            do="choose another protocol: 'fasdata protocol list'",
-        )
 
 
 def assign_all(
@@ -198,15 +208,16 @@ def _meta(
         canonical=plan.name.canonical,
         alias=plan.name.alias,
         pool=plan.name.pool,
-        recipe=KeptRecipe.model_validate(plan.recipe.model_dump(mode="json")),
+        recipe=_kept_recipe(plan),
         domains=[domain_meta(domain) for domain in plan.sources],
         target=[domain_meta(domain) for domain in plan.targets],
         frame_rules=frame_rules(plan),
         modalities=list(plan.modalities),
         masked=list(plan.masked),
         shots=plan.shots,
-        notes=[note for note in (plan.note, plan.report and f"report {plan.report}") if note],
+        notes=[note for note in (plan.note, plan.report and f"report {plan.report}", selection.sides) if note],
         lists=list(selection.notes),
+        file=plan.name.file.content() if plan.name.file else {},
         validation=Validation(
             mode=options.validation,  # type: ignore[arg-type]
             seed=options.seed,
@@ -238,6 +249,13 @@ def _meta(
         tool_version=__version__,
     )
     return meta.model_dump(mode="json")
+
+
+def _kept_recipe(plan: Plan) -> KeptRecipe:
+    kept = plan.recipe.model_dump(mode="json")
+    if not kept["parameters"]:
+        del kept["parameters"]
+    return KeptRecipe.model_validate(kept)
 
 
 def domain_meta(domain: Domain) -> DomainMeta:

@@ -10,8 +10,12 @@ from textwrap import wrap
 from typing import Any
 
 from fasdata.errors import UserError
+from fasdata.library import Library
 from fasdata.manifest import Manifest
+from fasdata.manifest.meta import recipe_text
 from fasdata.protocols.grammar import parse
+from fasdata.protocols.names import Names
+from fasdata.protocols.parameters import UNCHANGED, Parameters
 from fasdata.protocols.plan import Plan, Take
 from fasdata.protocols.planning import make_plan
 from fasdata.protocols.recipe import DEFAULT, INSIDE, load_recipe
@@ -31,13 +35,15 @@ class Side:
     aspects: dict[str, str]
 
 
-def diff_text(first: str, second: str) -> str:
+def diff_text(first: str, second: str, *, library: Library | None = None, parameters: Parameters = UNCHANGED) -> str:
     """Describe on one screen how two protocols differ: `NAME`, `NAME/RECIPE`, or the file or folder of a manifest.
+
+    `parameters` hold for the sides that are named, not for built manifests.
 
     Raises:
         UserError: a name or a file cannot be read.
     """
-    sides = _side(first), _side(second)
+    sides = _side(first, library, parameters), _side(second, library, parameters)
     aspects = list(dict.fromkeys([*sides[0].aspects, *sides[1].aspects]))
     aspects.sort(key=lambda aspect: _ORDER.index(aspect.split(",")[0]))
     values = {aspect: tuple(side.aspects.get(aspect, "-") for side in sides) for aspect in aspects}
@@ -52,17 +58,17 @@ def diff_text(first: str, second: str) -> str:
     return "\n".join([*lines, *wrap(_verdict(different), WIDTH)])
 
 
-def _side(text: str) -> Side:
+def _side(text: str, library: Library | None, parameters: Parameters) -> Side:
     path = Path(text)
     if path.is_file() or (path / "manifest.parquet").is_file():
         return _of_manifest(Manifest.read(path))
     name, slash, recipe = text.rpartition("/")
-    if not slash:
-        name, recipe = text, DEFAULT
+    if not slash or path.suffix in (".yaml", ".yml"):
+        name, slash, recipe = text, "", DEFAULT
     if slash and (path.suffix or name.startswith((".", "/")) or not name):
         raise UserError(f"no manifest at {text}", expected="NAME/RECIPE, or a manifest's file or folder")
-    plan = make_plan(parse(name), load_recipe(recipe))
-    return Side(f"{plan.name.canonical} / {recipe}", _of_plan(plan))
+    plan = make_plan(parse(name, names=Names.of(library)), load_recipe(recipe).used_with(parameters))
+    return Side(f"{plan.name.canonical} / {plan.recipe.text}", _of_plan(plan))
 
 
 def _of_plan(plan: Plan) -> dict[str, str]:
@@ -104,7 +110,7 @@ def _of_manifest(manifest: Manifest) -> Side:
     scoring: dict[str, Any] = pools.get(meta["pool"] or INSIDE, {}).get("scoring", {})
     aspects = {
         "protocol": meta["canonical"],
-        "recipe": meta["recipe"]["name"],
+        "recipe": recipe_text(meta["recipe"]),
         "sources in order": ", ".join(map(_domain, meta["domains"])),
         "target": ", ".join(map(_domain, meta["target"])),
         "modalities": ", ".join(meta["modalities"])

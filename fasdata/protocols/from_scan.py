@@ -15,13 +15,11 @@ from fasdata.manifest.meta import Deviation
 from fasdata.manifest.table import PARTS
 from fasdata.page.spelling import text_table
 from fasdata.protocols.assign import UNUSED, Assignment
-from fasdata.protocols.build import Options, all_deviations, assign_all, require_cards
+from fasdata.protocols.build import Options, all_deviations, assign_all, planned
 from fasdata.protocols.gate import require_expected
-from fasdata.protocols.grammar import parse
 from fasdata.protocols.plan import Plan
-from fasdata.protocols.planning import make_plan
-from fasdata.protocols.recipe import DEFAULT, load_recipe
-from fasdata.protocols.recipe_lists import require_lists, resolve_lists
+from fasdata.protocols.recipe import DEFAULT
+from fasdata.protocols.recipe_lists import require_lists, select_clips
 from fasdata.protocols.show import domain_text
 from fasdata.records import LABELS
 
@@ -44,7 +42,7 @@ class ScanPlan:
         rows = [(*cell, number, self.files[cell]) for cell, number in self.clips.items()]
         lines = [
             self.plan.name.canonical,
-            f"recipe   {self.plan.recipe.name}: {self.plan.recipe.title}",
+            f"recipe   {self.plan.recipe.text}: {self.plan.recipe.title}",
             f"sources  {', '.join(map(domain_text, self.plan.sources))}",
             f"target   {', '.join(map(domain_text, self.plan.targets))}",
             "",
@@ -84,8 +82,7 @@ def check_plan(name: str, recipe: str, options: Options) -> Plan:
     Raises:
         UserError: name or recipe unknown, or a list missing that the recipe cannot do without.
     """
-    plan = make_plan(parse(name), load_recipe(recipe))
-    require_cards(plan)
+    plan = planned(name, recipe, None, options)
     require_lists(plan, options.lists)
     return plan
 
@@ -109,7 +106,7 @@ def plan_from_scan(
         )
     clips = {dataset: scans[dataset].clips for dataset in plan.datasets}
     sizes = {dataset: [scans[dataset].frames.get(clip.clip_id, 1) for clip in of] for dataset, of in clips.items()}
-    selection = resolve_lists(plan, clips, options.lists)
+    selection = select_clips(plan, clips, options.lists, options.seed)
     assigned = assign_all(plan, clips, options, selection)
     deviating = all_deviations(assigned, clips, sizes, options.validation)
     if options.strict:
@@ -117,8 +114,7 @@ def plan_from_scan(
     notes = [f"list     {line}" for line in selection.notes] + [f"warning: {line}" for line in selection.warnings]
     for dataset in plan.datasets:
         notes += [f"warning: {dataset}: left out, since it cannot be read: {entry}" for entry in scans[dataset].skipped]
-    if plan.note:
-        notes.insert(0, f"note     {plan.note}")
+    notes = [f"note     {note}" for note in (plan.note, selection.sides) if note] + notes
     counted = _count(plan, assigned, scans, sizes, options.allow_leakage)
     return ScanPlan(plan, *counted, tuple(deviating), tuple(notes))
 

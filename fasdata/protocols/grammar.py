@@ -2,124 +2,129 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from pathlib import Path
 
+from fasdata.datasets.card import SLUG
 from fasdata.errors import UserError, unknown_name
-from fasdata.protocols.lexer import Sides, Symbol, split_sides
-from fasdata.protocols.vocabulary import IntraDataset, Pool, advice, cross, intra
+from fasdata.library import Library
+from fasdata.protocols.everywhere import LOO, generic_protocol, generic_spellings
+from fasdata.protocols.file_grammar import named_by_canonical, read_protocol_file
+from fasdata.protocols.lexer import Sides, Symbol
+from fasdata.protocols.names import FILE, OWN, Names, prefix_of, shipped_names
+from fasdata.protocols.own_grammar import read_names, read_own
+from fasdata.protocols.protocol_name import ProtocolName, require_apart, variant_of
+from fasdata.protocols.vocabulary import Pool, advice, intra
 
-_SHOT = re.compile(r"^shot([1-9]\d{0,3})$")
-
-
-@dataclass(frozen=True)
-class ProtocolName:
-    """A parsed protocol name. `alias` is the spelling that was given.
-
-    Across datasets: `pool`, `sources` and `targets` (canonical letters, in pool order) and `variant`.
-    Inside one dataset: `dataset` (the prefix of the name), `protocol` and `fold`; the others are empty.
-
-    >>> name = parse("oulu:p3.2")
-    >>> name.canonical, name.dataset, name.protocol, name.fold, name.intra
-    ('oulu:P3.2', 'oulu', 'P3', '2', True)
-    """
-
-    canonical: str
-    alias: str
-    pool: str = ""
-    sources: str = ""
-    targets: str = ""
-    variant: str = ""
-    dataset: str = ""
-    protocol: str = ""
-    fold: str = ""
-
-    @property
-    def intra(self) -> bool:
-        """Whether the protocol stays inside one dataset."""
-        return bool(self.dataset)
-
-    def __str__(self) -> str:
-        return self.canonical
+__all__ = ["ProtocolName", "parse", "parse_in"]
 
 
-def parse(name: str, pool: str | None = None) -> ProtocolName:
-    """Parse a protocol name in any spelling of the literature.
+def parse(name: str, pool: str | None = None, names: Names | None = None) -> ProtocolName:
+    """Parse a protocol name in any spelling of the literature, or the path of a protocol's file.
 
-    `pool` settles names that are ambiguous without it; a pool inside the name must agree.
+    `pool` settles names that are ambiguous without it; a pool inside the name must agree. `names` are the datasets that
+    a name may name, by default the shipped ones; canonical names of others can be read without.
 
     >>> name = parse("O&C&I to M")
     >>> name.canonical, name.sources, name.targets
     ('mcio:CIO2M', 'CIO', 'M')
     >>> parse("C2I", pool="mcio").canonical
     'mcio:C2I'
+    >>> parse("CASIA-FASD and WMCA to OULU-NPU").canonical
+    'own:casia-fasd+wmca_to_oulu-npu'
+    >>> name = parse("oulu:p3.2")
+    >>> name.canonical, name.dataset, name.protocol, name.fold, name.intra
+    ('oulu:P3.2', 'oulu', 'P3', '2', True)
 
     Raises:
-        UserError: the name cannot be read, mixes pools, is ambiguous, or names an unknown dataset or variant.
+        UserError: the name cannot be read, mixes pools, is ambiguous, or names an unknown dataset or variant; the file
+            cannot be read.
     """
+    names = names or shipped_names()
     text = name.strip()
-    if pool is not None and pool not in cross().pools:
-        raise unknown_name("pool of protocol names", pool, cross().pools)
+    if pool is not None and pool not in names.pools:
+        raise unknown_name("pool of protocol names", pool, names.pools)
+    if text.lower().endswith((".yaml", ".yml")):
+        return read_protocol_file(Path(text), names)
     prefix, colon, rest = text.partition(":")
     if not colon:
-        return _across(text, text, pool)
-    prefix = prefix.strip().lower()
-    if prefix in cross().pools:
+        return read_names(text, names) or _across(text, text, pool, names)
+    prefix, rest = prefix.strip().lower(), rest.strip()
+    if prefix in names.pools:
         if pool not in (None, prefix):
             raise UserError(f"the protocol name {name!r} is of pool {prefix}", expected=f"pool {pool}")
-        return _across(text, rest.strip(), prefix)
-    for dataset, entry in intra().datasets.items():
-        if prefix.replace("_", "-") in (dataset, *entry.spellings):
-            return _inside(text, dataset, entry, rest.strip())
-    raise unknown_name("start of a protocol name", prefix, [*cross().pools, *intra().datasets])
+        return _across(text, rest, prefix, names)
+    if prefix == OWN:
+        return read_own(text, rest, names)
+    if prefix == FILE:
+        return named_by_canonical(text, rest)
+    return _inside(text, prefix, rest, names)
 
 
-def _across(alias: str, text: str, pool: str | None) -> ProtocolName:
+def parse_in(library: Library, name: str) -> ProtocolName:
+    """Parse a protocol name with the datasets of a library, own ones included.
+
+    Raises:
+        UserError: as `parse`, and where two datasets of the library claim one letter.
+    """
+    return parse(name, names=Names.of(library))
+
+
+def _across(alias: str, text: str, pool: str | None, names: Names) -> ProtocolName:
     body, _, variant = text.partition("@")
-    sides = split_sides(body.strip())
-    if not sides.left:
-        raise UserError(f"the protocol name {alias!r} names no source dataset", expected="e.g. CIO2M, CIO-M, mm:CPS2W")
-    pool = pool or _pool_of(alias, sides)
-    sources, targets = _sides_in(alias, pool, sides)
-    entries = cross().pools[pool]
-    _require_apart(alias, entries, sources, targets)
-    short = f"{entries.sort(sources)}2{entries.sort(targets)}"
-    variant = _variant(alias, variant.strip()) if "@" in text else ("limited" if short in entries.limited else "")
+    body = body.strip()
+    if pool and body.lower().startswith("to_"):
+        right = names.lexicon.split_sides(body[len("to_") :])
+        sources, targets = "", _letters(alias, pool, right.left, names)
+    else:
+        sides = names.lexicon.split_sides(body)
+        if not sides.left:
+            raise UserError(
+                f"the protocol name {alias!r} names no source dataset", expected="e.g. CIO2M, CIO-M, mm:CPS2W"
+            )
+        pool = pool or _pool_of(alias, sides, names)
+        sources, targets = _sides_in(alias, pool, sides, names)
+    entries = names.pools[pool]
+    members = [[names.in_pool(pool, letter) for letter in letters] for letters in (sources, targets)]
+    require_apart(alias, *members)
+    sources, targets = entries.sort(sources), entries.sort(targets)
+    short = f"{sources}2{targets}" if sources else f"to_{targets}"
+    variant = variant_of(alias, variant.strip()) if "@" in text else ("limited" if short in entries.limited else "")
     if variant == "limited" and len(sources) != 2:
         raise UserError(
             f"the protocol name {alias!r} says 'limited'", expected="two source datasets", found=str(len(sources))
         )
     canonical = f"{pool}:{short}" + (f"@{variant}" if variant else "")
-    return ProtocolName(canonical, alias, pool, entries.sort(sources), entries.sort(targets), variant)
+    before, after = (tuple(names.in_pool(pool, letter) for letter in letters) for letters in (sources, targets))
+    return ProtocolName(canonical, alias, pool, sources, targets, variant, source_sets=before, target_sets=after)
 
 
-def _pool_of(alias: str, sides: Sides) -> str:
+def _pool_of(alias: str, sides: Sides, names: Names) -> str:
     """Return the pool that the decisive datasets of a name belong to."""
     symbols = [*sides.left, *(sides.right or ())]
     for symbol in symbols:
-        _require_known(alias, symbol)
+        _require_known(alias, symbol, names)
     decisive = {next(iter(symbol.meanings)): symbol.text for symbol in reversed(symbols) if len(symbol.meanings) == 1}
     if len(decisive) > 1:
         mixed = " and ".join(f"{text} of pool {pool}" for pool, text in sorted(decisive.items()))
         raise UserError(f"the protocol name {alias!r} mixes pools", expected="datasets of one pool", found=mixed)
     if not decisive:
         pools = " or ".join(f"{pool}:{alias}" for pool in symbols[0].meanings)
-        names = " or ".join(
-            f"{cross().pools[pool].entry(letter).name} ({pool})" for pool, letter in symbols[0].meanings.items()
+        meant = " or ".join(
+            f"{names.pools[pool].entry(letter).name} ({pool})" for pool, letter in symbols[0].meanings.items()
         )
         raise UserError(
-            f"the protocol name {alias!r} is ambiguous: {symbols[0].text} is {names}", do=f"give the pool: {pools}"
+            f"the protocol name {alias!r} is ambiguous: {symbols[0].text} is {meant}", do=f"give the pool: {pools}"
         )
     return next(iter(decisive))
 
 
-def _sides_in(alias: str, pool: str, sides: Sides) -> tuple[str, str]:
+def _sides_in(alias: str, pool: str, sides: Sides, names: Names) -> tuple[str, str]:
     """Return source and target letters, reading names without an arrow as FLIP's configs write them."""
-    left = _letters(alias, pool, sides.left)
+    left = _letters(alias, pool, sides.left, names)
     if sides.right is not None:
-        return left, _letters(alias, pool, sides.right)
+        return left, _letters(alias, pool, sides.right, names)
     if len(left) == 1:
-        return _leave_one_out(alias, pool, sides.left[0], left)
+        return _leave_one_out(alias, pool, names.pools[pool], sides.left[0], left)
     if len(left) == 2 and not sides.joined and all(len(symbol.text) == 1 for symbol in sides.left):
         return left[0], left[1]
     raise UserError(
@@ -129,33 +134,33 @@ def _sides_in(alias: str, pool: str, sides: Sides) -> tuple[str, str]:
     )
 
 
-def _leave_one_out(alias: str, pool: str, symbol: Symbol, letter: str) -> tuple[str, str]:
+def _leave_one_out(alias: str, name: str, pool: Pool, symbol: Symbol, letter: str) -> tuple[str, str]:
     """Return the sources and target of a name that gives the target alone."""
-    rule = cross().pools[pool].left_out
+    rule = pool.left_out
     sources = rule.benchmark.replace(letter, "")
     if letter not in rule.benchmark or (rule.by == "name" and len(symbol.text) == 1):
-        everything = cross().pools[pool].order.replace(letter, "")
+        everything = pool.order.replace(letter, "")
         raise UserError(
             f"the protocol name {alias!r} names only one dataset",
-            do=f"write the sources too, e.g. {pool}:{everything}2{letter}",
+            do=f"write the sources too, e.g. {name}:{everything}2{letter}",
         )
     return sources, letter
 
 
-def _letters(alias: str, pool: str, symbols: tuple[Symbol, ...]) -> str:
+def _letters(alias: str, pool: str, symbols: tuple[Symbol, ...], names: Names) -> str:
     letters = ""
     for symbol in symbols:
-        _require_known(alias, symbol)
+        _require_known(alias, symbol, names)
         if pool not in symbol.meanings:
-            known = ", ".join(f"{entry.letter} {entry.name}" for entry in cross().pools[pool].letters)
+            known = ", ".join(f"{entry.letter} {entry.name}" for entry in names.pools[pool].letters)
             raise UserError(f"{symbol.text!r} in {alias!r} is no dataset of pool {pool}", expected=known)
         letters += symbol.meanings[pool]
     return letters
 
 
-def _require_known(alias: str, symbol: Symbol) -> None:
+def _require_known(alias: str, symbol: Symbol, names: Names) -> None:
     if not symbol.meanings:
-        known = "; ".join(f"{pool}: {' '.join(entries.order)}" for pool, entries in cross().pools.items())
+        known = "; ".join(f"{pool}: {' '.join(entries.order)}" for pool, entries in names.pools.items())
         raise UserError(
             f"unknown letter {symbol.text!r} in the protocol name {alias!r}",
             expected=f"one of {known}",
@@ -163,46 +168,44 @@ def _require_known(alias: str, symbol: Symbol) -> None:
         )
 
 
-def _require_apart(alias: str, pool: Pool, sources: str, targets: str) -> None:
-    if not targets:
-        raise UserError(f"the protocol name {alias!r} has no target", expected="e.g. CIO2M")
-    for letters in (sources, targets):
-        twice = {letter for letter in letters if letters.count(letter) > 1}
-        if twice:
-            raise UserError(
-                f"the protocol name {alias!r} repeats a dataset",
-                found=", ".join(pool.entry(letter).name for letter in sorted(twice)),
-            )
-    in_both = sorted(set(sources) & set(targets))
-    if in_both:
-        names = ", ".join(pool.entry(letter).name for letter in in_both)
+def _inside(alias: str, prefix: str, rest: str, names: Names) -> ProtocolName:
+    member, generic = names.find(prefix), generic_protocol(rest)
+    if member is None and generic and SLUG.fullmatch(prefix):
+        member = names.member(prefix)
+    if member is None:
+        raise unknown_name("start of a protocol name", prefix, [*names.pools, *intra().datasets, *names.datasets])
+    start = prefix_of(member.dataset)
+    if start in (*names.pools, OWN, FILE):
         raise UserError(
-            f"the protocol name {alias!r} has {names} as source and as target",
-            expected="different datasets",
-            do="protocols inside one dataset are written oulu:P1",
+            f"the dataset name {start!r} is a word of protocol names",
+            do="extract it under another name to use protocols inside it",
         )
+    entry = intra().datasets.get(start)
+    named = entry.names() if entry else []
+    if generic and generic[0].startswith(LOO) and any(name.startswith(LOO) for name in named):
+        generic = None  # its owners say which species are left out
+    found = _own_protocol(alias, start, rest) or generic
+    if found is None:
+        raise unknown_name(f"protocol of {start}", rest, [*named, *generic_spellings()])
+    protocol, fold = found
+    full = f"{protocol}.{fold}" if fold else protocol
+    return ProtocolName(f"{start}:{full}", alias, dataset=start, protocol=protocol, fold=fold, target_sets=(member,))
 
 
-def _variant(alias: str, text: str) -> str:
-    by_lower = {variant.lower(): variant for variant in cross().variants} | {"miss-id": "miss-DI"}
-    plain = text.lower().replace("_", "-")
-    if plain in by_lower:
-        return by_lower[plain]
-    if _SHOT.match(plain):
-        return plain
-    raise unknown_name(f"variant of the protocol name {alias!r}:", text, [*cross().variants, "shot5"])
-
-
-def _inside(alias: str, dataset: str, entry: IntraDataset, rest: str) -> ProtocolName:
-    wanted = next((to for name, to in entry.also.items() if name.lower() == rest.lower()), rest)
-    full = next((name for name in entry.names() if name.lower() == wanted.lower()), None)
-    if full is None and any(name.lower() == wanted.lower() for name in entry.protocols):
-        folds = [name for name in entry.names() if name.lower().startswith(f"{wanted.lower()}.")]
+def _own_protocol(alias: str, start: str, rest: str) -> tuple[str, str] | None:
+    """Return a protocol that the dataset's owners defined, and its fold; None where they defined none of this name."""
+    entry = intra().datasets.get(start)
+    if entry is None:
+        return None
+    wanted = next((to for name, to in entry.also.items() if name.lower() == rest.lower()), rest).lower()
+    full = next((name for name in entry.names() if name.lower() == wanted), None)
+    if full is not None:
+        protocol = next(name for name in entry.protocols if full == name or full.startswith(f"{name}."))
+        return protocol, full[len(protocol) + 1 :]
+    if any(name.lower() == wanted for name in entry.protocols):
+        folds = [name for name in entry.names() if name.lower().startswith(f"{wanted}.")]
         raise UserError(
             f"the protocol {alias!r} has several folds",
-            expected=f"one of {', '.join(f'{dataset}:{name}' for name in folds)}",
+            expected=f"one of {', '.join(f'{start}:{name}' for name in folds)}",
         )
-    if full is None:
-        raise unknown_name(f"protocol of {dataset}", rest, entry.names())
-    protocol = next(name for name in entry.protocols if full == name or full.startswith(f"{name}."))
-    return ProtocolName(f"{dataset}:{full}", alias, dataset=dataset, protocol=protocol, fold=full[len(protocol) + 1 :])
+    return None

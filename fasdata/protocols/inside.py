@@ -11,7 +11,8 @@ from fasdata.datasets.card import Count
 from fasdata.datasets.rule import Form
 from fasdata.errors import UserError
 from fasdata.foreign import read_declared
-from fasdata.protocols.grammar import ProtocolName
+from fasdata.protocols.everywhere import OFFICIAL, generic_title
+from fasdata.protocols.protocol_name import ProtocolName
 from fasdata.protocols.recipe_parts import Condition
 from fasdata.protocols.vocabulary import intra
 from fasdata.resources import manifests_dir
@@ -82,5 +83,22 @@ def inside_rules(dataset: str) -> InsideRules:
 
 
 def inside_rule(name: ProtocolName) -> InsideRule:
-    """Return the rule of a protocol inside one dataset."""
-    return inside_rules(name.dataset).protocols[name.protocol]
+    """Return the rule of a protocol inside one dataset: its owners' own, or one that every dataset has."""
+    entry = intra().datasets.get(name.dataset)
+    if entry and name.protocol in entry.protocols:
+        return inside_rules(name.dataset).protocols[name.protocol]
+    if name.protocol == OFFICIAL:
+        return InsideRule(
+            title=generic_title(name.protocol),
+            train=InsidePart(splits=["train"]),
+            dev=InsidePart(splits=["dev"]),
+            test=InsidePart(splits=["test"]),
+        )
+    every = InsidePart(splits=["train", "dev", "test"])  # which of the clips, `everywhere.sides_of` says
+    return InsideRule(title=generic_title(name.protocol), train=every, dev=every, test=every)
+
+
+def goes_by_sides(name: ProtocolName) -> bool:
+    """Tell whether the clips of a protocol are chosen by people or species, and not by split and conditions alone."""
+    entry = intra().datasets.get(name.dataset)
+    return name.intra and not (entry and name.protocol in entry.protocols) and name.protocol != OFFICIAL

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fasdata.manifest import Manifest
+from fasdata.manifest.meta import recipe_text
 from fasdata.manifest.table import PARTS
 from fasdata.page.spelling import text_table
 from fasdata.protocols.recipe import DEFAULT
@@ -17,7 +18,7 @@ def describe(manifest: Manifest) -> str:
     meta = manifest.meta
     lines = [
         _names(meta),
-        f"recipe      {meta['recipe']['name']}: {meta['recipe']['title']}",
+        f"recipe      {recipe_text(meta['recipe'])}: {meta['recipe']['title']}",
         f"sources     {', '.join(map(_domain, meta['domains']))}",
         f"target      {', '.join(map(_domain, meta['target']))}",
         f"frames      {_frames(meta)}",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fasdata.manifest.table import PartName
-from fasdata.protocols.grammar import ProtocolName
+from fasdata.protocols.protocol_name import ProtocolName
 from fasdata.protocols.recipe import PoolRecipe, Recipe
-from fasdata.protocols.recipe_parts import Condition, ListNeed
+from fasdata.protocols.recipe_parts import Condition, ListNeed, Unsplit
 from fasdata.records import SPLITS
 
 TARGET_ID = -1
@@ -21,7 +21,8 @@ class Take:
 
     `splits` are official splits (all three: any clip, even of unknown split), read from `split_field` where a release
     has several divisions. `where` are conditions that every clip meets. `frames`, `on_miss` and `within` (frames from
-    the beginning of the recording) say what is used of a clip; `draw` says whether the authors use all of it.
+    the beginning of the recording) say what is used of a clip; `draw` says whether the authors use all of it;
+    `unsplit` what becomes of clips of unknown split.
     `expected` counts the full dataset's clips, before drops: (layout or "" for any, label, clips); by `unit` these are
     frames.
     """
@@ -35,6 +36,7 @@ class Take:
     split_field: str = ""
     within: int | None = None
     draw: str = "all"
+    unsplit: Unsplit = "refuse"
     lists: ListNeed | None = None
     expected: tuple[tuple[str, str, int], ...] = ()
     unit: str = "clip"

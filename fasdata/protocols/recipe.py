@@ -6,9 +6,13 @@ from functools import cache
 
 from pydantic import Field, model_validator
 
+from fasdata.datasets.card import Claim
 from fasdata.datasets.rule import Form
 from fasdata.errors import UserError, unknown_name
 from fasdata.foreign import read_declared
+from fasdata.manifest.meta import recipe_key, recipe_text
+from fasdata.protocols.names import OWN
+from fasdata.protocols.parameters import Parameters
 from fasdata.protocols.recipe_parts import Modality, Part, Scoring, Shots, Sources, Validation
 from fasdata.protocols.sampling import FrameRule
 from fasdata.protocols.vocabulary import Letter, cross, intra
@@ -34,6 +38,17 @@ class PoolRecipe(Form):
     shots: Shots | None = None
     note: str = ""
 
+    def used_with(self, parameters: Parameters) -> PoolRecipe:
+        """Return the rules with other frames where `parameters` ask for them, in every dataset."""
+        rules = {"sources": parameters.frames, "validation": parameters.test_frames, "target": parameters.test_frames}
+        return self.model_copy(
+            update={
+                part: getattr(self, part).model_copy(update={"frames": rule, "frames_of": {}})
+                for part, rule in rules.items()
+                if rule
+            }
+        )
+
     @model_validator(mode="after")
     def _apart(self) -> PoolRecipe:
         shared = set(self.sources.splits) & set(self.validation.splits)
@@ -47,12 +62,35 @@ class PoolRecipe(Form):
 
 
 class Recipe(Form):
-    """A named realisation of protocols; `differs` says in words how it differs from others."""
+    """A named realisation of protocols; `differs` says in words how it differs from others.
+
+    `parameters` say where it is used otherwise than its file has it, by the name of the option.
+    """
 
     name: str
     title: str
     differs: str
     pools: dict[str, PoolRecipe]
+    parameters: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The canonical name, parameters included."""
+        return recipe_key({"name": self.name, "parameters": self.parameters})
+
+    @property
+    def text(self) -> str:
+        """The name with the parameters, as tables write it."""
+        return recipe_text({"name": self.name, "parameters": self.parameters})
+
+    def used_with(self, parameters: Parameters) -> Recipe:
+        """Return the recipe with other frames where `parameters` ask for them."""
+        return self.model_copy(
+            update={
+                "parameters": parameters.texts(),
+                "pools": {name: pool.used_with(parameters) for name, pool in self.pools.items()},
+            }
+        )
 
     def pool(self, pool: str) -> PoolRecipe:
         """Return the recipe's part for a pool, or for protocols inside one dataset (`inside`).
@@ -62,7 +100,7 @@ class Recipe(Form):
         """
         if pool not in self.pools:
             able = [name for name in recipes() if pool in load_recipe(name).pools]
-            where = "protocols inside one dataset" if pool == INSIDE else f"pool {pool}"
+            where = {INSIDE: "protocols inside one dataset", OWN: "protocols of any datasets"}.get(pool, f"pool {pool}")
             raise UserError(
                 f"the recipe {self.name} does not cover {where}",
                 expected=f"one of {', '.join(able)}" if able else "a recipe that does; this version has none",
@@ -102,9 +140,9 @@ def extra_letter(pool: str, text: str) -> Letter:
 
 
 def _require_letters(where: str, pool: str, inside: PoolRecipe) -> None:
-    if pool != INSIDE and pool not in cross().pools:
+    if pool not in (INSIDE, OWN, *cross().pools):
         raise unknown_name(f"pool in {where}:", pool, cross().pools)
-    known = tuple(cross().pools[pool].order) if pool != INSIDE else ()
+    known = tuple(cross().pools[pool].order) if pool in cross().pools else ()
     foreign = {text.rpartition(":")[2] for text in inside.sources.extra if ":" in text}
     orders, repeats = inside.sources.domain_order, inside.sources.repeats
     used = {*orders, *(letter for order in orders.values() for letter in order)}
@@ -116,15 +154,18 @@ def _require_letters(where: str, pool: str, inside: PoolRecipe) -> None:
             raise unknown_name(f"letter in {where}:", letter, known)
 
 
-def frame_rules_for(dataset: str) -> list[str]:
+def frame_rules_for(dataset: str, claim: Claim | None = None) -> list[str]:
     """Return the frame rules that shipped recipes need of a dataset (slug), sorted; the costly ones are left out.
 
     Costly are dense rules, and those that need every frame of a clip searched for a face: they are asked for with
-    `--frames`. A dataset without a letter in any pool gets the rules of the default recipe.
+    `--frames`. A dataset without a letter in any pool gets the rules of the default recipe; a letter that its card
+    claims is one.
     """
     letters = {
         pool: entry.letter for pool, of in cross().pools.items() for entry in of.letters if entry.dataset == dataset
     }
+    if claim:
+        letters[claim.pool] = claim.letter
     rules: set[str] = set()
     for recipe in map(load_recipe, recipes()):
         for pool, inside in recipe.pools.items():

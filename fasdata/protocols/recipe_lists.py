@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fasdata.errors import UserError
 from fasdata.lists.match import match_rows
 from fasdata.lists.read import ListRow, read_list
 from fasdata.protocols.assign import AllowedClips
-from fasdata.protocols.plan import Plan
+from fasdata.protocols.everywhere import sides_of
+from fasdata.protocols.inside import goes_by_sides
+from fasdata.protocols.plan import TARGET_ID, Plan
 from fasdata.protocols.recipe_parts import ListNeed
 from fasdata.records import Clip
 
 
 @dataclass(frozen=True)
 class ListSelection:
-    """The clips that list files allow, by role; a note for each list, and warnings."""
+    """The clips that list files, or a division by people, allow by role; a note for each list, and warnings.
+
+    `sides` says how people were divided.
+    """
 
     clips: AllowedClips = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    sides: str = ""
 
 
 def resolve_lists(plan: Plan, clips: Mapping[str, Sequence[Clip]], folder: Path | None) -> ListSelection:
@@ -51,6 +57,25 @@ def resolve_lists(plan: Plan, clips: Mapping[str, Sequence[Clip]], folder: Path 
             notes.append(f"{domain.dataset} {take.part}: {which} the {len(named)} clips of {', '.join(need.files)}")
             warnings += matched.report(f"{domain.dataset}, {', '.join(need.files)}")
     return ListSelection(allowed, tuple(notes), tuple(warnings))
+
+
+def select_clips(plan: Plan, clips: Mapping[str, Sequence[Clip]], folder: Path | None, seed: int) -> ListSelection:
+    """Return the clips that list files or a division by people allow; see `resolve_lists`.
+
+    Raises:
+        UserError: as `resolve_lists`, or the people of a dataset cannot be divided as the protocol asks.
+    """
+    selection = resolve_lists(plan, clips, folder)
+    if not goes_by_sides(plan.name):
+        return selection
+    name, dataset = plan.name, plan.targets[0].dataset
+    sides = sides_of(name.canonical, name.protocol, name.fold, clips[dataset], dataset, seed)
+    allowed = {
+        (0, "train", dataset): sides.train,
+        (0, "val", dataset): sides.dev,
+        (TARGET_ID, "test", dataset): sides.test,
+    }
+    return replace(selection, clips={**selection.clips, **allowed}, sides=sides.note)
 
 
 def require_lists(plan: Plan, folder: Path | None) -> None:

@@ -83,6 +83,7 @@ def _words(values: list[str]) -> str:
 Split = Literal["train", "dev", "test"]
 Fallback = Literal["interp", "hold", "given", "shift", "center"]
 Modality = Literal["rgb", "depth", "ir"]
+Unsplit = Literal["refuse", "take", "leave"]
 
 
 def _canonical_rule(text: str) -> str:
@@ -119,6 +120,7 @@ class Part(Form):
     accepted for a frame without a detected face; an empty list skips the frame. `draw`: the authors use `all` frames,
     or one at random each time; the manifest holds all. `expected` counts clips, before drops, by letter, or by letter
     and layout (`S@crop`) where releases of a dataset differ; frames instead for letters in `counted_by_frame`.
+    `unsplit`: a clip whose split nobody states is refused, taken like those of `splits`, or left out.
     """
 
     splits: list[Split]
@@ -130,6 +132,7 @@ class Part(Form):
     keep: dict[str, list[Condition]] = Field(default_factory=dict)
     lists: dict[str, ListNeed] = Field(default_factory=dict)
     draw: Literal["all", "one"] = "all"
+    unsplit: Unsplit = "refuse"
     counted_by_frame: list[str] = Field(default_factory=list)
 
     def letters(self) -> set[str]:

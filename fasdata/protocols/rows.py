@@ -53,7 +53,7 @@ def _clip_columns(plan: Plan, kept: Sequence[PlacedClip], detectors: Mapping[str
         "detector": [detectors[clip.dataset] for clip in clips],
         "on_miss": ["+".join(member.take.on_miss) or "skip" for member in kept],
         "status": ["ok" if member.frames else "fta" for member in kept],
-        "recipe": [plan.recipe.name] * len(kept),
+        "recipe": [plan.recipe.key] * len(kept),
         "protocol": [plan.name.canonical] * len(kept),
         "protocol_alias": [plan.name.alias] * len(kept),
         "tool_version": [__version__] * len(kept),

@@ -6,22 +6,30 @@ from textwrap import wrap
 
 from fasdata.datasets.registry import load_cards
 from fasdata.errors import UserError
+from fasdata.library import Library
 from fasdata.page.spelling import text_table
 from fasdata.protocols.grammar import ProtocolName, parse
 from fasdata.protocols.inside import inside_rules
+from fasdata.protocols.names import OWN, Names
+from fasdata.protocols.parameters import UNCHANGED, Parameters
 from fasdata.protocols.plan import Domain, Plan, Take
 from fasdata.protocols.planning import make_plan
 from fasdata.protocols.recipe import DEFAULT, INSIDE, load_recipe, recipes
-from fasdata.protocols.vocabulary import IntraDataset, cross, intra, shipped
+from fasdata.protocols.vocabulary import IntraDataset, intra, shipped
 from fasdata.records import LABELS
 
 _WIDTH = 108
 
 
-def list_text() -> str:
-    """List the letters, the usual protocols with the recipes that can build them, and the recipes."""
+def list_text(library: Library | None = None) -> str:
+    """List the letters, the usual protocols with the recipes that can build them, own datasets, and the recipes.
+
+    Raises:
+        UserError: two datasets of the library claim one letter.
+    """
+    names = Names.of(library)
     lines = ["letters"]
-    for pool, entries in cross().pools.items():
+    for pool, entries in names.pools.items():
         lines.append(f"  {pool}: " + ", ".join(f"{entry.letter} {entry.name}" for entry in entries.letters))
     for group in shipped().groups:
         lines += ["", group.title]
@@ -29,14 +37,20 @@ def list_text() -> str:
         for name in group.names:
             by_recipes.setdefault(", ".join(recipes_for(parse(name))) or "none", []).append(name)
         lines += text_table(
-            ("names", "recipes"), [row for by, names in by_recipes.items() for row in _rows_of_six(names, by)]
+            ("names", "recipes"), [row for by, names_ in by_recipes.items() for row in _rows_of_six(names_, by)]
         )
     lines += ["", f"inside one dataset (recipe {', '.join(r for r in recipes() if INSIDE in load_recipe(r).pools)})"]
     for dataset, entry in intra().datasets.items():
         unbuilt = [name for name, rule in inside_rules(dataset).protocols.items() if rule.needs]
         note = f"  (not built from paths: {', '.join(unbuilt)})" if unbuilt else ""
         lines.append(f"  {dataset}:  {'  '.join(_with_folds(entry))}{note}")
+    own = [member.dataset for member in names.datasets.values() if member.own]
     lines += [
+        "  any dataset, own ones too:  official (its split)  split  cv<k>.<i>  (by people)  LOO_<species>",
+        "",
+        f"any datasets (recipe {', '.join(r for r in recipes() if OWN in load_recipe(r).pools)})",
+        "  'CASIA-FASD + OULU-NPU to mylab', canonical own:casia-fasd+oulu-npu_to_mylab; or a file: my.yaml",
+        *([f"  own datasets of {library.root}: {', '.join(own)}"] if library and own else []),
         "",
         "variants: @miss-D @miss-I @miss-DI (modalities taken away at test), @shot<k> (few clips of the target train)",
     ]
@@ -46,41 +60,48 @@ def list_text() -> str:
 
 
 def recipes_for(name: ProtocolName) -> list[str]:
-    """Return the recipes that can build a protocol with the datasets this version supports."""
+    """Return the recipes that can build a protocol."""
     able = []
     for recipe in recipes():
         try:
-            plan = make_plan(name, load_recipe(recipe))
+            make_plan(name, load_recipe(recipe))
         except UserError:
             continue
-        if set(plan.datasets) <= set(load_cards()):
-            able.append(recipe)
+        able.append(recipe)
     return able
 
 
-def show_text(name: str, recipe: str = DEFAULT) -> str:
+def show_text(
+    name: str, recipe: str = DEFAULT, *, library: Library | None = None, parameters: Parameters = UNCHANGED
+) -> str:
     """Describe a protocol in a recipe: canonical name first, then roles, splits, frames and expected counts.
 
     Raises:
         UserError: the name or the recipe is unknown.
     """
-    parsed, rules = parse(name), load_recipe(recipe)
+    parsed, rules = parse(name, names=Names.of(library)), load_recipe(recipe).used_with(parameters)
     given = f"  (given as {parsed.alias})" if parsed.alias != parsed.canonical else ""
     try:
-        lines = _plan_lines(make_plan(parsed, rules))
+        lines = _plan_lines(make_plan(parsed, rules), parameters.val)
     except UserError as error:
         lines = [*_named_lines(parsed), *wrap(f"cannot be built: {error}", width=_WIDTH)]
     return "\n".join([f"{parsed.canonical}{given}", *lines])
 
 
-def _plan_lines(plan: Plan) -> list[str]:
+def _plan_lines(plan: Plan, val: str) -> list[str]:
     recipe, rules = plan.recipe, plan.rules
     share = f"{rules.validation.share:.0%} of the subjects"
-    held = f"official dev where a source has it, else {share}" if _has_dev(plan) else f"{share} of each source"
+    held = (
+        "none: all train"
+        if val == "none"
+        else f"official dev where a source has it, else {share}"
+        if _has_dev(plan)
+        else f"{share} of each source"
+    )
     cards = {domain.name: load_cards().get(domain.dataset) for domain in plan.domains}
     scoring = rules.scoring
     lines = [
-        f"recipe      {recipe.name}: {recipe.title}",
+        f"recipe      {recipe.text}: {recipe.title}",
         *wrap(recipe.differs, width=_WIDTH, initial_indent=" " * 12, subsequent_indent=" " * 12),
         f"sources     {', '.join(map(domain_text, plan.sources))}"
         + ("; mixed by their length" if rules.sources.mix == "by_length" else ""),
@@ -113,7 +134,7 @@ def _plan_lines(plan: Plan) -> list[str]:
         "",
         "data to have",
         *(
-            f"  {name}: {f'{card.owner}; {card.licence}' if card else 'not supported yet'}"
+            f"  {name}: {f'{card.owner}; {card.licence}' if card else 'own data: as their owner decides'}"
             for name, card in cards.items()
         ),
     ]
@@ -172,11 +193,10 @@ def _has_dev(plan: Plan) -> bool:
 def _named_lines(parsed: ProtocolName) -> list[str]:
     if parsed.intra:
         fold = f", fold {parsed.fold}" if parsed.fold else ""
-        return [f"dataset     {intra().datasets[parsed.dataset].dataset}", f"protocol    {parsed.protocol}{fold}"]
-    pool = cross().pools[parsed.pool]
+        return [f"dataset     {parsed.target_sets[0].dataset}", f"protocol    {parsed.protocol}{fold}"]
     return [
-        f"sources     {', '.join(pool.entry(letter).name for letter in parsed.sources)}",
-        f"target      {', '.join(pool.entry(letter).name for letter in parsed.targets)}",
+        f"sources     {', '.join(member.name for member in parsed.source_sets) or 'none'}",
+        f"target      {', '.join(member.name for member in parsed.target_sets) or 'unknown'}",
     ]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from fasdata.errors import UserError
 from fasdata.library import Library
+from fasdata.manifest.meta import recipe_key
 from fasdata.packs.info import FILE, pack_dir
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def image_source(
         UserError: a pack is asked for, and there is none that fits and is complete.
     """
     meta = manifest.meta
-    folder = pack_dir(library, meta["canonical"], meta["recipe"]["name"], view)
+    folder = pack_dir(library, meta["canonical"], recipe_key(meta["recipe"]), view)
     if how == "store" or (how == "auto" and not (folder / FILE).is_file()):
         return ImageSource(None, frozenset(), _STORES)
     try:
@@ -66,7 +67,7 @@ def _from_pack(folder: Path, manifest: Manifest, view: View, *, strict: bool) ->
         meta = manifest.meta
         raise UserError(
             f"no pack at {folder}",
-            do=f"make it: fasdata pack --protocol {meta['canonical']} --recipe {meta['recipe']['name']} "
+            do=f"make it: fasdata pack --protocol {meta['canonical']} --recipe {recipe_key(meta['recipe'])} "
             f"--view '{view}', or --set data.images=auto",
         )
     pack = Pack.open(folder, manifest)
