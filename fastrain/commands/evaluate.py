@@ -7,11 +7,19 @@ from typing import Annotated
 
 import typer
 
-from fasdata.errors import UserError
-from fastrain.commands.options import AllowChangedData
+from fasdata.errors import UserError, unknown_name
+from fastrain.commands.options import AllowChangedData, BonafideIs, Columns, HigherIs, MapAttack
 from fastrain.evaluation.thresholds import policy_names
 
 app = typer.Typer()
+
+
+def _show_formats(wanted: bool) -> None:
+    if wanted:
+        from fastrain.evaluation.score_formats import FORMATS
+
+        typer.echo(FORMATS, nl=False)
+        raise typer.Exit
 
 
 @app.command(
@@ -22,7 +30,8 @@ app = typer.Typer()
 )
 def eval(  # the verb of the command line
     folder: Annotated[
-        Path, typer.Argument(metavar="RUN|SCORES", help="A finished run, or scores: ours, bob's or GRAD-GPAD's form.")
+        Path,
+        typer.Argument(metavar="RUN|SCORES", help="A finished run, or scores of any form that --formats shows."),
     ],
     fta: Annotated[
         str | None, typer.Option(help="count or exclude clips without a usable face. Default: as configured.")
@@ -36,9 +45,15 @@ def eval(  # the verb of the command line
     ] = None,
     fusion: Annotated[str | None, typer.Option(help="How frames make a clip: mean, median, min or max.")] = None,
     species: Annotated[str | None, typer.Option(help="PAI species by attack_type or by pai (instrument).")] = None,
-    higher_is: Annotated[
-        str, typer.Option(help="Of score files that do not say so: which class scores higher, bonafide or attack.")
-    ] = "",
+    higher_is: HigherIs = "",
+    bonafide_is: BonafideIs = "",
+    columns: Columns = "",
+    map_: MapAttack = None,
+    as_: Annotated[str, typer.Option("--as", help="bob: print the numbers of bob.pad.base's metrics too.")] = "",
+    formats: Annotated[
+        bool,
+        typer.Option("--formats", is_eager=True, callback=_show_formats, help="Show the score files that are read."),
+    ] = False,
     corrupt: Annotated[
         str | None,
         typer.Option(help="Score the target on worse pictures: jpeg,blur,resize,noise,gamma,frame-drop or all."),
@@ -66,6 +81,7 @@ def eval(  # the verb of the command line
 
     Other data than those the network was made with are refused unless that is allowed.
     """
+    from fastrain.evaluation.score_columns import Reading
     from fastrain.rescore.other_data import Asked, score_again
     from fastrain.run.run import evaluate_run, show
     from fastrain.rundir import RunDir, older_views
@@ -73,7 +89,13 @@ def eval(  # the verb of the command line
     if (folder / "run.json").is_file() and (note := older_views(RunDir(folder).facts())):
         typer.echo(f"note: {note}")
     asked = Asked(protocol, recipe, manifest, data)
-    otherwise = any((threshold, fusion, species, write_scores)) or not (folder / "run.json").is_file()
+    if as_ not in ("", "bob"):
+        raise unknown_name("--as", as_, ("bob",))
+    reading = Reading.of(higher_is, bonafide_is, columns, map_ or ())
+    otherwise = (
+        any((threshold, fusion, species, write_scores, as_, reading != Reading()))
+        or not (folder / "run.json").is_file()
+    )
     if missing:
         from fastrain.rescore.missing import score_missing
 
@@ -102,12 +124,16 @@ def eval(  # the verb of the command line
             )
         typer.echo(
             evaluate_scores(
-                folder, asked, fta=fta, thresholds=threshold or (), fusion=fusion, species=species, higher=higher_is,
-                form=write_scores, out=out,
+                folder, asked, fta=fta, thresholds=threshold or (), fusion=fusion, species=species, reading=reading,
+                as_bob=bool(as_), form=write_scores, out=out,
             )
         )  # fmt: skip
         return
-    if asked:
+    if RunDir(folder).facts().contestant is not None and not asked and not (out or allow_changed_data):
+        from fastrain.rescore.contestants import evaluate_contestant
+
+        typer.echo(evaluate_contestant(folder, fta))
+    elif asked:
         show(score_again(folder, asked, out, fta=fta, allow_changed=allow_changed_data))
     elif out or allow_changed_data:
         raise UserError("nothing is scored anew", expected="--protocol, --manifest or --data beside that option")

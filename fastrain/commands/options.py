@@ -10,3 +10,22 @@ NoFaces = Annotated[bool, typer.Option("--no-faces", help="Leave pictures of peo
 AllowChangedData = Annotated[
     bool, typer.Option("--allow-changed-data", help="Go on with data that a lock contradicts; the results say so.")
 ]
+
+# -- What score files do not say of themselves ------------------------------------------------------------------------
+
+HigherIs = Annotated[
+    str, typer.Option(help="Which class scores higher, bonafide (what is taken for granted) or attack; on every form.")
+]
+BonafideIs = Annotated[
+    str, typer.Option(metavar="VALUE", help="The value of the column label that means bona fide, such as 1.")
+]
+Columns = Annotated[
+    str,
+    typer.Option(
+        metavar="NAMES", help="What the columns are: score,label,- in their order, or label=COLUMN,score=COLUMN."
+    ),
+]
+MapAttack = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="NAME=NAME", help="Take an attack's name for another: print/1=print. Repeat."),
+]

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.page.spelling import metric, reasoned
+from fasdata.page.spelling import metric, reasoned, text_table
 from fastrain.data.manifests import find_manifest, given_manifest
-from fastrain.evaluation.averaged import AT, BEST, networks, run_results
-from fastrain.evaluation.score_files import read_scores
+from fastrain.evaluation.averaged import networks, run_results
+from fastrain.evaluation.metrics.bob import CRITERIA, bob_rates, bob_threshold
+from fastrain.evaluation.score_columns import Reading
+from fastrain.evaluation.score_facts import holdings, other_way_round
+from fastrain.evaluation.score_files import OutsideScores, read_outside
+from fastrain.evaluation.score_ids import lined_up
 from fastrain.evaluation.score_writers import write_scores
-from fastrain.evaluation.scores import ScoreOrigin, ScoreTable
+from fastrain.evaluation.scores import Samples, ScoreOrigin, ScoreTable
 from fastrain.evaluation.thresholds import STANDARD_POLICIES, named_policy
 from fastrain.rundir import RunDir, RunFacts
 
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from fastrain.rescore.other_data import Asked
 
 SHOWN = ("auc", "eer", "hter", "apcer", "bpcer", "acer_max", "bpcer20")
+AS_BOB = "bob"
 
 
 def evaluate_scores(
@@ -32,7 +37,8 @@ def evaluate_scores(
     thresholds: Sequence[str] = (),
     fusion: str | None = None,
     species: str | None = None,
-    higher: str = "",
+    reading: Reading = Reading(),  # noqa: B008 (frozen, and says nothing)
+    as_bob: bool = False,
     form: str | None = None,
     out: Path | None = None,
 ) -> str:
@@ -40,6 +46,7 @@ def evaluate_scores(
 
     With a protocol or a manifest the ids have to be those of it, and its labels are the ones that count. Scores that
     name their manifest have to name that one. Scores of one label alone are judged only at thresholds that are given.
+    `as_bob` adds the numbers that bob.pad.base prints.
 
     Raises:
         UserError: unreadable scores, one label only, ids or fingerprint of another manifest, an unknown policy, fusion,
@@ -47,16 +54,12 @@ def evaluate_scores(
     """
     run = RunDir(path) if (path / "run.json").is_file() else None
     about = run.facts() if run else RunFacts()
-    manifest = _manifest(asked) if asked else None
-    key = _key(manifest) if manifest else None
-    table = read_scores(run.file("scores.csv") if run else path, key=key, higher=higher)
-    origin = ScoreOrigin.of(table)
-    origin.require_manifest(about.manifest_fingerprint, table.source)
-    if manifest and key:
-        origin.require_manifest(manifest.meta["fingerprint"], table.source)
-        table = origin.on(relabelled(table, key))
+    read, _ = read_for(run.file("scores.csv") if run else path, asked, reading)
+    origin = ScoreOrigin.of(read.table)
+    origin.require_manifest(about.manifest_fingerprint, read.table.source)
+    table = read.table
     if not thresholds:
-        _require_both_labels(table)
+        require_both_labels(table)
     lines = []
     if form:
         if out is None:
@@ -70,42 +73,35 @@ def evaluate_scores(
         table, selection=selection, fta=fta or "count", policies=policies, fusion=fusion or "mean",
         species=species or "attack_type",
     )  # fmt: skip
-    return "\n".join([_text(results, str(path), origin), *lines])
+    if as_bob:
+        lines = [*bob_lines(table, fusion or "mean"), *lines]
+    return "\n".join([_text(results, str(path), origin, read), *lines])
 
 
-def relabelled(table: ScoreTable, key: ScoreTable) -> ScoreTable:
-    """Return the scores with part, label, species and subject of `key`, after checking that the samples agree.
+def read_for(path: Path, asked: Asked, reading: Reading) -> tuple[OutsideScores, Manifest | None]:
+    """Read scores, and line them up with the manifest that is asked for, if any.
 
     Raises:
-        UserError: ids that `key` does not have, or samples of a part that have no score.
+        UserError: as `read_outside` and `lined_up`; scores of another manifest.
     """
-    known = key.frame.set_index("sample_id", drop=False)
-    ids = table.frame["sample_id"]
-    strange = ids[~ids.isin(known.index)]
-    if len(strange):
-        raise UserError(
-            f"{table.source} has ids that the manifest does not have",
-            found=f"{strange.iloc[0]!r}" + (f" and {len(strange) - 1} more" if len(strange) > 1 else ""),
-            do="name the manifest that these scores are of",
-        )
-    rows = known.loc[ids].reset_index(drop=True)
-    parts = rows["part"].unique()
-    wanted = key.frame[key.frame["part"].isin(parts) & (key.frame["status"] == "ok")]
-    missing = wanted[~wanted["sample_id"].isin(set(ids))]
-    if len(missing):
-        raise UserError(
-            f"{table.source} lacks scores of samples that the manifest has",
-            found=f"{missing['sample_id'].iloc[0]!r}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else ""),
-        )
-    lost = key.frame[key.frame["part"].isin(parts) & (key.frame["status"] == "fta") & ~key.frame["sample_id"].isin(ids)]
-    import pandas as pd
+    from dataclasses import replace
 
-    kept = [name for name in table.frame.columns if name in ("score", "status", BEST) or name.startswith(AT)]
-    scored = rows.assign(**{name: table.frame[name].to_numpy() for name in kept})
-    return ScoreTable(pd.concat([scored, lost], ignore_index=True), table.source)
+    manifest = _manifest(asked) if asked else None
+    key = _key(manifest) if manifest else None
+    read = read_outside(path, reading, key=key)
+    if manifest is None or key is None:
+        return read, None
+    origin = ScoreOrigin.of(read.table)
+    origin.require_manifest(manifest.meta["fingerprint"], read.table.source)
+    return replace(read, table=origin.on(lined_up(read.table, key))), manifest
 
 
-def _require_both_labels(table: ScoreTable) -> None:
+def require_both_labels(table: ScoreTable) -> None:
+    """Check that the part that is judged has both labels.
+
+    Raises:
+        UserError: it has one, or no part is there to be judged.
+    """
     judged = table.part("test") or table.part("val")
     if judged is None:
         raise UserError(f"{table.source} has nothing to evaluate", expected="rows of part test or val")
@@ -139,10 +135,14 @@ def _key(manifest: Manifest) -> ScoreTable:
     )
 
 
-def _text(results: Mapping[str, Any], source: str, origin: ScoreOrigin) -> str:
+# -- As text ----------------------------------------------------------------------------------------------------------
+
+
+def _text(results: Mapping[str, Any], source: str, origin: ScoreOrigin, read: OutsideScores) -> str:
     known = f"{origin.protocol} {origin.recipe}, manifest {origin.manifest_fingerprint[:12]}"
     lines = [
         f"scores      {source}" + (f", pictures worse by {origin.corruption}" if origin.corruption else ""),
+        *read_lines(read),
         *([f"data        {known}"] if origin.manifest_fingerprint else []),
         f"checkpoint  selected by {results['selection']}"
         + (f": {origin.checkpoint}" if origin.checkpoint else "")
@@ -150,6 +150,19 @@ def _text(results: Mapping[str, Any], source: str, origin: ScoreOrigin) -> str:
         f"rules       failures to acquire: {results['fta']}; clip = {results['fusion']} of its frames; species by "
         f"{results['species_by']}",
     ]
+    return "\n".join([*lines, *number_lines(results)])
+
+
+def read_lines(read: OutsideScores) -> list[str]:
+    """Return what was read, and as what."""
+    lines = [] if read.own else [f"rows        {len(read.table.frame):,} of {read.form}: {read.rows}"]
+    lines += [f"clips       {part}: {words}" for part, words in holdings(read.table).items()]
+    return [*lines, *(f"note        {note}" for note in read.notes)]
+
+
+def number_lines(results: Mapping[str, Any]) -> list[str]:
+    """Return the numbers of clips, with what they rest on and what looks wrong about them."""
+    lines = []
     for part, about in results["uncertainty"].items():
         lines.append(f"people      {part}: {about['note']}")
     for part in ("val", "test"):
@@ -161,9 +174,35 @@ def _text(results: Mapping[str, Any], source: str, origin: ScoreOrigin) -> str:
         for row in results["metrics"]:
             if row["part"] == part and row["level"] == "clip" and row["metric"] in SHOWN:
                 lines.append(f"{part:5} {row['metric']:9} {_number(row):34} {row['threshold_policy']}".rstrip())
-    return "\n".join(lines)
+    return [*lines, *(f"warning     {words}" for words in other_way_round(results))]
 
 
 def _number(row: Mapping[str, Any]) -> str:
     ends, why = (row.get("low"), row.get("high")), row.get("reason", "undefined")
     return reasoned(metric(row["metric"], row["value"], why, sd=row.get("std"), ends=ends))
+
+
+def bob_lines(table: ScoreTable, fusion: str = "mean") -> list[str]:
+    """Return the numbers that bob.pad.base's `metrics` prints for these scores, a clip each, one line a criterion.
+
+    The threshold is that of the development part where there is one, and is judged on both; attacks are told apart by
+    their names; clips without a score are left out.
+    """
+    clips = {name: part for name in ("val", "test") if (part := table.clips(fusion).part(name))}
+    samples = {name: Samples.of(part, "count", "pai") for name, part in clips.items()}
+    basis = next(iter(samples.values()))
+    rows = []
+    for criterion in CRITERIA:
+        try:
+            threshold = bob_threshold(criterion, basis.scores, basis.labels, basis.species)
+        except UserError as why:
+            rows.append([criterion, "-", "-", *["-"] * 5, str(why)])
+            continue
+        for name, those in samples.items():
+            rates = bob_rates(threshold, those.scores, those.labels, those.species)
+            shares = (rates.apcer_ap, rates.bpcer, rates.acer, rates.hter, rates.fta)
+            apcers = ", ".join(f"{attack} {100 * share:.2f}" for attack, share in rates.apcer_pais.items())
+            rows.append([criterion, f"{threshold:.6g}", name, *(f"{100 * share:.2f}" for share in shares), apcers])
+    head = ("criterion", "threshold", "part", "APCER_AP", "BPCER", "ACER", "HTER", "FTA", "APCER of each attack")
+    lead = f"as bob      rates in %, clips; thresholds from part {next(iter(samples))}, as bob.pad.base defines them"
+    return ["", lead, *text_table(head, rows)]

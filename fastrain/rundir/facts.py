@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, 
 
 from fastrain.config import LARGEST_IMAGE
 
-Status = Literal["running", "stopped", "finished", "imported", "evaluated"]
+Status = Literal["running", "stopped", "finished", "imported", "evaluated", "contestant"]
 MOST_DOMAINS = 1000
 LONGEST_PATH = 4096
 
@@ -71,6 +71,18 @@ class KeptRequest(Facts):
     overrides: list[str] = []
 
 
+class ContestantFacts(Facts):
+    """Where the scores of a contestant are from: `form` of the file, what its `rows` are, and what it cannot tell."""
+
+    kind: str
+    file: str | None = None
+    sha256: str | None = None
+    form: str | None = None
+    rows: str | None = None
+    notes: list[str] = []
+    cannot: list[str] = []
+
+
 class RunFacts(Facts):
     """What `run.json` says of a run; with `evaluation_of` it is one that was scored again on other data."""
 
@@ -115,6 +127,8 @@ class RunFacts(Facts):
     finished: str | None = None
     source: dict[str, Any] | None = None
     evaluation_of: str | None = None
+    contestant: ContestantFacts | None = None
+    """Of a run without a network of ours alone."""
 
 
 # -- manifest.json ----------------------------------------------------------------------------------------------------

@@ -185,6 +185,13 @@ def selected_checkpoint(run: Path) -> Path:
     """
     folder = RunDir(run)
     about = folder.facts()
+    if about.contestant is not None and about.contestant.kind == "scores":
+        raise UserError(
+            f"the contestant {run} has no network",
+            expected="a trained or imported run",
+            found=f"scores from {about.contestant.file}",
+            do="'fastrain eval', 'report' and 'compare' take it as it is",
+        )
     if about.status not in ("finished", "imported"):
         raise UserError(f"the run {run} is not finished", found=str(about.status), do="let it end first")
     path = folder.checkpoint(about)
