@@ -19,6 +19,8 @@ _INSTRUMENTS = {
     "makeup": "cosmetic tattoo",
 }
 _TYPE_OF = {word: attack_type for attack_type, words in _INSTRUMENTS.items() for word in words.split()}
+_SCREENS = ("screen", "screens", "display", "displays", "monitor", "tv")
+_PHOTOS, _VIDEOS = ("photo", "photos", "photograph", "photographs"), ("video", "videos")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 
 
@@ -43,6 +45,37 @@ def attack_of_folder(name: str) -> tuple[str, str] | None:
     if set(bare) & _OF_SOME_TYPE:
         return UNKNOWN, species
     return None
+
+
+def attack_of_file(stem: str) -> str:
+    """Return the attack type that the words of a file's name say, "" where they leave it open.
+
+    A device may be the camera as well as the screen, so that it says nothing, and a photo beside one is printed or on
+    its screen.
+
+    >>> attack_of_file("laptop_printed_photo"), attack_of_file("android_ipad_video"), attack_of_file("mobile_photo")
+    ('print', 'replay', '')
+    """
+    words = [word.strip("0123456789") or word for word in _NOT_WORD.split(stem.lower()) if word]
+    devices = [word for word in words if _TYPE_OF.get(word) == "replay" and word not in _SCREENS]
+    for word in words:
+        meant = _TYPE_OF.get(word) or read_attack_name(word)[0]
+        if meant != UNKNOWN and word not in (*devices, *_PHOTOS, *_VIDEOS):
+            return meant
+    if set(words) & set(_VIDEOS):
+        return "replay"
+    return "print" if set(words) & set(_PHOTOS) and not devices else ""
+
+
+def names_instrument(name: str) -> bool:
+    """Tell whether a folder's or file's name alone says that it is of attacks: photos and videos are of faces too.
+
+    >>> names_instrument("warped prints"), names_instrument("videos_01"), names_instrument("laptop")
+    (True, False, False)
+    """
+    words = [word for word in _NOT_WORD.split(name.lower()) if word]
+    bare = [word for word in words if (word.strip("0123456789") or word) not in (*_PHOTOS, *_VIDEOS)]
+    return bool(attack_of_file(" ".join(bare)))
 
 
 def names_attack(name: str) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
-from fasdata.datasets.attack_words import attack_of_folder
+from fasdata.datasets.attack_words import attack_of_file, attack_of_folder, names_instrument
 from fasdata.datasets.list_files import split_of
 from fasdata.datasets.own_labels import ATTACK_WORDS, BONAFIDE_WORDS
 from fasdata.datasets.tree import IMAGE, UNREAD_IMAGE, VIDEO, ending, is_left_behind, natural_key, walk
@@ -185,15 +185,10 @@ def _split(folder: str) -> str:
 def _label(name: str) -> str:
     words = {word.strip("0123456789") or word for word in _words(name)}
     bonafide = bool(words & set(BONAFIDE_WORDS)) or {"bona", "fide"} <= words
-    attack = bool(words & set(ATTACK_WORDS)) or _names_instrument(name)
+    attack = bool(words & set(ATTACK_WORDS)) or names_instrument(name)
     if bonafide == attack:
         return ""
     return BONAFIDE if bonafide else ATTACK
-
-
-def _names_instrument(name: str) -> bool:
-    meaning = attack_of_folder(name)
-    return meaning is not None and meaning[0] != UNKNOWN
 
 
 def _attack(folders: Sequence[str], stem: str) -> tuple[str, str]:
@@ -201,10 +196,7 @@ def _attack(folders: Sequence[str], stem: str) -> tuple[str, str]:
     for folder in folders:
         if (meaning := attack_of_folder(folder)) and meaning[0] != UNKNOWN:
             return meaning
-    for word in _words(stem):
-        if (meaning := attack_of_folder(word)) and meaning[0] != UNKNOWN:
-            return meaning[0], ""
-    return UNKNOWN, ""
+    return attack_of_file(stem) or UNKNOWN, ""
 
 
 def _subject(folders: Sequence[str], stem: str) -> str:
@@ -219,7 +211,7 @@ def _subject(folders: Sequence[str], stem: str) -> str:
 
 
 def _is_word(folder: str) -> bool:
-    return bool(split_of(folder) or folder.lower() in (*BONAFIDE_WORDS, *ATTACK_WORDS) or _names_instrument(folder))
+    return bool(split_of(folder) or folder.lower() in (*BONAFIDE_WORDS, *ATTACK_WORDS) or names_instrument(folder))
 
 
 def _words(name: str) -> list[str]:

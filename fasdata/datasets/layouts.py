@@ -58,39 +58,13 @@ def path_parser(card: Card, layout: Layout) -> PathParser:
             return clip
         rejected = reject(card, relpath)
         if rejected.kind == "unmatched-media" and endings:
-            return _in_other_container(relpath, endings, by_rules) or rejected
+            spellings = _release_spellings(relpath, endings)
+            if any(reject(card, spelling).kind == "excluded-enroll" for spelling in spellings):
+                return Rejected(relpath, "excluded-enroll")
+            return _in_other_container(relpath, spellings, by_rules) or rejected
         return rejected
 
     return parse
-
-
-# -- Copies that differ from the release in the container alone -------------------------------------------------------
-
-CONTAINER, FRAMES = "container", "frames"  # the clip's field that says what stands for the release's file
-
-
-def _release_endings(layout: Layout) -> tuple[str, ...]:
-    """Return the endings of a release's videos; none where endings tell clips apart, or where there are no videos."""
-    if layout.reader != "video" or layout.ids == "path":
-        return ()
-    return tuple(dict.fromkeys(end for path in layout.examples if (end := ending(path)) in VIDEO))
-
-
-def _in_other_container(relpath: str, endings: Sequence[str], by_rules: Callable[[str], Clip | None]) -> Clip | None:
-    """Return the clip that a video with another ending, or a picture in a folder of frames, stands for."""
-    own = ending(relpath)
-    if own in VIDEO:
-        place, container, stem = relpath, own, relpath[: -len(own) - 1]
-    elif own in IMAGE:
-        place, container = relpath.rpartition("/")[0], FRAMES
-        stem = place[: -len(ending(place)) - 1] if ending(place) in VIDEO else place
-    else:
-        return None
-    clips = (by_rules(f"{stem}.{end}") for end in endings)
-    clip = next((clip for clip in clips if clip), None)
-    if clip is None:
-        return None
-    return replace(clip, relpaths=dict.fromkeys(clip.relpaths, place), fields={**clip.fields, CONTAINER: container})
 
 
 def _table_parser(card: Card, table: Table) -> PathParser:
@@ -185,6 +159,41 @@ def _readable(relpath: str) -> bool:
     return True
 
 
+# -- Copies that differ from the release in the container alone -------------------------------------------------------
+
+CONTAINER, FRAMES = "container", "frames"  # the clip's field that says what stands for the release's file
+
+
+def _release_endings(layout: Layout) -> tuple[str, ...]:
+    """Return the endings of a release's videos; none where endings tell clips apart, or where there are no videos."""
+    if layout.reader != "video" or layout.ids == "path":
+        return ()
+    return tuple(dict.fromkeys(end for path in layout.examples if (end := ending(path)) in VIDEO))
+
+
+def _release_spellings(relpath: str, endings: Sequence[str]) -> list[str]:
+    """Return the paths of the release that a video with another ending, or a picture in a folder, may stand for."""
+    own = ending(relpath)
+    if own in VIDEO:
+        stem = relpath[: -len(own) - 1]
+    elif own in IMAGE and "/" in relpath:
+        folder = relpath.rpartition("/")[0]
+        stem = folder[: -len(ending(folder)) - 1] if ending(folder) in VIDEO else folder
+    else:
+        return []
+    return [f"{stem}.{end}" for end in endings]
+
+
+def _in_other_container(relpath: str, spellings: Sequence[str], by_rules: Callable[[str], Clip | None]) -> Clip | None:
+    """Return the clip that one of the spellings is, with its own file or folder."""
+    clip = next((clip for clip in map(by_rules, spellings) if clip), None)
+    if clip is None:
+        return None
+    frames = ending(relpath) in IMAGE
+    place, container = (relpath.rpartition("/")[0], FRAMES) if frames else (relpath, ending(relpath))
+    return replace(clip, relpaths=dict.fromkeys(clip.relpaths, place), fields={**clip.fields, CONTAINER: container})
+
+
 # -- Which layout a tree is in ----------------------------------------------------------------------------------------
 
 
@@ -232,7 +241,7 @@ def _strange_words(layout: Layout, relpaths: Sequence[str]) -> set[str]:
 
 def best_layout(card: Card, rates: dict[str, float]) -> Layout:
     """Return the layout with the highest rate; among equals the one recognised by its words, else the card's first."""
-    return max(card.layouts, key=lambda layout: (rates[layout.name], bool(layout.words_in)))
+    return max(card.layouts, key=lambda layout: (rates[layout.name], bool(layout.words_in) == (rates[layout.name] > 0)))
 
 
 def spell_rates(rates: dict[str, float]) -> str:
