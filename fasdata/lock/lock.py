@@ -12,6 +12,7 @@ from fasdata.datasets.rule import Form
 from fasdata.errors import UserError
 from fasdata.foreign import read_json, validated
 from fasdata.library import Library
+from fasdata.manifest.meta import recipe_key
 from fasdata.manifest.manifest import TABLE, Manifest
 from fasdata.store.atomic import write_text
 
@@ -100,7 +101,7 @@ class Lock(Form):
 
 def protocol_key(manifest: Manifest) -> str:
     """Return the key of a manifest in a lock: `<canonical protocol>/<recipe>`."""
-    return f"{manifest.meta['canonical']}/{manifest.meta['recipe']['name']}"
+    return f"{manifest.meta['canonical']}/{recipe_key(manifest.meta['recipe'])}"
 
 
 def _compared(

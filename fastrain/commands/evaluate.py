@@ -65,6 +65,13 @@ def eval(  # the verb of the command line
         str | None,
         typer.Option(metavar="FORM", help="Write the scores to --out in a form: bob, gradgpad, parquet, csv."),
     ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATASET|PROTOCOL|MANIFEST",
+            help="Score the network on other data of the library, at the run's own source thresholds.",
+        ),
+    ] = None,
     protocol: Annotated[str | None, typer.Option(help="Score the network anew on the target of this protocol.")] = None,
     recipe: Annotated[str | None, typer.Option(help="The recipe of that protocol. Default: the run's own.")] = None,
     manifest: Annotated[str | None, typer.Option(help="A manifest.parquet to score anew on.")] = None,
@@ -79,7 +86,8 @@ def eval(  # the verb of the command line
     """Compute the results of a run or of scores again, or score a run's network anew: on data, on worse pictures or
     without modalities.
 
-    Other data than those the network was made with are refused unless that is allowed.
+    Other data are scored where the network never saw them; its own have to be those that it was made with, unless
+    changes are allowed.
     """
     from fastrain.evaluation.score_columns import Reading
     from fastrain.rescore.other_data import Asked, score_again
@@ -88,7 +96,9 @@ def eval(  # the verb of the command line
 
     if (folder / "run.json").is_file() and (note := older_views(RunDir(folder).facts())):
         typer.echo(f"note: {note}")
-    asked = Asked(protocol, recipe, manifest, data)
+    asked = Asked(protocol, recipe, manifest, data, on)
+    if on and (protocol or manifest):
+        raise UserError("--on names the data", expected="no --protocol or --manifest beside it")
     if as_ not in ("", "bob"):
         raise unknown_name("--as", as_, ("bob",))
     reading = Reading.of(higher_is, bonafide_is, columns, map_ or ())
@@ -99,7 +109,7 @@ def eval(  # the verb of the command line
     if missing:
         from fastrain.rescore.missing import score_missing
 
-        others = (fta, corrupt, protocol, recipe, manifest, out, allow_changed_data)
+        others = (fta, corrupt, on, protocol, recipe, manifest, out, allow_changed_data)
         if any(others) or otherwise:
             raise UserError(
                 "--missing scores a run as it is", expected="a run folder, and no option but --data beside it"
@@ -118,6 +128,8 @@ def eval(  # the verb of the command line
     if otherwise:
         from fastrain.rescore.scores_alone import evaluate_scores
 
+        if on:
+            raise UserError("--on scores a network", expected="a run folder, and no option about scores beside it")
         if allow_changed_data or (out and not write_scores):
             raise UserError(
                 "nothing is scored anew", expected="--out beside --write-scores, and no --allow-changed-data"
@@ -136,6 +148,6 @@ def eval(  # the verb of the command line
     elif asked:
         show(score_again(folder, asked, out, fta=fta, allow_changed=allow_changed_data))
     elif out or allow_changed_data:
-        raise UserError("nothing is scored anew", expected="--protocol, --manifest or --data beside that option")
+        raise UserError("nothing is scored anew", expected="--on, --protocol, --manifest or --data beside that option")
     else:
         evaluate_run(folder, fta)

@@ -18,7 +18,7 @@ app = typer.Typer()
 def run(
     method: Annotated[str | None, typer.Argument(help="Name of a method; see 'fastrain methods'.")] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="Protocol in any common spelling: CIO-M, O&C&I to M, SCP2W …")
+        str | None, typer.Option(help="CIO-M, SCP2W …; mylab:split; 'CASIA-FASD to mylab'; a file my.yaml.")
     ] = None,
     data: Annotated[
         str | None, typer.Option("--data", help="The library. Default: $FASDATA_DATA, else ./data.")
@@ -35,6 +35,12 @@ def run(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; repeat for more.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Short for --set train.seed=N.")] = None,
+    frames: Annotated[
+        str | None, typer.Option(metavar="RULE", help="Frames of training clips, in place of the recipe's.")
+    ] = None,
+    test_frames: Annotated[
+        str | None, typer.Option(metavar="RULE", help="Frames of validation and test clips, in place of the recipe's.")
+    ] = None,
     val: Annotated[
         str | None,
         typer.Option(
@@ -66,7 +72,7 @@ def run(
     overrides = [*(settings or ()), *([f"train.seed={seed}"] if seed is not None else [])]
     request = RunRequest(
         method=method, protocol=protocol, recipe=recipe, manifest=manifest, preset=preset, overrides=tuple(overrides),
-        val=val, data=data, out=out, resume=resume, devices=devices, precision=precision, accelerator=accelerator,
+        frames=frames, test_frames=test_frames, val=val, data=data, out=out, resume=resume, devices=devices, precision=precision, accelerator=accelerator,
         threads=threads, faces=not no_faces, allow_changed_data=allow_changed_data, dry_run=dry_run,
     )  # fmt: skip
     carry_out(request)

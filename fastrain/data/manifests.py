@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from fasdata.errors import UserError
 from fasdata.library import Library
 from fasdata.lock.lock import Lock, broken_locks, lock_path
+from fasdata.manifest.meta import recipe_key, recipe_text
+from fasdata.protocols.built import Wanted
 
 if TYPE_CHECKING:
     from fasdata.manifest import Manifest
@@ -25,44 +27,43 @@ class ManifestFile:
     note: str
 
 
-def manifest_path(library: Library, protocol: str, recipe: str) -> Path:
-    """Return where the library keeps a built protocol.
-
-    Raises:
-        UserError: the protocol's name cannot be read.
-    """
-    from fasdata.protocols.grammar import parse
-
-    return library.protocol_dir(parse(protocol).canonical, recipe) / "manifest.parquet"
-
-
-def find_manifest(library: Library, protocol: str, recipe: str, val: str | None, *, write: bool = True) -> ManifestFile:
-    """Return the built manifest of the library, or build it; `val` None accepts any validation.
+def find_manifest(library: Library, protocol: str, wanted: Wanted, *, write: bool = True) -> ManifestFile:
+    """Return the built manifest of the library, or build it.
 
     Without `write` one that is built now is not saved. A manifest that was built before is never replaced: other runs
     may depend on it.
 
     Raises:
-        UserError: unknown protocol or recipe, a store is missing, the manifest is damaged or has another validation.
+        UserError: unknown protocol, recipe or rule of frames; a store is missing; the manifest is damaged, or another
+            one stands in its place.
     """
     from fasdata.manifest import Manifest
+    from fasdata.manifest.manifest import TABLE
+    from fasdata.protocols.build import build_protocol
+    from fasdata.protocols.built import find_built
+    from fasdata.protocols.grammar import parse_in
 
-    path = manifest_path(library, protocol, recipe)
-    if not path.is_file():
-        from fasdata.protocols.build import build_protocol
-
-        # Runs that are started together need the same manifest: one of them builds it.
-        rule = val or "auto"
-        manifest = build_protocol(protocol, recipe=recipe, library=library, validation=rule, write=write, reuse=True)
-        note = "built now" if write else "would be built"
+    folder = find_built(library, parse_in(library, protocol).canonical, wanted)
+    if folder is not None:
+        manifest, note = Manifest.read(folder), "built before"
     else:
-        manifest, note = Manifest.read(path), "built before"
+        # Runs that are started together need the same manifest: one of them builds it.
+        rules = wanted.parameters
+        manifest = build_protocol(
+            protocol, recipe=wanted.recipe, library=library, validation=rules.val, frames=rules.frames,
+            test_frames=rules.test_frames, write=write, reuse=True,
+        )  # fmt: skip
+        note = "built now" if write else "would be built"
+    path = (
+        manifest.path or library.protocol_dir(manifest.meta["canonical"], recipe_key(manifest.meta["recipe"])) / TABLE
+    )
     built = manifest.meta["validation"]["mode"]
-    if val not in (None, built):
+    if wanted.val not in (None, built):  # of a version that had one place for both
         raise UserError(
             f"{path} was built with --val {built}",
-            expected=f"--val {val}",
-            do=f"replace it: fasdata build-protocol {protocol!r} --recipe {recipe} --val {val} --data {library.root}",
+            expected=f"--val {wanted.val}",
+            do=f"replace it: fasdata build-protocol {protocol!r} --recipe {wanted.recipe} --val {wanted.val} "
+            f"--data {library.root}",
         )
     return ManifestFile(manifest, path, f"manifest {path} ({note})")
 
@@ -77,12 +78,13 @@ def given_manifest(path: Path, protocol: str | None, recipe: str | None) -> Mani
     from fasdata.protocols.grammar import parse
 
     manifest = Manifest.read(path)
-    if protocol is not None and parse(protocol).canonical != manifest.meta["canonical"]:
-        raise UserError(
-            f"{path} is of another protocol", expected=parse(protocol).canonical, found=manifest.meta["canonical"]
-        )
-    if recipe not in (None, manifest.meta["recipe"]["name"]):
-        raise UserError(f"{path} is of another recipe", expected=recipe or "", found=manifest.meta["recipe"]["name"])
+    if protocol is not None and protocol not in (manifest.meta["canonical"], manifest.meta["alias"]):
+        canonical = parse(protocol).canonical
+        if canonical != manifest.meta["canonical"]:
+            raise UserError(f"{path} is of another protocol", expected=canonical, found=manifest.meta["canonical"])
+    built = manifest.meta["recipe"]
+    if recipe not in (None, built["name"], recipe_key(built)):
+        raise UserError(f"{path} is of another recipe", expected=recipe or "", found=recipe_text(built))
     return ManifestFile(manifest, path, f"manifest {path} (given)")
 
 

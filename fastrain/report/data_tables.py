@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fasdata.manifest.meta import HeldOut, Loss, Meta
+from fasdata.manifest.meta import HeldOut, Loss, Meta, recipe_text
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Details, Facts, Notice, Paragraph, Row, Table
 from fasdata.page.spelling import Absent, count, excess, text
@@ -37,7 +37,7 @@ def _facts(meta: Meta) -> Facts:
         [
             ("Sources (domain number)", ", ".join(f"{domain.name} ({domain.domain_id})" for domain in meta.domains)),
             ("Unseen domain", ", ".join(domain.name for domain in meta.target)),
-            ("Recipe", f"{meta.recipe.name}: {meta.recipe.title}"),
+            ("Recipe", f"{recipe_text(meta.recipe.model_dump())}: {meta.recipe.title}"),
             ("Frames of a clip", ", ".join(f"{part}: {rule}" for part, rule in rules.items())),
             (
                 "Held out for validation",

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from fasdata.errors import UserError
+from fasdata.manifest.meta import recipe_key
 from fastrain.evaluation.results_lookup import HONEST, Results
 from fastrain.rundir import RunDir, RunFacts
 
 # -- The protocols that take modalities from the target of a trained one ----------------------------------------------
 
-_SAME = ("recipe", "domains", "target", "frame_rules", "modalities", "validation", "counts", "stores")
+_SAME = ("domains", "target", "frame_rules", "modalities", "validation", "counts", "stores")
 
 
 def masked_variants(trained: Mapping[str, Any], modalities: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -23,20 +24,21 @@ def masked_variants(trained: Mapping[str, Any], modalities: Sequence[str]) -> di
     as one before. A protocol that is a variant itself or stays inside one dataset has none.
 
     Raises:
-        UserError: the protocol's name cannot be read.
     """
-    from fasdata.protocols.grammar import parse
+    from fasdata.protocols.names import OWN
     from fasdata.protocols.planning import MASKS
+    from fasdata.protocols.vocabulary import cross
 
-    name = parse(str(trained.get("canonical")))
-    if name.intra or name.variant:
+    canonical = str(trained.get("canonical"))
+    prefix = canonical.partition(":")[0]
+    if "@" in canonical or prefix not in (*cross().pools, OWN):
         return {}
     lost_by: dict[str, tuple[str, ...]] = {}
     for variant, masked in MASKS.items():
         lost = tuple(modality for modality in modalities if modality in masked)
         held = set(masked) <= set(trained.get("modalities") or ())
         if held and lost and len(lost) < len(modalities) and lost not in lost_by.values():
-            lost_by[f"{name.canonical}@{variant}"] = lost
+            lost_by[f"{canonical}@{variant}"] = lost
     return lost_by
 
 
@@ -49,7 +51,10 @@ def only_masked(trained: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
 
     name, _, variant = str(now.get("canonical")).partition("@")
     return (
-        variant in MASKS and name == trained.get("canonical") and all(trained.get(key) == now.get(key) for key in _SAME)
+        variant in MASKS
+        and name == trained.get("canonical")
+        and recipe_key(trained.get("recipe") or {}) == recipe_key(now.get("recipe") or {})
+        and all(trained.get(key) == now.get(key) for key in _SAME)
     )
 
 

@@ -87,7 +87,7 @@ def _facts(run: RunFolder, runs: int) -> list[tuple[str, Any]]:
         ("Method", text(of.method)),
         ("Protocol", text(of.protocol)),
         ("Protocol alias", text(of.protocol_alias, "none")),
-        ("Recipe", text(of.recipe)),
+        ("Recipe", text(of.recipe_text)),
         ("Unseen domain", text(run.target(), "not known")),
         ("Checkpoint selected by", run.selection_words()),
         ("Threshold policy", f"{HONEST} (honest)"),

@@ -8,7 +8,8 @@ from typing import Any
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fastrain.data.manifests import manifest_path
+from fasdata.manifest.manifest import TABLE
+from fasdata.manifest.meta import parameters_of, recipe_key
 from fastrain.report.masked_targets import masked_variants, modalities_of, only_masked
 from fastrain.rundir import RunDir, selected_checkpoint
 
@@ -63,14 +64,18 @@ def _require_manifest(library: Library, protocol: str, trained: Mapping[str, Any
     from fasdata.manifest import Manifest
     from fasdata.protocols.build import build_protocol
 
-    recipe, rule = trained["recipe"]["name"], trained["validation"]
-    path = manifest_path(library, protocol, recipe)
+    recipe, rule, kept = trained["recipe"]["name"], trained["validation"], parameters_of(trained["recipe"])
+    path = library.protocol_dir(protocol, recipe_key(trained["recipe"])) / TABLE
     if path.is_file():
         manifest = Manifest.read(path)
     else:
-        manifest = build_protocol(protocol, recipe=recipe, library=library, validation=rule["mode"], seed=rule["seed"])
+        manifest = build_protocol(
+            protocol, recipe=recipe, library=library, validation=rule["mode"], seed=rule["seed"],
+            frames=kept.get("frames", ""), test_frames=kept.get("test-frames", ""),
+        )  # fmt: skip
     if not only_masked(trained, manifest.meta):
-        built = f"--recipe {recipe} --val {rule['mode']} --seed {rule['seed']} --data {library.root}"
+        frames = "".join(f" --{name} '{kept[name]}'" for name in ("frames", "test-frames") if name in kept)
+        built = f"--recipe {recipe} --val {rule['mode']} --seed {rule['seed']}{frames} --data {library.root}"
         raise UserError(
             f"the clips of {path} are not those of the run",
             expected=f"{trained['canonical']} with nothing but modalities of the test rows taken away",

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from fastrain.rundir import RunDir, RunFacts
 
 
-def network_scores(run: RunDir, about: RunFacts, config: RunConfig, data: Data) -> Scored:
-    """Return, for the parts val and test, what was scored and its scores by name.
+def network_scores(
+    run: RunDir, about: RunFacts, config: RunConfig, data: Data, parts: Sequence[str] = ("val", "test")
+) -> Scored:
+    """Return, for the parts that are asked for, what was scored and its scores by name.
 
     `score` and its parts are those of the selected checkpoint. Where the run kept more networks (`at_<iteration>`,
     `best`), each gives a column of that name.
@@ -27,7 +29,7 @@ def network_scores(run: RunDir, about: RunFacts, config: RunConfig, data: Data) 
     """
     from fastrain.run.assembly import assembly_of_run
 
-    assembly = assembly_of_run(run, about, config, data)
+    assembly = assembly_of_run(run, about, config, data, parts=parts)
     _require(data.manifest, assembly.method.modalities)
     return assembly.score(_each_network(run, about, assembly))
 

@@ -12,6 +12,8 @@ from fasdata import __version__
 from fasdata.errors import UserError, naming
 from fasdata.library import Library
 from fasdata.lock.lock import Lock
+from fasdata.manifest.meta import parameters_of, recipe_key
+from fasdata.protocols.built import Wanted
 from fastrain.data.image_source import image_source
 from fastrain.data.manifests import (
     ManifestFile,
@@ -23,6 +25,7 @@ from fastrain.data.manifests import (
 )
 from fastrain.networks.checkpoint import Checkpoint
 from fastrain.report.masked_targets import only_masked
+from fastrain.rescore.on_purpose import Seen, manifest_on, with_own_validation
 from fastrain.run.plan import RECIPE, settled_view
 from fastrain.run.settings import own_config
 from fastrain.rundir import RunDir, RunFacts
@@ -36,15 +39,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asked:
-    """The data to score: a manifest, or a protocol and recipe of the library `data`; None = the run's own."""
+    """The data to score: a manifest, or a protocol and recipe of the library `data`; None = the run's own.
+
+    `on` is any of a dataset, a protocol, whose target alone is scored, and a manifest.
+    """
 
     protocol: str | None = None
     recipe: str | None = None
     manifest: str | None = None
     data: str | None = None
+    on: str | None = None
 
     def __bool__(self) -> bool:
-        return any((self.protocol, self.recipe, self.manifest, self.data))
+        return any((self.protocol, self.recipe, self.manifest, self.data, self.on))
 
 
 def score_again(
@@ -53,14 +60,17 @@ def score_again(
     """Score a run's network on the given data; return the folder with its scores, results and report.
 
     That folder is `out`, by default one below the run's `evaluations/`; an imported run, which comes without data, is
-    completed in place the first time. The checkpoint carries the lock of the data it was made with: other data have to
-    be allowed, and the results then list what differs. A `@miss-*` variant of the run's own protocol is the same data.
+    completed in place the first time. Other data, by `on` or by another protocol, recipe or manifest, are scored on
+    purpose: their target alone, at the run's own source thresholds, and only what the network never saw. The run's own
+    protocol has to be of the data that its checkpoint was made with, unless changes are allowed; the results then list
+    them. A `@miss-*` variant of it is the same data.
 
     Raises:
-        UserError: no such run, checkpoint, manifest or store; data that are not those of the lock; `out` is taken.
+        UserError: no such run, checkpoint, manifest or store; data that are not those of the lock, or that the network
+            was trained on; `out` is taken.
     """
     from fastrain.rescore.network_scores import network_scores
-    from fastrain.run.assembly import Data
+    from fastrain.run.assembly import TESTED, Data
     from fastrain.run.conclude import score_table, with_fields
 
     run = RunDir(folder)
@@ -71,24 +81,30 @@ def score_again(
     place = run.checkpoint(about)
     checkpoint = Checkpoint.read(place)
     imported = checkpoint.about.source is not None
-    target = RunDir(out or (folder if about.status == "imported" else _default_out(run, manifest_file)))
+    in_place = about.status == "imported" and not asked.on
+    target = RunDir(out or (folder if in_place else _default_out(run, manifest_file)))
     _require_free(target, folder if imported else None)
     stores = manifest_file.manifest.open_stores(library)
     lock = Lock.of_manifest(manifest_file.manifest, stores)
     changed = against_library(library, lock, allowed=allow_changed)
-    if not imported:
-        masked = only_masked(run.manifest().tree(), manifest_file.manifest.meta)
+    masked = not imported and only_masked(run.manifest().tree(), manifest_file.manifest.meta)
+    on_purpose = bool(asked.on) or not (imported or masked or _is_own(manifest_file, about))
+    if on_purpose:
+        Seen.of_run(run, about).require_unseen(manifest_file.manifest, stores)
+    elif not imported:
         trained_on = checkpoint.about.lock
         also = against_training(trained_on, lock, where=str(place), allowed=allow_changed, masked=masked)
         changed = list(dict.fromkeys([*changed, *also]))
     view = _view(run, about, config, manifest_file)
     source = image_source(config.data.images, library, manifest_file.manifest, view)
-    scored = network_scores(run, about, config, Data(manifest_file.manifest, stores, view, source))
+    parts = ("test",) if on_purpose else TESTED
+    scored = network_scores(run, about, config, Data(manifest_file.manifest, stores, view, source), parts)
     facts_now = {
         **about.tree(),
         "protocol": manifest_file.manifest.meta["canonical"],
         "protocol_alias": manifest_file.manifest.meta["alias"],
-        "recipe": manifest_file.manifest.meta["recipe"]["name"],
+        "recipe": recipe_key(manifest_file.manifest.meta["recipe"]),
+        "recipe_parameters": parameters_of(manifest_file.manifest.meta["recipe"]),
         "manifest_path": str(manifest_file.path),
         "manifest_fingerprint": manifest_file.manifest.meta["fingerprint"],
         "library": str(library.root),
@@ -107,6 +123,8 @@ def score_again(
         "tool_version": __version__,
     }
     table = with_fields(score_table(manifest_file.manifest, scored), stores)
+    if on_purpose:
+        table = with_own_validation(table, run)
     _write(target, facts_now, config, manifest_file, table, fta)
     return target
 
@@ -114,15 +132,31 @@ def score_again(
 def _manifest(asked: Asked, about: RunFacts, library: Library) -> ManifestFile:
     if asked.manifest:
         return given_manifest(Path(asked.manifest), asked.protocol, asked.recipe)
+    if asked.on:
+        return manifest_on(asked.on, asked.recipe, about, library)
     protocol = asked.protocol or about.protocol
     if not protocol:
         raise UserError("this run has no protocol of its own", expected="--protocol NAME or --manifest FILE")
-    return find_manifest(library, protocol, asked.recipe or about.recipe or RECIPE, None)
+    return find_manifest(library, protocol, _wanted(asked, about))
+
+
+def _wanted(asked: Asked, about: RunFacts) -> Wanted:
+    """Return the recipe that is asked for, else the run's own with its parameters."""
+    if asked.recipe or not about.recipe:
+        return Wanted(asked.recipe or RECIPE)
+    kept = about.recipe_parameters
+    return Wanted(about.recipe.partition("@")[0], kept.get("frames", ""), kept.get("test-frames", ""), kept.get("val"))
+
+
+def _is_own(manifest_file: ManifestFile, about: RunFacts) -> bool:
+    """Tell whether a manifest is of the protocol and the recipe that the run was made for."""
+    meta = manifest_file.manifest.meta
+    return (meta["canonical"], recipe_key(meta["recipe"])) == (about.protocol, about.recipe)
 
 
 def _default_out(run: RunDir, manifest_file: ManifestFile) -> Path:
     meta = manifest_file.manifest.meta
-    name = f"{meta['canonical'].replace(':', '-')}-{meta['recipe']['name']}-{meta['fingerprint'][:8]}"
+    name = f"{meta['canonical'].replace(':', '-')}-{recipe_key(meta['recipe'])}-{meta['fingerprint'][:8]}"
     return run.path / "evaluations" / name
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fasdata.errors import UserError
 from fasdata.library import Library
 from fasdata.page.spelling import metric, reasoned, text_table
+from fasdata.protocols.built import Wanted
 from fastrain.data.manifests import find_manifest, given_manifest
 from fastrain.evaluation.averaged import networks, run_results
 from fastrain.evaluation.metrics.bob import CRITERIA, bob_rates, bob_threshold
@@ -121,7 +122,7 @@ def _manifest(asked: Asked) -> Manifest:
     if not asked.protocol:
         raise UserError("scores alone need no --data", expected="--protocol NAME or --manifest FILE beside it")
     library = Library.locate(Path(asked.data) if asked.data else None)
-    return find_manifest(library, asked.protocol, asked.recipe or "standard", None).manifest
+    return find_manifest(library, asked.protocol, Wanted(asked.recipe or "standard")).manifest
 
 
 def _key(manifest: Manifest) -> ScoreTable:

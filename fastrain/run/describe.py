@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fasdata.manifest.meta import recipe_text
 from fastrain.config import SOURCE_VAL, TARGET_ORACLE
 from fastrain.run.assembly import modalities_of
 
@@ -29,7 +30,7 @@ def describe_plan(plan: RunPlan) -> str:
     lines = [
         f"method    {config.method}, {' '.join(modalities_of(config))}, view {plan.view.geometry} at {plan.view.size} "
         f"pixels, seed {train.seed}",
-        f"protocol  {meta['canonical']}, recipe {meta['recipe']['name']}, {plan.n_domains} source domains",
+        f"protocol  {meta['canonical']}, recipe {recipe_text(meta['recipe'])}, {plan.n_domains} source domains",
         plan.manifest_file.note.replace("manifest ", "manifest  ", 1),
         f"data      {_counts(plan)}",
         f"images    {plan.images.note}",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from fasdata.errors import UserError, unknown_name
 from fasdata.library import Library
 from fasdata.lock.lock import Lock
+from fasdata.manifest.meta import recipe_key
+from fasdata.protocols.built import Wanted
 from fasdata.protocols.grammar import parse
 from fastrain.config import SOURCE_VAL, RunConfig
 from fastrain.data.image_source import ImageSource, image_source
@@ -86,7 +88,7 @@ class RunPlan:
         meta = self.manifest_file.manifest.meta
         return {
             "protocol": meta["canonical"],
-            "recipe": meta["recipe"]["name"],
+            "recipe": recipe_key(meta["recipe"]),
             "manifest_fingerprint": self.manifest_file.manifest.meta["fingerprint"],
             "view": self.view.geometry,
             "view_geometry": self.view.geometry_version,
@@ -129,7 +131,7 @@ def make_plan(request: RunRequest, config: RunConfig) -> RunPlan:
     run = RunDir(
         Path(request.out)
         if request.out
-        else default_out(config, manifest.meta["canonical"], manifest.meta["recipe"]["name"])
+        else default_out(config, manifest.meta["canonical"], recipe_key(manifest.meta["recipe"]))
     )
     run.require_writable()
     state = run.state()
@@ -202,8 +204,11 @@ def default_out(config: RunConfig, canonical: str, recipe: str) -> Path:
 
 def _manifest(request: RunRequest, library: Library) -> ManifestFile:
     if request.manifest:
+        if request.frames or request.test_frames:
+            raise UserError("--manifest says which frames there are", expected="no --frames or --test-frames beside it")
         return given_manifest(Path(request.manifest), request.protocol, request.recipe)
-    return find_manifest(library, _protocol(request), request.recipe or RECIPE, request.val, write=not request.dry_run)
+    wanted = Wanted(request.recipe or RECIPE, request.frames or "", request.test_frames or "", request.val)
+    return find_manifest(library, _protocol(request), wanted, write=not request.dry_run)
 
 
 def _protocol(request: RunRequest) -> str:

@@ -12,7 +12,10 @@ from fastrain.run.settings import layered, own_config, resolve
 from fastrain.rundir import RunDir
 
 # What `run.json` keeps of a request, so that `--resume RUN` alone says everything.
-_KEPT = ("method", "protocol", "recipe", "manifest", "preset", "val", "data", "devices", "precision", "accelerator")
+_KEPT = (
+    "method", "protocol", "recipe", "manifest", "preset", "frames", "test_frames", "val", "data", "devices",
+    "precision", "accelerator",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class RunRequest:
     manifest: str | None = None
     preset: str | None = None
     overrides: tuple[str, ...] = ()
+    frames: str | None = None
+    test_frames: str | None = None
     val: str | None = None
     data: str | None = None
     out: str | None = None

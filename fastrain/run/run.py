@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from fasdata import __version__
 from fasdata.errors import EXIT_USER_ERROR, UserError
+from fasdata.manifest.meta import parameters_of
 from fasdata.stopping import Stopped, StoppedExit, ending_at_once, leave, stoppable
 from fastrain.config import config_hash
 from fastrain.data.manifests import with_changes
@@ -193,6 +194,7 @@ def _begun(plan: RunPlan, session: Session, fabric: Fabric) -> dict[str, Any]:
         "method": config.method,
         "protocol_alias": manifest.meta["alias"],
         **plan.facts(),
+        "recipe_parameters": parameters_of(manifest.meta["recipe"]),
         "lock": plan.lock.as_json(),
         "changed_data": plan.changed_data,
         "manifest_path": str(plan.manifest_file.path),

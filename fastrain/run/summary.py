@@ -25,7 +25,7 @@ def summary(run: RunFacts, results: ResultFacts) -> str:
     mean = f"; rates are means over {over} iterations ± their deviation" if over else ""
     lines = [
         "",
-        f"{run.method} on {run.protocol}, recipe {run.recipe}, seed {run.seed}"
+        f"{run.method} on {run.protocol}, recipe {run.recipe_text}, seed {run.seed}"
         + (", CONTROL: training labels shuffled" if run.shuffle_labels else ""),
         *(f"DATA CHANGED  {change}" for change in run.changed_data),
         *(f"VIEWS CHANGED {note}" for note in [other_views_learned(run)] if note),

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, PositiveInt
 
+from fasdata.manifest.meta import recipe_text
 from fastrain.config import LARGEST_IMAGE
 
 Status = Literal["running", "stopped", "finished", "imported", "evaluated", "contestant"]
@@ -63,6 +64,8 @@ class KeptRequest(Facts):
     recipe: str | None = None
     manifest: PathText | None = None
     preset: PathText | None = None
+    frames: str | None = None
+    test_frames: str | None = None
     val: str | None = None
     data: PathText | None = None
     devices: str | None = None
@@ -92,6 +95,8 @@ class RunFacts(Facts):
     protocol: str | None = None
     protocol_alias: str | None = None
     recipe: str | None = None
+    """The canonical name of the recipe, which holds a hash where it was used with parameters of one's own."""
+    recipe_parameters: dict[str, str] = {}
     manifest_fingerprint: str | None = None
     manifest_path: PathText | None = None
     library: PathText | None = None
@@ -127,6 +132,13 @@ class RunFacts(Facts):
     finished: str | None = None
     source: dict[str, Any] | None = None
     evaluation_of: str | None = None
+
+    @property
+    def recipe_text(self) -> str | None:
+        """The recipe with its parameters, as tables write it; None where it is unknown."""
+        if self.recipe is None:
+            return None
+        return recipe_text({"name": self.recipe.partition("@")[0], "parameters": self.recipe_parameters})
     contestant: ContestantFacts | None = None
     """Of a run without a network of ours alone."""
 

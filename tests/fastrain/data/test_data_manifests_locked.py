@@ -170,4 +170,4 @@ def test_an_imported_run_is_completed_by_its_first_evaluation(
 def test_an_evaluation_never_replaces_a_run(original: Library, finished: Path, tmp_path: Path) -> None:
     line = Called("fastrain", "eval", finished, "--data", original.root, "--out", finished).line
     assert "holds a run of its own" in line
-    assert "expected --protocol" in Called("fastrain", "eval", finished, "--out", tmp_path).line
+    assert "expected --on, --protocol" in Called("fastrain", "eval", finished, "--out", tmp_path).line
