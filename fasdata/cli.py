@@ -6,7 +6,7 @@ import typer
 
 from fasdata.commands import (
     audit,
-    card,
+    card_draft,
     datasets,
     doctor,
     export,
@@ -34,7 +34,8 @@ app = typer.Typer(
 )
 # The order of `fasdata --help`: raw data, stores, protocols, what is made of them, and care.
 for verbs in (
-    datasets, card, synth, extract, store, faces, report, protocols, lists, audit, pack, export, lock, forget, doctor
+    datasets, card_draft, synth, extract, store, faces, report, protocols, lists, audit, pack, export, lock, forget,
+    doctor,
 ):  # fmt: skip
     app.add_typer(verbs.app)
 

@@ -39,9 +39,9 @@ def attack_of_folder(name: str) -> tuple[str, str] | None:
     if whole != UNKNOWN:
         return whole, name.strip()
     for word in (*words, *bare):
-        found = _TYPE_OF.get(word) or read_attack_name(word)[0]
-        if found != UNKNOWN:
-            return found, name.strip()
+        meant = _TYPE_OF.get(word) or read_attack_name(word)[0]
+        if meant != UNKNOWN:
+            return meant, name.strip()
     if set(bare) & _OF_SOME_TYPE:
         return UNKNOWN, species
     return None

@@ -66,8 +66,8 @@ def draft(root: Path) -> Draft:
     paths = sorted((path for path in walk(root) if not is_left_behind(path) and path.isprintable()), key=natural_key)
     made = draft_of(paths)
     if not made.rows:
-        found = f"{len(made.unread)} files that are not read, such as {made.unread[0]}" if made.unread else "none"
-        raise UserError(f"no videos or pictures below {root}", found=found)
+        unreadable = f"{len(made.unread)} files that are not read, such as {made.unread[0]}" if made.unread else "none"
+        raise UserError(f"no videos or pictures below {root}", found=unreadable)
     return made
 
 
@@ -170,7 +170,7 @@ def _guessed(path: str, shared: int) -> Row:
     telling = [folder for at, folder in enumerate(folders) if at >= shared or _is_word(folder)]
     stem = name.rpartition(".")[0] or name
     splits = {split for folder in telling if (split := _split(folder))}
-    label = next((said for part in (*reversed(telling), stem) if (said := _label(part))), "")
+    label = next((word for part in (*reversed(telling), stem) if (word := _label(part))), "")
     attack_type, pai = _attack([*reversed(telling)], stem) if label == ATTACK else ("", "")
     if label == BONAFIDE:
         attack_type = BONAFIDE
@@ -178,8 +178,8 @@ def _guessed(path: str, shared: int) -> Row:
 
 
 def _split(folder: str) -> str:
-    said = {split for word in (folder, *_WORDS.findall(folder)) if (split := split_of(word))}
-    return said.pop() if len(said) == 1 else ""
+    named = {split for word in (folder, *_WORDS.findall(folder)) if (split := split_of(word))}
+    return named.pop() if len(named) == 1 else ""
 
 
 def _label(name: str) -> str:

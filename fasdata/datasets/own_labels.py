@@ -80,10 +80,10 @@ def label_words(cells: Iterable[tuple[str, str]], bonafide_is: str = "") -> Labe
         named = len(words) > 1 or read_attack_name(text)[0] != UNKNOWN
         if named and _plain(text) not in ATTACK_WORDS:
             attacks[text] = text
-    said = ", ".join(
+    meanings = ", ".join(
         f"{text!r} {'bona fide' if labels[text] == BONAFIDE else 'an attack'} ({times[text]})" for text in first
     )
-    return LabelWords(labels, attacks, (f"labels: {said}"[:600],))
+    return LabelWords(labels, attacks, (f"labels: {meanings}"[:600],))
 
 
 def attack_of(label: str, cell: str, label_names: str, where: str) -> tuple[str, str]:

@@ -65,11 +65,11 @@ class Table:
             if not slash:
                 return None
 
-    def promised(self, found: Clip) -> Clip:
+    def promised(self, clip: Clip) -> Clip:
         """Return a found clip with all files of its row: those that were not found are where the others lie."""
-        row, (modality, place) = self.clips[found.clip_id], next(iter(found.relpaths.items()))
+        row, (modality, place) = self.clips[clip.clip_id], next(iter(clip.relpaths.items()))
         above = place[: max(0, len(place) - len(row.relpaths[modality]))]
-        return replace(found, relpaths={name: found.relpaths.get(name, above + row.relpaths[name])
+        return replace(clip, relpaths={name: clip.relpaths.get(name, above + row.relpaths[name])
                                         for name in row.relpaths})  # fmt: skip
 
     def earlier_id(self, id_: str) -> str:

@@ -112,9 +112,9 @@ def _copies(reject: Rejected) -> tuple[str, str] | None:
     while first and second and first[-1] == second[-1]:
         first.pop()
         second.pop()
-    one, other = "/".join(first), "/".join(second)
+    used, other = "/".join(first), "/".join(second)
     same_folder = reject.of.rpartition("/")[0] == reject.relpath.rpartition("/")[0]
-    return None if same_folder or one == other else (one, other)
+    return None if same_folder or used == other else (used, other)
 
 
 def examples_of(layouts: Sequence[Layout]) -> str:

@@ -186,11 +186,13 @@ def _with_promises(result: ScanResult) -> ScanResult:
     """Return the scan with the clips of its table some of whose files are not there."""
     if (table := result.layout_spec.table) is None:
         return result
-    found = {clip.clip_id: clip for clip in result.clips}
+    present = {clip.clip_id: clip for clip in result.clips}
     promised, absent = [], []
     for id_, row in table.clips.items():
-        clip = table.promised(found[id_]) if id_ in found else row
-        missing = [path for name, path in clip.relpaths.items() if id_ not in found or name not in found[id_].relpaths]
+        clip = table.promised(present[id_]) if id_ in present else row
+        missing = [
+            path for name, path in clip.relpaths.items() if id_ not in present or name not in present[id_].relpaths
+        ]
         if missing:
             promised.append(clip)
             absent += missing

@@ -126,8 +126,8 @@ class _Pass:
         while not self._ended and (self._next is None or self._next.index < index):
             self._next = next(self._frames, None)
             self._ended = self._next is None
-        found = self._next
-        return found.images["rgb"] if found is not None and found.index == index else None
+        frame = self._next
+        return frame.images["rgb"] if frame is not None and frame.index == index else None
 
     def finish(self, *, to_end: bool) -> None:
         """Count the pictures beyond the last colour frame."""

@@ -61,7 +61,8 @@ def read_still(path: Path, modality: str) -> np.ndarray:
     except Exception as error:  # the file is foreign: whatever its parser raises means the same
         known = next((name for place, mark, name in _OTHERS if start[place:].startswith(mark)), "")
         if isinstance(error, UnidentifiedImageError) and known:
-            raise UnreadableMedia(f"{modality}: not a readable image: {known} is not supported, convert it to PNG") from None
+            text = f"{modality}: not a readable image: {known} is not supported, convert it to PNG"
+            raise UnreadableMedia(text) from None
         raise UnreadableMedia(f"{modality}: not a readable image ({image_error(error)})") from None
 
 
