@@ -80,6 +80,10 @@ class FrameRecord:
     `shift` is the distance in frames to the frame whose face was taken instead (0 = its own). `name` is what the
     release calls the frame ("" in a video). Of stored frames, `phash` is the perceptual hash of the rgb crop (16 hex
     digits) and `dark` means a mean colour under 5 of 255.
+
+    The last three were added to the first version. They belong to no hash and are left out of the stored form where
+    they are None, so that older records stay what they are: `size` (width, height) where it is not that of the clip,
+    and of stored frames `sharpness` and `brightness` (`fasdata.quality`).
     """
 
     index: int
@@ -94,6 +98,9 @@ class FrameRecord:
     name: str = ""
     phash: str = ""
     dark: bool = False
+    size: tuple[int, int] | None = None
+    sharpness: float | None = None
+    brightness: float | None = None
 
     @property
     def face_observed(self) -> bool:
@@ -139,11 +146,22 @@ class ClipRecord:
         return next((frame for frame in self.frames if frame.index == index), None)
 
 
-def clip_record_to_json(record: ClipRecord) -> dict[str, Any]:
-    """Return a JSON-ready dictionary that `clip_record_from_json` reads back unchanged."""
+UNHASHED = ("size", "sharpness", "brightness")  # of a frame
+
+
+def clip_record_to_json(record: ClipRecord, *, hashed: bool = False) -> dict[str, Any]:
+    """Return a JSON-ready dictionary that `clip_record_from_json` reads back unchanged.
+
+    With `hashed` it has only what a content hash covers.
+    """
     from dataclasses import asdict
 
-    return asdict(record)
+    data = asdict(record)
+    for frame in data["frames"]:
+        for name in UNHASHED:
+            if hashed or frame[name] is None:
+                del frame[name]
+    return data
 
 
 def clip_record_from_json(data: Mapping[str, Any]) -> ClipRecord:
@@ -171,6 +189,9 @@ def _frame_from_json(data: Mapping[str, Any]) -> FrameRecord:
         raise ValueError(f"a face has five landmarks, its two eyes, or none; here are {len(landmarks)}")
     values["box"] = tuple(box) if box else None
     values["landmarks"] = tuple([(float(x), float(y)) for x, y in landmarks]) if landmarks else None
+    if values["size"] is not None:
+        width, height = values["size"]
+        values["size"] = (width, height)
     if crop:
         values["crop"] = CropRecord(tuple(crop["region"]), crop["scale"], crop["codec"], tuple(crop["modalities"]))
     # A million frames are read to build a protocol: filling the new object at once takes half the time of __init__.

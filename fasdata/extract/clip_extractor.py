@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from fasdata.extract.clip_record import joined_notes, recorded_frames, turned_note
 from fasdata.extract.face_search import FaceSearch, SearchState
@@ -69,6 +70,9 @@ class ClipExtractor:
         frames = tuple(records[index] for index in sorted(recorded))
         default_size = (earlier.width, earlier.height) if earlier else state.size
         size = next((state.sizes.get(frame.index, default_size) for frame in frames[:1]), default_size)
+        sizes = {frame.index: frame.size or default_size for frame in earlier.frames} if earlier else {}
+        sizes |= state.sizes
+        frames = tuple(_of_size(frame, sizes.get(frame.index), size) for frame in frames)
         stored = [frame for frame in frames if frame.crop is not None]
         new = [frame.index for frame in stored if frame.index in outcomes]
         modalities = {name for frame in stored if frame.crop for name in frame.crop.modalities}
@@ -147,6 +151,8 @@ class ClipExtractor:
             name=state.names.get(index, ""),
             phash=stored.phash if stored else "",
             dark=stored.dark if stored else False,
+            sharpness=stored.sharpness if stored else None,
+            brightness=stored.brightness if stored else None,
         )
 
     def _searched_only(self, index: int, state: SearchState) -> Outcome:
@@ -172,6 +178,12 @@ class ClipExtractor:
             among = n if rule.on == "decoded" else sum(state.searched.values())
             if rule.clamps(among):
                 yield f"{rule}: only {among} frames to count, positions were held at the last"
+
+
+def _of_size(frame: FrameRecord, own: tuple[int, int] | None, usual: tuple[int, int]) -> FrameRecord:
+    """Return the record of a frame with its size, where that is not the clip's."""
+    size = own if own != usual else None
+    return frame if frame.size == size else replace(frame, size=size)
 
 
 def _central(width: int, height: int) -> Face:

@@ -10,8 +10,9 @@ import numpy as np
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.region import Region, crop_region, cut, other_regions
 from fasdata.faces.whole_image import content_boxes
+from fasdata.quality import face_in_crop, measure
 from fasdata.records import MODALITIES, CropRecord, Face
-from fasdata.store.codec import encode
+from fasdata.store.codec import Codec, decode, encode
 from fasdata.store.hashes import perceptual_hash
 
 DARK = 5.0  # of 255: a crop with a lower mean is dark
@@ -19,12 +20,17 @@ DARK = 5.0  # of 255: a crop with a lower mean is dark
 
 @dataclass(frozen=True)
 class Cropped:
-    """What is stored of a frame: its record, the encoded image of each modality, and why others were left out."""
+    """What is stored of a frame: its record, the encoded image of each modality, and why others were left out.
+
+    `sharpness` and `brightness` are those of the face as it is stored.
+    """
 
     crop: CropRecord
     encoded: Mapping[str, bytes]
     phash: str
     dark: bool
+    sharpness: float
+    brightness: float
     left_out: tuple[str, ...] = ()
 
 
@@ -39,11 +45,16 @@ def crop_frame(images: Mapping[str, np.ndarray], face: Face, settings: ExtractSe
     taken = {name: region for name, region in regions.items() if not isinstance(region, str)}
     parts = {name: cut(images[name], taken[name], settings.max_side) for name in MODALITIES if name in taken}
     rgb, scale = parts["rgb"]
+    encoded = {name: encode(pixels, settings.codec) for name, (pixels, _) in parts.items()}
+    stored = decode(encoded["rgb"]) if Codec.parse(settings.codec).quality else rgb  # a lossy one changes pixels
+    sharpness, brightness = measure(face_in_crop(stored, face.box, taken["rgb"], scale))
     return Cropped(
         crop=CropRecord(taken["rgb"], round(scale, 6), settings.codec, tuple(parts)),
-        encoded={name: encode(pixels, settings.codec) for name, (pixels, _) in parts.items()},
+        encoded=encoded,
         phash=perceptual_hash(rgb),
         dark=bool(rgb.mean() < DARK),
+        sharpness=sharpness,
+        brightness=brightness,
         left_out=tuple(f"{name} left out: {why}" for name, why in regions.items() if isinstance(why, str)),
     )
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
@@ -12,82 +11,18 @@ import numpy as np
 
 from fasdata.errors import UserError, unknown_name
 from fasdata.faces.alignment import EYE_DISTANCE, EYE_HEIGHT, TEMPLATES, fas_points, matrix_of, solve_face
-from fasdata.faces.warp import BORDERS, RESIZES, Border, Resize, warped
+from fasdata.faces.context import context_region
+from fasdata.faces.region import Region
+from fasdata.faces.view_text import parameters as parameters
+from fasdata.faces.warp import Border, Resize, warped
 from fasdata.five_points import complex_points
-from fasdata.foreign import whole_number
-
-# -- The text form: a name, and in brackets what differs from it ------------------------------------------------------
-
-
-def parameters(text: str) -> tuple[str, dict[str, Any]]:
-    """Return name and parameters of `fas-256(size=224,eye_dist=0.3)`; the name is not checked.
-
-    Raises:
-        UserError: another form, an unknown or repeated parameter, a value out of range.
-    """
-    name, bracket, inside = text.replace(" ", "").partition("(")
-    if bracket and (not inside.endswith(")") or "(" in inside or ")" in inside[:-1]):
-        raise _malformed(text)
-    given: dict[str, Any] = {}
-    for part in inside[:-1].split(",") if inside[:-1] else ():
-        key, equals, value = part.partition("=")
-        if not equals or key in given:
-            raise _malformed(text)
-        if key not in _READ:
-            raise unknown_name("parameter of a view", key, _READ)
-        given[key] = _READ[key](key, value)
-    return name, given
-
-
-def _size(key: str, value: str) -> int:
-    number = whole_number(value)
-    if number is None or not 8 <= number <= 4096:
-        raise UserError(f"the view's {key} is out of range", expected="8 to 4096 pixels", found=value)
-    return number
-
-
-def _fraction(low: float, high: float) -> Callable[[str, str], float]:
-    def read(key: str, value: str) -> float:
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not low <= number <= high:
-            raise UserError(
-                f"the view's {key} is out of range", expected=f"{low:g} to {high:g} of its side", found=value
-            )
-        return number
-
-    return read
-
-
-def _word(*known: str) -> Callable[[str, str], str]:
-    def read(key: str, value: str) -> str:
-        if value not in known:
-            raise unknown_name(f"{key} of a view", value, known)
-        return value
-
-    return read
-
-
-_READ: dict[str, Callable[[str, str], Any]] = {
-    "size": _size,
-    "eye_dist": _fraction(0.05, 0.9),
-    "eye_y": _fraction(0.0, 1.0),
-    "border": _word(*BORDERS),
-    "resize": _word(*RESIZES),
-}
-
-
-def _malformed(text: str) -> UserError:
-    return UserError(f"cannot read the view {text!r}", expected="e.g. fas-256(size=224,eye_dist=0.3,border=reflect)")
-
 
 # -- The geometry -----------------------------------------------------------------------------------------------------
 
 
 BOX_VIEWS = {"box": 256, "box-224": 224}
-NAMES = (*TEMPLATES, *BOX_VIEWS)
+CONTEXT, CONTEXT_SIZE, CONTEXT_FACTOR = "context", 80, 2.7
+NAMES = (*TEMPLATES, *BOX_VIEWS)  # without `context`, which has to know the size of the frame
 MOVABLE = "fas-256"  # the template whose eyes can be put elsewhere
 
 # The version of what a view's text means: it goes up when the same text makes other pixels of the same crop.
@@ -101,7 +36,9 @@ class View:
     """A named geometry at a side length.
 
     `mxnet-256`, `fas-256` and `arcface-112` rotate the face upright by its landmarks; `box` and `box-224` cut the
-    detector's box, whole pixels towards zero and held inside the frame, and stretch it without rotation. `eye_dist`
+    detector's box, whole pixels towards zero and held inside the frame, and stretch it without rotation. `context` does
+    the same with the box at `factor` times its size, moved inside the frame, as deployed anti-spoofing networks are fed
+    (`context_region`); it has to know the size of the frame, and to find all of it in the crop. `eye_dist`
     and `eye_y`, fractions of the side, are those of `fas-256`: how far apart its eyes stand and how far down. `border`
     is what a landmark view shows past the stored region: black, or the region mirrored. `resize` is how pixels are
     made: `area` averages where the view shrinks by more than 2 and is bilinear else; `linear` is OpenCV's bilinear
@@ -115,6 +52,8 @@ class View:
     ('fas-256(size=224,eye_dist=0.35)', 'fas-256(eye_dist=0.35)')
     >>> str(View.named("box(resize=linear)", 224)), str(View.named("mxnet-256(border=reflect)"))
     ('box(size=224,resize=linear)', 'mxnet-256(border=reflect)')
+    >>> str(View.named("context(factor=2.7,size=80)")), str(View.named("context(factor=1.5,size=224)"))
+    ('context', 'context(size=224,factor=1.5)')
 
     A view of a face whose five points already lie where the view puts them is the image itself:
 
@@ -133,6 +72,7 @@ class View:
     eye_dist: float = EYE_DISTANCE
     eye_y: float = EYE_HEIGHT
     resize: Resize = "area"
+    factor: float = CONTEXT_FACTOR
 
     @classmethod
     def named(cls, text: str, size: int | None = None) -> View:
@@ -145,19 +85,24 @@ class View:
                 the text states another side than `size`.
         """
         name, given = parameters(text)
-        if name not in NAMES:
-            raise unknown_name("view", name, NAMES)
+        if name not in (*NAMES, CONTEXT):
+            raise unknown_name("view", name, (*NAMES, CONTEXT))
         moving = sorted(given.keys() & {"eye_dist", "eye_y"})
         if moving and name != MOVABLE:
             raise UserError(f"the view {name} has no {' and '.join(moving)}", do=f"they are those of {MOVABLE}")
-        if "border" in given and name in BOX_VIEWS:
+        if "factor" in given and name != CONTEXT:
+            raise UserError(f"the view {name} has no factor", do=f"it is that of {CONTEXT}")
+        by_box = name in BOX_VIEWS or name == CONTEXT
+        if "border" in given and by_box:
             raise UserError(f"the view {name} has no border", do="a box lies inside the stored region")
-        if given.get("resize") == "pillow" and name not in BOX_VIEWS:
+        if given.get("resize") == "pillow" and not by_box:
             raise UserError(f"the view {name} cannot be resized by Pillow", do="it turns the face: area or linear")
         if size and given.get("size", size) != size:
             raise UserError(f"the view {text} is asked for at another size", found=str(size), do="state one of them")
-        own = TEMPLATES[name].size if name in TEMPLATES else BOX_VIEWS[name]
-        return cls(**{"name": name, "size": size or own, **given})  # type: ignore[arg-type]
+        own: dict[str, Any] = {"size": TEMPLATES[name].size if name in TEMPLATES else BOX_VIEWS.get(name, CONTEXT_SIZE)}
+        if name == CONTEXT:
+            own["resize"] = "linear"  # as its networks were trained
+        return cls(**{"name": name, **own, **({"size": size} if size else {}), **given})
 
     def __str__(self) -> str:
         """Return the text that `named` reads back, without what is the view's own anyway."""
@@ -179,22 +124,34 @@ class View:
     @property
     def needs_landmarks(self) -> bool:
         """Whether the view is aligned by landmarks; the others go by the box."""
-        return self.name not in BOX_VIEWS
+        return self.name in TEMPLATES
 
     def resized(self, size: int) -> View:
         """Return the same geometry at another side length in pixels."""
         return replace(self, size=size)
 
     def matrix(
-        self, region: Sequence[int], box: Sequence[float], landmarks: Sequence[Sequence[float]] | None
+        self,
+        region: Sequence[int],
+        box: Sequence[float],
+        landmarks: Sequence[Sequence[float]] | None,
+        frame: tuple[int, int] | None = None,
     ) -> np.ndarray:
         """Return the 2x3 matrix (float64) from upright source-frame pixels to view pixels.
 
+        `frame` is the size of the source frame (width, height), of which only `context` asks; without it the frame is
+        taken to end where the region does.
+
         Raises:
-            UserError: the view rotates by landmarks and there are none, or they all lie in one point.
+            UserError: the view rotates by landmarks and there are none, or they all lie in one point; or it reaches
+                past the stored region and has no border.
         """
         if self.name in BOX_VIEWS:
             return _box_matrix(region, box, self.size)
+        if self.name == CONTEXT:
+            x0, y0, x1, y1 = self.context(region, box, frame)
+            (left, across), (top, down) = _span(x0, x1, self.size), _span(y0, y1, self.size)
+            return _stretching(left, top, across, down)
         if landmarks is None or len(landmarks) == 0:
             raise UserError(f"the view {self.name} needs landmarks and this face has none", do="use the view 'box'")
         points, eyes_at = complex_points(landmarks), TEMPLATES[self.name].eyes_at
@@ -205,6 +162,44 @@ class View:
         if eyes_at is not None:
             move = complex(*eyes_at) * self.size - turn * (points[0] + points[1]) / 2
         return matrix_of(turn, move)
+
+    def context(self, region: Sequence[int], box: Sequence[float], frame: tuple[int, int] | None) -> Region:
+        """Return the pixels of the source frame that the view `context` shows.
+
+        Raises:
+            UserError: they are not all stored.
+        """
+        shown = context_region(box, frame or (int(region[2]), int(region[3])), self.factor)
+        if not (region[0] <= shown[0] and region[1] <= shown[1] and shown[2] <= region[2] and shown[3] <= region[3]):
+            raise UserError(
+                f"the view {self} reaches past what is stored of a face",
+                expected=f"pixels {shown[0]},{shown[1]} to {shown[2]},{shown[3]} of its frame",
+                found=f"{region[0]},{region[1]} to {region[2]},{region[3]}",
+                do=f"extract with --views '{self}'",
+            )
+        return shown
+
+    def reach(
+        self, box: Sequence[float], landmarks: Sequence[Sequence[float]] | None, frame: tuple[int, int]
+    ) -> Region | None:
+        """Return the smallest region of a frame (width, height) from which the view can be made as from all of it.
+
+        None where the face lacks the landmarks that it needs, or all of it lies outside the frame.
+        """
+        width, height = frame
+        if self.name == CONTEXT:
+            return context_region(box, frame, self.factor)
+        if self.needs_landmarks and not landmarks:
+            return None
+        inverse = np.linalg.inv(np.vstack([self.matrix((0, 0, width, height), box, landmarks), [0, 0, 1]]))[:2]
+        edge = self.size - 0.5
+        corners = np.array([(-0.5, -0.5), (edge, -0.5), (-0.5, edge), (edge, edge)]) @ inverse[:, :2].T + inverse[:, 2]
+        # Bilinear takes one pixel more on each side, and where the view shrinks, one of the smaller picture's.
+        margin = max(1.0, float(np.sqrt(abs(np.linalg.det(inverse[:, :2]))))) if self.resize == "area" else 1.0
+        low, high = np.floor(corners.min(0) - margin), np.ceil(corners.max(0) + margin) + 1
+        x0, y0 = (max(0, int(value)) for value in low)
+        x1, y1 = min(width, int(high[0])), min(height, int(high[1]))
+        return (x0, y0, x1, y1) if x1 - x0 > 1 and y1 - y0 > 1 else None
 
     def targets(self) -> tuple[complex, ...]:
         """Return where a landmark view puts the five points: x + iy in its pixels, in their order."""
@@ -217,18 +212,19 @@ class View:
         scale: float | None,
         box: Sequence[float],
         landmarks: Sequence[Sequence[float]] | None,
+        frame: tuple[int, int] | None = None,
     ) -> np.ndarray:
         """Return the view of a stored crop: same dtype and channels, (size, size[, channels]).
 
         `scale` is stored pixels per source pixel. With None the crop shows the whole region at a size of its own, as
-        depth and ir of a registered release do: the same warp then serves them.
+        depth and ir of a registered release do: the same warp then serves them. `frame` is as for `matrix`.
 
         8-bit images are resized as `resize` says; 16-bit depth takes the nearest pixel, so that no distance is invented
         between two surfaces.
         """
         # Of a box only halves of edge pixels lie outside: black would draw a frame.
-        border: Border = "replicate" if self.name in BOX_VIEWS else self.border
-        matrix = self.matrix(region, box, landmarks)
+        border: Border = self.border if self.needs_landmarks else "replicate"
+        matrix = self.matrix(region, box, landmarks, frame)
         return warped(crop, matrix, region, scale, self.size, border=border, resize=self.resize)
 
     def stretched(self, image: np.ndarray) -> np.ndarray:
@@ -242,6 +238,8 @@ class View:
         self, region: Sequence[int], box: Sequence[float], landmarks: Sequence[Sequence[float]] | None
     ) -> float:
         """Return the fraction of the view that reaches past the stored region (sampled on a 32 x 32 grid)."""
+        if self.name == CONTEXT:
+            return 0.0  # or it could not be made
         matrix = self.matrix(region, box, landmarks)
         grid = (np.arange(32) + 0.5) * self.size / 32 - 0.5
         points = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
@@ -265,6 +263,11 @@ def _box_matrix(region: Sequence[int], box: Sequence[float], size: int) -> np.nd
         _span(max(int(box[i]), int(region[i])), min(int(box[i + 2]), int(region[i + 2])), size)  # int() cuts towards 0
         for i in (0, 1)
     )
+    return _stretching(left, top, across, down)
+
+
+def _stretching(left: int, top: int, across: float, down: float) -> np.ndarray:
+    """Return the matrix that stretches what begins at (left, top), edges of pixels onto edges."""
     return np.array([[across, 0, (0.5 - left) * across - 0.5], [0, down, (0.5 - top) * down - 0.5]])
 
 

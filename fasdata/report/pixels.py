@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fasdata.errors import UserError
 from fasdata.progress import progress
+from fasdata.quality import SIDE as SIDE
+from fasdata.quality import face_in_crop as face_in_crop
+from fasdata.quality import measure as measure
 from fasdata.report.survey import Survey, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
-SIDE = 128  # pixels of the longer side of a face at which sharpness is compared
 _SEED = 0
 
 
@@ -64,29 +65,3 @@ def _sampled_rows(survey: Survey, most: int) -> list[int]:
         left -= len(share)
         rows += share.tolist()
     return sorted(rows)
-
-
-def face_in_crop(image: np.ndarray, box: tuple[float, ...], region: tuple[int, ...], scale: float) -> np.ndarray:
-    """Return the part of a stored crop inside the face box; all of it where there is no box."""
-    if not all(map(math.isfinite, box)):
-        return image
-    x0, y0 = ((box[axis] - region[axis]) * scale for axis in (0, 1))
-    x1, y1 = ((box[axis + 2] - region[axis]) * scale for axis in (0, 1))
-    inside = image[max(0, math.floor(y0)) : math.ceil(y1) + 1, max(0, math.floor(x0)) : math.ceil(x1) + 1]
-    return inside if inside.size else image
-
-
-def measure(face: np.ndarray) -> tuple[float, float]:
-    """Return the variance of the Laplacian and the mean luma (0 to 255) of a face (RGB or one channel, uint8).
-
-    Sharpness depends on size, so the face is first scaled to 128 pixels on its longer side: a small, enlarged face
-    counts as blurred, as a network sees it.
-    """
-    import cv2
-
-    grey: Any = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) if face.ndim == 3 else face
-    height, width = grey.shape
-    factor = SIDE / max(height, width)
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    resized = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
-    return float(cv2.Laplacian(resized, cv2.CV_64F).var()), float(grey.mean())

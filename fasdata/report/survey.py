@@ -11,6 +11,9 @@ import numpy as np
 
 from fasdata.datasets.card import Card
 from fasdata.errors import UserError
+from fasdata.quality import eye_distance as eye_distance
+from fasdata.quality import roll as roll
+from fasdata.quality import yaw_ratio as yaw_ratio
 from fasdata.records import ATTACK, BONAFIDE, Clip, ClipRecord, FrameRecord
 
 if TYPE_CHECKING:
@@ -169,40 +172,3 @@ def _card(slug: str) -> Card | None:
         return find_card(slug)
     except UserError:
         return None  # own data have no shipped card
-
-
-# -- Size and pose of a face from five points, by geometry alone ------------------------------------------------------
-
-# Points are (n, 5, 2): left eye, right eye (as seen in the image), nose, left and right mouth corner; x right, y down.
-
-
-def eye_distance(points: np.ndarray) -> np.ndarray:
-    """Return the distance between the eyes in pixels, (n,)."""
-    return np.asarray(np.hypot(*_between_eyes(points).T))
-
-
-def roll(points: np.ndarray) -> np.ndarray:
-    """Return the angle of the line through the eyes in degrees, (n,); positive = turned clockwise in the image.
-
-    It is exact: the angle that an alignment by the eyes removes.
-    """
-    dx, dy = _between_eyes(points).T
-    return np.asarray(np.degrees(np.arctan2(dy, dx)))
-
-
-def yaw_ratio(points: np.ndarray) -> np.ndarray:
-    """Return the distance of the nose from the middle of the eyes, in halves of the eye distance, (n,).
-
-    0 = frontal; -1 and 1 = the nose is level with the left or right eye of the image. The nose is projected onto the
-    line through the eyes, so roll has no influence. It is a ratio: five points in a plane determine no angle. NaN
-    where the eyes coincide.
-    """
-    line = _between_eyes(points)
-    middle = (points[:, 0] + points[:, 1]) / 2
-    squared = (line**2).sum(1)
-    along = ((points[:, 2] - middle) * line).sum(1)
-    return np.divide(2 * along, squared, out=np.full(len(points), np.nan), where=squared > 0)
-
-
-def _between_eyes(points: np.ndarray) -> np.ndarray:
-    return np.asarray(points[:, 1] - points[:, 0])

@@ -25,7 +25,7 @@ def pixel_hash(crops: Mapping[str, str]) -> str:
 
 def content_hash(record: ClipRecord) -> str:
     """Return the sha256 over a clip's record, its pixel hash included: equal content, equal hash, in any shard."""
-    return hashlib.sha256(to_bytes(replace(record, content_hash=""))).hexdigest()
+    return hashlib.sha256(to_bytes(replace(record, content_hash=""), hashed=True)).hexdigest()
 
 
 def sealed(record: ClipRecord, crops: Mapping[str, str]) -> ClipRecord:

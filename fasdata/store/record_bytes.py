@@ -21,9 +21,9 @@ _PHASH = re.compile(r"(?:[0-9a-f]{16})?")
 _PLAIN = (int, float)  # `type(x) in _PLAIN` keeps bool out
 
 
-def to_bytes(record: ClipRecord) -> bytes:
-    """Return a record as a store holds it."""
-    return canonical_json(as_json(record)).encode()
+def to_bytes(record: ClipRecord, *, hashed: bool = False) -> bytes:
+    """Return a record as a store holds it; with `hashed` only what its content hash covers."""
+    return canonical_json(as_json(record, hashed=hashed)).encode()
 
 
 def from_bytes(value: bytes, where: str, clip_id: str = "") -> ClipRecord:
@@ -105,6 +105,9 @@ def _frame(frame: FrameRecord) -> None:
         # Sums of squares: one comparison finds what is too far, infinite or no number.
         and (box is None or (len(box) == 4 and sum([x * x for x in box]) < _FAR_SQUARED))
         and (points is None or sum([x * x + y * y for x, y in points]) < _FAR_SQUARED)
+        and (frame.size is None or all(type(x) is int and 0 < x < FARTHEST for x in frame.size))
+        and (frame.sharpness is None or (type(frame.sharpness) in _PLAIN and 0 <= frame.sharpness < 1e9))
+        and (frame.brightness is None or (type(frame.brightness) in _PLAIN and 0 <= frame.brightness <= 255))
     )
     if sound and crop is not None:
         x0, y0, x1, y1 = crop.region

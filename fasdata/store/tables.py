@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fasdata.errors import UserError
 from fasdata.five_points import misfit
-from fasdata.records import MODALITIES, ClipRecord
+from fasdata.quality import COLUMNS as QUALITY
+from fasdata.quality import face_in_crop, geometry, measure
+from fasdata.records import MODALITIES, ClipRecord, FrameRecord
 from fasdata.store import keys, shards
 from fasdata.store.atomic import replacing
+from fasdata.store.codec import decode
 from fasdata.store.record_bytes import from_bytes
 
 if TYPE_CHECKING:
@@ -39,9 +44,11 @@ _CLIP_TYPES = {
 FRAME_TYPES = {
     "clip_id": _TEXT, "frame_index": _WHOLE, "name": _TEXT, "pts": _REAL, "face_status": _TEXT, "score": _REAL,
     "n_faces": _WHOLE, "shift": _WHOLE, "key_rgb": _TEXT, "key_depth": _TEXT, "key_ir": _TEXT, "registered": _TEXT,
-    "depth_unit": _TEXT, "phash": _TEXT, "dark": _TRUTH, "misfit": _TRUTH,
+    "depth_unit": _TEXT, "phash": _TEXT, "dark": _TRUTH, "misfit": _TRUTH, "frame_width": _WHOLE,
+    "frame_height": _WHOLE, **dict.fromkeys(QUALITY, _REAL),
 }  # fmt: skip
-ADDED = ("misfit",)  # columns of `index.parquet` that its first version did not have
+# Columns of `index.parquet` that its first version did not have.
+ADDED = ("misfit", "frame_width", "frame_height", *QUALITY)
 _AT_ONCE = 256  # clips whose rows are in memory at a time
 
 
@@ -89,7 +96,7 @@ def rebuild(folder: Path) -> None:
             frames = open_files.enter_context(pq.ParquetWriter(temporary[INDEX], _schema(FRAME_TYPES)))
             clips = open_files.enter_context(pq.ParquetWriter(temporary[CLIPS], _schema(_CLIP_TYPES)))
             records = read_shards(folder)
-            while some := list(islice(records, _AT_ONCE)):
+            while some := [(shard, _measured(folder, shard, record)) for shard, record in islice(records, _AT_ONCE)]:
                 failures.writerows(failure_rows(record for _, record in some))
                 frames.write_table(pa.Table.from_pylist(list(frame_rows(some)), _schema(FRAME_TYPES)))
                 clips.write_table(pa.Table.from_pylist(list(clip_rows(some)), _schema(_CLIP_TYPES)))
@@ -114,7 +121,8 @@ def clip_rows(records: Iterable[tuple[int, ClipRecord]]) -> Iterator[dict[str, A
 def frame_rows(records: Iterable[tuple[int, ClipRecord]]) -> Iterator[dict[str, Any]]:
     """Yield the rows of `index.parquet` for records with their shards.
 
-    `misfit` is derived from the landmarks: five of them are known and fit no face (`fasdata.five_points.misfit`).
+    `misfit` is derived from the landmarks: five of them are known and fit no face (`fasdata.five_points.misfit`). The
+    columns of `fasdata.quality` are null where they are not known, those of the pixels where no frame is stored.
     """
     for _, record in records:
         clip_id = record.clip.clip_id
@@ -128,7 +136,31 @@ def frame_rows(records: Iterable[tuple[int, ClipRecord]]) -> Iterator[dict[str, 
                    for name in MODALITIES},
                 "registered": record.registered, "depth_unit": record.depth_unit, "phash": frame.phash,
                 "dark": frame.dark, "misfit": misfit(frame.landmarks),
+                "frame_width": (frame.size or (record.width, record.height))[0],
+                "frame_height": (frame.size or (record.width, record.height))[1],
+                "sharpness": frame.sharpness, "brightness": frame.brightness, **geometry(frame.box, frame.landmarks),
             }  # fmt: skip
+
+
+def _measured(folder: Path, shard: int, record: ClipRecord) -> ClipRecord:
+    """Return a record with sharpness and brightness of all its stored frames: older ones do not have them."""
+    if all(frame.sharpness is not None for frame in record.frames if frame.crop):
+        return record
+    with shards.reading(shards.shard_path(folder, shard)) as transaction:
+
+        def measured(frame: FrameRecord) -> FrameRecord:
+            if frame.crop is None or frame.sharpness is not None:
+                return frame
+            data = transaction.get(keys.crop_key(record.clip.clip_id, frame.index).encode())
+            try:
+                image = decode(bytes(data or b""))
+            except ValueError:
+                return frame  # the check of the store tells of it
+            inside = face_in_crop(image, frame.box or (math.nan,), frame.crop.region, frame.crop.scale)
+            sharpness, brightness = measure(inside)
+            return replace(frame, sharpness=sharpness, brightness=brightness)
+
+        return replace(record, frames=tuple(map(measured, record.frames)))
 
 
 def failure_rows(records: Iterable[ClipRecord]) -> Iterator[list[str]]:

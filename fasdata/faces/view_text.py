@@ -1,0 +1,86 @@
+"""The text form of a view: a name, and in brackets what differs from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from fasdata.errors import UserError, unknown_name
+from fasdata.faces.warp import BORDERS, RESIZES
+from fasdata.foreign import whole_number
+
+
+def parameters(text: str) -> tuple[str, dict[str, Any]]:
+    """Return name and parameters of `fas-256(size=224,eye_dist=0.3)`; the name is not checked.
+
+    Raises:
+        UserError: another form, an unknown or repeated parameter, a value out of range.
+    """
+    name, bracket, inside = text.replace(" ", "").partition("(")
+    if bracket and (not inside.endswith(")") or "(" in inside or ")" in inside[:-1]):
+        raise _malformed(text)
+    given: dict[str, Any] = {}
+    for part in inside[:-1].split(",") if inside[:-1] else ():
+        key, equals, value = part.partition("=")
+        if not equals or key in given:
+            raise _malformed(text)
+        if key not in _READ:
+            raise unknown_name("parameter of a view", key, _READ)
+        given[key] = _READ[key](key, value)
+    return name, given
+
+
+def _size(key: str, value: str) -> int:
+    number = whole_number(value)
+    if number is None or not 8 <= number <= 4096:
+        raise UserError(f"the view's {key} is out of range", expected="8 to 4096 pixels", found=value)
+    return number
+
+
+def _fraction(low: float, high: float) -> Callable[[str, str], float]:
+    def read(key: str, value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not low <= number <= high:
+            raise UserError(
+                f"the view's {key} is out of range", expected=f"{low:g} to {high:g} of its side", found=value
+            )
+        return number
+
+    return read
+
+
+def _word(*known: str) -> Callable[[str, str], str]:
+    def read(key: str, value: str) -> str:
+        if value not in known:
+            raise unknown_name(f"{key} of a view", value, known)
+        return value
+
+    return read
+
+
+def _factor(key: str, value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not 1 <= number <= 10:
+        raise UserError(f"the view's {key} is out of range", expected="1 to 10 times the face box", found=value)
+    return number
+
+
+_READ: dict[str, Callable[[str, str], Any]] = {
+    "size": _size,
+    "factor": _factor,
+    "eye_dist": _fraction(0.05, 0.9),
+    "eye_y": _fraction(0.0, 1.0),
+    "border": _word(*BORDERS),
+    "resize": _word(*RESIZES),
+}
+
+
+def _malformed(text: str) -> UserError:
+    return UserError(f"cannot read the view {text!r}", expected="e.g. fas-256(size=224,eye_dist=0.3,border=reflect)")
