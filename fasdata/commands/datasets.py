@@ -7,19 +7,11 @@ from typing import Annotated
 
 import typer
 
-from fasdata.commands.options import BonafideIs, Data, LayoutName
+from fasdata.commands.options import BonafideIs, Data, LayoutName, OwnCard
 
 app = typer.Typer()
 
 Name = Annotated[str, typer.Argument(help="Dataset name, e.g. CASIA-FASD, or the name of your own data with --card.")]
-OwnCard = Annotated[
-    Path | None,
-    typer.Option(
-        "--card",
-        help="Own data: a card (YAML, as in manifests/datasets), or a table (CSV) with the columns path,label and, if "
-        "known, split,subject,attack_type,pai,depth,ir; paths are below the root. 'fasdata card draft' proposes one.",
-    ),
-]
 Lists = Annotated[Path | None, typer.Option("--lists", help="Folder of official list files, if not in the root.")]
 
 

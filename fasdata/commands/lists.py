@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fasdata.commands.options import Data
+from fasdata.commands.options import Data, OwnCard
 
 app = typer.Typer()
 lists_app = typer.Typer(help="Read and write the list files of other projects.", no_args_is_help=True)
@@ -17,35 +17,57 @@ Format = Annotated[
     str,
     typer.Option("--format", help="metapattern (csv), flip (txt, json), columns (color depth ir label), bob (csv)."),
 ]
+Recognised = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="metapattern (csv), flip (txt, json), columns (color depth ir label), bob (csv). Default: recognised.",
+    ),
+]
+Columns = Annotated[
+    str,
+    typer.Option(
+        help="What each column is, where that is not recognised: path, label, subject, attack_type, or - for nothing; "
+        "e.g. label,path,-"
+    ),
+]
 BonafideIs = Annotated[int, typer.Option(min=0, max=1, help="The number for bona fide in these lists: 0 or 1.")]
+BonafideWord = Annotated[
+    str, typer.Option("--bonafide-is", help="The label that means bona fide in these lists: 1, 0, -1 or a word.")
+]
 
 
 @lists_app.command(
     "import",
-    epilog="Example: fasdata lists import OULU-NPU oulu_real_train.txt oulu_fake_train.txt --format flip "
-    "--bonafide-is 1 --root /mnt/oulu --out oulu.csv",
+    epilog="Example: fasdata lists import OULU-NPU Protocols/Protocol_1/Train.txt --bonafide-is 1 --root /mnt/oulu "
+    "--out oulu.csv (its lines are +1,stem)",
 )
 def lists_import(
     dataset: Annotated[str, typer.Argument(help="The dataset of the list.")],
     files: Annotated[list[Path], typer.Argument(help="List files.")],
-    form: Format,
-    bonafide_is: BonafideIs,
+    bonafide_is: BonafideWord,
     out: Annotated[Path, typer.Option(help="The CSV to write: dataset, clip_id, label, frames.")],
+    form: Recognised = "",
+    columns: Columns = "",
     root: Annotated[Path | None, typer.Option(help="The raw dataset. Default: the store in the library.")] = None,
     release_lists: Annotated[
         Path | None, typer.Option("--lists", help="Folder of the release's own list files, if not in the root.")
     ] = None,
+    card_file: OwnCard = None,
     data: Data = None,
 ) -> None:
     """Find the clips of another project's list; rows that match no clip are reported, never guessed."""
+    from fasdata.commands.own_names import card_of
     from fasdata.datasets.registry import find_card
     from fasdata.errors import EXIT_PARTIAL
     from fasdata.lists.match import import_lists, known_clips, write_matched
 
-    card = find_card(dataset)
-    matched = import_lists(files, form, bonafide_is, known_clips(card, root, release_lists, data))
+    card = card_of(dataset, card_file, "", data) if root is None else find_card(dataset, card_file)
+    matched = import_lists(files, form, bonafide_is, known_clips(card, root, release_lists, data), columns)
     write_matched(matched, card.slug, out)
     typer.echo(f"{len(matched.clips)} clips of {card.name} from {matched.rows} rows: {out}")
+    for line in matched.taken:
+        typer.echo(line)
     problems = matched.report(", ".join(path.name for path in files))
     for line in problems:
         typer.echo(f"warning: {line}", err=True)

@@ -18,6 +18,14 @@ LayoutName = Annotated[
         "--layout", help="The layout, of those that 'fasdata datasets NAME' shows; default: it is recognised."
     ),
 ]
+OwnCard = Annotated[
+    Path | None,
+    typer.Option(
+        "--card",
+        help="Own data: a card (YAML, as in manifests/datasets), or a table (CSV) with the columns path,label and, if "
+        "known, split,subject,attack_type,pai,depth,ir; paths are below the root. 'fasdata card draft' proposes one.",
+    ),
+]
 BonafideIs = Annotated[
     str,
     typer.Option(

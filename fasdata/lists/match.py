@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from fasdata.datasets.card import Card
 from fasdata.datasets.rule import Form, Pattern
 from fasdata.datasets.tree import clip_id
 from fasdata.foreign import expression, read_declared
-from fasdata.lists.read import ListRow, read_list
+from fasdata.lists.read import ListRow, open_list
 from fasdata.records import Clip
 from fasdata.resources import manifests_dir
 from fasdata.store.atomic import replacing
@@ -56,6 +56,7 @@ class Matched:
     contradicting: tuple[ListRow, ...]
     repeated: int
     rows: int
+    taken: tuple[str, ...] = ()  # in words, which columns of which list were taken for what
 
     def report(self, name: str) -> list[str]:
         """Return one line for each kind of row that needs attention."""
@@ -111,11 +112,31 @@ class _Index:
             for end in ("__".join(parts[place:]) for place in range(1, len(parts)) if _may_name_a_clip(parts[place:])):
                 # An end that several clips share names none of them.
                 self._ends[end] = "" if end in self._ends else clip.clip_id
-        self._ends.update((clip.clip_id.lower(), clip.clip_id) for clip in clips)
+        times = Counter(clip.clip_id.lower() for clip in clips)  # own names may differ in case alone
+        self._ends.update((id_.lower(), id_ if times[id_.lower()] == 1 else "") for id_ in (c.clip_id for c in clips))
+        self._paths = {clip.relpaths["rgb"]: clip.clip_id for clip in clips if "rgb" in clip.relpaths}
+        self._add_stems(clips)
+
+    def _add_stems(self, clips: Sequence[Clip]) -> None:
+        """Add the ends of own clips without the file's ending, which lists may leave out: where that names one clip."""
+        stems: dict[str, str] = {}
+        for clip in clips:
+            stem = _EXTENSION.sub("", clip.clip_id.lower())
+            parts = stem.split("__")
+            for place in range(len(parts)) if stem != clip.clip_id.lower() else ():
+                if place == 0 or _may_name_a_clip(parts[place:]):
+                    end = "__".join(parts[place:])
+                    stems[end] = "" if end in stems else clip.clip_id
+        for end, name in stems.items():
+            self._ends.setdefault(end, name)
 
     def find(self, path: str) -> tuple[str, str]:
         """Return the clip id and the frame that a path names, each "" where there is none."""
-        bare = _EXTENSION.sub("", path.replace("\\", "/").lower())
+        written = path.replace("\\", "/").removeprefix("./")
+        whole = written.lower()
+        if name := self._paths.get(written) or self._end(whole.split("/")):
+            return name, ""
+        bare = _EXTENSION.sub("", whole)
         for renaming in renamed_names().renamings:
             match = expression(renaming.pattern, "(?:^|/)", "$").search(bare)
             if match:
@@ -191,13 +212,17 @@ def known_clips(card: Card, root: Path | None, lists: Path | None, data: Path | 
     return [record.clip for record in Store.open(Library.locate(data).require_store(card.slug)).records()]
 
 
-def import_lists(paths: Sequence[Path], form: str, bonafide_is: int, clips: Sequence[Clip]) -> Matched:
-    """Read list files and find the clips of their rows.
+def import_lists(
+    paths: Sequence[Path], form: str, bonafide_is: int | str, clips: Sequence[Clip], columns: str = ""
+) -> Matched:
+    """Read list files and find the clips of their rows; without a `form` it is recognised, or `columns` says it.
 
     Raises:
-        UserError: a file is not of the format.
+        UserError: a file is not of the format, or it is not clear which column is which.
     """
-    return match_rows([row for path in paths for row in read_list(path, form, bonafide_is)], clips)
+    files = {path: open_list(path, form, bonafide_is, columns) for path in paths}
+    matched = match_rows([row for file in files.values() for row in file.rows], clips)
+    return replace(matched, taken=tuple(f"{path.name}: {file.taken}" for path, file in files.items()))
 
 
 def write_matched(matched: Matched, dataset: str, out: Path) -> None:

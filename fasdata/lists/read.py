@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fasdata.errors import UserError, unknown_name
-from fasdata.foreign import csv_cells, json_of, read_text
+from fasdata.foreign import csv_cells, json_of, sheet_text
+from fasdata.lists import recognise
 from fasdata.records import ATTACK, BONAFIDE
 
 
@@ -25,6 +26,14 @@ class ListRow:
     attack_type: str = ""
 
 
+@dataclass(frozen=True)
+class ListFile:
+    """The rows of a list, and in words which of its columns was taken for what."""
+
+    rows: Sequence[ListRow]
+    taken: str
+
+
 # -- Read a list file -------------------------------------------------------------------------------------------------
 
 MOST_BYTES = 512 * 2**20
@@ -33,30 +42,76 @@ _BONAFIDE_WORDS, _ATTACK_WORDS = {"real", "live", "bonafide"}, {"fake", "spoof",
 Lines = Iterator[tuple[int, str]]
 
 
-def read_list(path: Path, form: str, bonafide_is: int) -> list[ListRow]:
-    """Read the rows of a list file; `bonafide_is` is the number that means bona fide where the list has numbers.
+def read_list(path: Path, form: str, bonafide_is: int | str, columns: str = "") -> list[ListRow]:
+    """Return the rows of a list file: see `open_list`."""
+    return list(open_list(path, form, bonafide_is, columns).rows)
 
-    Formats: `metapattern` (CSV, `path,label,…`), `flip` (a path a line, which has the label in it, or JSON with
-    photo_path and photo_label), `columns` (`color depth ir label` or fewer, blanks between), `bob` (CSV with a header).
+
+def open_list(path: Path, form: str, bonafide_is: int | str, columns: str = "") -> ListFile:
+    """Read a list file; `bonafide_is` is the number, or word, that means bona fide where the list has labels.
+
+    Without a `form` it is recognised how the list is written (see `recognise`), or `columns` says it. Formats:
+    `metapattern` (CSV, `path,label,…`), `flip` (a path a line, which has the label in it, or JSON with photo_path and
+    photo_label), `columns` (`color depth ir label` or fewer, blanks between), `bob` (CSV with a header).
 
     Raises:
-        UserError: the file is missing, too large or not UTF-8, or a line is not of the format (names file and line).
+        UserError: the file is missing, too large or no text, a line is not of the format (names file and line), or it
+            is not clear which column is which.
     """
-    if form not in FORMATS:
+    if form and form not in FORMATS:
         raise unknown_name("list format", form, FORMATS)
-    text = read_text(path, largest=MOST_BYTES)
-    rows = FORMATS[form](text, path, bonafide_is)
+    if form and columns:
+        raise UserError("--columns means nothing here", expected="a list without --format")
+    text = sheet_text(path, largest=MOST_BYTES)
+    if form or (not columns and path.suffix.lower() == ".json"):
+        rows = FORMATS[form or "flip"](text, path, bonafide_is)
+        taken = f"format {form or 'flip'}"
+    else:
+        rows, taken = _recognised(text, path, bonafide_is, columns)
     if not rows:
-        raise UserError(f"the list {path} has no rows", expected=f"lines of the format {form}")
-    return rows
+        raise UserError(f"the list {path} has no rows", expected=f"lines of the format {form}" if form else "")
+    return ListFile(rows, taken)
 
 
-def _metapattern(text: str, path: Path, bonafide_is: int) -> list[ListRow]:
-    rows = []
+def _recognised(text: str, path: Path, bonafide_is: int | str, columns: str) -> tuple[list[ListRow], str]:
+    lines = recognise.data_lines(_lines(text, path))
+    if not lines:
+        return [], ""
+    shape = recognise.recognise(lines, path, columns)
+    rows, by_path = [], 0
+    for number, line in lines[shape.header :]:
+        where = f"{path} line {number}"
+        cells = shape.cells(line, where)
+        if len(cells) < len(shape.roles):
+            raise _malformed(path, number, f"{len(shape.roles)} columns", line)
+        of = {
+            role: [cell for cell, its in zip(cells, shape.roles, strict=False) if its == role]
+            for role in recognise.ROLES
+        }
+        paths = tuple(_path(cell, path, number) for cell in of[recognise.PATH] if cell)
+        if not paths:
+            raise _malformed(path, number, "a path", line)
+        if of[recognise.LABEL]:
+            label = _label(of[recognise.LABEL][0], bonafide_is, path, number)
+        elif of[recognise.ATTACK]:  # bob's lists: an attack has a type, a bona fide presentation has none
+            label = ATTACK if of[recognise.ATTACK][0] else BONAFIDE
+        else:
+            label = _label_of_path(paths[0], path)
+            by_path += bool(label)
+        subject, attack = ("".join(of[role][:1]) for role in (recognise.SUBJECT, recognise.ATTACK))
+        rows.append(ListRow(paths, label, f"{path.name}:{number}", subject, attack))
+    words = f" (in {by_path} rows the words of the path say it)" if by_path else ""
+    return rows, shape.describe() + words
+
+
+def _metapattern(text: str, path: Path, bonafide_is: int | str) -> list[ListRow]:
+    rows: list[ListRow] = []
     for number, line in _lines(text, path):
         cells = csv_cells(line, f"{path} line {number}")
         if len(cells) < 2:
             raise _malformed(path, number, "path,label", line)
+        if not rows and cells[1].strip().lower() == "label":
+            continue  # a line that names the columns
         rows.append(
             ListRow(
                 (_path(cells[0], path, number),), _label(cells[1], bonafide_is, path, number), f"{path.name}:{number}"
@@ -65,7 +120,7 @@ def _metapattern(text: str, path: Path, bonafide_is: int) -> list[ListRow]:
     return rows
 
 
-def _flip(text: str, path: Path, bonafide_is: int) -> list[ListRow]:
+def _flip(text: str, path: Path, bonafide_is: int | str) -> list[ListRow]:
     if path.suffix == ".json":
         return _flip_json(text, path, bonafide_is)
     rows = []
@@ -75,7 +130,7 @@ def _flip(text: str, path: Path, bonafide_is: int) -> list[ListRow]:
     return rows
 
 
-def _flip_json(text: str, path: Path, bonafide_is: int) -> list[ListRow]:
+def _flip_json(text: str, path: Path, bonafide_is: int | str) -> list[ListRow]:
     data = json_of(text, f"the list {path}")
     if not isinstance(data, list):
         raise UserError(f"the list {path}", expected="a list of objects with photo_path", found=type(data).__name__)
@@ -90,14 +145,14 @@ def _flip_json(text: str, path: Path, bonafide_is: int) -> list[ListRow]:
     return rows
 
 
-def _columns(text: str, path: Path, bonafide_is: int) -> list[ListRow]:
+def _columns(text: str, path: Path, bonafide_is: int | str) -> list[ListRow]:
     rows = []
     for number, line in _lines(text, path):
         cells = line.split()
         if not 1 <= len(cells) <= 4:
             raise _malformed(path, number, "color depth ir label", line)
         label = ""
-        if cells[-1].lstrip("+-").isdigit() and len(cells) > 1:
+        if recognise.is_number(cells[-1]) and len(cells) > 1:
             label = _label(cells.pop(), bonafide_is, path, number)
         elif len(cells) == 4:
             raise _malformed(path, number, "a number as label in the last column", line)
@@ -105,7 +160,7 @@ def _columns(text: str, path: Path, bonafide_is: int) -> list[ListRow]:
     return rows
 
 
-def _bob(text: str, path: Path, bonafide_is: int) -> list[ListRow]:
+def _bob(text: str, path: Path, bonafide_is: int | str) -> list[ListRow]:
     lines = list(_lines(text, path))
     header = [name.strip().lower() for name in csv_cells(lines[0][1], f"{path} line {lines[0][0]}")] if lines else []
     place = {name: index for index, name in enumerate(header)}
@@ -131,7 +186,7 @@ def _bob(text: str, path: Path, bonafide_is: int) -> list[ListRow]:
     return rows
 
 
-FORMATS: dict[str, Callable[[str, Path, int], list[ListRow]]] = {
+FORMATS: dict[str, Callable[[str, Path, int | str], list[ListRow]]] = {
     "metapattern": _metapattern,
     "flip": _flip,
     "columns": _columns,
@@ -155,12 +210,13 @@ def _path(text: str, path: Path, number: int) -> str:
     return name
 
 
-def _label(text: str, bonafide_is: int, path: Path, number: int) -> str:
-    try:
-        value = int(text)
-    except ValueError:
-        raise _malformed(path, number, "a number as label", text) from None
-    return BONAFIDE if value == bonafide_is else ATTACK
+def _label(text: str, bonafide_is: int | str, path: Path, number: int) -> str:
+    value, wanted = recognise.number_of(text.strip()), recognise.number_of(str(bonafide_is))
+    if wanted is None:
+        return BONAFIDE if text.strip().casefold() == str(bonafide_is).strip().casefold() else ATTACK
+    if value is None:
+        raise _malformed(path, number, "a number as label", text)
+    return BONAFIDE if value == wanted else ATTACK
 
 
 def _label_of_path(name: str, path: Path) -> str:

@@ -198,7 +198,7 @@ def test_the_four_formats(tmp_path, form, name, text, bonafide_is, labels):
         ("flip", "a.json", b"[{}]", "an object with photo_path"),
         ("flip", "a.json", b"[" * 100000, "too deeply"),
         ("flip", "a.txt", b"a\x00b\n", "control characters"),
-        ("flip", "a.txt", b"\xff\xfe", "no UTF-8"),
+        ("flip", "a.txt", b"\xff\xff", "no UTF-8"),
         ("flip", "a.txt", b"x" * 5000, "at most 4096 characters"),
         ("flip", "a.txt", b"\n \n", "has no rows"),
         ("bob", "a.csv", b"x,y\n1,2\n", "a header with filename"),
