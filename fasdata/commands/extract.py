@@ -66,7 +66,19 @@ def extract(
     detect_every: Annotated[
         int, typer.Option(help="With tracking: search the complete frame at least every so many frames.")
     ] = 15,
-    context: Annotated[float, typer.Option(help="Side of the stored region in units of the longer box side.")] = 2.0,
+    context: Annotated[
+        float | None,
+        typer.Option(
+            help="Side of the stored region in units of the longer box side. Default: 2, or what --views need."
+        ),
+    ] = None,
+    views: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Store the smallest region that holds these views, e.g. 'context(factor=2.7,size=80) + mxnet-256'; "
+            "may be repeated. A context that is moved into the picture needs up to 2 x factor - 1 of the box."
+        ),
+    ] = None,
     max_side: Annotated[int, typer.Option(help="Shrink stored regions longer than this, pixels; 0 = never.")] = 1024,
     codec: Annotated[
         str,
@@ -128,14 +140,17 @@ def extract(
 ) -> None:
     """Detect faces in a raw dataset and write crops, boxes, landmarks and labels into a store."""
     from fasdata.datasets.registry import find_card
-    from fasdata.errors import unknown_name
+    from fasdata.errors import UserError, unknown_name
     from fasdata.extract.child import Limits
     from fasdata.extract.executor import Executor
     from fasdata.extract.extraction import plan_extract, run_extract, settings_for
     from fasdata.extract.text import describe_plan, describe_report
+    from fasdata.faces.view_text import split_views
     from fasdata.library import Library
     from fasdata.stopping import Stopped, leave, stoppable
 
+    if views and context is not None:
+        raise UserError("--views and --context exclude each other", do="leave one of them out")
     if fallbacks not in ("on", "off"):
         raise unknown_name("value of --fallbacks", fallbacks, ("on", "off"))
     # Ray counts the cores of its own nodes.
@@ -144,8 +159,9 @@ def extract(
     )
     described = find_card(dataset, card, bonafide_is)
     settings = settings_for(
-        described.slug, frames, described.protocol, detector=detector, detector_model=detector_model, allow_download=allow_download,
-        min_face=min_face, min_score=min_score, tracking=tracking, detect_every=detect_every, context=context,
+        described.slug, frames, described.protocol, detector=detector, detector_model=detector_model,
+        allow_download=allow_download, min_face=min_face, min_score=min_score, tracking=tracking,
+        detect_every=detect_every, context=2.0 if context is None else context, views=split_views(views or ()),
         max_side=max_side, codec=codec, fallbacks=fallbacks == "on", borders=borders, face_rule=face_rule,
         on_damage=on_damage, device=device,
     )  # fmt: skip

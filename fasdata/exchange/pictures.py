@@ -105,6 +105,7 @@ class Pictures:
         self.view, self.geometry = str(template), template.geometry_version
         self._maker = Renderer(stores, template)
         self._maker.require(used)
+        self._maker.require_stored(frame.place for clip in clips for frame in clip.frames)
 
     def image(self, frame: Frame, modality: str) -> np.ndarray:
         """Return one modality of a frame: uint8 (h, w, 3) RGB, or (h, w) with the bits of the store."""

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fasdata.extract.settings import ExtractSettings
+from fasdata.faces.context import to_thousandths
 from fasdata.faces.region import Region, crop_region, cut, other_regions
+from fasdata.faces.view import View
 from fasdata.faces.whole_image import content_boxes
 from fasdata.quality import face_in_crop, measure
 from fasdata.records import MODALITIES, CropRecord, Face
@@ -65,10 +67,26 @@ def _regions(
     if settings.cuts_borders:
         return content_boxes(images)
     height, width = images["rgb"].shape[:2]
-    region = crop_region(face.box, width, height, settings.context)
+    region = _region(face, width, height, settings)
     if region is None:
         return None
     registered = settings.form.registered
     if settings.takes_whole_image and registered == "scaled":
         registered = "none"  # whole images, each of them the face: no position is carried over that could be off
     return {"rgb": region, **other_regions(images, region, registered)}
+
+
+def _region(face: Face, width: int, height: int, settings: ExtractSettings) -> Region | None:
+    """Return the region of a face in a frame: what the named views show of it, else the square of the context."""
+    # Where every image is a face, all of it is stored, whatever views show of it.
+    named = () if settings.takes_whole_image else settings.views
+    box = to_thousandths(face.box)
+    reaches = [View.named(text).reach(box, face.landmarks, (width, height)) for text in named]
+    found = [reach for reach in reaches if reach is not None]
+    if not found or len(found) < len(reaches):  # without landmarks, it is not known what views by landmarks would show
+        square = crop_region(face.box, width, height, settings.context)
+        found += [square] if square is not None else []
+    if not found:
+        return None
+    x0, y0, x1, y1 = zip(*found, strict=True)
+    return min(x0), min(y0), max(x1), max(y1)

@@ -12,6 +12,7 @@ from fasdata.errors import UserError, unknown_name
 from fasdata.faces.choice import CONFIDENT, FACE_RULES, STEADY
 from fasdata.faces.detector import DetectorRequest
 from fasdata.faces.detectors import DEFAULT, DETECTORS, PRECROPPED, DetectorRow, detector_identity
+from fasdata.faces.view import View
 from fasdata.media.readers import CONTAINER, ON_DAMAGE, MediaForm, Reading
 from fasdata.protocols.sampling import FrameRule
 from fasdata.store.codec import STORE_CODECS, Codec
@@ -34,7 +35,8 @@ class ExtractSettings:
     `fasdata.faces.tracking`), and the complete frame is searched at least every `detect_every` frames. `face_rule` says
     which of several faces is kept (`fasdata.faces.choice`), `on_damage` what a damaged packet costs
     (`fasdata.media.container.Reading`); "" leaves either to the store, in a new one `confident` and `skip`. `container`
-    is the version of what is believed of a video's container.
+    is the version of what is believed of a video's container. With `views`, texts of views, the region is the smallest
+    that holds those views, in place of `context`.
     """
 
     rules: tuple[FrameRule, ...]
@@ -53,6 +55,7 @@ class ExtractSettings:
     face_rule: str = ""
     on_damage: str = ""
     container: int = CONTAINER
+    views: tuple[str, ...] = ()
     form: MediaForm = field(default_factory=MediaForm)
     batch: int = 16
     device: str = "cpu"
@@ -76,6 +79,8 @@ class ExtractSettings:
         object.__setattr__(self, "rules", tuple(sorted(set(self.rules), key=str)))
         if not self.rules:
             raise UserError("no frame rule given", expected="e.g. --frames 'ssdg(2)@decoded'")
+        # One spelling and one order: the configuration must not depend on how views were asked for.
+        object.__setattr__(self, "views", tuple(sorted({str(View.named(text)) for text in self.views})))
         if not 1.0 <= self.context <= 10:
             raise UserError("--context is out of range", expected="1 to 10 times the face box", found=str(self.context))
         if not 0 < self.min_score < 1:
@@ -210,6 +215,8 @@ class ExtractSettings:
         else:  # as the first stores are, which do not state them
             of_its_time = {"face_rule": STEADY, "on_damage": Reading.recorded_in({}).on_damage}
             chosen = {name: value for name, value in chosen.items() if value != of_its_time[name]}
+        if self.views:
+            chosen["views"] = list(self.views)
         return {
             "frames": [str(rule) for rule in self.rules],
             "detector": self.detector,
@@ -217,7 +224,7 @@ class ExtractSettings:
             "min_score": self.min_score,
             "tracking": self.tracking,
             "detect_every": self.detect_every if self.tracking != "off" else 0,
-            "context": self.context,
+            "context": 0.0 if self.views else self.context,
             "max_side": self.max_side,
             "codec": self.codec,
             "fallbacks": self.fallbacks,

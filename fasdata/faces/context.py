@@ -27,6 +27,15 @@ def context_region(box: Sequence[float], picture: tuple[int, int], factor: float
     return x0, y0, x1 + 1, y1 + 1
 
 
+def to_thousandths(box: Sequence[float]) -> tuple[float, float, float, float]:
+    """Return a box with three decimals, as far as stores and the 32 bits of manifests agree about it.
+
+    What is stored for `context` and what is shown of it are computed from this one: cut to integers, others differ.
+    """
+    x0, y0, x1, y1 = (round(float(value), 3) for value in box)
+    return x0, y0, x1, y1
+
+
 def _inside(start: int, length: int, factor: float, limit: int) -> tuple[int, int]:
     """Return the first and the last pixel of the enlarged side, inside a picture of `limit` pixels."""
     half, middle = length * factor / 2, length / 2 + start

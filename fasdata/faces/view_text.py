@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fasdata.errors import UserError, unknown_name
@@ -29,6 +30,18 @@ def parameters(text: str) -> tuple[str, dict[str, Any]]:
             raise unknown_name("parameter of a view", key, _READ)
         given[key] = _READ[key](key, value)
     return name, given
+
+
+def split_views(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the texts of single views from such as join several by blanks, commas, semicolons or +.
+
+    >>> split_views(["context(factor=2.7, size=80) + mxnet-256", "box,box-224"])
+    ('context(factor=2.7, size=80)', 'mxnet-256', 'box', 'box-224')
+    """
+    return tuple(part for text in texts for part in _BETWEEN.split(text) if part)
+
+
+_BETWEEN = re.compile(r"[\s,;+]+(?![^()]*\))")  # no closing bracket follows that was opened before
 
 
 def _size(key: str, value: str) -> int:

@@ -75,6 +75,7 @@ def plan_pack(
     shown = {name: _shown(manifest, rows, name) for name in MODALITIES}
     renderer = Renderer(manifest.open_stores(library), view)
     renderer.require(_pairs(manifest, rows, shown))
+    renderer.require_stored(packed.frame for packed in frames_of(manifest, rows))
     folder = pack_dir(library, info.protocol, info.recipe, view)
     require_writable(folder)
     outdated = _outdated(folder)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from fasdata.errors import UserError
+from fasdata.faces.context import to_thousandths
 from fasdata.faces.region import require_same_field, way_of
+from fasdata.faces.view import CONTEXT
 from fasdata.records import MODALITIES
 
 if TYPE_CHECKING:
@@ -66,7 +68,27 @@ class Renderer:
                     found=str(error),
                     do="extract the dataset again",
                 ) from None
+        if self.view.name == CONTEXT:
+            box, size = to_thousandths(frame.box), self._size(frame)
+            return self.view.render(crop, frame.region, scale, box, frame.landmarks, size)
         return self.view.render(crop, frame.region, scale, frame.box, frame.landmarks)
+
+    def require_stored(self, frames: Iterable[Frame]) -> None:
+        """Check that the view `context` finds what it shows of each frame in its stored region; others have borders.
+
+        Raises:
+            UserError: it does not; says which option to extract with.
+        """
+        if self.view.name == CONTEXT:
+            for frame in frames:
+                if frame.dataset in self._stores and self._way(frame.dataset, "rgb") == "warp":
+                    self.view.context(frame.region, to_thousandths(frame.box), self._size(frame))
+
+    def _size(self, frame: Frame) -> tuple[int, int] | None:
+        """Return the size of the source frame, None where the store cannot be right about it."""
+        size = self._stores[frame.dataset].frame_size(frame.clip_id, frame.frame_index)
+        known = size is not None and frame.region[2] <= size[0] and frame.region[3] <= size[1]
+        return size if known else None
 
     def depth_unit(self, dataset: str) -> str:
         """Return the unit of depth values: relative, mm, scaled-65535, or "" when unknown."""

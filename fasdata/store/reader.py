@@ -81,6 +81,22 @@ class Store:
         except ValueError as error:
             raise UserError(f"{key} in {self.folder} is damaged", found=str(error), do=_REPAIR) from None
 
+    def frame_size(self, clip_id: str, frame_index: int) -> tuple[int, int] | None:
+        """Return width and height of a source frame, upright; None where the store does not know the clip."""
+        return self._odd_sizes.get((clip_id, frame_index)) or self._clip_sizes.get(clip_id)
+
+    @cached_property
+    def _clip_sizes(self) -> dict[str, tuple[int, int]]:
+        if (self.folder / tables.CLIPS).is_file():
+            ids, widths, heights = tables.read_columns(self.folder, "clip_id", "width", "height").values()
+            return dict(zip(ids, zip(widths, heights, strict=True), strict=True))
+        return {record.clip.clip_id: (record.width, record.height) for _, record in tables.read_shards(self.folder)}
+
+    @cached_property
+    def _odd_sizes(self) -> dict[tuple[str, int], tuple[int, int]]:
+        """The sizes of the frames that have another one than their clip."""
+        return tables.odd_sizes(self.folder, self._clip_sizes)
+
     def content_hash(self) -> str:
         """Return the sha256 over all clips' content hashes; independent of shards, workers and order of writing."""
         if (self.folder / tables.CLIPS).is_file():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import islice
@@ -223,6 +223,32 @@ def indexed(folder: Path) -> set[str] | None:
         return {clip for clip in column.to_pylist() if isinstance(clip, str)}
     except (OSError, ValueError, KeyError, pa.ArrowException):
         return None
+
+
+def odd_sizes(folder: Path, usual: Mapping[str, tuple[int, int]]) -> dict[tuple[str, int], tuple[int, int]]:
+    """Return the sizes of the frames whose size is not the `usual` one of their clip, as far as the index knows them.
+
+    Raises:
+        UserError: `index.parquet` is damaged or foreign.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    wanted = ["clip_id", "frame_index", "frame_width", "frame_height"]
+    try:
+        file = pq.ParquetFile(folder / INDEX)
+        if not set(wanted) <= set(file.schema_arrow.names):
+            return {}  # of the first version
+        rows = zip(*(column.to_pylist() for column in file.read(columns=wanted).columns), strict=True)
+        return {(clip, index): size for clip, index, *of in rows if (size := (of[0], of[1])) != usual.get(clip)}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        raise UserError(
+            f"{folder / INDEX} cannot be read",
+            found=" ".join(str(error).split())[:200],
+            do="run 'fasdata store check --repair': it is rebuilt from the shards",
+        ) from None
 
 
 def _schema(types: dict[str, str]) -> pa.Schema:

@@ -86,8 +86,9 @@ class Images:
     after its first use. Reading is safe from several threads.
 
     Raises:
-        UserError: samples lack what the view is aligned by, a modality cannot be placed on rgb, the pack does not hold
-            all samples, the views would not fit in memory; later, an image of other channels or bits.
+        UserError: samples lack what the view is aligned by, or the store what it shows, a modality cannot be placed on
+            rgb, the pack does not hold all samples, the views would not fit in memory; later, an image of other
+            channels or bits.
     """
 
     def __init__(
@@ -113,6 +114,8 @@ class Images:
         self._renderer.require(_dataset_modalities(samples, self.modalities))
         if pack:
             pack.require(samples.row, samples.part)
+        else:
+            self._renderer.require_stored(self._frame(i) for i in range(len(samples)))
         if cache:
             pixels = view.size**2 * sum(3 if name == "rgb" else 2 for name in self.modalities)
             _check_memory(len(samples) * pixels, samples.part)
@@ -154,9 +157,12 @@ class Images:
         return self._preparation.apply(image, self._dataset(i)) if self._prepares else image
 
     def _rendered(self, i: int, modality: str) -> np.ndarray:
+        return self._renderer.image(self._frame(i), modality)
+
+    def _frame(self, i: int) -> Frame:
         s = self.samples
         place = (s.region[i], float(s.scale[i]), s.box[i], s.landmarks[i])
-        return self._renderer.image(Frame(self._dataset(i), s.clip_id(i), int(s.frame_index[i]), *place), modality)
+        return Frame(self._dataset(i), s.clip_id(i), int(s.frame_index[i]), *place)
 
     def _refuse(self, image: np.ndarray, modality: str, i: int) -> None:
         channels = image.shape[2] if image.ndim == 3 else 1
