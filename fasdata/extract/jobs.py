@@ -12,7 +12,7 @@ from fasdata.errors import UserError
 from fasdata.extract.clip_extractor import ClipExtractor
 from fasdata.extract.clip_record import joined_notes
 from fasdata.extract.settings import ExtractSettings
-from fasdata.faces.detector import Detector
+from fasdata.faces.detector import Detector, KnownFaces
 from fasdata.faces.detectors import make_detector
 from fasdata.faces.given import given_faces
 from fasdata.media.frame import UnreadableMedia
@@ -63,6 +63,8 @@ class Worker:
             return ClipRecord(clip, "failed", str(error)), {}
         given = given_faces(clip, self._root)
         record, crops = ClipExtractor(self._settings, detector).extract(clip, source, given=given, earlier=job.earlier)
+        if record.status == "fta" and isinstance(detector, KnownFaces) and detector.why:
+            record = replace(record, reason=detector.why)
         return replace(record, notes=joined_notes(given.notes, record.notes)), crops
 
 

@@ -93,12 +93,18 @@ def iou(a: Box, b: Box) -> float:
 
 
 class KnownFaces(Detector):
-    """Answers from `faces`, by frame index; a frame that is not in it has no face."""
+    """Answers from `faces`, by frame index; a frame that is not in it has no face. `why` says why a clip has none."""
 
     def __init__(
-        self, name: str, fingerprint: str, settings: dict[str, float], faces: Mapping[int, Sequence[Face]]
+        self,
+        name: str,
+        fingerprint: str,
+        settings: dict[str, float],
+        faces: Mapping[int, Sequence[Face]],
+        why: str = "",
     ) -> None:
         """Keep the faces of one clip, under the name of the detector that knows them."""
+        self.why = why
         self.name, self.fingerprint, self.settings = name, fingerprint, settings
         self._faces = faces
 

@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from fasdata.datasets.tree import STANDS_FOR
-from fasdata.errors import UserError
 from fasdata.faces.detector import Detector, DetectorRequest, KnownFaces
 from fasdata.faces.given_text import (
     ACROSS,
@@ -38,11 +37,15 @@ _MSU_TURNED = ("003", "005", "006", "007", "008", "009")
 
 @dataclass(frozen=True)
 class GivenFaces(Mapping[int, Face]):
-    """The given face by frame index; `notes` says what was left out, `place` is the name of the file, "" for none."""
+    """The given face by frame index; `notes` says what was left out, `place` is the name of the file, "" for none.
+
+    `why` says why there is no face, in words that are the same for all recordings.
+    """
 
     faces: Mapping[int, Face] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     place: str = ""
+    why: str = "the release has no file of faces for this recording"
 
     def __getitem__(self, index: int) -> Face:
         return self.faces[index]
@@ -75,12 +78,21 @@ def given_faces(clip: Clip, root: Path) -> GivenFaces:
     if file is None:
         return GivenFaces()
     if clip.dataset == "msu-mfsd" and _boxed_upside_down(clip):
-        return GivenFaces(notes=("given faces are not used: they were found in the upside-down recording",))
+        why = "given faces are not used: they were found in the upside-down recording"
+        return GivenFaces(notes=(why,), why=why)
     try:
-        rows = read(_text(file), root / path)
+        text = _text(file)
+        rows = read(text, root / path)
     except OSError as error:
-        return GivenFaces(notes=(f"{file.name} cannot be read: {error.strerror}",), place=file.name)
-    return GivenFaces(rows.faces, tuple(f"{file.name}: {note}" for note in rows.notes), file.name)
+        why = "the release's file of faces cannot be read"
+        return GivenFaces(notes=(f"{file.name} cannot be read: {error.strerror}",), place=file.name, why=why)
+    if not text.strip():
+        why = "the release's file of faces is empty"
+    elif rows.notes:
+        why = "the release's file of faces is not understood"
+    else:
+        why = "the release names no face: all its boxes are without width or height"
+    return GivenFaces(rows.faces, tuple(f"{file.name}: {note}" for note in rows.notes), file.name, why)
 
 
 def _path(clip: Clip) -> PurePosixPath | None:
@@ -157,17 +169,10 @@ class GivenDetector(Detector):
         return [[] for _ in frames]
 
     def for_clip(self, clip: Clip, root: Path) -> Detector:
-        """Return the detector that knows the given faces of this clip.
-
-        Raises:
-            UserError: the release has no file of faces for it, or none in a known form.
-        """
+        """Return the detector that knows the given faces of this clip; one that knows none says why."""
         given = given_faces(clip, root)
-        if not given:
-            why = "; ".join(given.notes) or (f"{given.place} names no face" if given.place else "")
-            raise UserError(why or "the release has no file of faces for this recording")
         faces = {index: (face,) for index, face in given.items()}
-        return KnownFaces(self.name, self.fingerprint, self.settings, faces)
+        return KnownFaces(self.name, self.fingerprint, self.settings, faces, "" if faces else given.why)
 
 
 def make(request: DetectorRequest, model: Path) -> GivenDetector:

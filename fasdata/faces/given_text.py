@@ -18,7 +18,8 @@ GIVEN_SPACE = 224  # CelebA-Spoof writes its boxes for an image of 224 x 224
 # From the mid-point of the eyes to the sides of the box, in eye distances: the medians of MTCNN's and YuNet's boxes
 # of bona fide faces (left 1.15 and 1.09, right 1.02 and 1.08, up 1.04 and 1.10, down 1.62 and 1.82).
 ACROSS, UP, DOWN = 1.1, 1.05, 1.7
-_NUMBER = re.compile(r"[+-]?[0-9]{1,7}(?:\.[0-9]{1,12})?")
+# `.997` and `1.` too, and the small scores that some programs write as `1e-05`.
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,7}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})(?:[eE][+-]?[0-9]{1,2})?")
 _SHOWN = 40
 
 
@@ -64,7 +65,10 @@ def eye_rows(text: str, media: Path) -> GivenRows:
 
 
 def boxes_of_image(text: str, media: Path) -> GivenRows:
-    """Read `x y width height score`, written for a 224 x 224 scaling of the image `media`, whose size is looked up."""
+    """Read `x y width height score`, written for a 224 x 224 scaling of the image `media`, whose size is looked up.
+
+    Corners may lie outside the image; the score may be left out.
+    """
     try:
         width, height = _size(media)
     except (OSError, ValueError) as error:
@@ -74,13 +78,13 @@ def boxes_of_image(text: str, media: Path) -> GivenRows:
     across, down = width / GIVEN_SPACE, height / GIVEN_SPACE
 
     def face(numbers: Sequence[float], place: int) -> tuple[int, Face | None]:
-        if place or not 0 <= numbers[4] <= 1:
+        x, y, w, h, score = numbers if len(numbers) == 5 else (*numbers, 1.0)
+        if place or not 0 <= score <= 1:
             raise _NotUnderstood
-        x, y, w, h, score = numbers
         rectangle = _rectangle(x * across, y * down, w * across, h * down)
         return 0, Face(rectangle.box, (), round(score, 5)) if rectangle else None
 
-    return _rows(text, face, 5, None)
+    return _rows(text, face, (4, 5), None)
 
 
 def face_of_eyes(a: Point, b: Point) -> Face | None:
@@ -94,15 +98,18 @@ def face_of_eyes(a: Point, b: Point) -> Face | None:
 
 
 def _rows(
-    text: str, face_of: Callable[[Sequence[float], int], tuple[int, Face | None]], width: int, comma: str | None
+    text: str,
+    face_of: Callable[[Sequence[float], int], tuple[int, Face | None]],
+    width: int | tuple[int, ...],
+    comma: str | None,
 ) -> GivenRows:
     """Read every line; `comma` None means blanks. A frame keeps the first of its lines."""
-    rows, bad = GivenRows(), []
+    rows, bad, widths = GivenRows(), [], (width,) if isinstance(width, int) else width
     seen: set[int] = set()
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines())]
     for place, (number, line) in enumerate((number, line) for number, line in lines if line):
         try:
-            index, face = face_of(_numbers(line, width, comma), place)
+            index, face = face_of(_numbers(line, widths, comma), place)
         except _NotUnderstood:
             bad.append((number + 1, line))
             continue
@@ -116,9 +123,9 @@ def _rows(
     return rows
 
 
-def _numbers(line: str, width: int, comma: str | None) -> list[float]:
+def _numbers(line: str, widths: tuple[int, ...], comma: str | None) -> list[float]:
     parts = [part.strip() for part in line.split(comma)]
-    if len(parts) != width or not all(_NUMBER.fullmatch(part) for part in parts):
+    if len(parts) not in widths or not all(_NUMBER.fullmatch(part) for part in parts):
         raise _NotUnderstood
     numbers = [float(part) for part in parts]
     if max(abs(number) for number in numbers[-4:]) > LARGEST:

@@ -85,13 +85,15 @@ class JsonDetector(Detector):
         Raises:
             UserError: the file does not name the clip, or was changed meanwhile.
         """
-        if clip.clip_id not in self._places:
+        # Ids of own clips did not keep the file's ending in earlier versions.
+        name = next((id_ for id_ in (clip.clip_id, clip.clip_id.rpartition(".")[0]) if id_ in self._places), "")
+        if not name:
             raise UserError(f"{self._path.name} has no line for the clip {clip.clip_id}")
-        offset, number = self._places[clip.clip_id]
+        offset, number = self._places[name]
         with self._path.open("rb") as file:
             file.seek(offset)
             parsed = _parse(self._path, number, file.readline())
-        if parsed.clip != clip.clip_id:
+        if parsed.clip != name:
             raise UserError(f"{self._path} was changed while it was in use", do="run the same command again")
         faces: dict[int, list[Face]] = {}
         for face in parsed.faces:

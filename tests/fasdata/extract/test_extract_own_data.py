@@ -155,3 +155,20 @@ def test_own_data_are_known_by_the_name_of_their_store(tmp_path):
     assert faces.code == 0 and "faces of 2 clips of office" in faces.out
     assert Called("fasdata", "report", "Office", *data).code == 0
     assert Library(tmp_path / "lib").stores() == ["office"]
+
+
+def test_a_picture_without_a_box_of_the_release_is_no_face_and_not_undecodable(tmp_path):
+    lines = {1: "50 50 100 100 .9", 2: "", 3: None, 4: "50 50 100 0 0.9"}
+    for number, line in lines.items():
+        write_still(tmp_path / f"raw/Data/train/1/live/{number:06}.png", noise(number, 80, 80, 3))
+        if line is not None:
+            (tmp_path / f"raw/Data/train/1/live/{number:06}_BB.txt").write_text(line)
+    places = ("--root", tmp_path / "raw", "--out", tmp_path / "lib")
+    done = Called("fasdata", "extract", "CelebA-Spoof", *places, "--frames", "first(1)", "-j", 1, "--detector", "given")
+    made = {id_[-1]: (record.status, record.reason) for id_, record in records(tmp_path, "celeba-spoof").items()}
+    assert made == {
+        "1": ("ok", ""), "2": ("fta", "the release's file of faces is empty"),
+        "3": ("fta", "the release has no file of faces for this recording"),
+        "4": ("fta", "the release names no face: all its boxes are without width or height"),
+    }  # fmt: skip
+    assert done.code == 0 and "could not be decoded" not in done.out

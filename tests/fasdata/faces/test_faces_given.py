@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fasdata.errors import UserError
 from fasdata.faces.given import GivenDetector, given_faces
 from fasdata.records import Clip
 from tests.fabricate import noise, write_still, write_threedmad
@@ -189,11 +188,32 @@ def test_the_detector_answers_for_the_clip_it_is_bound_to(tmp_path):
     frames = [np.zeros((200, 200, 3), np.uint8)] * 3
     assert [[face.box for face in faces] for faces in known.detect(frames, [1, 0, 9])] == [[], [ENLARGED], []]
     assert known.settings["enlarged"] == 1.2 and known.name == "given"
-    with pytest.raises(UserError, match="no file of faces for this recording"):
-        detector.for_clip(clip("casia-fasd", "train_release/2/1.avi"), tmp_path)
-    put(tmp_path, "face-locations/train_release/3/1.face", "bad")
-    with pytest.raises(UserError, match="1 line is not understood"):
-        detector.for_clip(clip("casia-fasd", "train_release/3/1.avi"), tmp_path)
-    put(tmp_path, "face-locations/train_release/4/1.face", "0 0 0 0 0")
-    with pytest.raises(UserError, match=r"1\.face names no face"):
-        detector.for_clip(clip("casia-fasd", "train_release/4/1.avi"), tmp_path)
+    boxes = {
+        "absent": ("", "the release has no file of faces for this recording"),
+        "strange": ("bad", "the release's file of faces is not understood"),
+        "zero": ("0 0 0 0 0", "the release names no face: all its boxes are without width or height"),
+        "flat": ("0 100 80 50 0", "the release names no face: all its boxes are without width or height"),
+        "empty": (" \n", "the release's file of faces is empty"),
+    }
+    for name, (text, why) in boxes.items():
+        if name != "absent":
+            put(tmp_path, f"face-locations/{name}/1.face", text)
+        without = detector.for_clip(clip("casia-fasd", f"{name}/1.avi"), tmp_path)
+        assert without.why == why and without.detect(frames, [0, 1, 2]) == [[], [], []]
+    assert not known.why
+
+
+@pytest.mark.parametrize(
+    ("line", "box", "score"),
+    [
+        ("61 45 60 100 .997", (55.0, 35.0, 127.0, 155.0), 0.997),
+        ("-5 -10.5 60 100 1.", (-11.0, -20.5, 61.0, 99.5), 1.0),
+        ("61. 45. 60 1e2 9.97e-01", (55.0, 35.0, 127.0, 155.0), 0.997),
+        ("61 45 60 100", (55.0, 35.0, 127.0, 155.0), 1.0),
+    ],
+)
+def test_spellings_of_boxes_that_people_report_are_read(tmp_path, line, box, score):
+    write_still(tmp_path / "Data/train/1/live/000184.png", noise(0, 224, 224, 3))
+    put(tmp_path, "Data/train/1/live/000184_BB.txt", line)
+    given = given_faces(clip("celeba-spoof", "Data/train/1/live/000184.png"), tmp_path)
+    assert given.notes == () and (given[0].box, given[0].score) == (box, score)
