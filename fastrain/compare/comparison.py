@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fasdata.errors import UserError, unknown_name
+from fasdata.errors import unknown_name
+from fastrain.compare.pairing import LinedUp, line_up, notes_on
 from fastrain.compare.pairwise import pair_test, target_of, threshold_of
 from fastrain.compare.system import System
 from fastrain.evaluation.averaged import networks
 from fastrain.evaluation.measures import measured
-from fastrain.evaluation.score_rules import KEY_COLUMNS
-from fastrain.evaluation.scores import Samples, ScoreTable
-from fastrain.evaluation.statistics.clusters import Clusters
+from fastrain.evaluation.scores import Samples
+from fastrain.evaluation.statistics.clusters import affordable
 from fastrain.evaluation.statistics.intervals import RESAMPLES, Interval, interval_of, resampled
 from fastrain.evaluation.statistics.paired import difference_of
 from fastrain.evaluation.thresholds import SOURCE_EER, TARGET_EER, ThresholdPolicy
@@ -65,6 +65,8 @@ class ProtocolTable:
     people: str
     resamples: int
     tests: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """On scores from outside: what is not known of them."""
 
 
 def compared(
@@ -82,16 +84,22 @@ def compared(
     if baseline is not None and baseline not in names:
         raise unknown_name("baseline", baseline, names)
     base = baseline or (BASELINE if BASELINE in names else names[0])
-    first, *others = (target_of(run.scores, run.folder) for system in systems for run in system.runs)
-    for other in others:
-        _require_same_clips(first, other)
-    clusters = Clusters.of(first.frame)
-    values = {system.name: _values(system, clusters, resamples) for system in systems}
-    lines = [_line(system, values[system.name], None if system.name == base else values[base]) for system in systems]
-    alias = systems[0].about.protocol_alias or protocol
+    lined_up = line_up(systems)
+    resamples = affordable(resamples, len(lined_up.reference.frame))
+    values = {system.name: _values(system, lined_up, resamples) for system in systems}
     against = next(system for system in systems if system.name == base)
-    tests = tuple(pair_test(system, against) for system in systems if system is not against)
-    return ProtocolTable(protocol, alias, base, tuple(lines), clusters.note(), resamples, tests)
+    tests, lines = [], []
+    for system in systems:
+        pair = None if system is against or lined_up.apart(system) or lined_up.apart(against) else values[base]
+        lines.append(_line(system, values[system.name], pair))
+        if pair is not None:
+            tests.append(pair_test(system, against, lined_up.orders))
+        elif system is not against:
+            why = lined_up.apart(system) or lined_up.apart(against)
+            tests.append(f"{system.name} against {against.name}: {why}")
+    alias = next((run.about.protocol_alias for s in systems for run in s.runs if run.about.protocol_alias), protocol)
+    people, notes = lined_up.clusters.note(), tuple(notes_on(systems, lined_up))
+    return ProtocolTable(protocol, alias, base, tuple(lines), people, resamples, tuple(tests), notes)
 
 
 @dataclass(frozen=True)
@@ -105,13 +113,14 @@ class _Values:
     resampled: list[NDArray[np.float64]]
 
 
-def _values(system: System, clusters: Clusters, resamples: int) -> _Values:
+def _values(system: System, lined_up: LinedUp, resamples: int) -> _Values:
     by_run: list[list[float]] = [[] for _ in COLUMNS]
     by_network: list[list[NDArray[np.float64]]] = [[] for _ in COLUMNS]
     for run in system.runs:
+        order, clusters = lined_up.orders.get(run.folder), lined_up.clusters_of(run)
         of_run: list[list[float]] = [[] for _ in COLUMNS]
         for scores in networks(run.scores):
-            samples = Samples.of(target_of(scores, run.folder), "count")
+            samples = Samples.of(target_of(scores, run.folder, order), "count")
             measures = {}
             for number, (_, name, policy) in enumerate(COLUMNS):
                 metric, threshold = measured(name), threshold_of(scores, samples, policy)
@@ -142,14 +151,3 @@ def _line(system: System, own: _Values, base: _Values | None) -> Line:
         sd = float(values.std(ddof=1)) if len(values) > 1 else None
         cells.append(Cell(float(values.mean()), sd, interval_of(many) if many.size else None, p))
     return Line(system, tuple(cells))
-
-
-def _require_same_clips(first: ScoreTable, second: ScoreTable) -> None:
-    keys = [set(map(tuple, table.frame[[*KEY_COLUMNS, "label"]].to_numpy(str).tolist())) for table in (first, second)]
-    if keys[0] != keys[1]:
-        only = sorted(keys[0] ^ keys[1])
-        raise UserError(
-            f"{first.source} and {second.source} scored different clips",
-            found=f"{len(only)} clips that only one of them has, such as {'/'.join(only[0][:2])}",
-            do="compare runs of one manifest",
-        )

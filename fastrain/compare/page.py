@@ -11,7 +11,7 @@ from fasdata.page.parts import Column, Notice, Paragraph, Row, Table
 from fasdata.page.spelling import Absent
 from fastrain.compare.comparison import COLUMNS, ProtocolTable
 from fastrain.compare.published import PublishedResult, sources_of
-from fastrain.compare.text import HEAD, NOTE, OWN_DATA, published_row, row_of
+from fastrain.compare.text import HEAD, NOTE, OUTSIDE, OWN_DATA, published_row, row_of
 
 
 def page(tables: Sequence[ProtocolTable], published: Sequence[PublishedResult], warning: str = "") -> str:
@@ -37,6 +37,8 @@ def _section(table: ProtocolTable, published: Sequence[PublishedResult]) -> Sect
         Table(f"{table.alias}, target at clip level", columns, rows, NOTE.format(baseline=table.baseline))
     ]
     parts += [Paragraph(f"{sentence}.") for sentence in table.tests]
+    if table.notes:
+        parts.append(Notice(OUTSIDE, [f"{note}." for note in table.notes], "mixed"))
     if published:
         parts += [Paragraph(OWN_DATA), *(Paragraph(f"{source}.") for source in sources_of(published))]
     lead = f"{table.protocol}: {table.people}; {table.resamples} resamples."

@@ -12,16 +12,19 @@ from typing import Any
 from fasdata.errors import UserError
 from fastrain.config import RunConfig
 from fastrain.evaluation.scores import ScoreOrigin, ScoreTable
-from fastrain.rundir import ManifestFacts, RunDir, RunFacts
+from fastrain.rundir import MANIFEST, ManifestFacts, RunDir, RunFacts
 
 
 @dataclass(frozen=True)
 class ScoredRun:
-    """A finished run: the content of its `run.json`, configuration and manifest, and its scores."""
+    """A finished run or a contestant: the content of its `run.json`, configuration and manifest, and its scores.
+
+    A contestant (scores from outside) has no configuration, and a manifest only where it was lined up with one.
+    """
 
     folder: Path
     about: RunFacts
-    config: RunConfig
+    config: RunConfig | None
     manifest: ManifestFacts
 
     @classmethod
@@ -33,6 +36,9 @@ class ScoredRun:
         """
         run = RunDir(folder)
         about = run.facts()
+        if about.contestant is not None:
+            known = run.file(MANIFEST).is_file()
+            return cls(folder, about, None, run.manifest() if known else ManifestFacts())
         if about.status not in ("finished", "evaluated"):  # evaluated: of an imported network, or on other data
             raise UserError(f"the run {folder} is not finished", found=str(about.status), do="let it end first")
         return cls(folder, about, run.config(), run.manifest())
@@ -53,6 +59,11 @@ class ScoredRun:
         """Return the fingerprint of the manifest."""
         return str(self.about.manifest_fingerprint)
 
+    @property
+    def is_loose(self) -> bool:
+        """Return whether these are scores from outside that no manifest vouches for."""
+        return self.about.contestant is not None and not self.about.manifest_fingerprint
+
 
 @dataclass(frozen=True)
 class System:
@@ -66,23 +77,41 @@ class System:
         """Return the `run.json` of the first run."""
         return self.runs[0].about
 
+    @property
+    def is_loose(self) -> bool:
+        """Return whether these are scores from outside that no manifest vouches for."""
+        return self.runs[0].is_loose
+
+
+NO_PROTOCOL = "not stated"
+
 
 def systems_of(runs: Sequence[ScoredRun]) -> dict[str, list[System]]:
     """Return the systems of each protocol, runs with other seeds together, in order of first appearance.
 
+    Scores from outside that name no protocol stand in the table of the others where those are of one protocol, else in
+    one of their own.
+
     Raises:
         UserError: a run with shuffled labels, or two runs of one configuration and seed.
     """
+    stated = {str(run.about.protocol) for run in runs if not (run.is_loose and run.about.protocol is None)}
+    only = stated.pop() if len(stated) == 1 else NO_PROTOCOL
     groups: dict[tuple[str, str], list[ScoredRun]] = {}
     for run in runs:
         if run.about.shuffle_labels:
             raise UserError(f"{run.folder} was trained on shuffled labels", do="leave control runs out of a comparison")
-        groups.setdefault((str(run.about.protocol), _without_seed(run)), []).append(run)
+        protocol = only if run.is_loose and run.about.protocol is None else str(run.about.protocol)
+        groups.setdefault((protocol, _without_seed(run)), []).append(run)
     by_protocol: dict[str, list[System]] = {}
     for (protocol, _), members in groups.items():
         seeds = [run.about.seed for run in members]
         if len(set(seeds)) < len(seeds):
             twice = next(seed for seed in seeds if seeds.count(seed) > 1)
+            if twice is None:
+                raise UserError(
+                    f"{members[0].about.method} is given twice", found=", ".join(str(run.folder) for run in members)
+                )
             raise UserError(
                 f"seed {twice} of {members[0].about.method} on {protocol} is given twice",
                 found=", ".join(str(run.folder) for run in members if run.about.seed == twice),
@@ -92,6 +121,9 @@ def systems_of(runs: Sequence[ScoredRun]) -> dict[str, list[System]]:
 
 
 def _without_seed(run: ScoredRun) -> str:
+    if run.config is None:
+        about = run.about.contestant
+        return json.dumps([run.about.method, about and about.sha256, run.data, about and about.notes])
     tree = run.config.model_dump(mode="json")
     del tree["train"]["seed"]
     return json.dumps([tree, run.about.recipe, run.data], sort_keys=True)
@@ -127,7 +159,7 @@ def require_same_data(protocol: str, systems: Sequence[System]) -> None:
     Raises:
         UserError: they did not; says how the first two that differ do.
     """
-    runs = [run for system in systems for run in system.runs]
+    runs = [run for system in systems for run in system.runs if not run.is_loose]
     for other in runs[1:]:
         if other.data != runs[0].data:
             raise UserError(

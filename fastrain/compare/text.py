@@ -12,6 +12,8 @@ from fastrain.evaluation.thresholds import SOURCE_EER
 
 OWN_DATA = "Rows with a paper in brackets are published numbers, on that paper's own data and policies:"
 _SOURCE = {"text": "", "md": "- ", "latex": "% "}  # how a line on the sources begins in each form
+NOT_STATED = "not stated"
+OUTSIDE = "Scores from outside"
 FORMS = ("text", "md", "latex")
 HEAD = ("Method", "Seeds", "Checkpoint", *(title for title, _, _ in COLUMNS))
 NOTE = (
@@ -47,8 +49,11 @@ def rendered(
 
 def row_of(line: Line) -> list[str]:
     """Return the cells of a system's row."""
-    seeds = ", ".join(str(run.about.seed) for run in line.system.runs)
-    policy = str(line.system.about.selection.policy)
+    if line.system.about.contestant is not None:
+        seeds, policy = NOT_STATED, line.system.about.selection.policy or NOT_STATED
+    else:
+        seeds = ", ".join(str(run.about.seed) for run in line.system.runs)
+        policy = str(line.system.about.selection.policy)
     cells = (cell_text(cell, name) for cell, (_, name, _) in zip(line.cells, COLUMNS, strict=True))
     return [line.system.name, seeds, policy, *cells]
 
@@ -68,7 +73,8 @@ def published_row(result: PublishedResult) -> list[str]:
 def _text(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]]) -> str:
     lines = text_table(HEAD, [*rows, *quoted], indent="")
     title = f"{table.alias} ({table.protocol}); {table.people}; {table.resamples} resamples"
-    return "\n".join([title, *lines, NOTE.format(baseline=table.baseline), *table.tests])
+    outside = [f"{OUTSIDE}: {note}" for note in table.notes]
+    return "\n".join([title, *lines, NOTE.format(baseline=table.baseline), *table.tests, *outside])
 
 
 def _markdown(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]]) -> str:
@@ -100,7 +106,8 @@ def _latex(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]])
 
 def _foot(table: ProtocolTable) -> str:
     note = NOTE.format(baseline=table.baseline)
-    return f"{table.people}; {table.resamples} resamples. {note}" + "".join(f" {sentence}." for sentence in table.tests)
+    sentences = [*table.tests, *(f"{OUTSIDE}: {words}" for words in table.notes)]
+    return f"{table.people}; {table.resamples} resamples. {note}" + "".join(f" {sentence}." for sentence in sentences)
 
 
 def _escaped(text: str) -> str:

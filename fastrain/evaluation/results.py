@@ -13,7 +13,7 @@ from fastrain.evaluation.measures import AT, BEST, FREE, Measured
 from fastrain.evaluation.metrics.curve import Roc
 from fastrain.evaluation.metrics.rates import apcer_by_species
 from fastrain.evaluation.scores import FTA_RULES, SPECIES, Samples, ScoreTable
-from fastrain.evaluation.statistics.clusters import Clusters
+from fastrain.evaluation.statistics.clusters import Clusters, affordable
 from fastrain.evaluation.statistics.intervals import LEVEL, RESAMPLES, intervals
 from fastrain.evaluation.thresholds import STANDARD_POLICIES, ThresholdPolicy
 
@@ -43,8 +43,8 @@ def evaluate(
     apart by `attack_type` or by `pai`.
 
     At clip level a metric has `low` and `high`, the ends of its 95 % interval by a bootstrap over subjects with so many
-    `resamples` (0 = no interval); `uncertainty` says how many subjects it rests on. A threshold is held fixed in the
-    resamples.
+    `resamples` (0 = no interval; see `affordable`); `uncertainty` says how many subjects it rests on. A threshold is held
+    fixed in the resamples.
 
     The result is plain JSON: a number that does not exist is None and its row has a `reason`. Without part val the
     threshold of `source_eer` and all that rests on it are None. Threshold None with the reason "rejects everything"
@@ -66,9 +66,9 @@ def evaluate(
         for part, those in samples.items():
             rated = _rows(those, part, level, thresholds)
             if level == "clip" and resamples:
-                clusters = Clusters.of(_counted(tables[part], fta))
-                _add_intervals(rated, those, clusters, resamples, seed)
-                result["uncertainty"][part] = _uncertainty(clusters, resamples)
+                clusters, drawn = Clusters.of(_counted(tables[part], fta)), affordable(resamples, len(those.scores))
+                _add_intervals(rated, those, clusters, drawn, seed)
+                result["uncertainty"][part] = _uncertainty(clusters, drawn)
             result["metrics"] += [row for row, _, _ in rated]
             for policy, (_, threshold) in thresholds.items():
                 if _applies(policy, part) and not np.isnan(threshold):

@@ -25,6 +25,7 @@ ORIGIN_COLUMNS = (
 HIGHER_IS = BONAFIDE
 PARTS = ("train", "val", "test")
 STATUSES = ("ok", "fta")
+MOST_SPECIES, MOST_DATASETS = 300, 1000  # a column with more is no species, no dataset
 _TEXT = tuple(name for name in COLUMNS if name not in ("frame_index", "score"))
 _SAME_IN_A_CLIP = ("domain", "part", "subject", "label", "attack_type", "pai", "status")
 
@@ -120,6 +121,13 @@ def _check_names(table: pd.DataFrame, source: str) -> None:
     # Unknown is empty; what is named must be a word of the shared vocabulary.
     _among(table[table["label"] == ATTACK], "attack_type", {*ATTACK_TYPES, ""} - {BONAFIDE}, source)
     _among(table[table["label"] == BONAFIDE], "attack_type", (BONAFIDE, ""), source)
+    species = len(table[table["label"] == ATTACK][["attack_type", "pai"]].drop_duplicates())
+    for what, number, most in (
+        ("attacks", species, MOST_SPECIES),
+        ("datasets", table["dataset"].nunique(), MOST_DATASETS),
+    ):
+        if number > most:
+            raise UserError(f"{source} names {number:,} different {what}", expected=f"at most {most}")
 
 
 def _among(table: pd.DataFrame, column: str, known: Collection[str], source: str) -> None:

@@ -158,7 +158,7 @@ def det_chart(results: Results) -> Chart | Notice:
 def roc_band_chart(run: RunFolder) -> Chart | Notice:
     """Draw the target's ROC curve with the band in which 95 of 100 resamplings of its people lie."""
     from fastrain.evaluation.scores import Samples
-    from fastrain.evaluation.statistics.clusters import Clusters
+    from fastrain.evaluation.statistics.clusters import Clusters, affordable
     from fastrain.evaluation.statistics.intervals import BAND_RESAMPLES, roc_band
 
     title = f"ROC curve with its band: {PARTS[TEST]}, clips"
@@ -169,7 +169,8 @@ def roc_band_chart(run: RunFolder) -> Chart | Notice:
     samples = Samples.of(target, fta)
     kept = target.frame if fta == "count" else target.frame[target.frame["status"] == "ok"]
     clusters = Clusters.of(kept)
-    band = roc_band(samples, clusters)
+    drawn = affordable(BAND_RESAMPLES, 10 * len(kept))  # a curve costs more than a number
+    band = roc_band(samples, clusters, resamples=drawn)
     x, y = run.results.roc(TEST, "clip")
     if band is None or not x:
         return Notice(title, ["Nothing to draw: one of the two labels is missing."])
@@ -185,7 +186,7 @@ def roc_band_chart(run: RunFolder) -> Chart | Notice:
         figure.legend(loc="outside lower center", ncols=2)
 
     reading = (
-        f"How far the curve may lie from what more people would show: {clusters.note()}; {BAND_RESAMPLES} resamples."
+        f"How far the curve may lie from what more people would show: {clusters.note()}; {drawn} resamples."
     )
     return Chart(title, draw(paint, name="rocband", alt=title), reading)
 

@@ -139,6 +139,7 @@ class RunFacts(Facts):
         if self.recipe is None:
             return None
         return recipe_text({"name": self.recipe.partition("@")[0], "parameters": self.recipe_parameters})
+
     contestant: ContestantFacts | None = None
     """Of a run without a network of ours alone."""
 

@@ -16,7 +16,18 @@ if TYPE_CHECKING:
 
 FEW = 20  # people; percentiles of a bootstrap over fewer are known to be too narrow
 _MOST_CELLS = 1 << 22  # samples times resamples in hand at a time: some 32 MiB for each array of a measure
+_MOST_WORK = 300_000_000  # samples times resamples: minutes
+_LEAST = 200  # resamples
 _REDRAWS = 200  # a class that so many do not bring back is given up
+
+
+def affordable(resamples: int, samples: int) -> int:
+    """Return how many resamples are drawn: of more than 30,000 samples fewer, since their intervals are narrow anyway.
+
+    >>> affordable(10_000, 5_000), affordable(10_000, 1_000_000), affordable(0, 10)
+    (10000, 300, 0)
+    """
+    return min(resamples, max(_LEAST, _MOST_WORK // max(1, samples)))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,117 @@
+"""Line up the clips of several runs: tests on the same people need the same clips in the same order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fasdata.errors import UserError
+from fastrain.compare.pairwise import Order, target_of
+from fastrain.compare.system import ScoredRun, System
+from fastrain.evaluation.score_facts import holdings
+from fastrain.evaluation.score_rules import KEY_COLUMNS
+from fastrain.evaluation.scores import ScoreTable
+from fastrain.evaluation.statistics.clusters import Clusters
+
+
+@dataclass(frozen=True)
+class LinedUp:
+    """The target's clips of all runs: `reference` in the order of the first run, and the order of each run in it.
+
+    `orders` has no entry of scores from outside whose clips are not known to be those of the others; `why` says so.
+    """
+
+    reference: ScoreTable
+    clusters: Clusters
+    orders: Mapping[Path, Order]
+    why: Mapping[Path, str]
+
+    def order(self, system: System) -> list[Order | None]:
+        """Return the order of each run of a system, None for one that stands apart."""
+        return [self.orders.get(run.folder) for run in system.runs]
+
+    def clusters_of(self, run: ScoredRun) -> Clusters:
+        """Return the people that a run's clips are resampled by: those of the reference, or its own."""
+        return self.clusters if run.folder in self.orders else Clusters.of(target_of(run.scores, run.folder).frame)
+
+    def apart(self, system: System) -> str:
+        """Return why a system cannot be tested clip by clip, "" where it can."""
+        return next((self.why[run.folder] for run in system.runs if run.folder in self.why), "")
+
+
+def line_up(systems: Sequence[System]) -> LinedUp:
+    """Line up the target's clips of all runs with those of the first, of trained runs where there are any.
+
+    Raises:
+        UserError: two trained runs scored different clips, or a run did not score the target.
+    """
+    runs = [run for system in systems for run in system.runs]
+    targets = {run.folder: target_of(run.scores, run.folder) for run in runs}
+    first = min(runs, key=lambda run: (run.is_loose, not (targets[run.folder].frame["subject"] != "").any()))
+    reference = targets[first.folder]
+    orders: dict[Path, Order] = {}
+    why: dict[Path, str] = {}
+    for run in runs:
+        found = _order(reference, targets[run.folder])
+        if isinstance(found, str) and not run.is_loose:
+            what = f"{first.folder} and {run.folder} scored different clips"
+            raise UserError(what, found=found, do="compare runs of one manifest")
+        if isinstance(found, str):
+            why[run.folder] = found
+        else:
+            orders[run.folder] = found
+    return LinedUp(reference, Clusters.of(reference.frame), orders, why)
+
+
+def notes_on(systems: Sequence[System], lined_up: LinedUp) -> list[str]:
+    """Return a sentence on each system of scores from outside: what they are, and what is not known of them."""
+    notes = []
+    for system in systems:
+        about = system.about.contestant
+        if about is None:
+            continue
+        run = system.runs[0]
+        held = holdings(target_of(run.scores, run.folder)).get("test", "")
+        source = f"scores from {about.file}" if about.kind == "scores" else f"{about.kind} {about.file}"
+        said = f"{system.name}: {source}; {held}"
+        if run.is_loose:
+            apart = lined_up.apart(system)
+            said += "; " + (apart or "its clips are those of the others, by their ids and labels")
+        topics = [sentence.partition(":")[0] for sentence in about.cannot]
+        notes.append(said + (f"; not known: {', '.join(topics)} (its report says why)" if topics else ""))
+    return notes
+
+
+def _order(reference: ScoreTable, other: ScoreTable) -> Order | str:
+    """Return the places of the reference's clips in the other table, or why they are not the same clips."""
+    keys, others = (_keys(table) for table in (reference, other))
+    if set(keys) != set(others):
+        others = _by_clip_alone(keys, others)
+    if set(keys) != set(others) or len(keys) != len(others):
+        strange = sorted(set(keys) ^ set(others))
+        if not set(keys) & set(others):
+            counts = f"{len(others)} against {len(keys)}"
+            return f"not known to be the same clips ({counts}), so not tested against the others"
+        return f"{len(strange)} clips that only one of them has, such as {'/'.join(strange[0]).removeprefix('/')}"
+    place = {key: number for number, key in enumerate(others)}
+    order: Order = np.array([place[key] for key in keys], np.int64)
+    labels = [table.frame["label"].to_numpy(object) for table in (reference, other)]
+    if (labels[0] != labels[1][order]).any():
+        return f"{int((labels[0] != labels[1][order]).sum())} clips that are labelled otherwise"
+    return order
+
+
+def _keys(table: ScoreTable) -> list[tuple[str, str]]:
+    return list(zip(*(table.frame[name].astype(str) for name in KEY_COLUMNS), strict=True))
+
+
+def _by_clip_alone(keys: list[tuple[str, str]], others: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the other's keys as those of the reference, where its ids are `dataset/clip` or a clip of one dataset."""
+    times = Counter(clip for _, clip in keys)
+    known = {clip: (dataset, clip) for dataset, clip in keys if times[clip] == 1}
+    known |= {f"{dataset}/{clip}": (dataset, clip) for dataset, clip in keys}
+    return [known.get(clip, ("", clip)) for _, clip in others]
