@@ -55,6 +55,8 @@ MEASURES = (
     Measure("yaw", "Turn of the head", "yaw ratio (0 = frontal)", "own",
             "Distance of the nose from the middle of the eyes, in halves of the eye distance: a ratio, not an angle. "
             "At -1 or 1 the nose is level with an eye.", 2),
+    Measure("pitch", "Nod of the head", "pitch ratio (about 0.5 = frontal)", "own",
+            "How far down the nose stands from the eyes (0) to the mouth (1): less looks up, more looks down.", 2),
     Measure("n_frames", "Length of the recordings", "decoded frames", "clips",
             "If lengths differ by label, a rule such as linspace selects other moments for each label."),
 )  # fmt: skip

@@ -12,19 +12,22 @@ from fasdata.report.holdings import SPLIT_NAMES
 from fasdata.report.measures import SHORTCUT, separations
 from fasdata.report.pixels import PixelSample
 from fasdata.report.survey import UNKNOWN, Survey, groups_of
+from fasdata.report.weighing import weigh
 
 
 def notices(survey: Survey, release: Verification | None, sample: PixelSample, duplicates: Duplicates) -> list[Notice]:
     """Return a notice with the problems, one with the notes, or one that says that there are neither."""
-    problems = [*_damage(survey, sample), *_crossings(survey, duplicates)]
-    notes = [*_release(release), *_unlabelled(survey), *_uneven(survey), *_odd(survey), *_shortcuts(survey, sample)]
+    weighed = weigh(survey, sample)
+    problems = [*_damage(survey, sample), *_crossings(survey, duplicates), *weighed.problems]
+    notes = [*_release(release), *_unlabelled(survey), *_uneven(survey), *_odd(survey), *weighed.notes]
+    notes += _shortcuts(survey, sample)
     boxes = []
     if problems:
         boxes.append(Notice("Problems", problems, "bad"))
     if notes:
         boxes.append(Notice("Notes", notes, "mixed"))
     return boxes or [
-        Notice("Nothing stands out", ["Counts, losses, labels and duplicates raise no questions."], "good")
+        Notice("Nothing stands out", ["Counts, losses, labels, duplicates and faces raise no questions."], "good")
     ]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from fasdata.datasets.card import Card
 from fasdata.errors import UserError
 from fasdata.quality import eye_distance as eye_distance
+from fasdata.quality import pitch_ratio
 from fasdata.quality import roll as roll
 from fasdata.quality import yaw_ratio as yaw_ratio
 from fasdata.records import ATTACK, BONAFIDE, Clip, ClipRecord, FrameRecord
@@ -111,7 +112,7 @@ def survey(store: Store) -> Survey:
             bar.advance(1)
     # Types are set because a store without a single frame must give the same columns.
     table = pd.DataFrame(frames, columns=_FRAME_COLUMNS).astype(
-        {"clip": int, "own": bool, "dark": bool, "score": float}
+        {"clip": int, "own": bool, "dark": bool, "score": float, "sharpness": float, "brightness": float}
     )
     return Survey(
         store, _card(store.info.dataset), described, pd.DataFrame(clips, columns=_CLIP_COLUMNS), _measured(table),
@@ -126,7 +127,8 @@ _CLIP_COLUMNS = [
 _BOX = ["x0", "y0", "x1", "y1"]
 _POINTS = [f"{axis}_{number}" for number in range(5) for axis in "xy"]
 _FRAME_COLUMNS = [
-    "clip", "frame_index", "status", "own", "score", "dark", "region", "scale", "modalities", *_BOX, *_POINTS,
+    "clip", "frame_index", "status", "own", "score", "dark", "sharpness", "brightness", "region", "scale", "modalities",
+    *_BOX, *_POINTS,
 ]  # fmt: skip
 
 
@@ -147,8 +149,8 @@ def _frame_row(place: int, frame: FrameRecord) -> tuple[Any, ...]:
     box = frame.box or (np.nan,) * 4
     points = ([value for point in frame.landmarks or () for value in point] + [np.nan] * 10)[:10]
     return (
-        place, frame.index, frame.status, frame.face_observed, frame.score, frame.dark, frame.crop.region,
-        frame.crop.scale, frame.crop.modalities, *box, *points,
+        place, frame.index, frame.status, frame.face_observed, frame.score, frame.dark, frame.sharpness,
+        frame.brightness, frame.crop.region, frame.crop.scale, frame.crop.modalities, *box, *points,
     )  # fmt: skip
 
 
@@ -161,6 +163,7 @@ def _measured(frames: pd.DataFrame) -> pd.DataFrame:
         "eyes": eye_distance(points),
         "roll": roll(points),
         "yaw": yaw_ratio(points),
+        "pitch": pitch_ratio(points),
     }
     return frames.drop(columns=_POINTS).assign(**measures)
 
