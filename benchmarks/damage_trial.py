@@ -175,7 +175,7 @@ class Trial:
         try:
             for _ in range(3):
                 try:
-                    self._verb("forget", SLUG, PERSON, "--data", copy, "--runs", self._top)
+                    self._verb("forget", SLUG, PERSON, "--data", copy, "--runs", self._top, "--yes")
                     return
                 except UserError as error:
                     refused = str(error)

@@ -81,7 +81,7 @@ VERBS: dict[str, Verb] = {
     "pack": Verb(("fasdata", "pack", *_CIO_M, "--view", "box", "--size", "64", "-j", "2"), without=("data/packs",)),
     "lock": Verb(("fasdata", "lock", "--data", "data"), without=("data/fas.lock",)),
     "forget": Verb(
-        ("fasdata", "forget", "CASIA-FASD", PERSON, "--data", "data"), gone=PERSON, done="no data of a person"
+        ("fasdata", "forget", "CASIA-FASD", PERSON, "--data", "data", "--yes"), gone=PERSON, done="no data of a person"
     ),
     "export-metapattern": Verb((*_EXPORT, "--as", "metapattern")),
     "export-safas": Verb((*_EXPORT, "--as", "safas")),

@@ -27,7 +27,7 @@ def manifest_of(library: Library) -> Manifest:
 
 def forget(library: Library, who: str = WHO, *options: object) -> Called:
     """Run `fasdata forget` on the library."""
-    return Called("fasdata", "forget", DATASET, who, "--data", library.root, *options)
+    return Called("fasdata", "forget", DATASET, who, "--data", library.root, "--yes", *options)
 
 
 def files(folder: Path) -> dict[str, str]:

@@ -90,7 +90,7 @@ def test_killed_anywhere_the_same_command_goes_on(
 def test_a_real_kill_is_survived(library: Library, tmp_path: Path) -> None:
     wanted = without(library, tmp_path / "never")
     for _ in range(2):
-        process = start("fasdata", "forget", DATASET, WHO, "--data", library.root)
+        process = start("fasdata", "forget", DATASET, WHO, "--data", library.root, "--yes")
         deadline = time.monotonic() + 60
         while not library.journal("forget", DATASET).exists() and process.poll() is None:
             assert time.monotonic() < deadline

@@ -70,7 +70,7 @@ def test_failures_to_acquire_are_counted_anew(library: Library) -> None:
         ],
     }
     Manifest(manifest.table, meta).write(library.protocol_dir(CANONICAL, RECIPE))
-    assert Called("fasdata", "forget", "MSU-MFSD", WHO, "--data", library.root).code == 0
+    assert Called("fasdata", "forget", "MSU-MFSD", WHO, "--data", library.root, "--yes").code == 0
     new = manifest_of(library).meta
     assert [(loss["clips"], loss["examples"]) for loss in new["fta"]] == [(1, ["a"]), (2, ["b"])]
     assert [count["fta"] for count in new["counts"] if (count["part"], count["label"]) == ("test", "bonafide")] == [0]

@@ -6,7 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from fasdata.cli import app
+from fasdata.datasets.registry import find_card
+from fasdata.datasets.scan import parse_paths
 from fasdata.library import Library
 from tests.commands import Called, refused
 from tests.fasdata.forget.forgetting import DATASET, WHO, files, forget
@@ -58,3 +62,20 @@ def test_a_journal_cannot_lead_out_of_its_library(library: Library, tmp_path: Pa
     before = files(tmp_path)
     assert "is damaged" in forget(library).line
     assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(("answer", "removed"), [("y\n", True), ("n\n", False), ("", False)])
+def test_it_shows_what_will_go_and_asks(library, answer, removed):
+    before = files(library.root)
+    asked = CliRunner().invoke(app, ["forget", DATASET, WHO, "--data", str(library.root)], input=answer)
+    assert "person 's3': 2 clips" in asked.output and "Remove all this of 's3'" in asked.output
+    assert (files(library.root) != before) == removed == (asked.exit_code == 0)
+    if not removed:
+        assert "nothing was removed" in str(asked.exception) and "--yes" in str(asked.exception)
+
+
+def test_examples_name_people_as_the_release_does():
+    [clip] = parse_paths(find_card("casia"), ["train_release/12/1.avi"]).clips
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    for text in (Called("fasdata", "forget", "--help").out, readme):
+        assert f"fasdata forget CASIA-FASD {clip.subject}" in " ".join(text.split())
