@@ -43,8 +43,8 @@ def evaluate(
     apart by `attack_type` or by `pai`.
 
     At clip level a metric has `low` and `high`, the ends of its 95 % interval by a bootstrap over subjects with so many
-    `resamples` (0 = no interval; see `affordable`); `uncertainty` says how many subjects it rests on. A threshold is held
-    fixed in the resamples.
+    `resamples` (0 = no interval; see `affordable`); `uncertainty` says how many subjects it rests on. A threshold is
+    held fixed in the resamples.
 
     The result is plain JSON: a number that does not exist is None and its row has a `reason`. Without part val the
     threshold of `source_eer` and all that rests on it are None. Threshold None with the reason "rejects everything"

@@ -16,6 +16,7 @@ BEST_ORACLE = TARGET_MIN_HTER.name
 
 VAL, TEST = "val", "test"
 PARTS = {TEST: "unseen domain", VAL: "held-out source"}
+OUTSIDE_PARTS = {TEST: "test part", VAL: "development part"}
 LEVELS = ("clip", "frame")
 
 
@@ -31,6 +32,10 @@ class Results:
         """Return how clips without a usable face were counted: `count` or `exclude`."""
         return "exclude" if self.data.get("fta") == "exclude" else "count"
 
+    def named(self, part: str) -> str:
+        """Return what a part is called: of scores from outside nobody knows which domain took no part in training."""
+        return str((self.data.get("part_names") or {}).get(part) or PARTS[part])
+
     def metric(self, part: str, level: str, name: str, policy: str = "") -> float | None:
         """Return a metric, None where it is undefined; `policy` is "" for those without a threshold."""
         value = self._metric(part, level, name, policy).get("value")
@@ -40,7 +45,7 @@ class Results:
         """Return a metric as a report prints it, with its confidence interval if asked, or why it is undefined."""
         row = self._metric(part, level, name, policy)
         scored = any(True for _ in self.rows("metrics", part=part, level=level))
-        absent = "not among these results" if scored else f"no {PARTS[part]} scores"
+        absent = "not among these results" if scored else f"no {self.named(part)} scores"
         why = self.absent or (row.get("reason") or "undefined" if row else absent)
         ends = (row.get("low"), row.get("high")) if interval else None
         return metric(name, row.get("value"), str(why), ends=ends)

@@ -22,8 +22,10 @@ _COUNTED = [*_WHO, *(Column(name, True) for name in ("Clips", "Frames", "Subject
 def data_section(run: RunFolder) -> Section:
     """Return the tables of what the manifest holds and lost, and of what was scored where that differs."""
     meta = run.manifest
-    if meta is None:
-        parts: list[Any] = [Paragraph(f"What the manifest held is not shown: {run.missing[MANIFEST]}.")]
+    if meta is None and run.run.contestant is not None:
+        parts: list[Any] = [Paragraph("No manifest says which clips should be here: the scores were imported alone.")]
+    elif meta is None:
+        parts = [Paragraph(f"What the manifest held is not shown: {run.missing[MANIFEST]}.")]
     else:
         parts = [_facts(meta), *_warnings(meta), _holdings(meta), _losses(meta), *_unused(meta), _expected(meta)]
     return Section("data", "Data", [*parts, *_scored(run)])
@@ -141,14 +143,18 @@ def _scored(run: RunFolder) -> list[Any]:
         if held == scored:
             return [Paragraph("Every clip of the held-out source and of the unseen domain went into the scores.")]
     keys = ("clips", "frames", "subjects", "fta_clips")
-    rows = [Row((*_who(row), *(count(row.get(key)) for key in keys))) for row in counts]
+    rows = [Row((*_who(row, run), *(count(row.get(key)) for key in keys))) for row in counts]
     differs = "The scored clips are not those of the manifest." if run.manifest else ""
     return [Table("What was scored", _COUNTED, rows, differs)]
 
 
-def _who(row: Mapping[str, Any]) -> tuple[Any, ...]:
+def _who(row: Mapping[str, Any], run: RunFolder) -> tuple[Any, ...]:
     part, label = str(row.get("part")), str(row.get("label"))
-    return _NAMES.get(part, part), text(row.get("dataset")), _LABELS.get(label, label)
+    return (
+        run.results.named(part) if part in PARTS else _NAMES.get(part, part),
+        text(row.get("dataset")),
+        _LABELS.get(label, label),
+    )
 
 
 def _plural(noun: str, number: int) -> str:

@@ -110,7 +110,7 @@ def _species_cell(row: Mapping[str, Any] | None) -> str | Absent:
 def _non_response(results: Results) -> Table:
     columns = [Column("Clips of"), Column("Bona fide without a face", True), Column("Attacks without a face", True)]
     rows = [
-        Row((PARTS[part], *(results.shown(part, "clip", f"non_response_{label}") for label in LABELS)))
+        Row((results.named(part), *(results.shown(part, "clip", f"non_response_{label}") for label in LABELS)))
         for part in PARTS
     ]
     return Table("Non-response: clips in which no face was found (failure to acquire)", columns, rows)
@@ -119,7 +119,7 @@ def _non_response(results: Results) -> Table:
 def _leading(results: Results, part: str, level: str, policy: str) -> tuple[str | Absent, ...]:
     threshold = results.threshold_row(level, policy)
     value = score(threshold.get("value"), str(threshold.get("reason") or "not recorded"))
-    return (PARTS[part], level, text(results.data.get("selection")), policy, value)
+    return (results.named(part), level, text(results.data.get("selection")), policy, value)
 
 
 def _kind(part: str, policy: str) -> Literal["", "strong", "muted"]:

@@ -78,11 +78,11 @@ def _two_lines(run: RunFolder) -> Table:
     rows = [
         Row(("Threshold policy", HONEST, ORACLE)),
         Row(("Checkpoint", run.selection_words(), "the same checkpoint")),
-        Row((AUC.title, auc, auc), "strong"),
-        Row((HTER.title, HTER.shown([run]), ORACLE_HTER.shown([run])), "strong"),
-        Row((EER.title, _NEEDS_LABELS, EER.shown([run])), "strong"),
+        Row((AUC.titled(run), auc, auc), "strong"),
+        Row((HTER.titled(run), HTER.shown([run]), ORACLE_HTER.shown([run])), "strong"),
+        Row((EER.titled(run), _NEEDS_LABELS, EER.shown([run])), "strong"),
         Row(("Lowest HTER of any threshold", _NEEDS_LABELS, lowest)),
-        Row((VAL_AUC.title, val_auc, val_auc)),
+        Row((VAL_AUC.titled(run), val_auc, val_auc)),
     ]
     columns = [
         Column("Clip level"),
@@ -93,7 +93,9 @@ def _two_lines(run: RunFolder) -> Table:
         f"The oracle column takes its thresholds with the labels of the target, as papers do: {ORACLE}, and for the "
         f"lowest HTER {BEST_ORACLE}. "
     )
-    if is_oracle(run.selection_policy()):
+    if run.run.contestant is not None:
+        note += "How the network was chosen is not known here; both columns use its scores as they are."
+    elif is_oracle(run.selection_policy()):
         note += "The checkpoint was chosen on the target too, in both columns."
     else:
         note += "Many papers also choose the checkpoint on the target; here both columns use one chosen without it."

@@ -8,7 +8,7 @@ from fasdata.page.page import Section
 from fasdata.page.parts import Column, Facts, Notice, Paragraph, Row, Table
 from fasdata.page.spelling import Absent, text
 from fastrain.evaluation.measures import measured
-from fastrain.evaluation.results_lookup import HONEST, ORACLE, PARTS, TEST, VAL, Results
+from fastrain.evaluation.results_lookup import HONEST, ORACLE, TEST, VAL, Results
 from fastrain.evaluation.thresholds import is_oracle
 from fastrain.report.run_folder import RunFolder
 
@@ -65,7 +65,7 @@ def _points(results: Results) -> Table:
     columns = [
         Column("Rate"),
         Column("Threshold from"),
-        *(Column(f"{PARTS[part]} [95 %]", True) for part in (TEST, VAL)),
+        *(Column(f"{results.named(part)} [95 %]", True) for part in (TEST, VAL)),
     ]
     rows = []
     for title, name, policy in _LINES:
@@ -87,7 +87,7 @@ def _points(results: Results) -> Table:
 def _people(results: Results) -> list[Notice | Paragraph]:
     about = {part: (results.data.get("uncertainty") or {}).get(part) for part in (TEST, VAL)}
     words = [
-        f"{PARTS[part]}: {facts.get('note')}; {facts.get('resamples')} resamples, percentiles."
+        f"{results.named(part)}: {facts.get('note')}; {facts.get('resamples')} resamples, percentiles."
         for part, facts in about.items()
         if isinstance(facts, dict)
     ]

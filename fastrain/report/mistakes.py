@@ -27,8 +27,11 @@ WORST = 10
 LEFT_OUT = "This report was written without faces (--no-faces)."
 
 
-def mistakes_section(run: RunFolder, *, faces: bool) -> Section:
-    """Return the target clips furthest on the wrong side of the honest threshold; `faces` False leaves pictures out."""
+def mistakes_section(run: RunFolder, *, faces: bool, why: str = LEFT_OUT) -> Section:
+    """Return the target clips furthest on the wrong side of the honest threshold.
+
+    `faces` False leaves pictures out, and `why` is the reason that the page gives.
+    """
     title, anchor = "Worst mistakes", "mistakes"
     threshold, note = shown_threshold(run)
     if run.scores is None or threshold is None:
@@ -39,8 +42,8 @@ def mistakes_section(run: RunFolder, *, faces: bool) -> Section:
     scored = int((clips["part"].eq(TEST) & clips["score"].notna()).sum())
     wrong = len(worst)
     lead = (
-        f"{note}{wrong} of {scored} scored clips of the unseen domain are on the wrong side of the honest threshold "
-        f"({HONEST}, {score(threshold)}). "
+        f"{note}{wrong} of {scored} scored clips of the {run.results.named(TEST)} are on the wrong side of the honest "
+        f"threshold ({HONEST}, {score(threshold)}). "
     )
     missed = int((clips["part"].eq(TEST) & clips["label"].eq(BONAFIDE) & clips["score"].isna()).sum())
     if missed:
@@ -53,7 +56,7 @@ def mistakes_section(run: RunFolder, *, faces: bool) -> Section:
     pictures = [_picture(run.scores.frame, row, thumbnails) for _, row in shown.iterrows()]
     parts: list[Any] = [Gallery(pictures)]
     if thumbnails is None:
-        parts.insert(0, Notice("Pictures left out", [LEFT_OUT]))
+        parts.insert(0, Notice("Pictures left out", [why]))
     elif thumbnails.problems:
         parts.insert(0, Notice("Some pictures are missing", list(thumbnails.problems), "mixed"))
     return Section(anchor, title, parts, lead)

@@ -8,9 +8,10 @@ from typing import Any
 
 from fasdata.errors import UserError
 from fasdata.page.page import Page, Section
-from fasdata.page.parts import Details, Facts
+from fasdata.page.parts import Details, Facts, Notice
 from fasdata.page.spelling import text
 from fastrain.evaluation.results_lookup import HONEST
+from fastrain.report.contestants import NO_PICTURES, contestant_glance, contestant_source
 from fastrain.report.data_tables import data_section
 from fastrain.report.error_tables import breakdown_section, metrics_section
 from fastrain.report.glance import glance_section, lines_section
@@ -19,7 +20,7 @@ from fastrain.report.landscape_section import landscape_section
 from fastrain.report.ledger import ledger_section
 from fastrain.report.missing_modalities import missing_modalities_section
 from fastrain.report.mistakes import mistakes_section
-from fastrain.report.run_folder import RunFolder
+from fastrain.report.run_folder import RESULTS, SCORES, RunFolder
 from fastrain.report.score_charts import scores_section
 from fastrain.report.seeds import seeds_section
 from fastrain.report.training import configuration_section, environment_section, missing_section, training_section
@@ -45,6 +46,8 @@ def write_report(run_dirs: Sequence[Path], out: Path, *, control: Sequence[Path]
 def run_page(runs: Sequence[RunFolder], controls: Sequence[RunFolder], *, faces: bool) -> Page:
     """Return the page; the first run is shown in full."""
     first = runs[0]
+    if first.run.contestant is not None:
+        return _contestant_page(runs)
     modalities, landscape = missing_modalities_section(first), landscape_section(runs)
     sections = [glance_section(runs, controls)]
     if len(runs) > 1 or controls:
@@ -70,6 +73,42 @@ def run_page(runs: Sequence[RunFolder], controls: Sequence[RunFolder], *, faces:
     if missing:
         sections.insert(1, missing)
     return Page(_title(first), sections, _facts(first, len(runs)), _footer(first))
+
+
+def _contestant_page(runs: Sequence[RunFolder]) -> Page:
+    """Return the page on scores from outside: all that needs no network, training or pictures."""
+    first = runs[0]
+    sections = [contestant_glance(runs)]
+    if len(runs) > 1:
+        sections.append(seeds_section(runs, []))
+    sections += [
+        lines_section(first, several=len(runs) > 1),
+        iso_section(first),
+        scores_section(first),
+        metrics_section(first),
+        breakdown_section(first),
+        transfer_section(first),
+        mistakes_section(first, faces=False, why=NO_PICTURES),
+        data_section(first),
+        contestant_source(first),
+        glossary_section(),
+    ]
+    broken = {name: why for name, why in first.missing.items() if name in (SCORES, RESULTS)}
+    if broken:
+        notice = Notice(f"Run {first.name}", [f"{sentence}." for sentence in broken.values()], "mixed")
+        sections.insert(1, Section("missing", "Missing parts", [notice]))
+    about = first.run
+    facts = [
+        ("Contestant", text(about.method)),
+        ("Protocol", text(about.protocol, "not stated")),
+        ("Recipe", text(about.recipe, "not stated")),
+        ("Scores from", text(about.contestant.file if about.contestant else "")),
+        ("Network selected by", text(about.selection.policy, "not stated")),
+        ("Threshold policy", f"{HONEST} (honest), from part val"),
+        ("Run", f"{first.name}, first of {len(runs)}" if len(runs) > 1 else first.name),
+    ]
+    title = f"{about.method or 'unknown contestant'}, scores from outside"
+    return Page(title, sections, facts, _footer(first))
 
 
 def _title(run: RunFolder) -> str:

@@ -13,7 +13,7 @@ from fasdata.page.page import Section
 from fasdata.page.parts import Notice
 from fasdata.page.spelling import ratio, score
 from fasdata.records import ATTACK, BONAFIDE
-from fastrain.evaluation.results_lookup import HONEST, LEVELS, ORACLE, PARTS, TEST, VAL, Results
+from fastrain.evaluation.results_lookup import HONEST, LEVELS, ORACLE, TEST, VAL, Results
 from fastrain.report.run_folder import SCORES, RunFolder
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _roc(results: Results) -> Chart | Notice:
             x, y = _thin(*results.roc(part, level))
             auc = results.metric(part, level, "auc")
             if x and auc is not None:
-                lines.append(Line(f"{PARTS[part]}, {level}s: AUC {ratio(auc)}", x, y, colour=colour, dash=dash))
+                lines.append(Line(f"{results.named(part)}, {level}s: AUC {ratio(auc)}", x, y, colour=colour, dash=dash))
     if not lines:
         return Notice("No ROC curves", [f"{results.absent or 'No part has scores of both labels'}."])
     svg = line_chart(
@@ -77,7 +77,7 @@ def _honest_point(results: Results) -> list[tuple[str, float, float]]:
     if both is None or rejected is None:
         return []
     # The pooled ACER is the mean of the two rates.
-    return [(f"unseen domain, clips, at threshold {HONEST}", 2 * both - rejected, 1 - rejected)]
+    return [(f"{results.named(TEST)}, clips, at threshold {HONEST}", 2 * both - rejected, 1 - rejected)]
 
 
 def _thin(x: list[float], y: list[float]) -> tuple[list[float], list[float]]:
@@ -89,7 +89,7 @@ def _thin(x: list[float], y: list[float]) -> tuple[list[float], list[float]]:
 
 def _histogram(clips: pd.DataFrame, results: Results, part: str, *, by: str) -> Chart | Notice:
     what = "label" if by == "label" else "attack type"
-    title = f"Clip scores by {what}: {PARTS[part]}"
+    title = f"Clip scores by {what}: {results.named(part)}"
     scored = clips[(clips["part"] == part) & clips["score"].notna()]
     if scored.empty:
         return Notice(title, ["Nothing to draw: no clip of this part has a score."])
@@ -142,7 +142,7 @@ def det_chart(results: Results) -> Chart | Notice:
         for place, (part, (x, y)) in enumerate(curves.items()):
             if x:
                 fars, frrs = np.array(x), 1 - np.array(y)
-                axes.plot(_deviate(fars), _deviate(frrs), label=f"{PARTS[part]}, clips", color=COLOURS[place],
+                axes.plot(_deviate(fars), _deviate(frrs), label=f"{results.named(part)}, clips", color=COLOURS[place],
                           linestyle=DASHES[0], drawstyle="steps-post")  # fmt: skip
         _ticks(axes)
         figure.legend(loc="outside lower center", ncols=1)
@@ -161,7 +161,7 @@ def roc_band_chart(run: RunFolder) -> Chart | Notice:
     from fastrain.evaluation.statistics.clusters import Clusters, affordable
     from fastrain.evaluation.statistics.intervals import BAND_RESAMPLES, roc_band
 
-    title = f"ROC curve with its band: {PARTS[TEST]}, clips"
+    title = f"ROC curve with its band: {run.results.named(TEST)}, clips"
     target = run.scores.clips().part(TEST) if run.scores else None
     if target is None:
         return Notice(title, ["Nothing to draw: the target has no scores."])
@@ -178,16 +178,14 @@ def roc_band_chart(run: RunFolder) -> Chart | Notice:
     def paint(figure: Figure) -> None:
         axes = figure.add_subplot()
         axes.fill_between(band.fpr, band.low, band.high, color=COLOURS[1], alpha=0.2, linewidth=0, label="95 % band")
-        axes.plot(x, y, color=COLOURS[1], label=PARTS[TEST])
+        axes.plot(x, y, color=COLOURS[1], label=run.results.named(TEST))
         axes.set_xlabel("attacks accepted (all species together)")
         axes.set_ylabel("bona fide accepted (1 − BPCER)")
         axes.set_xlim(-0.01, 1.01)
         axes.set_ylim(-0.01, 1.01)
         figure.legend(loc="outside lower center", ncols=2)
 
-    reading = (
-        f"How far the curve may lie from what more people would show: {clusters.note()}; {drawn} resamples."
-    )
+    reading = f"How far the curve may lie from what more people would show: {clusters.note()}; {drawn} resamples."
     return Chart(title, draw(paint, name="rocband", alt=title), reading)
 
 

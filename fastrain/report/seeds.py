@@ -9,7 +9,7 @@ from statistics import median
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Notice, Row, Table
 from fasdata.page.spelling import Absent, metric, text
-from fastrain.evaluation.results_lookup import HONEST, ORACLE, TEST, VAL
+from fastrain.evaluation.results_lookup import HONEST, ORACLE, PARTS, TEST, VAL
 from fastrain.report.run_folder import RunFolder
 
 # -- The headline numbers of a run ------------------------------------------------------------------------------------
@@ -17,12 +17,21 @@ from fastrain.report.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class Number:
-    """A clip-level figure: its title, and where it stands in the results."""
+    """A clip-level figure: what it is, and where it stands in the results."""
 
-    title: str
+    what: str
     part: str
     metric: str
     policy: str
+
+    @property
+    def title(self) -> str:
+        """Return its title for a trained run."""
+        return f"{PARTS[self.part].capitalize()} {self.what}"
+
+    def titled(self, run: RunFolder) -> str:
+        """Return its title, with what the run calls its parts."""
+        return f"{run.results.named(self.part).capitalize()} {self.what}"
 
     def of(self, run: RunFolder) -> float | None:
         """Return its value in one run, None where it is undefined."""
@@ -40,11 +49,11 @@ class Number:
         return [value for run in runs if (value := self.of(run)) is not None]
 
 
-VAL_AUC = Number("Held-out source AUC", VAL, "auc", "")
-AUC = Number("Unseen domain AUC", TEST, "auc", "")
-HTER = Number("Unseen domain HTER", TEST, "hter", HONEST)
-ORACLE_HTER = Number("Unseen domain HTER", TEST, "hter", ORACLE)
-EER = Number("Unseen domain EER", TEST, "eer", "")
+VAL_AUC = Number("AUC", VAL, "auc", "")
+AUC = Number("AUC", TEST, "auc", "")
+HTER = Number("HTER", TEST, "hter", HONEST)
+ORACLE_HTER = Number("HTER", TEST, "hter", ORACLE)
+EER = Number("EER", TEST, "eer", "")
 
 
 # -- Runs side by side ------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError
@@ -10,7 +11,7 @@ from fasdata.page.figures import Chart
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Notice, Row, Table
 from fasdata.page.spelling import Absent, points, ratio
-from fastrain.evaluation.results_lookup import HONEST, PARTS, TEST, VAL
+from fastrain.evaluation.results_lookup import HONEST, TEST, VAL
 from fastrain.report.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 def transfer_section(run: RunFolder) -> Section:
     """Return the rates of one threshold on both sides, the costs of calibration, and the reliability diagram."""
-    samples = _samples(run)
-    parts: list[Any] = [_rates(run), _calibration(samples), _reliability(samples)]
+    samples, names = _samples(run), {part: run.results.named(part) for part in (VAL, TEST)}
+    parts: list[Any] = [_rates(run), _calibration(samples, names), _reliability(samples, names)]
     lead = "A threshold set on the sources is what a deployment has; this is what it does on faces from elsewhere."
     return Section("transfer", "Threshold transfer and calibration", parts, lead)
 
@@ -38,7 +39,7 @@ def _rates(run: RunFolder) -> Table:
     results = run.results
     columns = [
         Column(f"At {HONEST}, clips"),
-        *(Column(PARTS[part], True) for part in (VAL, TEST)),
+        *(Column(results.named(part), True) for part in (VAL, TEST)),
         Column("Change", True),
     ]
     rows = []
@@ -51,7 +52,7 @@ def _rates(run: RunFolder) -> Table:
     return Table("One threshold, two places", columns, rows, note)
 
 
-def _calibration(samples: dict[str, Samples]) -> Table:
+def _calibration(samples: dict[str, Samples], names: Mapping[str, str]) -> Table:
     from fastrain.evaluation.metrics.calibration import cllr, min_cllr
 
     columns = [Column("Clips of"), Column("Cllr", True), Column("min Cllr", True), Column("Lost by calibration", True)]
@@ -63,7 +64,7 @@ def _calibration(samples: dict[str, Samples]) -> Table:
         except UserError:
             cost = float("nan")
         why = "scores are no probabilities"
-        rows.append(Row((PARTS[part], ratio(cost, why), ratio(best, "one label is missing"), ratio(cost - best, why))))
+        rows.append(Row((names[part], ratio(cost, why), ratio(best, "one label is missing"), ratio(cost - best, why))))
     note = (
         "Cllr: the cost in bits of taking the scores at their word (0 perfect, 1 no information, above 1 misleading); "
         "min Cllr: after the best monotone recalibration. Clips without a face are left out."
@@ -71,7 +72,7 @@ def _calibration(samples: dict[str, Samples]) -> Table:
     return Table("Calibration", columns, rows, note if rows else "No clip has a score.")
 
 
-def _reliability(samples: dict[str, Samples]) -> Chart | Notice:
+def _reliability(samples: dict[str, Samples], names: Mapping[str, str]) -> Chart | Notice:
     from fastrain.evaluation.metrics.calibration import reliability
 
     title = "Reliability diagram, clips"
@@ -81,7 +82,7 @@ def _reliability(samples: dict[str, Samples]) -> Chart | Notice:
             diagram = reliability(those.scores, those.labels)
         except UserError as error:
             return Notice(title, [f"Nothing to draw: {error}."])
-        name = f"{PARTS[part]}: error {ratio(diagram.error)}"
+        name = f"{names[part]}: error {ratio(diagram.error)}"
         lines.append(Line(name, diagram.predicted.tolist(), diagram.observed.tolist(), colour=place, dots=True))
     if not lines:
         return Notice(title, ["Nothing to draw: no clip has a score."])

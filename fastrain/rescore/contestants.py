@@ -17,6 +17,7 @@ from fasdata import __version__
 from fasdata.errors import UserError
 from fasdata.foreign import opened, read_csv_rows
 from fastrain.evaluation.averaged import run_results
+from fastrain.evaluation.results_lookup import OUTSIDE_PARTS
 from fastrain.evaluation.score_columns import Reading
 from fastrain.evaluation.score_facts import cannot_tell
 from fastrain.evaluation.score_files import OutsideScores
@@ -108,6 +109,8 @@ def contestant_results(table: ScoreTable, about: Mapping[str, Any], fta: str) ->
     """Return the results of scores from outside; a rate that only a list of all presentations could tell is absent."""
     selection = (about.get("selection") or {}).get("policy") or NO_POLICY
     results = run_results(table, selection=selection, fta=fta)
+    if not about.get("manifest_fingerprint"):
+        results["part_names"] = OUTSIDE_PARTS
     if not about.get("manifest_fingerprint") and (table.frame["status"] == "ok").all():
         why = "the file lists no presentation without a score"
         results["metrics"] = [
