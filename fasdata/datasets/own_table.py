@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -56,7 +56,8 @@ class Table:
         """
         tail = relpath
         while True:
-            for path in (tail, tail.rpartition("/")[0]):
+            # A folder is a recording by its pictures: notes, or pictures that nothing reads, do not make it one.
+            for path in (tail, tail.rpartition("/")[0] if ending(tail) in IMAGE else ""):
                 if entry := self.holds.get(path) or self._composed(path):
                     id_, modalities = entry
                     place = relpath[: len(relpath) - len(tail)] + path
@@ -68,7 +69,8 @@ class Table:
     def promised(self, clip: Clip) -> Clip:
         """Return a found clip with all files of its row: those that were not found are where the others lie."""
         row, (modality, place) = self.clips[clip.clip_id], next(iter(clip.relpaths.items()))
-        above = place[: max(0, len(place) - len(row.relpaths[modality]))]
+        folders = place.split("/")[: -len(row.relpaths[modality].split("/"))]
+        above = "".join(f"{folder}/" for folder in folders)
         return replace(clip, relpaths={name: clip.relpaths.get(name, above + row.relpaths[name])
                                         for name in row.relpaths})  # fmt: skip
 
@@ -150,6 +152,21 @@ def _inside(text: str, where: str) -> str:
     if not parts or path.startswith("/") or ".." in parts or ":" in parts[0]:
         raise UserError(f"{where}: a path", expected="a path below the dataset root", found=repr(text[:80]))
     return "/".join(parts)
+
+
+def require_kinds(clips: Iterable[Clip], files: Collection[str]) -> None:
+    """Check that the files of a table's clips are videos or pictures; `files` are those of the tree.
+
+    Raises:
+        UserError: some are neither; names examples.
+    """
+    strange = [path for clip in clips for path in clip.relpaths.values()
+               if path in files and ending(path) not in (*VIDEO, *IMAGE)]  # fmt: skip
+    if strange:
+        raise UserError(
+            "not every file that the table names is a video or a picture", found=f"{len(strange)}, e.g. {strange[0]}",
+            expected=f"endings such as {', '.join((*VIDEO[:4], *IMAGE[:3]))}", do="rename or convert them",
+        )  # fmt: skip
 
 
 def _require_readable(paths: Mapping[str, object], table: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from fasdata.datasets.card import Card, Layout
 from fasdata.datasets.layouts import CONTAINER, FRAMES, Rejected, best_layout, find_layout, match_rates, path_parser
 from fasdata.datasets.list_facts import read_list_facts, subject_lists
+from fasdata.datasets.own_table import require_kinds
 from fasdata.datasets.roots import examples_of, nothing_matches, place_notes
 from fasdata.datasets.tree import natural_key, redact, walk
 from fasdata.errors import UserError
@@ -173,6 +174,8 @@ def scan(card: Card, root: Path, *, lists: Path | None = None, layout: str = "")
             do="pass the folder of the raw dataset with --root",
         )
     result = parse_paths(card, relpaths, root=root, lists=lists, layout=layout)
+    if result.layout_spec.table is not None:
+        require_kinds(result.clips, set(relpaths))
     if not result.clips:
         raise nothing_matches(card, root, relpaths, layout, result.rates)
     odd = {_escaped(path) for path in relpaths if not path.isascii() and _escaped(path) != path}

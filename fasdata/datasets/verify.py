@@ -42,7 +42,7 @@ class Verification:
     @property
     def deviations(self) -> list[str]:
         """The differences from the release, one text each."""
-        incomplete, unmatched = self.result.incomplete, self.result.unmatched
+        incomplete, unmatched, second = self.result.incomplete, self.result.unmatched, self.result.second_files
         texts = [
             f"{line.split} {line.label}: {line.present} of {line.expected} {self.result.layout_spec.unit}s"
             for line in self.lines
@@ -54,6 +54,8 @@ class Verification:
             texts.append(f"{len(self.result.skipped)} entries cannot be read: {_some(list(self.result.skipped))}")
         if unmatched:
             texts.append(f"{len(unmatched)} media that no rule matches: {_some(unmatched)}")
+        if second:
+            texts.append(f"{len(second)} second files of clips: {_some(second)}")
         if incomplete:
             first, words = next(iter(incomplete.items()))
             texts.append(f"{len(incomplete)} clips lack a modality, such as {first} ({' and '.join(words)})")

@@ -110,3 +110,20 @@ def test_an_empty_table_and_a_strange_name_are_refused(tmp_path):
         find_card("office", write(tmp_path / "my.csv", "path,label\n"))
     with pytest.raises(UserError, match="does not make a folder name"):
         find_card("../up", tmp_path / "my.csv")
+
+
+def test_a_folder_is_a_recording_by_its_pictures_and_other_files_are_refused(tmp_path):
+    table = write(tmp_path / "t.csv", "path,label\na,bonafide\nb,attack\nc,attack\n")
+    result = scan(find_card("own", table), plant(tmp_path / "raw", "a/1.png", "a/x.txt", "b/notes.txt", "c/1.gif"))
+    assert [clip.clip_id for clip in result.clips] == ["a"] and result.unmatched == ["c/1.gif"]
+    assert result.absent == ("b", "c") and [clip.clip_id for clip in result.promised] == ["b", "c"]
+    table = write(tmp_path / "t.csv", "path,label\nx.mxf,bonafide\na,attack\n")
+    with pytest.raises(UserError, match=r"is a video or a picture.*found 1, e\.g\. x\.mxf"):
+        scan(find_card("own", table), plant(tmp_path / "raw", "x.mxf"))
+
+
+def test_accents_match_in_either_spelling(tmp_path):
+    table = write(tmp_path / "t.csv", "path,label\nJ\u00fcrgen/a.mp4,bonafide\nb\u0301.mp4,attack\n")
+    result = scan(find_card("own", table), plant(tmp_path / "raw", "Ju\u0308rgen/a.mp4", "b\u0301.mp4"))
+    assert len(result.clips) == 2 and not result.absent
+    assert {clip.relpaths["rgb"] for clip in result.clips} == {"Ju\u0308rgen/a.mp4", "b\u0301.mp4"}
