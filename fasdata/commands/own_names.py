@@ -26,9 +26,9 @@ def card_of(dataset: str, card: Path | None, bonafide_is: str, data: Path | None
         return find_card(dataset, card, bonafide_is)
     with library.in_use([slug]):
         clips = {record.clip.clip_id: record.clip for record in Store.open(library.require_store(slug)).records()}
-    table = Table.of_clips(clips)
-    layout = Layout.of_table(table)
-    return Card(
-        name=dataset, owner="whoever recorded the data", licence="as the owner of the data decides",
-        modalities=list(layout.modality_words), subject_rule="as in the store", layouts=[layout],
-    )  # fmt: skip
+    layout = Layout.of_table(Table.of_clips(clips))
+    facts = {
+        "name": dataset, "owner": "whoever recorded the data", "licence": "as the owner of the data decides",
+        "modalities": layout.modality_words, "subject_rule": "as in the store",
+    }  # fmt: skip
+    return Card.model_validate({**facts, "layouts": [layout]})

@@ -121,8 +121,8 @@ def _clip_maker(card: Card, layout: Layout, rule: PathRule) -> Callable[[str, di
         split, label, attack_type, pai, subject = values
         if any(word and word not in known for word, known in zip(values, _WORDS, strict=False)):
             return None  # a template gives whatever the path has in that place
-        if name := attack_name(groups):
-            its_type, species = attack_of_folder(name) or ("unknown", name)
+        if attack := attack_name(groups):
+            its_type, species = attack_of_folder(attack) or ("unknown", attack)
             attack_type, pai = attack_type or its_type, pai or species
         tail = tail_of(groups)
         id_ = clip_id(tail) if layout.ids == "tail" else own_id(tail + _own_ending(place))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -31,11 +31,7 @@ class SideBySide:
         Raises:
             UnreadableMedia: one of them cannot be read, or two videos have different frame rates.
         """
-        self._colour: FrameSource = (
-            VideoSource(paths["rgb"], reading=reading)
-            if _is_video(paths["rgb"])
-            else StillsSource({"rgb": paths["rgb"]})
-        )
+        self._colour = _colour_source(paths["rgb"], reading)
         self._others: dict[str, FrameSource] = {}
         self._notes: list[str] = []
         for name, path in paths.items():
@@ -45,7 +41,7 @@ class SideBySide:
                 self._notes.append(f"{name}: the file is missing")
                 continue
             try:
-                self._others[name] = GreyVideo(path, reading) if _is_video(path) else GreyStills(path, name)
+                self._others[name] = _grey_source(path, name, reading)
             except UnreadableMedia as error:
                 raise UnreadableMedia(f"{name}: {str(error).removeprefix(f'{name}: ')}") from None
             rate, own = self._others[name].frame_rate, self.frame_rate
@@ -113,6 +109,16 @@ class SideBySide:
             of.finish(to_end=to_end)
 
 
+def _colour_source(path: Path, reading: Reading | None) -> FrameSource:
+    source: Any = VideoSource(path, reading=reading) if _is_video(path) else StillsSource({"rgb": path})
+    return cast(FrameSource, source)
+
+
+def _grey_source(path: Path, modality: str, reading: Reading | None) -> FrameSource:
+    source: Any = GreyVideo(path, reading) if _is_video(path) else GreyStills(path, modality)
+    return cast(FrameSource, source)
+
+
 class _Pass:
     """One pass over the pictures of a modality, in step with the colour frames."""
 
@@ -163,7 +169,7 @@ def _plane(picture: av.VideoFrame) -> np.ndarray:
     if bits <= 8:
         return picture.to_ndarray(format="gray")
     plane = picture.planes[0]
-    values = np.frombuffer(plane, ">u2" if name.endswith("be") else "<u2").reshape(-1, plane.line_size // 2)
+    values = np.frombuffer(bytes(plane), ">u2" if name.endswith("be") else "<u2").reshape(-1, plane.line_size // 2)
     return values[: picture.height, : picture.width].astype(np.uint16)
 
 
