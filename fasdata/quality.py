@@ -15,6 +15,28 @@ COLUMNS = ("sharpness", "brightness", "face_size", "eye_distance", "roll", "yaw"
 SIDE = 128  # pixels of the longer side of a face at which sharpness is compared
 
 
+# -- Grades, to group clips by ----------------------------------------------------------------------------------------
+
+_GRADES: dict[str, tuple[tuple[float, str], ...]] = {
+    "face_size": ((48, "under 48 px"), (96, "48 to 95 px"), (192, "96 to 191 px"), (math.inf, "192 px and more")),
+    "sharpness": ((5, "blurred (under 5)"), (20, "5 to 20"), (80, "20 to 80"), (math.inf, "over 80")),
+    "brightness": ((40, "dim (under 40)"), (100, "40 to 99"), (160, "100 to 159"), (220, "160 to 219"),
+                   (math.inf, "bright (220 and more)")),
+    "yaw": ((0.2, "frontal (to 0.2)"), (0.5, "turned (0.2 to 0.5)"), (math.inf, "far turned (over 0.5)")),
+}  # fmt: skip
+GRADED = tuple(_GRADES)
+
+
+def grade(name: str, value: float) -> str:
+    """Return the grade of a measure, for people and for tables; of `yaw` its side means nothing.
+
+    >>> grade("face_size", 78.9), grade("yaw", -0.31)
+    ('48 to 95 px', 'turned (0.2 to 0.5)')
+    """
+    number = abs(value) if name == "yaw" else value
+    return next(words for end, words in _GRADES[name] if number < end)
+
+
 # -- Of the pixels ----------------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from fasdata.errors import UserError
 from fasdata.manifest.table import SCHEMA
 from fasdata.protocols.plan import Plan, Take
 from fasdata.protocols.sampling import FrameRule, choose
+from fasdata.quality import COLUMNS as QUALITY
 from fasdata.records import Clip, ClipRecord, FrameRecord, Landmarks
 
 # -- Which frames of a clip a part uses, and why others cannot be used ------------------------------------------------
@@ -160,6 +161,8 @@ class StoreLike(Protocol):
 
     def content_hash(self) -> str: ...
 
+    def quality(self) -> Mapping[str, Mapping[str, float]]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class UsableFrames:
@@ -205,10 +208,17 @@ def collect(plan: Plan, dataset: str, store: StoreLike, columns: FrameColumns) -
     takes = [take for domain in plan.of_dataset(dataset) for take in domain.takes]
     keys = list(dict.fromkeys(map(take_key, takes)))
     rules = {key: FrameRule.parse(key[0]) for key in keys}
+    measured = {condition.of for take in takes for condition in take.where} & set(QUALITY)
+    quality = store.quality() if measured else {}
     clips = []
     for record in store.records():
         usable = {key: _usable(record, rules[key], key, columns) for key in keys}
-        clips.append(CollectedClip(record.clip, record.n_frames, record.pixel_hash, usable))
+        clip = record.clip
+        if measured:  # conditions read a clip's fields
+            of_clip = quality.get(clip.clip_id, {})
+            known = {name: f"{of_clip[name]:g}" for name in measured & of_clip.keys()}
+            clip = replace(clip, fields={**clip.fields, **known})
+        clips.append(CollectedClip(clip, record.n_frames, record.pixel_hash, usable))
     detector = store.info.config.get("detector", "")
     return CollectedStore(dataset, tuple(clips), str(detector), store.content_hash())
 

@@ -6,7 +6,7 @@ import json
 from hashlib import sha256
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from fasdata.datasets.rule import Form
 from fasdata.protocols.recipe_parts import Condition
@@ -36,15 +36,28 @@ class Without(Form):
     without: Values = Field(min_length=1)
 
 
-Filter = dict[str, Values | Without]
+class Range(Form):
+    """A filter by a number: a field, or what is measured of a clip's faces (`fasdata.quality`), the median of them."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @model_validator(mode="after")
+    def _has_an_end(self) -> Range:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("a range needs at_least, at_most or both")
+        return self
+
+
+Filter = dict[str, Values | Without | Range]
 
 
 class Entry(Form):
     """What a part takes of a dataset: clips of these `splits` (default: all) that pass every filter.
 
-    A filter names a property of a clip (`subject`, `attack_type`, `pai` …) or one of its fields (`device`) and the
-    values it may have. Filters by attack type or instrument are about attacks; those in `bonafide` and `attack` are
-    about the clips of that label.
+    A filter names a property of a clip (`subject`, `attack_type`, `pai` …), one of its fields (`device`) or a measure
+    of its faces (`face_size`), and the values it may have. Filters by attack type or instrument are about attacks;
+    those in `bonafide` and `attack` are about the clips of that label.
     """
 
     dataset: str
@@ -94,7 +107,9 @@ class ProtocolFile(Form):
         return sha256(json.dumps(self.content(), sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:8]
 
 
-def _condition(of: str, values: list[str] | Without, label: str | None) -> Condition:
+def _condition(of: str, values: list[str] | Without | Range, label: str | None) -> Condition:
+    if isinstance(values, Range):
+        return Condition(of=of, at_least=values.at_least, at_most=values.at_most, label=label)
     if isinstance(values, Without):
         return Condition(of=of, none_of=values.without, label=label)
     return Condition(of=of, any_of=values, label=label)

@@ -20,22 +20,33 @@ _OWN = ("split", "label", "attack_type", "pai", "subject", "clip_id", "layout")
 
 
 class Condition(Form):
-    """What `of` (a property of the clip, else one of its fields) must be: one of some values, none of them, a pattern.
+    """What `of` (a property of the clip, else one of its fields) must be: one of some values, none, a pattern, a range.
 
-    `label` limits the condition to clips of that label; the others pass. What the path does not tell is "".
+    `label` limits the condition to clips of that label; the others pass. What the path does not tell is "". A range is
+    of numbers, such as the measures of a clip's faces (`fasdata.quality`); what is no number lies in none.
+
+    >>> large = Condition(of="face_size", at_least=64)
+    >>> [large.holds(Clip("d", "c", {}, fields={"face_size": size})) for size in ("64", "63.9", "")], str(large)
+    ([True, False, False], 'face_size at least 64')
     """
 
     of: str
     any_of: list[str] | None = None
     none_of: list[str] | None = None
     matches: Pattern | None = None
+    at_least: float | None = None
+    at_most: float | None = None
     label: str | None = Field(default=None, pattern=f"^({'|'.join(LABELS)})$")
 
     @model_validator(mode="after")
     def _exactly_one_way(self) -> Condition:
-        if sum(way is not None for way in (self.any_of, self.none_of, self.matches)) != 1:
-            raise ValueError(f"the condition on {self.of} needs exactly one of any_of, none_of, matches")
+        if sum(way is not None for way in (self.any_of, self.none_of, self.matches)) + self._is_range != 1:
+            raise ValueError(f"the condition on {self.of} needs exactly one of any_of, none_of, matches, a range")
         return self
+
+    @property
+    def _is_range(self) -> bool:
+        return self.at_least is not None or self.at_most is not None
 
     def holds(self, clip: Clip) -> bool:
         """Tell whether the clip meets the condition; one about another label always holds."""
@@ -46,7 +57,17 @@ class Condition(Form):
             return value in self.any_of
         if self.none_of is not None:
             return value not in self.none_of
+        if self._is_range:
+            return self._holds_number(value)
         return bool(expression(self.matches or "", any_case=False).search(value))
+
+    def _holds_number(self, value: str) -> bool:
+        try:
+            number = float(value)
+        except ValueError:
+            return False
+        above, below = self.at_least is None or number >= self.at_least, self.at_most is None or number <= self.at_most
+        return above and below
 
     def filled(self, fold: str) -> Condition:
         """Return the condition with `{fold}` replaced in its values."""
@@ -64,6 +85,9 @@ class Condition(Form):
             words = f"{self.of} {_words(self.any_of)}"
         elif self.none_of is not None:
             words = f"{self.of} not {_words(self.none_of)}"
+        elif self._is_range:
+            ends = (("at least", self.at_least), ("at most", self.at_most))
+            words = f"{self.of} {' and '.join(f'{word} {end:g}' for word, end in ends if end is not None)}"
         else:
             words = f"{self.of} like {self.matches}"
         return f"{self.label} {words}" if self.label else words

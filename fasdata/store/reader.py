@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fasdata.errors import UserError
+from fasdata.quality import COLUMNS as QUALITY
 from fasdata.records import ClipRecord
 from fasdata.store import keys, shards, tables
 from fasdata.store.hashes import store_hash
@@ -96,6 +97,18 @@ class Store:
     def _odd_sizes(self) -> dict[tuple[str, int], tuple[int, int]]:
         """The sizes of the frames that have another one than their clip."""
         return tables.odd_sizes(self.folder, self._clip_sizes)
+
+    def quality(self) -> dict[str, dict[str, float]]:
+        """Return the median of each measure (`fasdata.quality.COLUMNS`) over a clip's stored frames, by clip.
+
+        Raises:
+            UserError: the index was made before they were measured, or is damaged.
+        """
+        return self._quality
+
+    @cached_property
+    def _quality(self) -> dict[str, dict[str, float]]:
+        return tables.medians(self.folder, QUALITY)
 
     def content_hash(self) -> str:
         """Return the sha256 over all clips' content hashes; independent of shards, workers and order of writing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import islice
@@ -249,6 +249,31 @@ def odd_sizes(folder: Path, usual: Mapping[str, tuple[int, int]]) -> dict[tuple[
             found=" ".join(str(error).split())[:200],
             do="run 'fasdata store check --repair': it is rebuilt from the shards",
         ) from None
+
+
+def medians(folder: Path, columns: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return the medians of columns of the index over the stored frames of each clip; unknown ones are left out.
+
+    Raises:
+        UserError: `index.parquet` is of an earlier version, missing, damaged or foreign.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        rows = pq.ParquetFile(folder / INDEX).read(columns=["clip_id", "key_rgb", *columns]).to_pandas()
+        stored = rows[rows["key_rgb"] != ""].groupby("clip_id")[list(columns)].median()
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise UserError(
+            f"{folder / INDEX} does not have the measures of its faces",
+            expected=", ".join(columns),
+            found=" ".join(str(error).split())[:200],
+            do=f"run 'fasdata store check {folder} --repair': it measures the stored crops",
+        ) from None
+    return {
+        str(clip): {name: float(value) for name, value in of.items() if value == value}
+        for clip, of in stored.to_dict("index").items()
+    }
 
 
 def _schema(types: dict[str, str]) -> pa.Schema:

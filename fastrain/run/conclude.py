@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fasdata.errors import UserError
+from fasdata.quality import GRADED, grade
 from fastrain.evaluation.colour_probe import colour_probe
 from fastrain.evaluation.score_rules import FIELD_PREFIX, KEY_COLUMNS
 from fastrain.evaluation.scores import ScoreTable
@@ -27,16 +28,17 @@ MOST = 15  # values; a field with more, such as a serial number, groups nothing
 def with_fields(table: ScoreTable, stores: Mapping[str, Store]) -> ScoreTable:
     """Add a column `field_<name>` for every field (device, session, …) that tells clips apart.
 
-    Fields are those of the clips' records in `stores`, by dataset; unknown is empty. A clip that a store does not have
-    any more has none.
+    Fields are those of the clips' records in `stores`, by dataset, and the grades of what was measured of their faces
+    (`fasdata.quality`); unknown is empty. A clip that a store does not have any more has none.
     """
     clips = table.frame[list(KEY_COLUMNS)].drop_duplicates()
-    fields_of = {}
+    fields_of, grades = {}, _grades(stores)
     for dataset, clip_id in clips.itertuples(index=False):
         try:
-            fields_of[dataset, clip_id] = dict(stores[dataset].record(clip_id).clip.fields)
+            fields = dict(stores[dataset].record(clip_id).clip.fields)
         except (KeyError, UserError):
-            fields_of[dataset, clip_id] = {}
+            fields = {}
+        fields_of[dataset, clip_id] = {**grades.get((dataset, clip_id), {}), **fields}
     names = sorted({name for fields in fields_of.values() for name in fields})
     kept = [name for name in names if 1 < len({fields.get(name, "") for fields in fields_of.values()} - {""}) <= MOST]
     if not kept:
@@ -44,6 +46,19 @@ def with_fields(table: ScoreTable, stores: Mapping[str, Store]) -> ScoreTable:
     keys = list(table.frame[list(KEY_COLUMNS)].itertuples(index=False, name=None))
     columns = {f"{FIELD_PREFIX}{name}": [fields_of[key].get(name, "") for key in keys] for name in kept}
     return ScoreTable(table.frame.assign(**columns), table.source)
+
+
+def _grades(stores: Mapping[str, Store]) -> dict[tuple[str, str], dict[str, str]]:
+    """Return the grades of what was measured of each clip's faces; stores made before it was have none."""
+    grades = {}
+    for dataset, store in stores.items():
+        try:
+            quality = store.quality() if hasattr(store, "quality") else {}
+        except UserError:
+            continue
+        for clip_id, of in quality.items():
+            grades[dataset, clip_id] = {name: grade(name, of[name]) for name in GRADED if name in of}
+    return grades
 
 
 # -- Score table and colour probe --------------------------------------------------------------------------------------

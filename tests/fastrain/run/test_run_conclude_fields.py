@@ -40,3 +40,21 @@ def test_many_values_and_a_store_that_is_gone_give_no_column() -> None:
     serial = Store({f"c{i}": {"serial": str(i)} for i in range(20)})
     assert list(with_fields(plain, {"OULU-NPU": serial}).frame.columns) == list(plain.frame.columns)
     assert with_fields(plain, {}) is plain
+
+
+class Measured(Store):
+    """Knows the measures of its faces too."""
+
+    def quality(self) -> dict[str, dict[str, float]]:
+        return {
+            "c0": {"face_size": 40.0, "sharpness": 20.0, "pitch": 0.5},
+            "c1": {"face_size": 40.0, "sharpness": 25.0},
+            "c2": {"face_size": 200.0, "yaw": -0.6},
+        }
+
+
+def test_clips_are_grouped_by_the_grades_of_their_faces() -> None:
+    rows = [row(f"c{i}", 0.1 * i, "bonafide" if i % 2 else "attack:print") for i in range(4)]
+    table = with_fields(ScoreTable(frame(*rows)), {"OULU-NPU": Measured({f"c{i}": {} for i in range(4)})})
+    assert table.frame["field_face_size"].tolist() == ["under 48 px", "under 48 px", "192 px and more", ""]
+    assert [name for name in table.frame.columns if name.startswith("field_")] == ["field_face_size"]
