@@ -275,14 +275,22 @@ def _padisi_facts(row: dict[str, str], where: str) -> ClipFacts:
     return ClipFacts(label="attack", attack_type=attack_type, pai=pai, subject=subject, fields={"code": code})
 
 
-# -- SiW-Mv2: lists of recording names have the split of protocol 1 ---------------------------------------------------
+# -- SiW-Mv2: lists of recording names have the split of protocols 1 and 2, and those of the domains of protocol 3 ----
 
 
 def read_siw_mv2(files: ListFiles, clip_of: ClipOf) -> ListFacts:
-    """Read the split of the recordings named in `trainlist_*` and `testlist_*`; names repeat there for balance."""
+    """Read the split of the recordings named in `trainlist_*` and `testlist_*`; names repeat there for balance.
+
+    `train_A_*` … `test_E_*` give the split inside each domain of protocol 3, in the fields `domain_A` … `domain_E`: a
+    recording may be of several domains.
+    """
     result = ListFacts()
-    for path, match in files.named(r"(?P<part>train|test)list_(?:all|live)\.txt"):
-        facts = ClipFacts(split=split_of(match["part"]))
+    named = r"(?P<part>train|test)(?:list_(?:all|live)|_(?P<domain>[A-E])(?:_[a-z]+)?)\.txt"
+    for path, match in files.named(named):
+        part = split_of(match["part"])
+        facts = (
+            ClipFacts(fields={f"domain_{match['domain'].upper()}": part}) if match["domain"] else ClipFacts(split=part)
+        )
         for _, line in read_lines(path):
             if clip := clip_of(line.split()[0]):
                 result.add(clip, facts)

@@ -226,7 +226,14 @@ def _require_clips(plan: Plan, assignment: Assignment, clips: Sequence[Clip]) ->
         + "".join(f", {condition}" for condition in (take.where if take else ())),
         found=", ".join(f"{count} of {split or 'no split'}" for split, count in sorted(by_split.items()))
         or "an empty store",
-        do=f"check {', '.join(take.lists.files)}, which decide too"
-        if take and take.lists
-        else f"extract those splits of {domain.dataset}",
+        do=_what_to_do(domain, take),
     )
+
+
+def _what_to_do(domain: Domain, take: Take | None) -> str:
+    card = load_cards().get(domain.dataset)
+    if take and take.lists:
+        return f"check {', '.join(take.lists.files)}, which decide too"
+    if take and take.split_field and card and card.lists:
+        return f"give the release's list files ({card.lists}) in the root or with --lists, and extract it again"
+    return f"extract those splits of {domain.dataset}"

@@ -13,7 +13,7 @@ from fasdata.errors import UserError
 from fasdata.foreign import read_declared
 from fasdata.protocols.everywhere import OFFICIAL, generic_title
 from fasdata.protocols.protocol_name import ProtocolName
-from fasdata.protocols.recipe_parts import Condition
+from fasdata.protocols.recipe_parts import Condition, Unsplit
 from fasdata.protocols.vocabulary import intra
 from fasdata.resources import manifests_dir
 
@@ -25,13 +25,15 @@ class InsidePart(Form):
     """What one part takes: clips whose official split is among `splits` and that meet every condition of `keep`.
 
     `split_field` names the field in which a release with several divisions keeps the split of this one; without it
-    the clip's own split counts. `within` restricts frames to the first so many of the recording.
+    the clip's own split counts. `within` restricts frames to the first so many of the recording. `unsplit`: a clip
+    whose split nobody states is refused, or left out where a protocol is about some of the clips.
     """
 
     splits: list[Split] = Field(min_length=1)
     keep: list[Condition] = Field(default_factory=list)
     split_field: str = ""
     within: int | None = Field(default=None, ge=1)
+    unsplit: Unsplit = "refuse"
 
 
 class InsideRule(Form):
@@ -39,19 +41,17 @@ class InsideRule(Form):
 
     `values` says what `{fold}` stands for in conditions, by fold ("" for a protocol without folds); a fold that is
     not listed stands for itself. `expected` counts clips, or frames where `unit` says so, by fold (`*`: every fold)
-    and split. `needs` names the list file without which the protocol cannot be built. `note` is what a reader should
-    know.
+    and split. `note` is what a reader should know.
     """
 
     title: str
-    train: InsidePart | None = None
+    train: InsidePart
     dev: InsidePart | None = None
-    test: InsidePart | None = None
+    test: InsidePart
     values: dict[str, str] = Field(default_factory=dict)
     expected: dict[str, dict[Split, Count]] = Field(default_factory=dict)
     unit: Literal["clip", "frame"] = "clip"
     report: str = ""
-    needs: str = ""
     note: str = ""
 
     def count(self, fold: str, split: Split) -> Count | None:

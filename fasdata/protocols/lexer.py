@@ -88,7 +88,7 @@ class Lexicon:
         names = sorted({*self._words, *(_dashed(name) for name in cross().without_letter)}, key=len, reverse=True)
         words = "|".join("[-_ ]?".join(map(re.escape, name.split("-"))) for name in names)
         return re.compile(
-            rf"(?P<word>(?<![A-Za-z])(?i:{words})(?![A-Za-z]))|(?P<arrow>{_ARROW})|(?P<dash>\s*-\s*)|(?P<join>[\s&+_|,]+)|(?P<letters>[A-Za-z])"
+            rf"(?P<word>(?<![A-Za-z])(?i:{words})(?![A-Za-z]))|(?P<arrow>{_ARROW})|(?P<dash>\s*-\s*)|(?P<join>\s+(?i:and)\s+|[\s&+_|,]+)|(?P<letters>[A-Za-z])"
         )
 
     @cached_property

@@ -111,7 +111,7 @@ def _left_out(meta: dict[str, Any]) -> list[str]:
 
 def _deviations(meta: dict[str, Any]) -> list[str]:
     if not meta["deviations"]:
-        return ["", "counts before drops: as the recipe expects"]
+        return ["", "counts before drops: as the recipe expects, where it states them"]
     header = ("role", "dataset", "label", "expected", "found")
     rows = [[deviation[key] for key in header] for deviation in meta["deviations"]]
     return ["", "warning: clip counts before drops differ from the full datasets", *text_table(header, rows)]

@@ -161,7 +161,7 @@ def _member(slug: str, card: KeptCard | None) -> Member:
 def _with_claims(kept: Mapping[str, KeptCard | None], own: Mapping[str, Member]) -> dict[str, Pool]:
     """Return the pools with the letters that own data claim, after those that are there."""
     pools = dict(cross().pools)
-    for slug, card in sorted(kept.items()):
+    for slug, card in kept.items():
         claim = card.protocol if card else None
         if claim is None or card is None:
             continue

@@ -22,9 +22,8 @@ def make_plan(name: ProtocolName, recipe: Recipe) -> Plan:
     """Return the plan of a protocol in a recipe.
 
     Raises:
-        UserError: the recipe does not cover the protocol's pool or variant, the protocol needs list files that this
-            version cannot read, its datasets have no modality in common, its file is not here, or an extra source of
-            the recipe is the target.
+        UserError: the recipe does not cover the protocol's pool or variant, its datasets have no modality in common,
+            its file is not here, or an extra source of the recipe is the target.
     """
     if name.intra:
         return plan_inside(name, recipe)
@@ -65,8 +64,7 @@ def plan_across(name: ProtocolName, recipe: Recipe) -> Plan:
             for number, member in enumerate(name.target_sets)
         ]
     tested = [
-        _domain(TARGET_ID, member, (_take_across("target", rules.target, member.letter),))
-        for member in name.target_sets
+        _domain(TARGET_ID, member, (_take_across("target", rules.target, member),)) for member in name.target_sets
     ]
     return Plan(name, recipe, rules, tuple(sources), tuple(tested), masked, shots, note=rules.note)
 
@@ -113,12 +111,14 @@ def _extra(pool: str, text: str) -> Member:
 
 def _source_takes(rules: PoolRecipe, entry: Member) -> tuple[Take, ...]:
     return (
-        _take_across("sources", rules.sources, entry.letter),
-        _take_across("validation", rules.validation, entry.letter),
+        _take_across("sources", rules.sources, entry),
+        _take_across("validation", rules.validation, entry),
     )
 
 
-def _take_across(role: Role, part: Part, letter: str) -> Take:
+def _take_across(role: Role, part: Part, member: Member) -> Take:
+    """Return what a part takes of a dataset; own data need not state a split, and then all of them count."""
+    letter, of_own = member.letter, ("leave" if role == "validation" else "take")
     return Take(
         part=_PARTS[role],
         role=role,
@@ -127,7 +127,7 @@ def _take_across(role: Role, part: Part, letter: str) -> Take:
         on_miss=tuple(part.on_miss),
         where=tuple(part.keep.get(letter, ())),
         draw=part.draw,
-        unsplit=part.unsplit,
+        unsplit=of_own if member.own else part.unsplit,
         lists=part.lists.get(letter),
         expected=_expected_counts(
             {key[len(letter) + 1 :]: count for key, count in part.expected.items() if key.split("@")[0] == letter}
@@ -147,7 +147,7 @@ def _shot_take(rules: PoolRecipe, entry: Member) -> Take:
         on_miss=tuple(rules.sources.on_miss),
         where=tuple(target.keep.get(entry.letter, ())),
         draw=rules.sources.draw,
-        unsplit=target.unsplit,
+        unsplit="take" if entry.own else target.unsplit,
         lists=rules.shots.lists.get(entry.letter) if rules.shots else None,
     )
 
@@ -182,7 +182,9 @@ def plan_own(name: ProtocolName, recipe: Recipe) -> Plan:
             _domain(len(sources) + number, member, (_shot_take(rules, member),), shots=True)
             for number, member in enumerate(name.target_sets)
         ]
-    tested = [_domain(TARGET_ID, member, (_take_across("target", rules.target, ""),)) for member in name.target_sets]
+    tested = [
+        _domain(TARGET_ID, member, (_take_across("target", rules.target, member),)) for member in name.target_sets
+    ]
     return Plan(name, recipe, rules, tuple(sources), tuple(tested), masked, shots, note=note)
 
 
@@ -253,10 +255,6 @@ def _common(name: ProtocolName, rules: PoolRecipe, members: Sequence[Member]) ->
 def plan_inside(name: ProtocolName, recipe: Recipe) -> Plan:
     """Return the plan of a protocol inside one dataset; see `make_plan`."""
     rules, rule, member = recipe.pool(INSIDE), inside_rule(name), name.target_sets[0]
-    if rule.needs or not rule.train or not rule.test:
-        raise UserError(
-            f"{name.canonical} needs {rule.needs}", do="choose another protocol: this version cannot read that list"
-        )
     source = [_take_inside("sources", rules.sources, rule, name, "train", rule.train)]
     if rule.dev:
         source.append(_take_inside("validation", rules.validation, rule, name, "dev", rule.dev))
@@ -288,6 +286,7 @@ def _take_inside(
         split_field=inside.split_field.replace("{fold}", fold),
         within=inside.within,
         draw=part.draw,
+        unsplit=inside.unsplit,
         expected=_expected_counts({"": count} if (count := rule.count(name.fold, split)) else {}),
         unit=rule.unit,
     )

@@ -9,7 +9,6 @@ from fasdata.errors import UserError
 from fasdata.library import Library
 from fasdata.page.spelling import text_table
 from fasdata.protocols.grammar import ProtocolName, parse
-from fasdata.protocols.inside import inside_rules
 from fasdata.protocols.names import OWN, Names
 from fasdata.protocols.parameters import UNCHANGED, Parameters
 from fasdata.protocols.plan import Domain, Plan, Take
@@ -41,9 +40,7 @@ def list_text(library: Library | None = None) -> str:
         )
     lines += ["", f"inside one dataset (recipe {', '.join(r for r in recipes() if INSIDE in load_recipe(r).pools)})"]
     for dataset, entry in intra().datasets.items():
-        unbuilt = [name for name, rule in inside_rules(dataset).protocols.items() if rule.needs]
-        note = f"  (not built from paths: {', '.join(unbuilt)})" if unbuilt else ""
-        lines.append(f"  {dataset}:  {'  '.join(_with_folds(entry))}{note}")
+        lines.append(f"  {dataset}:  {'  '.join(_with_folds(entry))}")
     own = [member.dataset for member in names.datasets.values() if member.own]
     lines += [
         "  any dataset, own ones too:  official (its split)  split  cv<k>.<i>  (by people)  LOO_<species>",

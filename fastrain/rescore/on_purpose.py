@@ -207,16 +207,14 @@ def with_own_validation(table: ScoreTable, run: RunDir) -> ScoreTable:
     """
     import pandas as pd
 
+    from fastrain.evaluation.score_rules import ORIGIN_COLUMNS
     from fastrain.evaluation.scores import ScoreTable
 
     path = run.file("scores.csv")
     own = ScoreTable.read_csv(path).part("val") if path.is_file() else None
     if own is None:
         return table
-    return ScoreTable(pd.concat([own.frame, table.frame], ignore_index=True).fillna(_gaps(own, table)), table.source)
-
-
-def _gaps(own: ScoreTable, table: ScoreTable) -> dict[str, str]:
-    """Return "" for the text columns that one of two tables lacks; an absent score stays absent."""
-    columns = {*own.frame.columns} ^ {*table.frame.columns}
-    return {name: "" for name in columns if not name.startswith("score")}
+    held = own.frame.drop(columns=list(ORIGIN_COLUMNS), errors="ignore")
+    gaps = {name for name in {*held.columns} ^ {*table.frame.columns} if not name.startswith("score")}
+    both = pd.concat([held, table.frame], ignore_index=True).fillna(dict.fromkeys(gaps, ""))
+    return ScoreTable(both, table.source)

@@ -24,8 +24,9 @@ def build(
     stores: Mapping[str, StoreLike], name: str = "CIO-M", recipe: str | Recipe = "standard", **options: Any
 ) -> Manifest:
     """Build and check the manifest of a protocol."""
-    rules = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    manifest = assemble(make_plan(parse(name), rules), stores, Options(**options))
+    asked = Options(**options)
+    rules = recipe if isinstance(recipe, Recipe) else load_recipe(recipe).used_with(asked.parameters)
+    manifest = assemble(make_plan(parse(name), rules), stores, asked)
     manifest.check()
     return manifest
 

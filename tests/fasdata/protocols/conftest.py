@@ -54,7 +54,7 @@ def record(
 
 def clip(dataset: str, split: str, subject: str, label: str, number: int = 0) -> Clip:
     """A clip with the attack type print where it is an attack."""
-    name = f"{split}__{subject}__{label}_{number}"
+    name = f"{split or 'any'}__{subject}__{label}_{number}"
     return Clip(
         dataset, name, {"rgb": f"{name}.avi"}, split, label, "print" if label == "attack" else "bonafide", "", subject
     )

@@ -45,7 +45,9 @@ def test_extra_sources_come_last_and_are_never_the_target():
     ("name", "recipe", "words"),
     [
         ("oulu:P1", "hfn_mp", "does not cover protocols inside one dataset; expected one of standard"),
-        ("siw-mv2:P3.B", "standard", "siw-mv2:P3.B needs the list of protocol 3 of SiW-Mv2"),
+        ("file:mine@01234567", "standard", "comes from a file; give the file in place of the name"),
+        ("own:casia-fasd_to_mylab", "hfn_mp", "does not cover protocols of any datasets; expected one of standard"),
+        ("CASIA-FASD to SiW@miss-D", "standard", "takes away depth, which the recipe standard does not use"),
         ("CIO-M@miss-D", "standard", "takes away depth, which the recipe standard does not use"),
         ("CIO-M@shot3", "flip_5shot", "asks for 3 shots; expected 5, as the recipe flip_5shot has"),
         ("SCP2W", "hfn_mp", "does not cover pool mm"),

@@ -51,7 +51,7 @@ def test_show_says_which_validation_replicates_a_paper(name, recipe, says):
 
 def test_show_tells_what_cannot_be_built():
     assert "cannot be built: the recipe hfn_mp does not cover pool mm" in show_text("SCP2W", "hfn_mp")
-    assert "cannot be built: siw-mv2:P3.B needs the list of protocol 3" in show_text("siw-mv2:P3.B")
+    assert "cannot be built: file:mine@01234567 comes from a file" in show_text("file:mine@01234567")
     assert show_text("oulu:p3.1").splitlines()[0] == "oulu:P3.1  (given as oulu:p3.1)"
     with pytest.raises(UserError, match="did you mean 'standard'"):
         show_text("CIO-M", "standart")
