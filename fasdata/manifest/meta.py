@@ -29,10 +29,10 @@ class Domain(Form):
 
 
 class HeldOut(Form):
-    """How one source got its validation clips: the official dev split, a share of its subjects, or not at all."""
+    """How a source got its validation clips: the official dev split, a share of its people, a file, or not at all."""
 
     dataset: str = Slug
-    rule: Literal["official dev", "subjects", "none"]
+    rule: Literal["official dev", "subjects", "file", "none"]
     subjects: list[str] = Field(default_factory=list)
     of: int = 0
     why: str = ""

@@ -11,7 +11,7 @@ from fasdata.datasets.registry import load_cards
 from fasdata.errors import UserError
 from fasdata.manifest.meta import HeldOut
 from fasdata.protocols.everywhere import SPLIT, hold_out, subject_key
-from fasdata.protocols.names import FILE, prefix_of
+from fasdata.protocols.names import prefix_of
 from fasdata.protocols.plan import TARGET_ID, Domain, Plan, Take
 from fasdata.protocols.recipe_parts import all_hold
 from fasdata.records import LABELS, SPLITS, Clip
@@ -76,16 +76,16 @@ def _assign_source(
     if validation == "none":
         return Assignment(domain, _parts(train), HeldOut(dataset=domain.dataset, rule="none", why="--val none"))
     dev = _taken(domain, "val", clips, allowed)
-    if plan.name.pool == FILE and any(dev):
+    if plan.name.file and plan.name.file.validation:  # which of the labels it holds out of which source is its affair
+        people = {clip.subject for clip, held in zip(clips, dev, strict=True) if held} - {""}
         train = [used and not held for used, held in zip(train, dev, strict=True)]
+        held_out = HeldOut(dataset=domain.dataset, rule="file", subjects=sorted(people), of=len(people))
+        return Assignment(domain, _parts(train, dev), held_out)
     official = [wanted and not used for wanted, used in zip(dev, train, strict=True)]
     if {clip.label for place, clip in enumerate(clips) if official[place]} == set(LABELS):
         people = {clip.subject for place, clip in enumerate(clips) if official[place]} - {""}
         held_out = HeldOut(dataset=domain.dataset, rule="official dev", subjects=sorted(people), of=len(people))
         return Assignment(domain, _parts(train, official), held_out)
-    if plan.name.file and plan.name.file.validation:
-        why = "the file says what is held out" if not any(dev) else "what the file holds out lacks a label"
-        return Assignment(domain, _parts(train), HeldOut(dataset=domain.dataset, rule="none", why=why))
     trained = [clip for place, clip in enumerate(clips) if train[place]]
     subjects = choose_subjects(domain.dataset, trained, plan.rules.validation.share, seed)
     people = {subject_key(clip) for clip in trained}

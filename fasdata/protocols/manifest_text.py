@@ -83,6 +83,7 @@ def _held_out(held: dict[str, Any]) -> str:
     texts = {
         "official dev": "official dev split",
         "subjects": f"{len(held['subjects'])} of {held['of']} subjects",
+        "file": "what the file says",
         "none": "none",
     }
     return f"{held['dataset']} {texts[held['rule']]}"

@@ -53,7 +53,8 @@ def _held_out(held_out: HeldOut, names: Mapping[str, str]) -> str:
     name = names.get(held_out.dataset, held_out.dataset)
     if held_out.rule == "subjects":
         return f"{name}: {len(held_out.subjects)} of {held_out.of} subjects"
-    return f"{name}: {'its official dev split' if held_out.rule == 'official dev' else f'nothing ({held_out.why})'}"
+    words = {"official dev": "its official dev split", "file": "what the protocol's file says"}
+    return f"{name}: {words.get(held_out.rule, f'nothing ({held_out.why})')}"
 
 
 def _warnings(meta: Meta) -> list[Notice]:
