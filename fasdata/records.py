@@ -21,6 +21,7 @@ FaceStatus = Literal["ok", "rotated", "interp", "hold", "given", "shift", "cente
 OBSERVED: tuple[str, ...] = ("ok", "rotated")
 
 Box = tuple[float, float, float, float]
+Region = tuple[int, int, int, int]  # x0, y0, x1, y1 in whole pixels, end exclusive
 Landmarks = tuple[tuple[float, float], ...]
 
 

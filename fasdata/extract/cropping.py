@@ -82,11 +82,11 @@ def _region(face: Face, width: int, height: int, settings: ExtractSettings) -> R
     named = () if settings.takes_whole_image else settings.views
     box = to_thousandths(face.box)
     reaches = [View.named(text).reach(box, face.landmarks, (width, height)) for text in named]
-    found = [reach for reach in reaches if reach is not None]
-    if not found or len(found) < len(reaches):  # without landmarks, it is not known what views by landmarks would show
+    regions = [reach for reach in reaches if reach is not None]
+    if not regions or len(regions) < len(reaches):  # without landmarks it is not known what some views would show
         square = crop_region(face.box, width, height, settings.context)
-        found += [square] if square is not None else []
-    if not found:
+        regions += [square] if square is not None else []
+    if not regions:
         return None
-    x0, y0, x1, y1 = zip(*found, strict=True)
+    x0, y0, x1, y1 = zip(*regions, strict=True)
     return min(x0), min(y0), max(x1), max(y1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fasdata.faces.region import Region
+from fasdata.records import Region
 
 
 def context_region(box: Sequence[float], picture: tuple[int, int], factor: float) -> Region:

@@ -11,11 +11,9 @@ import numpy as np
 from fasdata.errors import UserError
 from fasdata.faces.detectors import DETECTORS
 from fasdata.records import Box, Face
+from fasdata.records import Region as Region
 
 # -- The square around a face box, in native pixels -------------------------------------------------------------------
-
-
-Region = tuple[int, int, int, int]
 
 
 def crop_region(box: Box, width: int, height: int, context: float) -> Region | None:

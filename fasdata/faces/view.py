@@ -12,10 +12,10 @@ import numpy as np
 from fasdata.errors import UserError, unknown_name
 from fasdata.faces.alignment import EYE_DISTANCE, EYE_HEIGHT, TEMPLATES, fas_points, matrix_of, solve_face
 from fasdata.faces.context import context_region
-from fasdata.faces.region import Region
 from fasdata.faces.view_text import parameters as parameters
 from fasdata.faces.warp import Border, Resize, warped
 from fasdata.five_points import complex_points
+from fasdata.records import Region
 
 # -- The geometry -----------------------------------------------------------------------------------------------------
 

@@ -187,22 +187,22 @@ class _Pictures:
 
     def damage(self, n: int, concealed: Collection[int]) -> str:
         """Return what is wrong with a recording of `n` frames, "" if nothing is."""
-        loss, found = self._loss, []
+        loss, words = self._loss, list[str]()
         if loss.refused and loss.after == n and not loss.stopped:
             loss.stopped = loss.why  # nothing came after it
         elif loss.refused:
             packets = "1 damaged packet was" if loss.refused == 1 else f"{loss.refused} damaged packets were"
-            found.append(f"{packets} skipped, the first after {loss.after} frames ({loss.why})")
+            words.append(f"{packets} skipped, the first after {loss.after} frames ({loss.why})")
         elif self._reading.on_damage == "skip" and self._codec in _A_PICTURE_A_PACKET and not self._field_coded:
             silent = loss.packets - n
             if silent > 0 and not loss.stopped:
-                found.append(f"{silent} of {loss.packets} packets gave no picture")
+                words.append(f"{silent} of {loss.packets} packets gave no picture")
         if concealed:
             which = f"{len(concealed)} of {n} frames hide damage, such as frame {min(concealed)}"
-            found.append(f"{which}: they count and are not used")
+            words.append(f"{which}: they count and are not used")
         if loss.stopped:
-            found.append(f"decoding stopped after {n} frames: {loss.stopped}")
-        return "; ".join(found)
+            words.append(f"decoding stopped after {n} frames: {loss.stopped}")
+        return "; ".join(words)
 
     def _decode(self, *, concealed: bool) -> Iterator[av.VideoFrame]:
         source, loss, n = self._source, self._loss, 0

@@ -67,12 +67,12 @@ class TableCheck:
                 return
 
 
-def _agree(found: Any, expected: Any) -> bool:
+def _agree(row: Any, expected: Any) -> bool:
     """Tell whether a row is the expected one; of older records only the table knows the measures of the pixels."""
-    if isinstance(found, dict) and isinstance(expected, dict) and found.keys() == expected.keys():
+    if isinstance(row, dict) and isinstance(expected, dict) and row.keys() == expected.keys():
         unknown = {name for name in _OF_PIXELS if name in expected and expected[name] is None}
-        return all(found[name] == value for name, value in expected.items() if name not in unknown)
-    return bool(found == expected)
+        return all(row[name] == value for name, value in expected.items() if name not in unknown)
+    return bool(row == expected)
 
 
 def _absent_columns(path: Path) -> list[str]:

@@ -47,7 +47,7 @@ def test_each_of_the_eight_orientations_is_shown_as_ffmpeg_shows_it(tmp_path, de
         prepare=lambda stream: stream.set_display_rotation(degrees, hflip=mirrored, vflip=upturned),
     )  # fmt: skip
     source, frames = read(path)
-    told = subprocess.run(
+    raw = subprocess.run(
         [
             imageio_ffmpeg.get_ffmpeg_exe(),
             "-i",
@@ -63,7 +63,7 @@ def test_each_of_the_eight_orientations_is_shown_as_ffmpeg_shows_it(tmp_path, de
         capture_output=True,
         timeout=60,
     ).stdout
-    shown = np.frombuffer(told, np.uint8).reshape(frames[0].rgb.shape)
+    shown = np.frombuffer(raw, np.uint8).reshape(frames[0].rgb.shape)
     assert frames[0].rgb.shape[:2] == ((48, 64) if degrees % 180 == 0 else (64, 48))
     assert np.abs(shown.astype(int) - frames[0].rgb).mean() < 3
     assert source.orientation.mirrored == mirrored
@@ -94,8 +94,8 @@ def test_pixels_become_square_without_losing_one(tmp_path, aspect, size):
     source, frames = read(write_recording(tmp_path / "a.mp4", "h264", moving(3), prepare=wide))
     assert {frame.rgb.shape[:2] for frame in frames} == {size}
     across, down = size[1], size[0]
-    told = f"pixels of {aspect.numerator}:{aspect.denominator} were made square: 128x96 became {across}x{down}"
-    assert source.notes == (told,)
+    note = f"pixels of {aspect.numerator}:{aspect.denominator} were made square: 128x96 became {across}x{down}"
+    assert source.notes == (note,)
     assert {frame.rgb.shape[:2] for frame in read(tmp_path / "a.mp4", EARLIER)[1]} == {(96, 128)}
 
 

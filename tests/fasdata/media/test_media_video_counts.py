@@ -32,8 +32,8 @@ def counted(path: Path, stream: int = 0, *flags: str) -> int:
         imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", *flags, "-i", str(path), "-map", f"0:v:{stream}",
         "-fps_mode", "passthrough", "-f", "null", "-",
     ]  # fmt: skip
-    told = subprocess.run(command, capture_output=True, text=True, timeout=60).stderr
-    numbers = re.findall(r"frame=\s*(\d+)", told)
+    words = subprocess.run(command, capture_output=True, text=True, timeout=60).stderr
+    numbers = re.findall(r"frame=\s*(\d+)", words)
     return int(numbers[-1]) if numbers else 0
 
 

@@ -38,10 +38,10 @@ def test_a_recording_without_faces_in_most_frames_and_with_small_ones_else_is_a_
 
 
 def test_a_tenth_is_noted_and_less_is_not(tmp_path):
-    for skipped, told in ((9, False), (10, True)):
+    for skipped, is_noted in ((9, False), (10, True)):
         statuses = ["skip"] * skipped + ["ok"] * (100 - skipped)
         words = first_words(tmp_path / str(skipped), [Made("a", "train", "attack", "print", "1", statuses=statuses)])
-        assert (f"No face in {skipped} of 100 chosen frames." in words) == told
+        assert (f"No face in {skipped} of 100 chosen frames." in words) == is_noted
         assert "Problems" not in words
 
 
@@ -53,5 +53,5 @@ def test_a_tenth_is_noted_and_less_is_not(tmp_path):
      ({"statuses": ("ok", "hold")}, "The face is that of another frame in 4 of 8 chosen frames")],
 )  # fmt: skip
 def test_each_weakness_has_a_sentence(tmp_path, changes, words):
-    told = first_words(tmp_path, people(**changes))
-    assert words in told and "Nothing stands out" not in told
+    shown = first_words(tmp_path, people(**changes))
+    assert words in shown and "Nothing stands out" not in shown

@@ -67,8 +67,8 @@ def test_repair_adds_them_to_a_store_that_has_none(tmp_path):
     path, before = store.folder / tables.INDEX, store.content_hash()
     whole = path.read_bytes()
     pd.read_parquet(path).drop(columns=[*COLUMNS, "frame_width", "frame_height"]).to_parquet(path, index=False)
-    told = Called("fasdata", "store", "check", store.folder)
-    assert told.code == EXIT_PARTIAL and "it has no frame_width" in told.out and "sharpness" in told.out
+    checked = Called("fasdata", "store", "check", store.folder)
+    assert checked.code == EXIT_PARTIAL and "it has no frame_width" in checked.out and "sharpness" in checked.out
     assert Called("fasdata", "store", "check", store.folder, "--repair").code == 0
     assert path.read_bytes() == whole and store.content_hash() == before
 
