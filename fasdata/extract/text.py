@@ -21,6 +21,11 @@ def describe_plan(plan: ExtractPlan) -> str:
         f"(rules {' + '.join(map(str, plan.settings.rules))}; detector {_detector(plan.settings)}; "
         f"codec {plan.settings.codec})",
     ]
+    views = plan.settings.views
+    region = f"what {' and '.join(views)} show" if views else f"{plan.settings.context:g} x the box"
+    lines.append(f"faces by the rule {plan.settings.choice}, stored: {region}")
+    if plan.settings.reading.on_damage == "stop":
+        lines.append("a recording ends at its first damaged packet (--on-damage stop)")
     if plan.failed:
         lines.append(f"on record as not decodable: {plan.failed} clips (--retry-failed tries them again)")
     if 0 < Codec.parse(plan.settings.codec).quality < GENTLE:
