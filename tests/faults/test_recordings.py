@@ -112,7 +112,7 @@ def test_a_recording_that_is_gone_keeps_what_was_stored_of_it(tmp_path):
     report = run_extract(plan_extract(find_card("folder"), root, library, wider), root)
     assert report.widened == 1 and len(report.not_widened) == 1 and "a.avi: the file is empty" in report.not_widened[0]
     store = Store.open(library.store_dir("folder"))
-    kept, widened = (store.record(f"train__bonafide__anna__{name}") for name in "ab")
+    kept, widened = (store.record(f"train__bonafide__anna__{name}.avi") for name in "ab")
     assert (kept.status, sum(frame.crop is not None for frame in kept.frames)) == ("ok", 2)
     assert sum(frame.crop is not None for frame in widened.frames) == 4
     assert store.crop(kept.clip.clip_id, 1).size
