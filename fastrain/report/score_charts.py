@@ -13,6 +13,7 @@ from fasdata.page.page import Section
 from fasdata.page.parts import Notice
 from fasdata.page.spelling import ratio, score
 from fasdata.records import ATTACK, BONAFIDE
+from fasdata.species import UNKNOWN, species_of
 from fastrain.evaluation.results_lookup import HONEST, LEVELS, ORACLE, TEST, VAL, Results
 from fastrain.report.run_folder import SCORES, RunFolder
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 # -- ROC curves and score histograms ----------------------------------------------------------------------------------
 
 ROC_POINTS = 400  # a curve; more would not be seen
+MOST_ROWS = 12  # of a histogram by species; the rarest share the last
 
 
 def scores_section(run: RunFolder) -> Section:
@@ -115,13 +117,22 @@ def _histogram(clips: pd.DataFrame, results: Results, part: str, *, by: str) -> 
 
 
 def _groups(clips: pd.DataFrame, by: str) -> list[Group]:
+    import pandas as pd
+
     attacks = clips[clips["label"] == ATTACK]
     groups = [Group("bona fide", clips.loc[clips["label"] == BONAFIDE, "score"].tolist(), 0)]
     if by == "label":
         groups.append(Group("attack", attacks["score"].tolist(), 1))
     else:
-        for place, (kind, of_kind) in enumerate(attacks.groupby("attack_type")):
-            groups.append(Group(str(kind) or "attack of unknown type", of_kind["score"].tolist(), place + 1))
+        pairs = zip(attacks["attack_type"], attacks["pai"], strict=True)
+        species = pd.Series([species_of(*pair) for pair in pairs], index=attacks.index, dtype=object)
+        sizes = species.value_counts()
+        if len(sizes) > MOST_ROWS:
+            rest = f"{len(sizes) - MOST_ROWS + 1} other species"
+            species = species.where(species.isin(list(sizes.index[: MOST_ROWS - 1])), rest)
+        for place, (kind, of_kind) in enumerate(attacks["score"].groupby(species)):
+            name = "attack of unknown type" if kind == UNKNOWN else str(kind)
+            groups.append(Group(name, of_kind.tolist(), place + 1))
     return [group for group in groups if group.values]
 
 

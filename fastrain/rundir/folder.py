@@ -148,8 +148,12 @@ class RunDir:
         """Return the configuration as `config.yaml` has it; `fastrain.run.settings.own_config` fills the defaults in.
 
         Raises:
-            UserError: it is missing or damaged.
+            UserError: it is missing or damaged, or the run is a contestant, which has none.
         """
+        if not self.file(CONFIG).exists() and self.file(RUN).is_file():
+            about = self.facts()
+            if about.contestant is not None:
+                raise _no_network(self.path, about)
         return validated(RunConfig, self._tree(), str(self.file(CONFIG)), do=HELP)
 
     def _read(self, name: str, form: type[File]) -> File:
@@ -186,15 +190,19 @@ def selected_checkpoint(run: Path) -> Path:
     folder = RunDir(run)
     about = folder.facts()
     if about.contestant is not None and about.contestant.kind == "scores":
-        raise UserError(
-            f"the contestant {run} has no network",
-            expected="a trained or imported run",
-            found=f"scores from {about.contestant.file}",
-            do="'fastrain eval', 'report' and 'compare' take it as it is",
-        )
+        raise _no_network(run, about)
     if about.status not in ("finished", "imported"):
         raise UserError(f"the run {run} is not finished", found=str(about.status), do="let it end first")
     path = folder.checkpoint(about)
     if not path.is_file():
         raise UserError(f"the run {run} has no checkpoint any more", expected=str(path))
     return path
+
+
+def _no_network(run: Path, about: RunFacts) -> UserError:
+    return UserError(
+        f"the contestant {run} has no network of ours",
+        expected="a trained or imported run",
+        found=f"scores from {about.contestant.file}" if about.contestant else "",
+        do="'fastrain eval', 'report' and 'compare' take it as it is",
+    )
