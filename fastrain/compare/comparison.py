@@ -83,7 +83,7 @@ def compared(
     names = [system.name for system in systems]
     if baseline is not None and baseline not in names:
         raise unknown_name("baseline", baseline, names)
-    base = baseline or (BASELINE if BASELINE in names else names[0])
+    base = baseline or next((system.name for system in systems if system.about.method == BASELINE), names[0])
     lined_up = line_up(systems)
     resamples = affordable(resamples, len(lined_up.reference.frame))
     values = {system.name: _values(system, lined_up, resamples) for system in systems}

@@ -117,7 +117,19 @@ def systems_of(runs: Sequence[ScoredRun]) -> dict[str, list[System]]:
                 found=", ".join(str(run.folder) for run in members if run.about.seed == twice),
             )
         by_protocol.setdefault(protocol, []).append(System(str(members[0].about.method), tuple(members)))
-    return {protocol: _named_apart(systems) for protocol, systems in by_protocol.items()}
+    return {protocol: _named_apart(_with_recipes(systems)) for protocol, systems in by_protocol.items()}
+
+
+def _with_recipes(systems: list[System]) -> list[System]:
+    """Add the recipe to the names where systems differ in it, or where it was used with parameters."""
+    recipes = {system.about.recipe_text for system in systems if system.about.recipe}
+    told = len(recipes) > 1 or any(system.about.recipe_parameters for system in systems)
+    if not told:
+        return systems
+    return [
+        System(f"{system.name} ({system.about.recipe_text})", system.runs) if system.about.recipe else system
+        for system in systems
+    ]
 
 
 def _without_seed(run: ScoredRun) -> str:
@@ -174,6 +186,7 @@ def how_they_differ(run: ScoredRun, other: ScoredRun) -> list[str]:
     differences = []
     for what, path in (
         ("recipe", ("recipe", "name")),
+        ("parameters of the recipe", ("recipe", "parameters")),
         ("frames", ("frame_rules",)),
         ("validation", ("validation",)),
     ):

@@ -69,7 +69,13 @@ def _spellings(on: str, about: RunFacts, names: Names) -> Iterator[str]:
 
     member = names.find(on) if len(on) > 1 else None
     if member is None:
-        parsed = parse(on, names=names)
+        try:
+            parsed = parse(on, names=names)
+        except UserError as error:
+            own = ", ".join(member.dataset for member in names.datasets.values() if member.own)
+            raise UserError(
+                f"--on {on!r} is no dataset, protocol or manifest: {error}", found=own and f"own datasets {own}"
+            ) from None
         if parsed.intra or parsed.pool == FILE:
             yield on if parsed.pool == FILE else parsed.canonical
         elif parsed.pool == OWN:

@@ -90,6 +90,71 @@ def test_a_method_runs_from_the_manifest_to_a_report(library, tmp_path, method):
     assert (out / "checkpoints" / "last.safetensors").is_file()
 
 
+# -- Own data, in the library beside the others -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def with_own(raw, library) -> Library:
+    """The library with own data: recordings in a table, as a user would state them."""
+    rows = ["path;label;subject;attack_type;device"]
+    for path in sorted((raw / "MSU-MFSD").rglob("*.m*")):
+        real, client = "real" in path.name, re.search(r"client(\d+)", path.name)
+        kind = "" if real else "printed photo" if "printed" in path.name else "video"
+        place, device = path.relative_to(raw / "MSU-MFSD").as_posix(), "laptop" if "laptop" in path.name else "phone"
+        rows.append(f"{place};{'bonafide' if real else 'attack'};{client[1]};{kind};{device}")
+    table = raw / "mylab.csv"
+    table.write_text("\n".join(rows) + "\n")
+    done = Called(
+        "fasdata", "extract", "mylab", "--root", raw / "MSU-MFSD", "--card", table, "--out", library.root, "-j", 1
+    )
+    assert done.code == 0, done.error
+    return library
+
+
+def test_a_trained_network_is_scored_on_own_data_at_its_own_thresholds(with_own, tmp_path):
+    run, data = tmp_path / "run", ("--data", with_own.root)
+    done = Called("fastrain", "run", "erm", "--protocol", "CIO-M", "--preset", "demo", *data, *SHORT, "--out", run)
+    assert done.code == 0, done.error
+    done = Called("fastrain", "eval", run, "--on", "mylab")
+    assert done.code == 0 and "erm on own:to_mylab, recipe standard" in done.out, done.error
+    (folder,) = (run / "evaluations").iterdir()
+    results, own = (json.loads((of / "results.json").read_text()) for of in (folder, run))
+    honest = [[row["value"] for row in of["thresholds"] if row["policy"] == "source_eer"] for of in (results, own)]
+    assert honest[0] == honest[1] and len(honest[0]) == 2
+    about = json.loads((folder / "run.json").read_text())
+    assert about["protocol"] == "own:to_mylab" and not about["changed_data"] and "changed_data" not in results
+    assert "own:to_mylab" in (folder / "report.html").read_text()
+    done = Called("fastrain", "compare", folder)
+    assert done.code == 0 and "own:to_mylab" in done.out
+    # What it was trained on, or under another name is, is no other data.
+    assert (
+        "leakage: the network was trained or selected on data of mcio:to_C"
+        in Called("fastrain", "eval", run, "--on", "CASIA-FASD").line
+    )
+    assert "is no dataset, protocol or manifest" in Called("fastrain", "eval", run, "--on", "nolab").line
+
+
+def test_own_data_train_by_people_by_species_and_across(with_own, tmp_path):
+    data = ("--data", with_own.root)
+    for name, says in (
+        ("mylab:cv2.1", "fold 1 of 2 by people is tested"),
+        ("mylab:LOO_replay", "replay only in the test"),
+        ("CASIA-FASD and mylab to OULU-NPU", "own:casia-fasd+mylab_to_oulu-npu"),
+    ):
+        done = Called("fasdata", "build-protocol", name, *data)
+        assert done.code == 0 and says in done.out, done.error
+    out = tmp_path / "run"
+    done = Called(
+        "fastrain", "run", "erm", "--protocol", "mylab to CASIA-FASD", "--test-frames", "ssdg(1)", "--preset", "demo",
+        *data, *SHORT, "--out", out,
+    )  # fmt: skip
+    assert done.code == 0 and "recipe standard, test-frames=ssdg(1)@decoded" in done.out, done.error
+    assert "standard, test-frames=ssdg(1)@decoded" in (out / "report.html").read_text()
+    about = json.loads((out / "run.json").read_text())
+    assert re.fullmatch(r"standard@[0-9a-f]{8}", about["recipe"])
+    assert "standard, test-frames=ssdg(1)@decoded" in Called("fastrain", "compare", out).out
+
+
 SMALL = {
     "train.max_iterations": "4", "train.steps_per_epoch": "2", "train.validate_every_epochs": "1", "data.workers": "0",
     "pretrained": "false", "data.image_size": "32",
@@ -134,7 +199,7 @@ def test_our_counterpart_of_the_published_command_runs(every_fifth, tmp_path, me
     done = Called("fastrain", *toy(ours, {**SMALL, **small}), "--data", every_fifth, "--threads", 1, "--out", out)
     assert done.code == 0, done.error or done.out
     about = json.loads((out / "run.json").read_text())
-    assert (about["recipe"], about["preset"]) == (
+    assert (about["recipe"].partition("@")[0], about["preset"]) == (
         method,
         {"hfn_mp": "CIO-M", "gac_fas": "ICM2O", "me_fas": "C2I"}[method],
     )
