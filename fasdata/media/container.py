@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -122,8 +123,9 @@ class Orientation:
         """Return how a decoded picture is to be shown."""
         if not reading.believes_all:
             return cls(round(-picture.rotation / 90) * 90 % 360)
-        data = picture.side_data.get(SideData.DISPLAYMATRIX)
-        return cls.of_matrix(struct.unpack("<9i", bytes(data)[:36])) if data is not None else cls()
+        of_frame: Any = picture.side_data  # PyAV's stubs say that its keys are text
+        matrix = of_frame.get(SideData.DISPLAYMATRIX)
+        return cls.of_matrix(struct.unpack("=9i", bytes(matrix)[:36])) if matrix is not None else cls()
 
     def apply(self, image: np.ndarray) -> np.ndarray:
         """Return the image as it is shown, as contiguous memory."""

@@ -23,6 +23,7 @@ from fasdata.store.codec import decode
 from fasdata.store.record_bytes import from_bytes
 
 if TYPE_CHECKING:
+    import lmdb
     import pyarrow as pa
 
 
@@ -59,9 +60,13 @@ def read_shard(path: Path) -> Iterator[ClipRecord]:
         UserError: the shard is damaged, or a record is not of the form this version writes.
     """
     with shards.reading(path) as transaction:
-        for key, value in shards.entries(transaction, keys.CLIP):
-            clip_id = key[len(keys.CLIP) :].decode(errors="replace")
-            yield from_bytes(value, f"{clip_id} in {path}", clip_id)
+        yield from _records(path, transaction)
+
+
+def _records(path: Path, transaction: lmdb.Transaction) -> Iterator[ClipRecord]:
+    for key, value in shards.entries(transaction, keys.CLIP):
+        clip_id = key[len(keys.CLIP) :].decode(errors="replace")
+        yield from_bytes(value, f"{clip_id} in {path}", clip_id)
 
 
 def read_shards(folder: Path) -> Iterator[tuple[int, ClipRecord]]:
@@ -95,8 +100,8 @@ def rebuild(folder: Path) -> None:
             failures.writerow(FAILURE_COLUMNS)
             frames = open_files.enter_context(pq.ParquetWriter(temporary[INDEX], _schema(FRAME_TYPES)))
             clips = open_files.enter_context(pq.ParquetWriter(temporary[CLIPS], _schema(_CLIP_TYPES)))
-            records = read_shards(folder)
-            while some := [(shard, _measured(folder, shard, record)) for shard, record in islice(records, _AT_ONCE)]:
+            records = _measured_records(folder)
+            while some := list(islice(records, _AT_ONCE)):
                 failures.writerows(failure_rows(record for _, record in some))
                 frames.write_table(pa.Table.from_pylist(list(frame_rows(some)), _schema(FRAME_TYPES)))
                 clips.write_table(pa.Table.from_pylist(list(clip_rows(some)), _schema(_CLIP_TYPES)))
@@ -142,25 +147,31 @@ def frame_rows(records: Iterable[tuple[int, ClipRecord]]) -> Iterator[dict[str, 
             }  # fmt: skip
 
 
-def _measured(folder: Path, shard: int, record: ClipRecord) -> ClipRecord:
-    """Return a record with sharpness and brightness of all its stored frames: older ones do not have them."""
+def _measured_records(folder: Path) -> Iterator[tuple[int, ClipRecord]]:
+    """Yield what `read_shards` does, with sharpness and brightness of all stored frames: older records have none."""
+    for path in shards.shard_paths(folder):
+        with shards.reading(path) as transaction:
+            for record in _records(path, transaction):
+                yield int(path.stem), _measured(record, transaction)
+
+
+def _measured(record: ClipRecord, transaction: lmdb.Transaction) -> ClipRecord:
     if all(frame.sharpness is not None for frame in record.frames if frame.crop):
         return record
-    with shards.reading(shards.shard_path(folder, shard)) as transaction:
 
-        def measured(frame: FrameRecord) -> FrameRecord:
-            if frame.crop is None or frame.sharpness is not None:
-                return frame
-            data = transaction.get(keys.crop_key(record.clip.clip_id, frame.index).encode())
-            try:
-                image = decode(bytes(data or b""))
-            except ValueError:
-                return frame  # the check of the store tells of it
-            inside = face_in_crop(image, frame.box or (math.nan,), frame.crop.region, frame.crop.scale)
-            sharpness, brightness = measure(inside)
-            return replace(frame, sharpness=sharpness, brightness=brightness)
+    def measured(frame: FrameRecord) -> FrameRecord:
+        if frame.crop is None or frame.sharpness is not None:
+            return frame
+        data = transaction.get(keys.crop_key(record.clip.clip_id, frame.index).encode())
+        try:
+            image = decode(bytes(data or b""))
+        except ValueError:
+            return frame  # the check of the store tells of it
+        inside = face_in_crop(image, frame.box or (math.nan,), frame.crop.region, frame.crop.scale)
+        sharpness, brightness = measure(inside)
+        return replace(frame, sharpness=sharpness, brightness=brightness)
 
-        return replace(record, frames=tuple(map(measured, record.frames)))
+    return replace(record, frames=tuple(map(measured, record.frames)))
 
 
 def failure_rows(records: Iterable[ClipRecord]) -> Iterator[list[str]]:
