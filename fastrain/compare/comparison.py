@@ -96,7 +96,7 @@ def compared(
             tests.append(pair_test(system, against, lined_up.orders))
         elif system is not against:
             why = lined_up.apart(system) or lined_up.apart(against)
-            tests.append(f"{system.name} against {against.name}: {why}")
+            tests.append(f"{system.name} against {against.name}: not tested, {why}")
     alias = next((run.about.protocol_alias for s in systems for run in s.runs if run.about.protocol_alias), protocol)
     people, notes = lined_up.clusters.note(), tuple(notes_on(systems, lined_up))
     return ProtocolTable(protocol, alias, base, tuple(lines), people, resamples, tuple(tests), notes)

@@ -78,9 +78,10 @@ def notes_on(systems: Sequence[System], lined_up: LinedUp) -> list[str]:
         held = holdings(target_of(run.scores, run.folder)).get("test", "")
         source = f"scores from {about.file}" if about.kind == "scores" else f"{about.kind} {about.file}"
         said = f"{system.name}: {source}; {held}"
-        if run.is_loose:
-            apart = lined_up.apart(system)
-            said += "; " + (apart or "its clips are those of the others, by their ids and labels")
+        if lined_up.clusters_of(run).level == "clip":
+            said += "; its intervals resample clips, not people"
+        if run.is_loose and not lined_up.apart(system) and len(systems) > 1:
+            said += "; its clips are those of the others, by their ids and labels"
         topics = [sentence.partition(":")[0] for sentence in about.cannot]
         notes.append(said + (f"; not known: {', '.join(topics)} (its report says why)" if topics else ""))
     return notes
@@ -95,7 +96,7 @@ def _order(reference: ScoreTable, other: ScoreTable) -> Order | str:
         strange = sorted(set(keys) ^ set(others))
         if not set(keys) & set(others):
             counts = f"{len(others)} against {len(keys)}"
-            return f"not known to be the same clips ({counts}), so not tested against the others"
+            return f"not known to be the same clips ({counts})"
         return f"{len(strange)} clips that only one of them has, such as {'/'.join(strange[0]).removeprefix('/')}"
     place = {key: number for number, key in enumerate(others)}
     order: Order = np.array([place[key] for key in keys], np.int64)

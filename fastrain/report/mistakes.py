@@ -12,8 +12,9 @@ from fasdata.library import Library
 from fasdata.page.figures import Gallery, Picture, data_uri
 from fasdata.page.page import Section
 from fasdata.page.parts import Notice, Paragraph
-from fasdata.page.spelling import score, text
+from fasdata.page.spelling import score
 from fasdata.records import BONAFIDE
+from fasdata.species import species_of
 from fastrain.evaluation.results_lookup import HONEST, TEST
 from fastrain.report.error_tables import shown_threshold
 from fastrain.report.run_folder import SCORES, RunFolder
@@ -80,7 +81,7 @@ def _picture(scores: pd.DataFrame, row: pd.Series[Any], thumbnails: _Thumbnails 
     frame = _frame(scores, row, lowest=bonafide)
     facts = [
         ("label", "bona fide" if bonafide else "attack"),
-        *([] if bonafide else [("attack type", text(row["attack_type"], "unknown"))]),
+        *([] if bonafide else [("attack type", species_of(row["attack_type"], row["pai"]))]),
         ("clip score", f"{score(row['score'])} ({score(row['margin'])} from the threshold)"),
         ("sample", str(frame["sample_id"])),
     ]
