@@ -50,6 +50,7 @@ def forget(
         if dry_run:
             require_removable(plan, library)
         elif not yes and not library.journal(VERB, slug).exists():
+            require_removable(plan, library)  # nobody is asked about what would be refused
             _confirm(slug, subject)
         report = None if dry_run else carry_out(plan, library)
         if report:
