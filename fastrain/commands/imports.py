@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -15,9 +14,7 @@ from fastrain.commands.options import BonafideIs, Columns, HigherIs, MapAttack
 class _Imports(TyperGroup):
     """Takes `import METHOD FILE`, the older spelling, for `import checkpoint METHOD FILE`."""
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in self.commands:
             return "checkpoint", self.commands["checkpoint"], args
         return super().resolve_command(ctx, args)

@@ -129,11 +129,13 @@ def _without_lost_frames(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 
 def _recordings(cells: pd.DataFrame, frame: pd.DataFrame, where: str) -> Rows:
     """Return rows that are a recording each, since no column says otherwise."""
+    import pandas as pd
+
     notes = []
     if "frame" in cells:
         notes.append("frames are numbered, but no column (clip, video_key) says of which recording they are")
     if "id" not in cells:
-        ids = "row " + (frame.reset_index(drop=True).index + 1).astype(str)
+        ids = pd.Series([f"row {number}" for number in range(1, len(cells) + 1)], index=cells.index, dtype=object)
         are, has_ids = "recordings, one a row (no column clip or id)", False
     else:
         ids, has_ids = cells["id"], True
@@ -278,7 +280,7 @@ def _parts(cells: pd.DataFrame, part: str, where: str) -> pd.Series | str:
     known = cells["part"].str.lower().map(words)
     if known.isna().any():
         odd = cells["part"][known.isna()].unique()
-        raise UserError(f"{where}: unknown part", expected="test or val (eval, dev)", found=_listed(odd))
+        raise UserError(f"{where}: unknown part", expected="test or val (eval, dev)", found=_listed(list(odd)))
     return known
 
 
