@@ -90,7 +90,7 @@ def verify(
 
     Own data that were extracted before need no card: they are compared with their store in the library.
     """
-    from fasdata.commands.own_names import card_of
+    from fasdata.commands.options import card_of
     from fasdata.datasets.verify import describe_verification
     from fasdata.datasets.verify import verify as compare
     from fasdata.errors import UserError

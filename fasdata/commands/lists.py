@@ -57,7 +57,7 @@ def lists_import(
     data: Data = None,
 ) -> None:
     """Find the clips of another project's list; rows that match no clip are reported, never guessed."""
-    from fasdata.commands.own_names import card_of
+    from fasdata.commands.options import card_of
     from fasdata.datasets.registry import find_card
     from fasdata.errors import EXIT_PARTIAL
     from fasdata.lists.match import import_lists, known_clips, write_matched

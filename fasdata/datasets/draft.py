@@ -22,12 +22,14 @@ COLUMNS = ("path", "label", "split", "subject", "attack_type", "pai", "depth", "
 _FRAMES = 5  # numbered pictures in a folder, from which it is taken for the frames of one recording
 _DIGITS = re.compile(r"\d+")
 _WORDS = re.compile(r"[^\W_]+")
-_PERSON = re.compile(r"(?:client|subject|person|user|participant|people|volunteer|sub|id)[-_ ]?\d+", re.IGNORECASE)
+_PERSON = re.compile(
+    r"(?<![A-Za-z])(?:client|subject|person|user|participant|people|volunteer|sub|id)[-_ ]?\d+", re.IGNORECASE
+)
 _MODALITY = {"rgb": "rgb", "color": "rgb", "colour": "rgb", "depth": "depth", "ir": "ir", "infrared": "ir", "nir": "ir"}
 # Folders that say how or where a recording was made, not of whom.
 _NOBODY_WORDS = (
-    "scene session webcam fixed hand data dataset videos video images image frames frame raw release files file camera "
-    "cam device phone part folder light indoor outdoor adverse controlled set fold protocol clip clips take"
+    "vid vids scene session webcam fixed hand data dataset videos video images image frames frame raw release files file "
+    "camera cam device phone part folder light indoor outdoor adverse controlled set fold protocol clip clips take"
 )
 _NOBODY = set(_NOBODY_WORDS.split())
 

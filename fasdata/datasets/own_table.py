@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -99,7 +100,7 @@ def read_table(path: Path, slug: str, bonafide_is: str = "") -> Table:
     """
     if ending(path.name) in _SHEETS:
         raise UserError(f"{path} is a spreadsheet", expected="a text", do="save it as CSV UTF-8 and pass that file")
-    rows = list(read_sheet(path, "path", "label", largest=LARGEST))
+    rows = [(number, _named(row)) for number, row in read_sheet(path, "path", "label", largest=LARGEST)]
     if not rows:
         raise UserError(f"{path} has no rows", expected="one row for each recording")
     words = label_words(((f"{path} line {number}", row["label"]) for number, row in rows), bonafide_is)
@@ -122,6 +123,12 @@ def read_table(path: Path, slug: str, bonafide_is: str = "") -> Table:
     _require_readable(holds, path)
     again = [f"{repeated} rows of {path.name} repeat an earlier one"] if repeated else []
     return Table(clips, holds, (*words.notes, *again, *_strange_attacks(clips.values())))
+
+
+def _named(row: dict[str, str]) -> dict[str, str]:
+    """Return the row with its own columns spelled as here: `Attack type` is `attack_type`."""
+    spelled = {name: re.sub(r"[\s-]+", "_", name) for name in row}
+    return {spelled[name] if spelled[name] in _OWN and spelled[name] not in row else name: row[name] for name in row}
 
 
 def _clip(row: dict[str, str], slug: str, where: str, words: LabelWords) -> Clip:

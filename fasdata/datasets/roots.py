@@ -9,7 +9,7 @@ from pathlib import Path
 from fasdata.datasets.card import Card, Layout
 from fasdata.datasets.layouts import Rejected, find_layout, match_rates, path_parser, spell_rates
 from fasdata.datasets.registry import load_cards
-from fasdata.datasets.tree import is_archive
+from fasdata.datasets.tree import UNREAD_IMAGE, ending, is_archive
 from fasdata.errors import UserError
 from fasdata.records import Clip
 
@@ -41,6 +41,8 @@ def _what_helps(card: Card, root: Path, relpaths: Sequence[str]) -> str:
         return f"the root is a folder inside the dataset: pass --root {above}"
     if archives := [path for path in relpaths if is_archive(path)]:
         return f"unpack {_some(archives)}"
+    if formats := _unread_formats(relpaths):
+        return f"{formats} pictures are not read: convert them to PNG"
     if asked := _layout_to_ask_for(card, relpaths):
         return f"for folders of instruments pass --layout {asked}"
     fitting = _looks_like(card, relpaths)
@@ -95,9 +97,17 @@ def place_notes(
         )
     if asked := _layout_to_ask_for(card, unmatched):
         yield f"media that no rule matches would fit folders of instruments: pass --layout {asked}"
+    if formats := _unread_formats(unmatched):
+        yield f"{formats} pictures are not read: convert them to PNG"
     archives = [path for path in relpaths if is_archive(path)]
     if archives:
         yield f"archives are not looked into; if they hold more of the dataset: unpack {_some(archives)}"
+
+
+def _unread_formats(paths: Sequence[str]) -> str:
+    """Return the formats of pictures among the paths that nothing here reads, with their numbers."""
+    times = Counter(ending(path).upper() for path in paths if ending(path) in UNREAD_IMAGE)
+    return ", ".join(f"{number} {name}" for name, number in times.most_common())
 
 
 def _top(path: str) -> str:

@@ -44,10 +44,10 @@ def describe_plan(plan: ExtractPlan) -> str:
         lines += _some(list(plan.absent), FAILURES)
     if plan.second_files:
         lines.append(f"warning: {len(plan.second_files)} second files of clips are left out:")
-        lines += _some(list(plan.second_files), "fasdata parse")
+        lines += _some(list(plan.second_files), "")
     if plan.unmatched:
         lines.append(f"warning: {len(plan.unmatched)} media files match no rule of the layout:")
-        lines += _some(list(plan.unmatched))
+        lines += _some(list(plan.unmatched), "")
     return "\n".join(lines)
 
 
@@ -117,5 +117,6 @@ def _detector(settings: ExtractSettings) -> str:
 
 
 def _some(lines: list[str], where: str = "clips.parquet") -> list[str]:
-    rest = [f"  … and {len(lines) - SHOWN} more ({where} has all)"] if len(lines) > SHOWN else []
+    all_in = f" ({where} has all)" if where else ""
+    rest = [f"  … and {len(lines) - SHOWN} more{all_in}"] if len(lines) > SHOWN else []
     return [f"  {line}" for line in lines[:SHOWN]] + rest

@@ -100,5 +100,10 @@ def test_the_command_writes_a_table_says_three_lines_and_overwrites_nothing(tmp_
     assert "line 4: a label" in Called("fasdata", "verify", "own", "--root", root, "--card", tmp_path / "my.csv").line
 
 
+def test_a_name_that_holds_a_word_for_a_person_names_nobody():
+    rows = draft_of(["live/vid01.mp4", "live/vid02.mp4", "spoof/x_id7.mp4"]).rows
+    assert [row.subject for row in rows] == ["", "", "id7"]
+
+
 def test_a_tree_without_media_is_refused(tmp_path):
     assert "no videos or pictures" in Called("fasdata", "card", "draft", tmp_path, "--out", tmp_path / "t.csv").line

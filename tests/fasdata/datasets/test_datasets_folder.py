@@ -71,3 +71,11 @@ def test_parse_recognises_instruments_from_the_whole_list():
     assert [row.means.subject for row in meanings(card, ["train/attack/print/a.mp4", "train/attack/anna/a.mp4"])] == [
         "print", "anna"
     ]  # fmt: skip
+
+
+def test_pictures_of_formats_that_are_not_read_are_named(tmp_path):
+    result = scan(find_card("folder"), plant(tmp_path / "a", "train/attack/p/a.png", "train/attack/p/b.heic"))
+    assert result.unmatched == ["train/attack/p/b.heic"]
+    assert result.notes == ("1 HEIC pictures are not read: convert them to PNG",)
+    with pytest.raises(UserError, match="2 GIF pictures are not read"):
+        scan(find_card("folder"), plant(tmp_path / "b", "train/attack/p/a.gif", "train/attack/p/b.GIF"))

@@ -97,3 +97,8 @@ def test_a_spreadsheet_itself_is_refused_by_name(tmp_path, name):
     (tmp_path / name).write_bytes(b"PK\x03\x04")
     with pytest.raises(UserError, match="save it as CSV UTF-8"):
         find_card("own", tmp_path / name)
+
+
+def test_columns_may_be_spelled_as_people_write_them(tmp_path):
+    table = card(tmp_path, "a.mp4,attack,print,7\n", header="Path,Label,Attack type,lamp no")
+    assert facts(table) == [("attack", "print", "")] and dict(table.clips["a.mp4"].fields) == {"lamp no": "7"}
