@@ -28,8 +28,8 @@ _PERSON = re.compile(
 _MODALITY = {"rgb": "rgb", "color": "rgb", "colour": "rgb", "depth": "depth", "ir": "ir", "infrared": "ir", "nir": "ir"}
 # Folders that say how or where a recording was made, not of whom.
 _NOBODY_WORDS = (
-    "vid vids scene session webcam fixed hand data dataset videos video images image frames frame raw release files file "
-    "camera cam device phone part folder light indoor outdoor adverse controlled set fold protocol clip clips take"
+    "vid vids scene session webcam fixed hand data dataset videos video images image frames frame raw release files "
+    "file camera cam device phone part folder light indoor outdoor adverse controlled set fold protocol clip clips take"
 )
 _NOBODY = set(_NOBODY_WORDS.split())
 
