@@ -109,8 +109,10 @@ class Layout:
     unread: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, path: Path, reading: Reading) -> Layout:
+    def of(cls, path: Path, reading: Reading, *, labels_known: bool = False) -> Layout:
         """Find the layout of a file from its first lines and from what the user says of it.
+
+        With `labels_known` the file may lack labels, since its ids tell them.
 
         Raises:
             UserError: it has none that can be read; says which can.
@@ -124,9 +126,9 @@ class Layout:
         for separator in _SEPARATORS:
             header = _cells(lines[0], separator, path)
             if renamed and set(renamed.values()) <= set(header):
-                return cls._with_header(path, header, separator, renamed)
+                return cls._with_header(path, header, separator, renamed, labels_known)
             if not renamed and "score" in [name.lower() for name in header]:
-                return cls._with_header(path, header, separator, {})
+                return cls._with_header(path, header, separator, {}, labels_known)
         if renamed:
             raise UserError(
                 f"{path} has no column {', '.join(sorted(renamed.values()))}", found=_shown(lines[0]),
@@ -135,7 +137,9 @@ class Layout:
         return cls._without_header(path, lines, ())
 
     @classmethod
-    def _with_header(cls, path: Path, header: Sequence[str], separator: str, renamed: Mapping[str, str]) -> Layout:
+    def _with_header(
+        cls, path: Path, header: Sequence[str], separator: str, renamed: Mapping[str, str], labels_known: bool
+    ) -> Layout:
         if twice := [name for name in header if header.count(name) > 1]:
             raise UserError(f"{path} has two columns {twice[0]!r}")
         roles = dict(renamed)
@@ -143,7 +147,7 @@ class Layout:
             found = [name for known in names for name in header if name.lower() == known and name not in roles.values()]
             if found and role not in roles:
                 roles[role] = found[0]
-        if "label" not in roles:
+        if "label" not in roles and not labels_known:
             raise UserError(
                 f"{path} lacks the column label", expected=READABLE, found=", ".join(header),
                 do="or say which column it is: --columns label=COLUMN,score=COLUMN",

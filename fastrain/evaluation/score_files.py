@@ -78,13 +78,23 @@ def _of_parts(path: Path, files: Mapping[str, Path], reading: Reading, key: Scor
         return _of_json(path, files, reading, key)
     read: dict[str, Rows] = {}
     for part, file in files.items():
-        layout = Layout.of(file, reading)
-        read[part] = rows_of(layout.rows(file), layout, reading, part, str(file))
+        layout = Layout.of(file, reading, labels_known=key is not None)
+        read[part] = rows_of(_with_labels(layout.rows(file), key, file), layout, reading, part, str(file))
     frame, notes = _joined([rows.frame for rows in read.values()])
     notes = [*dict.fromkeys(note for rows in read.values() for note in rows.notes), *notes]
     first = next(iter(read.values()))
     table = ScoreTable(_turned(frame, reading.higher), str(path))
     return OutsideScores(table, layout.form, first.are, tuple(notes), all(rows.has_ids for rows in read.values()))
+
+
+def _with_labels(cells: pd.DataFrame, key: ScoreTable | None, file: Path) -> pd.DataFrame:
+    """Return the cells with the labels that their ids have in `key`, where the file has none."""
+    if key is None or {"label", "real_id"} & set(cells.columns):
+        return cells
+    names = cells.get("clip", cells.get("id"))
+    if names is None:
+        raise UserError(f"{file} has neither labels nor ids", expected="a column label, clip or id")
+    return cells.assign(label=matched(list(names.str.strip()), key.frame, str(file))["label"].to_numpy())
 
 
 def _joined(frames: list[pd.DataFrame]) -> tuple[pd.DataFrame, list[str]]:

@@ -54,7 +54,7 @@ Attacks. Words of the field give the attack type (print, photo, replay, video, 3
 instruments of one type apart.
 
 With --protocol NAME or --manifest FILE ids have to be the manifest's clip ids (dataset/clip_id or clip_id) or sample
-ids, to the letter; others are listed and refused. Labels, people and parts are then the manifest's.
+ids, to the letter; others are listed and refused. Labels, people and parts are then the manifest's: id,score is enough.
 
 bob's operating points. Its BPCER20 takes the lowest attack score at which every attack keeps an APCER of 5 %; we take
 the lowest score of all that may be accepted. Where bona fide scores lie between two attack scores bob rejects them: its

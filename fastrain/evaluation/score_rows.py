@@ -192,7 +192,7 @@ def _labels(cells: pd.DataFrame, layout: Layout, reading: Reading, where: str) -
         if not {"real_id", "subject"} <= set(cells.columns):
             raise UserError(f"{where} has no column label", do="name it with --columns")
         return (cells["real_id"] == cells["subject"]).to_numpy(), cells["real_id"]
-    column, texts = layout.roles["label"], cells["label"]
+    column, texts = layout.roles.get("label", "label"), cells["label"]
     values = list(texts.unique())
     if reading.bonafide_is:
         if reading.bonafide_is not in values:
