@@ -13,7 +13,7 @@ from typing import TextIO
 from fasdata.datasets.attack_words import attack_of_file, attack_of_folder, names_instrument
 from fasdata.datasets.list_files import split_of
 from fasdata.datasets.own_labels import ATTACK_WORDS, BONAFIDE_WORDS
-from fasdata.datasets.tree import IMAGE, UNREAD_IMAGE, VIDEO, ending, is_left_behind, natural_key, walk
+from fasdata.datasets.tree import ARRAY, IMAGE, UNREAD_IMAGE, VIDEO, ending, is_left_behind, natural_key, walk
 from fasdata.errors import UserError
 from fasdata.records import ATTACK, BONAFIDE, MODALITIES
 from fasdata.species import UNKNOWN
@@ -75,7 +75,7 @@ def draft(root: Path) -> Draft:
 
 def draft_of(paths: Sequence[str]) -> Draft:
     """Return the draft of the files with these paths."""
-    unread = [path for path in paths if ending(path) in UNREAD_IMAGE]
+    unread = [path for path in paths if ending(path) in (*UNREAD_IMAGE, *ARRAY)]
     units, folders = _recordings([path for path in paths if ending(path) in (*VIDEO, *IMAGE)])
     coloured = _beside_colour(units)
     shared = _shared_folders(list(coloured))
@@ -207,6 +207,8 @@ def _subject(folders: Sequence[str], stem: str) -> str:
             return match[0]
     for folder in reversed(folders):
         bare = {word.strip("0123456789") or word for word in _words(folder)}
+        if len(_DIGITS.findall(folder)) > 2:
+            continue  # a code of several numbers is that of a recording
         if not _split(folder) and not _label(folder) and not bare & (_NOBODY | set(_MODALITY)):
             return folder
     return ""

@@ -100,6 +100,11 @@ def test_the_command_writes_a_table_says_three_lines_and_overwrites_nothing(tmp_
     assert "line 4: a label" in Called("fasdata", "verify", "own", "--root", root, "--card", tmp_path / "my.csv").line
 
 
+def test_a_code_of_several_numbers_is_a_recording_and_not_a_person():
+    rows = draft_of(["AF-006/1_006_1_1_1/1.mp4", "AF-007/1_007_1_1_1/1.mp4"]).rows
+    assert [row.subject for row in rows] == ["AF-006", "AF-007"]
+
+
 def test_a_name_that_holds_a_word_for_a_person_names_nobody():
     rows = draft_of(["live/vid01.mp4", "live/vid02.mp4", "spoof/x_id7.mp4"]).rows
     assert [row.subject for row in rows] == ["", "", "id7"]
@@ -107,3 +112,6 @@ def test_a_name_that_holds_a_word_for_a_person_names_nobody():
 
 def test_a_tree_without_media_is_refused(tmp_path):
     assert "no videos or pictures" in Called("fasdata", "card", "draft", tmp_path, "--out", tmp_path / "t.csv").line
+    plant(tmp_path, "raw/a.hdf5")
+    refused = Called("fasdata", "card", "draft", tmp_path / "raw", "--out", tmp_path / "t.csv")
+    assert "1 files that are not read, such as a.hdf5" in refused.line and not (tmp_path / "t.csv").exists()
