@@ -42,7 +42,7 @@ def _section(table: ProtocolTable, published: Sequence[PublishedResult]) -> Sect
     if published:
         parts += [Paragraph(OWN_DATA), *(Paragraph(f"{source}.") for source in sources_of(published))]
     lead = f"{table.protocol}: {table.people}; {table.resamples} resamples."
-    return Section(table.protocol.replace(":", "-").replace("@", "-"), table.alias, parts, lead)
+    return Section(table.protocol.translate(str.maketrans(":@ ", "---")), table.alias, parts, lead)
 
 
 def _cells(cells: Sequence[str]) -> list[object]:

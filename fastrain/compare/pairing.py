@@ -70,6 +70,7 @@ def line_up(systems: Sequence[System]) -> LinedUp:
 def notes_on(systems: Sequence[System], lined_up: LinedUp) -> list[str]:
     """Return a sentence on each system of scores from outside: what they are, and what is not known of them."""
     notes = []
+    together = sum(not lined_up.apart(system) for system in systems)
     for system in systems:
         about = system.about.contestant
         if about is None:
@@ -80,7 +81,7 @@ def notes_on(systems: Sequence[System], lined_up: LinedUp) -> list[str]:
         said = f"{system.name}: {source}; {held}"
         if lined_up.clusters_of(run).level == "clip":
             said += "; its intervals resample clips, not people"
-        if run.is_loose and not lined_up.apart(system) and len(systems) > 1:
+        if run.is_loose and not lined_up.apart(system) and together > 1:
             said += "; its clips are those of the others, by their ids and labels"
         topics = [sentence.partition(":")[0] for sentence in about.cannot]
         notes.append(said + (f"; not known: {', '.join(topics)} (its report says why)" if topics else ""))
@@ -95,8 +96,7 @@ def _order(reference: ScoreTable, other: ScoreTable) -> Order | str:
     if set(keys) != set(others) or len(keys) != len(others):
         strange = sorted(set(keys) ^ set(others))
         if not set(keys) & set(others):
-            counts = f"{len(others)} against {len(keys)}"
-            return f"not known to be the same clips ({counts})"
+            return "its clips are not known to be those of the others"
         return f"{len(strange)} clips that only one of them has, such as {'/'.join(strange[0]).removeprefix('/')}"
     place = {key: number for number, key in enumerate(others)}
     order: Order = np.array([place[key] for key in keys], np.int64)

@@ -83,7 +83,7 @@ class System:
         return self.runs[0].is_loose
 
 
-NO_PROTOCOL = "not stated"
+NO_PROTOCOL = "protocol not stated"
 
 
 def systems_of(runs: Sequence[ScoredRun]) -> dict[str, list[System]]:

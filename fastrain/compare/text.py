@@ -72,7 +72,7 @@ def published_row(result: PublishedResult) -> list[str]:
 
 def _text(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]]) -> str:
     lines = text_table(HEAD, [*rows, *quoted], indent="")
-    title = f"{table.alias} ({table.protocol}); {table.people}; {table.resamples} resamples"
+    title = f"{_named(table)}; {table.people}; {table.resamples} resamples"
     outside = [f"{OUTSIDE}: {note}" for note in table.notes]
     return "\n".join([title, *lines, NOTE.format(baseline=table.baseline), *table.tests, *outside])
 
@@ -81,7 +81,8 @@ def _markdown(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|").replace("*", "\\*") for cell in cells) + " |"
 
-    head = [f"### {table.alias} (`{table.protocol}`)", "", line(HEAD), "|" + "---|" * len(HEAD)]
+    name = table.alias if table.alias == table.protocol else f"{table.alias} (`{table.protocol}`)"
+    head = [f"### {name}", "", line(HEAD), "|" + "---|" * len(HEAD)]
     return "\n".join([*head, *map(line, rows), *map(line, quoted), "", _foot(table).replace("*", "\\*")])
 
 
@@ -99,9 +100,13 @@ def _latex(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]])
             *body,
             r"\bottomrule",
             r"\end{tabular}",
-            f"% {table.alias} ({table.protocol}). {_foot(table)}",
+            f"% {_named(table)}. {_foot(table)}",
         ]
     )
+
+
+def _named(table: ProtocolTable) -> str:
+    return table.alias if table.alias == table.protocol else f"{table.alias} ({table.protocol})"
 
 
 def _foot(table: ProtocolTable) -> str:

@@ -59,7 +59,7 @@ def test_four_stand_in_one_table_in_every_form(trained: list[Path], outside: lis
     for text in shown.values():
         plain = text.replace("\\_", "_")
         for words in ("hfn_mp", "erm", "vendor-with", "vendor-without", "not stated", "Scores from outside",
-                      "people not named", "not tested, not known to be the same clips (40 against 10)",
+                      "people not named", "not tested, its clips are not known to be those of the others",
                       "its intervals resample clips"):  # fmt: skip
             assert words in plain, words
     lines = [line for line in shown["text"].splitlines() if line.startswith("vendor-")]
@@ -67,6 +67,13 @@ def test_four_stand_in_one_table_in_every_form(trained: list[Path], outside: lis
     assert "*" not in "".join(lines[:2])  # nothing was tested
     assert "not known: people, species" in shown["text"]
     assert "<script" not in shown["html"]
+
+
+def test_contestants_alone_have_a_table_of_their_own(outside: list[Path]) -> None:
+    text = Called("fastrain", "compare", *outside, "--resamples", "200").out
+    assert text.startswith("protocol not stated; 10 subjects") and "its clips are those of the others" not in text
+    twice = Called("fastrain", "compare", outside[0], outside[0], "--resamples", "200").line
+    assert twice.startswith("vendor-with is given twice")
 
 
 def test_each_has_its_report(outside: list[Path]) -> None:
