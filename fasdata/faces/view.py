@@ -171,11 +171,12 @@ class View:
         """
         shown = context_region(box, frame or (int(region[2]), int(region[3])), self.factor)
         if not (region[0] <= shown[0] and region[1] <= shown[1] and shown[2] <= region[2] and shown[3] <= region[3]):
+            named = f"{CONTEXT}(factor={self.factor:g},size={self.size})"  # in full, also what is usual
             raise UserError(
-                f"the view {self} reaches past what is stored of a face",
+                f"the view {named} reaches past what is stored of a face",
                 expected=f"pixels {shown[0]},{shown[1]} to {shown[2]},{shown[3]} of its frame",
                 found=f"{region[0]},{region[1]} to {region[2]},{region[3]}",
-                do=f"extract with --views '{self}'",
+                do=f"extract with --views '{named}'",
             )
         return shown
 

@@ -85,7 +85,7 @@ def test_a_store_without_the_views_says_so_in_a_line(raw, tmp_path):
     for refused in (lambda: maker.require_stored(frames_of(store)), lambda: maker.image(frames_of(store)[1], "rgb")):
         with pytest.raises(UserError) as refusal:
             refused()
-        assert "extract with --views 'context(factor=4)'" in str(refusal.value) and "\n" not in str(refusal.value)
+        assert "extract with --views 'context(factor=4,size=80)'" in str(refusal.value) and "\n" not in str(refusal.value)
 
 
 def test_several_views_share_the_smallest_region_and_their_order_means_nothing(raw, tmp_path):

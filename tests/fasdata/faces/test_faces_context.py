@@ -84,7 +84,7 @@ def test_what_is_not_stored_is_told_in_a_line_with_the_option():
     x0, y0, x1, y1 = region
     with pytest.raises(UserError) as refusal:
         view.render(image[y0:y1, x0:x1], region, 1.0, (300, 200, 339, 239), None, (640, 480))
-    assert "extract with --views 'context'" in str(refusal.value) and "\n" not in str(refusal.value)
+    assert "extract with --views 'context(factor=2.7,size=80)'" in str(refusal.value) and "\n" not in str(refusal.value)
     View.named("context(factor=1.5)").render(image[y0:y1, x0:x1], region, 1.0, (300, 200, 339, 239), None, (640, 480))
 
 
