@@ -30,10 +30,12 @@ app = typer.Typer(
 
 @app.callback(
     epilog="Example: fastrain import scores scores-eval.csv --name vendor --out runs/vendor. "
-    "fastrain import checkpoint hfn_mp best.ckpt --out runs/published (also: fastrain import hfn_mp best.ckpt …)"
+    "fastrain import checkpoint hfn_mp best.ckpt --out runs/published (also: fastrain import hfn_mp best.ckpt …). "
+    "fastrain import onnx live.onnx --view 'context(factor=2.7,size=80)' --input 'bgr, 0..255' --score 'softmax[1]' "
+    "--out runs/live"
 )
 def import_() -> None:
-    """Turn what others made into a run folder: a checkpoint of published code, or scores of anything."""
+    """Turn what others made into a run folder: a checkpoint of published code, networks, or scores of anything."""
 
 
 @app.command(
@@ -99,3 +101,57 @@ def scores(
         file, name, out, asked, reading=reading, subjects=subjects, selection=selection, fta=fta
     )  # fmt: skip
     typer.echo(import_scores(request))
+
+
+Name = Annotated[str, typer.Option(help="What reports and tables call it; no blanks. Default: the file's.")]
+
+
+@app.command(
+    epilog="Example: fastrain import onnx live.onnx --view 'context(factor=2.7,size=80)' --input 'bgr, 0..255' --score "
+    "'softmax[1]' --out runs/live. Without these three the file is looked at, and all three are proposed. Then: "
+    "fastrain eval runs/live --on mylab"
+)
+def onnx(
+    files: Annotated[list[Path], typer.Argument(help="ONNX files; the scores of several are averaged.")],
+    out: Annotated[Path, typer.Option(help="Run folder to make.")],
+    view: Annotated[
+        list[str] | None, typer.Option(help="What the network sees of a face; once a file. See 'fasdata views'.")
+    ] = None,
+    input_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            help="How it is fed: rgb, bgr or gray; 0..255 or 0..1; mean=, std= (numbers); nhwc; name=. Once a file.",
+        ),
+    ] = None,
+    score: Annotated[
+        list[str] | None,
+        typer.Option(help="Which number is bona fide: softmax[1], 1-sigmoid[0], -value[0], mean. Once a file."),
+    ] = None,
+    name: Name = "",
+    selection: Annotated[
+        str, typer.Option(help="How its makers chose the network, where you know; a word for tables.")
+    ] = "",
+) -> None:
+    """Turn any scorer that onnxruntime runs into a contestant, which can be scored on any data of a library."""
+    from fastrain.rescore.import_network import NetworkRequest, import_onnx
+
+    declared = (tuple(view or ()), tuple(input_ or ()), tuple(score or ()))
+    typer.echo(import_onnx(NetworkRequest(tuple(files), out, name, *declared, selection)))
+
+
+@app.command(
+    epilog="Example: fastrain import minifasnet 2.7_80x80_MiniFASNetV2.pth 4_0_0_80x80_MiniFASNetV1SE.pth --out "
+    "runs/mini. Extract with --views 'context(factor=2.7,size=80) + context(factor=4,size=80)'."
+)
+def minifasnet(
+    files: Annotated[
+        list[Path], typer.Argument(help="Weight files of Silent-Face-Anti-Spoofing; scores of several are averaged.")
+    ],
+    out: Annotated[Path, typer.Option(help="Run folder to make.")],
+    name: Name = "",
+) -> None:
+    """Turn the deployed networks of Silent-Face-Anti-Spoofing into a contestant. Nothing inside the files is run."""
+    from fastrain.rescore.import_network import import_minifasnet
+
+    typer.echo(import_minifasnet(files, out, name))

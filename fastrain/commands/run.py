@@ -72,7 +72,8 @@ def run(
     overrides = [*(settings or ()), *([f"train.seed={seed}"] if seed is not None else [])]
     request = RunRequest(
         method=method, protocol=protocol, recipe=recipe, manifest=manifest, preset=preset, overrides=tuple(overrides),
-        frames=frames, test_frames=test_frames, val=val, data=data, out=out, resume=resume, devices=devices, precision=precision, accelerator=accelerator,
-        threads=threads, faces=not no_faces, allow_changed_data=allow_changed_data, dry_run=dry_run,
+        frames=frames, test_frames=test_frames, val=val, data=data, out=out, resume=resume, devices=devices,
+        precision=precision, accelerator=accelerator, threads=threads, faces=not no_faces,
+        allow_changed_data=allow_changed_data, dry_run=dry_run,
     )  # fmt: skip
     carry_out(request)

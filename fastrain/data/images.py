@@ -108,6 +108,7 @@ class Images:
         self.modalities = tuple(modalities)
         self.size = view.size
         self._pack = pack
+        self._stores, self._shown = stores, view
         self._renderer = Renderer(stores, view)
         self._kept: dict[int, dict[str, np.ndarray]] | None = {} if cache else None
         _check_geometry(samples, view)
@@ -129,6 +130,16 @@ class Images:
     def only(self, members: np.ndarray) -> Images:
         """Return some of the images, sharing the cache, in the given order."""
         return self.relabelled(self.samples.only(members))
+
+    def with_view(self, view: View) -> Images:
+        """Return the colour of the same samples in another view, rendered from the stores.
+
+        Raises:
+            UserError: as for the images themselves.
+        """
+        if view == self._shown and self.modalities == ("rgb",):
+            return self
+        return Images(self.samples, self._stores, view, preparation=self._preparation)
 
     def load(self, i: int) -> dict[str, np.ndarray]:
         """Return the view of sample `i` in every modality that it has."""

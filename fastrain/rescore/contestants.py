@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 NO_POLICY = "not stated"
 _NAME = re.compile(r"[^\s/<>&|\x00-\x1f\x7f]{1,80}")
-_OURS = frozenset(("scores.csv", "scores.csv.part", "manifest.json", "results.json", ".lock", "checkpoints"))
+_OURS = frozenset(
+    ("scores.csv", "scores.csv.part", "manifest.json", "results.json", ".lock", "checkpoints", "networks")
+)
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,11 @@ def import_scores(request: ScoresRequest) -> str:
     Raises:
         UserError: a name that cannot be one, a file that cannot be read or matched, or `out` is in use.
     """
-    _require_name(request.name)
+    require_name(request.name)
     if request.subjects and request.asked:
         raise UserError("people come from the manifest", expected="--protocol or --subjects, not both")
     run = RunDir(request.out)
-    _require_new(run)
+    require_new(run)
     read, manifest = read_for(request.file, request.asked, request.reading)
     if request.subjects:
         read = with_subjects(read, request.subjects)
@@ -189,7 +191,7 @@ def _digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _require_name(name: str) -> None:
+def require_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         plain = re.sub(r"[\s/<>&|\x00-\x1f\x7f]+", "-", name)[:80].strip("-")
         raise UserError(
@@ -199,7 +201,7 @@ def _require_name(name: str) -> None:
         )
 
 
-def _require_new(run: RunDir) -> None:
+def require_new(run: RunDir) -> None:
     run.require_writable()
     there = [path.name for path in run.path.iterdir()] if run.path.is_dir() else []
     if "run.json" in there or run.path.is_file() or set(there) - _OURS:

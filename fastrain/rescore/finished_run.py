@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fasdata.errors import UserError, naming
 from fasdata.library import Library
 from fastrain.networks.checkpoint import Checkpoint
+from fastrain.rescore.outside_scores import OutsideAssembly, has_networks, outside_assembly
 from fastrain.run.settings import own_config
 from fastrain.rundir import RunDir, RunFacts, selected_checkpoint
 from fastrain.rundir.folder import RUN
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from fasdata.manifest import Manifest
     from fastrain.data.images import Images
     from fastrain.evaluation.scores import ScoreTable
+    from fastrain.outside.networks import OutsideScorer
     from fastrain.run.assembly import Assembly
     from fastrain.train.scoring import Scorer
 
@@ -28,7 +30,7 @@ class FinishedRun:
 
     manifest: Manifest
     about: RunFacts
-    _assembly: Assembly
+    _assembly: Assembly | OutsideAssembly
 
     @classmethod
     def opened(cls, folder: Path, *, parts: Sequence[str] = ("val", "test"), accelerator: str = "auto") -> FinishedRun:
@@ -43,8 +45,9 @@ class FinishedRun:
         from fastrain.run.assembly import Data, assembly_of_run, load_network
 
         run = RunDir(folder)
-        path = selected_checkpoint(folder)
-        about, config = run.facts(), own_config(run)
+        about = run.facts()
+        outside = has_networks(about)
+        path = None if outside else selected_checkpoint(folder)
         if not (about.manifest_path and about.library and about.view):
             raise UserError(
                 f"{run.file(RUN)} does not say what the run was tested on",
@@ -56,8 +59,12 @@ class FinishedRun:
         manifest = given_manifest(Path(about.manifest_path), None, None).manifest
         stores = manifest.open_stores(Library.locate(Path(about.library)))
         lock = Lock.of_manifest(manifest, stores)
-        against_training(Checkpoint.read(path).about.lock, lock, where=str(path), allowed=False)
         data = Data(manifest, stores, view)
+        if path is None:
+            against_training(about.lock, lock, where=str(run.file(RUN)), allowed=False)
+            return cls(manifest, about, outside_assembly(run, about, data, parts, accelerator))
+        against_training(Checkpoint.read(path).about.lock, lock, where=str(path), allowed=False)
+        config = own_config(run)
         assembly = assembly_of_run(run, about, config, data, parts=parts, accelerator=accelerator)
         load_network(run, about, assembly.method, path.stem)
         return cls(manifest, about, assembly)
@@ -68,7 +75,7 @@ class FinishedRun:
         return self._assembly.images
 
     @property
-    def scorer(self) -> Scorer:
+    def scorer(self) -> Scorer | OutsideScorer:
         """What shows images to the network, with the method and the device it is on."""
         return self._assembly.scorer
 

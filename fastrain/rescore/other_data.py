@@ -26,10 +26,11 @@ from fastrain.data.manifests import (
 from fastrain.networks.checkpoint import Checkpoint
 from fastrain.report.masked_targets import only_masked
 from fastrain.rescore.on_purpose import Seen, manifest_on, with_own_validation
+from fastrain.rescore.outside_scores import has_networks, outside_scores
 from fastrain.run.plan import RECIPE, settled_view
 from fastrain.run.settings import own_config
 from fastrain.rundir import RunDir, RunFacts
-from fastrain.rundir.folder import RUN
+from fastrain.rundir.folder import MANIFEST, RUN
 
 if TYPE_CHECKING:
     from fasdata.faces.view import View
@@ -74,13 +75,14 @@ def score_again(
     from fastrain.run.conclude import score_table, with_fields
 
     run = RunDir(folder)
-    about, config = run.facts(), own_config(run)
+    about = run.facts()
+    outside = has_networks(about)  # a contestant has no configuration and no checkpoint
+    config = None if outside else own_config(run)
     given = asked.data or about.library
     library = Library.locate(Path(given) if given else None)
     manifest_file = _manifest(asked, about, library)
-    place = run.checkpoint(about)
-    checkpoint = Checkpoint.read(place)
-    imported = checkpoint.about.source is not None
+    checkpoint = None if outside else Checkpoint.read(run.checkpoint(about))
+    imported = checkpoint is None or checkpoint.about.source is not None
     in_place = about.status == "imported" and not asked.on
     target = RunDir(out or (folder if in_place else _default_out(run, manifest_file)))
     _require_free(target, folder if imported else None)
@@ -89,16 +91,17 @@ def score_again(
     changed = against_library(library, lock, allowed=allow_changed)
     masked = not imported and only_masked(run.manifest().tree(), manifest_file.manifest.meta)
     on_purpose = bool(asked.on) or not (imported or masked or _is_own(manifest_file, about))
-    if on_purpose:
+    if on_purpose and run.file(MANIFEST).is_file():  # else nobody here knows what it was made with
         Seen.of_run(run, about).require_unseen(manifest_file.manifest, stores)
-    elif not imported:
-        trained_on = checkpoint.about.lock
-        also = against_training(trained_on, lock, where=str(place), allowed=allow_changed, masked=masked)
+    elif checkpoint is not None and not imported:
+        where = str(run.checkpoint(about))
+        also = against_training(checkpoint.about.lock, lock, where=where, allowed=allow_changed, masked=masked)
         changed = list(dict.fromkeys([*changed, *also]))
     view = _view(run, about, config, manifest_file)
-    source = image_source(config.data.images, library, manifest_file.manifest, view)
+    source = image_source(config.data.images if config else "store", library, manifest_file.manifest, view)
     parts = ("test",) if on_purpose else TESTED
-    scored = network_scores(run, about, config, Data(manifest_file.manifest, stores, view, source), parts)
+    data = Data(manifest_file.manifest, stores, view, source)
+    scored = network_scores(run, about, config, data, parts) if config else outside_scores(run, about, data, parts)
     facts_now = {
         **about.tree(),
         "protocol": manifest_file.manifest.meta["canonical"],
@@ -115,8 +118,8 @@ def score_again(
         "trained_view_geometry": (about.trained_view_geometry or about.view_geometry) if about.view else None,
         "pixels": source.pixels,
         "image_size": view.size,
-        "seed": config.train.seed,
-        "selection": {**about.selection.tree(), "iteration": checkpoint.about.iteration},
+        "seed": config.train.seed if config else None,
+        "selection": {**about.selection.tree(), "iteration": checkpoint.about.iteration if checkpoint else None},
         "evaluation_of": str(folder),
         "status": "evaluated",
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -167,12 +170,12 @@ def _require_free(target: RunDir, own: Path | None) -> None:
         raise UserError(f"{target.path} holds a run of its own", do="give another --out")
 
 
-def _view(run: RunDir, about: RunFacts, config: RunConfig, manifest_file: ManifestFile) -> View:
+def _view(run: RunDir, about: RunFacts, config: RunConfig | None, manifest_file: ManifestFile) -> View:
     from fasdata.faces.view import View
 
-    if about.view:
+    if about.view or config is None:
         with naming(str(run.file(RUN))):
-            return View.named(about.view, about.image_size)
+            return View.named(about.view or "", about.image_size)
     do = "import it again with --set data.view=box"
     return settled_view(config, bool(config.data.view), manifest_file.manifest, do=do)[0]
 
@@ -180,7 +183,7 @@ def _view(run: RunDir, about: RunFacts, config: RunConfig, manifest_file: Manife
 def _write(
     target: RunDir,
     about: Mapping[str, Any],
-    config: RunConfig,
+    config: RunConfig | None,
     manifest_file: ManifestFile,
     table: ScoreTable,
     fta: str | None,
@@ -191,11 +194,14 @@ def _write(
     from fastrain.run.run import finite
 
     with target.locked():
-        target.write_config(config)
+        if config:
+            target.write_config(config)
         target.write_json("manifest.json", manifest_file.manifest.meta)
         table = ScoreOrigin.of_run(RunFacts.model_validate(about)).on(table)
         table.write_csv(target.file("scores.csv"))
-        results = run_results(table, selection=about["selection"]["policy"], fta=fta or config.evaluate.fta)
+        results = run_results(
+            table, selection=about["selection"]["policy"], fta=fta or (config.evaluate.fta if config else "count")
+        )
         target.write_json("results.json", finite(with_changes(results, about["changed_data"])))
         target.write_json("run.json", about)
         write_report([target.path], target.file("report.html"))

@@ -14,6 +14,7 @@ from fasdata.progress import progress
 from fastrain.rescore.corruptions import Corruption, kept_frames
 
 if TYPE_CHECKING:
+    from fasdata.faces.view import View
     from fastrain.data.images import Images
     from fastrain.data.samples import Samples
     from fastrain.evaluation.scores import ScoreTable
@@ -50,6 +51,10 @@ class CorruptedImages:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._images, name)
+
+    def with_view(self, view: View) -> CorruptedImages:
+        """Return the same samples in another view, corrupted alike."""
+        return CorruptedImages(self._images.with_view(view), self._corruption, self._seed)
 
     def load(self, i: int) -> dict[str, np.ndarray]:
         """Return the view of sample `i` in every modality that it has, each corrupted."""

@@ -74,6 +74,21 @@ class KeptRequest(Facts):
     overrides: list[str] = []
 
 
+class NetworkFacts(Facts):
+    """A network of a contestant: its file in the folder, and what its user declared of it."""
+
+    kind: Literal["onnx", "minifasnet"]
+    file: Annotated[str, Field(pattern=r"^[0-9]{1,3}\.(onnx|safetensors)$")]
+    sha256: str
+    origin: str = ""
+    """The name of the file that it was imported from."""
+    view: str
+    input: str
+    score: str
+    provider: str | None = None
+    """What ran it when it was imported: an execution provider of onnxruntime, or torch."""
+
+
 class ContestantFacts(Facts):
     """Where the scores of a contestant are from: `form` of the file, what its `rows` are, and what it cannot tell."""
 
@@ -84,6 +99,7 @@ class ContestantFacts(Facts):
     rows: str | None = None
     notes: list[str] = []
     cannot: list[str] = []
+    networks: list[NetworkFacts] = []
 
 
 class RunFacts(Facts):
