@@ -33,11 +33,11 @@ def matched(names: Sequence[str], samples: pd.DataFrame, where: str) -> pd.DataF
     return rows.assign(sample_id=rows["dataset"] + "/" + rows["clip_id"], frame_index=0)
 
 
-def lined_up(table: ScoreTable, key: ScoreTable) -> ScoreTable:
+def lined_up(table: ScoreTable, key: ScoreTable, *, own: bool = False) -> ScoreTable:
     """Return the scores with part, label, species and subject of `key`, the samples of a manifest.
 
     Ids are those of the manifest's samples; or the recordings' ids are its clips' (`dataset/clip_id`, or `clip_id`
-    where only one dataset has it), and their frames are the scorer's own affair.
+    where only one dataset has it), and their frames are the scorer's own affair; not so of an `own` table.
 
     Raises:
         UserError: ids that `key` does not have, or samples or clips of a part that have no score.
@@ -47,8 +47,8 @@ def lined_up(table: ScoreTable, key: ScoreTable) -> ScoreTable:
     known = key.frame.set_index("sample_id", drop=False)
     ids = table.frame["sample_id"]
     by_clip = _clips(key.frame)
-    clips = table.frame["clip_id"]
-    if not ids.isin(known.index).all() and clips.isin(list(by_clip)).any():
+    clips = _clip_names(table.frame, by_clip)
+    if not own and not ids.isin(known.index).all() and clips.isin(list(by_clip)).any():
         return _by_clip(table, key, by_clip)
     _require_known(list(ids), set(known.index), table.source)
     rows = known.loc[ids].reset_index(drop=True)
@@ -64,7 +64,7 @@ def lined_up(table: ScoreTable, key: ScoreTable) -> ScoreTable:
 def _by_clip(table: ScoreTable, key: ScoreTable, by_clip: dict[str, int]) -> ScoreTable:
     import pandas as pd
 
-    names = table.frame["clip_id"]
+    names = _clip_names(table.frame, by_clip)
     _require_known(list(names.unique()), set(by_clip), table.source)
     rows = key.frame.iloc[[by_clip[name] for name in names]].reset_index(drop=True)
     in_parts = key.frame[key.frame["part"].isin(rows["part"].unique())].drop_duplicates(list(KEY_COLUMNS))
@@ -78,6 +78,12 @@ def _by_clip(table: ScoreTable, key: ScoreTable, by_clip: dict[str, int]) -> Sco
     stem = frames["dataset"] + "/" + frames["clip_id"]
     frames["sample_id"] = stem if single else stem + "/" + frames["frame_index"].astype(str)
     return ScoreTable(pd.concat([frames, absent[absent["status"] == "fta"]], ignore_index=True), table.source)
+
+
+def _clip_names(frame: pd.DataFrame, known: dict[str, int]) -> pd.Series:
+    """Return the clip ids, with the dataset before them where the table states it and the id alone is not enough."""
+    full = frame["dataset"] + "/" + frame["clip_id"]
+    return frame["clip_id"].where(~full.isin(list(known)), full)
 
 
 def _clips(samples: pd.DataFrame) -> dict[str, int]:

@@ -94,7 +94,7 @@ def read_for(path: Path, asked: Asked, reading: Reading) -> tuple[OutsideScores,
         return read, None
     origin = ScoreOrigin.of(read.table)
     origin.require_manifest(manifest.meta["fingerprint"], read.table.source)
-    return replace(read, table=origin.on(lined_up(read.table, key))), manifest
+    return replace(read, table=origin.on(lined_up(read.table, key, own=read.own))), manifest
 
 
 def require_both_labels(table: ScoreTable) -> None:
