@@ -215,8 +215,7 @@ class ExtractSettings:
         else:  # as the first stores are, which do not state them
             of_its_time = {"face_rule": STEADY, "on_damage": Reading.recorded_in({}).on_damage}
             chosen = {name: value for name, value in chosen.items() if value != of_its_time[name]}
-        if self.views:
-            chosen["views"] = list(self.views)
+        chosen |= {"views": list(self.views)} if self.views else {"context": self.context}
         return {
             "frames": [str(rule) for rule in self.rules],
             "detector": self.detector,
@@ -224,7 +223,6 @@ class ExtractSettings:
             "min_score": self.min_score,
             "tracking": self.tracking,
             "detect_every": self.detect_every if self.tracking != "off" else 0,
-            "context": 0.0 if self.views else self.context,
             "max_side": self.max_side,
             "codec": self.codec,
             "fallbacks": self.fallbacks,

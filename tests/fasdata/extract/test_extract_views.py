@@ -58,7 +58,7 @@ def test_a_context_from_a_store_is_the_published_crop_of_the_frame(raw, tmp_path
     done = extract(raw, tmp_path, "all", "--views", "context(factor=2.7,size=80)")
     assert done.code == 0, done.out
     store = Store.open(tmp_path / "folder")
-    assert store.info.config["views"] == ["context"] and store.info.config["context"] == 0.0
+    assert store.info.config["views"] == ["context"] and "context" not in store.info.config
     (path,) = raw.rglob("*.mkv")
     pictures = [frame.rgb for frame in VideoSource(path).frames(None)]
     for text in ("context(factor=2.7,size=80)", "context(factor=1.5,size=224)"):

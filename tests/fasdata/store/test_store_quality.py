@@ -12,6 +12,7 @@ from fasdata.errors import EXIT_PARTIAL
 from fasdata.quality import COLUMNS, face_in_crop, geometry, measure
 from fasdata.store import tables
 from fasdata.store.check import check_store
+from fasdata.store.reader import Store
 from fasdata.store.record_bytes import from_bytes, to_bytes
 from fasdata.store.writer import StoreWriter
 from tests.commands import Called
@@ -85,8 +86,6 @@ def test_frames_of_another_size_than_their_clip_are_known(tmp_path):
     record, crops = measured(1)
     frames = (record.frames[0], replace(record.frames[1], size=(90, 70)))
     stored(tmp_path / "s", (replace(record, width=64, height=48, frames=frames), crops), clip(2))
-    from fasdata.store.reader import Store
-
     store = Store.open(tmp_path / "s")
     assert store.frame_size("train__1", 0) == (64, 48) and store.frame_size("train__1", 1) == (90, 70)
     assert store.frame_size("train__2", 0) == (0, 0) and store.frame_size("train__9", 0) is None
@@ -103,3 +102,12 @@ def test_pose_is_a_matter_of_five_points():
     assert turned["roll"] == 90 and (turned["yaw"], turned["pitch"]) == (frontal["yaw"], frontal["pitch"])
     assert geometry(None, five[:2])["eye_distance"] == 40 and geometry(None, five[:2])["pitch"] is None
     assert geometry(None, None) == dict.fromkeys(COLUMNS[2:])
+
+
+def test_records_of_the_first_version_keep_their_hash(tmp_path):
+    """The number is what the first version gave these two clips, before frames had measures."""
+    with StoreWriter(tmp_path / "s", INFO) as writer:
+        for record, crops in (clip(1), clip(2)):
+            writer.add(record, {key: key.encode() for key in crops})
+    first = "176f95553c6a9422bf0bb4165c6d258c45d1e4bf0b278f8d441980386f6d741e"
+    assert Store.open(tmp_path / "s").content_hash() == first
