@@ -12,7 +12,7 @@ from fasdata.errors import UserError
 from fasdata.foreign import read_json, read_parquet, read_table
 from fastrain.evaluation.score_columns import READABLE, Layout, Reading, csv_header
 from fastrain.evaluation.score_ids import matched
-from fastrain.evaluation.score_rows import Rows, rows_of, with_species
+from fastrain.evaluation.score_rows import Rows, renamed_attacks, rows_of, with_species
 from fastrain.evaluation.score_rules import COLUMNS, HIGHER_IS
 from fastrain.evaluation.scores import ScoreTable
 
@@ -120,11 +120,11 @@ def _joined(frames: list[pd.DataFrame]) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _own(frame: pd.DataFrame, path: Path, reading: Reading) -> OutsideScores:
-    if reading.columns or reading.bonafide_is or reading.attacks:
-        raise UserError(
-            f"{path} says itself what its columns are", expected="neither --columns, --bonafide-is nor --map"
-        )
+    if reading.columns or reading.bonafide_is:
+        raise UserError(f"{path} says itself what its columns are", expected="neither --columns nor --bonafide-is")
     notes = []
+    if reading.attacks:
+        frame = renamed_attacks(ScoreTable(with_species(frame), str(path)).frame, reading.attacks, str(path))
     if reading.higher:
         stated = frame["higher_is"].iloc[0] if "higher_is" in frame.columns and len(frame) else ""
         if stated and stated != reading.higher:

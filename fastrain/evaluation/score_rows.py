@@ -238,6 +238,23 @@ def _attacks(
     return kind, instrument
 
 
+def renamed_attacks(frame: pd.DataFrame, attacks: Sequence[tuple[str, str]], where: str) -> pd.DataFrame:
+    """Return a table of our own columns in which attacks of a name, by type or instrument, have another.
+
+    Raises:
+        UserError: no attack has that name.
+    """
+    for name, meant in attacks:
+        there = (frame["label"] == ATTACK) & ((frame["attack_type"] == name) | (frame["pai"] == name))
+        if not there.any():
+            present = frame[frame["label"] == ATTACK][["attack_type", "pai"]].stack().unique()
+            raise UserError(f"{where}: --map {name}: no attack has that name", found=_listed([n for n in present if n]))
+        kind, instrument = read_attack_name(meant)
+        columns = {"attack_type": kind, "pai": instrument}
+        frame = frame.assign(**{column: frame[column].mask(there, value) for column, value in columns.items()})
+    return frame
+
+
 def with_species(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table of our own columns in which attack types outside the vocabulary have become species."""
     if not {"label", "attack_type", "pai"} <= set(frame.columns):

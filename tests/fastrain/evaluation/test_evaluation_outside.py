@@ -134,6 +134,15 @@ def test_attack_names_are_free_text(tmp_path: Path) -> None:
         read_outside(tmp_path / "s.csv", Reading.of(attacks=["print/9=print"]))
 
 
+def test_attacks_of_our_own_tables_are_mapped_too(tmp_path: Path) -> None:
+    twelve().write_csv(tmp_path / "s.csv")
+    read = read_outside(tmp_path / "s.csv", Reading.of(attacks=["print=PA.F.1"])).table
+    assert set(Samples.of(read, "count").species) >= {"PA.F.1", "replay"}
+    assert "print" not in set(Samples.of(read, "count").species)
+    with pytest.raises(UserError, match="--map mask: no attack has that name; found 'print'"):
+        read_outside(tmp_path / "s.csv", Reading.of(attacks=["mask=print"]))
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|", " "])
 def test_the_minimal_file_with_any_separator(tmp_path: Path, separator: str) -> None:
     lines = [["score", "label"], *([f"{at / 8}", "live" if at > 3 else "spoof"] for at in range(8))]
