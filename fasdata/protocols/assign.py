@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from fasdata.datasets.registry import load_cards
 from fasdata.errors import UserError
 from fasdata.manifest.meta import HeldOut
+from fasdata.protocols.dataset_names import prefix_of
 from fasdata.protocols.everywhere import SPLIT, hold_out, subject_key
-from fasdata.protocols.names import prefix_of
 from fasdata.protocols.plan import TARGET_ID, Domain, Plan, Take
 from fasdata.protocols.recipe_parts import all_hold
 from fasdata.records import LABELS, SPLITS, Clip

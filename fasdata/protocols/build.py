@@ -18,9 +18,9 @@ from fasdata.manifest.meta import Domain as DomainMeta
 from fasdata.manifest.table import PARTS, PartName, table_fingerprint
 from fasdata.protocols.assign import MODES, UNUSED, Assignment, assign
 from fasdata.protocols.collect import CollectedStore, FrameColumns, StoreLike, collect
+from fasdata.protocols.dataset_names import Names
 from fasdata.protocols.gate import check_leakage, deviations, label_warnings, require_expected
 from fasdata.protocols.grammar import parse
-from fasdata.protocols.names import Names
 from fasdata.protocols.parameters import Parameters
 from fasdata.protocols.plan import Domain, Plan, Take
 from fasdata.protocols.planning import make_plan

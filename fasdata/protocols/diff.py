@@ -13,8 +13,8 @@ from fasdata.errors import UserError
 from fasdata.library import Library
 from fasdata.manifest import Manifest
 from fasdata.manifest.meta import recipe_text
+from fasdata.protocols.dataset_names import Names
 from fasdata.protocols.grammar import parse
-from fasdata.protocols.names import Names
 from fasdata.protocols.parameters import UNCHANGED, Parameters
 from fasdata.protocols.plan import Plan, Take
 from fasdata.protocols.planning import make_plan

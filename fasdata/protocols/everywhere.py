@@ -118,8 +118,8 @@ def _left_out(name: str, slug: str, clips: Sequence[Clip], dataset: str, seed: i
         split: [clip for clip in clips if clip.split == split and kind(clip) in kinds]
         for split, kinds in (("train", trains), ("dev", trains), ("test", tests))
     }
-    found = {split: {kind(clip) for clip in of} for split, of in official.items()}
-    if found["train"] == set(trains) and found["test"] == set(tests):
+    kinds = {split: {kind(clip) for clip in of} for split, of in official.items()}
+    if kinds["train"] == set(trains) and kinds["test"] == set(tests):
         train, dev, test = (frozenset(clip.clip_id for clip in official[split]) for split in SPLITS)
         return Sides(train, dev, test, f"{spelled} only in the test; official split")
     tested = hold_out(clips, dataset, TEST_SHARE, seed, kind, tests, trains)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fasdata.errors import UserError, naming
 from fasdata.foreign import read_yaml, validated
-from fasdata.protocols.names import FILE, Member, Names
+from fasdata.protocols.dataset_names import FILE, Member, Names
 from fasdata.protocols.protocol_file import Entry, Parts, ProtocolFile
 from fasdata.protocols.protocol_name import ProtocolName
 

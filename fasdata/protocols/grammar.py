@@ -7,10 +7,10 @@ from pathlib import Path
 from fasdata.datasets.card import SLUG
 from fasdata.errors import UserError, unknown_name
 from fasdata.library import Library
+from fasdata.protocols.dataset_names import FILE, OWN, Names, prefix_of, shipped_names
 from fasdata.protocols.everywhere import LOO, generic_protocol, generic_spellings
 from fasdata.protocols.file_grammar import named_by_canonical, read_protocol_file
 from fasdata.protocols.lexer import Sides, Symbol
-from fasdata.protocols.names import FILE, OWN, Names, prefix_of, shipped_names
 from fasdata.protocols.own_grammar import read_names, read_own
 from fasdata.protocols.protocol_name import ProtocolName, require_apart, variant_of
 from fasdata.protocols.vocabulary import Pool, advice, intra
@@ -184,10 +184,10 @@ def _inside(alias: str, prefix: str, rest: str, names: Names) -> ProtocolName:
     named = entry.names() if entry else []
     if generic and generic[0].startswith(LOO) and any(name.startswith(LOO) for name in named):
         generic = None  # its owners say which species are left out
-    found = _own_protocol(alias, start, rest) or generic
-    if found is None:
+    meant = _own_protocol(alias, start, rest) or generic
+    if meant is None:
         raise unknown_name(f"protocol of {start}", rest, [*named, *generic_spellings()])
-    protocol, fold = found
+    protocol, fold = meant
     full = f"{protocol}.{fold}" if fold else protocol
     return ProtocolName(f"{start}:{full}", alias, dataset=start, protocol=protocol, fold=fold, target_sets=(member,))
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from fasdata.datasets.card import SLUG
 from fasdata.errors import UserError
-from fasdata.protocols.names import OWN, Member, Names
+from fasdata.protocols.dataset_names import OWN, Member, Names
 from fasdata.protocols.protocol_name import ProtocolName, require_apart, variant_of
 
 _ARROW = re.compile(r"\s*->\s*|\s+to\s+", re.IGNORECASE)

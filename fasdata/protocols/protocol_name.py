@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fasdata.errors import UserError, unknown_name
-from fasdata.protocols.names import Member
+from fasdata.protocols.dataset_names import Member
 from fasdata.protocols.vocabulary import cross
 
 if TYPE_CHECKING:

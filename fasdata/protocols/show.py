@@ -8,8 +8,8 @@ from fasdata.datasets.registry import load_cards
 from fasdata.errors import UserError
 from fasdata.library import Library
 from fasdata.page.spelling import text_table
+from fasdata.protocols.dataset_names import OWN, Names
 from fasdata.protocols.grammar import ProtocolName, parse
-from fasdata.protocols.names import OWN, Names
 from fasdata.protocols.parameters import UNCHANGED, Parameters
 from fasdata.protocols.plan import Domain, Plan, Take
 from fasdata.protocols.planning import make_plan

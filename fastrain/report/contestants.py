@@ -12,6 +12,7 @@ from fastrain.evaluation.results_lookup import HONEST, TEST, VAL
 from fastrain.evaluation.score_facts import other_way_round
 from fastrain.report.run_folder import RunFolder
 from fastrain.report.seeds import AUC, EER, HTER, VAL_AUC
+from fastrain.rundir.facts import NetworkFacts
 
 NO_PICTURES = "A contestant has scores and no store of faces, so no picture can be shown."
 
@@ -43,7 +44,7 @@ def contestant_source(run: RunFolder) -> Section:
         [
             ("Contestant", text(run.run.method)),
             ("File", text(about.file)),
-            ("SHA-256 of the file", text(about.sha256)),
+            *([] if about.networks else [("SHA-256 of the file", text(about.sha256))]),
             ("Form", text(about.form)),
             ("A row is one of", text(about.rows)),
             ("Network selected by", text(run.run.selection.policy, "not stated")),
@@ -53,7 +54,24 @@ def contestant_source(run: RunFolder) -> Section:
         ]
     )
     notes = [Notice("Notes of the reading", [f"{note}." for note in about.notes])] if about.notes else []
-    return Section("source", "Source", [facts, *notes])
+    return Section("source", "Source", [facts, *_networks(about.networks), *notes])
+
+
+def _networks(networks: Sequence[NetworkFacts]) -> list[Table]:
+    """Return what was declared of each network, which nobody but its importer vouches for."""
+    if not networks:
+        return []
+    columns = [
+        Column(name) for name in ("File", "View of the face", "Fed with", "Score of bona fide", "Run by", "SHA-256")
+    ]
+    rows = [
+        Row((net.origin, net.view, net.input, net.score, text(net.provider, "unknown"), net.sha256[:16]))
+        for net in networks
+    ]
+    note = "As declared at the import; the scores of several networks are averaged." if len(networks) > 1 else (
+        "As declared at the import."
+    )  # fmt: skip
+    return [Table("The networks", columns, rows, note)]
 
 
 def _unknown(run: RunFolder) -> list[Any]:

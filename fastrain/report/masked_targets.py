@@ -25,7 +25,7 @@ def masked_variants(trained: Mapping[str, Any], modalities: Sequence[str]) -> di
 
     Raises:
     """
-    from fasdata.protocols.names import OWN
+    from fasdata.protocols.dataset_names import OWN
     from fasdata.protocols.planning import MASKS
     from fasdata.protocols.vocabulary import cross
 

@@ -19,7 +19,7 @@ from fastrain.report.iso_sheet import iso_section
 from fastrain.report.landscape_section import landscape_section
 from fastrain.report.ledger import ledger_section
 from fastrain.report.missing_modalities import missing_modalities_section
-from fastrain.report.mistakes import mistakes_section
+from fastrain.report.mistakes import LEFT_OUT, mistakes_section
 from fastrain.report.run_folder import RESULTS, SCORES, RunFolder
 from fastrain.report.score_charts import scores_section
 from fastrain.report.seeds import seeds_section
@@ -47,7 +47,7 @@ def run_page(runs: Sequence[RunFolder], controls: Sequence[RunFolder], *, faces:
     """Return the page; the first run is shown in full."""
     first = runs[0]
     if first.run.contestant is not None:
-        return _contestant_page(runs)
+        return _contestant_page(runs, faces=faces)
     modalities, landscape = missing_modalities_section(first), landscape_section(runs)
     sections = [glance_section(runs, controls)]
     if len(runs) > 1 or controls:
@@ -75,9 +75,10 @@ def run_page(runs: Sequence[RunFolder], controls: Sequence[RunFolder], *, faces:
     return Page(_title(first), sections, _facts(first, len(runs)), _footer(first))
 
 
-def _contestant_page(runs: Sequence[RunFolder]) -> Page:
-    """Return the page on scores from outside: all that needs no network, training or pictures."""
+def _contestant_page(runs: Sequence[RunFolder], *, faces: bool) -> Page:
+    """Return the page on a contestant: all that needs no training; pictures where its own networks were shown them."""
     first = runs[0]
+    network = bool(first.run.contestant and first.run.contestant.networks)
     sections = [contestant_glance(runs)]
     if len(runs) > 1:
         sections.append(seeds_section(runs, []))
@@ -88,7 +89,7 @@ def _contestant_page(runs: Sequence[RunFolder]) -> Page:
         metrics_section(first),
         breakdown_section(first),
         transfer_section(first),
-        mistakes_section(first, faces=False, why=NO_PICTURES),
+        mistakes_section(first, faces=faces and network, why=LEFT_OUT if network else NO_PICTURES),
         data_section(first),
         contestant_source(first),
         glossary_section(),
@@ -107,7 +108,7 @@ def _contestant_page(runs: Sequence[RunFolder]) -> Page:
         ("Threshold policy", f"{HONEST} (honest), from part val"),
         ("Run", f"{first.name}, first of {len(runs)}" if len(runs) > 1 else first.name),
     ]
-    title = f"{about.method or 'unknown contestant'}, scores from outside"
+    title = _title(first) if network else f"{about.method or 'unknown contestant'}, scores from outside"
     return Page(title, sections, facts, _footer(first))
 
 

@@ -94,6 +94,11 @@ def evaluate_contestant(folder: Path, fta: str | None = None) -> str:
     """
     run = RunDir(folder)
     about = run.facts()
+    if about.status == "imported":
+        raise UserError(
+            f"the networks of {folder} have scored nothing yet",
+            do=f"score it first: fastrain eval {folder} --on DATASET|PROTOCOL --data LIBRARY",
+        )
     own = str(run.results().tree().get("fta", "count"))
     table = ScoreTable.read_csv(run.file("scores.csv"))
     ScoreOrigin.of(table).require_manifest(about.manifest_fingerprint, table.source)

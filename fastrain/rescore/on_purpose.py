@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from fasdata.manifest import Manifest
-    from fasdata.protocols.names import Names
+    from fasdata.protocols.dataset_names import Names
     from fasdata.store.reader import Store
     from fastrain.evaluation.scores import ScoreTable
 
@@ -44,8 +44,8 @@ def manifest_on(on: str, recipe: str | None, about: RunFacts, library: Library) 
 
 def _target(on: str, known: list[str], about: RunFacts, library: Library) -> tuple[str, str]:
     """Return the name of what is tested and the first of the recipes that covers it."""
+    from fasdata.protocols.dataset_names import Names
     from fasdata.protocols.grammar import parse
-    from fasdata.protocols.names import Names
     from fasdata.protocols.planning import make_plan
     from fasdata.protocols.recipe import load_recipe
 
@@ -64,8 +64,8 @@ def _target(on: str, known: list[str], about: RunFacts, library: Library) -> tup
 
 def _spellings(on: str, about: RunFacts, names: Names) -> Iterator[str]:
     """Yield the names that mean the target alone: in the run's pool first, then in others, then on its own."""
+    from fasdata.protocols.dataset_names import FILE, OWN
     from fasdata.protocols.grammar import parse
-    from fasdata.protocols.names import FILE, OWN
 
     member = names.find(on) if len(on) > 1 else None
     if member is None:

@@ -14,10 +14,10 @@ from fasdata.library import Library
 from fasdata.manifest import Manifest
 from fasdata.protocols.build import Options, assemble, build_protocol
 from fasdata.protocols.built import Wanted, find_built
+from fasdata.protocols.dataset_names import Names
 from fasdata.protocols.diff import diff_text
 from fasdata.protocols.grammar import parse, parse_in
 from fasdata.protocols.manifest_text import describe
-from fasdata.protocols.names import Names
 from fasdata.protocols.parameters import Parameters
 from fasdata.protocols.planning import make_plan
 from fasdata.protocols.recipe import frame_rules_for, load_recipe

@@ -16,8 +16,8 @@ from fasdata.datasets.card import Claim
 from fasdata.datasets.kept_card import FILE, KeptCard
 from fasdata.errors import UserError
 from fasdata.library import Library
+from fasdata.protocols.dataset_names import Names, own_card
 from fasdata.protocols.grammar import parse, parse_in
-from fasdata.protocols.names import Names, own_card
 from fasdata.protocols.own_grammar import own_name
 from tests.fasdata.protocols.building import write_store
 from tests.fasdata.protocols.conftest import clip, record

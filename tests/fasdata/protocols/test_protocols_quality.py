@@ -13,8 +13,8 @@ from fasdata.datasets.kept_card import FILE, KeptCard
 from fasdata.errors import UserError
 from fasdata.library import Library
 from fasdata.protocols.build import Options, assemble
+from fasdata.protocols.dataset_names import Names
 from fasdata.protocols.grammar import parse
-from fasdata.protocols.names import Names
 from fasdata.protocols.planning import make_plan
 from fasdata.protocols.recipe import load_recipe
 from fasdata.records import Clip, CropRecord, FrameRecord
