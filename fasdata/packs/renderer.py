@@ -9,9 +9,10 @@ import numpy as np
 
 from fasdata.errors import UserError
 from fasdata.faces.context import to_thousandths
+from fasdata.faces.detectors import DETECTORS
 from fasdata.faces.region import require_same_field, way_of
 from fasdata.faces.view import CONTEXT
-from fasdata.records import MODALITIES
+from fasdata.records import MODALITIES, Box
 
 if TYPE_CHECKING:
     from fasdata.faces.view import View
@@ -69,8 +70,8 @@ class Renderer:
                     do="extract the dataset again",
                 ) from None
         if self.view.name == CONTEXT:
-            box, size = to_thousandths(frame.box), self._size(frame)
-            return self.view.render(crop, frame.region, scale, box, frame.landmarks, size)
+            region, box, size = self._in_picture(frame)
+            return self.view.render(crop, region, scale, box, frame.landmarks, size)
         return self.view.render(crop, frame.region, scale, frame.box, frame.landmarks)
 
     def require_stored(self, frames: Iterable[Frame]) -> None:
@@ -82,13 +83,24 @@ class Renderer:
         if self.view.name == CONTEXT:
             for frame in frames:
                 if frame.dataset in self._stores and self._way(frame.dataset, "rgb") == "warp":
-                    self.view.context(frame.region, to_thousandths(frame.box), self._size(frame))
+                    self.view.context(*self._in_picture(frame))
 
-    def _size(self, frame: Frame) -> tuple[int, int] | None:
-        """Return the size of the source frame, None where the store cannot be right about it."""
-        size = self._stores[frame.dataset].frame_size(frame.clip_id, frame.frame_index)
-        known = size is not None and frame.region[2] <= size[0] and frame.region[3] <= size[1]
-        return size if known else None
+    def _in_picture(self, frame: Frame) -> tuple[Sequence[int], Box, tuple[int, int] | None]:
+        """Return region and box of a frame, and the size of the picture that the view `context` stays inside.
+
+        The size is None where the store cannot be right about it. Where every image is a face, and black around it may
+        have been cut, the stored region is the picture.
+        """
+        box, region = to_thousandths(frame.box), frame.region
+        store = self._stores[frame.dataset]
+        detector = DETECTORS.get(str(store.info.config.get("detector")))
+        if detector is not None and detector.whole_image:
+            x, y, right, bottom = (int(edge) for edge in region)
+            moved = (box[0] - x, box[1] - y, box[2] - x, box[3] - y)
+            return (0, 0, right - x, bottom - y), moved, (right - x, bottom - y)
+        size = store.frame_size(frame.clip_id, frame.frame_index)
+        known = size is not None and region[2] <= size[0] and region[3] <= size[1]
+        return region, box, size if known else None
 
     def depth_unit(self, dataset: str) -> str:
         """Return the unit of depth values: relative, mm, scaled-65535, or "" when unknown."""

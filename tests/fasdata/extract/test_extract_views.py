@@ -85,7 +85,9 @@ def test_a_store_without_the_views_says_so_in_a_line(raw, tmp_path):
     for refused in (lambda: maker.require_stored(frames_of(store)), lambda: maker.image(frames_of(store)[1], "rgb")):
         with pytest.raises(UserError) as refusal:
             refused()
-        assert "extract with --views 'context(factor=4,size=80)'" in str(refusal.value) and "\n" not in str(refusal.value)
+        assert "extract with --views 'context(factor=4,size=80)'" in str(refusal.value) and "\n" not in str(
+            refusal.value
+        )
 
 
 def test_several_views_share_the_smallest_region_and_their_order_means_nothing(raw, tmp_path):
@@ -108,3 +110,21 @@ def test_what_excludes_each_other_or_is_no_view_is_one_line(raw, tmp_path):
     assert "--context" in extract(raw, tmp_path, "all", "--views", "box", "--context", "3").line
     assert "context" in extract(raw, tmp_path, "all", "--views", "contxt(factor=2)").line
     assert not (tmp_path / "folder").exists()
+
+
+def test_where_every_image_is_a_face_the_picture_is_what_is_stored(raw, tmp_path):
+    done = Called(
+        "fasdata", "extract", "folder", "--root", raw, "--out", tmp_path, "--frames", "first(1)", "--detector", "none",
+        "-j", 1, "--views", "context(factor=2.7)",
+    )  # fmt: skip
+    assert done.code == 0, done.out
+    store = Store.open(tmp_path / "folder")
+    (frame,) = frames_of(store)
+    assert tuple(frame.region) == (0, 0, 220, 200)
+    cut = frame._replace(region=(20, 10, 120, 90), box=(20.0, 10.0, 119.0, 89.0))  # as after black around it was cut
+    maker = Renderer({"folder": store}, View.named("context(factor=2.7)"))
+    maker.require_stored([frame, cut])
+    (path,) = raw.rglob("*.mkv")
+    (picture,) = VideoSource(path).frames({0})
+    whole = tuple(float(value) for value in frame.box)
+    assert np.array_equal(maker.image(frame, "rgb"), published(picture.rgb, whole, 2.7, 80))
