@@ -51,6 +51,11 @@ _BOB = (
     "claimed_id,test_label,is_bonafide,attack_type,score\n1,d/1__bonafide/0,True,,0.5\n1,d/1__print/0,False,print,nan\n"
 )
 
+_BOB_FRAMES = (
+    "claimed_id,test_label,is_bonafide,attack_type,score,frame_id,video_key\n1,r/1.mov_0,True,,0.5,0,r/1.mov\n"
+    "1,r/1.mov_5,True,,0.7,5,r/1.mov\n1,a/1.mov_0,False,type_0,-0.5,0,a/1.mov\n"
+)
+
 
 def _scores(folder: Path) -> list[Path]:
     frame = pd.concat([score_rows("test", "d"), score_rows("val", "v")])
@@ -59,6 +64,12 @@ def _scores(folder: Path) -> list[Path]:
     (folder / "packed.csv.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
     frame.to_parquet(folder / "own.parquet", index=False)
     (folder / "bob.csv").write_text(_BOB)
+    (folder / "frames-eval.csv").write_text(_BOB_FRAMES)
+    (folder / "plain.csv").write_text(
+        "label;score;clip;species\nlive;0.9;a;\nspoof;.1;b;print/1\nspoof;nan;c;PA.F\n"
+    )
+    (folder / "lines.txt").write_text("0.73 live\n0.32 spoof\n0.5 live\n")
+    (folder / "scores-dev").write_text("1 1 real/1 0.7\n1 attack a/1 0.2\n2 print/1 a/2 0.4\n")
     ids = score_rows("test", "d")["sample_id"]
     (folder / "test.json").write_text(json.dumps({name: place / 12 for place, name in enumerate(ids)}))
     return sorted(folder.iterdir())

@@ -247,7 +247,8 @@ def renamed_attacks(frame: pd.DataFrame, attacks: Sequence[tuple[str, str]], whe
     for name, meant in attacks:
         there = (frame["label"] == ATTACK) & ((frame["attack_type"] == name) | (frame["pai"] == name))
         if not there.any():
-            present = frame[frame["label"] == ATTACK][["attack_type", "pai"]].stack().unique()
+            spoof = frame[frame["label"] == ATTACK]
+            present = [*spoof["attack_type"].unique(), *spoof["pai"].unique()]
             raise UserError(f"{where}: --map {name}: no attack has that name", found=_listed([n for n in present if n]))
         kind, instrument = read_attack_name(meant)
         columns = {"attack_type": kind, "pai": instrument}
