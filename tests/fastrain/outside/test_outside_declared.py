@@ -37,7 +37,7 @@ def test_pictures_are_fed_as_declared(text, value):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("rgb", "expected 0..255 or 0..1"), ("0..1", "expected rgb or bgr"), ("rgb, bgr, 0..1", "states its order twice"),
+        ("rgb", "expected 0..255 or 0..1"), ("0..1", "expected rgb or bgr"), ("rgb, bgr, 0..1", "its order twice"),
         ("rgb, 1..0", "smaller end first"), ("rgb, 0..1, mean=0.5", "expected 3 numbers"), ("", "expected rgb or"),
         ("rgb, 0..1, mean=a b c", "numbers between blanks"), ("rgb, 0..1, chw", "did you mean 'nchw'"),
         ("gray, 0..1, std=0", "other than 0"),
@@ -77,7 +77,7 @@ def test_the_score_is_the_declared_number(text, outputs, scores):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("softmax", "does not say of which class"), ("1-value[0]", "expected -value"), ("soft[1]", "did you mean 'softmax'"),
+        ("softmax", "does not say of which class"), ("1-value[0]", "expected -value"), ("soft[1]", "mean 'softmax'"),
         ("softmax[-1]", "for example"), ("", "for example"), ("1-mean", "expected -mean"),
     ],
 )  # fmt: skip

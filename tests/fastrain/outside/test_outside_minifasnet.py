@@ -1,4 +1,4 @@
-"""MiniFASNet from outside: built as wide as its weights, equal to the published network's run, fed with its own crops."""
+"""MiniFASNet from outside: as wide as its weights, equal to the published network's run, fed with its own crops."""
 
 from __future__ import annotations
 
