@@ -7,8 +7,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from fasdata.errors import UserError, unknown_name
+from fasdata.foreign.states import fitted
 from fastrain.networks.hub import find_clip_weights
-from fastrain.networks.weights import check_fits, read_state
+from fastrain.networks.weights import check_fits, read_weights_of
 
 # Entries of files that are no weights, among them the mask of the text, which follows from its length.
 _NO_WEIGHTS = ("input_resolution", "context_length", "vocab_size", "attn_mask")
@@ -55,6 +56,7 @@ def open_clip_model(name: str, changes: dict[str, Any], image_size: int) -> Any:
 def load_clip(model: Any, name: str, pretrained: bool | str) -> bool:
     """Load OpenAI's weights, cast to float32, into `model`; return False when none are asked for.
 
+    The file may be OpenAI's own, a TorchScript archive, whose tensors are taken without running what is in it.
     Images of another size than the file's get its position embedding resampled.
 
     Raises:
@@ -63,10 +65,14 @@ def load_clip(model: Any, name: str, pretrained: bool | str) -> bool:
     path = find_clip_weights(name, pretrained)
     if path is None:
         return False
-    state = {key: value.float() for key, value in read_state(path).items() if key not in _NO_WEIGHTS}
+    read = fitted(read_weights_of(path), model.state_dict())
+    weights = {key: value for key, value in read.tensors.items() if key.rpartition(".")[2] not in _NO_WEIGHTS}
+    state = {key: value.float() for key, value in weights.items()}
     _resample(state, model)
     check_fits(model, state, name, path, what="CLIP model", key="clip")
     model.load_state_dict(state)
+    if choices := read.choices():
+        print(f"note: {choices}")
     return True
 
 

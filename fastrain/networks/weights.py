@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from fasdata.errors import UserError
-from fastrain.networks.foreign import odd_entry
+from fasdata.errors import UserError, naming
+from fasdata.foreign.states import State, fitted, read_state_dict
 from fastrain.networks.hub import find_weights
+from fastrain.networks.torchvision_names import from_torchvision
 
 
 def load_trunk(module: nn.Module, trunk: str, pretrained: bool | str) -> bool:
     """Load the pretrained weights of the timm model `trunk` into `module`; return False when none are asked for.
 
-    The classifier of the file is left out, everything else must fit exactly.
+    The file may be wrapped in any usual way (see `fasdata.foreign.states`) and have torchvision's names. The
+    classifier, and what else the complete network has and `module` has not, is left out; everything else must fit
+    exactly. What was chosen in the file is printed.
 
     Raises:
         UserError: the weights cannot be had (see `find_weights`), cannot be read, or belong to another network.
@@ -25,41 +28,63 @@ def load_trunk(module: nn.Module, trunk: str, pretrained: bool | str) -> bool:
     path = find_weights(trunk, pretrained)
     if path is None:
         return False
-    state = read_state(path)
-    heads = classifier_names(trunk)
-    state = {key: value for key, value in state.items() if not key.startswith(heads)}
-    check_fits(module, state, trunk, path)
-    module.load_state_dict(state)
+    state = _fitted_trunk(read_weights_of(path), module, trunk)
+    check_fits(module, dict(state.tensors), trunk, path)
+    module.load_state_dict(state.tensors)
+    if choices := state.choices():
+        print(f"note: {choices}")
     return True
 
 
+def _fitted_trunk(state: State, module: nn.Module, trunk: str) -> State:
+    """Return the state under the names of `module`, without what the complete timm model alone has."""
+    wanted = module.state_dict()
+    state = fitted(state, wanted)
+    if not _missing(state.tensors, wanted) and not state.tensors.keys() - wanted.keys():
+        return state
+    complete = _complete(trunk)
+    if _missing(state.tensors, wanted):
+        renamed = from_torchvision(state.tensors, trunk, complete)
+        if renamed:
+            state = replace(state, tensors=renamed, renamed="torchvision's names became timm's")
+        # timm writes `stages_0` for `stages.0` where a trunk gives the levels of a pyramid.
+        levels = {name.replace(".", "_"): name for name in wanted}
+        tensors = {levels.get(name.replace(".", "_"), name): tensor for name, tensor in state.tensors.items()}
+        state = replace(state, tensors=tensors)
+    heads = classifier_names(trunk)
+    extra = [name for name in state.tensors if name not in wanted and (name in complete or name.startswith(heads))]
+    kept = {name: tensor for name, tensor in state.tensors.items() if name not in extra}
+    # That the classifier is not needed goes without saying.
+    unused = tuple(name for name in extra if not name.startswith(heads))
+    return replace(state, tensors=kept, left_out=state.left_out + unused)
+
+
+def _complete(trunk: str) -> dict[str, Tensor]:
+    """Return the entries of the complete timm model, of which names and shapes count."""
+    import timm
+
+    with torch.random.fork_rng(devices=[]):  # the run's own numbers do not depend on how its file is wrapped
+        return dict(timm.create_model(trunk, pretrained=False).state_dict())
+
+
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a safetensors or torch file, without running anything the file may contain.
+    """Return the tensors of a safetensors or torch file by name, without running anything the file may contain.
 
     Raises:
         UserError: the file is damaged, of another kind, or holds more than plain tensors.
     """
-    state: Any
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
+    state = read_weights_of(path)
+    return dict(fitted(state, {}).tensors)
 
-            state = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the file is foreign: whatever its parser raises means the same to the user
-        problem = str(error).strip().split("\n")[0][:120]
-        raise UserError(
-            f"cannot read weights from {path}", expected="a safetensors or torch file", found=problem
-        ) from error
-    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-        state = state["state_dict"]
-    odd = odd_entry(state) if isinstance(state, dict) else type(state).__name__
-    if odd:
-        raise UserError(
-            f"{path} is no file of weights", expected="a name for every tensor, and nothing else", found=odd
-        )
-    return dict(state)
+
+def read_weights_of(path: Path) -> State:
+    """Return the state in a file of weights; its names are those of the file.
+
+    Raises:
+        UserError: as `read_state`.
+    """
+    with naming("cannot read weights"):
+        return read_state_dict(path)
 
 
 def check_fits(
@@ -73,8 +98,7 @@ def check_fits(
         UserError: it is not; counts and names the entries that differ.
     """
     wanted = module.state_dict()
-    # Files from before batch norm counted its batches lack that buffer; torch fills it in.
-    missing = [name for name in wanted if name not in state and not name.endswith("num_batches_tracked")]
+    missing = _missing(state, wanted)
     unexpected = [name for name in state if name not in wanted]
     reshaped = [name for name in state if name in wanted and state[name].shape != wanted[name].shape]
     if missing or unexpected or reshaped:
@@ -98,6 +122,11 @@ def classifier_names(trunk: str) -> tuple[str, ...]:
     card = timm.get_pretrained_cfg(trunk)
     names = card.classifier if card is not None and card.classifier else ()
     return tuple(f"{name}." for name in ((names,) if isinstance(names, str) else names))
+
+
+def _missing(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[str]:
+    # Files from before batch norm counted its batches lack that buffer; torch fills it in.
+    return [name for name in wanted if name not in state and not name.endswith("num_batches_tracked")]
 
 
 def _counted(keys: Iterable[str], what: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from fasdata.errors import UserError
 from fastrain.config import TARGET_ORACLE
-from fastrain.networks.foreign import Published, json_values, tensors
+from fastrain.networks.foreign import Published, json_values, network_state, tensors
 
 # Published: the trunk twice (`layer_blocks.0` … `3` share the memory of `model.layer1` … `4`), its ImageNet classifier,
 # which never learns, and the head. A copy for several devices has `module.` before every key.
@@ -75,10 +75,12 @@ def convert(content: Any) -> Published:
     Raises:
         UserError: it has another form, or holds two versions of a layer.
     """
-    if not isinstance(content, Mapping) or "state_dict" not in content:
+    network, choice = network_state(content)
+    bare = network is content and not any(str(key).endswith("fc.weight") for key in network or ())
+    if not isinstance(network, Mapping) or bare:
         content_keys = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
         raise UserError("not a checkpoint of gac_fas", expected="an entry state_dict", found=content_keys[:120])
-    theirs = tensors(content["state_dict"], "state_dict")
+    theirs = tensors(network, "state_dict")
     state = {}
     for key, value in theirs.items():
         try:
@@ -92,5 +94,5 @@ def convert(content: Any) -> Published:
     head = state.get("network.head.weight")
     outputs = int(head.shape[0]) if head is not None else 1
     model = {"pretrained": False, "loss": "bce" if outputs == 1 else "ce"}
-    about = {name: json_values(content.get(name)) for name in ("epoch", "eva")}
+    about = {**choice, **{name: json_values(content.get(name)) for name in ("epoch", "eva")}}
     return Published(state, model, f"{TARGET_ORACLE}(auc - hter, frame)", about)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError
 from fastrain.config import TARGET_ORACLE
-from fastrain.networks.foreign import Published, json_values, tensors
+from fastrain.networks.foreign import Published, json_values, network_state, tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,14 +61,14 @@ RECORDS = ()
 def convert(content: Any) -> Published:
     """Return a published checkpoint in our names.
 
-    The published saver (switched off in the code) writes `state_dict` beside facts; a bare state dictionary is read
-    too. The file has no deep prompts, which are noise there, and no means of the images' prompts, so that the text
-    sees the prompts of each image itself (`eval.context`).
+    The published saver (switched off in the code) writes `state_dict` beside facts; a bare state dictionary, or one
+    under another usual name, is read too. The file has no deep prompts, which are noise there, and no means of the
+    images' prompts, so that the text sees the prompts of each image itself (`eval.context`).
 
     Raises:
         UserError: it has another form, or holds two values of the scale.
     """
-    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
+    state, choice = network_state(content)
     if not isinstance(state, Mapping) or not any(str(key).endswith("prompt_learner.ctx") for key in state):
         content_keys = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
         raise UserError(
@@ -93,7 +93,7 @@ def convert(content: Any) -> Published:
     ours["network.batches_seen"] = torch.zeros((), dtype=torch.int64)
     model = {"pretrained": False, "prompts": {"n_ctx": shape[0], "depth": len(fusions) + 1, "deep": "noise"}}
     names = ("epoch", "best_model_EER", "best_model_ACER", "best_model_ACC", "threshold")
-    about = {name: json_values(content[name]) for name in names if name in content}
+    about = {**choice, **{name: json_values(content[name]) for name in names if name in content}}
     return Published(ours, model, f"{TARGET_ORACLE}(hter at target eer, frame)", about)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fasdata.errors import UserError
 from fastrain.config import TARGET_ORACLE
-from fastrain.networks.foreign import Published, tensors
+from fastrain.networks.foreign import Published, network_state, tensors
 
 # The published network is given [colour, depth, infrared] and calls the first `depth` and the second `color`.
 MODULES = {"rgb": "depth", "depth": "color", "ir": "ir"}
@@ -96,20 +96,22 @@ RECORDS = ()
 def convert(content: Any) -> Published:
     """Return a published checkpoint in our names.
 
-    It is a bare state dictionary, in which two streams have each other's names, every layer of a stream is saved
-    twice and three quarters of the numbers do not affect the output. Its authors decoded images with OpenCV and never
-    swapped the channels, so it expects BGR. It was kept for the lowest ACER at a threshold of 0.5 on the target.
+    It is a bare state dictionary (one inside a checkpoint is read too), in which two streams have each other's
+    names, every layer of a stream is saved twice and three quarters of the numbers do not affect the output. Its
+    authors decoded images with OpenCV and never swapped the channels, so it expects BGR. It was kept for the lowest
+    ACER at a threshold of 0.5 on the target.
 
     Raises:
         UserError: it has another form, or holds two versions of a layer.
     """
-    if not isinstance(content, Mapping) or not any(str(key).endswith("first_bn.weight") for key in content):
+    network, choice = network_state(content)
+    if not isinstance(network, Mapping) or not any(str(key).endswith("first_bn.weight") for key in network):
         content_keys = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
         raise UserError(
             "not a checkpoint of mmdgfas", expected="the state dictionary of its network", found=content_keys[:120]
         )
     state: dict[str, Tensor] = {}
-    theirs = tensors(content, "network state")
+    theirs = tensors(network, "network state")
     for key, value in theirs.items():
         twin = repeated(key)
         if twin in theirs and not theirs[twin].equal(value):
@@ -120,4 +122,4 @@ def convert(content: Any) -> Published:
             raise UserError("the network state holds an entry that mmdgfas does not have", found=key) from None
         if name:
             state[f"network.{name}"] = reordered(value) if name == JOINED else value
-    return Published(state, {"color_order": "bgr"}, f"{TARGET_ORACLE}(acer, fixed 0.5, frame)")
+    return Published(state, {"color_order": "bgr"}, f"{TARGET_ORACLE}(acer, fixed 0.5, frame)", choice)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from fasdata.errors import UserError
 from fastrain.methods.me_fas.blocks import GeneratorDraws, marked_patches
@@ -234,6 +234,31 @@ def test_weights_are_loaded_also_in_half_precision_and_for_another_size(tmp_path
     position = larger.network.clip.visual.positional_embedding
     assert position.shape == (1 + 36, 32)
     assert torch.equal(position[0], loaded["visual.positional_embedding"][0])
+
+
+def as_torchscript(state: dict[str, Tensor]) -> torch.jit.ScriptModule:
+    """Return a TorchScript module that holds these tensors under their dotted names, as OpenAI's file does."""
+    root = nn.Module()
+    for name, value in state.items():
+        *parts, last = name.split(".")
+        module = root
+        for part in parts:
+            if not hasattr(module, part):
+                module.add_module(part, nn.Module())
+            module = getattr(module, part)
+        module.register_parameter(last, nn.Parameter(value, requires_grad=False))
+    return torch.jit.script(root)
+
+
+def test_the_form_of_openais_own_file_is_read(tmp_path: Path) -> None:
+    source = {key: value.half() for key, value in tiny("me_fas", seed=5).network.clip.state_dict().items()}
+    numbers = {name: torch.tensor(32) for name in ("input_resolution", "context_length", "vocab_size")}
+    mask = {"transformer.resblocks.0.attn_mask": torch.zeros(77, 77)}
+    as_torchscript({**source, **numbers, **mask}).save(str(tmp_path / "ViT-B-16.pt"))
+    loaded = tiny("me_fas", seed=6, pretrained=str(tmp_path / "ViT-B-16.pt")).network.clip.state_dict()
+    assert all(
+        value.dtype == torch.float32 and torch.equal(value, source[key].float()) for key, value in loaded.items()
+    )
 
 
 def test_a_warm_up_longer_than_the_schedule_is_refused() -> None:

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from fasdata.errors import UserError
-from fastrain.networks.foreign import read_foreign, tensors
+from fastrain.networks.foreign import json_values, network_state, read_foreign, tensors
 from fastrain.networks.weights import read_state
 
 
@@ -122,6 +122,28 @@ def test_a_state_of_other_than_plain_tensors_is_refused_by_its_entry(tmp_path, n
     with pytest.raises(UserError, match="is no file of weights; expected a name for every tensor") as other:
         read_state(tmp_path / "a.pth")
     assert str(error.value).endswith(kind) and str(other.value).endswith(kind)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "_orig_mod.module.", "module.model.", "backbone."])
+def test_the_parts_of_a_checkpoint_lose_the_prefixes_of_wrappers(prefix):
+    state = {"fc.weight": torch.ones(2), "model.w": torch.zeros(1)}
+    assert tensors({prefix + name: value for name, value in state.items()}, "state").keys() == state.keys()
+    assert tensors(state, "state").keys() == state.keys()  # a prefix that not all names have is part of the name
+
+
+def test_the_state_in_a_checkpoint_is_found_and_the_choice_is_a_fact():
+    state, other = {"w": torch.ones(1)}, {"w": torch.zeros(1)}
+    facts = {"state taken": "model", "states not taken": ["ema"]}
+    assert network_state({"ema": other, "model": state, "epoch": 1}) == (state, facts)
+    assert network_state({"net": state, "epoch": 1}) == (state, {}) == network_state(state)
+    assert network_state({"epoch": 1}) == (None, {}) == network_state([state])
+
+
+def test_arrays_are_facts_that_json_can_hold():
+    assert json_values({"eva": np.array([0.25, 0.5]), "big": np.zeros(1000)}) == {
+        "eva": [0.25, 0.5],
+        "big": "(ndarray)",
+    }
 
 
 def test_a_small_buffer_that_repeats_its_numbers_is_plain():

@@ -14,16 +14,19 @@ from pathlib import Path
 import pytest
 import timm
 import torch
+import torchvision
 from huggingface_hub import constants
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from fasdata.errors import UserError
+from fasdata.library import Library
 from fastrain.methods.registry import METHODS, settings_class
 from fastrain.methods.settings import TrunkSettings
 from fastrain.networks.hub import find_weights, hub_reachable, hub_source
-from fastrain.networks.trunk import pooled_trunk
+from fastrain.networks.trunk import feature_trunk, pooled_trunk
 from fastrain.networks.weights import load_trunk
+from tests.fastrain.sessions import request, session
 
 NAME = "resnet10t.c3_in1k"
 NARROW = {"channels": [8, 8, 8, 8], "stem_width": 8}
@@ -116,6 +119,66 @@ def test_a_file_is_loaded(tmp_path: Path, trunk: nn.Module, kind: str) -> None:
         assert torch.equal(value, other.state_dict()[key])
 
 
+@pytest.mark.parametrize("pyramid", [False, True])
+@pytest.mark.parametrize("wrapping", ["prefix", "nested", "torchscript", "half"])
+def test_a_complete_file_is_loaded_however_it_is_wrapped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wrapping: str, pyramid: bool
+) -> None:
+    """A pyramid of MobileNetV2 needs neither its last layers nor its classifier."""
+    complete = timm.create_model("mobilenetv2_035")
+    state, path = dict(complete.state_dict()), tmp_path / "model.pth"
+    if wrapping == "torchscript":
+        torch.jit.script(complete).save(str(path))
+    elif wrapping == "half":
+        torch.save({name: value.half() for name, value in state.items()}, path)
+    else:
+        renamed = {f"module.backbone.{name}": value for name, value in state.items()}
+        wrapped = {"ema": {name: value * 0 for name, value in renamed.items()}, "model": renamed, "epoch": 3}
+        torch.save(renamed if wrapping == "prefix" else wrapped, path)
+    module = (feature_trunk if pyramid else pooled_trunk)("mobilenetv2_035", {})[0]
+    assert load_trunk(module, "mobilenetv2_035", str(path))
+    tolerance = 1e-3 if wrapping == "half" else 0
+    assert all(torch.allclose(value, state[name], 0, tolerance) for name, value in module.state_dict().items())
+    note = capsys.readouterr().out
+    assert ("its entry 'model' is taken, not ema" in note) == (wrapping == "nested")
+    assert ("names are read without 'module.backbone.'" in note) == (wrapping in ("prefix", "nested"))
+    assert ("left out: conv_head.weight" in note) == pyramid and "classifier" not in note
+
+
+@pytest.mark.parametrize("kind", ["pooled", "pyramid"])
+def test_torchvisions_names_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    theirs = torchvision.models.mobilenet_v2(weights=None)
+    torch.save({f"module.{name}": value for name, value in theirs.state_dict().items()}, tmp_path / "tv.pth")
+    module = (pooled_trunk if kind == "pooled" else feature_trunk)("mobilenetv2_100", {})[0]
+    before = torch.random.get_rng_state()
+    assert load_trunk(module, "mobilenetv2_100", str(tmp_path / "tv.pth"))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    stem, depthwise = module.state_dict()["conv_stem.weight"], module.state_dict()["blocks.2.1.conv_dw.weight"]
+    assert torch.equal(stem, theirs.state_dict()["features.0.0.weight"])
+    assert torch.equal(depthwise, theirs.state_dict()["features.5.conv.1.0.weight"])
+    assert "torchvision's names became timm's" in capsys.readouterr().out
+
+
+def test_levels_that_timm_renames_are_found_under_the_networks_own_names(tmp_path: Path) -> None:
+    complete = timm.create_model("convnext_atto")
+    torch.save(complete.state_dict(), tmp_path / "a.pth")
+    module = timm.create_model("convnext_atto", features_only=True, out_indices=(1, 2, 3))
+    assert load_trunk(module, "convnext_atto", str(tmp_path / "a.pth"))
+    ours, theirs = module.state_dict()["stages_0.blocks.0.conv_dw.weight"], complete.state_dict()
+    assert torch.equal(ours, theirs["stages.0.blocks.0.conv_dw.weight"])
+
+
+@pytest.mark.parametrize("extra", ["neck.weight", "backbone.neck.weight"])
+def test_layers_that_no_such_network_has_are_refused(tmp_path: Path, trunk: nn.Module, extra: str) -> None:
+    state = {f"backbone.{name}": value for name, value in trunk.state_dict().items()}
+    torch.save({**state, extra: torch.ones(2)}, tmp_path / "a.pth")
+    if extra == "neck.weight":  # beside the trunk
+        assert load_trunk(trunk, NAME, str(tmp_path / "a.pth"))
+        return
+    with pytest.raises(UserError, match=r"another network.*0 missing, 1 unexpected \(neck\.weight\)"):
+        load_trunk(trunk, NAME, str(tmp_path / "a.pth"))
+
+
 def test_another_networks_file_is_refused_with_counts(tmp_path: Path, trunk: nn.Module) -> None:
     path = tmp_path / "model.safetensors"
     save_file(pooled_trunk("resnet18", {"channels": [8, 8, 8, 8]})[0].state_dict(), path)
@@ -189,3 +252,19 @@ def refusing_server() -> Iterator[str]:
 
         threading.Thread(target=answer, daemon=True).start()
         yield f"http://localhost:{server.getsockname()[1]}"
+
+
+# -- The real MobileNetV2, where the machine has it --------------------------------------------------------------------
+
+ASSETS = os.environ.get("FAS_ASSETS", "")
+
+
+@pytest.mark.skipif(not ASSETS, reason="FAS_ASSETS names no folder with backbones/mobilenetv2_100.tv_in1k.safetensors")
+def test_erm_starts_from_a_real_mobilenet(library: Library, tmp_path: Path) -> None:
+    weights = Path(ASSETS) / "backbones" / "mobilenetv2_100.tv_in1k.safetensors"
+    settings = (f"pretrained={weights}", "trunk=mobilenetv2_100", "trunk_kwargs={}", "max_iterations=1")
+    training = session(request("erm", library, tmp_path / "run", *settings))
+    published, ours = load_file(weights), training.method.trunk.state_dict()
+    assert len(ours) > 300 and all(torch.equal(published[name], value) for name, value in ours.items())
+    training.train()
+    assert not torch.equal(training.method.trunk.state_dict()["conv_stem.weight"], published["conv_stem.weight"])
