@@ -18,7 +18,8 @@ _MEANS = {
     "print": "print printed prints print-attack photo photos printed-photo printed-photos paper paper-print",
     "replay": "replay replays replay-attack replayed video videos video-replay video-attack screen display",
     "mask-paper": "mask-paper paper-mask papermask cut-paper-mask paper-cut",
-    "mask-3d": "mask-3d 3d-mask 3dmask mask3d rigid-mask silicone-mask latex-mask resin-mask transparent-mask half-mask",
+    "mask-3d": "mask-3d 3d-mask 3dmask mask3d rigid-mask silicone-mask latex-mask resin-mask transparent-mask "
+    "half-mask",
     "mannequin": "mannequin mannequins mannequin-head mannequinhead",
     "partial": "partial partial-attack",
     "makeup": "makeup make-up cosmetics",

@@ -13,7 +13,7 @@ from fasdata.protocols.plan import TARGET_ID, Domain, Plan, Role, Take
 from fasdata.protocols.protocol_file import Entry
 from fasdata.protocols.protocol_name import ProtocolName
 from fasdata.protocols.recipe import INSIDE, PoolRecipe, Recipe, extra_letter
-from fasdata.protocols.recipe_parts import Part
+from fasdata.protocols.recipe_parts import Part, Unsplit
 from fasdata.protocols.vocabulary import cross
 from fasdata.records import LABELS, MODALITIES, SPLITS
 
@@ -118,7 +118,8 @@ def _source_takes(rules: PoolRecipe, entry: Member) -> tuple[Take, ...]:
 
 def _take_across(role: Role, part: Part, member: Member) -> Take:
     """Return what a part takes of a dataset; own data need not state a split, and then all of them count."""
-    letter, of_own = member.letter, ("leave" if role == "validation" else "take")
+    letter = member.letter
+    of_own: Unsplit = "leave" if role == "validation" else "take"
     return Take(
         part=_PARTS[role],
         role=role,

@@ -56,14 +56,14 @@ def line_up(systems: Sequence[System]) -> LinedUp:
     orders: dict[Path, Order] = {}
     why: dict[Path, str] = {}
     for run in runs:
-        found = _order(reference, targets[run.folder])
-        if isinstance(found, str) and not run.is_loose:
+        order = _order(reference, targets[run.folder])
+        if isinstance(order, str) and not run.is_loose:
             what = f"{first.folder} and {run.folder} scored different clips"
-            raise UserError(what, found=found, do="compare runs of one manifest")
-        if isinstance(found, str):
-            why[run.folder] = found
+            raise UserError(what, found=order, do="compare runs of one manifest")
+        if isinstance(order, str):
+            why[run.folder] = order
         else:
-            orders[run.folder] = found
+            orders[run.folder] = order
     return LinedUp(reference, Clusters.of(reference.frame), orders, why)
 
 
@@ -78,13 +78,13 @@ def notes_on(systems: Sequence[System], lined_up: LinedUp) -> list[str]:
         run = system.runs[0]
         held = holdings(target_of(run.scores, run.folder)).get("test", "")
         source = f"scores from {about.file}" if about.kind == "scores" else f"{about.kind} {about.file}"
-        said = f"{system.name}: {source}; {held}"
+        sentence = f"{system.name}: {source}; {held}"
         if lined_up.clusters_of(run).level == "clip":
-            said += "; its intervals resample clips, not people"
+            sentence += "; its intervals resample clips, not people"
         if run.is_loose and not lined_up.apart(system) and together > 1:
-            said += "; its clips are those of the others, by their ids and labels"
-        topics = [sentence.partition(":")[0] for sentence in about.cannot]
-        notes.append(said + (f"; not known: {', '.join(topics)} (its report says why)" if topics else ""))
+            sentence += "; its clips are those of the others, by their ids and labels"
+        topics = [unknown.partition(":")[0] for unknown in about.cannot]
+        notes.append(sentence + (f"; not known: {', '.join(topics)} (its report says why)" if topics else ""))
     return notes
 
 

@@ -123,8 +123,7 @@ def systems_of(runs: Sequence[ScoredRun]) -> dict[str, list[System]]:
 def _with_recipes(systems: list[System]) -> list[System]:
     """Add the recipe to the names where systems differ in it, or where it was used with parameters."""
     recipes = {system.about.recipe_text for system in systems if system.about.recipe}
-    told = len(recipes) > 1 or any(system.about.recipe_parameters for system in systems)
-    if not told:
+    if len(recipes) < 2 and not any(system.about.recipe_parameters for system in systems):
         return systems
     return [
         System(f"{system.name} ({system.about.recipe_text})", system.runs) if system.about.recipe else system

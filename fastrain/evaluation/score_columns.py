@@ -144,9 +144,11 @@ class Layout:
             raise UserError(f"{path} has two columns {twice[0]!r}")
         roles = dict(renamed)
         for role, names in ROLES.items():
-            found = [name for known in names for name in header if name.lower() == known and name not in roles.values()]
-            if found and role not in roles:
-                roles[role] = found[0]
+            fitting = [
+                name for known in names for name in header if name.lower() == known and name not in roles.values()
+            ]
+            if fitting and role not in roles:
+                roles[role] = fitting[0]
         if "label" not in roles and not labels_known:
             raise UserError(
                 f"{path} lacks the column label", expected=READABLE, found=", ".join(header),

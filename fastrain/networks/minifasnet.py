@@ -94,8 +94,8 @@ class Stage(nn.Module):
 class Widths:
     """How wide a MiniFASNet is: channels of the stem and, a stage, of its bottlenecks inside and of their output.
 
-    `weighed` are the channels inside the weights of a stage's last bottleneck, 0 without; `last` is the side of the last
-    map.
+    `weighed` are the channels inside the weights of a stage's last bottleneck, 0 without; `last` is the side of the
+    last map.
     """
 
     stem: int

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fasdata.errors import UserError, unknown_name
 
@@ -71,9 +72,9 @@ class InputForm:
 
     def of(self, pictures: np.ndarray) -> np.ndarray:
         """Return rgb pictures (N,S,S,3) uint8 as the network is fed: float32 (N,C,S,S), or (N,S,S,C)."""
-        values = pictures.astype(np.float32)
+        values: NDArray[np.float32] = pictures.astype(np.float32)
         if self.order == "gray":
-            values = (values @ _GRAY)[..., None]
+            values = np.dot(values, _GRAY)[..., None]
         elif self.order == "bgr":
             values = values[..., ::-1]
         if (self.low, self.high) != (0.0, 255.0):

@@ -144,15 +144,15 @@ def with_subjects(read: OutsideScores, file: Path) -> OutsideScores:
             raise UserError(f"{file}, line {line}: {name!r} has two people", found=f"{people[name]} and {person}")
     frame = read.table.frame
     ids = frame["clip_id"].where(frame["clip_id"].isin(list(people)), frame["sample_id"])
-    found = ids.map(people).fillna("")
-    if not (found != "").any():
+    subjects = ids.map(people).fillna("")
+    if not (subjects != "").any():
         raise UserError(f"{file} names none of the recordings", expected=f"ids such as {frame['clip_id'].iloc[0]!r}")
     unused = len(people) - len(set(ids) & set(people))
-    loose = int((found[~frame["clip_id"].duplicated()] == "").sum())
-    said = f"people from {file.name}" + (f"; {loose} recordings are not in it" if loose else "")
-    said += f"; {unused} of its ids are no recording here" if unused else ""
-    table = ScoreTable(frame.assign(subject=found), read.table.source)
-    return replace(read, table=table, notes=(*read.notes, said))
+    loose = int((subjects[~frame["clip_id"].duplicated()] == "").sum())
+    note = f"people from {file.name}" + (f"; {loose} recordings are not in it" if loose else "")
+    note += f"; {unused} of its ids are no recording here" if unused else ""
+    table = ScoreTable(frame.assign(subject=subjects), read.table.source)
+    return replace(read, table=table, notes=(*read.notes, note))
 
 
 def _about(request: ScoresRequest, read: OutsideScores, manifest: Manifest | None) -> dict[str, Any]:

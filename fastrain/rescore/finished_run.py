@@ -79,6 +79,20 @@ class FinishedRun:
         """What shows images to the network, with the method and the device it is on."""
         return self._assembly.scorer
 
+    @property
+    def own_scorer(self) -> Scorer:
+        """What shows images to a network of ours.
+
+        Raises:
+            UserError: the run is a contestant, whose networks cannot be looked into.
+        """
+        if isinstance(self._assembly, OutsideAssembly):
+            raise UserError(
+                f"{self.about.method} is a contestant, whose networks have no weights that can be moved",
+                expected="a trained or imported run",
+            )
+        return self._assembly.scorer
+
     def scored(self, images: Mapping[str, Any]) -> dict[str, Any]:
         """Return what `table` takes: by part, the images and their scores."""
         return {part: (members, self._assembly.scorer.scores(members)) for part, members in images.items()}

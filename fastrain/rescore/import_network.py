@@ -51,7 +51,8 @@ def import_onnx(request: NetworkRequest) -> str:
     require_new(run)
     files = [OnnxFile.read(path) for path in request.files]
     _require_declared(request, files)
-    facts, data = [], []
+    facts: list[dict[str, Any]] = []
+    data: list[bytes] = []
     for path, file, view, form, score in zip(
         request.files, files, request.views, request.inputs, request.scores, strict=True
     ):
@@ -79,7 +80,8 @@ def import_minifasnet(files: Sequence[Path], out: Path, name: str = "") -> str:
     name = name or "minifasnet"
     require_name(name)
     require_new(run)
-    facts, data = [], []
+    facts: list[dict[str, Any]] = []
+    data: list[bytes] = []
     for path in files:
         try:
             network = MiniFASNet.of(tensors(read_foreign(path), "weights"))

@@ -75,7 +75,7 @@ def batches_of(run: FinishedRun, chosen: Sequence[DomainImages], size: int) -> l
 
     Batches of a domain differ by one image at most.
     """
-    scorer = run.scorer
+    scorer = run.own_scorer
     with progress("read images", sum(len(each.members) for each in chosen), "images") as bar:
 
         def read(each: DomainImages) -> Iterator[Batch]:

@@ -41,7 +41,7 @@ def landscape_of_run(request: LandscapeRequest) -> str:
     """
     request.checked()
     run = FinishedRun.opened(request.folder, parts=("train", "test"), accelerator=request.device)
-    size = request.batch_size or run.scorer.batch_size
+    size = request.batch_size or run.own_scorer.batch_size
     chosen = domain_images(run, request.images, request.seed)
     if request.batchnorm == "refit" and any(
         len(each.members) // parts_of(len(each.members), size) < 2 for each in chosen if not each.domain.target
@@ -49,7 +49,7 @@ def landscape_of_run(request: LandscapeRequest) -> str:
         raise UserError("--batchnorm refit needs two images in every batch", do="another --batch-size")
     place = request.folder / FOLDER / FILE
     landscape = _begun(request, _facts(request, run, size), [each.domain for each in chosen], place)
-    folder, device, note = RunDir(request.folder), run.scorer.fabric.device, older_views(run.about)
+    folder, device, note = RunDir(request.folder), run.own_scorer.fabric.device, older_views(run.about)
     folder.require_free()
     if landscape.points_left() or _unsharp(landscape):
         require_memory(chosen, device)
@@ -145,7 +145,7 @@ def _measure(
     from fastrain.landscape.directions import Plane, refit_statistics
     from fastrain.landscape.gauge import Gauge
 
-    method, fabric = run.scorer.method.eval(), run.scorer.fabric
+    method, fabric = run.own_scorer.method.eval(), run.own_scorer.fabric
 
     def log_odds(batch: Batch) -> Tensor:
         with fabric.autocast():

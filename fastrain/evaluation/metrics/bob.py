@@ -61,7 +61,7 @@ def bob_threshold(criterion: str, scores: ArrayLike, labels: ArrayLike, attacks:
         raise UserError("bob finds no threshold", expected="scores of both classes")
     if criterion.startswith("bpcer"):
         limit = 1 / float(criterion.removeprefix("bpcer"))
-        return max(_far_threshold(one, limit) for one in by_name.values())
+        return max(_far_threshold(of_species, limit) for of_species in by_name.values())
     if criterion.startswith("apcer"):
         return _frr_threshold(live, 1 / float(criterion.removeprefix("apcer")))
     return _minimizing(spoof, live, absolute=criterion == "eer")
@@ -70,7 +70,7 @@ def bob_threshold(criterion: str, scores: ArrayLike, labels: ArrayLike, attacks:
 def bob_rates(threshold: float, scores: ArrayLike, labels: ArrayLike, attacks: ArrayLike) -> BobRates:
     """Return the rates that bob prints at a threshold; a score on it is accepted."""
     live, by_name = _classes(scores, labels, attacks)
-    pais = {name: float((one >= threshold).mean()) for name, one in by_name.items()}
+    pais = {name: float((of_species >= threshold).mean()) for name, of_species in by_name.items()}
     spoof = np.concatenate([*by_name.values()]) if by_name else np.zeros(0)
     values = np.asarray(scores, np.float64)
     return BobRates(

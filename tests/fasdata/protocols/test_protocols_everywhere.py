@@ -35,8 +35,8 @@ PEOPLE = st.dictionaries(
 def sides(protocol: str, clips: list[Clip], seed: int = 0, fold: str = "") -> SimpleNamespace:
     chosen = sides_of(f"mylab:{protocol}", protocol, fold, clips, "mylab", seed)
     by_id = {clip.clip_id: clip for clip in clips}
-    found = {side: [by_id[clip_id] for clip_id in getattr(chosen, side)] for side in ("train", "dev", "test")}
-    return SimpleNamespace(note=chosen.note, **found)
+    of_side = {side: [by_id[clip_id] for clip_id in getattr(chosen, side)] for side in ("train", "dev", "test")}
+    return SimpleNamespace(note=chosen.note, **of_side)
 
 
 @settings(max_examples=150, deadline=None)

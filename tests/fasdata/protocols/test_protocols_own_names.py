@@ -179,18 +179,20 @@ def test_any_datasets_have_a_safe_name_that_reads_back(slugs: list[str], data: s
 def test_canonical_names_go_through_a_shell_and_a_file_system(tmp_path: Path) -> None:
     library = Library(tmp_path)
     for canonical in NAMES:
-        said = subprocess.run(["sh", "-c", f"printf %s {canonical}"], capture_output=True, text=True, check=True).stdout
-        assert said == canonical
+        echoed = subprocess.run(
+            ["sh", "-c", f"printf %s {canonical}"], capture_output=True, text=True, check=True
+        ).stdout
+        assert echoed == canonical
         library.protocol_dir(canonical, "standard").mkdir(parents=True)
     assert len(list(tmp_path.glob("protocols/*"))) == len(NAMES)
 
 
 @settings(max_examples=200, deadline=None)
 @given(SLUGS, SLUGS, st.sampled_from(["official", "split", "cv5.1", "LOO_a-b", "LOO_b"]))
-def test_folders_of_protocols_are_told_apart(one: str, other: str, protocol: str) -> None:
+def test_folders_of_protocols_are_told_apart(first: str, other: str, protocol: str) -> None:
     library = Library(Path("lib"))
-    names = {f"{one}:{protocol}", f"{other}:{protocol}", f"{one}-{other}:{protocol}", f"{one}-official:split"}
-    names |= {f"own:{one}_to_{other}x", f"own:to_{one}"}
+    names = {f"{first}:{protocol}", f"{other}:{protocol}", f"{first}-{other}:{protocol}", f"{first}-official:split"}
+    names |= {f"own:{first}_to_{other}x", f"own:to_{first}"}
     assert len({library.protocol_dir(name, "standard") for name in names}) == len(names)
 
 

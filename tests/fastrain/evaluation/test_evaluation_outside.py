@@ -271,13 +271,13 @@ def test_ids_that_are_a_manifests_clips(tmp_path: Path) -> None:
     clips = [clip for clip in key.clips().frame.itertuples() if clip.part == "test"]
     text = "label,score,clip\n" + "".join(f"live,{at},{clip.clip_id}\n" for at, clip in enumerate(clips))
     (tmp_path / "s.csv").write_text(text)
-    found = lined_up(read_outside(tmp_path / "s.csv", Reading()).table, key).frame
-    assert found["label"].tolist() == [clip.label for clip in clips]  # the manifest's, not the file's
-    assert found["score"].tolist() == list(range(len(clips))) and set(found["part"]) == {"test"}
+    frame = lined_up(read_outside(tmp_path / "s.csv", Reading()).table, key).frame
+    assert frame["label"].tolist() == [clip.label for clip in clips]  # the manifest's, not the file's
+    assert frame["score"].tolist() == list(range(len(clips))) and set(frame["part"]) == {"test"}
     bare = "score,clip\n" + "".join(f"{at},{clip.clip_id}\n" for at, clip in enumerate(clips))
     (tmp_path / "bare.csv").write_text(bare)
     again = read_outside(tmp_path / "bare.csv", Reading(), key=key).table
-    pd.testing.assert_frame_equal(lined_up(again, key).frame, found)
+    pd.testing.assert_frame_equal(lined_up(again, key).frame, frame)
     (tmp_path / "s.csv").write_text(text + "live,1,odd1\nlive,1,odd2\n")
     with pytest.raises(UserError, match=r"does not have; found 'odd1', 'odd2'; name the manifest"):
         lined_up(read_outside(tmp_path / "s.csv", Reading()).table, key)
