@@ -219,3 +219,13 @@ def test_without_a_store_nothing_is_written(library):
     with pytest.raises(UserError, match=r"no store of oulu-npu.*fasdata extract oulu-npu"):
         build_protocol("O2M", library=library)
     assert not (library.root / "protocols").exists()
+
+
+def test_the_summary_lists_a_dozen_kinds_of_losses_and_counts_the_rest(stores):
+    manifest = build(stores)
+    for number, says in ((12, ""), (13, "and 1 more kinds, all in manifest.json")):
+        loss = {"part": "train", "dataset": "d", "label": "attack", "clips": 1, "frames": 0, "examples": []}
+        drops = [{**loss, "reason": f"reason {place}"} for place in range(number)]
+        text = describe(replace(manifest, meta={**manifest.meta, "drops": drops}))
+        assert text.count("reason 1") == 3 and says in text and ("more kinds" in text) == bool(says)
+        assert f"dropped, no usable frame: {number} clips" in text

@@ -30,6 +30,12 @@ def test_any_diff_fits_a_screen(first, second):
 def test_diff_of_the_same_says_so_and_of_a_variant_that_the_test_differs():
     assert "nothing that is written down differs" in diff_text("CIO-M/ssdg", "C&I&O to M/ssdg")
     assert "test sets differ" in diff_text("SCP2W", "SCP2W@miss-D")
+    text = diff_text("SCP2W@shot5", "SCP2W")
+    lines = {line.split("|")[0].strip(): [cell.strip() for cell in line.split("|")[1:]] for line in text.splitlines()}
+    assert lines["shots"] == ["5", "none"]
+    needed = diff_text("mcio:CIO2M/flip", "CIO-M").splitlines()
+    (lists,) = [line.split("|")[1:] for line in needed if line.startswith("lists needed")]
+    assert lists[1].strip() == "none" and lists[0].strip() not in ("", "none")
     with pytest.raises(UserError, match="did you mean 'ssdg'"):
         diff_text("CIO-M/sdsg", "CIO-M")
     with pytest.raises(UserError, match="no manifest at"):

@@ -124,6 +124,15 @@ def test_too_few_people_for_the_folds_say_so() -> None:
         sides("cv3", clips, fold="1")
 
 
+def test_every_fold_needs_both_labels_and_not_this_one_alone() -> None:
+    clips = [made(who, kind) for who in "ab" for kind in ("bonafide", "print")]
+    clips += [made("c", "bonafide")]  # of three folds one lacks attacks
+    for fold in "123":
+        with pytest.raises(UserError, match="expected 3 people of each label"):
+            sides("cv3", clips, fold=fold)
+    assert sides("cv3", [*clips, made("c", "print")], fold="3").test
+
+
 def test_a_species_left_out_goes_by_the_official_split_where_that_will_do() -> None:
     clips = [
         *(made(f"t{who}", kind, split="train") for who in range(3) for kind in KINDS),

@@ -169,3 +169,50 @@ def test_a_frame_that_was_only_searched_is_no_answer():
         0,
         8,
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "n", "positions"),
+    [
+        ("every(5,1000)", 1000, list(range(0, 1000, 5))),
+        ("every(5,1000)", 1001, list(range(0, 1001, 5))),
+        ("every(5,1000)", 1002, list(range(0, 1001, 5))),
+        ("every(3,9)", 30, [0, 3, 6, 9]),
+        ("every(3,8)", 30, [0, 3, 6]),
+        ("every(3,10)", 30, [0, 3, 6, 9]),
+        ("every(3,11)", 30, [0, 3, 6, 9]),
+        ("every(3,12)", 12, [0, 3, 6, 9]),
+        ("every(1,0)", 5, [0]),
+        ("linspace(1)", 9, [0]),
+        ("linspace(3)", 3, [0, 1, 2]),
+        ("linspace(3)", 4, [0, 1, 3]),
+        ("first(3)", 3, [0, 1, 2]),
+        ("three(1,4,9)", 9, [1, 4, 8]),
+        ("quarter", 1, [0]),
+        ("quarter", 4, [1, 3]),
+        ("all", 1, [0]),
+        ("all", 0, []),
+        ("ssdg(2)", -1, []),
+    ],
+)
+def test_the_ends_of_every_rule(text, n, positions):
+    assert rule(text).positions(n) == positions
+
+
+@pytest.mark.parametrize(
+    ("text", "n", "clamps"),
+    [
+        ("ssdg(2)", 0, False), ("ssdg(2)", 1, True), ("three(1,4,9)", 9, True), ("three(1,4,9)", 10, False),
+        ("all", 5, False),
+        ("first(3)", 2, False), ("quarter", 1, False), ("every(5)", 1, False),
+    ],
+)  # fmt: skip
+def test_what_is_too_short_for_a_rule_and_what_holds_no_frame_at_all(text, n, clamps):
+    assert rule(text).clamps(n) is clamps
+
+
+def test_a_random_rule_takes_so_many_of_any_clip_and_depends_on_clip_and_seed():
+    for n in (1, 2, 3, 50):
+        assert len(rule("random(3,7)").positions(n, "a")) == min(3, n)
+    taken = {tuple(rule(text).positions(50, clip)) for text in ("random(3,7)", "random(3,8)") for clip in "ab"}
+    assert len(taken) == 4
