@@ -217,7 +217,8 @@ def _born(work: Work) -> tuple[Connection, BaseProcess]:
 def _context(settings: ExtractSettings) -> ForkServerContext:
     # The server imports the heavy libraries once; workers are forked from it before it has any thread or state.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*PRELOADED, *DETECTORS[settings.detector].preload])
+    preload = () if settings.detector_files else DETECTORS[settings.detector].preload
+    context.set_forkserver_preload([*PRELOADED, *preload])
     return context
 
 

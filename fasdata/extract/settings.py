@@ -31,9 +31,9 @@ class ExtractSettings:
     one from its neighbours (in a pre-cropped release: the central square); `borders` whether the detector
     `none` cuts away black around faces that the release cropped. `form` is how the release keeps its recordings. The
     detector `auto` stands until `settled` knows that form. `detector_model` is what the detector's row asks for; it is
-    downloaded only if `allow_download`. With `tracking` a face is followed from frame to frame (see
-    `fasdata.faces.tracking`), and the complete frame is searched at least every `detect_every` frames. `face_rule` says
-    which of several faces is kept (`fasdata.faces.choice`), `on_damage` what a damaged packet costs
+    downloaded only if `allow_download`. `detector_files` are the detector's networks in memory, out of a bundle, and
+    no file is opened. With `tracking` a face is followed from frame to frame (see `fasdata.faces.tracking`), and the
+    complete frame is searched at least every `detect_every` frames. `face_rule` says which of several faces is kept (`fasdata.faces.choice`), `on_damage` what a damaged packet costs
     (`fasdata.media.container.Reading`); "" leaves either to the store, in a new one `confident` and `skip`. `container`
     is the version of what is believed of a video's container. With `views`, texts of views, the region is the smallest
     that holds those views, in place of `context`.
@@ -42,6 +42,7 @@ class ExtractSettings:
     rules: tuple[FrameRule, ...]
     detector: str = DEFAULT
     detector_model: str = ""
+    detector_files: Mapping[str, bytes] = field(default_factory=dict, repr=False, hash=False)
     allow_download: bool = False
     min_face: int = 40
     min_score: float = 0.5
@@ -98,7 +99,7 @@ class ExtractSettings:
 
     def _check_model(self) -> None:
         named, row = self.detector_model, self._row
-        if row and row.model and not named:
+        if row and row.model and not named and not self.detector_files:
             raise UserError(f"--detector {self.detector} needs --detector-model", expected=row.model)
         if named and not (row and row.model):
             with_model = [name for name, other in DETECTORS.items() if other.model]
@@ -144,7 +145,7 @@ class ExtractSettings:
     @property
     def uses_torch(self) -> bool:
         """Whether the detector needs torch."""
-        return self._row is not None and self._row.uses_torch
+        return self._row is not None and self._row.uses_torch and not self.detector_files
 
     @property
     def looks_at_pixels(self) -> bool:
@@ -182,6 +183,7 @@ class ExtractSettings:
             precropped=self.form.precropped,
             cut_borders=self.cuts_borders,
             device=self.device,
+            files=self.detector_files,
         )
 
     def settled(self, form: MediaForm, stored: Mapping[str, Any] | None = None) -> ExtractSettings:

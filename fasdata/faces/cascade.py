@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
+from fasdata.faces.cascade_networks import Networks
 from fasdata.faces.cascade_windows import (
     FACTOR,
     THRESHOLDS,
@@ -25,8 +25,6 @@ from fasdata.records import Box
 
 CELL, STRIDE = 12, 2  # pixels of the first network's window, and its step
 BLOCK = 8  # searched places are whole blocks of pixels wide: few shapes, for each of which a CPU has to plan anew
-# Pixels that a network is shown in one go: as many as fit the cache, or the memory of a GPU.
-AT_ONCE = {"cpu": 8 * 48 * 48, "cuda": 4 << 20}
 
 
 @dataclass(frozen=True)
@@ -55,17 +53,9 @@ class Cascade:
     place, where it finds what a search of the complete frame finds there.
     """
 
-    def __init__(self, device: str) -> None:
-        """Load the networks from the installed package."""
-        from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
-
-        self.device = torch.device(device)
-        if self.device.type == "cuda":  # otherwise a detection would depend on the rest of the batch
-            torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic = False, True
-        # Channels last: on a CPU pooling is several times as fast in this layout.
-        self._p, self._r, self._o = (
-            net().eval().to(self.device, memory_format=torch.channels_last) for net in (PNet, RNet, ONet)
-        )
+    def __init__(self, networks: Networks) -> None:
+        """Search with these three networks, whatever computes them."""
+        self._networks = networks
 
     def detect(self, frames: Sequence[np.ndarray], scales: Sequence[float]) -> list[Detections]:
         """Return the faces of frames of one size; `scales` are the first network's pixels per source pixel."""
@@ -88,7 +78,6 @@ class Cascade:
         )  # fmt: skip
         return self._search([AreaSums(frame, part)], levels)[0]
 
-    @torch.inference_mode()
     def refine(self, frame: np.ndarray, place: Box) -> Detections:
         """Return the face that the third network alone finds in the square around `place`, if any."""
         boxes = squared(np.array([place], np.float32))
@@ -99,7 +88,6 @@ class Cascade:
         unknown = np.zeros(1, np.float32), np.zeros(1, np.int64), np.zeros((1, 4), np.float32)
         return self._output([AreaSums(frame, (x0, y0, x1, y1))], Windows(boxes, *unknown))[0]
 
-    @torch.inference_mode()
     def _search(self, pictures: Sequence[AreaSums], levels: Sequence[_Level]) -> list[Detections]:
         windows = self._propose(pictures, levels)
         windows = self._refine(pictures, windows)
@@ -107,31 +95,35 @@ class Cascade:
 
     def _propose(self, pictures: Sequence[AreaSums], levels: Sequence[_Level]) -> Windows:
         """First network: windows of every size that look like a face, moved as it says."""
-        windows = joined([self._propose_at(pictures, level) for level in levels]).without_overlaps(0.7)
+        windows = joined([self._propose_at(pictures, level) for level in levels]).without_overlaps(
+            0.7, self._networks.suppress
+        )
         lengths = windows.boxes[:, 2:] - windows.boxes[:, :2]
         return windows.with_boxes(squared(windows.boxes + windows.moves * np.tile(lengths, 2)))
 
     def _propose_at(self, pictures: Sequence[AreaSums], level: _Level) -> Windows:
         pixels = np.stack([picture.grid(level.columns, level.rows) for picture in pictures])
-        moves, scores = self._run(self._p, pixels)
+        moves, scores = self._run("pnet", pixels)
         frames, down, across = np.nonzero(scores[:, 1] >= THRESHOLDS[0])
         first = np.array([level.columns.first, level.rows.first])
         corner = (np.stack([across, down], 1) * STRIDE + first).astype(np.float32)
         scale = np.float32(level.scale)
         boxes = np.concatenate([np.floor((corner + 1) / scale), np.floor((corner + CELL) / scale)], 1)
         windows = Windows(boxes, scores[frames, 1, down, across], frames, moves[frames, :, down, across])
-        return windows.without_overlaps(0.5)
+        return windows.without_overlaps(0.5, self._networks.suppress)
 
     def _refine(self, pictures: Sequence[AreaSums], windows: Windows) -> Windows:
         """Second network: fewer windows, better placed."""
-        windows, (moves, scores) = self._run_on_windows(self._r, pictures, windows, 24)
+        windows, (moves, scores) = self._run_on_windows("rnet", pictures, windows, 24)
         windows = windows.with_scores(scores[:, 1], moves)
-        windows = windows.take(np.flatnonzero(windows.scores > THRESHOLDS[1])).without_overlaps(0.7)
+        windows = windows.take(np.flatnonzero(windows.scores > THRESHOLDS[1])).without_overlaps(
+            0.7, self._networks.suppress
+        )
         return windows.with_boxes(squared(moved(windows)))
 
     def _output(self, pictures: Sequence[AreaSums], windows: Windows) -> list[Detections]:
         """Third network: score, box and five points."""
-        windows, (moves, points, scores) = self._run_on_windows(self._o, pictures, windows, 48)
+        windows, (moves, points, scores) = self._run_on_windows("onet", pictures, windows, 48)
         kept = np.flatnonzero(scores[:, 1] > THRESHOLDS[2])
         windows, points = windows.with_scores(scores[:, 1], moves).take(kept), points[kept]
         lengths = windows.boxes[:, 2:] - windows.boxes[:, :2] + 1
@@ -144,7 +136,7 @@ class Cascade:
         return detections
 
     def _run_on_windows(
-        self, net: torch.nn.Module, pictures: Sequence[AreaSums], windows: Windows, side: int
+        self, net: str, pictures: Sequence[AreaSums], windows: Windows, side: int
     ) -> tuple[Windows, list[np.ndarray]]:
         """Return the windows that reach into their picture, and the outputs of a network for them."""
         boxes = whole_pixels(windows.boxes, np.array([picture.part for picture in pictures])[windows.frames])
@@ -156,14 +148,13 @@ class Cascade:
             pixels[own] = picture.squares(boxes[own], side)
         return windows, [output[: len(boxes)] for output in self._run(net, pixels)]
 
-    def _run(self, net: torch.nn.Module, pixels: np.ndarray) -> list[np.ndarray]:
+    def _run(self, net: str, pixels: np.ndarray) -> list[np.ndarray]:
         """Return the outputs of a network for pictures (K, h, w, 3); their values are overwritten."""
         pixels -= 127.5
         pixels *= 0.0078125
-        batch = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
-        step = max(1, AT_ONCE[self.device.type] // (batch.shape[2] * batch.shape[3]))
-        outputs = [net(part) for part in batch.split(step)]
-        return [torch.cat(parts).cpu().numpy() for parts in zip(*outputs, strict=True)]
+        step = max(1, self._networks.at_once // (pixels.shape[1] * pixels.shape[2]))
+        outputs = [self._networks.run(net, pixels[start : start + step]) for start in range(0, len(pixels), step)]
+        return [np.concatenate(parts) if len(parts) > 1 else parts[0] for parts in zip(*outputs, strict=True)]
 
 
 def pyramid(width: int, height: int, first: float) -> list[float]:

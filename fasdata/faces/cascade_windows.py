@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from fasdata.faces.region import Region
+
+Suppress: TypeAlias = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
+"""Of boxes (K, 4), scores (K,) and an IoU, the places of those to keep, best first."""
 
 THRESHOLDS = (0.6, 0.7, 0.7)  # from which score a window passes the first, second and third network
 FACTOR = 0.709  # between the sizes at which the first network sees a frame
@@ -41,17 +46,12 @@ class Windows:
         """Return the windows with other boxes."""
         return Windows(boxes, self.scores, self.frames, self.moves)
 
-    def without_overlaps(self, overlap: float) -> Windows:
+    def without_overlaps(self, overlap: float, suppress: Suppress) -> Windows:
         """Return the windows that overlap no better one of their frame by more than this IoU, best first."""
-        import torch
-        from torchvision.ops import nms
-
         kept = []
         for number in sorted(set(self.frames.tolist())):
             own = np.flatnonzero(self.frames == number)
-            kept.append(
-                own[nms(torch.from_numpy(self.boxes[own]), torch.from_numpy(self.scores[own]), overlap).numpy()]
-            )
+            kept.append(own[suppress(self.boxes[own], self.scores[own], overlap)])
         return self.take(np.concatenate(kept)) if kept else self
 
 
@@ -81,6 +81,26 @@ def whole_pixels(boxes: np.ndarray, inside: np.ndarray) -> np.ndarray:
     pixels = boxes.astype(np.int64)  # towards zero
     # The networks were trained on 1-based corners: the first pixel is the one before x0.
     return np.concatenate([np.maximum(pixels[:, :2] - 1, inside[:, :2]), np.minimum(pixels[:, 2:], inside[:, 2:])], 1)
+
+
+def without_overlapping(boxes: np.ndarray, scores: np.ndarray, overlap: float) -> np.ndarray:
+    """Return the places of the boxes that overlap no better one by more than this IoU, best first.
+
+    Of float32 boxes (K, 4) it keeps what torchvision's `nms` keeps, to the last bit.
+    """
+    low, high = boxes[:, :2], boxes[:, 2:]
+    areas = (high - low).prod(axis=1)
+    left = np.argsort(-scores, kind="stable")
+    kept = []
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(best)
+        sides = np.maximum(np.minimum(high[best], high[left]) - np.maximum(low[best], low[left]), np.float32(0))
+        common = sides[:, 0] * sides[:, 1]
+        with np.errstate(divide="ignore", invalid="ignore"):  # boxes without an area overlap nothing
+            share = (common / (areas[best] + areas[left] - common)).astype(np.float64)
+        left = left[~(share > overlap)]
+    return np.array(kept, dtype=np.int64)
 
 
 def without_nested(boxes: np.ndarray, scores: np.ndarray, share: float) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -16,8 +16,9 @@ from fasdata.records import Box, Clip, Face
 class DetectorRequest:
     """What an extraction asks of its detector; `model` is what `--detector-model` named, "" for nothing.
 
-    `min_face` is in pixels of the frame; `precropped` and `cut_borders` tell that the release cropped its frames to
-    the face, and whether the black around it goes.
+    `files` are its networks by name where they come in memory, out of a bundle; no file is opened then. `min_face` is
+    in pixels of the frame; `precropped` and `cut_borders` tell that the release cropped its frames to the face, and
+    whether the black around it goes.
     """
 
     model: str = ""
@@ -27,6 +28,7 @@ class DetectorRequest:
     precropped: bool = False
     cut_borders: bool = False
     device: str = "cpu"
+    files: Mapping[str, bytes] = field(default_factory=dict, hash=False)
 
 
 class Detector(Protocol):

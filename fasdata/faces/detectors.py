@@ -141,7 +141,7 @@ def make_detector(name: str, request: DetectorRequest) -> Detector:
     if request.device != "cpu" and not row.cuda:
         raise UserError(f"--device {request.device} means nothing to {name}", do="leave it out: it runs on the cpu")
     _require_packages(name)
-    if row.uses_torch:
+    if row.uses_torch and not request.files:
         _require_device(request.device)
     detector: Detector = row.load().make(request, _model(name, request))
     return detector
@@ -199,9 +199,9 @@ def _row(name: str) -> DetectorRow:
 
 
 def _model(name: str, request: DetectorRequest) -> Path:
-    """Return the file of the detector's model, an empty path where it takes none."""
+    """Return the file of the detector's model, an empty path where it takes none, or has it in memory."""
     row = DETECTORS[name]
-    if not row.model:
+    if not row.model or request.files:
         return Path()
     if find_model := getattr(row.load(), "find_model", None):
         return Path(find_model(request, row.model))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from fasdata.faces.cascade_windows import FACTOR, THRESHOLDS
 from fasdata.faces.detector import Detector, DetectorRequest, face_from_corners
-from fasdata.faces.model_file import FACENET_WEIGHTS
+from fasdata.faces.model_file import FACENET_WEIGHTS, files_sha256
 from fasdata.records import Box, Face
 
 if TYPE_CHECKING:
@@ -33,14 +33,15 @@ class MtcnnDetector(Detector):
 
     name = "mtcnn"
 
-    def __init__(self, *, min_face: int = 40, device: str = "cpu") -> None:
-        """Load the three networks."""
+    def __init__(self, *, min_face: int = 40, device: str = "cpu", files: Mapping[str, bytes] | None = None) -> None:
+        """Load the three networks of the installed package, or those of `files` (ONNX, by name), without torch."""
         from fasdata.faces.cascade import Cascade
+        from fasdata.faces.cascade_networks import OnnxNetworks, TorchNetworks
 
         self.settings = settings(DetectorRequest(min_face=min_face))
-        self.fingerprint = FACENET_WEIGHTS.fingerprint()
+        self.fingerprint = files_sha256(files) if files else FACENET_WEIGHTS.fingerprint()
         self._levels = _levels_left_out(min_face)
-        self._cascade = Cascade(device)
+        self._cascade = Cascade(OnnxNetworks(files) if files else TorchNetworks(device))
         self._on_gpu = device != "cpu"
 
     def detect(self, frames: Sequence[np.ndarray], indices: Sequence[int] = ()) -> list[list[Face]]:
@@ -92,7 +93,7 @@ class MtcnnDetector(Detector):
 
 def make(request: DetectorRequest, model: Path) -> MtcnnDetector:
     """Return the detector that is asked for."""
-    return MtcnnDetector(min_face=request.min_face, device=request.device)
+    return MtcnnDetector(min_face=request.min_face, device=request.device, files=request.files)
 
 
 def settings(request: DetectorRequest) -> dict[str, float]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,8 +29,10 @@ class YunetDetector(Detector):
 
     name = "yunet"
 
-    def __init__(self, model: Path, *, min_face: int = 40, min_score: float = 0.5, precropped: bool = False) -> None:
-        """Load the ONNX file `model`.
+    def __init__(
+        self, model: Path, *, min_face: int = 40, min_score: float = 0.5, precropped: bool = False, data: bytes = b""
+    ) -> None:
+        """Load the ONNX file `model`, or the bytes of one, then without looking at any file.
 
         Raises:
             UserError: OpenCV cannot read it, or it is no YuNet.
@@ -36,11 +40,14 @@ class YunetDetector(Detector):
         import cv2
 
         self.settings = settings(DetectorRequest(min_face=min_face, precropped=precropped))
-        self.fingerprint = file_sha256(model)
+        self.fingerprint = hashlib.sha256(data).hexdigest() if data else file_sha256(model)
         self._min_face, self._margin = min_face, self.settings["margin"]
         self._model = model
         with answering(model, _EXPECTED), _quiet():
-            self._net = cv2.FaceDetectorYN.create(str(model), "", (SIDE, SIDE), min_score, NMS, MANY)
+            given: tuple[Any, ...] = (str(model), "")
+            if data:
+                given = ("onnx", np.frombuffer(data, np.uint8), np.zeros(0, np.uint8))
+            self._net = cv2.FaceDetectorYN.create(*given, (SIDE, SIDE), min_score, NMS, MANY)
             self._net.detect(np.zeros((SIDE, SIDE, 3), np.uint8))  # only now it shows what kind of network it is
 
     def detect(self, frames: Sequence[np.ndarray], indices: Sequence[int] = ()) -> list[list[Face]]:
@@ -66,7 +73,10 @@ class YunetDetector(Detector):
 
 def make(request: DetectorRequest, model: Path) -> YunetDetector:
     """Return the detector that is asked for, with the file `model`."""
-    return YunetDetector(model, min_face=request.min_face, min_score=request.min_score, precropped=request.precropped)
+    data = next(iter(request.files.values()), b"")
+    return YunetDetector(
+        model, min_face=request.min_face, min_score=request.min_score, precropped=request.precropped, data=data
+    )
 
 
 def settings(request: DetectorRequest) -> dict[str, float]:

@@ -117,3 +117,29 @@ def test_means_are_those_of_adaptive_pooling():
     for (x0, y0, x1, y1), seen in zip(boxes, AreaSums(picture, (10, 5, 70, 58)).squares(boxes, 24), strict=True):
         wanted = torch.nn.functional.adaptive_avg_pool2d(tensor[:, :, y0:y1, x0:x1], 24)[0].permute(1, 2, 0)
         assert np.allclose(seen, wanted, atol=1e-3)
+
+
+def test_the_networks_as_onnx_find_the_same_without_torch(pictures, detector):
+    from fasdata.faces.cascade_networks import as_onnx
+
+    files = as_onnx()
+    alone = MtcnnDetector(min_face=20, files=files)
+    for ours, theirs in zip(detector.detect(pictures), alone.detect(pictures), strict=True):
+        assert len(ours) == len(theirs) >= 1
+        assert all(close(a, b) for a, b in zip(ours, theirs, strict=True))
+    assert alone.fingerprint != detector.fingerprint  # other files, named by what they are
+
+
+def test_overlapping_boxes_go_as_torchvision_lets_them_go():
+    from torchvision.ops import nms
+
+    from fasdata.faces.cascade_windows import without_overlapping
+
+    rng = np.random.default_rng(3)
+    for count in (0, 1, 7, 200):
+        corner, side = rng.integers(0, 90, (count, 2)), rng.integers(0, 40, (count, 1))  # some have no area
+        boxes = np.concatenate([corner, corner + side], 1).astype(np.float32)
+        scores = rng.random(count).round(1).astype(np.float32)  # many are equal
+        for overlap in (0.5, 0.7):
+            expected = nms(torch.from_numpy(boxes), torch.from_numpy(scores), overlap).numpy()
+            assert np.array_equal(without_overlapping(boxes, scores, overlap), expected)

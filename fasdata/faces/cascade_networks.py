@@ -1,0 +1,158 @@
+"""What computes the three networks of MTCNN: torch, or onnxruntime where torch is not wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from fasdata.faces.cascade_windows import without_overlapping
+
+NAMES = ("pnet", "rnet", "onet")
+# Pixels that a network is shown in one go: as many as fit the cache, or the memory of a GPU.
+AT_ONCE = {"cpu": 8 * 48 * 48, "cuda": 4 << 20}
+
+
+class Networks(Protocol):
+    """The three networks; `at_once` is how many pixels they are shown in one go."""
+
+    at_once: int
+
+    def run(self, name: str, pixels: np.ndarray) -> list[np.ndarray]:
+        """Return the outputs of `pnet`, `rnet` or `onet` for pictures (K, h, w, 3), float32 in [-1, 1]."""
+        ...
+
+    def suppress(self, boxes: np.ndarray, scores: np.ndarray, overlap: float) -> np.ndarray:
+        """Return the places of the boxes that overlap no better one by more than this IoU, best first."""
+        ...
+
+
+class TorchNetworks:
+    """The networks of the installed package facenet-pytorch, on a device of torch."""
+
+    def __init__(self, device: str) -> None:
+        """Load them."""
+        import torch
+        from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
+
+        self._device = torch.device(device)
+        self.at_once = AT_ONCE[self._device.type]
+        if self._device.type == "cuda":  # otherwise a detection would depend on the rest of the batch
+            torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic = False, True
+        # Channels last: on a CPU pooling is several times as fast in this layout.
+        self._nets = {
+            name: net().eval().to(self._device, memory_format=torch.channels_last)
+            for name, net in zip(NAMES, (PNet, RNet, ONet), strict=True)
+        }
+
+    def run(self, name: str, pixels: np.ndarray) -> list[np.ndarray]:
+        """Return the outputs of a network."""
+        import torch
+
+        with torch.inference_mode():
+            batch = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2)
+            return [output.cpu().numpy() for output in self._nets[name](batch)]
+
+    def suppress(self, boxes: np.ndarray, scores: np.ndarray, overlap: float) -> np.ndarray:
+        """Return the places of the boxes to keep, by torchvision, which is quicker with many."""
+        import torch
+        from torchvision.ops import nms
+
+        return np.asarray(nms(torch.from_numpy(boxes), torch.from_numpy(scores), overlap).numpy())
+
+
+class OnnxNetworks:
+    """The same networks as ONNX, by name, run by onnxruntime."""
+
+    def __init__(self, files: Mapping[str, bytes], threads: int = 1) -> None:
+        """Load them from their bytes; no other file is opened."""
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level, options.intra_op_num_threads = 4, threads
+        self.at_once = AT_ONCE["cpu"]
+        self._sessions: dict[str, Any] = {
+            name: onnxruntime.InferenceSession(files[f"{name}.onnx"], options, providers=["CPUExecutionProvider"])
+            for name in NAMES
+        }
+
+    def run(self, name: str, pixels: np.ndarray) -> list[np.ndarray]:
+        """Return the outputs of a network."""
+        batch = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+        return [np.asarray(output) for output in self._sessions[name].run(None, {"pixels": batch})]
+
+    def suppress(self, boxes: np.ndarray, scores: np.ndarray, overlap: float) -> np.ndarray:
+        """Return the places of the boxes to keep."""
+        return without_overlapping(boxes, scores, overlap)
+
+
+def as_onnx() -> dict[str, bytes]:
+    """Return the networks of the installed package as ONNX, by file name.
+
+    They are written node by node: their weights alone come from the package.
+    """
+    return {f"{name}.onnx": _written(name) for name in NAMES}
+
+
+# The layers in order: convolution and dense by name, p = the PReLU after it, pools by (window, stride).
+_LAYERS: dict[str, tuple[Any, ...]] = {
+    "pnet": ("conv1", (2, 2), "conv2", "conv3"),
+    "rnet": ("conv1", (3, 2), "conv2", (3, 2), "conv3", "dense4"),
+    "onet": ("conv1", (3, 2), "conv2", (3, 2), "conv3", (2, 2), "conv4", "dense5"),
+}
+_HEADS = {  # class scores, then the others: in the order of the outputs
+    "pnet": (("conv4_2", False), ("conv4_1", True)),
+    "rnet": (("dense5_2", False), ("dense5_1", True)),
+    "onet": (("dense6_2", False), ("dense6_3", False), ("dense6_1", True)),
+}
+OPSET = 17
+
+
+def _written(name: str) -> bytes:
+    from facenet_pytorch.models import mtcnn
+    from onnx import TensorProto, checker, helper, numpy_helper
+
+    net = {"pnet": mtcnn.PNet, "rnet": mtcnn.RNet, "onet": mtcnn.ONet}[name]()
+    weights = {key: value.numpy() for key, value in net.state_dict().items()}
+    nodes, tensors = [], {}
+
+    def add(kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        return output
+
+    def weighted(layer: str, x: str, output: str) -> str:
+        tensors.update({f"{layer}.weight": weights[f"{layer}.weight"], f"{layer}.bias": weights[f"{layer}.bias"]})
+        names = [x, f"{layer}.weight", f"{layer}.bias"]
+        return add("Conv", names, output) if layer.startswith("conv") else add("Gemm", names, output, transB=1)
+
+    x = "pixels"
+    flat = False
+    for place, layer in enumerate(_LAYERS[name]):
+        if isinstance(layer, tuple):
+            window, stride = layer
+            x = add("MaxPool", [x], f"pool{place}", kernel_shape=[window] * 2, strides=[stride] * 2, ceil_mode=1)
+            continue
+        dense = layer.startswith("dense")
+        if dense and not flat:
+            x = add("Flatten", [add("Transpose", [x], "turned", perm=[0, 3, 2, 1])], "flat", axis=1)
+            flat = True
+        slope = weights[f"prelu{layer[-1]}.weight"]
+        tensors[f"prelu{layer[-1]}"] = slope if dense else slope[:, None, None]
+        x = add("PRelu", [weighted(layer, x, layer), f"prelu{layer[-1]}"], f"{layer}_active")
+    outputs = []
+    for head, is_class in _HEADS[name]:
+        y = weighted(head, x, head)
+        outputs.append(add("Softmax", [y], f"{head}_probability", axis=1) if is_class else y)
+    axes = ["n", 3, "height", "width"] if name == "pnet" else ["n", 3, *[{"rnet": 24, "onet": 48}[name]] * 2]
+    open_axes = [None] * (4 if name == "pnet" else 2)
+    graph = helper.make_graph(
+        nodes,
+        name,
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, axes)],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, open_axes) for output in outputs],
+        [numpy_helper.from_array(np.ascontiguousarray(value), key) for key, value in tensors.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+    checker.check_model(model)
+    return bytes(model.SerializeToString())
