@@ -124,6 +124,14 @@ class Method(nn.Module):
         """Return `score` and every named part; a method that computes them in one forward pass overrides this."""
         return {"score": self.predict(batch), **self.predict_parts(batch)}
 
+    def for_deployment(self) -> Method:
+        """Return what a bundle holds: it scores as this method does, from `modalities` and `available` alone.
+
+        Raises:
+            UserError: a score depends on more than its own images.
+        """
+        return self
+
     def log_odds(self, batch: Batch) -> Tensor:
         """Return (B,) log odds of bona fide, with gradients: what the classification loss at evaluation is of.
 

@@ -66,7 +66,7 @@ def availability(batch: Mapping[str, Any], modalities: Sequence[str], like: Tens
     A modality that the batch's `available` does not name counts as present.
     """
     available = batch.get("available", {})
-    present = like.new_ones(len(like))
+    present = like.new_ones(like.shape[0])
     return torch.stack([available[name].to(like) if name in available else present for name in modalities], dim=1)
 
 

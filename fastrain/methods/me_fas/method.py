@@ -143,6 +143,15 @@ class MEFAS(Method):
         logits = self._evaluated(batch)
         return logits[:, 1] - logits[:, 0]
 
+    def for_deployment(self) -> Method:
+        """Return the image tower with the text folded in where all images share it."""
+        if self.config.eval.policy == "reference":
+            raise UserError(
+                "me_fas scores each image by what else is in its batch, as published: no network does that alone",
+                do="train or import it with --set model.eval.policy=deterministic",
+            )
+        return _Alone(self)
+
     def _evaluated(self, batch: Batch) -> Tensor:
         images = self._normalized(batch["modalities"]["rgb"])
         draws = GeneratorDraws(Generator().manual_seed(self.config.eval.prompt_seed))
@@ -173,6 +182,26 @@ class MEFAS(Method):
         for name, parameter in self.named_parameters():
             if name.removeprefix("network.").startswith(self.config.freeze):
                 parameter.requires_grad_(False)
+
+
+class _Alone(Method):
+    """Scores as a method does whose noise is drawn, and whose text is read, once and for all."""
+
+    def __init__(self, method: MEFAS) -> None:
+        nn.Module.__init__(self)
+        self.method, self.modalities = method, method.modalities
+        network, settings = method.network, method.config.eval
+        self.own = network.sees_own(settings.context == "own")
+        with torch.no_grad():
+            draws = GeneratorDraws(Generator().manual_seed(settings.prompt_seed))
+            self.register_buffer("deep", network.deep_prompts(draws, network.running_means).detach())
+            self.register_buffer("text", None if self.own else unit(network.text_alone(None)).detach())
+
+    def predict(self, batch: Batch) -> Tensor:
+        method = self.method
+        features, prompts = method.network.images_alone(method._normalized(batch["modalities"]["rgb"]), self.deep)
+        text = unit(method.network.text_alone(prompts)) if self.text is None else self.text
+        return method._logits(unit(features), text).softmax(dim=-1)[:, 1]
 
 
 def contrastive_head(width: int, hidden: int, out: int) -> nn.Sequential:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +66,7 @@ class TextEnhancedCLIP(nn.Module):
         text_width, image_width = clip.token_embedding.weight.shape[1], clip.visual.class_embedding.shape[0]
         n_ctx = config.prompts.n_ctx
         self.prompts = SharedPrompts(clip.token_embedding, config.words, config.classes, n_ctx, image_width)
+        self.length = int(self.prompts.end.max()) + 1  # the words are fixed
         self.layers = len(clip.visual.transformer.resblocks)
         self.deep_layers = min(config.prompts.depth, self.layers) - 1
         self.fusions = nn.ModuleList(
@@ -97,7 +99,15 @@ class TextEnhancedCLIP(nn.Module):
 
         The text sees the running means of training or, with `own` or before any training, each image's own prompts.
         """
-        own = own or not int(self.batches_seen)
+        features, prompts_by_layer = self.images_alone(images, deep)
+        return features, self.text_alone(prompts_by_layer if self.sees_own(own) else None)
+
+    def sees_own(self, own: bool) -> bool:
+        """Tell whether the text sees each image's own prompts: `own`, or there was no training to take means of."""
+        return own or not int(self.batches_seen)
+
+    def images_alone(self, images: Tensor, deep: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the features of images, each independent of the others, and the prompts after each deep layer."""
         tokens = self._image_tokens(images)
         prompts_by_layer = []
         for layer in range(self.layers):
@@ -105,14 +115,23 @@ class TextEnhancedCLIP(nn.Module):
             if layer < self.deep_layers:
                 prompts_by_layer.append(tokens[:, -self.prompts.n_ctx :])
                 tokens = self._with_prompts(tokens, deep[layer])
+        return self._image_features(tokens), prompts_by_layer
+
+    def text_alone(self, prompts_by_layer: Sequence[Tensor] | None) -> Tensor:
+        """Return the features of the text that saw these prompts, of each image; None: the running means of all."""
         text = self._text_tokens()
-        text = text.expand(len(images) if own else 1, -1, -1, -1)
-        for layer, prompts in enumerate(prompts_by_layer):
-            means = prompts if own else self.running_means[layer : layer + 1].to(prompts.dtype)
+        if prompts_by_layer:
+            text = text.expand(prompts_by_layer[0].shape[0], -1, -1, -1)
+        for layer in range(self.deep_layers):
+            means = (
+                self.running_means[layer : layer + 1].to(text.dtype)
+                if prompts_by_layer is None
+                else prompts_by_layer[layer]
+            )
             if layer < len(self.clip.transformer.resblocks):
                 text = self._text_layer(layer, text)
             text = self._fused(layer, text, means)
-        return self._image_features(tokens), self._text_features(self._remaining_text(text, len(prompts_by_layer)))
+        return self._text_features(self._remaining_text(text, self.deep_layers))
 
     def deep_prompts(self, draws: Draws, like: Tensor) -> Tensor:
         """Return the deep prompts of a call (deep_layers,n_ctx,W), learned or noise."""
@@ -125,15 +144,14 @@ class TextEnhancedCLIP(nn.Module):
     def _image_tokens(self, images: Tensor) -> Tensor:
         visual = self.clip.visual
         patches = visual.conv1(images).flatten(2).transpose(1, 2)
-        head = visual.class_embedding.expand(len(images), 1, -1).to(patches.dtype)
+        head = visual.class_embedding.expand(images.shape[0], 1, -1).to(patches.dtype)
         tokens = torch.cat([head, patches], dim=1) + visual.positional_embedding.to(patches.dtype)
-        shared = self.prompts()[1].expand(len(images), -1, -1).to(patches.dtype)
+        shared = self.prompts()[1].expand(images.shape[0], -1, -1).to(patches.dtype)
         return visual.ln_pre(torch.cat([tokens, shared], dim=1))
 
     def _text_tokens(self) -> Tensor:
         """Return the text's tokens (1,C,L,W) up to the last end token: tokens see only those before them."""
-        length = int(self.prompts.end.max()) + 1
-        tokens = self.prompts()[0][:, :length] + self.clip.positional_embedding[:length]
+        tokens = self.prompts()[0][:, : self.length] + self.clip.positional_embedding[: self.length]
         return tokens[None]
 
     def _image_layer(self, layer: int, tokens: Tensor, bias: Tensor | None) -> Tensor:
@@ -158,7 +176,7 @@ class TextEnhancedCLIP(nn.Module):
 
     def _with_prompts(self, tokens: Tensor, prompts: Tensor) -> Tensor:
         kept = tokens[:, : -self.prompts.n_ctx]
-        return torch.cat([kept, prompts.to(kept.dtype).expand(len(kept), -1, -1)], dim=1)
+        return torch.cat([kept, prompts.to(kept.dtype).expand(kept.shape[0], -1, -1)], dim=1)
 
     @torch.no_grad()
     def _remember(self, layer: int, means: Tensor) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import ClassVar, TypeAlias
 
@@ -21,6 +21,7 @@ from fastrain.networks.modality_fusion import availability
 # -- The 36 views of a test image -------------------------------------------------------------------------------------
 
 VIEWS = 36
+AT_ONCE = 4  # images whose views share a forward pass; more need more memory and are no faster
 
 
 def crop_corners(side: int, crop: int) -> list[tuple[int, int]]:
@@ -55,12 +56,20 @@ def _views(image: Tensor, side: int) -> Tensor:
     return stack(views, dim=1).flatten(0, 1)
 
 
+def _pieces(images: Mapping[str, Tensor]) -> Iterator[Mapping[str, Tensor]]:
+    """Yield a few images at a time; all at once where a graph for any number of them is written down."""
+    if torch.compiler.is_exporting():
+        yield images
+        return
+    for start in range(0, len(next(iter(images.values()))), AT_ONCE):
+        yield {name: image[start : start + AT_ONCE] for name, image in images.items()}
+
+
 # -- The method -------------------------------------------------------------------------------------------------------
 
 OPTIMISER = "all"
 Outputs: TypeAlias = tuple[Tensor, dict[str, Tensor]]  # the fused head's logits, and those of the other heads
 FULL_IMAGE = {("wmca", "val"), ("casia-surf", "test")}  # dataset and part that the published code does not crop
-AT_ONCE = 4  # images whose views share a forward pass; more need more memory and are no faster
 CHANNELS = {"rgb": (3,), "depth": (1, 3), "ir": (1, 3)}
 
 
@@ -168,7 +177,8 @@ class MMDGFAS(Method):
             return self._outputs(images, hybrid)
         if views == "crops36":
             return self._averaged(images, hybrid)
-        full = [(sample_id.partition("/")[0], batch["part"]) in FULL_IMAGE for sample_id in batch["id"]]
+        # Images without an id are nobody's: of a bundle, or of a camera.
+        full = [(sample_id.partition("/")[0], batch["part"]) in FULL_IMAGE for sample_id in batch.get("id", ())]
         if not any(full):
             return self._averaged(images, hybrid)
         if all(full):
@@ -183,8 +193,8 @@ class MMDGFAS(Method):
     def _averaged(self, images: dict[str, Tensor], hybrid: bool) -> Outputs:
         """Return the means over the 36 views of each image: fused logits (B,2) and, if `hybrid`, (B,) of each head."""
         chunks = []
-        for start in range(0, len(next(iter(images.values()))), AT_ONCE):
-            views = crops36({name: image[start : start + AT_ONCE] for name, image in images.items()}, self.config.crop)
+        for some in _pieces(images):
+            views = crops36(some, self.config.crop)
             logits, apart = self._outputs(views, hybrid)
             means = {name: values.view(-1, VIEWS).mean(dim=1) for name, values in apart.items()}
             chunks.append((logits.view(-1, VIEWS, 2).mean(dim=1), means))
