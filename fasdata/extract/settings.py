@@ -33,8 +33,9 @@ class ExtractSettings:
     detector `auto` stands until `settled` knows that form. `detector_model` is what the detector's row asks for; it is
     downloaded only if `allow_download`. `detector_files` are the detector's networks in memory, out of a bundle, and
     no file is opened. With `tracking` a face is followed from frame to frame (see `fasdata.faces.tracking`), and the
-    complete frame is searched at least every `detect_every` frames. `face_rule` says which of several faces is kept (`fasdata.faces.choice`), `on_damage` what a damaged packet costs
-    (`fasdata.media.container.Reading`); "" leaves either to the store, in a new one `confident` and `skip`. `container`
+    complete frame is searched at least every `detect_every` frames. `face_rule` says which of several faces is kept
+    (`fasdata.faces.choice`), `on_damage` what a damaged packet costs (`fasdata.media.container.Reading`); "" leaves
+    either to the store, in a new one `confident` and `skip`. `container`
     is the version of what is believed of a video's container. With `views`, texts of views, the region is the smallest
     that holds those views, in place of `context`.
     """
