@@ -26,12 +26,15 @@ def _show_formats(wanted: bool) -> None:
     epilog="Example: fastrain eval runs/hfn_mp-mcio-CIO2M-standard-seed0 --fta exclude. On data: "
     "fastrain eval runs/published --protocol CIO-M --data data. Scores alone: fastrain eval scores-eval.csv "
     "--threshold 'fixed(0.5)'. Worse pictures: fastrain eval runs/a --corrupt jpeg,blur. Without depth or infrared: "
-    "fastrain eval runs/a --missing"
+    "fastrain eval runs/a --missing. Moved boxes: fastrain eval runs/a --jitter 0.1,0.2. Two runs together: "
+    "fastrain eval --fuse and runs/a runs/b"
 )
 def eval(  # the verb of the command line
-    folder: Annotated[
-        Path,
-        typer.Argument(metavar="RUN|SCORES", help="A finished run, or scores of any form that --formats shows."),
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN|SCORES", help="A finished run, or scores of any form that --formats shows; several to --fuse."
+        ),
     ],
     fta: Annotated[
         str | None, typer.Option(help="count or exclude clips without a usable face. Default: as configured.")
@@ -57,6 +60,18 @@ def eval(  # the verb of the command line
     corrupt: Annotated[
         str | None,
         typer.Option(help="Score the target on worse pictures: jpeg,blur,resize,noise,gamma,frame-drop or all."),
+    ] = None,
+    fuse: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RULE", help="One decision of several runs on the same clips: and, or, mean, weighted(3,1)."
+        ),
+    ] = None,
+    jitter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARES", help="Move and scale the boxes by shares of their side (0.1,0.2): which decisions flip?"
+        ),
     ] = None,
     missing: Annotated[
         bool, typer.Option("--missing", help="Score the target again without depth, without ir, without both.")
@@ -94,6 +109,9 @@ def eval(  # the verb of the command line
     from fastrain.run.run import evaluate_run, show
     from fastrain.rundir import RunDir, older_views
 
+    folder = folders[0]
+    if len(folders) > 1 and not fuse:
+        raise UserError("several runs", found=f"{len(folders)} of them", do="one at a time, or --fuse RULE")
     if (folder / "run.json").is_file() and (note := older_views(RunDir(folder).facts())):
         typer.echo(f"note: {note}")
     asked = Asked(protocol, recipe, manifest, data, on)
@@ -115,6 +133,20 @@ def eval(  # the verb of the command line
                 "--missing scores a run as it is", expected="a run folder, and no option but --data beside it"
             )
         typer.echo(score_missing(folder, data))
+        return
+    if fuse:
+        from fastrain.rescore.fusion import fuse_runs
+
+        if otherwise or asked or corrupt or jitter or missing or out or allow_changed_data:
+            raise UserError("--fuse takes runs as they are", expected="run folders, and no option but --fta beside it")
+        typer.echo(fuse_runs(folders, fuse, fta))
+        return
+    if jitter:
+        from fastrain.rescore.jitter import jitter_run, parse_amounts
+
+        if otherwise or asked or fta or corrupt or out or allow_changed_data:
+            raise UserError("--jitter scores a run as it is", expected="a run folder, and no other option beside it")
+        typer.echo(jitter_run(folder, parse_amounts(jitter)))
         return
     if corrupt:
         from fastrain.rescore.robustness_report import corrupt_run

@@ -16,6 +16,7 @@ from fastrain.report.data_tables import data_section
 from fastrain.report.error_tables import breakdown_section, metrics_section
 from fastrain.report.glance import glance_section, lines_section
 from fastrain.report.iso_sheet import iso_section
+from fastrain.report.jitter_section import jitter_section
 from fastrain.report.landscape_section import landscape_section
 from fastrain.report.ledger import ledger_section
 from fastrain.report.missing_modalities import missing_modalities_section
@@ -49,6 +50,7 @@ def run_page(runs: Sequence[RunFolder], controls: Sequence[RunFolder], *, faces:
     if first.run.contestant is not None:
         return _contestant_page(runs, faces=faces)
     modalities, landscape = missing_modalities_section(first), landscape_section(runs)
+    jitter = jitter_section(first)
     sections = [glance_section(runs, controls)]
     if len(runs) > 1 or controls:
         sections.append(seeds_section(runs, controls))
@@ -61,6 +63,7 @@ def run_page(runs: Sequence[RunFolder], controls: Sequence[RunFolder], *, faces:
         *([modalities] if modalities else []),
         transfer_section(first),
         mistakes_section(first, faces=faces),
+        *([jitter] if jitter else []),
         training_section(first),
         *([landscape] if landscape else []),
         data_section(first),
@@ -79,6 +82,7 @@ def _contestant_page(runs: Sequence[RunFolder], *, faces: bool) -> Page:
     """Return the page on a contestant: all that needs no training; pictures where its own networks were shown them."""
     first = runs[0]
     network = bool(first.run.contestant and first.run.contestant.networks)
+    jitter = jitter_section(first)
     sections = [contestant_glance(runs)]
     if len(runs) > 1:
         sections.append(seeds_section(runs, []))
@@ -90,6 +94,7 @@ def _contestant_page(runs: Sequence[RunFolder], *, faces: bool) -> Page:
         breakdown_section(first),
         transfer_section(first),
         mistakes_section(first, faces=faces and network, why=LEFT_OUT if network else NO_PICTURES),
+        *([jitter] if jitter else []),
         data_section(first),
         contestant_source(first),
         glossary_section(),

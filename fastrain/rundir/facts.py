@@ -238,3 +238,30 @@ class ProbeFacts(Facts):
 
     auc: dict[str, Number] = {}
     reason: dict[str, str | None] = {}
+
+
+# -- jitter.json ------------------------------------------------------------------------------------------------------
+
+JITTER = "jitter.json"
+
+
+class JitterRow(Facts):
+    """The share of decisions of a group of clips that flip at an amount, and of its clips that ever do."""
+
+    amount: FiniteFloat
+    group: Literal["all", "label", "species"]
+    name: str = ""
+    clips: Count
+    share: FiniteFloat
+    ever: FiniteFloat
+    low: Number = None
+    high: Number = None
+
+
+class JitterFacts(Facts):
+    """What became of a run's decisions when the boxes of its target were moved."""
+
+    threshold: FiniteFloat
+    clips: Count
+    moves: Count
+    rows: list[JitterRow] = []
