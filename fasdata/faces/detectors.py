@@ -108,6 +108,16 @@ DETECTORS: dict[str, DetectorRow] = {
         model="the ONNX file of a YuNet face detector",
         searches=True,
     ),
+    "retinaface-mnet": DetectorRow(
+        "fasdata.faces.retinaface_mnet",
+        "RetinaFace-MobileNet0.25, slim or RFB, without insightface",
+        licence="MIT for the published files (biubug6, trained on WIDER FACE); your own file: as its owner says",
+        model="the .pth file of RetinaFace-MobileNet0.25, slim or RFB",
+        searches=True,
+        cuda=True,
+        preload=("torch",),
+        doubtful=0.99,  # upside down it finds the face itself, less surely, and shirts
+    ),
     "given": DetectorRow(
         "fasdata.faces.given",
         "the release's own boxes",

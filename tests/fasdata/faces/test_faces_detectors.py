@@ -44,7 +44,7 @@ def test_an_unknown_detector_names_the_nearest(name, close):
         settings(name)
 
 
-@pytest.mark.parametrize("detector", ["retinaface", "yunet", "json"])
+@pytest.mark.parametrize("detector", ["retinaface", "retinaface-mnet", "yunet", "json"])
 def test_a_detector_that_needs_a_model_says_so(detector):
     with pytest.raises(UserError, match=f"--detector {detector} needs --detector-model; expected"):
         settings(detector)
@@ -58,7 +58,7 @@ def test_a_model_where_none_is_used_is_refused(detector):
         settings(detector, allow_download=True)
 
 
-@pytest.mark.parametrize("detector", ["yunet", "json", "retinaface"])
+@pytest.mark.parametrize("detector", ["yunet", "json", "retinaface", "retinaface-mnet"])
 def test_a_model_that_is_not_there_is_told_before_anything_is_written(tmp_path, detector):
     write_video(tmp_path / "raw" / "train" / "bonafide" / "anna" / "c.avi", flat_frames(3))
     command = (
@@ -102,7 +102,7 @@ def test_the_file_is_identified_by_its_content_and_found_from_anywhere(model, mo
     assert make_detector(chosen.detector, chosen.detector_request).fingerprint == file_sha256(model)
 
 
-@pytest.mark.parametrize("detector", [name for name in DETECTORS if name not in ("yunet", "retinaface")])
+@pytest.mark.parametrize("detector", [name for name, row in DETECTORS.items() if not row.model or name == "json"])
 def test_what_is_recorded_is_what_the_detector_says_of_itself(model, detector):
     chosen = settings(detector, **({"detector_model": str(model)} if detector == "json" else {}))
     made = make_detector(chosen.detector, chosen.detector_request)
