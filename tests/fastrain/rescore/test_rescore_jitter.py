@@ -41,7 +41,7 @@ def test_a_move_shifts_and_scales_box_and_landmarks_together(library: Library) -
 
 @pytest.mark.parametrize("text", ["", "0", "-0.1", "0.6", "a", "0.1,,x", "nan"])
 def test_amounts_that_are_none_are_refused(text: str) -> None:
-    with pytest.raises(UserError, match="shares of the box.s side up to"):
+    with pytest.raises(UserError, match="shares of the box"):
         parse_amounts(text)
     assert parse_amounts("0.1, 0.2 0.1") == (0.1, 0.2)
 
