@@ -1,0 +1,109 @@
+"""The archive of a bundle: a zip whose members are stored as they are, under one hash that stands in its comment."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import struct
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from fasdata.errors import UserError
+from fasdata.foreign import read_bytes
+
+LARGEST = 2 << 30  # bytes of a bundle
+MOST = 64  # members
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,79}")
+_MARK = b"fasb sha256 "
+_DIGITS = 64
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # a bundle's bytes tell nothing of when they were written
+_DO = "get the bundle again, or export it again"
+
+
+def packed(members: Mapping[str, bytes]) -> bytes:
+    """Return the archive of these members, in their order.
+
+    >>> members_of(packed({"bundle.json": b"{}", "network.onnx": b"1"}), "x.fasb")
+    {'bundle.json': b'{}', 'network.onnx': b'1'}
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in members.items():
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"no name of a member: {name!r}")
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), data)
+        archive.comment = _MARK + b"0" * _DIGITS
+    return sealed(buffer.getvalue())
+
+
+def sealed(data: bytes) -> bytes:
+    """Return an archive with the hash of all before it at its end."""
+    body = data[:-_DIGITS]
+    return body + hashlib.sha256(body).hexdigest().encode()
+
+
+def is_bundle(path: Path) -> bool:
+    """Tell whether a file ends as a bundle does; what it holds is another matter."""
+    if not path.is_file():
+        return False
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(0, size - _DIGITS - len(_MARK)))
+        return file.read(len(_MARK)) == _MARK
+
+
+def read_archive(path: Path) -> tuple[dict[str, bytes], str]:
+    """Return the members of a bundle by name, and its hash.
+
+    Raises:
+        UserError: there is no such file, it is no bundle, or one bit of it is another than was written.
+    """
+    data = read_bytes(path, largest=LARGEST)
+    return members_of(data, str(path)), data[-_DIGITS:].decode()
+
+
+def members_of(data: bytes, where: str) -> dict[str, bytes]:
+    """Return the members of an archive by name; nothing is unpacked to any file.
+
+    Its hash is checked before anything in it is looked at. Members are held as they lie there, so that all of them
+    together are no larger than the archive.
+
+    Raises:
+        UserError: it is no bundle, damaged, or holds what no bundle holds.
+    """
+    if data[-_DIGITS - len(_MARK) : -_DIGITS] != _MARK:
+        found = "a zip archive without the hash of one" if data[:2] == b"PK" else "something else, or a part of one"
+        raise UserError(f"{where} is no bundle", expected="a .fasb file that 'fastrain export' wrote", found=found)
+    if hashlib.sha256(data[:-_DIGITS]).hexdigest().encode() != data[-_DIGITS:]:
+        raise UserError(f"{where} is damaged or was changed: it is not what its hash is of", do=_DO)
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+            _require_plain(entries, len(data), where)
+            return {entry.filename: archive.read(entry) for entry in entries}
+    except (zipfile.BadZipFile, struct.error, NotImplementedError, RuntimeError, ValueError, OSError) as error:
+        raise UserError(f"{where} is a damaged archive", found=" ".join(str(error).split())[:160], do=_DO) from None
+
+
+def _require_plain(entries: list[zipfile.ZipInfo], size: int, where: str) -> None:
+    """Stop where an entry has a name that is a path, is packed, or claims more bytes than there are."""
+    names = [entry.filename for entry in entries]
+    odd = next((entry for entry in entries if not _is_plain(entry, size)), None)
+    if odd is not None or len(entries) > MOST or len(set(names)) < len(names) or sum(map(_claim, entries)) > size:
+        found = (
+            f"{odd.filename!r}" if odd is not None else f"{len(entries)} members of {sum(map(_claim, entries))} bytes"
+        )
+        raise UserError(
+            f"{where} holds what no bundle holds", expected="plain files, stored as they are", found=found, do=_DO
+        )
+
+
+def _is_plain(entry: zipfile.ZipInfo, size: int) -> bool:
+    stored = entry.compress_type == zipfile.ZIP_STORED and entry.compress_size == entry.file_size <= size
+    return bool(_NAME.fullmatch(entry.filename)) and stored and not entry.flag_bits & 0x1
+
+
+def _claim(entry: zipfile.ZipInfo) -> int:
+    return entry.file_size

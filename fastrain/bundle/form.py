@@ -1,0 +1,142 @@
+"""The form of bundle.json: what a bundle says of itself. It is data from outside, and checked as such."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, PositiveInt
+
+FORMAT: Literal[1] = 1
+NAME = "bundle.json"
+OPSET = 18
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Member = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,79}$")]
+Words = Annotated[str, Field(max_length=2000)]
+Modality = Literal["rgb", "depth", "ir"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Threshold(_Part):
+    """From which score a clip counts as bona fide, where that comes from, and on which data it was found."""
+
+    value: FiniteFloat
+    policy: Words
+    data: Words = ""
+
+    def __str__(self) -> str:
+        return f"{self.value:.4f} by {self.policy}"
+
+
+class GraphFacts(_Part):
+    """A network: its file, the view it sees with the version of its geometry, and how it is fed.
+
+    Of `method`, a method of ours, the graph takes a picture a modality, float32 in [0, 1], `order` the order of its
+    colours, and `available`; its output is the score. Of `declared` `input` and `score` are in the words of
+    `fastrain.outside.declared`. `preparation` are those settings of the augmentation that evaluation needs too.
+    """
+
+    kind: Literal["method", "declared"]
+    file: Member
+    name: Words
+    opset: PositiveInt
+    precision: Literal["fp32", "fp16", "int8"] = "fp32"
+    view: Words
+    view_geometry: PositiveInt
+    modalities: list[Modality] = ["rgb"]
+    order: Literal["rgb", "bgr"] = "rgb"
+    preparation: dict[str, Any] = {}
+    input: Words = ""
+    score: Words = ""
+
+
+class FindingFacts(_Part):
+    """How recordings become faces: as a store says it (`store`), with `frames` of each clip and what may stand in."""
+
+    store: dict[str, Any]
+    frames: Words
+    accepted: list[str] = []
+    files: list[Member] = []
+    """The detector's networks in the bundle; none where their licence, or their form, keeps them out."""
+
+
+class RateFacts(_Part):
+    """An error rate at the threshold, with its interval, and of how many people and clips."""
+
+    part: str
+    data: Words
+    metric: str
+    value: FiniteFloat
+    low: FiniteFloat | None = None
+    high: FiniteFloat | None = None
+    people: NonNegativeInt | None = None
+    clips: NonNegativeInt | None = None
+
+
+class LicenceFacts(_Part):
+    """A part of the chain, its licence in words, and whether it bars commercial use (null: not known)."""
+
+    what: Words
+    name: Words
+    licence: Words
+    research_only: bool | None = None
+
+
+class ParityFacts(_Part):
+    """What was compared when the bundle was written: the run's own scores and faces, and the bundle's."""
+
+    crops: NonNegativeInt
+    of: Words
+    largest_difference: FiniteFloat | None = None
+    changed_decisions: NonNegativeInt = 0
+    pictures: NonNegativeInt = 0
+    pictures_of: Words = ""
+    other_faces: NonNegativeInt = 0
+    largest_box_difference: FiniteFloat | None = None
+    allowed_drift: bool = False
+
+    def __str__(self) -> str:
+        largest = "not measured" if self.largest_difference is None else f"{self.largest_difference:.1e}"
+        boxes = "" if self.largest_box_difference is None else f", boxes within {self.largest_box_difference:.3f} px"
+        return (
+            f"{self.crops} crops of {self.of}: largest difference {largest}, {self.changed_decisions} decisions "
+            f"changed; {self.pictures} pictures{boxes}, {self.other_faces} faces others"
+        )
+
+
+class Expected(_Part):
+    """What a picture of the self-test has to give: its faces, the one that is kept, its views and its score."""
+
+    pictures: dict[Modality, Member]
+    faces: NonNegativeInt
+    box: Annotated[list[FiniteFloat], Field(min_length=4, max_length=4)]
+    views: list[Digest]
+    score: FiniteFloat
+    threshold: FiniteFloat | None
+    bonafide: bool | None
+
+
+class FileFacts(_Part):
+    """A member of the archive."""
+
+    sha256: Digest
+    size: NonNegativeInt
+
+
+class BundleFacts(_Part):
+    """Everything that bundle.json says."""
+
+    format: Literal[1]
+    name: Words
+    tool_version: Words
+    networks: Annotated[list[GraphFacts], Field(min_length=1, max_length=16)]
+    finding: FindingFacts
+    threshold: Threshold | None = None
+    rates: list[RateFacts] = []
+    licences: list[LicenceFacts] = []
+    provenance: dict[str, Any] = {}
+    parity: ParityFacts | None = None
+    self_test: Annotated[list[Expected], Field(max_length=32)] = []
+    files: dict[Member, FileFacts]

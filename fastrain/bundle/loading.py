@@ -1,0 +1,62 @@
+"""Open a run folder or a bundle to predict with it, without torch where it is a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fasdata.errors import UserError
+from fastrain.bundle.archive import is_bundle
+from fastrain.bundle.opened import Bundle
+from fastrain.bundle.predictor import Predictor
+
+
+def load(path: str | Path, *, detector_model: str = "", accelerator: str = "auto", self_test: bool = True) -> Predictor:
+    """Return what predicts with a run folder or a bundle: `.predict("face.jpg")`.
+
+    A bundle first answers its own self-test.
+
+    Raises:
+        UserError: it is neither, damaged, or does not answer as it did when it was written.
+    """
+    where = Path(path)
+    if where.is_dir():
+        from fastrain.bundle.from_run import finding_of_run, predictor_of_run
+
+        if not detector_model:
+            return predictor_of_run(where, accelerator=accelerator)
+        from dataclasses import replace
+
+        from fastrain.rundir import RunDir
+
+        run = RunDir(where)
+        finding = replace(finding_of_run(run, run.facts()), model=detector_model)
+        return predictor_of_run(where, finding=finding, accelerator=accelerator)
+    if not where.exists():
+        raise UserError(f"there is no {where}", expected="a run folder or a bundle")
+    if not is_bundle(where):
+        raise UserError(
+            f"{where} is neither a run folder nor a bundle", do="export a run: fastrain export RUN --out FILE"
+        )
+    bundle = Bundle.read(where)
+    predictor = predictor_of_bundle(bundle, detector_model, accelerator)
+    if self_test:
+        from fastrain.bundle.self_test import require_passed
+
+        require_passed(bundle, predictor)
+    return predictor
+
+
+def predictor_of_bundle(bundle: Bundle, detector_model: str = "", accelerator: str = "auto") -> Predictor:
+    """Return the predictor of a bundle that was read."""
+    from fastrain.bundle.graph import view_of
+
+    first = bundle.facts.networks[0]
+    return Predictor(
+        bundle.where,
+        bundle.with_detector(detector_model),
+        bundle.scorer(accelerator),
+        view_of(first, bundle.where),
+        tuple(first.modalities) if first.kind == "method" else ("rgb",),
+        bundle.facts.threshold,
+        details={"bundle": bundle.sha256},
+    )

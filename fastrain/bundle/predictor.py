@@ -1,0 +1,160 @@
+"""Predict: find the faces of recordings, score them a batch at a time, and decide; of a run and of a bundle alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from fasdata.errors import UserError
+from fasdata.faces.view import View
+from fastrain.bundle.answers import CHOOSE, ONE, SEVERAL, Answer, decision, without_score
+from fastrain.bundle.finding import Finding, Recording, recordings_of
+from fastrain.bundle.form import Threshold
+from fastrain.bundle.found import FoundClip, FoundFaces
+
+AT_ONCE = 64  # faces that are collected before they are scored
+
+
+class Scorer(Protocol):
+    """Scores images: a run's network, a contestant's, or those of a bundle."""
+
+    def scores(self, images: Any, *, parts: bool = False) -> dict[str, np.ndarray]:
+        """Return `score` (N,) in the order of the samples."""
+        ...
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A recording with its answer, and what was found in it."""
+
+    recording: Recording
+    answer: Answer
+    clip: FoundClip
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Answers what a recording shows. Made by `fastrain.load`; `predict` is all that is needed.
+
+    `several` says what becomes of a recording with several faces: `one` gives no answer, `choose` takes the face that
+    evaluation would take.
+    """
+
+    name: str
+    finding: Finding
+    scorer: Scorer
+    view: View
+    modalities: tuple[str, ...]
+    threshold: Threshold | None
+    several: str = ONE
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.several not in SEVERAL:
+            raise UserError(f"no way to treat several faces is called {self.several!r}", expected=" or ".join(SEVERAL))
+
+    def predict(
+        self, *inputs: str | Path, threshold: float | None = None, several: str | None = None, workers: int = 0
+    ) -> list[Answer]:
+        """Return the answer to each picture or video, and to those of each folder.
+
+        Raises:
+            UserError: there is no such file, or there is no threshold.
+        """
+        ready = self.with_threshold(threshold)
+        ready = replace(ready, several=several) if several else ready
+        recordings = recordings_of([Path(path) for path in inputs])
+        return [judged.answer for judged in ready.judge(recordings, workers)]
+
+    def with_threshold(self, value: float | None) -> Predictor:
+        """Return the same with a threshold of one's own; None keeps what there is.
+
+        Raises:
+            UserError: it is no number.
+        """
+        if value is None:
+            return self
+        if not np.isfinite(value):
+            raise UserError(f"the threshold {value} is no number")
+        return replace(self, threshold=Threshold(value=float(value), policy=f"fixed({value:g})", data="given"))
+
+    def judge(self, recordings: Sequence[Recording], workers: int = 0) -> Iterator[Judged]:
+        """Yield every recording with its answer, in order; a recording that cannot be used stops nothing.
+
+        Raises:
+            UserError: there is no threshold; the detector or the network cannot be used.
+        """
+        if self.threshold is None:
+            raise UserError(f"{self.name} has no threshold of its sources", do="give one: --threshold 0.5")
+        ready: dict[int, Judged] = {}
+        waiting: list[tuple[int, FoundClip, float]] = []
+        due = 0
+        for place, clip, seconds in self._found(recordings, workers):
+            waiting.append((place, clip, seconds))
+            if _enough(waiting, workers):
+                ready.update(self._judged(recordings, waiting))
+                waiting = []
+            while due in ready:
+                yield ready.pop(due)
+                due += 1
+        ready.update(self._judged(recordings, waiting))
+        yield from (ready[place] for place in sorted(ready))
+
+    def _found(self, recordings: Sequence[Recording], workers: int) -> Iterator[tuple[int, FoundClip, float]]:
+        before = time.perf_counter()
+        for place, record, crops in self.finding.records(recordings, workers):
+            now = time.perf_counter()
+            yield place, FoundClip.of(record, crops, self.finding), now - before
+            before = time.perf_counter()
+
+    def _judged(
+        self, recordings: Sequence[Recording], found: Sequence[tuple[int, FoundClip, float]]
+    ) -> dict[int, Judged]:
+        assert self.threshold is not None
+        smallest = self.finding.smallest
+        answers: dict[int, Answer] = {}
+        scored: list[tuple[int, FoundClip]] = []
+        for place, clip, _ in found:
+            lost = not clip.frames and clip.record.status != "failed"
+            small = self.finding.finds_smaller(recordings[place]) if lost else 0.0
+            none = without_score(recordings[place].name, clip, smallest, self.several, small)
+            if none is None:
+                scored.append((place, clip))
+            else:
+                answers[place] = none
+        before = time.perf_counter()
+        scores = self.scores([clip for _, clip in scored])
+        each = (time.perf_counter() - before) / max(1, len(scored))
+        for (place, clip), own in zip(scored, scores, strict=True):
+            answers[place] = decision(recordings[place].name, clip.frames, own, self.threshold)
+        judged = {}
+        for place, clip, seconds in found:
+            spent = 1000 * (seconds + (each if place in dict(scored) else 0.0))
+            judged[place] = Judged(recordings[place], replace(answers[place], milliseconds=round(spent, 1)), clip)
+        return judged
+
+    def scores(self, clips: Sequence[FoundClip]) -> list[np.ndarray]:
+        """Return the scores of the frames of each clip."""
+        faces = self.faces(clips)
+        if not len(faces.samples):
+            return [np.zeros(0) for _ in clips]
+        scores = self.scorer.scores(faces)["score"]
+        return np.split(scores, np.cumsum([len(clip.frames) for clip in clips])[:-1])
+
+    def faces(self, clips: Sequence[FoundClip]) -> FoundFaces:
+        """Return the faces of clips as the scorer sees them."""
+        return FoundFaces(clips, self.view, self.modalities, self.finding.settings().recorded())
+
+    def choosing(self) -> Predictor:
+        """Return the same, for recordings of which evaluation takes one of several faces."""
+        return replace(self, several=CHOOSE)
+
+
+def _enough(waiting: Sequence[tuple[int, FoundClip, float]], workers: int) -> bool:
+    """Tell whether it is time to score: with one process at once, so that each answer comes as soon as it is known."""
+    return workers == 0 or sum(len(clip.frames) for _, clip, _ in waiting) >= AT_ONCE

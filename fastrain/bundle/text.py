@@ -1,0 +1,125 @@
+"""What predictions and bundles say: lines for people, JSON and CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from fasdata.errors import in_line
+from fastrain.bundle.answers import Answer, Decision, FrameScore
+from fastrain.bundle.opened import Bundle
+
+COLUMNS = (
+    "input", "decision", "score", "threshold", "policy", "kind", "reason", "frames_used", "x0", "y0", "x1", "y1", "ms",
+)  # fmt: skip
+FRAME_COLUMNS = ("frame", "time", "frame_score", "face", "faces")
+SCHEMA = """One object a file (--json) or one row a file (--csv), in the order in which files were given.
+
+input        the file, as it was named
+decision     bonafide, attack, or "no answer"
+score        the mean of the frames' scores, higher = bona fide; empty without an answer
+threshold    from which score on a file counts as bona fide
+policy       where the threshold comes from: source_eer, fixed(0.5), ...
+kind         of no answer: no face, several faces, too small, unreadable
+reason       why there is no answer, in words
+frames_used  how many frames were scored
+box          the face in the first of them: x0, y0, x1, y1 in pixels of the upright picture (--csv: four columns)
+ms           milliseconds of this file
+frames       with --frames, of each scored frame: frame (its place from 0), time (seconds, -1 = unknown), score, box,
+             face (how it came about: ok, rotated, interp, hold, ...), faces (how many were seen)
+
+With --csv --frames each frame has a row, which repeats what is said of its file."""
+
+
+def line_of(answer: Answer) -> str:
+    """Return an answer as one line for people."""
+    name = in_line(answer.name)
+    if not isinstance(answer, Decision):
+        return f"{name}  no answer   {answer.kind}: {in_line(answer.reason)}  {answer.milliseconds:.0f} ms"
+    x0, y0, x1, y1 = answer.frames[0].box
+    word = "bona fide" if answer.bonafide else "attack   "
+    frames = "1 frame" if len(answer.frames) == 1 else f"{len(answer.frames)} frames"
+    return (
+        f"{name}  {word}   score {answer.score:.4f} (threshold {answer.threshold})  "
+        f"face {x0:.0f},{y0:.0f} {x1 - x0:.0f}x{y1 - y0:.0f}  {frames}  {answer.milliseconds:.0f} ms"
+    )
+
+
+def object_of(answer: Answer, *, frames: bool = False) -> dict[str, Any]:
+    """Return an answer as `SCHEMA` says."""
+    if not isinstance(answer, Decision):
+        return {
+            "input": answer.name, "decision": answer.word, "score": None, "threshold": None, "policy": None,
+            "kind": answer.kind, "reason": answer.reason, "frames_used": 0, "box": None, "ms": answer.milliseconds,
+            **({"frames": []} if frames else {}),
+        }  # fmt: skip
+    return {
+        "input": answer.name, "decision": answer.word, "score": answer.score, "threshold": answer.threshold.value,
+        "policy": answer.threshold.policy, "kind": None, "reason": None, "frames_used": len(answer.frames),
+        "box": list(answer.frames[0].box), "ms": answer.milliseconds,
+        **({"frames": [_frame(frame) for frame in answer.frames]} if frames else {}),
+    }  # fmt: skip
+
+
+def as_json(answers: Iterable[Answer], *, frames: bool = False) -> str:
+    """Return answers as a JSON list."""
+    return json.dumps([object_of(answer, frames=frames) for answer in answers], indent=1)
+
+
+def as_csv(answers: Iterable[Answer], *, frames: bool = False) -> str:
+    """Return answers as a CSV table; with `frames` a row a frame."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*COLUMNS, *(FRAME_COLUMNS if frames else ())])
+    for answer in answers:
+        of = object_of(answer, frames=frames)
+        if not frames or not of["frames"]:
+            writer.writerow([*_cells(of, of["box"]), *([""] * len(FRAME_COLUMNS) if frames else ())])
+            continue
+        for frame in of["frames"]:
+            own = [frame["frame"], frame["time"], frame["score"], frame["face"], frame["faces"]]
+            writer.writerow([*_cells(of, frame["box"]), *own])
+    return buffer.getvalue()
+
+
+def _frame(frame: FrameScore) -> dict[str, Any]:
+    return {
+        "frame": frame.index, "time": frame.pts, "score": frame.score, "box": list(frame.box), "face": frame.status,
+        "faces": frame.faces,
+    }  # fmt: skip
+
+
+def _cells(of: dict[str, Any], box: Any) -> list[Any]:
+    values = {**of, **dict(zip(("x0", "y0", "x1", "y1"), box or [""] * 4, strict=True))}
+    return ["" if values[name] is None else values[name] for name in COLUMNS]
+
+
+def about_bundle(bundle: Bundle) -> str:
+    """Return what a bundle holds, as lines for people."""
+    facts = bundle.facts
+    lines = [f"bundle      {bundle.where}: {facts.name}, sha256 {bundle.sha256[:16]}"]
+    for network in facts.networks:
+        lines.append(f"network     {network.name}, opset {network.opset}, {network.precision}; view {network.view}")
+    files = ", ".join(facts.finding.files) or "not in the bundle"
+    lines.append(f"detector    {facts.finding.store.get('detector')} ({files}); frames {facts.finding.frames}")
+    if facts.threshold is None:
+        lines.append("threshold   none: predictions need --threshold")
+    else:
+        lines.append(
+            f"threshold   {facts.threshold}" + (f", on {facts.threshold.data}" if facts.threshold.data else "")
+        )
+    for rate in facts.rates:
+        ends = "" if rate.low is None or rate.high is None else f" [{rate.low:.1%}, {rate.high:.1%}]"
+        people = f", {rate.people} people" if rate.people is not None else ""
+        lines.append(f"{rate.metric:11s} {rate.value:.1%}{ends} on {rate.part} ({rate.data}{people})")
+    barred = [part.name for part in facts.licences if part.research_only]
+    unknown = [part.name for part in facts.licences if part.research_only is None]
+    lines.append(f"licences    research only: {', '.join(barred) or 'none'}; not known: {', '.join(unknown) or 'none'}")
+    if facts.parity is not None:
+        drift = " (drift was allowed)" if facts.parity.allowed_drift else ""
+        lines.append(f"parity      {facts.parity}{drift}")
+    lines.append(f"self-test   {len(facts.self_test)} pictures made in code")
+    return "\n".join(lines)
