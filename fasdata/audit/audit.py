@@ -12,7 +12,7 @@ from fasdata.audit.findings import Finding, contradictions, presenters_across, u
 from fasdata.audit.near import ClipHashes, near_duplicates
 from fasdata.library import Library
 from fasdata.manifest import Manifest
-from fasdata.manifest.leakage import find_crossing
+from fasdata.manifest.leakage import contents_of, find_crossing, same_content
 from fasdata.progress import progress
 from fasdata.records import LABELS, ClipRecord
 from fasdata.store.reader import Store
@@ -81,7 +81,7 @@ def _leakage(placed: list[_PlacedClip]) -> list[Finding]:
     parts, names = [clip.part for clip in placed], [clip.name for clip in placed]
     records = [clip.record for clip in placed]
     people = [f"{record.clip.dataset}/{record.clip.subject}" if record.clip.subject else "" for record in records]
-    contents = [record.pixel_hash if record.status == "ok" else "" for record in records]
+    contents = same_content(contents_of(record) if record.status == "ok" else () for record in records)
     crossings = (
         find_crossing("clip", names, parts),
         find_crossing("person", people, parts),

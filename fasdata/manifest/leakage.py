@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from hashlib import sha256
 from typing import Literal
 
 from fasdata.errors import UserError
 from fasdata.manifest.meta import Crossing
+from fasdata.records import OBSERVED, ClipRecord
 
 _SHOWN = 3
 Kind = Literal["clip", "person", "content"]
@@ -53,3 +55,36 @@ def require_no_crossing(crossing: Crossing | None) -> None:
         do="remove the copies from the dataset, choose another protocol or recipe, "
         "or build it with 'fasdata build-protocol … --allow-leakage reason'",
     )
+
+
+# -- Whether two clips show the same, under whatever names and in whichever stores ------------------------------------
+
+
+def contents_of(record: ClipRecord) -> frozenset[str]:
+    """Return what a clip is known by without its name: the hash of its crops, and of each frame with a found face.
+
+    The hash of all crops changes with the choice of frames, with region and codec. That a face as sharp and as bright
+    was found at the same place of the same frame, to the last digit, does not: copies that two stores hold differently
+    share such frames. Stores that were made before faces were measured have the first alone.
+    """
+    whole = {record.pixel_hash} - {""}
+    return frozenset(whole).union(
+        sha256(f"{frame.index} {frame.box} {frame.landmarks} {frame.sharpness} {frame.brightness}".encode()).hexdigest()
+        for frame in record.frames
+        if frame.sharpness is not None and frame.landmarks and frame.status in OBSERVED
+    )
+
+
+def same_content(contents: Iterable[Collection[str]]) -> list[str]:
+    """Return a key for each clip, equal where clips share a content; "" for one of which nothing is known.
+
+    >>> same_content([{"a", "b"}, {"c"}, {"b"}, ()])
+    ['a', 'c', 'a', '']
+    """
+    key_of: dict[str, str] = {}
+    keys = []
+    for known in contents:
+        key = next((key_of[content] for content in sorted(known) if content in key_of), min(known, default=""))
+        key_of.update((content, key) for content in known if content not in key_of)
+        keys.append(key)
+    return keys

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from fasdata.errors import UserError
+from fasdata.manifest.leakage import contents_of
 from fasdata.manifest.table import SCHEMA
 from fasdata.protocols.plan import Plan, Take
 from fasdata.protocols.sampling import FrameRule, choose
@@ -176,11 +177,11 @@ class UsableFrames:
 
 @dataclass(frozen=True, slots=True)
 class CollectedClip:
-    """A clip with the frames that each kind of take can use of it."""
+    """A clip with the frames that each kind of take can use of it; `contents` are `leakage.contents_of` it."""
 
     clip: Clip
     n_frames: int
-    pixel_hash: str
+    contents: frozenset[str]
     usable: Mapping[TakeKey, UsableFrames]
 
     def usable_by(self, take: Take) -> UsableFrames:
@@ -218,7 +219,7 @@ def collect(plan: Plan, dataset: str, store: StoreLike, columns: FrameColumns) -
             of_clip = quality.get(clip.clip_id, {})
             known = {name: f"{of_clip[name]:g}" for name in measured & of_clip.keys()}
             clip = replace(clip, fields={**clip.fields, **known})
-        clips.append(CollectedClip(clip, record.n_frames, record.pixel_hash, usable))
+        clips.append(CollectedClip(clip, record.n_frames, contents_of(record), usable))
     detector = store.info.config.get("detector", "")
     return CollectedStore(dataset, tuple(clips), str(detector), store.content_hash())
 

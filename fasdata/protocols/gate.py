@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from fasdata.audit.findings import contradictions, uneven_losses
 from fasdata.errors import UserError
-from fasdata.manifest.leakage import find_crossing, require_no_crossing
+from fasdata.manifest.leakage import find_crossing, require_no_crossing, same_content
 from fasdata.manifest.meta import Deviation, Leakage
 from fasdata.protocols.assign import Assignment, split_of
 from fasdata.protocols.plan import Plan, Take
@@ -89,7 +89,7 @@ def check_leakage(placed: Sequence[PlacedClip], reason: str) -> Leakage | None:
     names = [f"{clip.dataset}/{clip.clip_id}" for clip in clips]
     people = [f"{clip.dataset}/{clip.subject}" if clip.subject else "" for clip in clips]
     # Without a usable frame there is no content to compare.
-    contents = [member.collected.pixel_hash if member.frames else "" for member in placed]
+    contents = same_content(member.collected.contents if member.frames else () for member in placed)
     crossings = [
         find_crossing("clip", names, parts),
         find_crossing("person", people, parts),

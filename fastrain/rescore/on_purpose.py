@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fasdata.errors import UserError
 from fasdata.library import Library
+from fasdata.manifest.leakage import contents_of
 from fasdata.protocols.built import Wanted
 from fastrain.data.manifests import ManifestFile, find_manifest, given_manifest
 from fastrain.rundir import RunDir, RunFacts
@@ -119,7 +120,7 @@ class Seen:
         clips = _clips(rows)
         library = Library.locate(Path(about.library) if about.library else None)
         for dataset in {name for name, _, _ in clips}:
-            contents |= set(_contents(library, dataset, {clip_id for of, clip_id, _ in clips if of == dataset}))
+            contents |= _contents(library, dataset, {clip_id for of, clip_id, _ in clips if of == dataset})
         return cls(
             frozenset(f"{dataset}/{clip_id}" for dataset, clip_id, _ in clips),
             frozenset(f"{dataset}/{subject}" for dataset, _, subject in clips if subject),
@@ -145,17 +146,17 @@ class Seen:
                     expected="data that it never saw",
                 )
             return
-        hashes: dict[str, str] = {}
+        contents: dict[str, frozenset[str]] = {}
         for dataset in {name for name, _, _ in tested}:
             wanted = {clip_id for of, clip_id, _ in tested if of == dataset}
-            for content, clip_id in _contents_of(stores[dataset], wanted):
-                hashes[f"{dataset}/{clip_id}"] = content
+            for known, clip_id in _contents_of(stores[dataset], wanted):
+                contents[f"{dataset}/{clip_id}"] = known
         seen = {
             "clip": sorted(f"{dataset}/{clip}" for dataset, clip, _ in tested if f"{dataset}/{clip}" in self.clips),
             "person": sorted(
                 {f"{dataset}/{who}" for dataset, _, who in tested if who and f"{dataset}/{who}" in self.people}
             ),
-            "content": sorted(name for name, content in hashes.items() if content in self.contents),
+            "content": sorted(name for name, known in contents.items() if known & self.contents),
         }
         for kind, names in seen.items():
             if names:
@@ -184,20 +185,20 @@ def _clips(rows: pa.Table) -> list[tuple[str, str, str]]:
     return list(zip(*(table.column(key).to_pylist() for key in keys), strict=True))
 
 
-def _contents(library: Library, dataset: str, clip_ids: set[str]) -> list[str]:
+def _contents(library: Library, dataset: str, clip_ids: set[str]) -> set[str]:
     from fasdata.store.reader import Store
 
     try:
         store = Store.open(library.require_store(dataset))
-        return [content for content, _ in _contents_of(store, clip_ids)]
+        return set().union(*(known for known, _ in _contents_of(store, clip_ids)))
     except UserError:  # the store is gone or damaged: clips and people are compared all the same
-        return []
+        return set()
 
 
-def _contents_of(store: Store, clip_ids: set[str]) -> Iterator[tuple[str, str]]:
+def _contents_of(store: Store, clip_ids: set[str]) -> Iterator[tuple[frozenset[str], str]]:
     for record in store.records():
-        if record.pixel_hash and record.clip.clip_id in clip_ids:
-            yield record.pixel_hash, record.clip.clip_id
+        if record.clip.clip_id in clip_ids:
+            yield contents_of(record), record.clip.clip_id
 
 
 # -- Whose thresholds hold --------------------------------------------------------------------------------------------

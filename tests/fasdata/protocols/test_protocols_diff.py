@@ -50,3 +50,10 @@ def test_two_built_manifests_compare(stores, tmp_path):
     assert "mcio:CIO2M / standard (built)" in text and "21 / 42" not in text
     assert "test+train" in text and "dev+test+train" in text
     assert "test sets differ" in text
+
+
+def test_what_is_only_tested_on_can_be_compared_too():
+    text = diff_text("mcio:to_M", "CIO-M")
+    lines = {line.split("|")[0].strip(): [cell.strip() for cell in line.split("|")[1:]] for line in text.splitlines()}
+    assert lines["frames, train"][0] == "none" and lines["splits, train"][0] == "none"
+    assert "own:to_wmca" in diff_text("mcio:to_M", "own:to_wmca")

@@ -76,6 +76,26 @@ def test_the_same_content_under_another_name_stops_the_build(stores):
         build(stores)
 
 
+def test_a_copy_of_which_other_frames_are_stored_stops_the_build(stores):
+    def measured(record, sharpness):  # one frame of all has the sharpness that both may share
+        frames = record.frames[3:7]
+        return tuple(
+            replace(
+                frame, sharpness=sharpness if frame.index == 5 else float(len(record.clip.clip_id)), brightness=90.0
+            )
+            for frame in frames
+        )
+
+    first, second = stores["casia-fasd"].clip_records[0], stores["msu-mfsd"].clip_records[4]
+    stores["casia-fasd"].change(0, frames=measured(first, 71.125))
+    stores["msu-mfsd"].change(4, frames=measured(second, 71.126))  # a face at the same place in another picture
+    assert len(first.clip.clip_id) != len(second.clip.clip_id)
+    build(stores)
+    stores["msu-mfsd"].change(4, frames=measured(second, 71.125))
+    with pytest.raises(UserError, match=r"leakage: the same content.*found 1, such as casia-fasd/.* = msu-mfsd/"):
+        build(stores)
+
+
 def test_clips_without_faces_are_not_taken_for_copies(stores, make):
     for slug in ("msu-mfsd", "oulu-npu"):
         lose_faces(make, stores[slug], 0)
