@@ -5,6 +5,7 @@ Written from the structure that biubug6/Face-Detector-1MB-with-landmark publishe
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -91,7 +92,7 @@ class MobileNetRetina(nn.Module):
         self.ssh1, self.ssh2, self.ssh3 = (_context(width) for _ in range(3))
         count = len(self.anchors.sides[0])
         self.BboxHead, self.ClassHead, self.LandmarkHead = (
-            nn.ModuleList(nn.ModuleDict({"conv1x1": nn.Conv2d(width, count * numbers, 1)}) for _ in range(3))
+            nn.ModuleList(nn.Sequential(OrderedDict(conv1x1=nn.Conv2d(width, count * numbers, 1))) for _ in range(3))
             for numbers in (BOX, CLASSES, POINTS)
         )
 
@@ -106,7 +107,7 @@ class MobileNetRetina(nn.Module):
         first = self.fpn["merge1"](first + F.interpolate(second, first.shape[2:]))
         seen = [_in_context(*pair) for pair in ((self.ssh1, first), (self.ssh2, second), (self.ssh3, third))]
         box, classes, points = (
-            _answers([head["conv1x1"](level) for head, level in zip(heads, seen, strict=True)], numbers)
+            _answers([head(level) for head, level in zip(heads, seen, strict=True)], numbers)
             for heads, numbers in ((self.BboxHead, BOX), (self.ClassHead, CLASSES), (self.LandmarkHead, POINTS))
         )
         return box, classes, points

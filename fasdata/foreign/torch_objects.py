@@ -48,7 +48,8 @@ class Array(np.ndarray):
         _, shape, kind, fortran, data = state[:5]
         if not isinstance(kind, Dtype) or not isinstance(data, bytes):
             raise ValueError("a NumPy array of other than numbers")
-        super().__setstate__((1, tuple(int(size) for size in shape), kind.numpy, bool(fortran), data))
+        values = (1, tuple(int(size) for size in shape), kind.numpy, bool(fortran), data)
+        super().__setstate__(values)  # type: ignore[arg-type]  # NumPy itself takes no boolean of its own
 
 
 def number(kind: Dtype, data: bytes) -> float | int | bool:
