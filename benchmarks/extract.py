@@ -28,13 +28,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 import literal_extract as literal
 from longvideo import write_long_video
 
+from fasdata.datasets.tree import VIDEO
 from fasdata.extract import face_search
 from fasdata.extract.clip_extractor import ClipExtractor
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces import tracking
 from fasdata.faces.detector import Detector, iou
 from fasdata.faces.mtcnn import MtcnnDetector
-from fasdata.media.video import SUFFIXES, VideoSource
+from fasdata.media.video import VideoSource
 from fasdata.protocols.sampling import parse_rules
 from fasdata.records import Clip, ClipRecord, Face
 
@@ -253,7 +254,7 @@ def main() -> None:
         return
     if not given.clips:
         parser.error("a folder of clips is needed: give it, or set FAS_REAL_CLIPS")
-    clips = sorted(path for path in Path(given.clips).iterdir() if path.suffix.lower() in SUFFIXES)
+    clips = sorted(path for path in Path(given.clips).iterdir() if path.suffix.lower().lstrip(".") in VIDEO)
     if not clips:
         parser.error(f"{given.clips} holds no video")
     paths, limit = (clips, None) if given.full else (clips[:2], 30)
