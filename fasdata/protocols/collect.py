@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Protocol
@@ -16,64 +16,10 @@ from fasdata.errors import UserError
 from fasdata.manifest.leakage import contents_of
 from fasdata.manifest.table import SCHEMA
 from fasdata.protocols.plan import Plan, Take
-from fasdata.protocols.sampling import FrameRule, choose
+from fasdata.protocols.sampling import FrameRule
+from fasdata.protocols.usable import loss_reason, select_frames
 from fasdata.quality import COLUMNS as QUALITY
 from fasdata.records import Clip, ClipRecord, FrameRecord, Landmarks
-
-# -- Which frames of a clip a part uses, and why others cannot be used ------------------------------------------------
-
-_WHY = {
-    "skip": "no face, and none near enough to stand in",
-    "interp": "no face; interpolation is not accepted",
-    "hold": "no face; holding the last box is not accepted",
-    "given": "no face; the dataset's box is not accepted",
-    "shift": "no face; a neighbouring frame is not accepted",
-    "center": "no face; a central crop is not accepted",
-}
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The usable frames of a clip under one rule, ascending, and one reason for every frame that is not usable."""
-
-    frames: tuple[FrameRecord, ...]
-    missed: tuple[str, ...] = ()
-
-
-def select_frames(
-    record: ClipRecord, rule: FrameRule, accepted: Collection[str], within: int | None = None
-) -> Selection:
-    """Return the frames that `rule` takes and that carry a crop; `accepted` names the stand-ins a recipe takes.
-
-    Only frames before frame `within` count.
-
-    Raises:
-        UserError: the store does not hold what the rule needs.
-    """
-    if record.status == "failed":
-        return Selection(())
-    known = {frame.index: frame for frame in record.frames}
-    frames: list[FrameRecord] = []
-    missed: list[str] = []
-    for index in dict.fromkeys(choose(rule, record)):
-        if within is not None and index >= within:
-            continue
-        frame = known.get(index)
-        if frame is None or frame.crop is None:
-            missed.append(_WHY["skip"])
-        elif frame.status == "ok" or frame.face_observed or frame.status in accepted:
-            frames.append(frame)
-        else:
-            missed.append(_WHY[frame.status])
-    return Selection(tuple(sorted(frames, key=lambda frame: frame.index)), tuple(missed))
-
-
-def loss_reason(record: ClipRecord, selection: Selection) -> str:
-    """Return why a clip has no usable frame, in words."""
-    if record.status != "ok":
-        return f"{record.status}: {record.reason or 'no reason recorded'}"
-    return selection.missed[0] if selection.missed else "the frame rule takes no frame of it"
-
 
 # -- Frames as typed arrays: a million of them fit into memory, and become Arrow columns without a loop over rows -----
 
