@@ -13,8 +13,8 @@ import numpy as np
 from fasdata.errors import UserError
 from fasdata.faces.view import View
 from fasdata.packs.renderer import Frame, Renderer
-from fasdata.protocols.collect import loss_reason, select_frames
 from fasdata.protocols.sampling import FrameRule
+from fasdata.protocols.usable import loss_reason, select_frames
 from fasdata.records import ClipRecord, FrameRecord
 from fasdata.store.codec import decode
 from fasdata.store.keys import crop_key
