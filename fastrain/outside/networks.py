@@ -13,10 +13,10 @@ from fasdata.errors import UserError, naming
 from fasdata.faces.view import View
 from fastrain.outside.declared import InputForm, ScoreForm
 from fastrain.outside.onnx_file import AT_ONCE, OnnxFile, Port, sides
-from fastrain.rundir.facts import NetworkFacts
 
 if TYPE_CHECKING:
     from fastrain.data.images import Images
+    from fastrain.rundir.facts import NetworkFacts
 
 FOLDER = "networks"
 ONNX, MINIFASNET = "onnx", "minifasnet"
