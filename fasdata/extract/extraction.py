@@ -23,7 +23,7 @@ from fasdata.extract.settings import ExtractSettings
 from fasdata.library import Library
 from fasdata.media.readers import MediaForm, require_reader
 from fasdata.progress import progress
-from fasdata.protocols.names import own_card
+from fasdata.protocols.dataset_names import own_card
 from fasdata.protocols.sampling import FrameRule, parse_rules
 from fasdata.records import Clip, ClipRecord
 from fasdata.stopping import Stopped, stop_requested
