@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from fasdata.errors import UserError
 from fasdata.library import Library
 from fasdata.manifest.leakage import contents_of
+from fasdata.manifest.manifest import TABLE
 from fasdata.protocols.built import Wanted
 from fastrain.data.manifests import ManifestFile, find_manifest, given_manifest
 from fastrain.rundir import RunDir, RunFacts
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from fasdata.manifest import Manifest
     from fasdata.protocols.dataset_names import Names
+    from fasdata.protocols.protocol_name import ProtocolName
     from fasdata.store.reader import Store
     from fastrain.evaluation.scores import ScoreTable
 
@@ -55,7 +57,7 @@ def _target(on: str, known: list[str], about: RunFacts, library: Library) -> tup
     for name in _spellings(on, about, names):
         for recipe in known:
             try:
-                make_plan(parse(name, names=names), load_recipe(recipe))
+                make_plan(parse(name, names=names), load_recipe(recipe.partition("@")[0]))
             except UserError as error:
                 why = why or error
             else:
@@ -80,10 +82,9 @@ def _spellings(on: str, about: RunFacts, names: Names) -> Iterator[str]:
         if parsed.intra or parsed.pool == FILE:
             yield on if parsed.pool == FILE else parsed.canonical
         elif parsed.pool == OWN:
-            yield f"{OWN}:to_{parsed.canonical.rpartition('to_')[2]}"
+            yield f"{OWN}:to_{'+'.join(target.dataset for target in parsed.target_sets)}{_masks(parsed)}"
         else:
-            variant = f"@{parsed.variant}" if parsed.variant.startswith("miss") else ""
-            yield f"{parsed.pool}:to_{parsed.targets}{variant}"
+            yield f"{parsed.pool}:to_{parsed.targets}{_masks(parsed)}"
         return
     own = str(about.protocol).partition(":")[0]
     for pool in sorted(names.pools, key=lambda pool: pool != own):
@@ -93,13 +94,22 @@ def _spellings(on: str, about: RunFacts, names: Names) -> Iterator[str]:
     yield f"{OWN}:to_{member.dataset}"
 
 
+def _masks(name: ProtocolName) -> str:
+    """Return the variant of a name where it is about what is tested; few clips that train are not."""
+    return f"@{name.variant}" if name.variant.startswith("miss") else ""
+
+
 # -- What the network has seen ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a network was trained or selected on: clips, people and contents, by dataset or by hash."""
+    """What a network was trained or selected on: clips, people and contents, by dataset or by hash.
 
+    Of a network from outside that is not known; what its thresholds were set on is. `how` says which of the two.
+    """
+
+    how: str
     clips: frozenset[str]
     people: frozenset[str]
     contents: frozenset[str]
@@ -107,21 +117,28 @@ class Seen:
     datasets: tuple[str, ...]
 
     @classmethod
-    def of_run(cls, run: RunDir, about: RunFacts) -> Seen:
-        """Read what a run was made with from its manifest and stores, as far as they are still there."""
+    def of_run(cls, run: RunDir, about: RunFacts, library: Library, *, outside: bool = False) -> Seen:
+        """Read what a run was made with from its manifest and stores, as far as they are still there.
+
+        They are looked for where the run says, and in `library`. `outside`: the network came from outside.
+        """
+        how = "its thresholds were set on" if outside else "the network was trained or selected on"
         datasets = tuple(str(domain.get("dataset")) for domain in run.manifest().domains or ())
-        manifest = _own_manifest(about)
+        manifest = _own_manifest(about, library)
         if manifest is None:
-            return cls(frozenset(), frozenset(), frozenset(), False, datasets)
+            return cls(how, frozenset(), frozenset(), frozenset(), False, datasets)
         import pyarrow.compute as pc
 
-        rows = manifest.table.filter(pc.not_equal(manifest.table["part"], "test"))
+        part = manifest.table["part"]
+        rows = manifest.table.filter(pc.equal(part, "val") if outside else pc.not_equal(part, "test"))
         contents: set[str] = set()
         clips = _clips(rows)
-        library = Library.locate(Path(about.library) if about.library else None)
+        libraries = [Library.locate(Path(about.library) if about.library else None), library]
         for dataset in {name for name, _, _ in clips}:
-            contents |= _contents(library, dataset, {clip_id for of, clip_id, _ in clips if of == dataset})
+            wanted = {clip_id for of, clip_id, _ in clips if of == dataset}
+            contents |= next(filter(None, (_contents(place, dataset, wanted) for place in libraries)), set())
         return cls(
+            how,
             frozenset(f"{dataset}/{clip_id}" for dataset, clip_id, _ in clips),
             frozenset(f"{dataset}/{subject}" for dataset, _, subject in clips if subject),
             frozenset(contents),
@@ -142,8 +159,9 @@ class Seen:
             shared = sorted({dataset for dataset, _, _ in tested} & set(self.datasets))
             if shared:
                 raise UserError(
-                    f"the network was trained on {', '.join(shared)}; the manifest that says on which clips is gone",
+                    f"{self.how} data of {', '.join(shared)}; the manifest that says on which clips is gone",
                     expected="data that it never saw",
+                    do="go to the folder that it was made in, or give its library with --data",
                 )
             return
         contents: dict[str, frozenset[str]] = {}
@@ -161,22 +179,27 @@ class Seen:
         for kind, names in seen.items():
             if names:
                 raise UserError(
-                    f"leakage: the network was trained or selected on data of {manifest.meta['canonical']}",
+                    f"leakage: {self.how} data of {manifest.meta['canonical']}",
                     expected=f"no {kind} that it has seen",
                     found=f"{len(names)}, such as {', '.join(names[:3])}",
                     do="name other data, or a protocol or file whose tested people took no part",
                 )
 
 
-def _own_manifest(about: RunFacts) -> Manifest | None:
+def _own_manifest(about: RunFacts, library: Library) -> Manifest | None:
     """Return the manifest that a run was trained by; None where it is not there any more, or is another."""
-    if not about.manifest_path or not Path(about.manifest_path).is_file():
-        return None
-    try:
-        manifest = given_manifest(Path(about.manifest_path), None, None).manifest
-    except UserError:
-        return None
-    return manifest if manifest.meta["fingerprint"] == about.manifest_fingerprint else None
+    places = [Path(about.manifest_path)] if about.manifest_path else []
+    if about.protocol and about.recipe:
+        places.append(library.protocol_dir(about.protocol, about.recipe) / TABLE)
+    for place in places:
+        if place.is_file():
+            try:
+                manifest = given_manifest(place, None, None).manifest
+            except UserError:
+                continue
+            if manifest.meta["fingerprint"] == about.manifest_fingerprint:
+                return manifest
+    return None
 
 
 def _clips(rows: pa.Table) -> list[tuple[str, str, str]]:

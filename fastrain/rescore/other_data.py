@@ -24,6 +24,7 @@ from fastrain.data.manifests import (
     with_changes,
 )
 from fastrain.networks.checkpoint import Checkpoint
+from fastrain.outside.networks import FOLDER as NETWORKS
 from fastrain.report.masked_targets import only_masked
 from fastrain.rescore.on_purpose import Seen, manifest_on, with_own_validation
 from fastrain.rescore.outside_scores import has_networks, outside_scores
@@ -76,6 +77,10 @@ def score_again(
 
     run = RunDir(folder)
     about = run.facts()
+    if about.evaluation_of and not run.file("checkpoints").exists() and not run.file(NETWORKS).exists():
+        raise UserError(
+            f"{folder} holds scores of the run {about.evaluation_of}, and no network", do=f"name {about.evaluation_of}"
+        )
     outside = has_networks(about)  # a contestant has no configuration and no checkpoint
     config = None if outside else own_config(run)
     given = asked.data or about.library
@@ -92,7 +97,7 @@ def score_again(
     masked = not imported and only_masked(run.manifest().tree(), manifest_file.manifest.meta)
     on_purpose = bool(asked.on) or not (imported or masked or _is_own(manifest_file, about))
     if on_purpose and run.file(MANIFEST).is_file():  # else nobody here knows what it was made with
-        Seen.of_run(run, about).require_unseen(manifest_file.manifest, stores)
+        Seen.of_run(run, about, library, outside=imported).require_unseen(manifest_file.manifest, stores)
     elif checkpoint is not None and not imported:
         where = str(run.checkpoint(about))
         also = against_training(checkpoint.about.lock, lock, where=where, allowed=allow_changed, masked=masked)
@@ -175,9 +180,25 @@ def _view(run: RunDir, about: RunFacts, config: RunConfig | None, manifest_file:
 
     if about.view or config is None:
         with naming(str(run.file(RUN))):
-            return View.named(about.view or "", about.image_size)
+            view = View.named(about.view or "", about.image_size)
+        _require_points(view, manifest_file)
+        return view
     do = "import it again with --set data.view=box"
     return settled_view(config, bool(config.data.view), manifest_file.manifest, do=do)[0]
+
+
+def _require_points(view: View, manifest_file: ManifestFile) -> None:
+    """Stop where a network that sees faces aligned by their points is shown faces without."""
+    import pyarrow.compute as pc
+
+    table = manifest_file.manifest.table
+    tested = table.filter(pc.and_(pc.equal(table["part"], "test"), pc.equal(table["status"], "ok")))
+    if view.needs_landmarks and tested["landmarks"].null_count:
+        raise UserError(
+            f"the network sees faces as {view.name} aligns them, by five points",
+            found=f"{tested['landmarks'].null_count} of {tested.num_rows} tested faces without",
+            do="extract these data with a detector that finds points, such as mtcnn",
+        )
 
 
 def _write(
