@@ -135,7 +135,7 @@ def _network(path: Path) -> tuple[str, MobileNetRetina | SlimRetina]:
     Raises:
         UserError: it holds none, or those of another network.
     """
-    from fasdata.faces.retinaface_networks import NETWORKS
+    from fasdata.faces.retinaface_networks import NETWORKS, MobileNetRetina, has_leaky_rectifiers
 
     state = read_state_dict(path)
     for name, build in NETWORKS.items():
@@ -143,6 +143,12 @@ def _network(path: Path) -> tuple[str, MobileNetRetina | SlimRetina]:
         wanted = network.state_dict()
         own = fitted(state, wanted).tensors
         if own.keys() == wanted.keys() and all(own[key].shape == value.shape for key, value in wanted.items()):
+            if build is MobileNetRetina and has_leaky_rectifiers(own):
+                raise UserError(
+                    f"{path} cannot be used as --detector-model",
+                    expected=_EXPECTED,
+                    found="a network of the same names with leaky rectifiers, as biubug6/Pytorch_Retinaface trains it",
+                )
             network.load_state_dict(dict(own))
             return name, network
     first = next(iter(state.tensors))

@@ -15,7 +15,7 @@ from fasdata.faces.detector import DetectorRequest
 from fasdata.faces.detectors import detector_identity, make_detector
 from fasdata.faces.model_file import file_sha256
 from fasdata.faces.retinaface_mnet import RetinaFaceMnetDetector
-from fasdata.faces.retinaface_networks import NETWORKS, Anchors
+from fasdata.faces.retinaface_networks import NETWORKS, Anchors, passed_on
 from fasdata.media.video import VideoSource
 from tests.golden.fill import Fill
 
@@ -132,8 +132,35 @@ def test_another_file_is_refused_in_a_line(tmp_path: Path, content: object, word
     assert "\n" not in str(caught.value) and "a.pth" in str(caught.value)
 
 
-def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
-    torch.save({key: value * float("nan") for key, value in made_weights("slim").items()}, tmp_path / "a.pth")
+@pytest.mark.parametrize("leak", [0.0, 0.1])
+def test_a_file_of_the_same_names_for_leaky_rectifiers_is_refused(tmp_path: Path, leak: float) -> None:
+    """The means that normalisation remembers are made as training leaves them, with some noise."""
+    state, noise = made_weights("RetinaFace-MobileNet0.25"), torch.Generator().manual_seed(0)
+    before = "body.stage1.0.1"
+    for place in [f"body.stage{stage}.{k}" for stage, count in ((1, 6), (2, 6), (3, 2)) for k in range(count)][1:]:
+        means = passed_on(state[f"{before}.bias"], state[f"{before}.weight"], leak)
+        kernel = state[f"{place}.0.weight"].sum(dim=(1, 2, 3))
+        state[f"{place}.1.running_mean"] = kernel * means + 0.01 * torch.randn(len(means), generator=noise)
+        before = f"{place}.4"
+    torch.save(state, tmp_path / "a.pth")
+    if leak:
+        with pytest.raises(UserError, match=r"leaky rectifiers, as biubug6/Pytorch_Retinaface trains it"):
+            RetinaFaceMnetDetector(tmp_path / "a.pth")
+    else:
+        assert RetinaFaceMnetDetector(tmp_path / "a.pth").kind == "RetinaFace-MobileNet0.25"
+
+
+def test_rectified_means_are_those_of_samples() -> None:
+    mean, deviation = torch.tensor([-1.0, 0.0, 0.5]), torch.tensor([1.0, -2.0, 0.3])
+    samples = mean + deviation * torch.randn(200_000, 3, generator=torch.Generator().manual_seed(0))
+    for leak in (0.0, 0.1):
+        expected = torch.nn.functional.leaky_relu(samples, leak).mean(dim=0)
+        assert torch.allclose(passed_on(mean, deviation, leak), expected, atol=0.01)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_numbers_that_are_none_are_refused(tmp_path: Path, name: str) -> None:
+    torch.save({key: value * float("nan") for key, value in made_weights(name).items()}, tmp_path / "a.pth")
     with pytest.raises(UserError, match=r"cannot be used as --detector-model.*scores are no numbers"):
         RetinaFaceMnetDetector(tmp_path / "a.pth")
 
