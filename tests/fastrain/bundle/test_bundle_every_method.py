@@ -1,0 +1,57 @@
+"""Every method, trained, exported, and asked again: a run's scores are the evaluation's, a bundle's are the run's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fasdata.library import Library
+from fastrain.bundle import export
+from fastrain.bundle.answers import Decision
+from fastrain.bundle.export import ExportRequest
+from fastrain.bundle.finding import Recording
+from fastrain.bundle.loading import load
+from fastrain.bundle.opened import Bundle
+from fastrain.bundle.predictor import Predictor
+from tests.fastrain.bundle.seen import files_of, trained
+
+METHODS = ("erm", "gac_fas", "hfn_mp", "me_fas", "mmdgfas")
+
+
+def scores_of(predictor: Predictor, library: Library) -> dict[str, float]:
+    """What a predictor says of the target's clips."""
+    clips = files_of(library)
+    recordings = [Recording(name, files) for name, files in clips.items()]
+    answers = [judged.answer for judged in predictor.with_threshold(0.5).choosing().judge(recordings)]
+    assert all(isinstance(answer, Decision) for answer in answers), answers
+    return {answer.name: answer.score for answer in answers if isinstance(answer, Decision)}
+
+
+def evaluated(run: Path) -> dict[str, float]:
+    """What `scores.csv` says of them."""
+    table = pd.read_csv(run / "scores.csv")
+    return table[table["part"] == "test"].groupby("clip_id")["score"].mean().to_dict()
+
+
+def largest_difference(first: dict[str, float], second: dict[str, float]) -> float:
+    assert first.keys() == second.keys() and len(first) == 10
+    return max(abs(first[name] - second[name]) for name in first)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_trained_predicted_exported_and_predicted_again(seen, tmp_path, monkeypatch, method):
+    monkeypatch.setattr(export, "PICTURES", 8)
+    run = trained(seen, method, tmp_path / "run")
+    expected = evaluated(run)
+    assert np.ptp(list(expected.values())) > 1e-3  # a network that says the same of all would agree with anything
+    assert largest_difference(scores_of(load(run), seen), expected) <= 1e-6
+    out = tmp_path / "x.fasb"
+    said = export.export(ExportRequest(run, out))
+    assert "self-test" in said and "0 decisions changed" in said
+    assert largest_difference(scores_of(load(out), seen), expected) <= 1e-4
+    facts = Bundle.read(out).facts
+    assert facts.parity is not None and facts.parity.crops == 18 and not facts.parity.allowed_drift
+    assert facts.networks[0].opset == 18 and facts.networks[0].modalities == list(load(run).modalities)
