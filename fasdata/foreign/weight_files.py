@@ -22,6 +22,7 @@ _LARGEST = 1 << 40  # bytes of a file: weights are not read as text is
 _PACKED = 1 << 30  # bytes that the entries of an archive together may claim beyond the file's
 _HEAD = 4096
 _PICKLES = 32 << 20  # bytes in which the objects of a file of torch's old form stand, before its numbers
+_ADVICE = ("weights_only", "torch.load", "torch.jit", "safe_globals", "allowlist")  # words of torch's advice
 _PERHAPS = "take the file from where it was published, or save its state dictionaries alone"
 
 
@@ -116,7 +117,7 @@ def _says_safetensors(path: Path, head: bytes) -> bool:
 
 def _refusal(path: Path, error: Exception, head: bytes) -> UserError:
     """Return the error for what a parser raised, in our words: those of torch advise to load without looking."""
-    text = " ".join(re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", str(error)).split())
+    text = " ".join(re.sub(r"\x1b(\[[0-9;]*[A-Za-z])?", "", str(error)).split())
     asked = re.search(r"(?:GLOBAL |module |call reduce for unrecognized function )([\w.]+)", text)
     if asked and ("not an allowed global" in text or "is blocked" in text):
         if _holds_module(path, head):
@@ -133,7 +134,7 @@ def _refusal(path: Path, error: Exception, head: bytes) -> UserError:
         )
     cause = text.rpartition("WeightsUnpickler error: ")[2]
     cause = re.split(r"Check the documentation|Please file|Please use", cause)[0].strip(" .")
-    if "weights_only" in cause or "torch.load" in cause or "torch.jit" in cause:  # its advice
+    if any(word in cause for word in _ADVICE):
         cause = "it cannot be read as tensors alone"
     return UserError(f"{path} is no readable checkpoint", found=cause[:160] or type(error).__name__)
 

@@ -213,6 +213,23 @@ def test_arrays_of_objects_are_refused(tmp_path):
     assert "NumPy scalar of type 'O8'" in refused(saved(tmp_path / "a.pth", {"w": np.array([{}, None])}))
 
 
+@pytest.mark.parametrize(
+    "objects",
+    [
+        b"}(K\x01K\x02ub.",  # a state for what takes none
+        b"cbuiltins\nset\n)\x81.",  # an object made without its constructor
+        b"X\x03\x00\x00\x00a\x1bb)R.",  # a text that is called
+        b"cos\nsystem\x1b[1m\n.",
+    ],
+)
+def test_objects_that_torch_refuses_are_told_without_its_advice(tmp_path, state, objects):
+    saved(tmp_path / "plain.pth", state)
+    with zipfile.ZipFile(tmp_path / "plain.pth") as source, zipfile.ZipFile(tmp_path / "a.pth", "w") as out:
+        for name in source.namelist():
+            out.writestr(name, b"\x80\x02" + objects if name.endswith("data.pkl") else source.read(name))
+    assert "a.pth is " in refused(tmp_path / "a.pth")
+
+
 # -- What would run ----------------------------------------------------------------------------------------------------
 
 
