@@ -14,7 +14,7 @@ from fastrain.bundle.form import Threshold
 from fastrain.bundle.found import FoundClip
 from fastrain.evaluation.metrics.counts import fuse
 
-Reason: TypeAlias = Literal["no face", "several faces", "too small", "unreadable"]
+Reason: TypeAlias = Literal["no face", "several faces", "too small", "unreadable", "undecided", "unlike anything seen"]
 ONE, CHOOSE = "one", "choose"
 SEVERAL = (ONE, CHOOSE)
 
@@ -33,13 +33,17 @@ class FrameScore:
 
 @dataclass(frozen=True)
 class Decision:
-    """Bona fide or attack: the mean `score` of the `frames`, higher = bona fide, against the `threshold`."""
+    """Bona fide or attack: the mean `score` of the `frames`, higher = bona fide, against the `threshold`.
+
+    `unlike` says in what the face is unlike those of the training data; what was not measured is not said.
+    """
 
     name: str
     score: float
     threshold: Threshold
     frames: tuple[FrameScore, ...]
     milliseconds: float = 0.0
+    unlike: tuple[str, ...] = ()
 
     @property
     def bonafide(self) -> bool:
@@ -54,12 +58,13 @@ class Decision:
 
 @dataclass(frozen=True)
 class NoAnswer:
-    """No decision, the kind of reason, and the reason in words."""
+    """No decision, the kind of reason, and the reason in words; `scored` is what was scored all the same."""
 
     name: str
     kind: Reason
     reason: str
     milliseconds: float = 0.0
+    scored: Decision | None = None
 
     @property
     def word(self) -> str:
@@ -89,10 +94,27 @@ def without_score(name: str, clip: FoundClip, smallest: int, several: str, small
     return None
 
 
-def decision(name: str, frames: Sequence[FrameRecord], scores: np.ndarray, threshold: Threshold) -> Decision:
-    """Return the decision on a recording from the scores of its frames: their mean, as evaluation takes it."""
+def decision(
+    name: str,
+    frames: Sequence[FrameRecord],
+    scores: np.ndarray,
+    threshold: Threshold,
+    unlike: tuple[str, ...] = (),
+    *,
+    strict: bool = False,
+) -> Answer:
+    """Return the decision on a recording from the scores of its frames: their mean, as evaluation takes it.
+
+    Between two thresholds there is none, nor, if `strict`, of a face that is `unlike` those of the training data.
+    """
     scored = tuple(
         FrameScore(frame.index, frame.pts, float(score), frame.box or (0, 0, 0, 0), frame.status, frame.n_faces)
         for frame, score in zip(frames, scores, strict=True)
     )
-    return Decision(name, float(fuse(scores, np.zeros(len(scores)))[1][0]), threshold, scored)
+    made = Decision(name, float(fuse(scores, np.zeros(len(scores)))[1][0]), threshold, scored, unlike=unlike)
+    if strict and unlike:
+        return NoAnswer(name, "unlike anything seen", "; ".join(unlike), scored=made)
+    if threshold.undecided(made.score):
+        ends = f"from {threshold.attack_below:.4f} to {threshold.value:.4f}"
+        return NoAnswer(name, "undecided", f"score {made.score:.4f} lies where there is no answer, {ends}", scored=made)
+    return made

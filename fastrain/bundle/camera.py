@@ -12,7 +12,7 @@ import numpy as np
 
 from fasdata.errors import UserError
 from fasdata.stopping import stop_requested
-from fastrain.bundle.answers import Answer, decision, without_score
+from fastrain.bundle.answers import Answer, without_score
 from fastrain.bundle.finding import PictureFinder
 from fastrain.bundle.found import FoundClip
 from fastrain.bundle.predictor import Predictor
@@ -64,5 +64,5 @@ def answer_to(predictor: Predictor, finder: PictureFinder, name: str, picture: n
     clip = FoundClip.of(*finder.record({"rgb": picture}), predictor.finding)
     answer = without_score(name, clip, predictor.finding.smallest, predictor.several)
     if answer is None:
-        answer = decision(name, clip.frames, predictor.scores([clip])[0], predictor.threshold)
+        answer = predictor.decided(name, clip, predictor.scores([clip])[0])
     return replace(answer, milliseconds=round(1000 * (time.perf_counter() - before), 1))

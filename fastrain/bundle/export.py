@@ -37,8 +37,10 @@ from fastrain.bundle.from_run import finding_of_run, predictor_of_run
 from fastrain.bundle.graphs import PRECISIONS, graph_of_method, graph_of_minifasnet, in_precision
 from fastrain.bundle.loading import predictor_of_bundle
 from fastrain.bundle.opened import Bundle
+from fastrain.bundle.moved import jitter_of
 from fastrain.bundle.parity import MOST, PICTURES, SYNTHETIC, compared, faces_of_pictures, require_parity
 from fastrain.bundle.predictor import Predictor
+from fastrain.bundle.seen import seen_of_run
 from fastrain.bundle.self_test import answer_of
 from fastrain.report.ledger import entries
 from fastrain.report.run_folder import RunFolder
@@ -111,10 +113,10 @@ def export(request: ExportRequest) -> str:
     parity = compared(predictor, answering, images, of, scenery, request.clips)
     parity = require_parity(parity, request.precision, allowed=request.allow_drift)
     expected, shown = _self_test(bundle, answering, scenery)
-    facts = facts.model_copy(update={"parity": parity, "self_test": expected})
+    known = {"seen": seen_of_run(about), "jitter": jitter_of(answering, images, of)}
+    facts = facts.model_copy(update={"parity": parity, "self_test": expected, **known})
     facts, members = _with_files(facts, {**members, **shown})
-    with replacing(request.out) as temporary:
-        temporary.write_bytes(packed({NAME: _text(facts), **members}))
+    write_bundle(facts, members, request.out)
     from fastrain.bundle.text import about_bundle
 
     return about_bundle(Bundle.read(request.out))
@@ -406,6 +408,12 @@ def _more(scenery: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
     yield from scenery
     for picture in scenery:
         yield from scenes.worse(picture)
+
+
+def write_bundle(facts: BundleFacts, members: Mapping[str, bytes], out: Path) -> None:
+    """Write a bundle, whole or not at all."""
+    with replacing(out) as temporary:
+        temporary.write_bytes(packed({NAME: _text(facts), **members}))
 
 
 def _in_memory(facts: BundleFacts, members: Mapping[str, bytes], out: Path) -> Bundle:

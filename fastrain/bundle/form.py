@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, PositiveInt, model_validator
 
 FORMAT: Literal[1] = 1
 NAME = "bundle.json"
@@ -20,14 +20,33 @@ class _Part(BaseModel):
 
 
 class Threshold(_Part):
-    """From which score a clip counts as bona fide, where that comes from, and on which data it was found."""
+    """From which score a clip counts as bona fide, where that comes from, and on which data it was found.
+
+    With `attack_below` a clip counts as an attack only below that, and gets no answer in between.
+    """
 
     value: FiniteFloat
     policy: Words
     data: Words = ""
+    attack_below: FiniteFloat | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Threshold:
+        if self.attack_below is not None and self.attack_below > self.value:
+            raise ValueError("attack_below is above value")
+        return self
+
+    def undecided(self, score: float) -> bool:
+        """Tell whether a score lies where there is no answer.
+
+        >>> Threshold(value=0.5, policy="p", attack_below=0.4).undecided(0.45)
+        True
+        """
+        return self.attack_below is not None and self.attack_below <= score < self.value
 
     def __str__(self) -> str:
-        return f"{self.value:.4f} by {self.policy}"
+        zone = "" if self.attack_below is None else f", no answer from {self.attack_below:.4f}"
+        return f"{self.value:.4f} by {self.policy}{zone}"
 
 
 class GraphFacts(_Part):
@@ -73,6 +92,66 @@ class RateFacts(_Part):
     high: FiniteFloat | None = None
     people: NonNegativeInt | None = None
     clips: NonNegativeInt | None = None
+
+
+class PlaceFacts(_Part):
+    """A promise about the people of a place, the threshold that keeps it, and what that rests on.
+
+    `observed` is the rate among the people that were seen, `bound` its upper bound over people.
+    """
+
+    promise: Words
+    value: FiniteFloat
+    confidence: FiniteFloat
+    people: NonNegativeInt
+    presentations: NonNegativeInt
+    observed: FiniteFloat
+    bound: FiniteFloat
+    data: Words
+
+    def __str__(self) -> str:
+        return (
+            f"{self.promise} holds from {self.value:.4f}: {self.observed:.1%} of {self.people} people "
+            f"({self.presentations} presentations), at most {self.bound:.1%} with {self.confidence:.0%} confidence"
+        )
+
+
+class RangeFacts(_Part):
+    """Between which values the middle 98 % of the training clips lie."""
+
+    low: FiniteFloat
+    high: FiniteFloat
+
+
+class SeenFacts(_Part):
+    """What the faces of the training data measure, by the names of `fasdata.quality`.
+
+    `outside` is the share of the training clips themselves that lie outside some range: what is flagged by chance.
+    """
+
+    ranges: dict[str, RangeFacts]
+    clips: NonNegativeInt
+    outside: FiniteFloat
+    datasets: list[Words] = []
+
+
+class FlipFacts(_Part):
+    """Which share of decisions on faces flips when their boxes are moved by a share of their side."""
+
+    amount: FiniteFloat
+    label: Words
+    faces: NonNegativeInt
+    share: FiniteFloat
+    ever: FiniteFloat
+
+
+class JitterOfBundle(_Part):
+    """What moved boxes do to the bundle's decisions; `of` are the faces, `why` says why there are none."""
+
+    of: Words = ""
+    moves: NonNegativeInt = 0
+    rows: list[FlipFacts] = []
+    why: Words = ""
 
 
 class LicenceFacts(_Part):
@@ -135,6 +214,11 @@ class BundleFacts(_Part):
     finding: FindingFacts
     threshold: Threshold | None = None
     rates: list[RateFacts] = []
+    source_threshold: Threshold | None = None
+    """The threshold of the sources, where `threshold` is that of a place."""
+    place: list[PlaceFacts] = []
+    seen: SeenFacts | None = None
+    jitter: JitterOfBundle | None = None
     licences: list[LicenceFacts] = []
     provenance: dict[str, Any] = {}
     parity: ParityFacts | None = None

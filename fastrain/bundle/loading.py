@@ -58,5 +58,6 @@ def predictor_of_bundle(bundle: Bundle, detector_model: str = "", accelerator: s
         view_of(first, bundle.where),
         tuple(first.modalities) if first.kind == "method" else ("rgb",),
         bundle.facts.threshold,
+        seen=bundle.facts.seen,
         details={"bundle": bundle.sha256},
     )

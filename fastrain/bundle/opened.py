@@ -15,6 +15,7 @@ from fastrain.bundle.finding import Finding
 from fastrain.bundle.form import NAME, BundleFacts
 from fastrain.bundle.graph import MethodGraph, loaded_scorer
 from fastrain.outside.networks import OutsideScorer
+from fastrain.outside.onnx_file import require_whole
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class Bundle:
         """
         facts = self.facts.finding
         files = {name: self.members[name] for name in facts.files}
+        for name, data in files.items():
+            require_whole(data, f"{self.where}:{name}")
         finding = Finding(facts.store, facts.frames, tuple(facts.accepted), files)
         with naming(self.where):
             finding.settings()

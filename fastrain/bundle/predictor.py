@@ -14,8 +14,9 @@ from fasdata.errors import UserError
 from fasdata.faces.view import View
 from fastrain.bundle.answers import CHOOSE, ONE, SEVERAL, Answer, decision, without_score
 from fastrain.bundle.finding import Finding, Recording, recordings_of
-from fastrain.bundle.form import Threshold
+from fastrain.bundle.form import SeenFacts, Threshold
 from fastrain.bundle.found import FoundClip, FoundFaces
+from fastrain.bundle.seen import unlike
 
 AT_ONCE = 64  # faces that are collected before they are scored
 
@@ -42,7 +43,7 @@ class Predictor:
     """Answers what a recording shows. Made by `fastrain.load`; `predict` is all that is needed.
 
     `several` says what becomes of a recording with several faces: `one` gives no answer, `choose` takes the face that
-    evaluation would take.
+    evaluation would take. `seen` is what the training data measure; if `strict`, a face unlike them gets no answer.
     """
 
     name: str
@@ -52,11 +53,18 @@ class Predictor:
     modalities: tuple[str, ...]
     threshold: Threshold | None
     several: str = ONE
+    seen: SeenFacts | None = None
+    strict: bool = False
     details: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.several not in SEVERAL:
             raise UserError(f"no way to treat several faces is called {self.several!r}", expected=" or ".join(SEVERAL))
+        if self.strict and self.seen is None:
+            raise UserError(
+                f"{self.name} does not say what its training data measure: --strict means nothing",
+                expected="a bundle of a run whose stores were at hand", do="export it again, with its stores",
+            )  # fmt: skip
 
     def predict(
         self, *inputs: str | Path, threshold: float | None = None, several: str | None = None, workers: int = 0
@@ -97,12 +105,12 @@ class Predictor:
         for place, clip, seconds in self._found(recordings, workers):
             waiting.append((place, clip, seconds))
             if _enough(waiting, workers):
-                ready.update(self._judged(recordings, waiting))
+                ready.update(self.judged(recordings, waiting))
                 waiting = []
             while due in ready:
                 yield ready.pop(due)
                 due += 1
-        ready.update(self._judged(recordings, waiting))
+        ready.update(self.judged(recordings, waiting))
         yield from (ready[place] for place in sorted(ready))
 
     def _found(self, recordings: Sequence[Recording], workers: int) -> Iterator[tuple[int, FoundClip, float]]:
@@ -112,9 +120,13 @@ class Predictor:
             yield place, FoundClip.of(record, crops, self.finding), now - before
             before = time.perf_counter()
 
-    def _judged(
+    def judged(
         self, recordings: Sequence[Recording], found: Sequence[tuple[int, FoundClip, float]]
     ) -> dict[int, Judged]:
+        """Return the answers to recordings whose faces were found, by place; they are scored together.
+
+        `found` are the place of each in `recordings`, its faces, and the seconds that these took.
+        """
         assert self.threshold is not None
         smallest = self.finding.smallest
         answers: dict[int, Answer] = {}
@@ -131,12 +143,18 @@ class Predictor:
         scores = self.scores([clip for _, clip in scored])
         each = (time.perf_counter() - before) / max(1, len(scored))
         for (place, clip), own in zip(scored, scores, strict=True):
-            answers[place] = decision(recordings[place].name, clip.frames, own, self.threshold)
+            answers[place] = self.decided(recordings[place].name, clip, own)
         judged = {}
         for place, clip, seconds in found:
             spent = 1000 * (seconds + (each if place in dict(scored) else 0.0))
             judged[place] = Judged(recordings[place], replace(answers[place], milliseconds=round(spent, 1)), clip)
         return judged
+
+    def decided(self, name: str, clip: FoundClip, scores: np.ndarray) -> Answer:
+        """Return what the scores of a clip's frames decide."""
+        assert self.threshold is not None
+        others = unlike(clip.frames, self.seen) if self.seen else ()
+        return decision(name, clip.frames, scores, self.threshold, others, strict=self.strict)
 
     def scores(self, clips: Sequence[FoundClip]) -> list[np.ndarray]:
         """Return the scores of the frames of each clip."""

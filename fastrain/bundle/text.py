@@ -10,6 +10,7 @@ from typing import Any
 
 from fasdata.errors import in_line
 from fastrain.bundle.answers import Answer, Decision, FrameScore
+from fastrain.bundle.form import BundleFacts
 from fastrain.bundle.opened import Bundle
 
 COLUMNS = (
@@ -20,13 +21,15 @@ SCHEMA = """One object a file (--json) or one row a file (--csv), in the order i
 
 input        the file, as it was named
 decision     bonafide, attack, or "no answer"
-score        the mean of the frames' scores, higher = bona fide; empty without an answer
+score        the mean of the frames' scores, higher = bona fide; empty where nothing was scored
 threshold    from which score on a file counts as bona fide
 policy       where the threshold comes from: source_eer, fixed(0.5), ...
-kind         of no answer: no face, several faces, too small, unreadable
+kind         of no answer: no face, several faces, too small, unreadable, undecided (between two thresholds), unlike
+             anything seen (with --strict)
 reason       why there is no answer, in words
 frames_used  how many frames were scored
 box          the face in the first of them: x0, y0, x1, y1 in pixels of the upright picture (--csv: four columns)
+unlike       (--json) in what the face is unlike those of the training data: a list of sentences
 ms           milliseconds of this file
 frames       with --frames, of each scored frame: frame (its place from 0), time (seconds, -1 = unknown), score, box,
              face (how it came about: ok, rotated, interp, hold, ...), faces (how many were seen)
@@ -40,27 +43,26 @@ def line_of(answer: Answer) -> str:
     if not isinstance(answer, Decision):
         return f"{name}  no answer   {answer.kind}: {in_line(answer.reason)}  {answer.milliseconds:.0f} ms"
     x0, y0, x1, y1 = answer.frames[0].box
+    unlike = f"  unlike anything seen: {'; '.join(answer.unlike)}" if answer.unlike else ""
     word = "bona fide" if answer.bonafide else "attack   "
     frames = "1 frame" if len(answer.frames) == 1 else f"{len(answer.frames)} frames"
     return (
         f"{name}  {word}   score {answer.score:.4f} (threshold {answer.threshold})  "
-        f"face {x0:.0f},{y0:.0f} {x1 - x0:.0f}x{y1 - y0:.0f}  {frames}  {answer.milliseconds:.0f} ms"
+        f"face {x0:.0f},{y0:.0f} {x1 - x0:.0f}x{y1 - y0:.0f}  {frames}  {answer.milliseconds:.0f} ms{unlike}"
     )
 
 
 def object_of(answer: Answer, *, frames: bool = False) -> dict[str, Any]:
     """Return an answer as `SCHEMA` says."""
-    if not isinstance(answer, Decision):
-        return {
-            "input": answer.name, "decision": answer.word, "score": None, "threshold": None, "policy": None,
-            "kind": answer.kind, "reason": answer.reason, "frames_used": 0, "box": None, "ms": answer.milliseconds,
-            **({"frames": []} if frames else {}),
-        }  # fmt: skip
+    of = answer if isinstance(answer, Decision) else answer.scored
+    none = None if isinstance(answer, Decision) else answer
+    scored = of.frames if of else ()
     return {
-        "input": answer.name, "decision": answer.word, "score": answer.score, "threshold": answer.threshold.value,
-        "policy": answer.threshold.policy, "kind": None, "reason": None, "frames_used": len(answer.frames),
-        "box": list(answer.frames[0].box), "ms": answer.milliseconds,
-        **({"frames": [_frame(frame) for frame in answer.frames]} if frames else {}),
+        "input": answer.name, "decision": answer.word, "score": of.score if of else None,
+        "threshold": of.threshold.value if of else None, "policy": of.threshold.policy if of else None,
+        "kind": none.kind if none else None, "reason": none.reason if none else None, "frames_used": len(scored),
+        "box": list(scored[0].box) if scored else None, "unlike": list(of.unlike) if of else [],
+        "ms": answer.milliseconds, **({"frames": [_frame(frame) for frame in scored]} if frames else {}),
     }  # fmt: skip
 
 
@@ -111,10 +113,19 @@ def about_bundle(bundle: Bundle) -> str:
         lines.append(
             f"threshold   {facts.threshold}" + (f", on {facts.threshold.data}" if facts.threshold.data else "")
         )
+    if facts.source_threshold is not None:
+        lines.append(f"            before: {facts.source_threshold}, on {facts.source_threshold.data or 'its sources'}")
+    lines += [f"place       {place}" for place in facts.place]
     for rate in facts.rates:
         ends = "" if rate.low is None or rate.high is None else f" [{rate.low:.1%}, {rate.high:.1%}]"
         people = f", {rate.people} people" if rate.people is not None else ""
         lines.append(f"{rate.metric:11s} {rate.value:.1%}{ends} on {rate.part} ({rate.data}{people})")
+    if facts.seen is None:
+        lines.append("seen        not known: faces unlike the training data are not told")
+    else:
+        lines.append(f"seen        ranges of {len(facts.seen.ranges)} measures of {facts.seen.clips} training clips, "
+                     f"{facts.seen.outside:.0%} of which lie outside some range themselves")  # fmt: skip
+    lines += jitter_lines(facts)
     barred = [part.name for part in facts.licences if part.research_only]
     unknown = [part.name for part in facts.licences if part.research_only is None]
     lines.append(f"licences    research only: {', '.join(barred) or 'none'}; not known: {', '.join(unknown) or 'none'}")
@@ -123,3 +134,15 @@ def about_bundle(bundle: Bundle) -> str:
         lines.append(f"parity      {facts.parity}{drift}")
     lines.append(f"self-test   {len(facts.self_test)} pictures made in code")
     return "\n".join(lines)
+
+
+def jitter_lines(facts: BundleFacts) -> list[str]:
+    """Return what moved boxes do to decisions, as lines."""
+    if facts.jitter is None or not facts.jitter.rows:
+        return [f"jitter      not measured: {facts.jitter.why if facts.jitter else 'an earlier bundle'}"]
+    return [
+        f"jitter      boxes moved by {row.amount:g}: {row.share:.1%} of decisions on {row.faces} faces "
+        f"flip, {row.ever:.1%} in some move"
+        for row in facts.jitter.rows
+        if not row.label
+    ]

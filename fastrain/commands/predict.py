@@ -56,6 +56,9 @@ def predict(
     detector_model: Annotated[
         str, typer.Option(help="The detector's file, where its licence kept it out of the bundle.")
     ] = "",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="No answer where a face is unlike all of the training data.")
+    ] = False,
     workers: Annotated[
         int | None, typer.Option("-j", "--workers", min=0, help="Processes that look for faces. 0: this one alone.")
     ] = None,
@@ -73,13 +76,11 @@ def predict(
     predictor = load(model, detector_model=detector_model, self_test=self_test).with_threshold(threshold)
     from dataclasses import replace
 
-    predictor = replace(predictor, several=several)
+    predictor = replace(predictor, several=several, strict=strict)
     cameras = [number for text in inputs or () if (number := camera_number(text)) is not None]
     if cameras:
         if len(inputs or ()) > 1 or table or json_ or csv_ or annotate:
-            raise UserError(
-                "a camera is judged alone", expected="no file, table, --json, --csv or --annotate beside"
-            )
+            raise UserError("a camera is judged alone", expected="no file, table, --json, --csv or --annotate beside")
         _watch(predictor, cameras[0], count)
         return
     answers = _answers(predictor, inputs or [], table, annotate, workers, quiet=json_ or csv_, frames=frames)

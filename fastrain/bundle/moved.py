@@ -1,0 +1,82 @@
+"""How many decisions of a bundle flip when the box of the face is moved a little, measured when it is written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fasdata.errors import UserError
+from fasdata.records import FrameRecord
+from fastrain.bundle.form import FlipFacts, JitterOfBundle
+from fastrain.bundle.found import FoundClip, FoundFaces
+from fastrain.bundle.predictor import Predictor
+from fastrain.rescore.jitter import Move, moves
+
+AMOUNTS = (0.1, 0.2)
+MOST = 100  # faces; each is seen in ten moves of each amount
+LABELS = ("attack", "bonafide")
+
+
+def jitter_of(predictor: Predictor, images: Any, of: str) -> JitterOfBundle:
+    """Return what moved boxes do to decisions on faces: `images` of a run, or faces that were found.
+
+    By label too where all of them have one. A view that reaches past what is stored once it is moved, and a bundle
+    without a threshold, leave nothing to measure; the answer says so.
+    """
+    if predictor.threshold is None:
+        return JitterOfBundle(of=of, why="there is no threshold")
+    if not isinstance(images, FoundFaces) and len(images.samples) > MOST:
+        images = images.only(np.linspace(0, len(images.samples) - 1, MOST).astype(int))
+    limit = predictor.threshold.value
+    labels = None if isinstance(images, FoundFaces) else np.asarray(images.samples.label)
+    rows = []
+    try:
+        still = predictor.scorer.scores(images)["score"] >= limit
+        for amount in AMOUNTS:
+            each = [predictor.scorer.scores(_moved(images, move))["score"] >= limit for move in moves(amount)]
+            rows += _rows(np.array([decided != still for decided in each]), amount, labels)
+    except UserError as error:
+        return JitterOfBundle(of=of, why=str(error))
+    return JitterOfBundle(of=of, moves=len(moves(AMOUNTS[0])), rows=rows)
+
+
+def _rows(flips: np.ndarray, amount: float, labels: np.ndarray | None) -> list[FlipFacts]:
+    """Return the shares of flips (moves, faces), of all faces and of each label."""
+    groups = {"": np.ones(flips.shape[1], bool)}
+    if labels is not None:
+        groups |= {name: labels == number for number, name in enumerate(LABELS)}
+    return [
+        FlipFacts(
+            amount=amount, label=name, faces=int(members.sum()), share=float(flips[:, members].mean()),
+            ever=float(flips[:, members].any(axis=0).mean()),
+        )
+        for name, members in groups.items()
+        if members.any()
+    ]  # fmt: skip
+
+
+def _moved(images: Any, move: Move) -> Any:
+    if not isinstance(images, FoundFaces):
+        return images.relabelled(move.of(images.samples))
+    return replace(images, clips=[_moved_clip(clip, move) for clip in images.clips])
+
+
+def _moved_clip(clip: FoundClip, move: Move) -> FoundClip:
+    return replace(clip, frames=tuple(_moved_frame(frame, move) for frame in clip.frames))
+
+
+def _moved_frame(frame: FrameRecord, move: Move) -> FrameRecord:
+    """Return a frame whose box and points are moved as `Move.of` moves those of samples."""
+    assert frame.box is not None
+    x0, y0, x1, y1 = frame.box
+    middle, side = np.array([(x0 + x1) / 2, (y0 + y1) / 2]), max(x1 - x0, y1 - y0)
+    shift = side * np.array([move.right, move.down])
+
+    def moved(points: Any) -> np.ndarray:
+        return np.asarray((np.asarray(points, float) - middle) * move.factor + middle + shift)
+
+    box = tuple(moved([(x0, y0), (x1, y1)]).ravel().tolist())
+    landmarks = tuple(map(tuple, moved(frame.landmarks).tolist())) if frame.landmarks else frame.landmarks
+    return replace(frame, box=box, landmarks=landmarks)
