@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
 
+from fasdata.errors import UserError, raise_if_memory_is_short
 from fasdata.faces.cascade_windows import without_overlapping
 
 NAMES = ("pnet", "rnet", "onet")
@@ -66,25 +68,49 @@ class OnnxNetworks:
     """The same networks as ONNX, by name, run by onnxruntime."""
 
     def __init__(self, files: Mapping[str, bytes], threads: int = 1) -> None:
-        """Load them from their bytes; no other file is opened."""
+        """Load them from their bytes, of which somebody made sure that they point at no other file.
+
+        Raises:
+            UserError: one is missing, or is no network.
+        """
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level, options.intra_op_num_threads = 4, threads
         self.at_once = AT_ONCE["cpu"]
-        self._sessions: dict[str, Any] = {
-            name: onnxruntime.InferenceSession(files[f"{name}.onnx"], options, providers=["CPUExecutionProvider"])
-            for name in NAMES
-        }
+        lacking = [name for name in NAMES if f"{name}.onnx" not in files]
+        if lacking:
+            raise UserError(f"MTCNN's network {lacking[0]}.onnx is missing", found=", ".join(files))
+        with _answering():
+            self._sessions: dict[str, Any] = {
+                name: onnxruntime.InferenceSession(files[f"{name}.onnx"], options, providers=["CPUExecutionProvider"])
+                for name in NAMES
+            }
 
     def run(self, name: str, pixels: np.ndarray) -> list[np.ndarray]:
         """Return the outputs of a network."""
         batch = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
-        return [np.asarray(output) for output in self._sessions[name].run(None, {"pixels": batch})]
+        with _answering():
+            return [np.asarray(output) for output in self._sessions[name].run(None, {"pixels": batch})]
 
     def suppress(self, boxes: np.ndarray, scores: np.ndarray, overlap: float) -> np.ndarray:
         """Return the places of the boxes to keep."""
         return without_overlapping(boxes, scores, overlap)
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Run a network that came from outside: whatever its runtime raises means the same.
+
+    Raises:
+        UserError: it is not MTCNN's.
+        MemoryError: the system gives no more memory.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise_if_memory_is_short(error)
+        raise UserError("MTCNN's networks cannot be run", found=" ".join(str(error).split())[:160]) from None
 
 
 def as_onnx() -> dict[str, bytes]:

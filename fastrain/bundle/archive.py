@@ -19,6 +19,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,79}")
 _MARK = b"fasb sha256 "
 _DIGITS = 64
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # a bundle's bytes tell nothing of when they were written
+_BROKEN = (zipfile.BadZipFile, struct.error, NotImplementedError, RuntimeError, ValueError, OSError, EOFError)
 _DO = "get the bundle again, or export it again"
 
 
@@ -83,7 +84,7 @@ def members_of(data: bytes, where: str) -> dict[str, bytes]:
             entries = archive.infolist()
             _require_plain(entries, len(data), where)
             return {entry.filename: archive.read(entry) for entry in entries}
-    except (zipfile.BadZipFile, struct.error, NotImplementedError, RuntimeError, ValueError, OSError) as error:
+    except _BROKEN as error:
         raise UserError(f"{where} is a damaged archive", found=" ".join(str(error).split())[:160], do=_DO) from None
 
 

@@ -56,7 +56,7 @@ class OnnxFile:
     @classmethod
     def loaded(cls, data: bytes, where: str, accelerator: str = "auto") -> OnnxFile:
         """Load the bytes of a network; `where` names them."""
-        _require_whole(data, where)
+        require_whole(data, where)
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -128,7 +128,7 @@ def sides(port: Port, layout: str) -> tuple[int | None, int | None, int | None]:
     return (c, a, b) if layout == "nhwc" else (a, b, c)
 
 
-def _require_whole(data: bytes, where: str) -> None:
+def require_whole(data: bytes, where: str) -> None:
     """Stop where the bytes are no ONNX model, or point at tensors in other files."""
     import onnx
     from google.protobuf.message import DecodeError
