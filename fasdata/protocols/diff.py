@@ -60,10 +60,11 @@ def diff_text(first: str, second: str, *, library: Library | None = None, parame
 
 def _side(text: str, library: Library | None, parameters: Parameters) -> Side:
     path = Path(text)
-    if path.is_file() or (path / "manifest.parquet").is_file():
+    described = path.suffix in (".yaml", ".yml")
+    if (path.is_file() and not described) or (path / "manifest.parquet").is_file():
         return _of_manifest(Manifest.read(path))
     name, slash, recipe = text.rpartition("/")
-    if not slash or path.suffix in (".yaml", ".yml"):
+    if not slash or described:
         name, slash, recipe = text, "", DEFAULT
     if slash and (path.suffix or name.startswith((".", "/")) or not name):
         raise UserError(f"no manifest at {text}", expected="NAME/RECIPE, or a manifest's file or folder")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from fasdata import __version__
 from fasdata.errors import UserError
 from fasdata.foreign import opened, read_csv_rows
+from fasdata.manifest.meta import parameters_of, recipe_key
 from fastrain.evaluation.averaged import run_results
 from fastrain.evaluation.results_lookup import OUTSIDE_PARTS
 from fastrain.evaluation.score_columns import Reading
@@ -164,7 +165,8 @@ def _about(request: ScoresRequest, read: OutsideScores, manifest: Manifest | Non
         "method": request.name,
         "protocol": meta.get("canonical") or origin.protocol or None,
         "protocol_alias": meta.get("alias"),
-        "recipe": (meta.get("recipe") or {}).get("name") or origin.recipe or None,
+        "recipe": recipe_key(meta["recipe"]) if meta else origin.recipe or None,
+        "recipe_parameters": parameters_of(meta["recipe"]) if meta else {},
         "manifest_fingerprint": meta.get("fingerprint") or origin.manifest_fingerprint or None,
         "selection": {"policy": request.selection or origin.selection or None},
         "tool_version": __version__,

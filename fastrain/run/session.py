@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from fasdata.manifest.meta import recipe_key
 from fastrain.augmentation import AugmentConfig
 from fastrain.config import SOURCE_VAL, TARGET_ORACLE, config_hash
 from fastrain.data.loader import TrainLoader
@@ -143,7 +144,7 @@ def _identity(plan: RunPlan) -> dict[str, str]:
     meta = plan.manifest_file.manifest.meta
     return {
         "protocol": meta["canonical"],
-        "recipe": meta["recipe"]["name"],
+        "recipe": recipe_key(meta["recipe"]),
         "manifest": meta["fingerprint"],
         "config": config_hash(plan.config),
     }

@@ -57,3 +57,9 @@ def test_what_is_only_tested_on_can_be_compared_too():
     lines = {line.split("|")[0].strip(): [cell.strip() for cell in line.split("|")[1:]] for line in text.splitlines()}
     assert lines["frames, train"][0] == "none" and lines["splits, train"][0] == "none"
     assert "own:to_wmca" in diff_text("mcio:to_M", "own:to_wmca")
+
+
+def test_a_protocol_of_a_file_can_be_compared(tmp_path):
+    path = tmp_path / "my.yaml"
+    path.write_text("name: mine\nsources: [{dataset: OULU-NPU}]\ntargets: [{dataset: SiW}]\n")
+    assert "file:mine@" in diff_text(str(path), "CIO-M") and "file:mine@" in diff_text("CIO-M", str(path))

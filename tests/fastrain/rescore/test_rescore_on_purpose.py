@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from fasdata.errors import UserError
 from fasdata.library import Library
 from fasdata.manifest import Manifest
+from fasdata.manifest.meta import recipe_key
+from fasdata.manifest.table import table_fingerprint
 from fasdata.protocols.dataset_names import shipped_names
+from fastrain.evaluation.scores import ScoreTable
 from fastrain.rescore.on_purpose import Seen, _spellings, _target
 from fastrain.rescore.other_data import Asked, score_again
 from fastrain.run.run import run
@@ -93,3 +98,27 @@ def test_a_protocol_means_its_target_alone(on: str, means: str) -> None:
 def test_a_recipe_may_be_named_with_its_parameters(library: Library) -> None:
     name, recipe = _target("CIO-M", ["standard@1a2b3c4d"], RunFacts(protocol="mcio:CIO2M"), library)
     assert (name, recipe) == ("mcio:to_M", "standard@1a2b3c4d")
+
+
+def test_a_run_of_a_recipe_with_parameters_is_scored_again_and_continued(library: Library, tmp_path: Path) -> None:
+    built = Manifest.read(library.protocol_dir("mcio:CIO2M", "standard"))
+    recipe = {**built.meta["recipe"], "parameters": {"test-frames": "linspace(2)@decoded"}}
+    column = pa.array([recipe_key(recipe)] * built.table.num_rows)
+    table = built.table.set_column(built.table.schema.get_field_index("recipe"), built.table.field("recipe"), column)
+    meta = {**built.meta, "recipe": recipe, "fingerprint": table_fingerprint(table)}
+    path = Manifest(table, meta).write(tmp_path / "changed")
+    wanted = request("erm", library, tmp_path / "run", protocol=None, manifest=str(path))
+    run(wanted)
+    again = score_again(tmp_path / "run", Asked(manifest=str(path)), tmp_path / "again").facts()
+    assert again.recipe == recipe_key(recipe) and again.recipe_text == "standard, test-frames=linspace(2)@decoded"
+    run(replace(wanted, resume=str(tmp_path / "run")))
+
+    scores = tmp_path / "scores.csv"
+    ScoreTable.read_csv(tmp_path / "run" / "scores.csv").frame[["sample_id", "score", "part"]].to_csv(scores)
+    outside = import_of(scores, path, tmp_path / "outside")
+    assert (outside.recipe, outside.recipe_text) == (again.recipe, again.recipe_text)
+
+
+def import_of(scores: Path, manifest: Path, out: Path) -> RunFacts:
+    ok("fastrain", "import", "scores", scores, "--name", "vendor", "--manifest", manifest, "--out", out)
+    return RunDir(out).facts()
