@@ -36,8 +36,8 @@ from fastrain.bundle.form import (
 from fastrain.bundle.from_run import finding_of_run, predictor_of_run
 from fastrain.bundle.graphs import PRECISIONS, graph_of_method, graph_of_minifasnet, in_precision
 from fastrain.bundle.loading import predictor_of_bundle
-from fastrain.bundle.opened import Bundle
 from fastrain.bundle.moved import jitter_of
+from fastrain.bundle.opened import Bundle
 from fastrain.bundle.parity import MOST, PICTURES, SYNTHETIC, compared, faces_of_pictures, require_parity
 from fastrain.bundle.predictor import Predictor
 from fastrain.bundle.seen import seen_of_run

@@ -111,7 +111,7 @@ class PlaceFacts(_Part):
 
     def __str__(self) -> str:
         return (
-            f"{self.promise} holds from {self.value:.4f}: {self.observed:.1%} of {self.people} people "
+            f"{self.promise} holds at {self.value:.4f}: {self.observed:.1%} of {self.people} people "
             f"({self.presentations} presentations), at most {self.bound:.1%} with {self.confidence:.0%} confidence"
         )
 

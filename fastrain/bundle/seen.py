@@ -38,7 +38,8 @@ def seen_of(clips: Sequence[Mapping[str, float]], datasets: Sequence[str] = ()) 
     for name in WORDS:
         values = np.array([clip[name] for clip in clips if name in clip])
         if len(values) >= LEAST:
-            low, high = np.percentile(values, ENDS)
+            # Ends that some clip has: between two clips of few, the outermost would lie outside of themselves.
+            low, high = np.percentile(values, ENDS[0], method="lower"), np.percentile(values, ENDS[1], method="higher")
             ranges[name] = RangeFacts(low=round(float(low), 6), high=round(float(high), 6))
     outside = float(np.mean([bool(_outside(clip, ranges)) for clip in clips]))
     return SeenFacts(ranges=ranges, clips=len(clips), outside=outside, datasets=list(datasets)) if ranges else None
