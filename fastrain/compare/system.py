@@ -117,7 +117,7 @@ def systems_of(runs: Sequence[ScoredRun]) -> dict[str, list[System]]:
                 found=", ".join(str(run.folder) for run in members if run.about.seed == twice),
             )
         by_protocol.setdefault(protocol, []).append(System(str(members[0].about.method), tuple(members)))
-    return {protocol: _named_apart(_with_recipes(systems)) for protocol, systems in by_protocol.items()}
+    return {protocol: _named_apart(_with_training(_with_recipes(systems))) for protocol, systems in by_protocol.items()}
 
 
 def _with_recipes(systems: list[System]) -> list[System]:
@@ -131,13 +131,26 @@ def _with_recipes(systems: list[System]) -> list[System]:
     ]
 
 
+def _with_training(systems: list[System]) -> list[System]:
+    """Add what networks were trained on to the names of those that were not all trained on the data of the table."""
+    trained = {system.about.trained_on and system.about.trained_on.text for system in systems}
+    if len(trained) < 2:
+        return systems
+    return [
+        System(f"{system.name} ({system.about.trained_on.text})", system.runs) if system.about.trained_on else system
+        for system in systems
+    ]
+
+
 def _without_seed(run: ScoredRun) -> str:
     if run.config is None:
         about = run.about.contestant
-        return json.dumps([run.about.method, about and about.sha256, run.data, about and about.notes])
+        networks = [network.sha256 for network in about.networks] if about else []
+        return json.dumps([run.about.method, about and about.sha256, networks, run.data, about and about.notes])
     tree = run.config.model_dump(mode="json")
     del tree["train"]["seed"]
-    return json.dumps([tree, run.about.recipe, run.data], sort_keys=True)
+    trained = run.about.trained_on and run.about.trained_on.model_dump(mode="json")
+    return json.dumps([tree, run.about.recipe, run.data, trained], sort_keys=True)
 
 
 def _named_apart(systems: list[System]) -> list[System]:

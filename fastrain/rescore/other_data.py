@@ -126,6 +126,7 @@ def score_again(
         "seed": config.train.seed if config else None,
         "selection": {**about.selection.tree(), "iteration": checkpoint.about.iteration if checkpoint else None},
         "evaluation_of": str(folder),
+        "trained_on": _trained_on(about) if on_purpose and not imported else None,
         "status": "evaluated",
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "tool_version": __version__,
@@ -160,6 +161,12 @@ def _is_own(manifest_file: ManifestFile, about: RunFacts) -> bool:
     """Tell whether a manifest is of the protocol and the recipe that the run was made for."""
     meta = manifest_file.manifest.meta
     return (meta["canonical"], recipe_key(meta["recipe"])) == (about.protocol, about.recipe)
+
+
+def _trained_on(about: RunFacts) -> dict[str, Any]:
+    """Return what a network was trained on, which the scores on other data are to be told apart by."""
+    names = ("protocol", "recipe", "recipe_parameters", "manifest_fingerprint")
+    return {name: getattr(about, name) for name in names}
 
 
 def _default_out(run: RunDir, manifest_file: ManifestFile) -> Path:

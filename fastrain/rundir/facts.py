@@ -102,6 +102,21 @@ class ContestantFacts(Facts):
     networks: list[NetworkFacts] = []
 
 
+class TrainedOn(Facts):
+    """The protocol and recipe that a network was trained in, where its scores are of other data."""
+
+    protocol: str | None = None
+    recipe: str | None = None
+    recipe_parameters: dict[str, str] = {}
+    manifest_fingerprint: str | None = None
+
+    @property
+    def text(self) -> str:
+        """In words, as tables write it."""
+        recipe = {"name": str(self.recipe).partition("@")[0], "parameters": self.recipe_parameters}
+        return f"trained on {self.protocol}, {recipe_text(recipe)}"
+
+
 class RunFacts(Facts):
     """What `run.json` says of a run; with `evaluation_of` it is one that was scored again on other data."""
 
@@ -148,6 +163,8 @@ class RunFacts(Facts):
     finished: str | None = None
     source: dict[str, Any] | None = None
     evaluation_of: str | None = None
+    trained_on: TrainedOn | None = None
+    """Of scores on other data; None where the network came from outside."""
 
     @property
     def recipe_text(self) -> str | None:

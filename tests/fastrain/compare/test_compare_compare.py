@@ -260,3 +260,32 @@ def test_a_damaged_table_is_told_in_one_line(tmp_path: Path, change: dict, words
     (tmp_path / "a.yaml").write_text(yaml.safe_dump({**whole, **change}))
     with pytest.raises(UserError, match=words):
         load_published(tmp_path)
+
+
+def test_networks_that_were_trained_on_other_data_are_no_seeds_of_one(tmp_path: Path) -> None:
+    """Scores on other data say what their network was trained on."""
+
+    def scored(name: str, seed: int, protocol: str, **parameters: str) -> Path:
+        trained = {"protocol": protocol, "recipe": "standard", "recipe_parameters": parameters}
+        return write_run(
+            tmp_path / name,
+            "erm",
+            2.0,
+            seed,
+            noise=seed,
+            protocol="own:to_mylab",
+            status="evaluated",
+            trained_on=trained,
+        )
+
+    folders = [scored("a", 0, "mcio:CIO2M"), scored("b", 1, "mcio:CIO2M"), scored("c", 2, "mcio:OCI2M"),
+               scored("d", 0, "mcio:CIO2M", val="none")]  # fmt: skip
+    (systems,) = systems_of([ScoredRun.read(folder) for folder in folders]).values()
+    assert {system.name: len(system.runs) for system in systems} == {
+        "erm (trained on mcio:CIO2M, standard)": 2,
+        "erm (trained on mcio:OCI2M, standard)": 1,
+        "erm (trained on mcio:CIO2M, standard, val=none)": 1,
+    }
+    assert "trained on mcio:OCI2M, standard" in compare(folders, resamples=50)
+    (alike,) = systems_of([ScoredRun.read(folder) for folder in folders[:2]]).values()
+    assert [system.name for system in alike] == ["erm"]
