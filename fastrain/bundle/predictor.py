@@ -166,7 +166,7 @@ class Predictor:
 
     def faces(self, clips: Sequence[FoundClip]) -> FoundFaces:
         """Return the faces of clips as the scorer sees them."""
-        return FoundFaces(clips, self.view, self.modalities, self.finding.settings().recorded())
+        return FoundFaces(clips, self.view, self.modalities, self.finding.store)
 
     def choosing(self) -> Predictor:
         """Return the same, for recordings of which evaluation takes one of several faces."""

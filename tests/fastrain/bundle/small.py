@@ -1,0 +1,83 @@
+"""A bundle made in a moment: a network that scores how bright a face is, and MTCNN to find it; no run was trained."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from fasdata.extract.settings import ExtractSettings
+from fasdata.faces.cascade_networks import as_onnx
+from fasdata.faces.view import View
+from fasdata.media.readers import MediaForm
+from fasdata.protocols.sampling import FrameRule
+from fasdata.store.codec import encode
+from fastrain.bundle import scenes
+from fastrain.bundle.archive import packed
+from fastrain.bundle.export import write_bundle
+from fastrain.bundle.finding import ACCEPTED, FRAMES, PictureFinder
+from fastrain.bundle.form import BundleFacts, FileFacts, FindingFacts, GraphFacts, RateFacts, Threshold
+from fastrain.bundle.loading import predictor_of_bundle
+from fastrain.bundle.opened import Bundle
+from fastrain.bundle.self_test import answer_of
+
+SIDE = 24
+VIEW = f"box(size={SIDE})"
+
+
+def brightness_network() -> bytes:
+    """Return a network whose output is the mean of a picture in [0, 1]."""
+    nodes = [
+        helper.make_node("ReduceMean", ["picture"], ["mean"], axes=[1, 2, 3], keepdims=1),
+        helper.make_node("Flatten", ["mean"], ["score"]),
+    ]
+    graph = helper.make_graph(
+        nodes, "g", [helper.make_tensor_value_info("picture", TensorProto.FLOAT, ["n", 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info("score", TensorProto.FLOAT, ["n", 1])],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def small_bundle(out: Path, threshold: float = 0.5, **more: Any) -> Path:
+    """Write the bundle, with one picture of a self-test; `more` are further facts."""
+    settings = ExtractSettings(rules=(FrameRule.parse(FRAMES),)).settled(MediaForm())
+    store = {name: value for name, value in settings.recorded().items() if name != "frames"}
+    files = {name: bytes(data) for name, data in as_onnx().items()}
+    members = {"network.onnx": brightness_network(), **files}
+    rate = RateFacts(part="test", data="somewhere", metric="bpcer", value=0.1, low=0.02, high=0.2, people=30, clips=90)
+    facts = BundleFacts(
+        format=1, name="brightness", tool_version="0", finding=FindingFacts(
+            store=store, frames=FRAMES, accepted=list(ACCEPTED), files=sorted(files)),
+        networks=[GraphFacts(
+            kind="declared", file="network.onnx", name="brightness", opset=13, view=VIEW,
+            view_geometry=View.named(VIEW).geometry_version, input="rgb, 0..1", score="value")],
+        threshold=Threshold(value=threshold, policy="source_eer", data="held-out people"), rates=[rate], files={},
+        **more,
+    )  # fmt: skip
+    out.write_bytes(packed({"bundle.json": described(facts, members).model_dump_json().encode(), **members}))
+    bundle = Bundle.read(out)
+    predictor = predictor_of_bundle(bundle, accelerator="cpu").choosing()
+    picture = next(iter(scenes.pictures(1)))
+    expected = answer_of(bundle, predictor, PictureFinder(predictor.finding), {"rgb": picture}, {"rgb": "test0.png"})
+    assert expected is not None
+    members["test0.png"] = encode(picture, "png")
+    facts = described(facts.model_copy(update={"self_test": [expected]}), members)
+    write_bundle(facts, members, out)
+    return out
+
+
+def described(facts: BundleFacts, members: dict[str, bytes]) -> BundleFacts:
+    """Return the facts with the hashes of the members."""
+    files = {name: FileFacts(sha256=hashlib.sha256(data).hexdigest(), size=len(data)) for name, data in members.items()}
+    return facts.model_copy(update={"files": files})
+
+
+def face(brightness: float = 1.0) -> np.ndarray:
+    """Return a picture of a rendered face, made darker."""
+    return np.clip(next(iter(scenes.pictures(1))) * brightness, 0, 255).astype(np.uint8)
