@@ -15,7 +15,7 @@ ORDERS = ("rgb", "bgr", "gray")
 LAYOUTS = ("nchw", "nhwc")
 KINDS = ("softmax", "sigmoid", "value", "mean")
 _RANGE = re.compile(r"(-?\d+(?:\.\d+)?)\s*\.\.\s*(-?\d+(?:\.\d+)?)")
-_SCORE = re.compile(r"(?:(?P<output>[^:]{1,200}):)?(?P<turn>1-|-)?(?P<kind>[a-z]+)(?:\[(?P<index>\d{1,6})\])?")
+_SCORE = re.compile(r"(?:(?P<output>.{1,200}):)?(?P<turn>1-|-)?(?P<kind>[a-z]+)(?:\[(?P<index>\d{1,6})\])?")
 _GRAY = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green, blue: ITU-R BT.601, as OpenCV's
 
 
@@ -86,14 +86,17 @@ class InputForm:
         return np.ascontiguousarray(values if self.layout == "nhwc" else values.transpose(0, 3, 1, 2))
 
     def __str__(self) -> str:
-        parts = [self.order, f"{self.low:g}..{self.high:g}"]
+        parts = [self.order, f"{_plain(self.low)}..{_plain(self.high)}"]
         parts += [
-            f"{name}={' '.join(f'{v:g}' for v in getattr(self, name))}"
-            for name in ("mean", "std")
-            if getattr(self, name)
+            f"{name}={' '.join(map(_plain, getattr(self, name)))}" for name in ("mean", "std") if getattr(self, name)
         ]
         parts += ["nhwc"] if self.layout == "nhwc" else []
         return ", ".join([*parts, *([f"name={self.name}"] if self.name else [])])
+
+
+def _plain(value: float) -> str:
+    """Return a number as it is read again, to the last digit: a run's text decides how its network is fed."""
+    return np.format_float_positional(value, trim="-")
 
 
 def _input_part(part: str, text: str) -> dict[str, object]:
@@ -154,6 +157,8 @@ class ScoreForm:
         if match["kind"] not in KINDS:
             raise unknown_name(f"kind in --score {text!r}:", match["kind"], KINDS)
         index = int(match["index"]) if match["index"] else None
+        if match["kind"] == "mean" and index is not None:
+            raise UserError(f"--score {text!r}: a mean is over all numbers", expected="mean, or value[…]")
         form = cls(match["kind"], index, match["turn"] or "", match["output"] or "")
         if form.turn == "1-" and form.kind not in ("softmax", "sigmoid"):
             raise UserError(

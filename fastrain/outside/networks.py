@@ -51,15 +51,28 @@ class OutsideNetwork:
         return self.score.of(self.run(self.form.of(pictures)))
 
     def tried(self, where: str) -> None:
-        """Score two grey pictures, so that what does not fit is told now.
+        """Score two pictures, together and each alone, so that what does not fit is told now.
 
         Raises:
-            UserError: as above.
+            UserError: as above, or the score of a picture changes with those beside it.
         """
+        side = self.view.size
+        slope = np.linspace(150, 255, side).astype(np.uint8)
+        pictures = np.stack(
+            [np.full((side, side, 3), 127, np.uint8), np.broadcast_to(slope[:, None, None], (side, side, 3))]
+        )
         with naming(where):
-            scores = self.scores(np.full((2, self.view.size, self.view.size, 3), 127, np.uint8))
+            scores = self.scores(pictures)
+            alone = np.concatenate([self.scores(pictures[place : place + 1]) for place in range(2)])
         if scores.shape != (2,) or not np.isfinite(scores).all():
             raise UserError(f"{where}: the scores of grey pictures are not numbers", found=str(scores.tolist()))
+        if not np.allclose(scores, alone, rtol=1e-3, atol=1e-4):
+            raise UserError(
+                f"{where}: the score of a picture changes with the pictures beside it",
+                expected="a network in its mode for evaluation",
+                found=f"{alone[0]:.4g} and {alone[1]:.4g} alone, {scores[0]:.4g} and {scores[1]:.4g} together",
+                do="export it after model.eval()",
+            )
 
 
 def _require_sides(port: Port, form: InputForm, view: View, where: str) -> None:

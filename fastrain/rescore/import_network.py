@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fasdata import __version__
 from fasdata.errors import UserError
@@ -21,6 +21,7 @@ from fastrain.rundir import RunDir
 
 UNKNOWN_TRAINING = "training: what its makers trained and chose the network on is not known here"
 MINI_INPUT, MINI_SCORE = "bgr, 0..255", "softmax[1]"
+_Form = TypeVar("_Form", InputForm, ScoreForm)
 _FACTORS = {"MiniFASNetV2": 2.7, "MiniFASNetV1SE": 4.0}
 _NAMED_FACTOR = re.compile(r"(?:^|_)(\d+(?:\.\d+)?)(?:_0_0)?_80x80_")
 
@@ -56,7 +57,7 @@ def import_onnx(request: NetworkRequest) -> str:
     for path, file, view, form, score in zip(
         request.files, files, request.views, request.inputs, request.scores, strict=True
     ):
-        declared = View.named(view), InputForm.parse(form), ScoreForm.parse(score)
+        declared = View.named(view), *_with_names(file, InputForm.parse(form), ScoreForm.parse(score))
         network = OutsideNetwork.of_onnx(file, *declared)
         facts.append(_facts(ONNX, path, file.data, declared, network.provider, len(facts)))
         data.append(file.data)
@@ -120,6 +121,30 @@ def _require_declared(request: NetworkRequest, files: Sequence[OnnxFile]) -> Non
         if proposed
         else "no input takes a picture",
     )
+
+
+def _with_names(file: OnnxFile, form: InputForm, score: ScoreForm) -> tuple[InputForm, ScoreForm]:
+    """Return the declarations with the names of input and output in them, as far as their texts can hold those.
+
+    Raises:
+        UserError: the file has several outputs, and none is named.
+    """
+    if not score.output and len(file.outputs) > 1:
+        raise UserError(
+            f"{file.where} has {len(file.outputs)} outputs, and --score {str(score)!r} names none",
+            expected=f"one of {', '.join(f'{port.name}:{score}' for port in file.outputs)}",
+        )
+    named = replace(form, name=file.picture(form.name).name)
+    output = replace(score, output=score.output or file.outputs[0].name) if file.outputs else score
+    return _if_read_again(named, form), _if_read_again(output, score)
+
+
+def _if_read_again(form: _Form, otherwise: _Form) -> _Form:
+    """Return a declaration, or the other one where its text would be read as something else."""
+    try:
+        return form if type(form).parse(str(form)) == form else otherwise
+    except UserError:
+        return otherwise
 
 
 def _facts(

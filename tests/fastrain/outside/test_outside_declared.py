@@ -50,6 +50,19 @@ def test_an_input_that_is_not_understood_says_which_part(text, words):
     assert words in str(error.value)
 
 
+def test_numbers_are_kept_to_the_last_digit():
+    """What run.json says is what the network is fed by from then on."""
+    text = "rgb, -0.123456789..1, mean=0.48145466 104.00698793 0.0000001, std=0.26862954 0.26130258 1"
+    form = InputForm.parse(text)
+    assert str(form) == text and InputForm.parse(str(form)) == form
+    assert str(InputForm.parse("rgb, 0..1, std=1e-9 1 1")) == "rgb, 0..1, std=0.000000001 1 1"
+
+
+def test_an_index_that_says_nothing_is_refused():
+    with pytest.raises(UserError, match="over all numbers"):
+        ScoreForm.parse("mean[7]")
+
+
 LOGITS = np.array([[0.5, 2.0, -1.0], [3.0, 0.0, 0.0]])
 SOFT = np.exp(LOGITS) / np.exp(LOGITS).sum(1, keepdims=True)
 
@@ -64,6 +77,7 @@ SOFT = np.exp(LOGITS) / np.exp(LOGITS).sum(1, keepdims=True)
         ("sigmoid", {"a": LOGITS[:, :1]}, 1 / (1 + np.exp(-LOGITS[:, 0]))),
         ("1-sigmoid[0]", {"a": LOGITS[:, 0]}, 1 - 1 / (1 + np.exp(-LOGITS[:, 0]))),
         ("mean", {"a": np.arange(8.0).reshape(2, 1, 2, 2)}, [1.5, 5.5]),
+        ("b:0:value[0]", {"a": LOGITS, "b:0": LOGITS + 1}, LOGITS[:, 0] + 1),
         ("b:value[0]", {"a": LOGITS, "b": LOGITS + 1}, LOGITS[:, 0] + 1),
         ("softmax[1]", {"a": LOGITS[:, :, None, None]}, SOFT[:, 1]),
     ],

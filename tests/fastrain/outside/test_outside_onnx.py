@@ -133,6 +133,41 @@ def test_a_declaration_that_does_not_fit_the_file_is_refused(tmp_path, changes, 
     assert not (tmp_path / "run").exists()
 
 
+def of_nodes(path: Path, *nodes: onnx.NodeProto, outputs: tuple[str, ...]) -> Path:
+    """Write a network whose nodes start from `mean`, (N,3): the mean of each channel."""
+    mean = helper.make_node("ReduceMean", ["in:0"], ["mean"], axes=[2, 3], keepdims=0)
+    graph = helper.make_graph(
+        [mean, *nodes], "g", [helper.make_tensor_value_info("in:0", 1, ["n", 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info(name, 1, ["n", 3]) for name in outputs],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_of_several_outputs_one_is_named_colons_in_it_too(tmp_path):
+    soft = helper.make_node("Softmax", ["mean"], ["Identity:0"], axis=1)
+    path = of_nodes(tmp_path / "two.onnx", soft, outputs=("mean", "Identity:0"))
+    given = ("--view", "box(size=24)", "--input", "rgb, 0..1", "--out", tmp_path / "run", "--score")
+    line = Called("fastrain", "import", "onnx", path, *given, "value[1]").line
+    assert "has 2 outputs" in line and "one of mean:value[1], Identity:0:value[1]" in line
+    done = Called("fastrain", "import", "onnx", path, *given, "Identity:0:value[1]")
+    assert done.code == 0, done.error
+    (network,) = json.loads((tmp_path / "run" / "run.json").read_text())["contestant"]["networks"]
+    assert (network["input"], network["score"]) == ("rgb, 0..1, name=in:0", "Identity:0:value[1]")
+
+
+def test_a_network_whose_scores_depend_on_the_batch_is_refused(tmp_path):
+    nodes = (
+        helper.make_node("ReduceMean", ["mean"], ["all"], axes=[0], keepdims=1),
+        helper.make_node("Sub", ["mean", "all"], ["out"]),
+    )
+    path = of_nodes(tmp_path / "mix.onnx", *nodes, outputs=("out",))
+    given = ("--view", "box(size=24)", "--input", "rgb, 0..1", "--score", "value[1]", "--out", tmp_path / "run")
+    line = Called("fastrain", "import", "onnx", path, *given).line
+    assert "changes with the pictures beside it" in line and "model.eval()" in line
+
+
 def test_a_network_becomes_a_contestant_that_is_scored_compared_and_reported(library: Library, tmp_path: Path) -> None:
     path, out = brightness(tmp_path / "a.onnx", 2), tmp_path / "live"
     done = Called("fastrain", "import", "onnx", path, *DECLARED, "--out", out, "--name", "bright")
@@ -144,11 +179,9 @@ def test_a_network_becomes_a_contestant_that_is_scored_compared_and_reported(lib
     assert set(scores["part"]) == {"val", "test"} and scores["score"].between(0.5, 1).all()
     about = json.loads((out / "run.json").read_text())
     (network,) = about["contestant"]["networks"]
-    assert (network["view"], network["input"], network["provider"]) == (
-        "box(size=24)",
-        "rgb, 0..1",
-        "CPUExecutionProvider",
-    )
+    assert (network["view"], network["input"], network["score"], network["provider"]) == (
+        "box(size=24)", "rgb, 0..1, name=picture", "logits:softmax[1]", "CPUExecutionProvider",
+    )  # fmt: skip
     assert about["protocol"] == "mcio:CIO2M" and about["manifest_fingerprint"]
     page = (out / "report.html").read_text()
     assert "The networks" in page and "softmax[1]" in page and "not known here" in page
