@@ -88,6 +88,7 @@ def export(request: ExportRequest) -> str:
     licences = _licences(request.run, about, finding)
     _require_licences(licences, request.commercial)
     predictor = _predictor(request, finding)
+    finding = predictor.finding  # which keeps what the views of networks from outside show
     validation = _validation(request.run)
     networks, graphs = _networks(run, about, predictor, request.precision, validation)
     facts = BundleFacts(
