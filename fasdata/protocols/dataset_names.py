@@ -55,6 +55,12 @@ class Names:
         cards = {slug: _kept(library.store_dir(slug)) for slug in library.stores()} if library else {}
         return _with_own({slug: card for slug, card in cards.items() if slug not in load_cards()})
 
+    @classmethod
+    def among(cls, named: Mapping[str, str]) -> Names:
+        """Return the names that are understood where these datasets are known: slug to name, as a manifest has them."""
+        own = {slug: KeptCard(name=name) for slug, name in named.items() if slug not in load_cards()}
+        return _with_own(own)
+
     @cached_property
     def lexicon(self) -> Lexicon:
         """What reads names across the datasets of a pool."""

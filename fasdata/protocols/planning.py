@@ -155,6 +155,13 @@ def _shot_take(rules: PoolRecipe, entry: Member) -> Take:
 
 def _shots(name: ProtocolName, recipe: Recipe, rules: PoolRecipe) -> int:
     asked = int(name.variant.removeprefix("shot")) if name.variant.startswith("shot") else 0
+    if not name.source_sets:  # nothing trains, so no few clips join it
+        if asked:
+            raise UserError(
+                f"{name.canonical} names what is only tested on: there is no training that {asked} clips could join",
+                do="name the sources too, or leave the variant out",
+            )
+        return 0
     if rules.shots and asked not in (0, rules.shots.clips):
         raise UserError(
             f"{name.canonical} asks for {asked} shots", expected=f"{rules.shots.clips}, as the recipe {recipe.name} has"

@@ -75,11 +75,13 @@ def given_manifest(path: Path, protocol: str | None, recipe: str | None) -> Mani
         UserError: it cannot be read, or is of another protocol or recipe than the one named.
     """
     from fasdata.manifest import Manifest
+    from fasdata.protocols.dataset_names import Names
     from fasdata.protocols.grammar import parse
 
     manifest = Manifest.read(path)
     if protocol is not None and protocol not in (manifest.meta["canonical"], manifest.meta["alias"]):
-        canonical = parse(protocol).canonical
+        roles = (*manifest.meta["domains"], *manifest.meta["target"])
+        canonical = parse(protocol, names=Names.among({role["dataset"]: role["name"] for role in roles})).canonical
         if canonical != manifest.meta["canonical"]:
             raise UserError(f"{path} is of another protocol", expected=canonical, found=manifest.meta["canonical"])
     built = manifest.meta["recipe"]

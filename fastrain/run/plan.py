@@ -122,6 +122,11 @@ def make_plan(request: RunRequest, config: RunConfig) -> RunPlan:
     _check_selection(config, request.val != "none", "--val none")
     manifest_file = _manifest(request, library)
     manifest = manifest_file.manifest
+    if not any(tally["part"] == "train" for tally in manifest.meta["counts"]):
+        raise UserError(
+            f"{manifest.meta['canonical']} names what is only tested on: nothing trains",
+            do="name sources too: 'CASIA-FASD to mylab', or score a trained network: fastrain eval RUN --on DATASET",
+        )
     validated = any(tally["part"] == "val" for tally in manifest.meta["counts"])
     _check_selection(config, validated, f"no part val in {manifest_file.path}")
     view, view_note = settled_view(config, request.sets("data.view"), manifest)
@@ -206,7 +211,11 @@ def _manifest(request: RunRequest, library: Library) -> ManifestFile:
     if request.manifest:
         if request.frames or request.test_frames:
             raise UserError("--manifest says which frames there are", expected="no --frames or --test-frames beside it")
-        return given_manifest(Path(request.manifest), request.protocol, request.recipe)
+        given = given_manifest(Path(request.manifest), request.protocol, request.recipe)
+        built = given.manifest.meta["validation"]["mode"]
+        if request.val not in (None, built):
+            raise UserError(f"{given.path} was built with --val {built}", expected=f"--val {request.val}")
+        return given
     wanted = Wanted(request.recipe or RECIPE, request.frames or "", request.test_frames or "", request.val)
     return find_manifest(library, _protocol(request), wanted, write=not request.dry_run)
 

@@ -204,3 +204,9 @@ def test_a_store_of_own_data_keeps_what_its_card_says(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(json.dumps({"name": "a", "nmae": 1}))
     with pytest.raises(UserError, match="nmae"):
         KeptCard.read(tmp_path)
+
+
+def test_the_datasets_of_a_manifest_are_names_enough():
+    names = Names.among({"mylab": "MyLab", "oulu-npu": "OULU-NPU"})
+    assert parse("OULU-NPU -> MyLab", names=names).canonical == "own:oulu-npu_to_mylab"
+    assert names.datasets["mylab"].own and not names.datasets["oulu-npu"].own

@@ -49,6 +49,8 @@ def test_extra_sources_come_last_and_are_never_the_target():
         ("own:casia-fasd_to_mylab", "hfn_mp", "does not cover protocols of any datasets; expected one of standard"),
         ("CASIA-FASD to SiW@miss-D", "standard", "takes away depth, which the recipe standard does not use"),
         ("CIO-M@miss-D", "standard", "takes away depth, which the recipe standard does not use"),
+        ("mcio:to_M@shot5", "standard", "only tested on: there is no training that 5 clips could join"),
+        ("own:to_oulu-npu@shot5", "standard", "only tested on: there is no training"),
         ("CIO-M@shot3", "flip_5shot", "asks for 3 shots; expected 5, as the recipe flip_5shot has"),
         ("SCP2W", "hfn_mp", "does not cover pool mm"),
         ("mm:PS2W", "mmdgfas", "does not cover mm:PS2W; expected one of mm:CPS2W"),
@@ -81,3 +83,8 @@ def test_several_targets(mm_stores):
     manifest = build(mm_stores, "CW2PS")
     assert {row["dataset"] for row in rows(manifest, part="test")} == {"padisi-face", "casia-surf"}
     assert {row["domain_id"] for row in rows(manifest, part="test")} == {-1}
+
+
+def test_no_clip_of_what_is_only_tested_on_trains():
+    plan = make_plan(parse("mcio:to_M"), load_recipe("flip_5shot"))
+    assert not plan.sources and not plan.shots and [domain.letter for domain in plan.targets] == ["M"]
