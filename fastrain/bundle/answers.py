@@ -85,7 +85,7 @@ def without_score(name: str, clip: FoundClip, smallest: int, several: str, small
         return NoAnswer(name, "unreadable", in_line(record.reason))
     if not clip.frames:
         if small:
-            return NoAnswer(name, "too small", f"a face of {small:.0f} pixels; at least {smallest} are needed")
+            return NoAnswer(name, "too small", f"a face of {small:.0f} pixels; faces count from about {smallest}")
         frames = "1 frame" if len(record.frames) == 1 else f"{len(record.frames)} frames"
         return NoAnswer(name, "no face", f"no face of {smallest} pixels or more in {frames}")
     most = max(clip.frames, key=lambda frame: frame.n_faces)

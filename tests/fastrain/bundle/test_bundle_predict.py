@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cv2.imwrite(str(out / "face.png"), first[..., ::-1])
     cv2.imwrite(str(out / "two.png"), np.concatenate([first, second], axis=1)[..., ::-1])
     small = np.full((240, 320, 3), 120, np.uint8)
-    small[40:105, 40:127] = cv2.resize(first, (87, 65), interpolation=cv2.INTER_AREA)
+    small[40:73, 40:84] = cv2.resize(first, (44, 33), interpolation=cv2.INTER_AREA)
     cv2.imwrite(str(out / "small.png"), small[..., ::-1])
     cv2.imwrite(str(out / "nobody.png"), np.full((120, 160, 3), 90, np.uint8))
     (out / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture at all")
