@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +16,9 @@ from fasdata.errors import UserError
 from fasdata.quality import geometry
 from fasdata.records import FrameRecord
 from fastrain.bundle.form import RangeFacts, SeenFacts
-from fastrain.rundir import RunFacts
+
+if TYPE_CHECKING:
+    from fastrain.rundir import RunFacts
 
 WORDS = {
     "face_size": ("size of the face", "px"), "sharpness": ("sharpness", ""), "brightness": ("brightness", ""),
