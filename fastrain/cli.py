@@ -5,7 +5,19 @@ from __future__ import annotations
 import typer
 
 from fasdata.errors import guarded
-from fastrain.commands import calibrate, compare, evaluate, export, imports, landscape, methods, predict, report, run
+from fastrain.commands import (
+    calibrate,
+    compare,
+    evaluate,
+    export,
+    imports,
+    landscape,
+    methods,
+    predict,
+    report,
+    run,
+    serve,
+)
 
 app = typer.Typer(
     help="Manifests to trained face anti-spoofing methods, honestly evaluated.\n\n"
@@ -16,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (methods, run, evaluate, landscape, report, compare, predict, export, calibrate):
+for verb in (methods, run, evaluate, landscape, report, compare, predict, export, calibrate, serve):
     app.add_typer(verb.app)
 app.add_typer(imports.app, name="import")
 

@@ -1,0 +1,1 @@
+"""A bundle behind HTTP: one picture or short video at a time, one page, and every limit answered in one clear line."""
