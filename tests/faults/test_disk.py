@@ -47,7 +47,7 @@ def calm(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def in_child(task: Callable[[], None]) -> str:
     """Run a task as the command would, in a process of its own; return what it wrote on standard error."""
     read, write = os.pipe()
-    child = os.fork()
+    child = fork()
     if child == 0:
         sys.stderr = os.fdopen(write, "w", buffering=1)
         code = 70
@@ -151,6 +151,7 @@ READ = """
 import sys
 from pathlib import Path
 from fasdata.store.reader import Store
+from tests.faults.forks import fork
 store = Store.open(Path(sys.argv[1]))
 assert [store.crop(clip_id, 1).shape for clip_id in store.clip_ids()] == [(60, 60, 3)] * int(sys.argv[2])
 """
@@ -190,7 +191,7 @@ def test_a_reader_whose_map_has_become_too_small_is_told(tmp_path):
         os.read(go[0], 1)
         store.crop("train__1", 0)
 
-    child = os.fork()
+    child = fork()
     if child == 0:
         try:
             read()

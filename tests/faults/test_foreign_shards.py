@@ -76,6 +76,7 @@ from fasdata.store import shards
 from fasdata.store.check import check_store
 from fasdata.store.reader import Store
 from fasdata.store.repair import repair
+from tests.faults.forks import fork
 sys.stderr = open(os.devnull, "w")
 folder, chance = Path(sys.argv[1]), random.Random(3)
 path = shards.shard_path(folder, 0)
@@ -92,7 +93,7 @@ for number in range(24):
         for _ in range(4):
             data[page + chance.randrange(24)] = chance.randrange(256)
     path.write_bytes(data)
-    child = os.fork()
+    child = fork()
     if child == 0:
         try:
             for clip in range(12):
