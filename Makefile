@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 2
 
 help:
-	@echo "make demo     raw synthetic datasets -> faces -> manifest -> HFN_MP and ERM -> demo/report.html, comparison (about five minutes)"
+	@echo "make demo     raw synthetic datasets -> faces -> manifest -> HFN_MP and ERM -> demo/report.html, comparison, a bundle (about five minutes)"
 	@echo "make test     the test suite (ten to twenty minutes on two cores)"
 	@echo "make lint     ruff, mypy, and the layers of the packages (import-linter)"
 	@echo "make install  only set up $(VENV)"
@@ -62,6 +62,9 @@ demo: install
 	$(BIN)/fastrain report $(addprefix $(DEMO)/runs/seed,$(DEMO_SEEDS)) \
 	  $(addprefix --control $(DEMO)/runs/shuffled,$(DEMO_SEEDS)) --out $(DEMO)/report.html
 	$(BIN)/fastrain compare $(addprefix $(DEMO)/runs/seed,$(COMPARED)) $(addprefix $(DEMO)/runs/erm,$(COMPARED))
+	@# What was trained becomes one file, which answers without torch.
+	$(BIN)/fastrain export $(DEMO)/runs/seed0 --out $(DEMO)/pad.fasb
+	$(BIN)/fastrain predict $(DEMO)/pad.fasb $$(find $(DEMO)/raw/MSU-MFSD -name '*.m[op][v4]' | sort | head -n 2)
 
 demo-runs: $(addprefix $(DEMO)/runs/seed,$(DEMO_SEEDS)) $(addprefix $(DEMO)/runs/shuffled,$(DEMO_SEEDS)) \
   $(addprefix $(DEMO)/runs/erm,$(COMPARED))
