@@ -64,7 +64,8 @@ demo: install
 	$(BIN)/fastrain compare $(addprefix $(DEMO)/runs/seed,$(COMPARED)) $(addprefix $(DEMO)/runs/erm,$(COMPARED))
 	@# What was trained becomes one file, which answers without torch.
 	$(BIN)/fastrain export $(DEMO)/runs/seed0 --out $(DEMO)/pad.fasb
-	$(BIN)/fastrain predict $(DEMO)/pad.fasb $$(find $(DEMO)/raw/MSU-MFSD -name '*.m[op][v4]' | sort | head -n 2)
+	@# Exit code 3: a clip without a face to score got no answer, which is one.
+	$(BIN)/fastrain predict $(DEMO)/pad.fasb $(DEMO)/raw/MSU-MFSD/scene01/real || test $$? -eq 3
 
 demo-runs: $(addprefix $(DEMO)/runs/seed,$(DEMO_SEEDS)) $(addprefix $(DEMO)/runs/shuffled,$(DEMO_SEEDS)) \
   $(addprefix $(DEMO)/runs/erm,$(COMPARED))
