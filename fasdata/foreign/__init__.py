@@ -16,7 +16,7 @@ from fasdata.foreign.cells import (
     whole_number,
 )
 from fasdata.foreign.opening import Unreadable, opened, read_bytes, read_text, text_of
-from fasdata.foreign.parquet import read_parquet
+from fasdata.foreign.parquet import read_parquet, read_parquet_notes
 from fasdata.foreign.patterns import Expression, ForeignPattern, expression, placed, why_no_expression
 from fasdata.foreign.schema import first_problem, key_paths, read_declared, short, validated
 from fasdata.foreign.sheets import read_sheet, sheet_text
@@ -44,6 +44,7 @@ __all__ = [
     "read_json",
     "read_json_object",
     "read_parquet",
+    "read_parquet_notes",
     "read_sheet",
     "read_table",
     "read_text",

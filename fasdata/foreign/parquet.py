@@ -47,3 +47,19 @@ def read_parquet(path: Path, *, do: str = "") -> pa.Table:
             raise
         except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError) as error:
             raise UserError(f"{path} is not a readable parquet file", found=in_words(error), do=do) from None
+
+
+def read_parquet_notes(path: Path, *, do: str = "") -> dict[bytes, bytes]:
+    """Return what a parquet file says about itself beside its columns, without reading them.
+
+    Raises:
+        UserError: as `opened`; it is no parquet file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with opened(path, largest=LARGEST_PARQUET):
+        try:
+            return dict(_ours(pq.read_schema(path).metadata) or {})
+        except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError) as error:
+            raise UserError(f"{path} is not a readable parquet file", found=in_words(error), do=do) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from fasdata.errors import UserError
-from fasdata.foreign import json_of, read_parquet
+from fasdata.foreign import json_of, read_parquet, read_parquet_notes
 from fasdata.library import Library
 from fasdata.manifest.meta import Meta
 from fasdata.manifest.table import table_fingerprint
@@ -52,7 +53,7 @@ class Manifest:
         if not file.is_file():
             raise UserError(f"no manifest at {path}", expected=f"a file {TABLE}", do=_REBUILD)
         table = read_parquet(file, do=_REBUILD)
-        manifest = cls(table.replace_schema_metadata(None), _read_meta(file, table), file)
+        manifest = cls(table.replace_schema_metadata(None), _read_meta(file, table.schema.metadata), file)
         manifest.check()
         if manifest.meta["fingerprint"] != table_fingerprint(manifest.table):
             raise UserError(f"the rows of {file} were changed after it was built", do=_REBUILD)
@@ -74,6 +75,15 @@ class Manifest:
             pq.write_table(self.table.replace_schema_metadata({_META: text.encode()}), temporary, compression="zstd")
         write_text(folder / TEXT, json.dumps(self.meta, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
         return folder / TABLE
+
+    @staticmethod
+    def description(folder: Path) -> dict[str, Any]:
+        """Return the description of a manifest alone; the rows are neither read nor checked.
+
+        Raises:
+            UserError: missing, or not a manifest.
+        """
+        return _read_meta(folder / TABLE, read_parquet_notes(folder / TABLE, do=_REBUILD))
 
     def check(self) -> None:
         """Raise UserError unless every invariant holds: schema, words, keys, no leakage, both labels in every part."""
@@ -126,8 +136,8 @@ class Manifest:
         return stores
 
 
-def _read_meta(file: Path, table: pa.Table) -> dict[str, Any]:
-    packed = (table.schema.metadata or {}).get(_META)
+def _read_meta(file: Path, notes: Mapping[bytes, bytes] | None) -> dict[str, Any]:
+    packed = (notes or {}).get(_META)
     if packed is None:
         raise UserError(f"{file} carries no description", expected="a manifest that fasdata wrote", do=_REBUILD)
     meta = json_of(packed, f"the description inside {file}", do=_REBUILD)

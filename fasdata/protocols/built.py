@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fasdata.errors import UserError
-from fasdata.foreign import read_json_object
 from fasdata.library import Library
-from fasdata.manifest.manifest import TABLE, TEXT
+from fasdata.manifest.manifest import TABLE, Manifest
 from fasdata.manifest.meta import parameters_of, recipe_text
 from fasdata.protocols.parameters import Parameters
 
@@ -70,10 +69,8 @@ def find_built(library: Library, canonical: str, wanted: Wanted) -> Path | None:
 
 
 def _described(folder: Path) -> dict[str, Any] | None:
-    """Return the description beside a manifest; None where it is not there: whoever reads the manifest finds out."""
+    """Return what a manifest says of itself; None where it is damaged: whoever reads it finds out how."""
     try:
-        meta = read_json_object(folder / TEXT)
-        parameters_of(meta["recipe"])
-    except (UserError, KeyError, TypeError, ValueError, AttributeError):
+        return Manifest.description(folder)
+    except UserError:
         return None
-    return meta

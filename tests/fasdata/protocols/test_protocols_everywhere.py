@@ -148,6 +148,25 @@ def test_a_species_left_out_goes_by_the_official_split_where_that_will_do() -> N
     assert "of the people are tested" in sides("LOO_latex", without).note
 
 
+def test_an_official_split_that_shares_people_is_none_to_leave_a_species_out_by() -> None:
+    clips = [
+        made(f"p{who}", kind, split="train" if kind != "latex" and number == 0 else "test", number=number)
+        for who in range(8)
+        for kind in KINDS
+        for number in range(2)
+    ]
+    chosen = sides("LOO_latex", clips)
+    assert "of the people are tested" in chosen.note
+    assert not {clip.subject for clip in chosen.train} & {clip.subject for clip in chosen.test}
+
+
+def test_attacks_of_unknown_species_in_training_are_said() -> None:
+    clips = [made(f"p{who}", kind) for who in range(8) for kind in (*KINDS, "")]
+    unnamed = [clip for clip in clips if clip.label == "attack" and not clip.pai and clip.attack_type == "unknown"]
+    assert unnamed and "attacks of unknown species train, and some may be of this one" in sides("LOO_latex", clips).note
+    assert "unknown species" not in sides("LOO_latex", [clip for clip in clips if clip not in unnamed]).note
+
+
 def test_unknown_people_are_said(make: SimpleNamespace) -> None:
     clips = [made("", kind, number) for kind in ("bonafide", "print") for number in range(10)]
     chosen = sides("split", clips)

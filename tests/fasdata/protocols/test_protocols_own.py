@@ -240,6 +240,9 @@ def test_manifests_of_different_parameters_stand_side_by_side(
     assert find_built(library, "mcio:C2M", Wanted(folders[1].name)) == folders[1]
     with pytest.raises(UserError, match=r"built several times.*val=none.*name one: --recipe standard@"):
         find_built(library, "mcio:C2M", Wanted("standard", "first(1)"))
+    (folders[0] / "manifest.json").unlink()  # a copy for people, which decides nothing
+    assert find_built(library, "mcio:C2M", Wanted("standard", "all")) is None
+    assert find_built(library, "mcio:C2M", Wanted("standard")) == folders[0]
     assert Manifest.read(folders[2]).meta["recipe"]["parameters"] == {"frames": "first(1)@decoded", "val": "none"}
 
 

@@ -137,7 +137,6 @@ CASES: dict[str, Case] = {
     "manifest missing": Case("no manifest at", options={"manifest": "nowhere.parquet", "protocol": None}),
     "manifest damaged": Case("manifest.parquet", manifest_damaged),
     "protocol not built, a store missing": Case(f"no store of {TARGET}", no_protocol),
-    "validation as built": Case("was built with --val auto", settings=("select=last",), options={"val": "none"}),
     "store gone": Case(f"no store of {TARGET}", store_gone),
     "store changed": Case("changed since the manifest", store_changed),
     "not the data of the lock": Case("are not those of", lock_broken),
