@@ -44,6 +44,12 @@ class BoundedConnection(H11Protocol):
         if not self._between_requests():
             self._no_longer()
 
+    def on_response_complete(self) -> None:
+        """Go on to the next request; the clock runs, also for a body that nobody reads any more."""
+        super().on_response_complete()
+        if self._between_requests() and not self.transport.is_closing():
+            self._expect_a_request()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the clock."""
         self._no_longer()
