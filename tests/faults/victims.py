@@ -30,13 +30,12 @@ from pathlib import Path
 import av, cv2, facenet_pytorch, pyarrow.parquet, torch
 import fasdata.extract.clip_extractor, fasdata.faces.json_faces, fasdata.media.video, fasdata.store.reader
 from tests.faults import tasks
-from tests.faults.forks import fork
 cv2.setNumThreads(1)
 torch.set_num_threads(1)
 print("ready", flush=True)
 for line in sys.stdin:
     name, arguments = json.loads(line)
-    child = fork()
+    child = os.fork()
     if child == 0:
         os.setsid()
         sys.stderr = open(os.devnull, "w")
