@@ -25,6 +25,7 @@ from fasdata.store.info import FILE
 from fasdata.store.reader import Store
 from fasdata.store.writer import StoreWriter
 from tests.fasdata.store.making import INFO, WIDER, clip, fill, picture
+from tests.faults.forks import fork
 from tests.faults.world import FEW, MORE, extract, sound_hash, store_of, write_raw
 
 UNFINISHED = {"the last run that wrote to the store did not finish", "a clip lacks frames of a rule of the store"}
@@ -151,7 +152,6 @@ READ = """
 import sys
 from pathlib import Path
 from fasdata.store.reader import Store
-from tests.faults.forks import fork
 store = Store.open(Path(sys.argv[1]))
 assert [store.crop(clip_id, 1).shape for clip_id in store.clip_ids()] == [(60, 60, 3)] * int(sys.argv[2])
 """

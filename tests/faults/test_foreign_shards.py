@@ -21,6 +21,7 @@ from fasdata.store.reader import Store
 from fasdata.store.writer import StoreWriter
 from tests.fasdata.store.making import INFO, fill
 from tests.fastrain.world import CANONICAL, RECIPE, write_library
+from tests.faults.forks import fork
 from tests.faults.tampering import one_line, put, shard
 
 TOP = Path(__file__).resolve().parents[2]
@@ -76,7 +77,6 @@ from fasdata.store import shards
 from fasdata.store.check import check_store
 from fasdata.store.reader import Store
 from fasdata.store.repair import repair
-from tests.faults.forks import fork
 sys.stderr = open(os.devnull, "w")
 folder, chance = Path(sys.argv[1]), random.Random(3)
 path = shards.shard_path(folder, 0)
