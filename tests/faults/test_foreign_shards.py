@@ -21,7 +21,6 @@ from fasdata.store.reader import Store
 from fasdata.store.writer import StoreWriter
 from tests.fasdata.store.making import INFO, fill
 from tests.fastrain.world import CANONICAL, RECIPE, write_library
-from tests.faults.forks import fork
 from tests.faults.tampering import one_line, put, shard
 
 TOP = Path(__file__).resolve().parents[2]
@@ -93,7 +92,7 @@ for number in range(24):
         for _ in range(4):
             data[page + chance.randrange(24)] = chance.randrange(256)
     path.write_bytes(data)
-    child = fork()
+    child = os.fork()
     if child == 0:
         try:
             for clip in range(12):
