@@ -48,7 +48,8 @@ class OutsideNetwork:
 
     def scores(self, pictures: np.ndarray) -> np.ndarray:
         """Return the scores (N,) float64 of rgb pictures (N,S,S,3) uint8."""
-        return self.score.of(self.run(self.form.of(pictures)))
+        with np.errstate(all="ignore"):  # what is no number is told by whoever asked for the scores
+            return self.score.of(self.run(self.form.of(pictures)))
 
     def tried(self, where: str) -> None:
         """Score two pictures, together and each alone, so that what does not fit is told now.
@@ -111,16 +112,22 @@ def _loaded(path: Path, facts: NetworkFacts, accelerator: str) -> OutsideNetwork
         view, form, score = View.named(facts.view), InputForm.parse(facts.input), ScoreForm.parse(facts.score)
     if facts.kind == ONNX:
         return OutsideNetwork.of_onnx(OnnxFile.loaded(data, str(path), accelerator), view, form, score)
-    return OutsideNetwork(view, form, score, _minifasnet(data), "torch")
+    return OutsideNetwork(view, form, score, _minifasnet(data, str(path)), "torch")
 
 
-def _minifasnet(data: bytes) -> Run:
+def _minifasnet(data: bytes, where: str) -> Run:
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import load
 
     from fastrain.networks.minifasnet import MiniFASNet
 
-    network = MiniFASNet.of(load(data))
+    try:
+        state = load(data)
+    except SafetensorError as error:
+        raise UserError(f"{where} holds no weights", found=str(error), do="import the network again") from None
+    with naming(where):
+        network = MiniFASNet.of(state)
 
     def run(values: np.ndarray) -> Mapping[str, np.ndarray]:
         with torch.no_grad():

@@ -214,3 +214,13 @@ def test_a_network_that_was_changed_since_is_refused(library: Library, tmp_path:
     network.write_bytes(network.read_bytes() + b"\0")
     line = Called("fastrain", "eval", tmp_path / "run", "--protocol", "CIO-M", "--data", library.root).line
     assert "is not the network that was imported" in line
+
+
+def test_a_run_that_names_its_network_of_another_kind_ends_in_a_line(library: Library, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    Called("fastrain", "import", "onnx", brightness(tmp_path / "a.onnx"), *DECLARED, "--out", out)
+    about = json.loads((out / "run.json").read_text())
+    about["contestant"]["networks"][0]["kind"] = "minifasnet"
+    (out / "run.json").write_text(json.dumps(about))
+    line = Called("fastrain", "eval", out, "--protocol", "CIO-M", "--data", library.root).line
+    assert "0.onnx holds no weights" in line and "import the network again" in line
