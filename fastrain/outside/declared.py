@@ -74,7 +74,7 @@ class InputForm:
         """Return rgb pictures (N,S,S,3) uint8 as the network is fed: float32 (N,C,S,S), or (N,S,S,C)."""
         values: NDArray[np.float32] = pictures.astype(np.float32)
         if self.order == "gray":
-            values = np.dot(values, _GRAY)[..., None]
+            values = np.asarray(np.dot(values, _GRAY), np.float32)[..., None]
         elif self.order == "bgr":
             values = values[..., ::-1]
         if (self.low, self.high) != (0.0, 255.0):
