@@ -156,7 +156,10 @@ def application(room: Room, token: str = "", *, loopback: bool = True) -> Guard:
 
     @app.exception_handler(HTTPException)
     async def unknown(request: Request, error: HTTPException) -> Response:
-        return await refused(request, Refusal(error.status_code, "no such thing", f"{request.method} {request.url.path[:200]}: {error.detail}"))
+        return await refused(
+            request,
+            Refusal(error.status_code, "no such thing", f"{request.method} {request.url.path[:200]}: {error.detail}"),
+        )
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:

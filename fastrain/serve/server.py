@@ -150,6 +150,7 @@ def _bound(config: Any) -> Any:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((config.host.strip("[]"), config.port))
+        listening.listen(config.backlog)  # whoever comes before the first process is up waits, and is not turned away
     except OSError as error:
         listening.close()
         raise UserError(f"{config.host}:{config.port} cannot be listened on", found=str(error.strerror)) from None

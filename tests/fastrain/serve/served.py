@@ -25,7 +25,7 @@ BOUNDARY = "frontier"
 class Served:
     """A running server."""
 
-    def __init__(self, bundle: Path, *options: object, **environment: str) -> None:
+    def __init__(self, bundle: Path, *options: object, ready: bool = True, **environment: str) -> None:
         self.process = start("fastrain", "serve", bundle, "--port", 0, *options, **environment)
         assert self.process.stdout is not None
         self.greeting = self.process.stdout.readline()
@@ -34,7 +34,8 @@ class Served:
             _, err = self.process.communicate(timeout=60)
             raise AssertionError(self.greeting + err)
         self.port = int(match[1])
-        wait_until(lambda: self.get("/healthz")[0] == 200)
+        if ready:
+            wait_until(lambda: self.get("/healthz")[0] == 200)
 
     def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, Any]:
         """Return status and JSON of a request."""
@@ -84,9 +85,9 @@ class Served:
 
 
 @contextmanager
-def served(bundle: Path, *options: object, **environment: str) -> Iterator[Served]:
-    """Start a server for a block."""
-    server = Served(bundle, *options, **environment)
+def served(bundle: Path, *options: object, ready: bool = True, **environment: str) -> Iterator[Served]:
+    """Start a server for a block, and wait until it is `ready`: without, its socket alone is there."""
+    server = Served(bundle, *options, ready=ready, **environment)
     try:
         yield server
     finally:
