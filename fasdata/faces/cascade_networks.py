@@ -170,12 +170,12 @@ def _written(name: str) -> bytes:
     for head, is_class in _HEADS[name]:
         y = weighted(head, x, head)
         outputs.append(add("Softmax", [y], f"{head}_probability", axis=1) if is_class else y)
-    axes = ["n", 3, "height", "width"] if name == "pnet" else ["n", 3, *[{"rnet": 24, "onet": 48}[name]] * 2]
+    sides: list[Any] = ["height", "width"] if name == "pnet" else [{"rnet": 24, "onet": 48}[name]] * 2
     open_axes = [None] * (4 if name == "pnet" else 2)
     graph = helper.make_graph(
         nodes,
         name,
-        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, axes)],
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, *sides])],
         [helper.make_tensor_value_info(output, TensorProto.FLOAT, open_axes) for output in outputs],
         [numpy_helper.from_array(np.ascontiguousarray(value), key) for key, value in tensors.items()],
     )

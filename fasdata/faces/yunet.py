@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -44,10 +43,12 @@ class YunetDetector(Detector):
         self._min_face, self._margin = min_face, self.settings["margin"]
         self._model = model
         with answering(model, _EXPECTED), _quiet():
-            given: tuple[Any, ...] = (str(model), "")
+            limits = ((SIDE, SIDE), min_score, NMS, MANY)
             if data:
-                given = ("onnx", np.frombuffer(data, np.uint8), np.zeros(0, np.uint8))
-            self._net = cv2.FaceDetectorYN.create(*given, (SIDE, SIDE), min_score, NMS, MANY)
+                network = np.frombuffer(data, np.uint8)
+                self._net = cv2.FaceDetectorYN.create("onnx", network, np.zeros(0, np.uint8), *limits)
+            else:
+                self._net = cv2.FaceDetectorYN.create(str(model), "", *limits)
             self._net.detect(np.zeros((SIDE, SIDE, 3), np.uint8))  # only now it shows what kind of network it is
 
     def detect(self, frames: Sequence[np.ndarray], indices: Sequence[int] = ()) -> list[list[Face]]:

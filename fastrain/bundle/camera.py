@@ -62,7 +62,6 @@ def answer_to(predictor: Predictor, finder: PictureFinder, name: str, picture: n
     assert predictor.threshold is not None
     before = time.perf_counter()
     clip = FoundClip.of(*finder.record({"rgb": picture}), predictor.finding)
-    answer = without_score(name, clip, predictor.finding.smallest, predictor.several)
-    if answer is None:
-        answer = predictor.decided(name, clip, predictor.scores([clip])[0])
+    none = without_score(name, clip, predictor.finding.smallest, predictor.several)
+    answer: Answer = none or predictor.decided(name, clip, predictor.scores([clip])[0])
     return replace(answer, milliseconds=round(1000 * (time.perf_counter() - before), 1))

@@ -118,7 +118,7 @@ def _store(about: RunFacts, manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def _accepted(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     pools = (manifest.get("recipe") or {}).get("pools") or {}
-    pool = pools.get(manifest.get("pool")) or next(iter(pools.values()), {})
+    pool: Mapping[str, Any] = pools.get(manifest.get("pool")) or next(iter(pools.values()), {})
     accepted = (pool.get("target") or {}).get("on_miss")
     return tuple(accepted) if accepted is not None else ACCEPTED
 

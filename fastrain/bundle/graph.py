@@ -52,7 +52,9 @@ class MethodGraph:
         """Return what the graph is fed for some images: the pictures by modality, and which are `available`."""
         side = output_side(self.preparation, images.size, random=False)
         names = self.facts.modalities
-        fed = {name: np.zeros((len(members), CHANNELS[name], side, side), np.float32) for name in names}
+        fed: dict[str, np.ndarray] = {
+            name: np.zeros((len(members), CHANNELS[name], side, side), np.float32) for name in names
+        }
         available = np.zeros((len(members), len(names)), bool)
         for place, i in enumerate(members):
             pictures = {name: image for name, image in images.load(i).items() if name in fed}

@@ -54,8 +54,9 @@ def failures(bundle: Bundle, predictor: Predictor) -> list[str]:
     finder = PictureFinder(predictor.finding)
     wrong = []
     for number, expected in enumerate(bundle.facts.self_test, 1):
-        images = {name: _picture(bundle, member) for name, member in expected.pictures.items()}
-        now = answer_of(bundle, predictor, finder, images, expected.pictures)
+        names: dict[str, str] = {str(name): member for name, member in expected.pictures.items()}
+        images = {name: _picture(bundle, member) for name, member in names.items()}
+        now = answer_of(bundle, predictor, finder, images, names)
         difference = _difference(expected, now)
         if difference:
             wrong.append(f"picture {number}: {difference}")

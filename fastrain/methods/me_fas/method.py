@@ -194,6 +194,8 @@ class _Alone(Method):
         self.own = network.sees_own(settings.context == "own")
         with torch.no_grad():
             draws = GeneratorDraws(Generator().manual_seed(settings.prompt_seed))
+            self.deep: Tensor
+            self.text: Tensor | None
             self.register_buffer("deep", network.deep_prompts(draws, network.running_means).detach())
             self.register_buffer("text", None if self.own else unit(network.text_alone(None)).detach())
 
