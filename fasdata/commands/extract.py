@@ -147,6 +147,7 @@ def extract(
     from fasdata.extract.text import describe_plan, describe_report
     from fasdata.faces.view_text import split_views
     from fasdata.library import Library
+    from fasdata.protocols.dataset_names import own_card
     from fasdata.stopping import Stopped, leave, stoppable
 
     if views and context is not None:
@@ -158,6 +159,7 @@ def extract(
         executor, workers if executor == "ray" else processes(workers), ray_address, Limits(clip_timeout, worker_memory)
     )
     described = find_card(dataset, card, bonafide_is)
+    own_card(Library.locate(out), described)  # a letter that cannot be claimed is told before anything else
     settings = settings_for(
         described.slug, frames, described.protocol, detector=detector, detector_model=detector_model,
         allow_download=allow_download, min_face=min_face, min_score=min_score, tracking=tracking,

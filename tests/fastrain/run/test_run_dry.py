@@ -152,7 +152,7 @@ CASES: dict[str, Case] = {
     "preset of another protocol": Case("3 source domains|2 source", settings=("published_for=CI-M",)),
     "trunk unknown": Case("resnet10", settings=("trunk=resnet10x",)),
     "weights missing": Case("no weight file at", settings=("pretrained=/nowhere/weights.safetensors",)),
-    "weights unreadable": Case("cannot read weights from", settings=("pretrained=WEIGHTS",)),
+    "weights unreadable": Case("cannot read weights", settings=("pretrained=WEIGHTS",)),
     "accelerator absent": Case("cannot use accelerator", options={"accelerator": "tpu"}),
     "device absent": Case("cannot use accelerator 'cuda'|CUDA", options={"accelerator": "cuda", "devices": "64"}),
     "precision unknown": Case("precision '17'", options={"precision": "17"}),
