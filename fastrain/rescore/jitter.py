@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,7 +138,9 @@ def rows_of(clips: pd.DataFrame, share: NDArray[np.float64], amount: float) -> l
 
     label = clips["label"].to_numpy(object)
     species = np.array([species_of(a, p) for a, p in clips[["attack_type", "pai"]].to_numpy(object)], object)
-    groups: list[tuple[str, str, NDArray[np.bool_]]] = [("all", "", np.ones(len(clips), bool))]
+    groups: list[tuple[Literal["all", "label", "species"], str, NDArray[np.bool_]]] = [
+        ("all", "", np.ones(len(clips), bool))
+    ]
     groups += [("label", name, label == name) for name in dict.fromkeys(label)]
     attacks = label != BONAFIDE
     groups += [("species", name, attacks & (species == name)) for name in dict.fromkeys(species[attacks])]
