@@ -76,13 +76,13 @@ class InputForm:
         if self.order == "gray":
             values = np.asarray(np.dot(values, _GRAY), np.float32)[..., None]
         elif self.order == "bgr":
-            values = values[..., ::-1]
+            values = values[..., ::-1].copy()
         if (self.low, self.high) != (0.0, 255.0):
             values = values * np.float32((self.high - self.low) / 255) + np.float32(self.low)
         if self.mean:
-            values = values - np.asarray(self.mean, np.float32)
+            values -= np.asarray(self.mean, np.float32)
         if self.std:
-            values = values / np.asarray(self.std, np.float32)
+            values /= np.asarray(self.std, np.float32)
         return np.ascontiguousarray(values if self.layout == "nhwc" else values.transpose(0, 3, 1, 2))
 
     def __str__(self) -> str:
