@@ -67,9 +67,17 @@ def test_what_the_lint_finds(change, finding):
     assert any(finding in found for found in findings(text.replace(*change)))
 
 
-def requirements() -> list[str]:
-    lines = (ROOT / "docker-requirements.txt").read_text().splitlines()
-    return [line for line in lines if line and not line.startswith("#")]
+def requirements(file: str = "docker-requirements.txt") -> list[str]:
+    lines = (ROOT / file).read_text().splitlines()
+    return [re.split(r"[<>=]", line)[0] for line in lines if line and not line.startswith("#")]
+
+
+def test_it_holds_what_predictions_need_and_the_extra_that_serves():
+    import tomllib
+
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["serve"]
+    needed = {*requirements("requirements-runtime.txt"), *(re.split(r"[<>=]", name)[0] for name in extra)}
+    assert set(requirements()) == needed - {"opencv-python"} | {"opencv-python-headless"}
 
 
 def plain(name: str) -> str:

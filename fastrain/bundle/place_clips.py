@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +103,7 @@ def clips_of_store(bundle: Bundle, name: str, data: str = "", detector_model: st
             bar.advance()
             if not clip.label:
                 continue
-            found = replace(_StoredClip.of(record, {}, predictor.finding), store=store)
+            found = _StoredClip.in_store(FoundClip.of(record, {}, predictor.finding), store)
             scores.append(float(np.mean(predictor.scores([found])[0])) if found.frames else np.nan)
             bonafide.append(clip.label == BONAFIDE)
             people.append(f"{slug}/{clip.subject}" if clip.subject else "")
@@ -120,6 +120,11 @@ class _StoredClip(FoundClip):
     """A clip whose crops are read from a store when they are looked at."""
 
     store: Store | None = None
+
+    @classmethod
+    def in_store(cls, clip: FoundClip, store: Store) -> _StoredClip:
+        """Return a clip whose crops lie in a store."""
+        return cls(clip.record, {}, clip.frames, clip.loss, store)
 
     def crop(self, frame_index: int, modality: str) -> np.ndarray:
         """Return a crop."""

@@ -65,7 +65,7 @@ def serve(request: ServeRequest, say: Any = print) -> None:
     config = uvicorn.Config(
         app, host=request.host, port=request.port, log_level="warning", access_log=False, ws="none",
         http=bounded(request.limits, room.counts.refused), timeout_graceful_shutdown=DRAIN, timeout_keep_alive=15,
-        lifespan="on", server_header=False, backlog=1024, **certificate,  # type: ignore[arg-type]
+        lifespan="on", server_header=False, backlog=4096, **certificate,  # type: ignore[arg-type]
     )  # fmt: skip
     server = _server(config, room)
     socket = _bound(config)

@@ -14,9 +14,12 @@ from fastrain.bundle.calibrate import CalibrateRequest, calibrate, combined
 from fastrain.bundle.form import Threshold
 from fastrain.bundle.loading import load
 from fastrain.bundle.opened import Bundle
+from fastrain.bundle.place_clips import clips_of_store
 from fastrain.bundle.text import object_of
 from fastrain.evaluation.place_threshold import PlaceThreshold, Promise
 from tests.commands import Called
+from tests.fastrain.bundle.planting import planted
+from tests.fastrain.bundle.seen import files_of
 from tests.fastrain.bundle.small import face, small_bundle
 
 
@@ -116,6 +119,35 @@ def test_what_is_refused_leaves_no_bundle(bundle, tmp_path, request_, words):
     with pytest.raises(UserError, match=words):
         calibrate(CalibrateRequest(bundle, tmp_path / "new.fasb", **more))
     assert not (tmp_path / "new.fasb").exists()
+
+
+def test_clips_of_a_store_score_as_their_files_do(bundle, seen, tmp_path):
+    """Five people are enough for a promise of 40 %: then the threshold lets all of their bona fide clips pass."""
+    out = tmp_path / "lab.fasb"
+    asked = CalibrateRequest(bundle, out, on="MSU-MFSD", data=str(seen.root), policy="bpcer<=0.4")
+    calibrate(asked)
+    facts = Bundle.read(out).facts
+    clips = clips_of_store(Bundle.read(bundle), "msu-mfsd", str(seen.root))
+    assert facts.place[0].people == 5 and facts.place[0].presentations == 5 and clips.source == "msu-mfsd"
+    files = [of["rgb"] for of in files_of(seen).values()]
+    answers = load(bundle).choosing().predict(*files)
+    assert sorted(answer.score for answer in answers) == pytest.approx(sorted(clips.scores), abs=1e-6)
+    assert facts.threshold is not None
+    assert facts.threshold.value == pytest.approx(clips.scores[clips.bonafide].min(), abs=1e-6)
+
+
+def test_data_of_the_training_and_other_detectors_are_refused(bundle, seen, tmp_path):
+    def trained(facts: dict) -> None:
+        facts["seen"] = {"ranges": {}, "clips": 12, "outside": 0.0, "datasets": ["msu-mfsd"]}
+
+    def other(facts: dict) -> None:
+        facts["finding"]["store"]["detector_weights_sha256"] = "0" * 64
+
+    known = planted(bundle, tmp_path / "a.fasb", trained)
+    with pytest.raises(UserError, match="was trained on msu-mfsd"):
+        clips_of_store(Bundle.read(known), "msu-mfsd", str(seen.root))
+    with pytest.raises(UserError, match="found otherwise"):
+        clips_of_store(Bundle.read(planted(bundle, tmp_path / "b.fasb", other)), "msu-mfsd", str(seen.root))
 
 
 def write_face(path: Path, brightness: float) -> Path:
