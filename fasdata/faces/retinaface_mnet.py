@@ -57,18 +57,18 @@ class RetinaFaceMnetDetector(Detector):
 
         self.settings = settings(DetectorRequest(min_face=min_face, precropped=precropped))
         self.fingerprint = file_sha256(model)
-        self._model, self._device = model, torch.device(device)
+        self._model, self._device = model, device
         self._min_face, self._min_score, self._margin = min_face, min_score, self.settings["margin"]
-        if self._device.type == "cuda":  # otherwise a detection would depend on the rest of the batch
+        if device != "cpu":  # otherwise a detection would depend on the rest of the batch
             torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic = False, True
-        self.kind, network = _network(model)
+        self.kind, network = network_of(model)
         self._network = network.eval().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.detect([np.zeros((64, 64, 3), np.uint8)])  # only now it shows numbers that are none
 
     def detect(self, frames: Sequence[np.ndarray], indices: Sequence[int] = ()) -> list[list[Face]]:
         """Return the faces of each frame; on a GPU frames of equal size share one forward pass."""
         faces: list[list[Face]] = [[] for _ in frames]
-        with answering(self._model, _EXPECTED, device=str(self._device)):
+        with answering(self._model, _EXPECTED, device=self._device):
             for places, box in self._together(frames):
                 canvases = [box.lay(frames[place]) for place in places]
                 for place, rows in zip(places, self._rows(canvases), strict=True):
@@ -82,7 +82,7 @@ class RetinaFaceMnetDetector(Detector):
             by_shape[frame.shape].append(place)
         for shape, places in by_shape.items():
             box = Letterbox.within(shape[1], shape[0], SIDE, self._margin)
-            step = max(1, CANVAS_PIXELS // (box.width * box.height)) if self._device.type == "cuda" else 1
+            step = max(1, CANVAS_PIXELS // (box.width * box.height)) if self._device != "cpu" else 1
             for first in range(0, len(places), step):
                 yield places[first : first + step], box
 
@@ -100,7 +100,7 @@ class RetinaFaceMnetDetector(Detector):
                 raise ValueError("a network whose scores are no numbers")
             anchors = self._network.anchors.of(width, height).to(self._device)
             return [
-                _without_overlaps(_decoded(anchors[kept], box[kept], five[kept], score[kept]).cpu().numpy())
+                without_overlaps(_decoded(anchors[kept], box[kept], five[kept], score[kept]).cpu().numpy())
                 for box, five, score, kept in zip(boxes, points, scores, scores >= self._min_score, strict=True)
             ]
 
@@ -114,7 +114,11 @@ class RetinaFaceMnetDetector(Detector):
 
 
 def make(request: DetectorRequest, model: Path) -> RetinaFaceMnetDetector:
-    """Return the detector that is asked for, with the file `model`."""
+    """Return the detector that is asked for, with the file `model`, or with its graph in memory, without torch."""
+    if request.files:
+        from fasdata.faces.retinaface_runtime import RetinaFaceRuntime
+
+        return RetinaFaceRuntime(next(iter(request.files.values())), request)
     return RetinaFaceMnetDetector(
         model,
         min_face=request.min_face,
@@ -129,7 +133,7 @@ def settings(request: DetectorRequest) -> dict[str, float]:
     return {"min_face": request.min_face, "side": SIDE, "margin": MARGIN if request.precropped else 0.0, "nms": NMS}
 
 
-def _network(path: Path) -> tuple[str, MobileNetRetina | SlimRetina]:
+def network_of(path: Path) -> tuple[str, MobileNetRetina | SlimRetina]:
     """Return the network whose weights a file holds, by its name in the table.
 
     Raises:
@@ -170,7 +174,7 @@ def _decoded(anchors: torch.Tensor, boxes: torch.Tensor, points: torch.Tensor, s
     return torch.cat([middle - half, middle + half, five.flatten(1), scores[:, None]], dim=1)
 
 
-def _without_overlaps(rows: np.ndarray) -> np.ndarray:
+def without_overlaps(rows: np.ndarray) -> np.ndarray:
     """Return the rows whose box no better one covers, best first; pixels count whole, as in the published code."""
     rows = rows[np.argsort(-rows[:, 14], kind="stable")[:BEST]]
     low, high = rows[:, :2], rows[:, 2:4]

@@ -181,6 +181,10 @@ def _detector_files(name: str, finding: Finding) -> dict[str, bytes]:
         from fasdata.faces.cascade_networks import as_onnx
 
         return as_onnx()
+    if name == "retinaface-mnet":
+        from fasdata.faces.retinaface_runtime import as_onnx as retina_as_onnx
+
+        return retina_as_onnx(Path(finding.model))
     if name == "yunet":
         return {"yunet.onnx": Path(finding.model).read_bytes()}
     return {}
