@@ -83,13 +83,13 @@ def _timed(call: object, most: int, seconds: float) -> tuple[list[float], float,
 def _clients(
     port: int, body: bytes, clients: int, most: int, seconds: float
 ) -> tuple[list[float], float, Counter[int]]:
-    def one(_: int) -> tuple[list[float], float, Counter[int]]:
+    def client(_: int) -> tuple[list[float], float, Counter[int]]:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         return _timed(lambda: _ask(connection, body), max(1, most // clients), seconds)
 
     start = time.perf_counter()
     with ThreadPoolExecutor(clients) as pool:
-        parts = list(pool.map(one, range(clients)))
+        parts = list(pool.map(client, range(clients)))
     codes = sum((part[2] for part in parts), Counter[int]())
     return [spent for part in parts for spent in part[0]], time.perf_counter() - start, codes
 
@@ -118,7 +118,7 @@ def _opened(port: int, count: int) -> str:
         plug.setblocking(False)
         failed += plug.connect_ex(("127.0.0.1", port)) not in (0, 115)
         plugs.append(plug)
-    said: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     waiting = selectors.DefaultSelector()
     for plug in plugs:
         waiting.register(plug, selectors.EVENT_READ)
@@ -130,15 +130,17 @@ def _opened(port: int, count: int) -> str:
             except OSError as error:
                 data = type(error).__name__.encode()
             match = re.search(rb'"kind": "([^"]+)"', data)
-            said[match[1].decode() if match else (data[:30].decode(errors="replace") or "closed")] += 1
+            outcomes[match[1].decode() if match else (data[:30].decode(errors="replace") or "closed")] += 1
             waiting.unregister(key.fileobj)
-    said["silent"] = len(waiting.get_map() or ())
+    outcomes["silent"] = len(waiting.get_map() or ())
     for plug in plugs:
         plug.close()
     took = time.perf_counter() - before
     status = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     status.request("GET", "/healthz")
-    return f"{count} opens at once: {dict(said)}, {failed} not made, {took:.1f} s; then {status.getresponse().status}"
+    return (
+        f"{count} opens at once: {dict(outcomes)}, {failed} not made, {took:.1f} s; then {status.getresponse().status}"
+    )
 
 
 def _memory(pid: int, port: int, body: bytes, most: int, seconds: float) -> None:
@@ -147,7 +149,7 @@ def _memory(pid: int, port: int, body: bytes, most: int, seconds: float) -> None
     with ThreadPoolExecutor(4) as pool:
         connections = [http.client.HTTPConnection("127.0.0.1", port, timeout=60) for _ in range(4)]
         while done < most and time.perf_counter() - start < seconds:
-            list(pool.map(lambda one: [_ask(one, body) for _ in range(most // 40)], connections))
+            list(pool.map(lambda client: [_ask(client, body) for _ in range(most // 40)], connections))
             done += 4 * (most // 40)
             print(f"after {done:5d} requests: {_resident(pid):6.1f} MiB (server and its finders)")
 
@@ -156,10 +158,10 @@ def _resident(pid: int) -> float:
     """Return the resident memory of a process and of those it started, in MiB."""
     pids, total = [pid], 0
     while pids:
-        one = pids.pop()
+        process = pids.pop()
         try:
-            total += int(Path(f"/proc/{one}/statm").read_text().split()[1])
-            pids += [int(child) for task in Path(f"/proc/{one}/task").iterdir()
+            total += int(Path(f"/proc/{process}/statm").read_text().split()[1])
+            pids += [int(child) for task in Path(f"/proc/{process}/task").iterdir()
                      for child in (task / "children").read_text().split()]  # fmt: skip
         except OSError:
             continue

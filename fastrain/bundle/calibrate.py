@@ -76,12 +76,12 @@ def combined(kept: Sequence[PlaceThreshold], source: str) -> Threshold:
     The highest threshold that rejects few enough bona fide may be above the lowest that accepts few enough attacks:
     then every threshold from one to the other keeps both.
     """
-    policy = ", ".join(str(one.promise) for one in kept)
+    policy = ", ".join(str(promised.promise) for promised in kept)
     data = f"the place's own clips, {source}"
     if len(kept) == 1:
         return Threshold(value=kept[0].value, policy=policy, data=data)
-    bona_fide = next(one.value for one in kept if one.promise.rate == "bpcer")
-    attacks = next(one.value for one in kept if one.promise.rate == "apcer")
+    bona_fide = next(promised.value for promised in kept if promised.promise.rate == "bpcer")
+    attacks = next(promised.value for promised in kept if promised.promise.rate == "apcer")
     if bona_fide >= attacks:
         return Threshold(value=(bona_fide + attacks) / 2, policy=policy, data=data)
     return Threshold(value=attacks, attack_below=bona_fide, policy=policy, data=data)
@@ -104,10 +104,10 @@ def _calibrated(facts: BundleFacts, threshold: Threshold, kept: Sequence[PlaceTh
     """Return what the new bundle says: both thresholds, and the self-test with the decisions of the new one."""
     place = [
         PlaceFacts(
-            promise=str(one.promise), value=one.value, confidence=CONFIDENCE, people=one.people,
-            presentations=one.presentations, observed=one.observed, bound=one.bound, data=source,
+            promise=str(promised.promise), value=promised.value, confidence=CONFIDENCE, people=promised.people,
+            presentations=promised.presentations, observed=promised.observed, bound=promised.bound, data=source,
         )
-        for one in kept
+        for promised in kept
     ]  # fmt: skip
     tests = [
         expected.model_copy(update={"threshold": threshold.value, "bonafide": bool(expected.score >= threshold.value)})

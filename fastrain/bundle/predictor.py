@@ -121,18 +121,18 @@ class Predictor:
             before = time.perf_counter()
 
     def judged(
-        self, recordings: Sequence[Recording], found: Sequence[tuple[int, FoundClip, float]], *, smaller: bool = True
+        self, recordings: Sequence[Recording], clips: Sequence[tuple[int, FoundClip, float]], *, smaller: bool = True
     ) -> dict[int, Judged]:
         """Return the answers to recordings whose faces were found, by place; they are scored together.
 
-        `found` are the place of each in `recordings`, its faces, and the seconds that these took. Where there are none,
+        `clips` are the place of each in `recordings`, its faces, and the seconds that these took. Where there are none,
         the recording is looked through again for `smaller` ones.
         """
         assert self.threshold is not None
         smallest = self.finding.smallest
         answers: dict[int, Answer] = {}
         scored: list[tuple[int, FoundClip]] = []
-        for place, clip, _ in found:
+        for place, clip, _ in clips:
             lost = smaller and not clip.frames and clip.record.status != "failed"
             small = self.finding.finds_smaller(recordings[place]) if lost else 0.0
             none = without_score(recordings[place].name, clip, smallest, self.several, small)
@@ -146,7 +146,7 @@ class Predictor:
         for (place, clip), own in zip(scored, scores, strict=True):
             answers[place] = self.decided(recordings[place].name, clip, own)
         judged = {}
-        for place, clip, seconds in found:
+        for place, clip, seconds in clips:
             spent = 1000 * (seconds + (each if place in dict(scored) else 0.0))
             judged[place] = Judged(recordings[place], replace(answers[place], milliseconds=round(spent, 1)), clip)
         return judged

@@ -86,12 +86,12 @@ def unlike(frames: Sequence[FrameRecord], seen: SeenFacts) -> tuple[str, ...]:
 
 
 def _outside(clip: Mapping[str, float], ranges: Mapping[str, RangeFacts]) -> tuple[str, ...]:
-    found = []
+    phrases = []
     for name, (words, unit) in WORDS.items():
         if name not in ranges or name not in clip:
             continue
         low, high, value = ranges[name].low, ranges[name].high, clip[name]
         if not low <= value <= high:
             space = "" if unit in ("", "°") else " "
-            found.append(f"{words} {value:.4g}{space}{unit}, seen were {low:.4g} to {high:.4g}")
-    return tuple(found)
+            phrases.append(f"{words} {value:.4g}{space}{unit}, seen were {low:.4g} to {high:.4g}")
+    return tuple(phrases)

@@ -27,10 +27,10 @@ from fastrain.bundle.finding import Recording
 from fastrain.bundle.opened import Bundle
 from fastrain.bundle.predictor import Judged, Predictor
 from fastrain.bundle.text import object_of
-from fastrain.serve.counts import TYPE, Counts
 from fastrain.serve.guard import LOOPBACK, Guard
 from fastrain.serve.judging import Judge
 from fastrain.serve.limits import Limits, Refusal
+from fastrain.serve.prometheus import TYPE, Counts
 from fastrain.serve.trust import trust
 from fastrain.serve.upload import Upload, read_upload, require_size
 
@@ -77,7 +77,7 @@ class Room:
         finally:
             hold.release_when_judged()
 
-    def said(self) -> dict[str, Any]:
+    def about(self) -> dict[str, Any]:
         """Return what the bundle says of itself, how far that goes, and what the server takes."""
         tree = self.bundle.facts.model_dump(mode="json")
         facts = self.bundle.facts.model_copy(update={"threshold": self.predictor.threshold})
@@ -135,7 +135,7 @@ def application(room: Room, token: str = "", *, loopback: bool = True) -> Guard:
 
     @app.get("/v1/model")
     async def model() -> dict[str, Any]:
-        return room.said()
+        return room.about()
 
     @app.get("/healthz")
     async def healthz() -> Response:

@@ -101,24 +101,24 @@ class Judge:
                     batch.append(self._waiting.get_nowait())
                 except queue.Empty:
                     break
-            found = [one for one in batch if one is not None]
-            if found:
-                self._batched(len(found))
-                self._answer(found)
-            if len(found) < len(batch):
+            clips = [waiting for waiting in batch if waiting is not None]
+            if clips:
+                self._batched(len(clips))
+                self._answer(clips)
+            if len(clips) < len(batch):
                 return
 
-    def _answer(self, found: list[_Found]) -> None:
+    def _answer(self, batch: list[_Found]) -> None:
         """Score recordings together; where that fails, one by one, so that none answers for another."""
         try:
-            places = [(place, one.clip, one.seconds) for place, one in enumerate(found)]
-            judged = self._predictor.judged([one.recording for one in found], places, smaller=False)
+            places = [(place, waiting.clip, waiting.seconds) for place, waiting in enumerate(batch)]
+            judged = self._predictor.judged([waiting.recording for waiting in batch], places, smaller=False)
         except BaseException as error:
-            if len(found) == 1:
-                found[0].future.set_exception(error)
+            if len(batch) == 1:
+                batch[0].future.set_exception(error)
             else:
-                for one in found:
-                    self._answer([one])
+                for waiting in batch:
+                    self._answer([waiting])
             return
-        for place, one in enumerate(found):
-            one.future.set_result(judged[place])
+        for place, waiting in enumerate(batch):
+            waiting.future.set_result(judged[place])

@@ -36,14 +36,16 @@ def _threshold(facts: BundleFacts) -> str:
 def _rates(facts: BundleFacts) -> list[str]:
     """Return the error rates on people that the network never saw."""
     tested = [rate for rate in facts.rates if rate.part == "test"] or list(facts.rates)
-    said = [_rate(rate) for rate in tested if rate.metric in ("bpcer", "apcer")]
-    if not said:
+    sentences = [_rate(rate) for rate in tested if rate.metric in ("bpcer", "apcer")]
+    if not sentences:
         return ["No error rate was measured at this threshold."]
     if facts.place:
-        return [f"At the threshold before, {said[0]}" + "".join(f"; {words}" for words in said[1:]) + "."]
+        return [f"At the threshold before, {sentences[0]}" + "".join(f"; {words}" for words in sentences[1:]) + "."]
     few = min((rate.people or 0 for rate in tested), default=0)
     note = f" That is {few} people only: take the ends of the intervals, not the middles." if 0 < few < FEW else ""
-    return [f"{said[0][0].upper()}{said[0][1:]}" + "".join(f"; {words}" for words in said[1:]) + f".{note}"]
+    return [
+        f"{sentences[0][0].upper()}{sentences[0][1:]}" + "".join(f"; {words}" for words in sentences[1:]) + f".{note}"
+    ]
 
 
 def _rate(rate: RateFacts) -> str:

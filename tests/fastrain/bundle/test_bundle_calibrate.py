@@ -47,7 +47,7 @@ def scores_of_a_place(path: Path, people: int, live: float = 0.45, attack: float
 
 def test_the_new_bundle_names_both_thresholds_and_decides_by_its_own(bundle, tmp_path):
     scores, out = scores_of_a_place(tmp_path / "lab.csv", 60), tmp_path / "lab.fasb"
-    said = Called("fastrain", "calibrate", bundle, "--scores", scores, "--out", out).out
+    printed = Called("fastrain", "calibrate", bundle, "--scores", scores, "--out", out).out
     facts = Bundle.read(out).facts
     assert facts.threshold is not None and facts.source_threshold is not None
     assert facts.source_threshold == Bundle.read(bundle).facts.threshold
@@ -55,7 +55,7 @@ def test_the_new_bundle_names_both_thresholds_and_decides_by_its_own(bundle, tmp
     assert "lab.csv" in facts.threshold.data and 0.38 < facts.threshold.value < 0.45
     assert facts.place[0].people == 60 and facts.place[0].bound <= 0.05
     for words in (f"{facts.threshold.value:.4f} by bpcer<=0.05", "before: 0.6000 by source_eer", "60 people"):
-        assert words in said, said
+        assert words in printed, printed
     picture = write_face(tmp_path / "a.png", 1.0)  # scores 0.489
     assert load(bundle).predict(picture)[0].word == "attack"
     assert load(out).predict(picture)[0].word == "bonafide"  # and the self-test passed
@@ -77,10 +77,10 @@ def test_calibrated_again_it_keeps_the_threshold_of_the_sources(bundle, tmp_path
 def test_between_two_thresholds_there_is_no_answer(bundle, tmp_path):
     scores = scores_of_a_place(tmp_path / "lab.csv", 60, live=0.42, attack=0.4)
     out = tmp_path / "lab.fasb"
-    said = calibrate(CalibrateRequest(bundle, out, scores=scores, policy="bpcer<=5%", no_answer="apcer<=5%"))
+    printed = calibrate(CalibrateRequest(bundle, out, scores=scores, policy="bpcer<=5%", no_answer="apcer<=5%"))
     limit = Bundle.read(out).facts.threshold
     assert limit is not None and limit.attack_below is not None
-    assert 0.3 < limit.attack_below < 0.4 < limit.value < 0.48 and "no answer from" in said
+    assert 0.3 < limit.attack_below < 0.4 < limit.value < 0.48 and "no answer from" in printed
     middle = (limit.attack_below + limit.value) / 2 / 0.4887
     files = [write_face(tmp_path / f"{b:.2f}.png", b) for b in (0.5, middle, 1.0)]
     answers = load(out).predict(*files)

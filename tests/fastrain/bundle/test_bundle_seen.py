@@ -109,12 +109,12 @@ def test_moved_boxes_flip_what_hangs_on_them(bundle):
     middle = (clip.frames[0].box[0] + clip.frames[0].box[2]) / 2  # type: ignore[index]
     faces = predictor.faces([clip])
     planted = replace(predictor, scorer=Shifted([middle]))
-    told = jitter_of(planted, faces, "a face")
-    assert [(row.amount, row.share, row.ever, row.faces) for row in told.rows] == [
+    flips = jitter_of(planted, faces, "a face")
+    assert [(row.amount, row.share, row.ever, row.faces) for row in flips.rows] == [
         (0.1, 0.3, 1.0, 1),
         (0.2, 0.3, 1.0, 1),
     ]
-    assert told.moves == 10  # of which three go right
+    assert flips.moves == 10  # of which three go right
     still = jitter_of(replace(predictor, scorer=Shifted([1e9])), faces, "a face")
     assert {row.share for row in still.rows} == {0.0}
     assert jitter_of(replace(predictor, threshold=None), faces, "a face").why == "there is no threshold"

@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 from fasdata.library import Library
 from fastrain.cli import app, main
 
-COMMANDS = ("methods", "run", "eval", "import", "report", "compare", "landscape")
+COMMANDS = (
+    "methods", "run", "eval", "import", "report", "compare", "landscape", "predict", "export", "calibrate", "serve",
+)  # fmt: skip
 
 
 def test_help_imports_nothing_heavy() -> None:

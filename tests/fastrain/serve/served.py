@@ -98,15 +98,15 @@ def served(bundle: Path, *options: object, ready: bool = True, **environment: st
 
 def until_closed(plug: socket.socket) -> bytes:
     """Read a socket to its end."""
-    said = b""
+    reply = b""
     while True:
         try:
             piece = plug.recv(65536)
         except OSError:
-            return said
+            return reply
         if not piece:
-            return said
-        said += piece
+            return reply
+        reply += piece
 
 
 def wait_until(there: Any, seconds: float = 60.0) -> None:
@@ -134,9 +134,9 @@ def request_head(length: int) -> bytes:
     ).encode()
 
 
-def error_of(said: bytes) -> tuple[int, str]:
+def error_of(reply: bytes) -> tuple[int, str]:
     """Return status and kind of an error from a raw response."""
-    head, _, body = said.partition(b"\r\n\r\n")
+    head, _, body = reply.partition(b"\r\n\r\n")
     return int(head.split()[1]), json.loads(body)["error"]["kind"]
 
 

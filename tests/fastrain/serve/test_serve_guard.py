@@ -34,19 +34,19 @@ def asked(
     path: str, method: str = "GET", token: str = "", names: tuple[str, ...] = (), **headers: str
 ) -> tuple[int, dict]:
     """Ask a guard before an application that answers 200; return status and headers, or the error."""
-    said: list[dict] = []
+    reply: list[dict] = []
 
     async def app(scope: dict, receive: object, send: object) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})  # type: ignore[operator]
         await send({"type": "http.response.body", "body": b"{}"})  # type: ignore[operator]
 
     async def send(message: dict) -> None:
-        said.append(message)
+        reply.append(message)
 
     pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
     scope = {"type": "http", "path": path, "method": method, "headers": pairs}
     asyncio.run(Guard(app, token, names, lambda kind: None)(scope, None, send))  # type: ignore[arg-type]
-    return said[0]["status"], json.loads(said[1]["body"]) | {"headers": dict(said[0]["headers"])}
+    return reply[0]["status"], json.loads(reply[1]["body"]) | {"headers": dict(reply[0]["headers"])}
 
 
 def test_without_the_token_only_the_page_is_given():
@@ -54,9 +54,11 @@ def test_without_the_token_only_the_page_is_given():
         assert asked(path, token=TOKEN)[0] == status
     assert asked("/v1/model", token=TOKEN, authorization=f"Bearer {TOKEN}")[0] == 200
     for wrong in (f"Bearer {TOKEN}x", TOKEN, "Bearer ", f"Basic {TOKEN}"):
-        status, said = asked("/v1/predict", "POST", token=TOKEN, authorization=wrong)
+        status, reply = asked("/v1/predict", "POST", token=TOKEN, authorization=wrong)
         assert (
-            status == 401 and said["error"]["kind"] == "no token" and said["headers"][b"www-authenticate"] == b"Bearer"
+            status == 401
+            and reply["error"]["kind"] == "no token"
+            and reply["headers"][b"www-authenticate"] == b"Bearer"
         )
 
 
@@ -178,10 +180,10 @@ def test_one_that_cannot_be_scored_costs_no_other_its_answer(pad, tmp_path):
 
 def test_how_far_it_can_be_trusted_is_said_of_what_the_bundle_holds(pad, tmp_path):
     facts = Bundle.read(pad).facts
-    said = " ".join(trust(facts))
+    reply = " ".join(trust(facts))
     for words in ("by source_eer", "10.0% of bona fide faces were rejected (95 % interval 2% to 20%)", "30 people",
                   "middle 98 % of 100 training clips", "was not measured"):  # fmt: skip
-        assert words in said, said
+        assert words in reply, reply
     few = facts.model_copy(update={"rates": [facts.rates[0].model_copy(update={"people": 9})]})
     assert "9 people only" in " ".join(trust(few))
     place = PlaceFacts(promise="bpcer<=0.05", value=0.4, confidence=0.9, people=60, presentations=240, observed=0.0,
@@ -190,8 +192,8 @@ def test_how_far_it_can_be_trusted_is_said_of_what_the_bundle_holds(pad, tmp_pat
     assert "for one place" in local and "held for 60 people there, at most 3.8% with 90% confidence" in local
     bare = BundleFacts(**{**facts.model_dump(), "threshold": None, "rates": [], "seen": None,
                           "jitter": JitterOfBundle(why="no faces").model_dump()})  # fmt: skip
-    said = " ".join(trust(bare))
-    assert "no error rate is known" in said and "is not told" in said
+    reply = " ".join(trust(bare))
+    assert "no error rate is known" in reply and "is not told" in reply
 
 
 def test_a_bundle_without_a_threshold_is_not_served(tmp_path):
@@ -208,4 +210,4 @@ def test_a_bundle_without_a_threshold_is_not_served(tmp_path):
     planted(path, tmp_path / "b.fasb", without)
     with pytest.raises(UserError, match="has no threshold"):
         room_of(ServeRequest(tmp_path / "b.fasb"))
-    assert room_of(ServeRequest(tmp_path / "b.fasb", threshold=0.3)).said()["threshold"]["value"] == 0.3
+    assert room_of(ServeRequest(tmp_path / "b.fasb", threshold=0.3)).about()["threshold"]["value"] == 0.3

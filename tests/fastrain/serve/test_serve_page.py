@@ -97,8 +97,8 @@ def box_is_drawn(page: Any) -> bool:
 def test_a_picture_shows_box_score_threshold_decision_and_trust(page, tmp_path):
     (tmp_path / "a.png").write_bytes(png(face()))
     page.set_input_files("#file", tmp_path / "a.png")
-    said = judged(page, "Bona fide")
-    assert "Score 0.489" in said and "bona fide from 0.400 (source_eer)" in said
+    shown = judged(page, "Bona fide")
+    assert "Score 0.489" in shown and "bona fide from 0.400 (source_eer)" in shown
     page.wait_for_selector("#shown:visible")
     page.wait_for_timeout(100)
     assert box_is_drawn(page)

@@ -126,8 +126,8 @@ def bomb(side: int) -> bytes:
 )
 def test_files_that_are_refused(server, data, status, kind):
     assert server.send(data)[0] == status
-    said = server.send(data)[1]
-    assert said["error"]["kind"] == kind and said["error"]["message"] and "\n" not in said["error"]["message"]
+    reply = server.send(data)[1]
+    assert reply["error"]["kind"] == kind and reply["error"]["message"] and "\n" not in reply["error"]["message"]
 
 
 def test_a_picture_cut_short_gets_no_answer_and_harms_nobody(server):
@@ -137,8 +137,8 @@ def test_a_picture_cut_short_gets_no_answer_and_harms_nobody(server):
 
 
 def test_a_video_that_is_too_long(server, tmp_path):
-    status, said = server.send(video(tmp_path / "a.mp4", 50), "a.mp4")  # five seconds; at most three
-    assert (status, said["error"]["kind"]) == (413, "too long")
+    status, reply = server.send(video(tmp_path / "a.mp4", 50), "a.mp4")  # five seconds; at most three
+    assert (status, reply["error"]["kind"]) == (413, "too long")
 
 
 END = f"--{BOUNDARY}--\r\n".encode()
@@ -163,8 +163,8 @@ NO_FILE = form(b"a").replace(b'; filename="a.png"', b"")
     ],
 )  # fmt: skip
 def test_requests_that_are_refused(server, method, path, body, headers, status):
-    found, said = server.ask(method, path, body, headers)
-    assert found == status and said["error"]["kind"] and said["error"]["message"]
+    code, reply = server.ask(method, path, body, headers)
+    assert code == status and reply["error"]["kind"] and reply["error"]["message"]
 
 
 def test_a_gigabyte_is_refused_before_it_is_read(server):
@@ -177,10 +177,10 @@ def test_a_gigabyte_that_is_sent_all_the_same_ends(server):
     """The answer is there to be read, and the connection is closed long before a gigabyte has passed."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as plug:
         plug.sendall(request_head(2**30))
-        said = b""
-        while b"}}" not in said:
-            said += plug.recv(65536)
-        assert error_of(said) == (413, "too many bytes")
+        reply = b""
+        while b"}}" not in reply:
+            reply += plug.recv(65536)
+        assert error_of(reply) == (413, "too many bytes")
         before, sent = time.monotonic(), 0
         try:
             while sent < 2**30:
@@ -219,11 +219,11 @@ def test_what_is_no_http(server):
 def test_many_opened_connections_are_bounded(server):
     plugs = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in range(300)]
     try:
-        said = [until_closed(plug) for plug in plugs]
+        replies = [until_closed(plug) for plug in plugs]
     finally:
         for plug in plugs:
             plug.close()
-    kinds = [error_of(answer) for answer in said if answer]
+    kinds = [error_of(answer) for answer in replies if answer]
     assert kinds.count((503, "too many connections")) >= 300 - 40
     assert set(kinds) <= {(503, "too many connections"), (408, "too slow")}
 
@@ -232,8 +232,8 @@ def test_more_requests_than_there_are_places_are_refused_and_none_is_lost(server
     with ThreadPoolExecutor(24) as clients:
         answers = list(clients.map(lambda _: server.send(png(face())), range(48)))
     assert {status for status, _ in answers} == {200, 503}
-    assert all(said["error"]["kind"] == "too many requests" for status, said in answers if status == 503)
-    assert {said["decision"] for status, said in answers if status == 200} == {"bonafide"}
+    assert all(reply["error"]["kind"] == "too many requests" for status, reply in answers if status == 503)
+    assert {reply["decision"] for status, reply in answers if status == 200} == {"bonafide"}
 
 
 def test_nothing_is_left_on_disk(server):
