@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from fasdata.errors import UserError
 from fasdata.faces.detector import Detector, DetectorRequest, Letterbox, face_from_corners
 from fasdata.faces.model_file import answering, file_sha256
+from fasdata.faces.retinaface_runtime import MEANS, NMS, VARIANCES, GraphRows, without_overlaps, written
 from fasdata.foreign.states import fitted, read_state_dict
 from fasdata.records import Face
 
@@ -20,10 +22,6 @@ if TYPE_CHECKING:
 
     from fasdata.faces.retinaface_networks import MobileNetRetina, SlimRetina
 
-MEANS = (104.0, 117.0, 123.0)  # of blue, green, red
-VARIANCES = (0.1, 0.2)  # of centres and points, and of the logarithm of sides, in sides of the anchor
-NMS = 0.4
-BEST = 5000  # anchors of a frame that are compared with one another
 MARGIN = 0.5  # around a pre-cropped face, which would otherwise be larger than the largest anchor
 SIDE = 1920  # longer frames are shrunk to it: more pixels bring more false faces, not more faces
 CANVAS_PIXELS = 8 << 20  # of the frames that share a batch on a GPU
@@ -47,22 +45,28 @@ class RetinaFaceMnetDetector(Detector):
         min_score: float = 0.5,
         precropped: bool = False,
         device: str = "cpu",
+        graph: bytes = b"",
     ) -> None:
-        """Load the weights in `model`.
+        """Load the weights in `model`, or a `graph` that `as_onnx` wrote of them, then without torch.
 
         Raises:
             UserError: it is no file of weights, or holds those of another network.
         """
-        import torch
-
         self.settings = settings(DetectorRequest(min_face=min_face, precropped=precropped))
-        self.fingerprint = file_sha256(model)
-        self._model, self._device = model, device
+        self.fingerprint = hashlib.sha256(graph).hexdigest() if graph else file_sha256(model)
+        self._model, self._device = Path("retinaface.onnx") if graph else model, device
         self._min_face, self._min_score, self._margin = min_face, min_score, self.settings["margin"]
-        if device != "cpu":  # otherwise a detection would depend on the rest of the batch
-            torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic = False, True
-        self.kind, network = network_of(model)
-        self._network = network.eval().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._graph: GraphRows | None = None
+        if graph:
+            with answering(self._model, _EXPECTED):
+                self._graph = GraphRows(graph, min_score)
+        else:
+            import torch
+
+            if device != "cpu":  # otherwise a detection would depend on the rest of the batch
+                torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic = False, True
+            self.kind, network = network_of(model)
+            self._network = network.eval().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.detect([np.zeros((64, 64, 3), np.uint8)])  # only now it shows numbers that are none
 
     def detect(self, frames: Sequence[np.ndarray], indices: Sequence[int] = ()) -> list[list[Face]]:
@@ -88,6 +92,8 @@ class RetinaFaceMnetDetector(Detector):
 
     def _rows(self, canvases: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return for each canvas the faces as rows of box (4), points (10) and score, the best first."""
+        if self._graph is not None:
+            return [self._graph.of(canvas) for canvas in canvases]
         import torch
 
         height, width = canvases[0].shape[:2]
@@ -115,22 +121,29 @@ class RetinaFaceMnetDetector(Detector):
 
 def make(request: DetectorRequest, model: Path) -> RetinaFaceMnetDetector:
     """Return the detector that is asked for, with the file `model`, or with its graph in memory, without torch."""
-    if request.files:
-        from fasdata.faces.retinaface_runtime import RetinaFaceRuntime
-
-        return RetinaFaceRuntime(next(iter(request.files.values())), request)
     return RetinaFaceMnetDetector(
         model,
         min_face=request.min_face,
         min_score=request.min_score,
         precropped=request.precropped,
         device=request.device,
+        graph=next(iter(request.files.values()), b""),
     )
 
 
 def settings(request: DetectorRequest) -> dict[str, float]:
     """Return the settings that, with the weights, decide what this detector finds."""
     return {"min_face": request.min_face, "side": SIDE, "margin": MARGIN if request.precropped else 0.0, "nms": NMS}
+
+
+def as_onnx(model: Path) -> dict[str, bytes]:
+    """Return the network whose weights a file holds as ONNX, by file name, for pictures of any size.
+
+    Raises:
+        UserError: it holds none.
+    """
+    _, network = network_of(model)
+    return {"retinaface.onnx": written(network.eval(), network.anchors.steps, network.anchors.sides)}
 
 
 def network_of(path: Path) -> tuple[str, MobileNetRetina | SlimRetina]:
@@ -172,18 +185,3 @@ def _decoded(anchors: torch.Tensor, boxes: torch.Tensor, points: torch.Tensor, s
     half = side * torch.exp(boxes[:, 2:] * VARIANCES[1]) / 2
     five = centre[:, None] + points.unflatten(1, (5, 2)) * VARIANCES[0] * side[:, None]
     return torch.cat([middle - half, middle + half, five.flatten(1), scores[:, None]], dim=1)
-
-
-def without_overlaps(rows: np.ndarray) -> np.ndarray:
-    """Return the rows whose box no better one covers, best first; pixels count whole, as in the published code."""
-    rows = rows[np.argsort(-rows[:, 14], kind="stable")[:BEST]]
-    low, high = rows[:, :2], rows[:, 2:4]
-    areas = (high - low + 1).prod(axis=1)
-    kept, waiting = [], np.arange(len(rows))
-    while len(waiting):
-        best, waiting = waiting[0], waiting[1:]
-        kept.append(best)
-        shared = np.minimum(high[best], high[waiting]) - np.maximum(low[best], low[waiting]) + 1
-        common = np.maximum(shared, 0).prod(axis=1)
-        waiting = waiting[common / (areas[best] + areas[waiting] - common) <= NMS]
-    return rows[kept]

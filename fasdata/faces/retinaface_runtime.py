@@ -1,67 +1,53 @@
-"""RetinaFace-MobileNet0.25, slim and RFB as a graph, run by onnxruntime where torch is not wanted."""
+"""RetinaFace-MobileNet0.25, slim and RFB as a graph, run by onnxruntime where torch is not wanted; and their rows."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fasdata.errors import UserError
-from fasdata.faces.detector import DetectorRequest
-from fasdata.faces.model_file import answering
-from fasdata.faces.retinaface_mnet import (
-    MEANS,
-    VARIANCES,
-    RetinaFaceMnetDetector,
-    settings,
-    without_overlaps,
-)
 from fasdata.foreign import json_of
 
+MEANS = (104.0, 117.0, 123.0)  # of blue, green, red
+VARIANCES = (0.1, 0.2)  # of centres and points, and of the logarithm of sides, in sides of the anchor
+NMS = 0.4
+BEST = 5000  # anchors of a frame that are compared with one another
 ANCHORS = "anchors"  # the entry of the graph's metadata
 _EXPECTED = "a graph that 'fastrain export' wrote of a RetinaFace file"
 
 
-class RetinaFaceRuntime(RetinaFaceMnetDetector):
-    """The same detector, from a graph: what it finds is the same to a small fraction of a pixel."""
+class GraphRows:
+    """The faces of a canvas as rows of box (4), points (10) and score, from a graph."""
 
-    def __init__(self, graph: bytes, request: DetectorRequest) -> None:
+    def __init__(self, graph: bytes, min_score: float) -> None:
         """Load the graph.
 
         Raises:
-            UserError: it is none of this detector.
+            UserError: it does not say where its anchors are.
         """
         import onnxruntime
 
-        self.settings = settings(request)
-        self.fingerprint = hashlib.sha256(graph).hexdigest()
-        self._model, self._device = Path("retinaface.onnx"), "cpu"
-        self._min_face, self._min_score, self._margin = request.min_face, request.min_score, self.settings["margin"]
         options = onnxruntime.SessionOptions()
         options.log_severity_level, options.intra_op_num_threads = 4, 1
-        with answering(self._model, _EXPECTED):
-            self._session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-            told = self._session.get_modelmeta().custom_metadata_map.get(ANCHORS, "")
+        self._session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        told = self._session.get_modelmeta().custom_metadata_map.get(ANCHORS, "")
         self._steps, self._sides = _levels(json_of(told or "null", "the anchors of a RetinaFace graph"))
-        self.detect([np.zeros((64, 64, 3), np.uint8)])
+        self._min_score = min_score
 
-    def _rows(self, canvases: Sequence[np.ndarray]) -> list[np.ndarray]:
-        found = []
-        for canvas in canvases:
-            image = canvas[..., ::-1].astype(np.float32) - np.array(MEANS, np.float32)
-            fed = np.ascontiguousarray(image.transpose(2, 0, 1)[None])
-            boxes, logits, points = (output[0] for output in self._session.run(None, {"image": fed}))
-            scores = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
-            if not np.isfinite(scores).all():
-                raise ValueError("a network whose scores are no numbers")
-            kept = scores >= self._min_score
-            anchors = self._anchors(canvas.shape[1], canvas.shape[0])
-            found.append(without_overlaps(_decoded(anchors[kept], boxes[kept], points[kept], scores[kept])))
-        return found
+    def of(self, canvas: np.ndarray) -> np.ndarray:
+        """Return the rows of a canvas, rgb uint8 (h,w,3), the best first."""
+        image = canvas[..., ::-1].astype(np.float32) - np.array(MEANS, np.float32)
+        fed = np.ascontiguousarray(image.transpose(2, 0, 1)[None])
+        boxes, logits, points = (output[0] for output in self._session.run(None, {"image": fed}))
+        scores = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
+        if not np.isfinite(scores).all():
+            raise ValueError("a network whose scores are no numbers")
+        kept = scores >= self._min_score
+        anchors = self._anchors(canvas.shape[1], canvas.shape[0])
+        return without_overlaps(_decoded(anchors[kept], boxes[kept], points[kept], scores[kept]))
 
     def _anchors(self, width: int, height: int) -> np.ndarray:
         levels = []
@@ -70,6 +56,21 @@ class RetinaFaceRuntime(RetinaFaceMnetDetector):
             y, x, side = np.meshgrid(rows, columns, np.array(sides), indexing="ij")
             levels.append(np.stack([(x + 0.5) * step, (y + 0.5) * step, side], axis=-1).reshape(-1, 3))
         return np.concatenate(levels).astype(np.float32)
+
+
+def without_overlaps(rows: np.ndarray) -> np.ndarray:
+    """Return the rows whose box no better one covers, best first; pixels count whole, as in the published code."""
+    rows = rows[np.argsort(-rows[:, 14], kind="stable")[:BEST]]
+    low, high = rows[:, :2], rows[:, 2:4]
+    areas = (high - low + 1).prod(axis=1)
+    kept, waiting = [], np.arange(len(rows))
+    while len(waiting):
+        best, waiting = waiting[0], waiting[1:]
+        kept.append(best)
+        shared = np.minimum(high[best], high[waiting]) - np.maximum(low[best], low[waiting]) + 1
+        common = np.maximum(shared, 0).prod(axis=1)
+        waiting = waiting[common / (areas[best] + areas[waiting] - common) <= NMS]
+    return rows[kept]
 
 
 def _levels(told: Any) -> tuple[list[int], list[list[int]]]:
@@ -92,12 +93,8 @@ def _decoded(anchors: np.ndarray, boxes: np.ndarray, points: np.ndarray, scores:
     return np.concatenate([middle - half, middle + half, five.reshape(-1, 10), scores[:, None]], axis=1)
 
 
-def as_onnx(model: Path) -> dict[str, bytes]:
-    """Return the network whose weights a file holds as ONNX, by file name, for pictures of any size.
-
-    Raises:
-        UserError: it holds none.
-    """
+def written(network: Any, steps: Sequence[int], sides: Sequence[Sequence[int]]) -> bytes:
+    """Return a network as a graph for pictures of any size, which says where its anchors are."""
     import contextlib
     import io
     import logging
@@ -105,9 +102,6 @@ def as_onnx(model: Path) -> dict[str, bytes]:
 
     import torch
 
-    from fasdata.faces.retinaface_mnet import network_of
-
-    _, network = network_of(model)
     height, width = torch.export.Dim("height", min=16), torch.export.Dim("width", min=16)
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
@@ -115,7 +109,7 @@ def as_onnx(model: Path) -> dict[str, bytes]:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
-                network.eval(),
+                network,
                 (torch.zeros(1, 3, 141, 187),),
                 dynamo=True,
                 opset_version=18,
@@ -134,6 +128,5 @@ def as_onnx(model: Path) -> dict[str, bytes]:
     for value in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output, *proto.graph.initializer):
         del value.metadata_props[:]
     del proto.metadata_props[:]
-    anchors = network.anchors
-    proto.metadata_props.add(key=ANCHORS, value=json.dumps({"steps": anchors.steps, "sides": anchors.sides}))
-    return {"retinaface.onnx": bytes(proto.SerializeToString())}
+    proto.metadata_props.add(key=ANCHORS, value=json.dumps({"steps": steps, "sides": sides}))
+    return bytes(proto.SerializeToString())

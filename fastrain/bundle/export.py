@@ -182,7 +182,7 @@ def _detector_files(name: str, finding: Finding) -> dict[str, bytes]:
 
         return as_onnx()
     if name == "retinaface-mnet":
-        from fasdata.faces.retinaface_runtime import as_onnx as retina_as_onnx
+        from fasdata.faces.retinaface_mnet import as_onnx as retina_as_onnx
 
         return retina_as_onnx(Path(finding.model))
     if name == "yunet":

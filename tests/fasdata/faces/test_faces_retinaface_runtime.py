@@ -12,9 +12,8 @@ import torch
 from fasdata.errors import UserError
 from fasdata.faces import retinaface_mnet, retinaface_runtime
 from fasdata.faces.detector import DetectorRequest
-from fasdata.faces.retinaface_mnet import make
+from fasdata.faces.retinaface_mnet import as_onnx, make
 from fasdata.faces.retinaface_networks import SlimRetina
-from fasdata.faces.retinaface_runtime import as_onnx
 from tests.fabricate import noise
 
 
