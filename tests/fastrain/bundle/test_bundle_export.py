@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -151,10 +152,13 @@ def test_minifasnet_as_a_bundle_says_of_nine_real_pictures_what_its_run_says(tmp
     files = sorted((Path(ASSETS) / "fas").glob("*.pth"))
     run, out = tmp_path / "run", tmp_path / "mini.fasb"
     assert Called("fastrain", "import", "minifasnet", *files, "--out", run).code == 0
-    said = Called("fastrain", "export", run, "--out", out, "--threshold", 0.5)
-    assert said.code == 0, said.error
+    model = Path(ASSETS) / "detectors" / "biubug6_mobilenet0.25_Final.pth"
+    detector = ("--detector", "retinaface-mnet", "--detector-model", model)
+    said = Called("fastrain", "export", run, "--out", out, "--threshold", 0.5, *detector)
+    assert said.code == 0 and "retinaface-mnet (retinaface.onnx)" in said.out, said.error
     nine = [Recording(path.name, {"rgb": path}) for path in sorted((Path(ASSETS) / "fas").glob("*.[jp][pn]g"))]
-    bundle, own = load(out).choosing(), predictor_of_run(run).with_threshold(0.5).choosing()
+    finding = replace(Bundle.read(out).finding, files={}, model=str(model))  # by torch
+    bundle, own = load(out).choosing(), predictor_of_run(run, finding=finding).with_threshold(0.5).choosing()
     first, second = ([judged.answer for judged in of.judge(nine)] for of in (bundle, own))
     assert len(first) == 9 and [a.word for a in first] == [b.word for b in second]
     assert max(abs(a.score - b.score) for a, b in zip(first, second, strict=True)) <= 1e-4
