@@ -17,8 +17,8 @@ from fasdata.store.atomic import require_writable
 from fastrain.bundle.export import write_bundle
 from fastrain.bundle.form import NAME, BundleFacts, PlaceFacts, Threshold
 from fastrain.bundle.opened import Bundle
-from fastrain.bundle.place_clips import clips_of_scores, clips_of_store
-from fastrain.evaluation.place_threshold import CONFIDENCE, PlaceThreshold, Promise, place_threshold
+from fastrain.bundle.place_clips import PlaceClips, clips_of_scores, clips_of_store
+from fastrain.evaluation.place_threshold import CONFIDENCE, PlaceThreshold, Promise, place_threshold, threshold_interval
 from fastrain.evaluation.score_columns import Reading
 
 
@@ -63,7 +63,7 @@ def calibrate(request: CalibrateRequest) -> str:
     )
     kept = [place_threshold(promise, clips.scores, clips.bonafide, clips.people, clips.species) for promise in promises]
     threshold = combined(kept, clips.source)
-    facts = _calibrated(bundle.facts, threshold, kept, clips.source)
+    facts = _calibrated(bundle.facts, threshold, kept, clips)
     write_bundle(facts, {name: data for name, data in bundle.members.items() if name != NAME}, request.out)
     page = request.page or request.out.with_name(f"{request.out.stem}-calibration.html")
     calibration_page(facts, clips).write(page)
@@ -100,15 +100,20 @@ def _promises(request: CalibrateRequest) -> list[Promise]:
     return promises
 
 
-def _calibrated(facts: BundleFacts, threshold: Threshold, kept: Sequence[PlaceThreshold], source: str) -> BundleFacts:
+def _calibrated(
+    facts: BundleFacts, threshold: Threshold, kept: Sequence[PlaceThreshold], clips: PlaceClips
+) -> BundleFacts:
     """Return what the new bundle says: both thresholds, and the self-test with the decisions of the new one."""
-    place = [
-        PlaceFacts(
-            promise=str(promised.promise), value=promised.value, confidence=CONFIDENCE, people=promised.people,
-            presentations=promised.presentations, observed=promised.observed, bound=promised.bound, data=source,
-        )
-        for promised in kept
-    ]  # fmt: skip
+    place = []
+    for promised in kept:
+        low, high = threshold_interval(promised.promise, clips.scores, clips.bonafide, clips.people, clips.species)
+        place.append(
+            PlaceFacts(
+                promise=str(promised.promise), value=promised.value, low=low, high=high, confidence=CONFIDENCE,
+                people=promised.people, presentations=promised.presentations, observed=promised.observed,
+                bound=promised.bound, data=clips.source,
+            )
+        )  # fmt: skip
     tests = [
         expected.model_copy(update={"threshold": threshold.value, "bonafide": bool(expected.score >= threshold.value)})
         for expected in facts.self_test

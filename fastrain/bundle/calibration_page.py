@@ -42,16 +42,18 @@ def _promises(facts: BundleFacts) -> Section:
         cards.append(Card("Before", score(before.value), f"by {before.policy}"))
     columns = [
         Column("Promise"),
-        *(Column(name, True) for name in ("Holds from", "People", "Clips", "Seen", "At most")),
+        *(Column(name, True) for name in ("At threshold", "95 %", "People", "Clips", "Seen", "At most")),
     ]
     rows = [
-        Row((place.promise, score(place.value), count(place.people), count(place.presentations),
+        Row((place.promise, score(place.value), f"{place.low:.4f} to {place.high:.4f}",
+             count(place.people), count(place.presentations),
              percent(place.observed), percent(place.bound)))
         for place in facts.place
     ]  # fmt: skip
     confidence = facts.place[0].confidence if facts.place else 0.9
     note = (
-        "Seen: the rate among these people. At most: its one-sided upper bound over people (Clopper and Pearson), with "
+        "95 %: between what thresholds other draws of as many of these people give. Seen: the rate among them. "
+        "At most: its one-sided upper bound over people (Clopper and Pearson), with "
         f"{confidence:.0%} confidence for each promise by itself."
     )
     trust = Notice(

@@ -95,13 +95,15 @@ class RateFacts(_Part):
 
 
 class PlaceFacts(_Part):
-    """A promise about the people of a place, the threshold that keeps it, and what that rests on.
+    """A promise about the people of a place, the threshold that keeps it with its 95 % interval, and what it rests on.
 
     `observed` is the rate among the people that were seen, `bound` its upper bound over people.
     """
 
     promise: Words
     value: FiniteFloat
+    low: FiniteFloat
+    high: FiniteFloat
     confidence: FiniteFloat
     people: NonNegativeInt
     presentations: NonNegativeInt
@@ -111,8 +113,9 @@ class PlaceFacts(_Part):
 
     def __str__(self) -> str:
         return (
-            f"{self.promise} holds at {self.value:.4f}: {self.observed:.1%} of {self.people} people "
-            f"({self.presentations} presentations), at most {self.bound:.1%} with {self.confidence:.0%} confidence"
+            f"{self.promise} holds at {self.value:.4f} [{self.low:.4f}, {self.high:.4f}]: {self.observed:.1%} of "
+            f"{self.people} people ({self.presentations} presentations), at most {self.bound:.1%} with "
+            f"{self.confidence:.0%} confidence"
         )
 
 

@@ -117,6 +117,63 @@ def place_threshold(
     return max(each, key=lambda threshold: threshold.value)
 
 
+# -- How sure the threshold itself is ----------------------------------------------------------------------------------
+
+RESAMPLES = 500
+
+
+def threshold_interval(
+    promise: Promise,
+    scores: NDArray[np.float64],
+    bonafide: NDArray[np.bool_],
+    people: Sequence[str],
+    species: Sequence[str],
+) -> tuple[float, float]:
+    """Return between which values 95 % of the thresholds lie that other draws of as many of these people give.
+
+    Arguments are those of `place_threshold`, which has to have found one.
+    """
+    rng = np.random.default_rng(0)
+    wanted = bonafide if promise.rate == "bpcer" else ~bonafide
+    kinds, who = np.asarray(species, object), np.asarray(people, object)
+    filled = np.where(np.isnan(scores), -np.inf, scores)
+    groups = (
+        [wanted] if promise.rate == "bpcer" else [wanted & (kinds == kind) for kind in dict.fromkeys(kinds[wanted])]
+    )
+    values = []
+    for members in groups:
+        names, unit = np.unique(who[members].astype(str), return_inverse=True)
+        drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES)
+        values.append(drawn_thresholds(promise, filled[members], unit, drawn))
+    low, high = np.percentile(np.max(values, axis=0), (2.5, 97.5), method="nearest")
+    return float(low), float(high)
+
+
+def drawn_thresholds(
+    promise: Promise, scores: NDArray[np.float64], unit: NDArray[np.int64], drawn: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the thresholds of draws (R, people): how often each person is in them. `unit` is the person of each score.
+
+    A draw that no score can keep the promise for has the outermost score.
+    """
+    people = drawn.shape[1]
+    allowed = max(k for k in range(people) if upper_bound(k, people) <= promise.limit) + 1e-9
+    weights = drawn[:, unit] / np.bincount(unit, minlength=people)[unit]
+    scored = np.isfinite(scores)
+    order = np.flatnonzero(scored)[np.argsort(scores[scored], kind="stable")]
+    levels, first = np.unique(scores[order], return_index=True)
+    below = np.cumsum(np.concatenate([np.zeros((len(drawn), 1)), weights[:, order]], axis=1), axis=1)
+    if promise.rate == "bpcer":
+        errors = weights[:, ~scored].sum(axis=1, keepdims=True) + below[:, first]  # rejected: all under a level
+        place = np.maximum((errors <= allowed).sum(axis=1) - 1, 0)
+        return np.asarray(levels[place], np.float64)
+    ends = np.append(first[1:], len(order))
+    errors = below[:, -1:] - below[:, np.append(0, ends)]  # accepted: all from the first level, then all above each
+    values = np.append(levels[:1], np.nextafter(levels, np.inf))
+    place = np.minimum((errors > allowed).sum(axis=1), len(values) - 1)
+    return np.asarray(values[place], np.float64)
+
+
 def _rejecting_few(promise: Promise, scores: NDArray[np.float64], who: NDArray[np.object_]) -> PlaceThreshold:
     people, unit = _people(promise, who, "bona fide presentations")
     for value in np.unique(scores[np.isfinite(scores)])[::-1]:  # the highest first: it lets the fewest attacks through

@@ -9,7 +9,7 @@ FEW = 30  # people
 
 def trust(facts: BundleFacts) -> list[str]:
     """Return sentences: what the threshold rests on, how often it errs and how sure that is, what was never seen."""
-    return [_threshold(facts), *_rates(facts), *_moved(facts), _seen(facts), _use()]
+    return [_threshold(facts), *_rates(facts), *_lacking(facts), *_moved(facts), _seen(facts), _use()]
 
 
 def _threshold(facts: BundleFacts) -> str:
@@ -53,6 +53,15 @@ def _rate(rate: RateFacts) -> str:
     ends = "" if rate.low is None or rate.high is None else f" (95 % interval {rate.low:.0%} to {rate.high:.0%})"
     people = f", {rate.people} people" if rate.people else ""
     return f"{rate.value:.1%} of {what}{ends} on {rate.data or rate.part}{people}"
+
+
+def _lacking(facts: BundleFacts) -> list[str]:
+    lacking = [name for name in facts.networks[0].modalities if name != "rgb"]
+    if not lacking:
+        return []
+    return [
+        f"The network was made to see {' and '.join(lacking)} too, which nobody sends here: it judges colour alone."
+    ]
 
 
 def _moved(facts: BundleFacts) -> list[str]:

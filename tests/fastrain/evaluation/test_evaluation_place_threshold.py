@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fasdata.errors import UserError
-from fastrain.evaluation.place_threshold import Promise, place_threshold, upper_bound
+from fastrain.evaluation.place_threshold import (
+    Promise,
+    drawn_thresholds,
+    place_threshold,
+    threshold_interval,
+    upper_bound,
+)
 
 
 def place(rng: np.random.Generator, people: int, clips: int = 4) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]:
@@ -99,3 +105,36 @@ def test_the_bound_is_above_what_was_seen_and_falls_with_people(errors, people):
 def test_a_policy_that_is_none_is_refused(text):
     with pytest.raises(UserError, match="expected bpcer<="):
         Promise.parse(text)
+
+
+@pytest.mark.parametrize("text", ["bpcer<=0.1", "apcer<=0.1"])
+@pytest.mark.parametrize("seed", range(8))
+def test_everybody_drawn_once_gives_the_threshold_itself(text, seed):
+    promise, rng = Promise.parse(text), np.random.default_rng(seed)
+    scores, bonafide, who, species = place(rng, 40, clips=3)
+    scores = np.round(scores, 1)  # many alike
+    scores[rng.random(len(scores)) < 0.005] = np.nan
+    kinds, names = np.array(species), np.array(who)
+    groups = [bonafide] if promise.rate == "bpcer" else [kinds == "print", kinds == "replay"]
+    each = [
+        drawn_thresholds(
+            promise,
+            np.where(np.isnan(scores), -np.inf, scores)[group],
+            np.unique(names[group], return_inverse=True)[1],
+            np.ones((1, 40), np.int64),
+        )[0]
+        for group in groups
+    ]
+    assert max(each) == place_threshold(promise, scores, bonafide, who, species).value
+
+
+@pytest.mark.parametrize("text", ["bpcer<=0.1", "apcer<=0.1"])
+def test_more_people_make_the_threshold_surer(text):
+    promise = Promise.parse(text)
+    widths = []
+    for people in (30, 300):
+        of = place(np.random.default_rng(1), people)
+        low, high = threshold_interval(promise, *of)
+        assert low <= place_threshold(promise, *of).value <= high
+        widths.append(high - low)
+    assert 0 < widths[1] < 0.7 * widths[0]

@@ -186,10 +186,13 @@ def test_how_far_it_can_be_trusted_is_said_of_what_the_bundle_holds(pad, tmp_pat
         assert words in reply, reply
     few = facts.model_copy(update={"rates": [facts.rates[0].model_copy(update={"people": 9})]})
     assert "9 people only" in " ".join(trust(few))
-    place = PlaceFacts(promise="bpcer<=0.05", value=0.4, confidence=0.9, people=60, presentations=240, observed=0.0,
+    place = PlaceFacts(promise="bpcer<=0.05", value=0.4, low=0.38, high=0.42,
+                       confidence=0.9, people=60, presentations=240, observed=0.0,
                        bound=0.038, data="lab.csv")  # fmt: skip
     local = " ".join(trust(facts.model_copy(update={"place": [place]})))
     assert "for one place" in local and "held for 60 people there, at most 3.8% with 90% confidence" in local
+    seeing = facts.networks[0].model_copy(update={"modalities": ["rgb", "depth", "ir"]})
+    assert "depth and ir too" in " ".join(trust(facts.model_copy(update={"networks": [seeing]})))
     bare = BundleFacts(**{**facts.model_dump(), "threshold": None, "rates": [], "seen": None,
                           "jitter": JitterOfBundle(why="no faces").model_dump()})  # fmt: skip
     reply = " ".join(trust(bare))
