@@ -33,8 +33,8 @@ class GraphRows:
         options = onnxruntime.SessionOptions()
         options.log_severity_level, options.intra_op_num_threads = 4, 1
         self._session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        told = self._session.get_modelmeta().custom_metadata_map.get(ANCHORS, "")
-        self._steps, self._sides = _levels(json_of(told or "null", "the anchors of a RetinaFace graph"))
+        anchors = self._session.get_modelmeta().custom_metadata_map.get(ANCHORS, "")
+        self._steps, self._sides = _levels(json_of(anchors or "null", "the anchors of a RetinaFace graph"))
         self._min_score = min_score
 
     def of(self, canvas: np.ndarray) -> np.ndarray:
@@ -73,9 +73,12 @@ def without_overlaps(rows: np.ndarray) -> np.ndarray:
     return rows[kept]
 
 
-def _levels(told: Any) -> tuple[list[int], list[list[int]]]:
+def _levels(anchors: Any) -> tuple[list[int], list[list[int]]]:
     try:
-        steps, sides = [int(step) for step in told["steps"]], [[int(side) for side in level] for level in told["sides"]]
+        steps, sides = (
+            [int(step) for step in anchors["steps"]],
+            [[int(side) for side in level] for level in anchors["sides"]],
+        )
         if len(steps) == len(sides) and all(0 < number < 5000 for level in (steps, *sides) for number in level):
             return steps, sides
     except (TypeError, KeyError, ValueError):

@@ -75,8 +75,8 @@ def members_of(data: bytes, where: str) -> dict[str, bytes]:
         UserError: it is no bundle, damaged, or holds what no bundle holds.
     """
     if data[-_DIGITS - len(_MARK) : -_DIGITS] != _MARK:
-        found = "a zip archive without the hash of one" if data[:2] == b"PK" else "something else, or a part of one"
-        raise UserError(f"{where} is no bundle", expected="a .fasb file that 'fastrain export' wrote", found=found)
+        instead = "a zip archive without the hash of one" if data[:2] == b"PK" else "something else, or a part of one"
+        raise UserError(f"{where} is no bundle", expected="a .fasb file that 'fastrain export' wrote", found=instead)
     if hashlib.sha256(data[:-_DIGITS]).hexdigest().encode() != data[-_DIGITS:]:
         raise UserError(f"{where} is damaged or was changed: it is not what its hash is of", do=_DO)
     try:
@@ -97,7 +97,7 @@ def _require_plain(entries: list[zipfile.ZipInfo], size: int, where: str) -> Non
             f"{odd.filename!r}" if odd is not None else f"{len(entries)} members of {sum(map(_claim, entries))} bytes"
         )
         raise UserError(
-            f"{where} holds what no bundle holds", expected="plain files, stored as they are", found=found, do=_DO
+            f"{where} holds what no bundle holds", expected="plain files, stored as they are", found=instead, do=_DO
         )
 
 

@@ -133,18 +133,18 @@ def recordings_of(paths: Sequence[Path]) -> list[Recording]:
     Raises:
         UserError: there is no such file, or a folder holds no picture and no video.
     """
-    found: list[Recording] = []
+    recordings: list[Recording] = []
     for path in paths:
         if path.is_dir():
             files = sorted(file for file in path.rglob("*") if ending(file.name) in (*IMAGE, *VIDEO) and file.is_file())
             if not files:
                 raise UserError(f"there is nothing to judge in {path}", expected="pictures or videos", found="none")
-            found += [Recording(str(file), {"rgb": file}) for file in files]
+            recordings += [Recording(str(file), {"rgb": file}) for file in files]
         elif path.exists():
-            found.append(Recording(str(path), {"rgb": path}))
+            recordings.append(Recording(str(path), {"rgb": path}))
         else:
             raise UserError(f"there is no {path}", expected="a picture, a video, a folder of them, or camera:0")
-    return found
+    return recordings
 
 
 def recordings_in(table: Path) -> list[Recording]:
@@ -155,7 +155,7 @@ def recordings_in(table: Path) -> list[Recording]:
     """
     from fasdata.foreign import read_csv_rows
 
-    found = []
+    recordings = []
     for number, row in read_csv_rows(table):
         cells = {name: value.strip() for name, value in row.items() if name}
         odd = sorted(cells.keys() - {*MODALITIES, "name"})
@@ -165,8 +165,8 @@ def recordings_in(table: Path) -> list[Recording]:
                 found=f"a column {odd[0]}" if odd else "no colour file",
             )  # fmt: skip
         files = {name: table.parent / cells[name] for name in MODALITIES if cells.get(name)}
-        found.append(Recording(cells.get("name") or cells["rgb"], files))
-    return found
+        recordings.append(Recording(cells.get("name") or cells["rgb"], files))
+    return recordings
 
 
 # -- Pictures that are in memory: of a self-test, or of a camera -------------------------------------------------------
