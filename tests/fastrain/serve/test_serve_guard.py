@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from fasdata.errors import UserError
-from fastrain.bundle.answers import Decision
+from fasdata.extract.child import Lost
+from fasdata.extract.processes import ClipProcess
+from fastrain.bundle.answers import Decision, NoAnswer
 from fastrain.bundle.finding import Recording
 from fastrain.bundle.form import BundleFacts, JitterOfBundle, PlaceFacts
 from fastrain.bundle.loading import load
@@ -173,6 +175,28 @@ def test_one_that_cannot_be_scored_costs_no_other_its_answer(pad, tmp_path):
                 assert isinstance(future.result(60).answer, Decision)
     finally:
         judge.close()
+
+
+def test_a_file_that_ends_the_process_that_decodes_it_gets_no_answer_and_the_next_one_does(pad, tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(png(face()))
+    recording = Recording("a", {"rgb": tmp_path / "a.png"})
+    whole = ClipProcess.run
+    fates = [Lost("the decoder ended its process"), None]
+
+    def run(process, job):
+        fate = fates.pop(0)
+        if fate is not None:
+            raise fate
+        return whole(process, job)
+
+    monkeypatch.setattr(ClipProcess, "run", run)
+    judge = Judge(load(pad), 1, 30.0)
+    try:
+        lost, next_one = (judge.judge(recording).result(60).answer for _ in range(2))
+    finally:
+        judge.close()
+    assert isinstance(lost, NoAnswer) and lost.kind == "unreadable" and "ended its process" in lost.reason
+    assert isinstance(next_one, Decision) and next_one.bonafide
 
 
 # -- In words ----------------------------------------------------------------------------------------------------------
