@@ -93,7 +93,7 @@ def _require_plain(entries: list[zipfile.ZipInfo], size: int, where: str) -> Non
     names = [entry.filename for entry in entries]
     odd = next((entry for entry in entries if not _is_plain(entry, size)), None)
     if odd is not None or len(entries) > MOST or len(set(names)) < len(names) or sum(map(_claim, entries)) > size:
-        found = (
+        instead = (
             f"{odd.filename!r}" if odd is not None else f"{len(entries)} members of {sum(map(_claim, entries))} bytes"
         )
         raise UserError(

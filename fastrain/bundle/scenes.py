@@ -75,10 +75,10 @@ def pairs(detector: Detector, rule: str, people: list[np.ndarray]) -> list[np.nd
         if len(faces) != 2:
             continue
         kept = choose_face(faces, rule)
-        told = {other for other in open_rules if choose_face(faces, other) is not kept}
-        if told:
+        others = {other for other in open_rules if choose_face(faces, other) is not kept}
+        if others:
             chosen.append(picture)
-            open_rules -= told
+            open_rules -= others
         elif spare is None:
             spare = picture
         if not open_rules:

@@ -35,21 +35,21 @@ def test_the_graph_finds_what_the_network_finds(weights, monkeypatch):
     assert list(files) == ["retinaface.onnx"] and str(weights.parent).encode() not in files["retinaface.onnx"]
     ours = make(DetectorRequest(min_face=12, min_score=0.3, files=files), Path())
     theirs = make(DetectorRequest(min_face=12, min_score=0.3), weights)
-    found = 0
-    for one, other in zip(ours.detect(frames), theirs.detect(frames), strict=True):
-        assert len(one) == len(other)
-        found += len(one)
-        for a, b in zip(one, other, strict=True):
+    count = 0
+    for mine, other in zip(ours.detect(frames), theirs.detect(frames), strict=True):
+        assert len(mine) == len(other)
+        count += len(mine)
+        for a, b in zip(mine, other, strict=True):
             assert np.allclose(a.box, b.box, atol=0.01) and np.allclose(a.landmarks, b.landmarks, atol=0.01)
             assert a.score == pytest.approx(b.score, abs=1e-4)
-    assert found > 1000
+    assert count > 1000
 
 
 def test_a_graph_without_anchors_or_of_something_else_is_refused(weights):
     model = onnx.load_from_string(as_onnx(weights)["retinaface.onnx"])
-    for told in ("", "[]", '{"steps": [0], "sides": [[1]]}'):
+    for words in ("", "[]", '{"steps": [0], "sides": [[1]]}'):
         del model.metadata_props[:]
-        model.metadata_props.add(key="anchors", value=told)
+        model.metadata_props.add(key="anchors", value=words)
         with pytest.raises(UserError, match="anchors"):
             make(DetectorRequest(files={"r.onnx": model.SerializeToString()}), Path())
     with pytest.raises(UserError, match="cannot be used"):
