@@ -108,6 +108,14 @@ def test_a_picture_shows_box_score_threshold_decision_and_trust(page, tmp_path):
     assert "Unlike anything seen: brightness" in judged(page, "Attack")
 
 
+def test_a_picture_that_is_dropped_on_the_page(page):
+    script = """bytes => { const carried = new DataTransfer();
+        carried.items.add(new File([new Uint8Array(bytes)], "dropped.png", {type: "image/png"})); return carried; }"""
+    carried = page.evaluate_handle(script, list(png(face())))
+    page.dispatch_event("#drop", "drop", {"dataTransfer": carried})
+    assert "Score 0.489" in judged(page, "Bona fide")
+
+
 def test_the_camera_is_judged_until_it_is_stopped(page):
     page.click("#webcam")
     judged(page, "Bona fide")
