@@ -55,8 +55,8 @@ def write_seen_library(root: Path) -> Library:
     for domain, dataset in enumerate((*SOURCES, TARGET)):
         clips = [_clip(root / "raw", dataset, domain, person, label) for person in range(5) for label in LABELS]
         with StoreWriter(library.store_dir(dataset), StoreInfo(dataset, settings.recorded(), "0")) as writer:
-            found = extract_clips([Job(clip) for clip in clips], root / "raw", settings, 0)
-            for record, crops in found:
+            results = extract_clips([Job(clip) for clip in clips], root / "raw", settings, 0)
+            for record, crops in results:
                 writer.add(record, crops)
                 assert record.status == "ok", record.reason
                 rows.append(_row(record, dataset, -1 if dataset == TARGET else domain))

@@ -49,8 +49,8 @@ def test_trained_predicted_exported_and_predicted_again(seen, tmp_path, monkeypa
     assert np.ptp(list(expected.values())) > 1e-3  # a network that says the same of all would agree with anything
     assert largest_difference(scores_of(load(run), seen), expected) <= 1e-6
     out = tmp_path / "x.fasb"
-    said = export.export(ExportRequest(run, out))
-    assert "self-test" in said and "0 decisions changed" in said
+    words = export.export(ExportRequest(run, out))
+    assert "self-test" in words and "0 decisions changed" in words
     assert largest_difference(scores_of(load(out), seen), expected) <= 1e-4
     facts = Bundle.read(out).facts
     assert facts.parity is not None and facts.parity.crops == 18 and not facts.parity.allowed_drift

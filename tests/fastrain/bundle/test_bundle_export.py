@@ -82,9 +82,9 @@ def test_other_faces_are_a_drift_too(erm, tmp_path, monkeypatch):
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
 def test_variants_are_named_and_answer(erm, seen, tmp_path, precision):
     out = tmp_path / "x.fasb"
-    said = export.export(ExportRequest(erm, out, precision=precision, threshold="0.9", allow_drift=True))
+    words = export.export(ExportRequest(erm, out, precision=precision, threshold="0.9", allow_drift=True))
     facts = Bundle.read(out).facts
-    assert facts.networks[0].precision == precision and precision in said
+    assert facts.networks[0].precision == precision and precision in words
     clips = [Recording(name, of) for name, of in files_of(seen).items()]
     answers = [judged.answer for judged in load(out).choosing().judge(clips)]
     run = [judged.answer for judged in predictor_of_run(erm).with_threshold(0.9).choosing().judge(clips)]
@@ -127,8 +127,8 @@ def test_an_imported_scorer_becomes_a_bundle(seen, tmp_path):
     run = tmp_path / "run"
     assert Called("fastrain", "import", "onnx", simple_scorer(tmp_path / "s.onnx"), *declared, "--out", run).code == 0
     out = tmp_path / "x.fasb"
-    said = Called("fastrain", "export", run, "--out", out, "--threshold", 0.6)
-    assert said.code == 0 and "pictures made in code" in said.out and "not known: s.onnx" in said.out, said.out
+    done = Called("fastrain", "export", run, "--out", out, "--threshold", 0.6)
+    assert done.code == 0 and "pictures made in code" in done.out and "not known: s.onnx" in done.out, done.out
     clips = [Recording(name, of) for name, of in list(files_of(seen).items())[:4]]
     bundle, own = load(out).choosing(), predictor_of_run(run).with_threshold(0.6).choosing()
     first, second = ([judged.answer.score for judged in of.judge(clips)] for of in (bundle, own))
@@ -138,8 +138,8 @@ def test_an_imported_scorer_becomes_a_bundle(seen, tmp_path):
 @pytest.mark.skipif(not MODELS, reason="FAS_DETECTOR_MODELS names no folder of detector files")
 def test_a_detector_with_a_file_comes_along(erm, tmp_path):
     model, out = Path(MODELS) / "yunet_n_dynamic.onnx", tmp_path / "x.fasb"
-    said = Called("fastrain", "export", erm, "--out", out, "--detector", "yunet", "--detector-model", model)
-    assert said.code == 0 and "yunet (yunet.onnx)" in said.out, said.error
+    done = Called("fastrain", "export", erm, "--out", out, "--detector", "yunet", "--detector-model", model)
+    assert done.code == 0 and "yunet (yunet.onnx)" in done.out, done.error
     picture = tmp_path / "face.png"
     import cv2
 
@@ -154,8 +154,8 @@ def test_minifasnet_as_a_bundle_says_of_nine_real_pictures_what_its_run_says(tmp
     assert Called("fastrain", "import", "minifasnet", *files, "--out", run).code == 0
     model = Path(ASSETS) / "detectors" / "biubug6_mobilenet0.25_Final.pth"
     detector = ("--detector", "retinaface-mnet", "--detector-model", model)
-    said = Called("fastrain", "export", run, "--out", out, "--threshold", 0.5, *detector)
-    assert said.code == 0 and "retinaface-mnet (retinaface.onnx)" in said.out, said.error
+    done = Called("fastrain", "export", run, "--out", out, "--threshold", 0.5, *detector)
+    assert done.code == 0 and "retinaface-mnet (retinaface.onnx)" in done.out, done.error
     nine = [Recording(path.name, {"rgb": path}) for path in sorted((Path(ASSETS) / "fas").glob("*.[jp][pn]g"))]
     finding = replace(Bundle.read(out).finding, files={}, model=str(model))  # by torch
     bundle, own = load(out).choosing(), predictor_of_run(run, finding=finding).with_threshold(0.5).choosing()
