@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def said(model, *arguments) -> list[dict]:
+def rows_of(model, *arguments) -> list[dict]:
     done = Called("fastrain", "predict", model, *arguments, "--json")
     assert done.code in (0, 3), done.out
     return json.loads(done.out[done.out.index("[\n") if "[\n" in done.out else done.out.index("[]") :])
@@ -68,17 +68,17 @@ def test_one_line_a_file_and_no_silent_decision(erm_bundle, folder):
 
 
 def test_a_folder_in_one_go_gives_what_its_files_give_one_by_one(erm_bundle, folder):
-    every = said(erm_bundle, folder, "-j", 0)
+    every = rows_of(erm_bundle, folder, "-j", 0)
     assert [Path(row["input"]).name for row in every] == [
         "broken.jpg", "clip.mp4", "face.png", "nobody.png", "small.png", "two.png",
     ]  # fmt: skip
-    alone = [said(erm_bundle, folder / Path(row["input"]).name)[0] for row in every]
+    alone = [rows_of(erm_bundle, folder / Path(row["input"]).name)[0] for row in every]
     for together, single in zip(every, alone, strict=True):
         assert {**together, "ms": 0} == {**single, "ms": 0}
 
 
 def test_the_forms_for_programs_are_the_schema(erm_bundle, folder):
-    row = said(erm_bundle, folder / "clip.mp4", "--frames")[0]
+    row = rows_of(erm_bundle, folder / "clip.mp4", "--frames")[0]
     assert set(row) - {"unlike"} <= {line.split()[0] for line in SCHEMA.splitlines() if line[:1].islower()}
     assert row["score"] == pytest.approx(np.mean([frame["score"] for frame in row["frames"]]))
     assert [frame["frame"] for frame in row["frames"]] == [0, 11] and row["frames_used"] == 2
@@ -90,7 +90,7 @@ def test_the_forms_for_programs_are_the_schema(erm_bundle, folder):
 
 
 def test_a_run_and_its_bundle_say_the_same(erm, erm_bundle, folder):
-    run, bundle = (said(model, folder / "clip.mp4", folder / "face.png") for model in (erm, erm_bundle))
+    run, bundle = (rows_of(model, folder / "clip.mp4", folder / "face.png") for model in (erm, erm_bundle))
     for first, second in zip(run, bundle, strict=True):
         assert first["decision"] == second["decision"] and first["box"] == pytest.approx(second["box"], abs=0.01)
         assert first["score"] == pytest.approx(second["score"], abs=1e-4)
@@ -112,7 +112,7 @@ def test_a_table_names_several_modalities(erm_bundle, seen, tmp_path):
     clips = files_of(seen)
     lines = [f"{of['rgb']},{of['depth']},{name}" for name, of in list(clips.items())[:2]]
     (tmp_path / "t.csv").write_text("rgb,depth,name\n" + "\n".join(lines) + "\n")
-    rows = said(erm_bundle, "--table", tmp_path / "t.csv", "--several", "choose")
+    rows = rows_of(erm_bundle, "--table", tmp_path / "t.csv", "--several", "choose")
     assert [row["input"] for row in rows] == list(clips)[:2] and all(row["score"] is not None for row in rows)
     (tmp_path / "bad.csv").write_text("colour\nx.png\n")
     assert "column" in Called("fastrain", "predict", erm_bundle, "--table", tmp_path / "bad.csv").line
