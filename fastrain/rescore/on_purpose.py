@@ -40,12 +40,12 @@ def manifest_on(on: str, recipe: str | None, about: RunFacts, library: Library) 
     if path.suffix == ".parquet" or (path / "manifest.parquet").is_file():
         return given_manifest(path, None, recipe)
     known = [recipe] if recipe else list(dict.fromkeys([(about.recipe or "standard").partition("@")[0], "standard"]))
-    name, covering = _target(on, known, about, library)
+    name, covering = covered_target(on, known, about, library)
     test_frames = about.recipe_parameters.get("test-frames", "")
     return find_manifest(library, name, Wanted(covering, test_frames=test_frames))
 
 
-def _target(on: str, known: list[str], about: RunFacts, library: Library) -> tuple[str, str]:
+def covered_target(on: str, known: list[str], about: RunFacts, library: Library) -> tuple[str, str]:
     """Return the name of what is tested and the first of the recipes that covers it."""
     from fasdata.protocols.dataset_names import Names
     from fasdata.protocols.grammar import parse
@@ -54,7 +54,7 @@ def _target(on: str, known: list[str], about: RunFacts, library: Library) -> tup
 
     names = Names.of(library)
     why: UserError | None = None
-    for name in _spellings(on, about, names):
+    for name in target_spellings(on, about, names):
         for recipe in known:
             try:
                 make_plan(parse(name, names=names), load_recipe(recipe.partition("@")[0]))
@@ -65,7 +65,7 @@ def _target(on: str, known: list[str], about: RunFacts, library: Library) -> tup
     raise why or UserError(f"--on {on!r} names nothing to test on", expected="a dataset, a protocol or a manifest")
 
 
-def _spellings(on: str, about: RunFacts, names: Names) -> Iterator[str]:
+def target_spellings(on: str, about: RunFacts, names: Names) -> Iterator[str]:
     """Yield the names that mean the target alone: in the run's pool first, then in others, then on its own."""
     from fasdata.protocols.dataset_names import FILE, OWN
     from fasdata.protocols.grammar import parse

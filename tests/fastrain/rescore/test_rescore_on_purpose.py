@@ -17,7 +17,7 @@ from fasdata.manifest.meta import recipe_key
 from fasdata.manifest.table import table_fingerprint
 from fasdata.protocols.dataset_names import shipped_names
 from fastrain.evaluation.scores import ScoreTable
-from fastrain.rescore.on_purpose import Seen, _spellings, _target
+from fastrain.rescore.on_purpose import Seen, covered_target, target_spellings
 from fastrain.rescore.other_data import Asked, score_again
 from fastrain.run.run import run
 from fastrain.rundir import RunDir, RunFacts
@@ -92,11 +92,11 @@ def test_an_evaluation_says_which_run_holds_the_network(contestant: Path, finish
     ],
 )
 def test_a_protocol_means_its_target_alone(on: str, means: str) -> None:
-    assert next(_spellings(on, RunFacts(protocol="mcio:CIO2M"), shipped_names())) == means
+    assert next(target_spellings(on, RunFacts(protocol="mcio:CIO2M"), shipped_names())) == means
 
 
 def test_a_recipe_may_be_named_with_its_parameters(library: Library) -> None:
-    name, recipe = _target("CIO-M", ["standard@1a2b3c4d"], RunFacts(protocol="mcio:CIO2M"), library)
+    name, recipe = covered_target("CIO-M", ["standard@1a2b3c4d"], RunFacts(protocol="mcio:CIO2M"), library)
     assert (name, recipe) == ("mcio:to_M", "standard@1a2b3c4d")
 
 
