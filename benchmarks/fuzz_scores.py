@@ -65,9 +65,7 @@ def _scores(folder: Path) -> list[Path]:
     frame.to_parquet(folder / "own.parquet", index=False)
     (folder / "bob.csv").write_text(_BOB)
     (folder / "frames-eval.csv").write_text(_BOB_FRAMES)
-    (folder / "plain.csv").write_text(
-        "label;score;clip;species\nlive;0.9;a;\nspoof;.1;b;print/1\nspoof;nan;c;PA.F\n"
-    )
+    (folder / "plain.csv").write_text("label;score;clip;species\nlive;0.9;a;\nspoof;.1;b;print/1\nspoof;nan;c;PA.F\n")
     (folder / "lines.txt").write_text("0.73 live\n0.32 spoof\n0.5 live\n")
     (folder / "scores-dev").write_text("1 1 real/1 0.7\n1 attack a/1 0.2\n2 print/1 a/2 0.4\n")
     ids = score_rows("test", "d")["sample_id"]
