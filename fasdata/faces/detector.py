@@ -178,3 +178,15 @@ class Letterbox:
     def back(self, points: np.ndarray) -> np.ndarray:
         """Return canvas points (..., 2) in pixels of the frame."""
         return (np.asarray(points, np.float64) - self.shift) / self.scale
+
+    def faces(self, rows: np.ndarray, marks: np.ndarray, scores: np.ndarray, min_face: float) -> list[Face]:
+        """Return the faces, in pixels of the frame, whose longer side there reaches `min_face` pixels.
+
+        `rows` are corners (n, 4), `marks` landmarks (n, m, 2), both on the canvas, and `scores` (n,).
+        """
+        faces = []
+        for row, five, score in zip(rows, marks, scores, strict=True):
+            corners = self.back(row.reshape(2, 2))
+            if (corners[1] - corners[0]).max() >= min_face:
+                faces.append(face_from_corners(corners, self.back(five), score))
+        return faces

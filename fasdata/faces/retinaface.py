@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fasdata.errors import UserError, unknown_name
-from fasdata.faces.detector import Detector, DetectorRequest, Letterbox, face_from_corners
+from fasdata.faces.detector import Detector, DetectorRequest, Letterbox
 from fasdata.faces.model_file import INSIGHTFACE_PACKS, answering, file_sha256, require_file
 from fasdata.records import Face
 
@@ -74,12 +74,7 @@ class RetinaFaceDetector(Detector):
         canvas = cv2.cvtColor(box.lay(frame), cv2.COLOR_RGB2BGR)
         rows, points = self._net.detect(canvas, input_size=self._canvas)
         marks = points if points is not None else np.empty((len(rows), 0, 2))
-        faces = []
-        for row, five in zip(rows, marks, strict=True):
-            corners = box.back(row[:4].reshape(2, 2))
-            if (corners[1] - corners[0]).max() >= self._min_face:
-                faces.append(face_from_corners(corners, box.back(five), row[4]))
-        return faces
+        return box.faces(rows[:, :4], marks, rows[:, 4], self._min_face)
 
 
 def make(request: DetectorRequest, model: Path) -> RetinaFaceDetector:

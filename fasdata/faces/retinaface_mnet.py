@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fasdata.errors import UserError
-from fasdata.faces.detector import Detector, DetectorRequest, Letterbox, face_from_corners
+from fasdata.faces.detector import Detector, DetectorRequest, Letterbox
 from fasdata.faces.model_file import answering, file_sha256
 from fasdata.faces.retinaface_runtime import MEANS, NMS, VARIANCES, GraphRows, without_overlaps, written
 from fasdata.foreign.states import fitted, read_state_dict
@@ -111,12 +111,7 @@ class RetinaFaceMnetDetector(Detector):
             ]
 
     def _faces(self, rows: np.ndarray, box: Letterbox) -> list[Face]:
-        faces = []
-        for row in rows:
-            corners = box.back(row[:4].reshape(2, 2))
-            if (corners[1] - corners[0]).max() >= self._min_face:
-                faces.append(face_from_corners(corners, box.back(row[4:14].reshape(5, 2)), row[14]))
-        return faces
+        return box.faces(rows[:, :4], rows[:, 4:14].reshape(-1, 5, 2), rows[:, 14], self._min_face)
 
 
 def make(request: DetectorRequest, model: Path) -> RetinaFaceMnetDetector:

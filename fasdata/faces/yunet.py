@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fasdata.faces.detector import Detector, DetectorRequest, Letterbox, face_from_corners
+from fasdata.faces.detector import Detector, DetectorRequest, Letterbox
 from fasdata.faces.model_file import answering, file_sha256
 from fasdata.records import Face
 
@@ -63,13 +63,11 @@ class YunetDetector(Detector):
         canvas = cv2.cvtColor(box.lay(frame), cv2.COLOR_RGB2BGR)
         self._net.setInputSize((box.width, box.height))
         _, rows = self._net.detect(canvas)
-        faces = []
-        for row in rows if rows is not None else ():
-            # x, y, width, height; the person's right eye first, which is the left one in the image; score
-            corners = box.back(np.array([row[:2], row[:2] + row[2:4]]))
-            if (corners[1] - corners[0]).max() >= self._min_face:
-                faces.append(face_from_corners(corners, box.back(row[4:14].reshape(5, 2)), row[14]))
-        return faces
+        if rows is None:
+            return []
+        # x, y, width, height; the person's right eye first, which is the left one in the image; score
+        corners = np.hstack([rows[:, :2], rows[:, :2] + rows[:, 2:4]])
+        return box.faces(corners, rows[:, 4:14].reshape(-1, 5, 2), rows[:, 14], self._min_face)
 
 
 def make(request: DetectorRequest, model: Path) -> YunetDetector:
