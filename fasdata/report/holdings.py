@@ -141,7 +141,7 @@ _OWN_LINES = {"frames", "detector", "detector_weights_sha256", "detector_setting
 
 def origin(survey: Survey, anchor: str) -> Subsection:
     """Return the settings that made the store, and the licences of the dataset and of the detector's weights."""
-    info, config, card = survey.store.info, survey.store.info.config, survey.card
+    info, config, card = survey.store.info, survey.store.info.config, survey.terms
     detector = str(config.get("detector", ""))
     no_card = "no card of this dataset comes with fasdata"
     facts = [

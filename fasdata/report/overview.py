@@ -42,7 +42,8 @@ def _table(surveys: Sequence[Survey]) -> Table:
     for survey in surveys:
         clips = survey.clips
         kinds = sorted(set(clips.loc[clips["label"] == "attack", "attack_type"]))
-        use = ("research only" if survey.card.research_only else "not limited") if survey.card else Absent("not known")
+        terms = survey.terms
+        use = ("research only" if terms.research_only else "not limited") if terms else Absent("not known")
         rows.append(
             Row(
                 (

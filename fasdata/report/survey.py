@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fasdata.datasets.card import Card
+from fasdata.datasets.kept_card import KeptCard
 from fasdata.errors import UserError
 from fasdata.quality import eye_distance as eye_distance
 from fasdata.quality import pitch_ratio
@@ -34,11 +35,12 @@ class Survey:
     face was detected on this very frame; measures are NaN where unknown (sizes in pixels of the source). `selected`
     counts the frames that a rule selected, by label and face status; of the frames `searched`, `with_face` have a face
     and `with_several` more than one. `hashes` are the perceptual hashes of a clip's frames. `card` is None for data
-    without a shipped card.
+    without a shipped card; `kept` is what the store itself keeps of the card of own data.
     """
 
     store: Store
     card: Card | None
+    kept: KeptCard | None
     records: list[Clip]
     clips: pd.DataFrame
     frames: pd.DataFrame
@@ -57,7 +59,12 @@ class Survey:
     @property
     def name(self) -> str:
         """The dataset's name for people."""
-        return self.card.name if self.card else self.slug
+        return self.terms.name if self.terms else self.slug
+
+    @property
+    def terms(self) -> Card | KeptCard | None:
+        """Whose the data are and what they may be used for: of the shipped card, else of the store's own."""
+        return self.card or self.kept
 
     @property
     def labels(self) -> list[str]:
@@ -115,8 +122,8 @@ def survey(store: Store) -> Survey:
         {"clip": int, "own": bool, "dark": bool, "score": float, "sharpness": float, "brightness": float}
     )
     return Survey(
-        store, _card(store.info.dataset), described, pd.DataFrame(clips, columns=_CLIP_COLUMNS), _measured(table),
-        selected, searched, with_face, with_several, tuple(sorted(rules)), hashes,
+        store, _card(store.info.dataset), _kept(store), described, pd.DataFrame(clips, columns=_CLIP_COLUMNS),
+        _measured(table), selected, searched, with_face, with_several, tuple(sorted(rules)), hashes,
     )  # fmt: skip
 
 
@@ -175,3 +182,10 @@ def _card(slug: str) -> Card | None:
         return find_card(slug)
     except UserError:
         return None  # own data have no shipped card
+
+
+def _kept(store: Store) -> KeptCard | None:
+    try:
+        return KeptCard.read(store.folder)
+    except UserError:  # the report says that nothing is known; whoever uses the dataset is told why
+        return None

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from fasdata.datasets.kept_card import FILE, KeptCard
 from fasdata.errors import UserError
 from fasdata.report.dataset_report import dataset_page
 from fasdata.report.dataset_section import summarise
@@ -27,6 +28,17 @@ def test_a_single_number_that_gives_the_labels_away_is_told(tmp_path):
     assert rows["Length of the recordings"] == "under 10 of a label"
     assert "sharpness (1.00), brightness (1.00)" in page.text
     assert "no card of this dataset comes with fasdata" in page.text
+
+
+def test_own_data_are_described_as_the_card_that_their_store_keeps(tmp_path):
+    folder = put(tmp_path, "entry", [Made("a", "train", "bonafide", "bonafide", "1")])
+    card = KeptCard(name="Entry-Hall", owner="the door's maker", licence="in the house alone", research_only=False)
+    (folder / FILE).write_text(card.text(), encoding="utf-8")
+    page = reported(folder)
+    for words in ("Entry-Hall", "the door's maker", "in the house alone", "not limited to research by its card"):
+        assert words in page.text
+    (folder / FILE).write_text("{", encoding="utf-8")
+    assert "the door's maker" not in reported(folder).text
 
 
 def test_copies_are_found_across_splits_and_labels(tmp_path):
