@@ -9,6 +9,7 @@ from pydantic import Field
 
 from fasdata.datasets.card import Card, Claim, Modality
 from fasdata.datasets.rule import Form
+from fasdata.errors import UserError
 from fasdata.foreign import read_json, validated
 
 FILE = "card.json"
@@ -39,6 +40,14 @@ class KeptCard(Form):
         """
         path = folder / FILE
         return validated(cls, read_json(path), str(path)) if path.is_file() else None
+
+    @classmethod
+    def known(cls, folder: Path) -> KeptCard | None:
+        """Return what a store's folder keeps, None also where it is malformed: whoever uses the dataset is told."""
+        try:
+            return cls.read(folder)
+        except UserError:
+            return None
 
     def text(self) -> str:
         """Return the content of the file."""

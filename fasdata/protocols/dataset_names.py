@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from pathlib import Path
 
 from fasdata.datasets.card import Card, spelling_key
 from fasdata.datasets.kept_card import KeptCard
@@ -52,7 +51,7 @@ class Names:
         Raises:
             UserError: two datasets claim one letter.
         """
-        cards = {slug: _kept(library.store_dir(slug)) for slug in library.stores()} if library else {}
+        cards = {slug: KeptCard.known(library.store_dir(slug)) for slug in library.stores()} if library else {}
         return _with_own({slug: card for slug, card in cards.items() if slug not in load_cards()})
 
     @classmethod
@@ -116,16 +115,9 @@ def own_card(library: Library, card: Card) -> KeptCard | None:
     if card.slug in load_cards():
         return None
     kept = KeptCard.of(card)
-    others = {slug: _kept(library.store_dir(slug)) for slug in library.stores() if slug not in load_cards()}
+    others = {slug: KeptCard.known(library.store_dir(slug)) for slug in library.stores() if slug not in load_cards()}
     _with_own({**others, card.slug: kept})
     return kept
-
-
-def _kept(folder: Path) -> KeptCard | None:
-    try:
-        return KeptCard.read(folder)
-    except UserError:  # whoever uses the dataset is told
-        return None
 
 
 def _with_own(kept: Mapping[str, KeptCard | None]) -> Names:

@@ -122,8 +122,9 @@ def survey(store: Store) -> Survey:
         {"clip": int, "own": bool, "dark": bool, "score": float, "sharpness": float, "brightness": float}
     )
     return Survey(
-        store, _card(store.info.dataset), _kept(store), described, pd.DataFrame(clips, columns=_CLIP_COLUMNS),
-        _measured(table), selected, searched, with_face, with_several, tuple(sorted(rules)), hashes,
+        store, _card(store.info.dataset), KeptCard.known(store.folder), described,
+        pd.DataFrame(clips, columns=_CLIP_COLUMNS), _measured(table),
+        selected, searched, with_face, with_several, tuple(sorted(rules)), hashes,
     )  # fmt: skip
 
 
@@ -182,10 +183,3 @@ def _card(slug: str) -> Card | None:
         return find_card(slug)
     except UserError:
         return None  # own data have no shipped card
-
-
-def _kept(store: Store) -> KeptCard | None:
-    try:
-        return KeptCard.read(store.folder)
-    except UserError:  # the report says that nothing is known; whoever uses the dataset is told why
-        return None

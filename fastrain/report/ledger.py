@@ -50,15 +50,15 @@ def terms_notice(run: RunFolder) -> Notice | None:
 
 
 def _datasets(run: RunFolder) -> Iterator[Entry]:
-    from fasdata.datasets.registry import find_card
+    from fasdata.datasets.kept_card import KeptCard
+    from fasdata.datasets.registry import load_cards
 
     for slug in _slugs(run):
-        try:
-            card = find_card(slug)
-        except UserError:
+        card = load_cards().get(slug) or KeptCard.known(Path(run.run.library or ".") / slug)
+        if card is None:
             yield Entry("dataset", slug, "no card in fasdata", None)
-            continue
-        yield Entry("dataset", card.name, card.licence, card.research_only)
+        else:
+            yield Entry("dataset", card.name, card.licence, card.research_only)
 
 
 def _detectors(run: RunFolder) -> Iterator[Entry]:

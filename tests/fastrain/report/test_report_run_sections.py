@@ -2,13 +2,17 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from fasdata.datasets.kept_card import FILE, KeptCard
 from fastrain.evaluation.metrics.calibration import cllr, min_cllr
 from fastrain.evaluation.scores import ScoreTable
+from fastrain.report.ledger import entries
+from fastrain.report.run_folder import RunFolder
 from fastrain.report.run_report import write_report
 from tests.fasdata.page.markup import Markup
 from tests.fastrain.report.fabricate import TARGET, fabricate_run, fabricate_store
@@ -149,3 +153,18 @@ def test_the_ledger_lists_every_part_and_research_only_is_said_at_the_top(page):
     assert "torchvision" in rows["starting weights", "resnet18.tv_in1k"]["Licence or terms"]
     top = page.sections["glance"]
     assert "For research only" in top and "OULU-NPU" in top and "retinaface" in top
+
+
+@pytest.mark.parametrize("research_only", [True, False])
+def test_the_ledger_knows_own_data_by_the_card_that_their_store_keeps(run, tmp_path, monkeypatch, research_only):
+    folder = shutil.copytree(run, tmp_path / "run")
+    read = RunFolder.read(folder)
+    store = Path(read.run.library) / "entry"
+    store.mkdir(exist_ok=True)
+    monkeypatch.setattr("fastrain.report.ledger._slugs", lambda _: ["entry"])
+    card = KeptCard(name="Entry-Hall", licence="in the house alone", research_only=research_only)
+    (store / FILE).write_text(card.text(), encoding="utf-8")
+    entry = next(iter(entries(read)))
+    assert (entry.name, entry.licence, entry.research_only) == ("Entry-Hall", "in the house alone", research_only)
+    (store / FILE).unlink()
+    assert next(iter(entries(read))).research_only is None
