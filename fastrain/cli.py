@@ -28,8 +28,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (methods, run, evaluate, landscape, report, compare, predict, export, calibrate, serve):
+for verb in (run, evaluate, landscape, report, compare, predict, export, calibrate, serve):
     app.add_typer(verb.app)
+app.add_typer(methods.app, name="methods")
 app.add_typer(imports.app, name="import")
 
 

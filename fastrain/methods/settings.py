@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -19,6 +21,48 @@ Modalities = Annotated[tuple[Literal["rgb", "depth", "ir"], ...], Field(min_leng
 """Any of rgb, depth, ir, each once; held in that order."""
 
 
+# -- What `fastrain methods check` trains -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FileOf:
+    """Stands for a file that the check makes, where a setting names one.
+
+    `what`: "trunk", the weights of the timm trunk that the tiny settings name; "checkpoint", of a whole network of the
+    method; or the weights of the part of it that is called so, such as "network.clip".
+    """
+
+    what: str
+    seed: int = 77
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How small a method can be, and what else its settings can be, for `fastrain methods check`.
+
+    With `tiny` it has to learn in 20 steps to tell smooth images of `size` pixels from striped ones. `other` has for
+    a setting another value, and what else has to be set for it to matter; of those that are not there the check finds
+    one by their type. `crop` names the setting that says the side of training images, where it is not `size`.
+    Terms of the log that need not fall are named by the end of their names in `rising`. `exempt` has rules that the
+    method does not keep, each with the reason, which the table of the check shows.
+    """
+
+    tiny: Mapping[str, Any] = field(default_factory=dict)
+    other: Mapping[str, tuple[Any, Mapping[str, Any]]] = field(default_factory=dict)
+    size: int = 32
+    crop: str = ""
+    rising: tuple[str, ...] = ()
+    exempt: Mapping[str, str] = field(default_factory=dict)
+
+    def with_more(self, tiny: Mapping[str, Any], other: Mapping[str, Any], **more: Any) -> Trial:
+        """Return this trial with more values, and with other fields as given."""
+        values = {"size": self.size, "crop": self.crop, "rising": self.rising, "exempt": self.exempt, **more}
+        return Trial({**self.tiny, **tiny}, {**self.other, **other}, **values)
+
+
+# -- Settings ----------------------------------------------------------------------------------------------------------
+
+
 class Section(BaseModel):
     """A group of settings. Unknown keys are refused."""
 
@@ -34,6 +78,11 @@ class MethodSettings(Section):
         Raises:
             UserError: one cannot be had.
         """
+
+    @classmethod
+    def trial(cls) -> Trial:
+        """Return how small the method can be and what else its settings can be, where the defaults are not enough."""
+        return Trial()
 
 
 class TrunkSettings(MethodSettings):
@@ -55,3 +104,16 @@ class TrunkSettings(MethodSettings):
         from fastrain.networks.hub import find_weights
 
         find_weights(self.trunk, self.pretrained)
+
+    @classmethod
+    def trial(cls) -> Trial:
+        """Return a trunk that computes in a blink, and another."""
+        narrow = {"channels": [8, 16, 16, 24], "stem_width": 8}
+        return Trial(
+            tiny={"trunk": "resnet10t", "trunk_kwargs": narrow, "pretrained": False},
+            other={
+                "trunk": ("resnet18", {"trunk_kwargs": {"channels": [8, 8, 8, 8]}}),
+                "trunk_kwargs": ({"channels": [8, 16, 16, 32], "stem_width": 8}, {}),
+                "pretrained": (FileOf("trunk"), {}),
+            },
+        )

@@ -13,7 +13,7 @@ from fasdata.foreign import key_paths, read_yaml, short, yaml_of
 from fasdata.resources import configs_dir
 from fastrain.augmentation import AugmentConfig
 from fastrain.config import RunConfig
-from fastrain.methods.registry import settings_class
+from fastrain.methods.registry import named_method, settings_class
 from fastrain.rundir import RunDir
 from fastrain.rundir.folder import CONFIG
 
@@ -21,8 +21,20 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def presets(method: str) -> list[str]:
-    """Return the names of the presets shipped for `method`, sorted."""
-    return sorted(path.name[len(method) + 1 : -len(".yaml")] for path in configs_dir().glob(f"{method}.*.yaml"))
+    """Return the names of the presets that come with `method`, sorted."""
+    return sorted(path.name[len(method) + 1 : -len(".yaml")] for path in _folder(method).glob(f"{method}.*.yaml"))
+
+
+def defaults_file(method: str) -> Path | None:
+    """Return the YAML file of a method's defaults, None where those of its classes stand alone."""
+    file = _folder(method) / f"{method}.yaml"
+    return file if file.is_file() else None
+
+
+def _folder(method: str) -> Path:
+    """Return where the YAML files of a method lie: ours in `configs/`, of others in `configs/` beside their code."""
+    named = named_method(method)
+    return named.code.folder / "configs" if named else configs_dir()
 
 
 def layered(
@@ -80,8 +92,7 @@ def known_keys(method: str) -> list[str]:
 
 
 def _files(method: str, preset: str | None) -> Iterator[Path]:
-    defaults = configs_dir() / f"{method}.yaml"
-    if defaults.is_file():  # without one the classes' own defaults stand
+    if defaults := defaults_file(method):
         yield defaults
     if preset is None:
         return
@@ -92,7 +103,7 @@ def _files(method: str, preset: str | None) -> Iterator[Path]:
             )
         yield Path(preset)
     elif preset in presets(method):
-        yield configs_dir() / f"{method}.{preset}.yaml"
+        yield _folder(method) / f"{method}.{preset}.yaml"
     else:
         raise unknown_name(f"preset of {method}", preset, presets(method))
 

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from fastrain.methods.settings import Modalities, TrunkSettings
+from fastrain.methods.settings import Modalities, Trial, TrunkSettings
 
 
 class ERMSettings(TrunkSettings):
@@ -42,3 +42,26 @@ class ERMSettings(TrunkSettings):
                 "set fusion=early, or more modalities"
             )
         return self
+
+    @classmethod
+    def trial(cls) -> Trial:
+        return (
+            super()
+            .trial()
+            .with_more(
+                {"lr": 0.02},
+                {
+                    "modalities": (("rgb", "depth", "ir"), {}),
+                    "fusion": ("late", {"modalities": ("rgb", "depth", "ir")}),
+                    "optimiser": ("adamw", {}),
+                    "lr": (0.01, {}),
+                    "momentum": (0.5, {}),
+                    "weight_decay": (0.1, {}),
+                    "schedule": ("step", {"schedule_epochs": 1}),
+                    "schedule_epochs": (1, {"schedule": "step"}),
+                    "schedule_factor": (0.5, {"schedule": "cosine", "schedule_epochs": 2}),
+                    "normalize": (False, {}),
+                    "freeze_trunk": (True, {}),
+                },
+            )
+        )

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from fastrain.methods.settings import TrunkSettings
+from fastrain.methods.settings import Trial, TrunkSettings
 
 
 class GACFASSettings(TrunkSettings):
@@ -87,3 +87,38 @@ class GACFASSettings(TrunkSettings):
         if self.loss == "bce" and self.ce_scale is not None:
             raise ValueError("ce_scale is read with loss ce only: set loss=ce, or logit_scale")
         return self
+
+    @classmethod
+    def trial(cls) -> Trial:
+        return (
+            super()
+            .trial()
+            .with_more(
+                {"warming_epochs": 0, "minimizer_warming": 0, "lr": 0.02, "contrastive_weight": 0.05},
+                {
+                    "behaviour": ("literal", {}),
+                    "domain_order": ((2, 0, 1), {"behaviour": "literal", "alpha": 0.5}),
+                    "adaptive": (False, {}),
+                    "rho": (0.5, {}),
+                    "alpha": (0.5, {}),
+                    "eta": (0.1, {}),
+                    "warming_epochs": (1, {}),
+                    "minimizer_warming": (1, {}),
+                    "loss": ("ce", {}),
+                    "logit_scale": (4.0, {}),
+                    "ce_scale": (4.0, {"loss": "ce"}),
+                    "contrastive_weight": (1.0, {}),
+                    "temperature": (0.5, {}),
+                    "dropout": (0.5, {}),
+                    "freeze_norm": (True, {}),
+                    "normalize": (False, {}),
+                    "lr": (0.01, {}),
+                    "head_lr_scale": (2.0, {}),
+                    "momentum": (0.5, {}),
+                    "weight_decay": (0.1, {}),
+                    "lr_step_epochs": (1, {}),
+                    "lr_gamma": (0.1, {"lr_step_epochs": 1}),
+                },
+                rising=("con",),
+            )
+        )

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from fastrain.methods.settings import TrunkSettings
+from fastrain.methods.settings import FileOf, Trial, TrunkSettings
 
 
 class HFNMPSettings(TrunkSettings):
@@ -78,3 +78,37 @@ class HFNMPSettings(TrunkSettings):
 
         path = Path(self.extractor)
         return path if path.is_file() else selected_checkpoint(path)
+
+    @classmethod
+    def trial(cls) -> Trial:
+        return (
+            super()
+            .trial()
+            .with_more(
+                {"pyramid_width": 8, "optimiser": "adam", "meta_lr": 0.01, "inner_loops": 1},
+                {
+                    "mode": ("sync", {}),
+                    "order": ("hfn_first", {}),
+                    "meta_train_size": (1, {}),
+                    "inner_loops": (2, {}),
+                    "meta_lr": (0.02, {}),
+                    "init_lr": (0.01, {"mode": "sync"}),
+                    "extractor": (
+                        FileOf("checkpoint", 2),
+                        {"mode": "second_stage", "extractor": FileOf("checkpoint", 1)},
+                    ),
+                    "optimiser": ("sgd", {}),
+                    "momentum": (0.5, {"optimiser": "sgd"}),
+                    "weight_decay_hfn": (0.1, {"optimiser": "sgd"}),
+                    "weight_decay_extractor": (0.1, {"optimiser": "sgd"}),
+                    "lambda_rec": (1.0, {}),
+                    "replicate_buffers": (True, {}),
+                    "pyramid_width": (12, {}),
+                    "dropout": (0.5, {}),
+                    "color_order": ("bgr", {}),
+                    "normalize_rgb": (True, {}),
+                    "mean_std_normal": (False, {}),
+                },
+                rising=("map", "cls", "rec"),
+            )
+        )

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from fastrain.methods.settings import MethodSettings, Section
+from fastrain.methods.settings import FileOf, MethodSettings, Section, Trial
 
 
 class Prompts(Section):
@@ -145,3 +145,47 @@ class MEFASSettings(MethodSettings):
         from fastrain.networks.hub import find_clip_weights
 
         find_clip_weights(self.clip, self.pretrained)
+
+    @classmethod
+    def trial(cls) -> Trial:
+        towers = {
+            "embed_dim": 16,
+            "vision_cfg": {"layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
+            "text_cfg": {"layers": 2, "width": 16, "heads": 2},
+        }
+        return Trial(
+            tiny={
+                "clip_kwargs": towers,
+                "pretrained": False,
+                "prompts": {"depth": 2},
+                "fusion_width": 8,
+                "head_width": 16,
+                "head_out": 8,
+                "lr": 0.003,
+                "losses": {"simclr": 0.05},
+            },
+            other={
+                "clip": ("ViT-B-16", {}),
+                "clip_kwargs": ({**towers, "embed_dim": 24}, {}),
+                "pretrained": (FileOf("network.clip"), {}),
+                "compat": ("paper", {}),
+                "words": ("an image of a", {}),
+                "classes": (("paper mask", "person"), {}),
+                "prompts": ({"n_ctx": 1, "depth": 2}, {}),
+                "fusion_width": (12, {}),
+                "text": ({"final_norm": True}, {}),
+                "mask": ({"mode": "none"}, {}),
+                "head_width": (24, {}),
+                "head_out": (12, {}),
+                "losses": ({"simclr": 1.0}, {}),
+                "temperature": (0.5, {}),
+                "lr": (0.01, {}),
+                "lr_new": (0.01, {}),
+                "weight_decay": (0.1, {}),
+                "schedule": ({"use": True, "steps": 1, "epochs": 5, "warmup_epochs": 0}, {}),
+                "freeze": (("clip.visual",), {}),
+                "eval": ({"policy": "reference"}, {}),
+            },
+            rising=("simclr", "mse", "cls"),
+            exempt={"two devices": "in training the text sees the mean of a batch's prompts, each device of its own"},
+        )

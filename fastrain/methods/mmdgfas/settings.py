@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from fastrain.methods.settings import MethodSettings, Modalities, Section
+from fastrain.methods.settings import MethodSettings, Modalities, Section, Trial
 
 
 class FusionSettings(Section):
@@ -82,3 +82,27 @@ class MMDGFASSettings(MethodSettings):
         if self.lr_lowest > self.lr:
             raise ValueError(f"lr_lowest {self.lr_lowest} is above lr {self.lr}")
         return self
+
+    @classmethod
+    def trial(cls) -> Trial:
+        return Trial(
+            tiny={"planes": 16, "crop": 32, "eval_views": "full", "dropout": 0.0, "lr": 0.02, "momentum": 0.5},
+            other={
+                "modalities": (("rgb",), {}),
+                "planes": (32, {}),
+                "dropout": (0.5, {}),
+                "color_order": ("bgr", {}),
+                "fusion": ({"decision": "hybrid"}, {"loss": "combined_all", "ce_weight": 1.0}),
+                "loss": ("combined", {}),
+                "ce_weight": (1.0, {"loss": "combined"}),
+                "cross_modal": ({"gamma": 2.0}, {"loss": "combined"}),
+                "crop": (16, {}),
+                "eval_views": ("crops36", {"crop": 16}),
+                "lr": (0.03, {}),
+                "lr_lowest": (0.01, {}),
+                "cycle_epochs": (2, {}),
+                "momentum": (0.9, {}),
+                "weight_decay": (0.1, {}),
+            },
+            crop="crop",
+        )

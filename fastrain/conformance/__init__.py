@@ -1,0 +1,1 @@
+"""The conformance suite: what every method has to keep, checked for any method (`fastrain methods check`)."""

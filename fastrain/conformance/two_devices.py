@@ -1,0 +1,147 @@
+"""Two devices in one process: two networks in two threads, which meet where a run's devices would.
+
+What the engine does there (`fastrain.train.context`, `devices`) is done here on tensors of two threads: gradients are
+averaged where an optimiser steps, rows are gathered with their gradients. Arithmetic is in float64, and layers that
+look at a whole batch or at chance (normalisation, dropout) are in eval mode: these differ between devices by design.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Barrier, BrokenBarrierError, Thread
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fastrain.conformance.memory_context import MemoryContext
+from fastrain.conformance.toys import Toy, images, some_of
+from fastrain.methods.base import Batch, Method
+
+DEVICES = 2
+PER_GROUP = 4
+PATIENCE = 60.0  # seconds that a device waits for the other
+Gradients = dict[str, Tensor]
+
+
+class _Meeting:
+    """Where threads hand each other values; all have to come, in the same order."""
+
+    def __init__(self, devices: int) -> None:
+        self.barrier, self.values = Barrier(devices, timeout=PATIENCE), [None] * devices
+
+    def exchanged(self, rank: int, value: Any) -> list[Any]:
+        self.values[rank] = value
+        self.barrier.wait()
+        everything = list(self.values)
+        self.barrier.wait()
+        return everything
+
+
+class _Gathered(torch.autograd.Function):
+    """Rows of all devices; the gradient is that of `fastrain.train.devices.GatherRows`."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, meeting: _Meeting, rank: int) -> Tensor:  # type: ignore[override]
+        ctx.rank = rank
+        return torch.cat(meeting.exchanged(rank, rows.detach().clone()))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        return gradient.chunk(DEVICES)[ctx.rank] * DEVICES, None, None
+
+
+class _Device(MemoryContext):
+    """A device of several, or one alone (`meeting` is None); keeps the gradients of every optimiser step."""
+
+    def __init__(self, method: Method, toy: Toy, rank: int, meeting: _Meeting | None) -> None:
+        side, views = toy.side_of_training(method), max(2, method.views)
+        self.draws = 0
+
+        def draw(domains: Sequence[int]) -> Batch:
+            self.draws += 1
+            whole = images(domains, per_group=PER_GROUP, size=side, seed=self.draws, views=views)
+            return _in_double(_share(whole, rank) if meeting else whole)
+
+        super().__init__(method, draw, steps_per_epoch=1)
+        self.rank, self.meeting = rank, meeting
+        self.devices = DEVICES if meeting else 1
+        self.taken: list[Gradients] = []
+
+    def gathered(self, tensor: Tensor) -> Tensor:
+        return _Gathered.apply(tensor, self.meeting, self.rank) if self.meeting else tensor
+
+    def gradients(self, loss: Tensor, parameters: Sequence[nn.Parameter], *, keep_graph: bool = False) -> list[Tensor]:
+        return self._averaged(super().gradients(loss, parameters, keep_graph=keep_graph))
+
+    def step(self, name: str) -> None:
+        held = [p for group in self.specs[name].optimizer.param_groups for p in group["params"] if p.grad is not None]
+        for parameter, mean in zip(held, self._averaged([parameter.grad for parameter in held]), strict=True):  # type: ignore[list-item]
+            parameter.grad = mean
+        super().step(name)
+        named = self.method.named_parameters()
+        self.taken.append({key: p.grad.clone() for key, p in named if p.grad is not None})
+
+    def _averaged(self, tensors: list[Tensor]) -> list[Tensor]:
+        if self.meeting is None:
+            return tensors
+        everybody = self.meeting.exchanged(self.rank, tensors)
+        return [torch.stack(of_each).mean(dim=0) for of_each in zip(*everybody, strict=True)]
+
+    def run_step(self) -> dict[str, Tensor]:
+        train = self.method.train
+
+        def training(mode: bool = True) -> Method:
+            train(mode)
+            for module in self.method.modules():
+                if isinstance(module, nn.modules.batchnorm._NormBase | nn.modules.dropout._DropoutNd):
+                    module.eval()
+            return self.method
+
+        self.method.train = training  # type: ignore[method-assign]
+        return super().run_step()
+
+
+def _share(batch: Batch, rank: int) -> Batch:
+    """Return a device's images: as many of every domain and label as the other's."""
+    places = torch.arange(len(batch["label"]))
+    half = PER_GROUP // DEVICES
+    return some_of(batch, places[(places % PER_GROUP) // half == rank])
+
+
+def _in_double(batch: Batch) -> Batch:
+    views = [{name: image.double() for name, image in view.items()} for view in batch["views"]]
+    return {**batch, "views": views, "modalities": views[0]}
+
+
+def gradients_of_one(method: Method, toy: Toy) -> list[Gradients]:
+    """Return the gradients of every optimiser step of one iteration, on one device with the whole batch."""
+    device = _Device(method.double(), toy, 0, None)
+    device.run_step()
+    return device.taken
+
+
+def gradients_of_two(methods: Sequence[Method], toy: Toy) -> list[Gradients]:
+    """Return the same of the first of two devices, each with half of the batch.
+
+    Raises:
+        Exception: what one of the devices raised.
+    """
+    meeting, errors = _Meeting(len(methods)), []
+    devices = [_Device(method.double(), toy, rank, meeting) for rank, method in enumerate(methods)]
+
+    def work(device: _Device) -> None:
+        try:
+            device.run_step()
+        except BaseException as error:
+            errors.append(error)
+            meeting.barrier.abort()
+
+    threads = [Thread(target=work, args=(device,)) for device in devices]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise next((error for error in errors if not isinstance(error, BrokenBarrierError)), errors[0])
+    return devices[0].taken
