@@ -49,6 +49,9 @@ METHODS: dict[str, MethodRow] = {
     "mmdgfas": MethodRow(
         "fastrain.methods.mmdgfas", "MMDGFAS", "MMDGFASSettings", "three streams of colour, depth and infrared", True
     ),
+    "ssdg": MethodRow(
+        "fastrain.methods.ssdg", "SSDG", "SSDGSettings", "bona fide faces alike in all domains, attacks apart", True
+    ),
 }
 
 

@@ -36,14 +36,17 @@ def read_foreign(path: Path, records: Sequence[str] = ()) -> Any:
 class Published:
     """A published checkpoint in our names.
 
-    `state` is the complete state of our method; `model` the settings that it needs; `selection` how its authors chose
-    it; `facts` what else the file says (epoch, metrics), as plain values.
+    `state` is the complete state of our method, but for the parts that `not_kept` names (prefixes such as
+    `discriminator.`): the published code does not save them, no score needs them, and they stay as they start. `model`
+    are the settings that it needs; `selection` how its authors chose it; `facts` what else the file says (epoch,
+    metrics), as plain values.
     """
 
     state: Mapping[str, Tensor]
     model: Mapping[str, Any]
     selection: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    not_kept: tuple[str, ...] = ()
 
 
 _SMALL = 100  # numbers of an array that is a fact, and no weight

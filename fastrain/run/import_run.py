@@ -41,14 +41,19 @@ def import_run(method: str, file: Path, out: Path, overrides: Sequence[str] = ()
     published: Published = reader.convert(read_foreign(file, reader.RECORDS))
     config = resolve(layered(method, None, overrides, implied={"model": published.model}))
     network = build_method(config, n_domains=domains, image_size=view_of(config).size)
-    _load(network, published.state, file)
+    _load(network, published, file)
     return _written(RunDir(out), network, config, published, file, domains)
 
 
-def _load(network: Method, state: Mapping[str, Tensor], file: Path) -> None:
+def _load(network: Method, published: Published, file: Path) -> None:
+    state: Mapping[str, Tensor] = published.state
     wanted = network.state_dict()
     # Files from before batch norm counted its batches lack that buffer.
-    missing = [key for key in wanted if key not in state and not key.endswith("num_batches_tracked")]
+    missing = [
+        key
+        for key in wanted
+        if key not in state and not key.endswith("num_batches_tracked") and not key.startswith(published.not_kept)
+    ]
     extra = [key for key in state if key not in wanted]
     shapes = [key for key in state if key in wanted and state[key].shape != wanted[key].shape]
     for what, keys in (("lacks", missing), ("has an unknown", extra), ("has another shape of", shapes)):

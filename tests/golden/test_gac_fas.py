@@ -17,9 +17,12 @@ from fastrain.data.geometry import cutout_box, fill_with_mean
 from fastrain.methods.base import Batch
 from fastrain.methods.gac_fas.ascent import Ascent
 from fastrain.methods.gac_fas.method import GACFAS
-from fastrain.methods.gac_fas.network import CosineHead, CosineNetwork, domain_losses, supervised_contrast
+from fastrain.methods.gac_fas.network import CosineNetwork
 from fastrain.methods.gac_fas.published import from_reference, to_reference
 from fastrain.methods.gac_fas.settings import GACFASSettings
+from fastrain.networks.contrast import supervised_contrast
+from fastrain.networks.cosine import CosineHead
+from fastrain.networks.domains import domain_losses
 from tests.fastrain.methods.memory_context import MemoryContext
 from tests.fastrain.methods.tiny import TINY
 from tests.golden.fill import Fill, summary

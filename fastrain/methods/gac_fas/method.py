@@ -13,9 +13,12 @@ from torch.optim.lr_scheduler import StepLR
 from fasdata.errors import UserError
 from fastrain.methods.base import Batch, Method, OptimSpec, StepContext
 from fastrain.methods.gac_fas.ascent import Ascent
-from fastrain.methods.gac_fas.network import CosineNetwork, domain_losses, supervised_contrast, unit
+from fastrain.methods.gac_fas.network import CosineNetwork
 from fastrain.methods.gac_fas.settings import GACFASSettings
+from fastrain.networks.contrast import supervised_contrast
+from fastrain.networks.cosine import unit
 from fastrain.networks.displacement import displaced
+from fastrain.networks.domains import domain_losses
 from fastrain.networks.trunk import imagenet_normalized, pooled_trunk
 from fastrain.networks.weights import load_trunk
 

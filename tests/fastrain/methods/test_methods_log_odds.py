@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from fasdata.errors import UserError
 from fastrain.methods.base import Batch, Method
-from fastrain.methods.gac_fas.network import domain_losses
 from fastrain.methods.registry import METHODS
+from fastrain.networks.domains import domain_losses
 from tests.fastrain.methods.tiny import DOMAINS, images, tiny, trained
 
 LATE = {"modalities": ("rgb", "depth", "ir"), "fusion": "late"}
