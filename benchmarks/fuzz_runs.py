@@ -184,6 +184,10 @@ def _published(folder: Path) -> list[Path]:
         "gac_fas": {"epoch": 3, "eva": [0.1, float("nan")], "state_dict": layers},
         "hfn_mp": {"epoch": 3, "val_metrics": {"AUC": 0.5}, "model_state": [{"a.weight": weight}, fusion]},
         "me_fas": {"epoch": 1, "state_dict": prompts},
+        "ssdg": {"epoch": 3, "threshold": 0.5, "state_dict": {
+            "backbone.conv1.weight": weight, "embedder.bottleneck_layer_fc.weight": weight,
+            "embedder.bottleneck_layer.0.weight": weight, "classifier.classifier_layer.weight": weight,
+        }},
         "mmdgfas": {"depth_module.first_bn.weight": weight[0], "color_module.first_bn.weight": weight[0],
                     "bottleneck.0.weight": torch.ones(2, 6, 1, 1), "depth_module.fc.weight": weight},
     }  # fmt: skip

@@ -103,6 +103,8 @@ class EvaluateConfig(_Section):
     metric: Literal["auc", "eer", "min_hter", "eer_frame", "min_hter_frame", "acer_frame"] = "auc"
     """What `source_val` and `target_oracle` compare, at clip level or, as some papers' code does, of single frames;
     `acer_frame` at the score 0.5, all attacks together."""
+    ties: Literal["first", "last"] = "first"
+    """Which of several checkpoints is taken that are equally good by `metric`; some papers' code takes the last."""
     frames: Literal["all", "random_one"] = "all"
     """Which frames of a clip are scored: every one of the manifest, or one at random, another at each evaluation."""
     batch_size: int = Field(32, ge=1, le=LARGEST_BATCH)

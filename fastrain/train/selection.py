@@ -21,6 +21,7 @@ class SourceVal:
     metric: str
     name: str = SOURCE_VAL
     checkpoint: Literal["best", "last"] = "best"
+    ties: Literal["first", "last"] = "first"
 
     @property
     def compared(self) -> str:
@@ -28,11 +29,11 @@ class SourceVal:
         return self.metric
 
     def improves(self, validation: Mapping[str, float], best: Mapping[str, Any] | None) -> bool:
-        """Tell whether this validation is the new best; a tie is not."""
+        """Tell whether this validation is the new best; a tie is one where the last of several counts."""
         value = validation[self.metric]
         if math.isnan(value):
             return False
-        if best is None:
+        if best is None or (value == best[self.metric] and self.ties == "last"):
             return True
         return value > best[self.metric] if HIGHER_IS_BETTER[self.metric] else value < best[self.metric]
 
@@ -101,7 +102,7 @@ Selection: TypeAlias = SourceVal | Last | MeanLast
 def selection_of(config: EvaluateConfig) -> Selection:
     """Return the policy that a configuration names."""
     if config.select == TARGET_ORACLE:
-        return TargetOracle(config.metric)
+        return TargetOracle(config.metric, ties=config.ties)
     if config.select == MEAN_LAST:
-        return MeanLast(config.last_n, SourceVal(config.metric))
-    return SourceVal(config.metric) if config.select == SOURCE_VAL else Last()
+        return MeanLast(config.last_n, SourceVal(config.metric, ties=config.ties))
+    return SourceVal(config.metric, ties=config.ties) if config.select == SOURCE_VAL else Last()

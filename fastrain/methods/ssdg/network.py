@@ -99,7 +99,9 @@ class PlainTrunk(nn.Module):
 
     pooled_after = (3, 6, 9, 10, 11)
 
-    def __init__(self, widths: Sequence[int] = (64, 128, 196), *, bn_init: Literal["ones", "uniform01"] = "ones") -> None:
+    def __init__(
+        self, widths: Sequence[int] = (64, 128, 196), *, bn_init: Literal["ones", "uniform01"] = "ones"
+    ) -> None:
         super().__init__()
         first, second, third = widths
         outputs = [first, *[second, third, second] * 3, second, 2 * second, 4 * second]

@@ -12,8 +12,8 @@ from fastrain.methods.ssdg.settings import MADDG
 from fastrain.networks.foreign import Published, json_values, network_state, tensors
 
 # Published: `backbone` (stages one to three of a residual network, or ten plain convolutions), `embedder` (the fourth
-# stage, or three more convolutions; the bottleneck), `classifier`. A copy for several devices has `module.` before every
-# key. Bottleneck and the three convolutions have a second name each, which shares their memory.
+# stage, or three more convolutions; the bottleneck), `classifier`. A copy for several devices has `module.` before
+# every key. Bottleneck and the three convolutions have a second name each, which shares their memory.
 STAGES, FOURTH = "backbone.", "embedder."
 BOTTLENECK, CLASSIFIER = "embedder.bottleneck_layer_fc.", "classifier.classifier_layer."
 _SECOND = re.compile(r"^embedder\.(bottleneck_layer\.0|bottleneck_layer_1\.[048])\.(weight|bias)$")

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from fastrain.methods.settings import TrunkSettings
+from fastrain.methods.settings import Trial, TrunkSettings
 
 MADDG = "maddg"
 
@@ -72,8 +72,12 @@ class SSDGSettings(TrunkSettings):
             raise ValueError("nobody has weights of trunk maddg: set pretrained=false")
         if self.plain and self.trunk_kwargs:
             widths = self.trunk_kwargs.get("widths")
-            whole = isinstance(widths, list | tuple) and all(type(width) is int and width > 0 for width in widths)
-            if set(self.trunk_kwargs) != {"widths"} or not whole or len(widths) != 3:
+            three = isinstance(widths, list | tuple) and len(widths) == 3
+            if (
+                set(self.trunk_kwargs) != {"widths"}
+                or not three
+                or any(type(w) is not int or w < 1 for w in widths or ())
+            ):
                 raise ValueError("trunk_kwargs of trunk maddg are three widths, such as {widths: [64, 128, 196]}")
         return self
 
@@ -82,3 +86,33 @@ class SSDGSettings(TrunkSettings):
         if list(self.lr_steps) != sorted(set(self.lr_steps)):
             raise ValueError("lr_steps ascend, such as [1500, 3000]")
         return self
+
+    @classmethod
+    def trial(cls) -> Trial:
+        return (
+            super()
+            .trial()
+            .with_more(
+                {"embedding": 16, "dropout": 0.0, "lr": 0.05, "lambda_adversarial": 0.05},
+                {
+                    "layer4_init": ("imagenet", {}),
+                    "bn_init": ("uniform01", {"trunk": MADDG, "trunk_kwargs": {"widths": [4, 4, 6]}}),
+                    "embedding": (24, {}),
+                    "dropout": (0.5, {}),
+                    "feature_norm": ("unit", {}),
+                    "weight_norm_axis": ("feature", {}),
+                    "normalize": (False, {}),
+                    "lambda_triplet": (3.0, {}),
+                    "margin": (0.5, {}),
+                    "lambda_adversarial": (2.0, {}),
+                    "grl_horizon": (10, {}),
+                    "disc_outputs": (5, {}),
+                    "lr": (0.01, {}),
+                    "momentum": (0.5, {}),
+                    "weight_decay": (0.1, {}),
+                    "lr_steps": ((1,), {}),
+                    "lr_gamma": (0.5, {"lr_steps": (1,)}),
+                },
+                rising=("adv", "triplet"),
+            )
+        )

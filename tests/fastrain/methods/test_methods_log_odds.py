@@ -25,6 +25,7 @@ CASES = [
     ("me_fas", {}, "score"),
     ("mmdgfas", {}, "score"),
     ("mmdgfas", HYBRID, "score"),
+    ("ssdg", {}, "score"),
 ]
 
 
