@@ -71,13 +71,13 @@ class SSDG(Method):
         with torch.autocast(features.device.type, enabled=False):
             classified = F.cross_entropy(logits, label)
             apart = self._apart(features, label, domain)
-            told = self._domains_told(features, label, domain, ctx.iteration)
-            loss = classified + self.config.lambda_triplet * apart + self.config.lambda_adversarial * told
+            adversarial = self._domains_told(features, label, domain, ctx.iteration)
+            loss = classified + self.config.lambda_triplet * apart + self.config.lambda_adversarial * adversarial
         ctx.zero_grad(OPTIMISER)
         ctx.backward(loss)
         ctx.step(OPTIMISER)
         self.network.project()
-        terms = {"loss": loss, "loss_cls": classified, "loss_triplet": apart, "loss_adv": told}
+        terms = {"loss": loss, "loss_cls": classified, "loss_triplet": apart, "loss_adv": adversarial}
         return {name: value.detach() for name, value in terms.items()}
 
     def predict(self, batch: Batch) -> Tensor:
