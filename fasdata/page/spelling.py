@@ -37,23 +37,30 @@ def is_number(value: Any) -> bool:
 
 
 def ratio(
-    value: Any, why: str = "not computed", *, sd: Any = None, ends: tuple[Any, Any] | None = None
+    value: Any, why: str = "not computed", *, sd: Any = None, ends: tuple[Any, Any] | None = None, rule: str = ""
 ) -> str | Absent:
     """Spell a number between 0 and 1, such as an AUC, with three decimals: `0.969 ± 0.017 [0.952, 0.986]`.
 
-    `sd` is its standard deviation over repetitions, `ends` its confidence interval; either may be absent.
+    `sd` is its standard deviation over repetitions, `ends` its confidence interval, `rule` the name of the rule that
+    gave it; each may be absent.
     """
-    return _spelled(value, why, 1, 3, "", sd, ends)
+    return _spelled(value, why, 1, 3, "", sd, ends, rule)
 
 
 def percent(
-    value: Any, why: str = "not computed", *, sd: Any = None, ends: tuple[Any, Any] | None = None, unit: str = " %"
+    value: Any,
+    why: str = "not computed",
+    *,
+    sd: Any = None,
+    ends: tuple[Any, Any] | None = None,
+    unit: str = " %",
+    rule: str = "",
 ) -> str | Absent:
     """Spell an error rate between 0 and 1 in percent with two decimals, as papers do: `8.33 ± 1.20 % [2.08, 16.67]`.
 
-    `sd` and `ends` as in `ratio`; `unit` is "" where the title of a column names it.
+    `sd`, `ends` and `rule` as in `ratio`; `unit` is "" where the title of a column names it.
     """
-    return _spelled(value, why, 100, 2, unit, sd, ends)
+    return _spelled(value, why, 100, 2, unit, sd, ends, rule)
 
 
 def metric(
@@ -64,13 +71,16 @@ def metric(
     sd: Any = None,
     ends: tuple[Any, Any] | None = None,
     unit: str = " %",
+    rule: str = "",
 ) -> str | Absent:
     """Spell a metric by its name: `auc` as a ratio, every other one in percent."""
-    return ratio(value, why, sd=sd, ends=ends) if name == "auc" else percent(value, why, sd=sd, ends=ends, unit=unit)
+    if name == "auc":
+        return ratio(value, why, sd=sd, ends=ends, rule=rule)
+    return percent(value, why, sd=sd, ends=ends, unit=unit, rule=rule)
 
 
 def _spelled(
-    value: Any, why: str, factor: int, digits: int, unit: str, sd: Any, ends: tuple[Any, Any] | None
+    value: Any, why: str, factor: int, digits: int, unit: str, sd: Any, ends: tuple[Any, Any] | None, rule: str
 ) -> str | Absent:
     if not is_number(value):
         return Absent(why)
@@ -80,7 +90,21 @@ def _spelled(
 
     spread = f" ± {number(sd)}" if is_number(sd) else ""
     interval = f" [{number(ends[0])}, {number(ends[1])}]" if ends and all(map(is_number, ends)) else ""
+    interval += f" {rule}" if interval and rule else ""
     return f"{number(value)}{spread}{unit}{interval}"
+
+
+def on_two_lines(cell: str | Absent, *marks: str) -> Any:
+    """Put the interval of a spelled number, or what begins with one of `marks`, below it: narrower columns of a page.
+
+    >>> on_two_lines("8.33 % [2.08, 16.67] exact")
+    Markup('8.33 %<br>[2.08, 16.67] exact')
+    """
+    for mark in (" [", *marks):
+        number, separator, rest = str(cell).partition(mark)
+        if separator and not isinstance(cell, Absent):
+            return Markup("{}<br>{}").format(number, (mark + rest).strip())
+    return cell
 
 
 def score(value: Any, why: str = "not computed") -> str | Absent:

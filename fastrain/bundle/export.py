@@ -335,6 +335,7 @@ def _rates(folder: Path, threshold: Threshold | None) -> list[RateFacts]:
                 value=row.value,
                 low=_known(row, "low"),
                 high=_known(row, "high"),
+                rule=str(getattr(row, "rule", None) or ""),
                 people=people if isinstance(people, int) else None,
                 clips=sum(int(c.get("clips", 0)) for c in counts),
             )

@@ -82,7 +82,7 @@ class FindingFacts(_Part):
 
 
 class RateFacts(_Part):
-    """An error rate at the threshold, with its interval, and of how many people and clips."""
+    """An error rate at the threshold, with its interval and its rule, and of how many people and clips."""
 
     part: str
     data: Words
@@ -90,6 +90,7 @@ class RateFacts(_Part):
     value: FiniteFloat
     low: FiniteFloat | None = None
     high: FiniteFloat | None = None
+    rule: Words = ""
     people: NonNegativeInt | None = None
     clips: NonNegativeInt | None = None
 

@@ -117,7 +117,8 @@ def about_bundle(bundle: Bundle) -> str:
         lines.append(f"            before: {facts.source_threshold}, on {facts.source_threshold.data or 'its sources'}")
     lines += [f"place       {place}" for place in facts.place]
     for rate in facts.rates:
-        ends = "" if rate.low is None or rate.high is None else f" [{rate.low:.1%}, {rate.high:.1%}]"
+        known = rate.low is not None and rate.high is not None
+        ends = f" [{rate.low:.1%}, {rate.high:.1%}] {rate.rule}".rstrip() if known else ""
         people = f", {rate.people} people" if rate.people is not None else ""
         lines.append(f"{rate.metric:11s} {rate.value:.1%}{ends} on {rate.part} ({rate.data}{people})")
     if facts.seen is None:

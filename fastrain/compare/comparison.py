@@ -16,8 +16,9 @@ from fastrain.evaluation.averaged import networks
 from fastrain.evaluation.measures import measured
 from fastrain.evaluation.scores import Samples
 from fastrain.evaluation.statistics.clusters import affordable
-from fastrain.evaluation.statistics.intervals import RESAMPLES, Interval, interval_of, resampled
+from fastrain.evaluation.statistics.intervals import RESAMPLES, resampled
 from fastrain.evaluation.statistics.paired import difference_of
+from fastrain.evaluation.statistics.proportions import Interval, with_seeds
 from fastrain.evaluation.thresholds import SOURCE_EER, TARGET_EER, ThresholdPolicy
 
 # What a table shows: title, metric, threshold policy. The deployable HTER first, then the one that papers print.
@@ -91,7 +92,7 @@ def compared(
     tests, lines = [], []
     for system in systems:
         pair = None if system is against or lined_up.apart(system) or lined_up.apart(against) else values[base]
-        lines.append(_line(system, values[system.name], pair))
+        lines.append(_line(system, values[system.name], pair, len(lined_up.clusters.stratum)))
         if pair is not None:
             tests.append(pair_test(system, against, lined_up.orders))
         elif system is not against:
@@ -104,18 +105,21 @@ def compared(
 
 @dataclass(frozen=True)
 class _Values:
-    """Of each column: the value of every run, and the mean over the runs in every resample.
+    """Of each column: the value of every run, the mean over the runs in every resample, and its interval over people.
 
-    Where a run reports the mean over several of its networks, its value is that mean.
+    Where a run reports the mean over several of its networks, its value is that mean. An interval is None where the
+    number is undefined.
     """
 
     by_run: list[NDArray[np.float64]]
     resampled: list[NDArray[np.float64]]
+    intervals: list[Interval | None]
 
 
 def _values(system: System, lined_up: LinedUp, resamples: int) -> _Values:
     by_run: list[list[float]] = [[] for _ in COLUMNS]
     by_network: list[list[NDArray[np.float64]]] = [[] for _ in COLUMNS]
+    judged: list[list[tuple[Samples, float]]] = [[] for _ in COLUMNS]
     for run in system.runs:
         order, clusters = lined_up.orders.get(run.folder), lined_up.clusters_of(run)
         of_run: list[list[float]] = [[] for _ in COLUMNS]
@@ -128,6 +132,7 @@ def _values(system: System, lined_up: LinedUp, resamples: int) -> _Values:
                 of_run[number].append(metric.plain(samples, threshold) if defined else np.nan)
                 if defined:
                     measures[str(number)] = metric.at(threshold)
+                    judged[number].append((samples, threshold))
             values = resampled(samples, clusters, measures, resamples=resamples, seed=0)
             for number in range(len(COLUMNS)):
                 by_network[number].append(values.get(str(number), np.zeros(0)))
@@ -135,19 +140,24 @@ def _values(system: System, lined_up: LinedUp, resamples: int) -> _Values:
             by_run[number].append(float(np.mean(of_networks)))
     # Every run of a system has as many networks: the mean over all of them is the mean over runs of their means.
     means = [np.mean(rows, axis=0) if len(set(map(len, rows))) == 1 else np.zeros(0) for rows in by_network]
-    return _Values([np.array(column) for column in by_run], means)
+    values_of = [np.array(column) for column in by_run]
+    intervals = [
+        None if np.isnan(values_of[number]).any() else measured(name).interval(judged[number], clusters, means[number])
+        for number, (_, name, _) in enumerate(COLUMNS)
+    ]
+    return _Values(values_of, means, intervals)
 
 
-def _line(system: System, own: _Values, base: _Values | None) -> Line:
+def _line(system: System, own: _Values, base: _Values | None, people: int) -> Line:
     cells = []
     for number in range(len(COLUMNS)):
-        values, many = own.by_run[number], own.resampled[number]
-        if np.isnan(values).any():
+        values, many, interval = own.by_run[number], own.resampled[number], own.intervals[number]
+        if interval is None:
             cells.append(Cell(None, None, None, None))
             continue
         p = None
         if base is not None and many.size and base.resampled[number].size == many.size:
             p = difference_of(many - base.resampled[number]).p
         sd = float(values.std(ddof=1)) if len(values) > 1 else None
-        cells.append(Cell(float(values.mean()), sd, interval_of(many) if many.size else None, p))
+        cells.append(Cell(float(values.mean()), sd, with_seeds(interval, values, people), p))
     return Line(system, tuple(cells))

@@ -60,8 +60,8 @@ def row_of(line: Line) -> list[str]:
 
 def cell_text(cell: Cell, name: str) -> str:
     """Return a metric as it is printed: AUC as a share, rates in percent, with deviation, interval and stars."""
-    ends = (cell.interval.low, cell.interval.high) if cell.interval else None
-    return f"{metric(name, cell.value, sd=cell.sd, ends=ends, unit='')} {stars(cell.p)}".rstrip()
+    ends, rule = ((cell.interval.low, cell.interval.high), cell.interval.rule) if cell.interval else (None, "")
+    return f"{metric(name, cell.value, sd=cell.sd, ends=ends, unit='', rule=rule)} {stars(cell.p)}".rstrip()
 
 
 def published_row(result: PublishedResult) -> list[str]:

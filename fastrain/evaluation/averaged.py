@@ -65,5 +65,5 @@ def _mean_row(row: _Row, rows: Sequence[_Row | None], number: str) -> _Row:
     if len(values) < len(rows):
         reason = next((other["reason"] for other in present if other.get("reason")), "not in every network")
         return {**row, number: None, "std": None, "reason": reason}
-    kept = {name: value for name, value in row.items() if name not in ("low", "high")}
+    kept = {name: value for name, value in row.items() if name not in ("low", "high", "rule")}
     return {**kept, number: fmean(values), "std": pstdev(values)}

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasdata.errors import UserError
+from fastrain.evaluation.statistics.proportions import clopper_pearson
 
 CONFIDENCE = 0.9
 _POLICY = re.compile(r"(bpcer|apcer)\s*<=\s*(\d*\.?\d+)\s*(%?)")
@@ -74,10 +75,8 @@ def upper_bound(errors: float, people: int, confidence: float = CONFIDENCE) -> f
     >>> round(upper_bound(0, 45), 4), upper_bound(3, 3)
     (0.0499, 1.0)
     """
-    from scipy.stats import beta
-
     k = min(math.ceil(errors - 1e-9), people)
-    return 1.0 if k >= people else float(beta.ppf(confidence, k + 1, people - k))
+    return 1.0 if k >= people else float(clopper_pearson(k, people, 2 * confidence - 1)[1])
 
 
 def place_threshold(

@@ -14,7 +14,9 @@ from fastrain.evaluation.metrics.curve import Roc
 from fastrain.evaluation.metrics.rates import apcer_by_species
 from fastrain.evaluation.scores import FTA_RULES, SPECIES, Samples, ScoreTable
 from fastrain.evaluation.statistics.clusters import Clusters, affordable
-from fastrain.evaluation.statistics.intervals import LEVEL, RESAMPLES, intervals
+from fastrain.evaluation.statistics.edges import Decided
+from fastrain.evaluation.statistics.intervals import RESAMPLES, resampled
+from fastrain.evaluation.statistics.proportions import LEVEL, Interval, proportion_interval
 from fastrain.evaluation.thresholds import STANDARD_POLICIES, ThresholdPolicy
 
 FEW = 20  # clips; the APCER of a species with fewer is marked
@@ -42,9 +44,10 @@ def evaluate(
     those of the clips whatever `fta` is. `fusion` makes a clip's score of its frames'; `species` tells PAI species
     apart by `attack_type` or by `pai`.
 
-    At clip level a metric has `low` and `high`, the ends of its 95 % interval by a bootstrap over subjects with so many
-    `resamples` (0 = no interval; see `affordable`); `uncertainty` says how many subjects it rests on. A threshold is
-    held fixed in the resamples.
+    At clip level a metric, a species and a non-response have `low` and `high`, the ends of the 95 % interval over
+    subjects, and its `rule` (`statistics.proportions.RULES`); what is read off the curve is resampled so many times
+    (`resamples`; 0 = no interval at all; see `affordable`). `uncertainty` says how many subjects they rest on. A
+    threshold is held fixed.
 
     The result is plain JSON: a number that does not exist is None and its row has a `reason`. Without part val the
     threshold of `source_eer` and all that rests on it are None. Threshold None with the reason "rejects everything"
@@ -65,18 +68,19 @@ def evaluate(
         result["thresholds"] += [row for row, _ in thresholds.values()]
         for part, those in samples.items():
             rated = _rows(those, part, level, thresholds)
-            if level == "clip" and resamples:
-                clusters, drawn = Clusters.of(_counted(tables[part], fta)), affordable(resamples, len(those.scores))
+            clusters = Clusters.of(_counted(tables[part], fta)) if level == "clip" and resamples else None
+            if clusters:
+                drawn = affordable(resamples, len(those.scores))
                 _add_intervals(rated, those, clusters, drawn, seed)
                 result["uncertainty"][part] = _uncertainty(clusters, drawn)
             result["metrics"] += [row for row, _, _ in rated]
             for policy, (_, threshold) in thresholds.items():
                 if _applies(policy, part) and not np.isnan(threshold):
-                    result["species"] += _species(those, part, level, policy, threshold)
+                    result["species"] += _species(those, part, level, policy, threshold, clusters)
             result["roc"][f"{part}/{level}"] = _curve(those)
         if level == "clip":
             for part, clips in tables.items():
-                result["metrics"] += _non_response(clips, part)
+                result["metrics"] += _non_response(clips, part, intervals=resamples > 0)
                 result["counts"] += _counts(clips, part)
     return result
 
@@ -131,14 +135,21 @@ def _rows(
 def _add_intervals(
     rows: Sequence[tuple[_Row, Measured, float]], samples: Samples, clusters: Clusters, resamples: int, seed: int
 ) -> None:
-    measures = {
-        str(number): measure.at(threshold)
-        for number, (row, measure, threshold) in enumerate(rows)
-        if row["value"] is not None
-    }
-    for number, interval in intervals(samples, clusters, measures, resamples=resamples, seed=seed).items():
-        if not np.isnan(interval.low):
-            rows[int(number)][0].update(low=interval.low, high=interval.high)
+    defined = [entry for entry in rows if entry[0]["value"] is not None]
+    drawn = resampled(
+        samples,
+        clusters,
+        {str(number): measure.at(at) for number, (_, measure, at) in enumerate(defined) if measure.resampled},
+        resamples=resamples,
+        seed=seed,
+    )
+    for number, (row, measure, threshold) in enumerate(defined):
+        _put(row, measure.interval([(samples, threshold)], clusters, drawn.get(str(number))))
+
+
+def _put(row: _Row, interval: Interval) -> None:
+    if not np.isnan(interval.low):
+        row.update(low=interval.low, high=interval.high, rule=interval.rule)
 
 
 def _counted(clips: ScoreTable, fta: str) -> Any:
@@ -156,9 +167,13 @@ def _uncertainty(clusters: Clusters, resamples: int) -> _Row:
     }
 
 
-def _species(samples: Samples, part: str, level: str, policy: ThresholdPolicy, threshold: float) -> list[_Row]:
-    return [
-        {
+def _species(
+    samples: Samples, part: str, level: str, policy: ThresholdPolicy, threshold: float, clusters: Clusters | None
+) -> list[_Row]:
+    rows = []
+    decided = Decided.at([(samples, threshold)], clusters) if clusters else None
+    for name, rate in apcer_by_species(samples.scores, samples.labels, samples.species, threshold).items():
+        row = {
             "part": part,
             "level": level,
             "species": name,
@@ -167,8 +182,10 @@ def _species(samples: Samples, part: str, level: str, policy: ThresholdPolicy, t
             "threshold_policy": policy.name,
             "few": samples.clips_of(name) < FEW,
         }
-        for name, rate in apcer_by_species(samples.scores, samples.labels, samples.species, threshold).items()
-    ]
+        if decided:
+            _put(row, decided.apcer_of(name))
+        rows.append(row)
+    return rows
 
 
 def _curve(samples: Samples) -> _Row:
@@ -178,12 +195,16 @@ def _curve(samples: Samples) -> _Row:
     return {"fpr": fpr.tolist(), "tpr": tpr.tolist()}
 
 
-def _non_response(clips: ScoreTable, part: str) -> list[_Row]:
-    rows = []
+def _non_response(clips: ScoreTable, part: str, *, intervals: bool) -> list[_Row]:
+    rows, unit = [], Clusters.of(clips.frame).unit
+    lost = (clips.frame["status"] == "fta").to_numpy()
     for label in (BONAFIDE, ATTACK):
-        status = clips.frame["status"][clips.frame["label"] == label]
-        rate = float((status == "fta").mean()) if len(status) else np.nan
-        rows.append(_metric(part, "clip", f"non_response_{label}", rate, "", f"no {label} clip"))
+        of_label = (clips.frame["label"] == label).to_numpy()
+        rate = float(lost[of_label].mean()) if of_label.any() else np.nan
+        row = _metric(part, "clip", f"non_response_{label}", rate, "", f"no {label} clip")
+        if intervals:
+            _put(row, proportion_interval(lost[of_label], unit[of_label]))
+        rows.append(row)
     return rows
 
 

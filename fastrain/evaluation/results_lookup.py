@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,11 @@ VAL, TEST = "val", "test"
 PARTS = {TEST: "unseen domain", VAL: "held-out source"}
 OUTSIDE_PARTS = {TEST: "test part", VAL: "development part"}
 LEVELS = ("clip", "frame")
+
+
+def ends_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the interval of a row and its rule, as `fasdata.page.spelling` takes them."""
+    return {"ends": (row.get("low"), row.get("high")), "rule": str(row.get("rule") or "")}
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,7 @@ class Results:
         scored = any(True for _ in self.rows("metrics", part=part, level=level))
         absent = "not among these results" if scored else f"no {self.named(part)} scores"
         why = self.absent or (row.get("reason") or "undefined" if row else absent)
-        ends = (row.get("low"), row.get("high")) if interval else None
-        return metric(name, row.get("value"), str(why), ends=ends)
+        return metric(name, row.get("value"), str(why), **ends_of(row) if interval else {})
 
     def threshold(self, level: str, policy: str) -> float | None:
         """Return the value of a threshold, None where there is none."""

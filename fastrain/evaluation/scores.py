@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -198,6 +199,13 @@ class Samples:
             np.asarray(rows.groupby(list(KEY_COLUMNS), sort=False).ngroup(), np.int64),
         )
 
+    @cached_property
+    def kinds(self) -> dict[str, NDArray[np.bool_]]:
+        """Return which samples (N,) are the attacks of each species, in the order of their names."""
+        attacks = self.labels == 0
+        names = sorted(dict.fromkeys(self.species[attacks]))
+        return {str(name): (self.species == name) & attacks for name in names}
+
     @property
     def missing(self) -> str:
         """Return which class is absent, in words; "" when both are there."""
@@ -206,12 +214,8 @@ class Samples:
 
     def attacks_of(self, species: str) -> int:
         """Return how many attack samples are of this species."""
-        return int(self._of(species).sum())
+        return int(self.kinds[species].sum()) if species in self.kinds else 0
 
     def clips_of(self, species: str) -> int:
         """Return how many attack clips are of this species."""
-        return int(np.unique(self.clip[self._of(species)]).size)
-
-    def _of(self, species: str) -> NDArray[np.bool_]:
-        mask: NDArray[np.bool_] = (self.species == species) & (self.labels == 0)
-        return mask
+        return int(np.unique(self.clip[self.kinds[species]]).size) if species in self.kinds else 0

@@ -27,10 +27,10 @@ def contestant_glance(runs: Sequence[RunFolder]) -> Section:
     notice = Notice(title, sentences, kind)  # type: ignore[arg-type]
     people = _people(run, TEST)
     cards = [
-        Card(AUC.titled(run), AUC.shown(runs), f"clips of {people}"),
-        Card(EER.titled(run), EER.shown(runs), "needs the labels of these very clips"),
-        Card(HTER.titled(run), HTER.shown(runs), f"clips, threshold from part val ({HONEST})"),
-        Card(VAL_AUC.titled(run), VAL_AUC.shown(runs), f"clips of {_people(run, VAL)}"),
+        Card(AUC.titled(run), AUC.shown(runs), f"clips of {people}{AUC.ends(runs)}"),
+        Card(EER.titled(run), EER.shown(runs), f"needs the labels of these very clips{EER.ends(runs)}"),
+        Card(HTER.titled(run), HTER.shown(runs), f"clips, threshold from part val ({HONEST}){HTER.ends(runs)}"),
+        Card(VAL_AUC.titled(run), VAL_AUC.shown(runs), f"clips of {_people(run, VAL)}{VAL_AUC.ends(runs)}"),
     ]
     return Section("glance", "At a glance", [notice, Cards(cards), *_unknown(run)])
 

@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Paragraph, Row, Table
-from fasdata.page.spelling import Absent, count, percent, score, text
+from fasdata.page.spelling import Absent, count, on_two_lines, percent, score, text
 from fasdata.records import ATTACK, BONAFIDE, LABELS
 from fastrain.evaluation.results import FEW
-from fastrain.evaluation.results_lookup import HONEST, PARTS, TEST, VAL, Results
+from fastrain.evaluation.results_lookup import HONEST, PARTS, TEST, VAL, Results, ends_of
 from fastrain.evaluation.score_rules import FIELD_PREFIX
+from fastrain.evaluation.statistics.clusters import Clusters
+from fastrain.evaluation.statistics.proportions import (
+    EXACT,
+    JOINED,
+    RESAMPLED,
+    WORST,
+    proportion_interval,
+    rules_note,
+)
 from fastrain.evaluation.thresholds import held_out_threshold, is_oracle
 from fastrain.report.run_folder import RunFolder
 
@@ -35,6 +44,7 @@ def shown_threshold(run: RunFolder) -> tuple[float | None, str]:
     return (value if math.isfinite(value) else None), LAST_ALONE
 
 
+_INTERVAL = f"In brackets: 95 % interval over people ({rules_note(EXACT)})."
 _FEW = f"“few”: fewer than {FEW} clips, too few to rely on."
 
 
@@ -72,13 +82,14 @@ def _rates(results: Results) -> Table:
     columns = [*_LEADING, *(Column(title, True) for title in _RATES.values()), Column("EER", True), Column("AUC", True)]
     rows = []
     for part, level, policy in results.lines():
-        rates = [results.shown(part, level, name, policy) for name in _RATES]
-        free = (results.shown(part, level, "eer"), results.shown(part, level, "auc"))
+        rates = [on_two_lines(results.shown(part, level, name, policy, interval=True)) for name in _RATES]
+        free = [on_two_lines(results.shown(part, level, name, interval=True)) for name in ("eer", "auc")]
         rows.append(Row((*_leading(results, part, level, policy), *rates, *free), _kind(part, policy)))
     note = (
         "A clip's score is the mean of its frames' scores. EER and AUC do not depend on the threshold and repeat from "
         "row to row; an EER is by definition an oracle on its own scores. The pooled ACER is the HTER. Shaded: "
-        "what a deployment would see. Grey: thresholds that need the target's labels."
+        "what a deployment would see. Grey: thresholds that need the target's labels. In brackets: 95 % interval over "
+        f"people, with its rule ({rules_note(EXACT, WORST, JOINED, RESAMPLED)})."
     )
     return Table("Error rates at clip and frame level", columns, rows, note)
 
@@ -95,22 +106,29 @@ def _species(results: Results) -> Table:
         if by_species:
             rates = (_species_cell(by_species.get(name)) for name in names)
             rows.append(Row((*_leading(results, part, level, policy), *rates), _kind(part, policy)))
-    note = f"“of n”: how many attacks of that species; {_FEW}"
+    note = f"“of n”: how many attacks of that species; {_FEW} {_INTERVAL}"
     return Table("Attacks accepted, by attack species", columns, rows, note if rows else "No attack was scored.")
 
 
-def _species_cell(row: Mapping[str, Any] | None) -> str | Absent:
+def _species_cell(row: Mapping[str, Any] | None) -> Any:
     if row is None:
         return Absent("none here")
+    ends = ends_of(row)["ends"]
     rate = percent(row.get("apcer"), str(row.get("reason") or "undefined"))
+    interval = percent(row.get("apcer"), ends=ends, rule=EXACT).removeprefix(str(rate))  # type: ignore[union-attr]
     few = ", few" if row.get("few") else ""
-    return rate if isinstance(rate, Absent) else f"{rate} of {count(row.get('n'))}{few}"
+    return rate if isinstance(rate, Absent) else on_two_lines(f"{rate} of {count(row.get('n'))}{few}{interval}")
 
 
 def _non_response(results: Results) -> Table:
     columns = [Column("Clips of"), Column("Bona fide without a face", True), Column("Attacks without a face", True)]
     rows = [
-        Row((results.named(part), *(results.shown(part, "clip", f"non_response_{label}") for label in LABELS)))
+        Row(
+            (
+                results.named(part),
+                *(results.shown(part, "clip", f"non_response_{label}", interval=True) for label in LABELS),
+            )
+        )
         for part in PARTS
     ]
     return Table("Non-response: clips in which no face was found (failure to acquire)", columns, rows)
@@ -172,15 +190,18 @@ def _table(name: str, frame: pd.DataFrame, column: str, threshold: float) -> Tab
                 (
                     str(value) or "unknown",
                     count(int(live.sum())),
-                    _rate(~accepted[live]),
+                    _rate(~accepted[live], those[live]),
                     count(int(spoof.sum())),
-                    _rate(accepted[spoof]),
+                    _rate(accepted[spoof], those[spoof]),
                 )
             )
         )
-    return Table(f"By {name}", columns, rows, _FEW)
+    return Table(f"By {name}", columns, rows, f"{_FEW} {_INTERVAL}")
 
 
-def _rate(wrong: pd.Series) -> str | Absent:
-    shown = percent(float(wrong.mean()) if len(wrong) else None, "no such clip")
-    return shown if isinstance(shown, Absent) or len(wrong) >= FEW else f"{shown}, few"
+def _rate(wrong: pd.Series, clips: pd.DataFrame) -> Any:
+    if not len(wrong):
+        return Absent("no such clip")
+    interval = proportion_interval(wrong.to_numpy(), Clusters.of(clips.reset_index(drop=True)).unit)
+    shown = percent(float(wrong.mean()), ends=(interval.low, interval.high), rule=interval.rule)
+    return on_two_lines(str(shown) if len(wrong) >= FEW else str(shown).replace(" [", ", few [", 1))

@@ -9,7 +9,7 @@ from typing import Literal
 
 from fasdata.page.page import Section
 from fasdata.page.parts import Card, Cards, Column, Details, Notice, Paragraph, Row, Table
-from fasdata.page.spelling import Absent, ratio
+from fasdata.page.spelling import Absent, on_two_lines, ratio
 from fastrain.evaluation.results_lookup import BEST_ORACLE, HONEST, ORACLE, TEST, VAL
 from fastrain.evaluation.thresholds import is_oracle
 from fastrain.report.ledger import terms_notice
@@ -60,27 +60,28 @@ def _changes(runs: Sequence[RunFolder]) -> list[Notice]:
 def _cards(runs: Sequence[RunFolder]) -> Cards:
     first = runs[0]
     median = f"median of {len(runs)} runs, " if len(runs) > 1 else ""
-    people = first.held_out_subjects()
+    who = f"{first.held_out_subjects() or 'unnamed'} people"
     probe = ratio(first.probe_auc(VAL), first.why_no_probe(VAL))
     return Cards(
         [
-            Card(VAL_AUC.title, VAL_AUC.shown(runs), f"{median}clips of {people or 'unnamed'} people"),
-            Card(AUC.title, AUC.shown(runs), f"{median}clips of {first.target() or 'the target'}"),
-            Card(HTER.title, HTER.shown(runs), f"{median}clips, threshold from the source"),
+            Card(VAL_AUC.title, VAL_AUC.shown(runs), f"{median}clips of {who}{VAL_AUC.ends(runs)}"),
+            Card(AUC.title, AUC.shown(runs), f"{median}clips of {first.target() or 'the target'}{AUC.ends(runs)}"),
+            Card(HTER.title, HTER.shown(runs), f"{median}clips, threshold from the source{HTER.ends(runs)}"),
             Card("AUC of colour statistics alone", probe, "held-out source images; the network should beat it"),
         ]
     )
 
 
 def _two_lines(run: RunFolder) -> Table:
-    val_auc, auc = VAL_AUC.shown([run]), AUC.shown([run])
-    lowest = run.results.shown(TEST, "clip", "min_hter", BEST_ORACLE)
+    val_auc, auc = (number.shown([run], interval=True) for number in (VAL_AUC, AUC))
+    lowest = on_two_lines(run.results.shown(TEST, "clip", "min_hter", BEST_ORACLE, interval=True))
+    hters = [number.shown([run], interval=True) for number in (HTER, ORACLE_HTER)]
     rows = [
         Row(("Threshold policy", HONEST, ORACLE)),
         Row(("Checkpoint", run.selection_words(), "the same checkpoint")),
         Row((AUC.titled(run), auc, auc), "strong"),
-        Row((HTER.titled(run), HTER.shown([run]), ORACLE_HTER.shown([run])), "strong"),
-        Row((EER.titled(run), _NEEDS_LABELS, EER.shown([run])), "strong"),
+        Row((HTER.titled(run), *hters), "strong"),
+        Row((EER.titled(run), _NEEDS_LABELS, EER.shown([run], interval=True)), "strong"),
         Row(("Lowest HTER of any threshold", _NEEDS_LABELS, lowest)),
         Row((VAL_AUC.titled(run), val_auc, val_auc)),
     ]

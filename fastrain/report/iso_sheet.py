@@ -9,6 +9,7 @@ from fasdata.page.parts import Column, Facts, Notice, Paragraph, Row, Table
 from fasdata.page.spelling import Absent, text
 from fastrain.evaluation.measures import measured
 from fastrain.evaluation.results_lookup import HONEST, ORACLE, TEST, VAL, Results
+from fastrain.evaluation.statistics.proportions import rules_note
 from fastrain.evaluation.thresholds import is_oracle
 from fastrain.report.run_folder import RunFolder
 
@@ -51,8 +52,8 @@ def _presented(run: RunFolder) -> Facts:
             ("Attack presentations", text(clips["attack"])),
             ("PAI species", text(", ".join(species), "none")),
             ("Species distinguished by", text(results.data.get("species_by"))),
-            ("Bona fide non-response (BPNRR)", results.shown(TEST, "clip", "non_response_bonafide")),
-            ("Attack non-response (APNRR)", results.shown(TEST, "clip", "non_response_attack")),
+            ("Bona fide non-response (BPNRR)", results.shown(TEST, "clip", "non_response_bonafide", interval=True)),
+            ("Attack non-response (APNRR)", results.shown(TEST, "clip", "non_response_attack", interval=True)),
             ("Non-responses in the rates", text({"count": "counted: rejected", "exclude": "left out"}.get(
                 str(results.data.get("fta"))))),
             ("Clip score", f"{results.data.get('fusion') or 'mean'} of its frames"),
@@ -79,7 +80,8 @@ def _points(results: Results) -> Table:
         rows.append(Row((title, policy or "needs none", *cells), "strong" if policy == HONEST else kind))
     note = (
         "BPCER10, 20 and 100: the BPCER where the APCER of the worst species is 10, 5 and 1 %. Oracle: the operating "
-        "point is found on the very clips it is stated for, which a deployment cannot do."
+        "point is found on the very clips it is stated for, which a deployment cannot do. In brackets: 95 % interval "
+        f"with its rule. {rules_note().capitalize()}."
     )
     return Table("Operating points", columns, rows, note)
 
@@ -87,7 +89,7 @@ def _points(results: Results) -> Table:
 def _people(results: Results) -> list[Notice | Paragraph]:
     about = {part: (results.data.get("uncertainty") or {}).get(part) for part in (TEST, VAL)}
     words = [
-        f"{results.named(part)}: {facts.get('note')}; {facts.get('resamples')} resamples, percentiles."
+        f"{results.named(part)}: {facts.get('note')}; {facts.get('resamples')} resamples."
         for part, facts in about.items()
         if isinstance(facts, dict)
     ]

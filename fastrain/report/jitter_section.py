@@ -7,6 +7,7 @@ from fasdata.foreign import read_json, validated
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Notice, Row, Table
 from fasdata.page.spelling import count, percent
+from fastrain.evaluation.statistics.proportions import EXACT, rules_note
 from fastrain.report.run_folder import RunFolder
 from fastrain.rundir.facts import JITTER, JitterFacts
 
@@ -33,11 +34,12 @@ def jitter_section(run: RunFolder) -> Section | None:
         ends = (
             f"{100 * row.low:.1f} to {100 * row.high:.1f}"
             if row.low is not None and row.high is not None
-            else "one person"
+            else "not computed"
         )
         shares = (percent(row.share), ends, percent(row.ever))
         rows.append(Row((f"{row.amount:g}", name, count(row.clips), *shares), "strong" if row.group == "all" else ""))
     note = (
-        f"{facts.moves} moves an amount; a flip is a decision other than that at the box itself. People are resampled."
+        f"{facts.moves} moves an amount; a flip is a decision other than that at the box itself. 95 %: interval over "
+        f"people ({rules_note(EXACT)})."
     )
     return Section("jitter", "Moved boxes", [Table("Decisions that flip", columns, rows, note)], LEAD)

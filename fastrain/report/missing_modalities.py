@@ -8,8 +8,9 @@ from typing import Any
 from fasdata.errors import UserError
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Notice, Row, Table
-from fasdata.page.spelling import Absent, points, score, text_table
+from fasdata.page.spelling import Absent, on_two_lines, points, score, text_table
 from fastrain.evaluation.results_lookup import HONEST, TEST
+from fastrain.evaluation.statistics.proportions import rules_note
 from fastrain.report.masked_targets import MaskedTargets, TargetResults
 from fastrain.report.run_folder import RunFolder
 
@@ -56,7 +57,8 @@ def missing_modalities_text(folder: Path) -> str:
         ]
         rows.append([_name(target), *shown])
     lines = text_table(["target", *_METRICS], rows, indent="")
-    return "\n".join([*lines, _note(masked), *(f"left out  {reason}" for reason in masked.unfit)])
+    more = "Intervals stand in the report."
+    return "\n".join([*lines, f"{_note(masked)} {more}", *(f"left out  {reason}" for reason in masked.unfit)])
 
 
 def _table(masked: MaskedTargets) -> Table:
@@ -67,9 +69,13 @@ def _table(masked: MaskedTargets) -> Table:
     for target in masked.targets:
         cells: list[Any] = [_name(target)]
         for title in _METRICS:
-            cells += [_value(target, title), _change(masked, target, title) if target.lost else "–"]
+            cells += [
+                on_two_lines(_value(target, title, interval=True)),
+                _change(masked, target, title) if target.lost else "–",
+            ]
         rows.append(Row(cells, "" if target.lost else "strong"))
-    return Table(_CAPTION, columns, rows, _note(masked))
+    rules = f"In brackets: 95 % interval over people, with its rule ({rules_note()})."
+    return Table(_CAPTION, columns, rows, f"{_note(masked)} {rules}")
 
 
 def _how_to_get(run: RunFolder) -> Notice:
@@ -97,9 +103,9 @@ def _name(target: TargetResults) -> str:
     return f"without {' and '.join(target.lost)}" if target.lost else "complete"
 
 
-def _value(target: TargetResults, title: str) -> str | Absent:
+def _value(target: TargetResults, title: str, *, interval: bool = False) -> str | Absent:
     metric, policy = _METRICS[title]
-    return target.results.shown(TEST, "clip", metric, policy)
+    return target.results.shown(TEST, "clip", metric, policy, interval=interval)
 
 
 def _change(masked: MaskedTargets, target: TargetResults, title: str) -> str | Absent:

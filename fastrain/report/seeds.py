@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Notice, Row, Table
-from fasdata.page.spelling import Absent, metric, text
+from fasdata.page.spelling import metric, on_two_lines, text
 from fastrain.evaluation.results_lookup import HONEST, ORACLE, PARTS, TEST, VAL
 from fastrain.report.run_folder import RunFolder
 
@@ -37,12 +38,19 @@ class Number:
         """Return its value in one run, None where it is undefined."""
         return run.results.metric(self.part, "clip", self.metric, self.policy)
 
-    def shown(self, runs: Sequence[RunFolder]) -> str | Absent:
-        """Return its value in one run, or its median over the runs that have it, spelled."""
+    def shown(self, runs: Sequence[RunFolder], *, interval: bool = False) -> Any:
+        """Return its value in one run, its interval below it if asked, or its median over the runs that have it."""
         if len(runs) == 1:
-            return runs[0].results.shown(self.part, "clip", self.metric, self.policy)
+            shown = runs[0].results.shown(self.part, "clip", self.metric, self.policy, interval=interval)
+            return on_two_lines(shown) if interval else shown
         values = self.values(runs)
         return metric(self.metric, median(values) if values else None, "no run has it")
+
+    def ends(self, runs: Sequence[RunFolder]) -> str:
+        """Return the interval of its value in one run, as the end of a note; "" where there is none."""
+        alone = runs[0].results.shown(self.part, "clip", self.metric, self.policy, interval=True)
+        _, bracket, rest = str(alone).partition(" [")
+        return f"; 95 %{bracket}{rest}" if bracket and len(runs) == 1 else ""
 
     def values(self, runs: Sequence[RunFolder]) -> list[float]:
         """Return its values in the runs that have it."""
@@ -87,7 +95,7 @@ def seeds_section(runs: Sequence[RunFolder], controls: Sequence[RunFolder]) -> S
 
 
 def _cells(runs: Sequence[RunFolder]) -> list[object]:
-    return [number.shown(runs) for number in _NUMBERS]
+    return [number.shown(runs, interval=True) for number in _NUMBERS]
 
 
 def _warnings(runs: Sequence[RunFolder], controls: Sequence[RunFolder]) -> list[Notice]:

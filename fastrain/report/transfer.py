@@ -10,7 +10,7 @@ from fasdata.page.charts import Axis, Line, line_chart
 from fasdata.page.figures import Chart
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Notice, Row, Table
-from fasdata.page.spelling import Absent, points, ratio
+from fasdata.page.spelling import Absent, on_two_lines, points, ratio
 from fastrain.evaluation.results_lookup import HONEST, TEST, VAL
 from fastrain.report.run_folder import RunFolder
 
@@ -45,7 +45,7 @@ def _rates(run: RunFolder) -> Table:
     rows = []
     for title, name in (("APCER, worst species", "apcer"), ("BPCER", "bpcer"), ("HTER", "hter")):
         values = [results.metric(part, "clip", name, HONEST) for part in (VAL, TEST)]
-        shown = [results.shown(part, "clip", name, HONEST) for part in (VAL, TEST)]
+        shown = [on_two_lines(results.shown(part, "clip", name, HONEST, interval=True)) for part in (VAL, TEST)]
         change = points(values[0], values[1])
         rows.append(Row((title, *shown, change if isinstance(change, Absent) else f"{change} points")))
     note = "A change in APCER and BPCER of opposite signs means that the scores of the target moved as a whole."

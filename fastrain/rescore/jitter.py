@@ -24,7 +24,7 @@ from fasdata.progress import progress
 from fasdata.records import BONAFIDE
 from fasdata.store.atomic import write_text
 from fastrain.evaluation.statistics.clusters import Clusters
-from fastrain.evaluation.statistics.intervals import interval_of
+from fastrain.evaluation.statistics.proportions import EXACT, proportion_interval, rules_note
 from fastrain.rundir.facts import JITTER, JitterFacts, JitterRow
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from fastrain.data.samples import Samples
 
 LARGEST = 0.5
-RESAMPLES = 2000
 _SIDES = tuple((x, y) for x in (-1, 0, 1) for y in (-1, 0, 1) if x or y)
 
 
@@ -156,17 +155,10 @@ def rows_of(clips: pd.DataFrame, share: NDArray[np.float64], amount: float) -> l
     return rows
 
 
-def _interval(clips: pd.DataFrame, share: NDArray[np.float64]) -> tuple[float | None, float | None]:
-    """Return the 95 % interval of a mean over clips; people are resampled."""
-    clusters = Clusters.of(clips.reset_index(drop=True))
-    people = len(clusters.stratum)
-    if people < 2:
-        return None, None
-    sums = np.bincount(clusters.unit, weights=share, minlength=people)
-    counts = np.bincount(clusters.unit, minlength=people)
-    drawn = np.random.default_rng(0).integers(0, people, (RESAMPLES, people))
-    interval = interval_of(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1))
-    return float(interval.low), float(interval.high)
+def _interval(clips: pd.DataFrame, share: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the 95 % interval of a mean over clips, by the rule of proportions."""
+    interval = proportion_interval(share, Clusters.of(clips.reset_index(drop=True)).unit, steps=len(moves(0.1)))
+    return interval.low, interval.high
 
 
 def jitter_text(facts: JitterFacts) -> str:
@@ -179,7 +171,8 @@ def jitter_text(facts: JitterFacts) -> str:
 
 NOTE = (
     "Share of decisions at the threshold of the held-out sources ({threshold:.4f}) that are other ones when the box is "
-    "moved: {moves} moves an amount, in shares of its longer side. In brackets: 95 % interval, people resampled."
+    "moved: {moves} moves an amount, in shares of its longer side. In brackets: 95 % interval over people ("
+    f"{rules_note(EXACT)})."
 )
 
 

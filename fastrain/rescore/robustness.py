@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from fastrain.data.images import Images
     from fastrain.data.samples import Samples
     from fastrain.evaluation.scores import ScoreTable
+    from fastrain.evaluation.statistics.proportions import Interval
 
+RESAMPLES = 2000  # for the AUC; the rates need none
 MEASURES = ("auc", "hter", "apcer", "bpcer")
 
 
@@ -27,11 +29,12 @@ class Rung:
     """The target's clip-level numbers under a corruption (None = the pictures as they are), shares, None = undefined.
 
     HTER, APCER (worst species) and BPCER hold at the threshold of the held-out sources, whose pictures stay as they
-    are. `scores` is what the numbers are from.
+    are. `ends` are their 95 % intervals over people, `scores` is what the numbers are from.
     """
 
     corruption: Corruption | None
     numbers: dict[str, float | None]
+    ends: dict[str, Interval]
     scores: ScoreTable
 
     @property
@@ -111,10 +114,16 @@ def _source_threshold(table: ScoreTable, folder: Path) -> float:
 def _rung(corruption: Corruption | None, table: ScoreTable, threshold: float) -> Rung:
     from fastrain.evaluation.measures import measured
     from fastrain.evaluation.scores import Samples as Scores
+    from fastrain.evaluation.statistics.clusters import Clusters, affordable
+    from fastrain.evaluation.statistics.intervals import resampled
 
     target = table.clips().part("test")
     assert target is not None
     samples = Scores.of(target, "count")
     values = {name: measured(name).plain(samples, threshold) for name in MEASURES}
     numbers = {name: None if np.isnan(value) else float(value) for name, value in values.items()}
-    return Rung(corruption, numbers, table)
+    clusters, defined = Clusters.of(target.frame), [name for name in MEASURES if numbers[name] is not None]
+    wanted = {name: measured(name).at(threshold) for name in defined if measured(name).resampled}
+    drawn = resampled(samples, clusters, wanted, resamples=affordable(RESAMPLES, len(samples.scores)), seed=0)
+    ends = {name: measured(name).interval([(samples, threshold)], clusters, drawn.get(name)) for name in defined}
+    return Rung(corruption, numbers, ends, table)

@@ -6,14 +6,16 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from fasdata.page.charts import Axis, Line, line_chart
 from fasdata.page.figures import Chart, Charts
 from fasdata.page.page import Page, Section
 from fasdata.page.parts import Column, Row, Table
-from fasdata.page.spelling import metric, text_table
+from fasdata.page.spelling import metric, on_two_lines, text_table
 from fasdata.store.atomic import write_text
 from fastrain.evaluation.scores import ScoreOrigin
+from fastrain.evaluation.statistics.proportions import rules_note
 from fastrain.evaluation.thresholds import SOURCE_EER
 from fastrain.rescore.corruptions import parse_corruptions
 from fastrain.rescore.robustness import MEASURES, Rung, robustness
@@ -22,9 +24,10 @@ from fastrain.rescore.robustness import MEASURES, Rung, robustness
 
 
 TITLES = {"auc": "AUC", "hter": "HTER", "apcer": "APCER, worst species", "bpcer": "BPCER"}
+_ENDS = ("low", "high")
 NOTE = (
     f"Target, clip level; HTER, APCER and BPCER at {SOURCE_EER.name}, the threshold of the held-out sources, "
-    "whose pictures are not corrupted."
+    f"whose pictures are not corrupted. In brackets: 95 % interval over people, with its rule ({rules_note()})."
 )
 
 
@@ -36,13 +39,15 @@ def as_text(rungs: Sequence[Rung]) -> str:
 
 
 def write_csv(rungs: Sequence[Rung], out: Path) -> None:
-    """Write a CSV row for each corruption: its kind, severity (0 = original pictures) and the measures as shares."""
+    """Write a CSV row for each corruption: kind, severity (0 = original pictures), shares and their intervals."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["corruption", "severity", *MEASURES])
+    table.writerow(["corruption", "severity", *MEASURES, *(f"{name}_{end}" for name in MEASURES for end in _ENDS)])
     for rung in rungs:
         kind = ("none", 0) if rung.corruption is None else (rung.corruption.kind, rung.corruption.severity)
-        table.writerow([*kind, *("" if rung.numbers[name] is None else rung.numbers[name] for name in MEASURES)])
+        ends = (getattr(rung.ends.get(name), end, "") for name in MEASURES for end in _ENDS)
+        numbers = ("" if rung.numbers[name] is None else rung.numbers[name] for name in MEASURES)
+        table.writerow([*kind, *numbers, *ends])
     write_text(out, text.getvalue())
 
 
@@ -50,7 +55,7 @@ def write_page(rungs: Sequence[Rung], out: Path, title: str) -> None:
     """Write the table and one chart a measure as a self-contained page."""
     charts = [_chart(rungs, name) for name in ("auc", "hter", "apcer", "bpcer")]
     columns = [Column("Pictures"), Column("What was done"), *(Column(title, True) for title in TITLES.values())]
-    rows = [Row(_cells(rung), "" if rung.corruption else "strong") for rung in rungs]
+    rows = [Row([on_two_lines(cell) for cell in _cells(rung)], "" if rung.corruption else "strong") for rung in rungs]
     sections = [
         Section("curves", "By severity", [Charts(charts)], _note(rungs)),
         Section("table", "All numbers", [Table("Robustness", columns, rows, _note(rungs))]),
@@ -84,7 +89,13 @@ def _chart(rungs: Sequence[Rung], name: str) -> Chart:
 
 def _cells(rung: Rung) -> list[str]:
     done = "" if rung.corruption is None else rung.corruption.setting
-    return [rung.name, done, *(str(metric(name, rung.numbers[name])) for name in MEASURES)]
+    cells = [str(metric(name, rung.numbers[name], **_interval(rung, name))) for name in MEASURES]
+    return [rung.name, done, *cells]
+
+
+def _interval(rung: Rung, name: str) -> dict[str, Any]:
+    interval = rung.ends.get(name)
+    return {"ends": (interval.low, interval.high), "rule": interval.rule} if interval else {}
 
 
 # -- `fastrain eval RUN --corrupt …` ----------------------------------------------------------------------------------

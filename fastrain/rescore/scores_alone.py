@@ -13,12 +13,14 @@ from fasdata.protocols.built import Wanted
 from fastrain.data.manifests import find_manifest, given_manifest
 from fastrain.evaluation.averaged import networks, run_results
 from fastrain.evaluation.metrics.bob import CRITERIA, bob_rates, bob_threshold
+from fastrain.evaluation.results_lookup import ends_of
 from fastrain.evaluation.score_columns import Reading
 from fastrain.evaluation.score_facts import holdings, other_way_round
 from fastrain.evaluation.score_files import OutsideScores, read_outside
 from fastrain.evaluation.score_ids import lined_up
 from fastrain.evaluation.score_writers import write_scores
 from fastrain.evaluation.scores import Samples, ScoreOrigin, ScoreTable
+from fastrain.evaluation.statistics.proportions import rules_note
 from fastrain.evaluation.thresholds import STANDARD_POLICIES, named_policy
 from fastrain.rundir import RunDir, RunFacts
 
@@ -174,13 +176,15 @@ def number_lines(results: Mapping[str, Any]) -> list[str]:
     for part in ("val", "test"):
         for row in results["metrics"]:
             if row["part"] == part and row["level"] == "clip" and row["metric"] in SHOWN:
-                lines.append(f"{part:5} {row['metric']:9} {_number(row):34} {row['threshold_policy']}".rstrip())
+                lines.append(f"{part:5} {row['metric']:9} {_number(row):41} {row['threshold_policy']}".rstrip())
+    if results["uncertainty"]:
+        lines.append(f"intervals   95 %; {rules_note()}")
     return [*lines, *(f"warning     {words}" for words in other_way_round(results))]
 
 
 def _number(row: Mapping[str, Any]) -> str:
-    ends, why = (row.get("low"), row.get("high")), row.get("reason", "undefined")
-    return reasoned(metric(row["metric"], row["value"], why, sd=row.get("std"), ends=ends))
+    why = row.get("reason", "undefined")
+    return reasoned(metric(row["metric"], row["value"], why, sd=row.get("std"), **ends_of(row)))
 
 
 def bob_lines(table: ScoreTable, fusion: str = "mean") -> list[str]:

@@ -50,7 +50,8 @@ def _rates(facts: BundleFacts) -> list[str]:
 
 def _rate(rate: RateFacts) -> str:
     what = "bona fide faces were rejected" if rate.metric == "bpcer" else "attacks of the worst kind were accepted"
-    ends = "" if rate.low is None or rate.high is None else f" (95 % interval {rate.low:.0%} to {rate.high:.0%})"
+    rule = f", {rate.rule}" if rate.rule else ""
+    ends = "" if rate.low is None or rate.high is None else f" (95 % interval {rate.low:.0%} to {rate.high:.0%}{rule})"
     people = f", {rate.people} people" if rate.people else ""
     return f"{rate.value:.1%} of {what}{ends} on {rate.data or rate.part}{people}"
 

@@ -1,4 +1,4 @@
-"""Compute confidence intervals of metrics and bands around ROC curves, by resampling people."""
+"""Resample people: the values of metrics, their percentiles, and bands around ROC curves."""
 
 from __future__ import annotations
 
@@ -10,43 +10,20 @@ from numpy.typing import NDArray
 
 from fastrain.evaluation.scores import Samples
 from fastrain.evaluation.statistics.clusters import Clusters
+from fastrain.evaluation.statistics.proportions import LEVEL, RESAMPLED, Interval
 from fastrain.evaluation.statistics.weighted import Measure, ScoreOrder, Weighted
 
 RESAMPLES = 10_000
-LEVEL = 0.95
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A metric's percentile interval: its ends, and its standard deviation over the resamples."""
-
-    low: float
-    high: float
-    sd: float
-
-
-def intervals(
-    samples: Samples,
-    clusters: Clusters,
-    measures: Mapping[str, Measure],
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    level: float = LEVEL,
-) -> dict[str, Interval]:
-    """Return the interval of each measure: a cluster bootstrap over `clusters` (Field and Welsh 2007), percentiles.
-
-    A threshold inside a measure stays what it is: how uncertain its choice was is not part of the interval. All NaN
-    when a class is missing.
-    """
-    values = resampled(samples, clusters, measures, resamples=resamples, seed=seed)
-    return {name: interval_of(resamples_of, level) for name, resamples_of in values.items()}
 
 
 def resampled(
     samples: Samples, clusters: Clusters, measures: Mapping[str, Measure], *, resamples: int, seed: int
 ) -> dict[str, NDArray[np.float64]]:
-    """Return the values of each measure in every resample; the same seed gives the same resamples for any samples."""
+    """Return the values of each measure in every resample of people (a cluster bootstrap: Field and Welsh 2007).
+
+    The same seed gives the same resamples for any samples. A threshold inside a measure stays what it is: how uncertain
+    its choice was is not part of them. Empty when a class is missing.
+    """
     order = ScoreOrder(samples)
     chunks: dict[str, list[NDArray[np.float64]]] = {name: [] for name in measures}
     for weights in clusters.weights(samples.labels, resamples, seed):
@@ -57,12 +34,15 @@ def resampled(
 
 
 def interval_of(values: NDArray[np.float64], level: float = LEVEL) -> Interval:
-    """Return the percentile interval of resampled values; NaN where there are none."""
+    """Return the percentile interval of resampled values; NaN where there are none.
+
+    By itself it has no width where no resample errs: `Measured.interval` is what stands beside a number.
+    """
     if not values.size:
-        return Interval(np.nan, np.nan, np.nan)
+        return Interval(np.nan, np.nan, rule=RESAMPLED)
     tail = (1 - level) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
-    return Interval(float(low), float(high), float(values.std(ddof=1)) if values.size > 1 else 0.0)
+    return Interval(float(low), float(high), float(values.std(ddof=1)) if values.size > 1 else 0.0, RESAMPLED)
 
 
 # -- A band around a ROC curve ----------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from fasdata.errors import UserError
 from fastrain.evaluation.scores import Samples
 from fastrain.evaluation.statistics.clusters import Clusters
-from fastrain.evaluation.statistics.intervals import LEVEL, RESAMPLES, Interval, interval_of, resampled
+from fastrain.evaluation.statistics.intervals import RESAMPLES, interval_of, resampled
+from fastrain.evaluation.statistics.proportions import LEVEL, Interval
 from fastrain.evaluation.statistics.weighted import Measure
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from fasdata.errors import UserError
 from fastrain.evaluation.results import evaluate
@@ -71,14 +72,15 @@ def test_intervals_and_operating_points_of_the_twelve_worked_out_by_hand() -> No
     assert rows["bpcer20", "apcer_max@0.05 of the same part (oracle)"]["value"] == pytest.approx(4 / 6)
     # One bona fide clip of six is lost already, so no threshold has a BPCER of 5 % or less.
     assert rows["apcer_at_bpcer_5", "bpcer@0.05 of the same part (oracle)"]["value"] is None
-    # Each clip is of another person. A resample draws 12 of them; n ~ B(12, 1/2) are bona fide, and of these B(n, 1/3)
-    # are rejected at 0.5. P(none rejected) = (5/6)^12 / (1 - 2/2^12) = 0.112 > 2.5 %, so the interval begins at 0.
-    # Summed over n, P(rate <= 8/11) = 0.9648 and P(rate <= 3/4) = 0.9788, so its other end is 3/4.
+    # Each clip is of another person, so BPCER is 2 errors of 6: Clopper and Pearson's, which scipy knows.
     rejected = rows["bpcer", "source_eer"]
-    assert (rejected["value"], rejected["low"], rejected["high"]) == (pytest.approx(1 / 3), 0.0, 0.75)
-    # The worst species is replay, 2 of 3 accepted; any species may be accepted or rejected whole in 1 of 40 resamples.
+    exact = binomtest(2, 6).proportion_ci(method="exact")
+    assert (rejected["value"], rejected["rule"]) == (pytest.approx(1 / 3), "exact")
+    assert (rejected["low"], rejected["high"]) == pytest.approx((exact.low, exact.high))
+    # The worst species is replay, 2 of 3 accepted: its upper end; the lower one with half of 2.5 % below it.
     worst = rows["apcer", "source_eer"]
-    assert (worst["value"], worst["low"], worst["high"]) == (pytest.approx(2 / 3), 0.0, 1.0)
+    ends = [binomtest(2, 3).proportion_ci(level, method="exact") for level in (0.975, 0.95)]
+    assert (worst["low"], worst["value"], worst["high"]) == pytest.approx((ends[0].low, 2 / 3, ends[1].high))
     assert result["uncertainty"]["test"]["note"] == "12 subjects; fewer than 20: too few to tell"
     assert all("low" not in row for row in result["metrics"] if row["level"] == "frame")
     without = evaluate(twelve(), selection="last", resamples=0)
@@ -255,7 +257,7 @@ def test_the_curve_of_many_samples_is_thinned() -> None:
     rng = np.random.default_rng(0)
     live = [row(f"b{i}", float(s)) for i, s in enumerate(rng.normal(0.2, 1, 1500))]
     spoof = [row(f"a{i}", float(s), "attack:print") for i, s in enumerate(rng.normal(0, 1, 1500))]
-    curve = evaluate(ScoreTable(frame(*live, *spoof)), selection="last")["roc"]["test/clip"]
+    curve = evaluate(ScoreTable(frame(*live, *spoof)), selection="last", resamples=0)["roc"]["test/clip"]
     assert 100 < len(curve["fpr"]) == len(curve["tpr"]) <= 500
     assert curve["fpr"] == sorted(curve["fpr"])
 

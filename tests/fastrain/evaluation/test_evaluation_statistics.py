@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fasdata.errors import UserError
+from fastrain.evaluation.measures import measured
 from fastrain.evaluation.metrics.curve import apcer_at_bpcer, auc, bpcer_at_apcer, eer, min_hter, tpr_at_fpr
 from fastrain.evaluation.metrics.rates import acer_max, apcer_max, bpcer, hter
 from fastrain.evaluation.scores import Samples
 from fastrain.evaluation.statistics.clusters import Clusters
-from fastrain.evaluation.statistics.intervals import intervals, resampled, roc_band
+from fastrain.evaluation.statistics.intervals import interval_of, resampled, roc_band
 from fastrain.evaluation.statistics.paired import delong, mcnemar, paired_bootstrap
 from fastrain.evaluation.statistics.weighted import Measure, ScoreOrder, Weighted
 from tests.fastrain.evaluation.strategies import score_sets
@@ -109,9 +110,9 @@ def test_a_resample_without_a_class_is_drawn_again() -> None:
 def test_intervals_over_people_are_wider_than_over_clips() -> None:
     samples, clusters = people(20, 10)
     measures: dict[str, Measure] = {"auc": Weighted.auc}
-    own = intervals(samples, clusters, measures, resamples=500)["auc"]
+    own = interval_of(resampled(samples, clusters, measures, resamples=500, seed=0)["auc"])
     loose = Clusters(np.arange(len(samples.labels)), np.zeros(len(samples.labels), int), 0, len(samples.labels))
-    clip = intervals(samples, loose, measures, resamples=500)["auc"]
+    clip = interval_of(resampled(samples, loose, measures, resamples=500, seed=0)["auc"])
     assert own.low < auc(samples.scores, samples.labels) < own.high
     assert own.sd > 1.2 * clip.sd  # the clips of a person tell the same story again
 
@@ -121,7 +122,8 @@ def test_an_interval_covers_as_often_as_it_says() -> None:
     truth, hits = auc(samples.scores, samples.labels), 0
     for trial in range(60):
         few, own = people(40, 2, seed=trial + 1)
-        interval = intervals(few, own, {"auc": Weighted.auc}, resamples=300, seed=trial)["auc"]
+        values = resampled(few, own, {"auc": Weighted.auc}, resamples=300, seed=trial)["auc"]
+        interval = measured("auc").interval([(few, np.nan)], own, values)
         hits += interval.low <= truth <= interval.high
     assert hits >= 52  # of 60 at 95 %: fewer than 52 happens once in a thousand
 
@@ -142,7 +144,8 @@ def test_the_band_of_a_roc_curve_lies_around_it() -> None:
 def test_without_a_class_there_is_no_interval() -> None:
     samples = samples_of(np.array([0.1, 0.2]), np.array([1, 1]))
     clusters = Clusters(np.array([0, 1]), np.zeros(2, int), 2, 0)
-    assert np.isnan(intervals(samples, clusters, {"auc": Weighted.auc}, resamples=10)["auc"].low)
+    values = resampled(samples, clusters, {"auc": Weighted.auc}, resamples=10, seed=0)["auc"]
+    assert not values.size and np.isnan(interval_of(values).low)
 
 
 def test_two_systems_are_compared_on_the_same_resamples() -> None:

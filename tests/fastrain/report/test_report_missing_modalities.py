@@ -85,7 +85,9 @@ def test_each_row_is_an_evaluation_and_its_change_against_the_complete_target(or
     whole = numbers(original)
     for row, folder in zip(rows, folders, strict=True):
         for title, value in numbers(folder).items():
-            assert row[title] == (f"{value:.3f}" if title == "AUC" else f"{100 * value:.2f} %")
+            number, _, interval = row[title].partition("[")
+            assert number == (f"{value:.3f}" if title == "AUC" else f"{100 * value:.2f} %")
+            assert interval.endswith(("] resampled", "] joined", "] exact", "] worst"))
             change = "–" if folder == original else f"{100 * (value - whole[title]):+.2f}"
             assert row[f"{title}: change"] == change
     assert float(rows[2]["AUC: change"]) < float(rows[1]["AUC: change"]) < 0
@@ -155,7 +157,7 @@ def test_of_two_evaluations_the_later_counts_and_others_are_no_part_of_it(run: P
     other = evaluated(run, "miss-D", 0.05, "another-protocol")
     edit(other / "run.json", protocol="mm:CPW2S", finished="2025-01-04T10:00:00")
     row = page_of(run, tmp_path).table("The target without")[1]
-    assert row["AUC"] == f"{numbers(later)['AUC']:.3f}"
+    assert row["AUC"].startswith(f"{numbers(later)['AUC']:.3f}[")
 
 
 @pytest.mark.parametrize("modalities", ["", "model:\n  modalities: [rgb]\n", "model:\n  modalities: [depth]\n"])

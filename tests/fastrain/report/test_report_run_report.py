@@ -64,6 +64,16 @@ def result_of(run, part, level, metric, policy=""):
     return next(row["value"] for row in rows if keys.items() <= row.items())
 
 
+def shown_of(run, part, level, metric, policy=""):
+    """Return the number as a cell shows it, its interval and rule below it."""
+    rows = json.loads((run / "results.json").read_text())["metrics"]
+    keys = {"part": part, "level": level, "metric": metric, "threshold_policy": policy}
+    row = next(row for row in rows if keys.items() <= row.items())
+    spelled = "{:.3f}".format if metric == "auc" else (lambda share: f"{100 * share:.2f}")
+    number = spelled(row["value"]) + ("" if metric == "auc" else " %")
+    return number + (f"[{spelled(row['low'])}, {spelled(row['high'])}] {row['rule']}" if "low" in row else "")
+
+
 def test_nothing_is_fetched_and_nothing_runs(page, html):
     for tag, name, value in page.attributes:
         if name in ("src", "href", "xlink:href", "data", "action", "poster", "srcset"):
@@ -104,11 +114,11 @@ def test_two_lines_equal_the_results(runs, page):
     honest, oracle = list(rows["Threshold policy"])[1:]
     assert (rows["Threshold policy"][honest], rows["Threshold policy"][oracle]) == (HONEST, ORACLE)
     run = runs[0]
-    assert rows["Unseen domain AUC"][honest] == f"{result_of(run, 'test', 'clip', 'auc'):.3f}"
-    assert rows["Held-out source AUC"][honest] == f"{result_of(run, 'val', 'clip', 'auc'):.3f}"
-    assert rows["Unseen domain HTER"][honest] == f"{100 * result_of(run, 'test', 'clip', 'hter', HONEST):.2f} %"
-    assert rows["Unseen domain HTER"][oracle] == f"{100 * result_of(run, 'test', 'clip', 'hter', ORACLE):.2f} %"
-    assert rows["Unseen domain EER"][oracle] == f"{100 * result_of(run, 'test', 'clip', 'eer'):.2f} %"
+    assert rows["Unseen domain AUC"][honest] == shown_of(run, "test", "clip", "auc")
+    assert rows["Held-out source AUC"][honest] == shown_of(run, "val", "clip", "auc")
+    assert rows["Unseen domain HTER"][honest] == shown_of(run, "test", "clip", "hter", HONEST)
+    assert rows["Unseen domain HTER"][oracle] == shown_of(run, "test", "clip", "hter", ORACLE)
+    assert rows["Unseen domain EER"][oracle] == shown_of(run, "test", "clip", "eer")
     assert rows["Unseen domain EER"][honest] == "needs the target's labels"
 
 
@@ -121,9 +131,9 @@ def test_error_rates_equal_the_results_and_name_their_policies(runs, page):
         where = parts[row["Scores of"]], row["Level"]
         assert row["Checkpoint selected by"] == "source_val"
         for title, name in (("HTER", "hter"), ("APCER, worst species", "apcer"), ("BPCER", "bpcer")):
-            assert row[title] == f"{100 * result_of(runs[0], *where, name, row['Threshold policy']):.2f} %"
-        assert row["AUC"] == f"{result_of(runs[0], *where, 'auc'):.3f}"
-        assert row["EER"] == f"{100 * result_of(runs[0], *where, 'eer'):.2f} %"
+            assert row[title] == shown_of(runs[0], *where, name, row["Threshold policy"])
+        assert row["AUC"] == shown_of(runs[0], *where, "auc")
+        assert row["EER"] == shown_of(runs[0], *where, "eer")
 
 
 def test_species_equal_the_results(runs, page):
@@ -133,12 +143,13 @@ def test_species_equal_the_results(runs, page):
     for kind in ("print", "replay"):
         keys = {"part": "test", "level": "clip", "species": kind, "threshold_policy": row["Threshold policy"]}
         counts = next(r for r in species if keys.items() <= r.items())
-        assert row[f"APCER {kind}"] == f"{100 * counts['apcer']:.2f} % of {counts['n']}, few"
+        ends = f"[{100 * counts['low']:.2f}, {100 * counts['high']:.2f}] exact"
+        assert row[f"APCER {kind}"] == f"{100 * counts['apcer']:.2f} % of {counts['n']}, few{ends}"
 
 
 def test_failures_to_acquire_are_shown_apart(page):
     row = page.table("Non-response")[0]
-    assert row["Bona fide without a face"] == "12.50 %"  # 1 of 8 clips
+    assert row["Bona fide without a face"] == "12.50 % [0.32, 52.65] exact"  # 1 of 8 clips of 8 people
     assert "Another 1 bona fide without a usable face" in page.sections["mistakes"]
 
 
@@ -251,9 +262,9 @@ def test_seeds_and_their_median(runs, library, tmp_path):
         ("Unseen domain AUC", ("test", "clip", "auc")),
     ):
         values = [result_of(run, *where) for run in runs]
-        assert [rows[run.name][title] for run in runs] == [f"{value:.3f}" for value in values]
+        assert [rows[run.name][title] for run in runs] == [shown_of(run, *where) for run in runs]
         assert rows["Median of 3 runs"][title] == f"{median(values):.3f}"
-        assert rows["control: shuffled"][title] == f"{result_of(control, *where):.3f}"
+        assert rows["control: shuffled"][title] == shown_of(control, *where)
     hter = [result_of(run, "test", "clip", "hter", HONEST) for run in runs]
     assert rows["Median of 3 runs"]["Unseen domain HTER, threshold source_eer"] == f"{100 * median(hter):.2f} %"
     assert "over 3 runs" in page.sections["glance"]
@@ -318,7 +329,7 @@ def test_without_validation_part(library, tmp_path):
     rows = {row["Clip level"]: list(row.values()) for row in page.table("The two lines")}
     assert rows["Held-out source AUC"][1] == "no held-out source scores"
     assert rows["Unseen domain HTER"][1] == "there is no part val"
-    assert rows["Unseen domain HTER"][2].endswith("%")
+    assert rows["Unseen domain HTER"][2].endswith("] joined")
     assert "No list of mistakes: there is no part val." in page.sections["mistakes"]
 
 

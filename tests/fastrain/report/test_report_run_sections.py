@@ -11,6 +11,8 @@ import pytest
 from fasdata.datasets.kept_card import FILE, KeptCard
 from fastrain.evaluation.metrics.calibration import cllr, min_cllr
 from fastrain.evaluation.scores import ScoreTable
+from fastrain.evaluation.statistics.clusters import Clusters
+from fastrain.evaluation.statistics.proportions import proportion_interval
 from fastrain.report.ledger import entries
 from fastrain.report.run_folder import RunFolder
 from fastrain.report.run_report import write_report
@@ -61,7 +63,9 @@ def rates(clips: pd.DataFrame, threshold: float) -> list[str]:
     shown = []
     for wrong in (~accepted[live], accepted[~live]):
         few = ", few" if len(wrong) < 20 else ""
-        shown += [str(len(wrong)), f"{100 * wrong.mean():.2f} %{few}"]
+        interval = proportion_interval(wrong.to_numpy(), Clusters.of(clips.loc[wrong.index].reset_index()).unit)
+        ends = f"[{100 * interval.low:.2f}, {100 * interval.high:.2f}] exact"
+        shown += [str(len(wrong)), f"{100 * wrong.mean():.2f} %{few}{ends}"]
     return shown
 
 
@@ -112,7 +116,8 @@ def test_the_iso_page_states_operating_points_with_their_intervals(page, results
         for part, heading in (("test", "unseen domain [95 %]"), ("val", "held-out source [95 %]")):
             entry = metric(results, part, name, policy)
             numbers = [100 * entry[key] for key in ("value", "low", "high")]
-            assert rows[title][heading] == "{:.2f} % [{:.2f}, {:.2f}]".format(*numbers), (title, part)
+            number = "{:.2f} % [{:.2f}, {:.2f}] {}".format(*numbers, entry["rule"])
+            assert rows[title][heading] == number, (title, part)
         assert rows[title]["Threshold from"] == (policy or "needs none")
     section = page.sections["iso"]
     assert "8 subjects; fewer than 20: too few to tell; 10000 resamples" in section
@@ -123,8 +128,10 @@ def test_a_source_threshold_is_followed_to_the_target(page, results):
     for row in page.table("One threshold, two places"):
         title, *shown = row.values()
         name = {"APCER, worst species": "apcer", "BPCER": "bpcer", "HTER": "hter"}[title]
-        val, test = (100 * metric(results, part, name, HONEST)["value"] for part in ("val", "test"))
-        assert shown == [f"{val:.2f} %", f"{test:.2f} %", f"{test - val:+.2f} points"]
+        rows = [metric(results, part, name, HONEST) for part in ("val", "test")]
+        cells = ["{:.2f} %[{:.2f}, {:.2f}] {}".format(*(100 * r[k] for k in ("value", "low", "high")), r["rule"])
+                 for r in rows]  # fmt: skip
+        assert shown == [*cells, f"{100 * (rows[1]['value'] - rows[0]['value']):+.2f} points"]
 
 
 def test_calibration_is_that_of_the_clips(page, clips):
