@@ -124,13 +124,6 @@ def p_value(value: Any) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
-def stars(p: Any) -> str:
-    """Return the marks of a p-value: `**` below 0.01, `*` below 0.05, nothing above or without one."""
-    if not is_number(p) or p >= 0.05:
-        return ""
-    return "**" if p < 0.01 else "*"
-
-
 # -- Other values -----------------------------------------------------------------------------------------------------
 
 

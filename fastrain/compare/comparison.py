@@ -2,46 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fasdata.errors import unknown_name
-from fastrain.compare.pairing import LinedUp, line_up, notes_on
-from fastrain.compare.pairwise import pair_test, target_of, threshold_of
+from fastrain.compare.judged import COLUMNS, Judged
+from fastrain.compare.pairing import line_up, notes_on
+from fastrain.compare.pairwise import Verdict, better_of, enough_people, sentence, verdicts
 from fastrain.compare.system import System
-from fastrain.evaluation.averaged import networks
-from fastrain.evaluation.measures import measured
-from fastrain.evaluation.scores import Samples
-from fastrain.evaluation.statistics.clusters import affordable
-from fastrain.evaluation.statistics.intervals import RESAMPLES, resampled
-from fastrain.evaluation.statistics.paired import difference_of
-from fastrain.evaluation.statistics.proportions import Interval, with_seeds
-from fastrain.evaluation.thresholds import SOURCE_EER, TARGET_EER, ThresholdPolicy
+from fastrain.evaluation.statistics.clusters import Clusters, affordable
+from fastrain.evaluation.statistics.intervals import RESAMPLES
+from fastrain.evaluation.statistics.proportions import Interval
 
-# What a table shows: title, metric, threshold policy. The deployable HTER first, then the one that papers print.
-COLUMNS: tuple[tuple[str, str, ThresholdPolicy | None], ...] = (
-    ("AUC", "auc", None),
-    (f"HTER at {SOURCE_EER.name}", "hter", SOURCE_EER),
-    (f"HTER at {TARGET_EER.name}", "hter", TARGET_EER),
-    ("BPCER20 (oracle)", "bpcer20", None),
-)
 BASELINE = "erm"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One number: the mean over seeds and its deviation (None with one seed), its interval, and p against the baseline.
+    """One number: the mean over seeds and its deviation (None with one seed), its interval, its test.
 
-    `value` is None where it is undefined; `p` is None for the baseline itself and where nothing can be compared.
+    `value` is None where it is undefined; `verdict` is None for the baseline itself and where nothing can be compared.
+    `best`: better than every other system of the table, distinguishably.
     """
 
     value: float | None
     sd: float | None
     interval: Interval | None
-    p: float | None
+    verdict: Verdict | None = None
+    best: bool = False
+
+    @property
+    def mark(self) -> str:
+        """Return `▲` where it is better than the baseline, `▼` where worse, "" where that cannot be told."""
+        return self.verdict.mark if self.verdict else ""
 
 
 @dataclass(frozen=True)
@@ -75,8 +68,9 @@ def compared(
 ) -> ProtocolTable:
     """Compute the table of a protocol at clip level; failures to acquire count as errors.
 
-    The interval of a mean over seeds resamples people, the same for all seeds; p is that of a paired bootstrap of the
-    differences to the baseline (`erm` if it is among them, else the first system; `--baseline` names another).
+    The interval of a mean over seeds is over people, the same for all seeds, and seeds. Each system is tested against
+    the baseline (`erm` if it is among them, else the first system; `--baseline` names another) by exchanging the two
+    for some people; p-values are corrected for all tests of the table.
 
     Raises:
         UserError: the runs scored different clips, or no system is called `baseline`.
@@ -87,77 +81,69 @@ def compared(
     base = baseline or next((system.name for system in systems if system.about.method == BASELINE), names[0])
     lined_up = line_up(systems)
     resamples = affordable(resamples, len(lined_up.reference.frame))
-    values = {system.name: _values(system, lined_up, resamples) for system in systems}
+    judged = {system.name: Judged.of(system, lined_up, resamples) for system in systems}
     against = next(system for system in systems if system.name == base)
-    tests, lines = [], []
-    for system in systems:
-        pair = None if system is against or lined_up.apart(system) or lined_up.apart(against) else values[base]
-        lines.append(_line(system, values[system.name], pair, len(lined_up.clusters.stratum)))
-        if pair is not None:
-            tests.append(pair_test(system, against, lined_up.orders))
-        elif system is not against:
-            why = lined_up.apart(system) or lined_up.apart(against)
-            tests.append(f"{system.name} against {against.name}: not tested, {why}")
+    apart = {system.name: lined_up.apart(system) or lined_up.apart(against) for system in systems}
+    tested = [name for name in names if name != base and not apart[name]]
+    columns = range(len(COLUMNS))
+    each = [(judged[name], judged[base], column) for name in tested for column in columns]
+    all_verdicts = verdicts(each, lined_up.clusters, resamples)
+    of_system = {name: all_verdicts[at * len(COLUMNS) : (at + 1) * len(COLUMNS)] for at, name in enumerate(tested)}
+    comparable = {name: judged[name] for name in names if not lined_up.apart(_named(systems, name))}
+    best = [_best(comparable, base, of_system, column, lined_up.clusters, resamples) for column in columns]
+    lines = [Line(system, _cells(system.name, judged[system.name], of_system, best)) for system in systems]
+    tests = [
+        sentence((name, base), of_system[name], lined_up.clusters)
+        if name in of_system
+        else f"{name} against {base}: not tested, {apart[name]}"
+        for name in names
+        if name != base
+    ]
     alias = next((run.about.protocol_alias for s in systems for run in s.runs if run.about.protocol_alias), protocol)
     people, notes = lined_up.clusters.note(), tuple(notes_on(systems, lined_up))
     return ProtocolTable(protocol, alias, base, tuple(lines), people, resamples, tuple(tests), notes)
 
 
-@dataclass(frozen=True)
-class _Values:
-    """Of each column: the value of every run, the mean over the runs in every resample, and its interval over people.
-
-    Where a run reports the mean over several of its networks, its value is that mean. An interval is None where the
-    number is undefined.
-    """
-
-    by_run: list[NDArray[np.float64]]
-    resampled: list[NDArray[np.float64]]
-    intervals: list[Interval | None]
+def _named(systems: Sequence[System], name: str) -> System:
+    return next(system for system in systems if system.name == name)
 
 
-def _values(system: System, lined_up: LinedUp, resamples: int) -> _Values:
-    by_run: list[list[float]] = [[] for _ in COLUMNS]
-    by_network: list[list[NDArray[np.float64]]] = [[] for _ in COLUMNS]
-    judged: list[list[tuple[Samples, float]]] = [[] for _ in COLUMNS]
-    for run in system.runs:
-        order, clusters = lined_up.orders.get(run.folder), lined_up.clusters_of(run)
-        of_run: list[list[float]] = [[] for _ in COLUMNS]
-        for scores in networks(run.scores):
-            samples = Samples.of(target_of(scores, run.folder, order), "count")
-            measures = {}
-            for number, (_, name, policy) in enumerate(COLUMNS):
-                metric, threshold = measured(name), threshold_of(scores, samples, policy)
-                defined = policy is None or not np.isnan(threshold)
-                of_run[number].append(metric.plain(samples, threshold) if defined else np.nan)
-                if defined:
-                    measures[str(number)] = metric.at(threshold)
-                    judged[number].append((samples, threshold))
-            values = resampled(samples, clusters, measures, resamples=resamples, seed=0)
-            for number in range(len(COLUMNS)):
-                by_network[number].append(values.get(str(number), np.zeros(0)))
-        for number, of_networks in enumerate(of_run):
-            by_run[number].append(float(np.mean(of_networks)))
-    # Every run of a system has as many networks: the mean over all of them is the mean over runs of their means.
-    means = [np.mean(rows, axis=0) if len(set(map(len, rows))) == 1 else np.zeros(0) for rows in by_network]
-    values_of = [np.array(column) for column in by_run]
-    intervals = [
-        None if np.isnan(values_of[number]).any() else measured(name).interval(judged[number], clusters, means[number])
-        for number, (_, name, _) in enumerate(COLUMNS)
-    ]
-    return _Values(values_of, means, intervals)
-
-
-def _line(system: System, own: _Values, base: _Values | None, people: int) -> Line:
+def _cells(
+    name: str, judged: Judged, of_system: Mapping[str, Sequence[Verdict | None]], best: Sequence[str]
+) -> tuple[Cell, ...]:
     cells = []
-    for number in range(len(COLUMNS)):
-        values, many, interval = own.by_run[number], own.resampled[number], own.intervals[number]
+    for column in range(len(COLUMNS)):
+        values, interval = judged.by_run[column], judged.intervals[column]
         if interval is None:
-            cells.append(Cell(None, None, None, None))
+            cells.append(Cell(None, None, None))
             continue
-        p = None
-        if base is not None and many.size and base.resampled[number].size == many.size:
-            p = difference_of(many - base.resampled[number]).p
         sd = float(values.std(ddof=1)) if len(values) > 1 else None
-        cells.append(Cell(float(values.mean()), sd, with_seeds(interval, values, people), p))
-    return Line(system, tuple(cells))
+        verdict = of_system[name][column] if name in of_system else None
+        cells.append(Cell(float(values.mean()), sd, interval, verdict, best[column] == name))
+    return tuple(cells)
+
+
+def _best(
+    judged: Mapping[str, Judged],
+    base: str,
+    of_system: Mapping[str, Sequence[Verdict | None]],
+    column: int,
+    clusters: Clusters,
+    draws: int,
+) -> str:
+    """Return the system that is distinguishably better than every other one in a column; "" where none is.
+
+    The tests against the baseline are there already; those against the others are made, and corrected, together.
+    """
+    names = [name for name, own in judged.items() if own.intervals[column] is not None]
+    if len(names) < 2 or not enough_people(clusters):
+        return ""
+    first = names[better_of([float(judged[name].by_run[column].mean()) for name in names], column)]
+    rivals = [name for name in names if name not in (first, base)]
+    against_base = [of_system[name][column] for name in (rivals if first == base else [first]) if name in of_system]
+    if not against_base or not all(verdict and verdict.distinguishable for verdict in against_base):
+        return ""
+    if first == base:
+        return first if all(verdict and verdict.better < 0 for verdict in against_base) else ""
+    others = verdicts([(judged[first], judged[name], column) for name in rivals], clusters, draws)
+    return first if all(verdict and verdict.distinguishable for verdict in others) else ""

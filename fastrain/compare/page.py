@@ -8,10 +8,11 @@ from markupsafe import Markup
 
 from fasdata.page.page import Page, Section
 from fasdata.page.parts import Column, Notice, Paragraph, Row, Table
-from fasdata.page.spelling import Absent
-from fastrain.compare.comparison import COLUMNS, ProtocolTable
+from fasdata.page.spelling import Absent, on_two_lines
+from fastrain.compare.comparison import ProtocolTable
+from fastrain.compare.judged import COLUMNS
 from fastrain.compare.published import PublishedResult, sources_of
-from fastrain.compare.text import HEAD, NOTE, OUTSIDE, OWN_DATA, published_row, row_of
+from fastrain.compare.text import HEAD, OUTSIDE, OWN_DATA, best_of, note, published_row, row_of
 
 
 def page(tables: Sequence[ProtocolTable], published: Sequence[PublishedResult], warning: str = "") -> str:
@@ -31,11 +32,17 @@ def page(tables: Sequence[ProtocolTable], published: Sequence[PublishedResult], 
 
 def _section(table: ProtocolTable, published: Sequence[PublishedResult]) -> Section:
     columns = [Column(title, numeric=place >= len(HEAD) - len(COLUMNS)) for place, title in enumerate(HEAD)]
-    rows = [Row(_cells(row_of(line)), "strong" if line.system.name == table.baseline else "") for line in table.lines]
-    rows += [Row(_cells(published_row(result)), "muted") for result in published]
-    parts: list[object] = [
-        Table(f"{table.alias}, target at clip level", columns, rows, NOTE.format(baseline=table.baseline))
+    rows = [
+        Row(
+            [
+                _bold(cell) if best else cell
+                for cell, best in zip(_cells(row_of(line, table.baseline)), best_of(line), strict=True)
+            ]
+        )
+        for line in table.lines
     ]
+    rows += [Row(_cells(published_row(result)), "muted") for result in published]
+    parts: list[object] = [Table(f"{table.alias}, target at clip level", columns, rows, note(table, "html"))]
     parts += [Paragraph(f"{sentence}.") for sentence in table.tests]
     if table.notes:
         parts.append(Notice(OUTSIDE, [f"{note}." for note in table.notes], "mixed"))
@@ -46,13 +53,8 @@ def _section(table: ProtocolTable, published: Sequence[PublishedResult]) -> Sect
 
 
 def _cells(cells: Sequence[str]) -> list[object]:
-    return [Absent("not given") if cell in ("", "-") else _on_two_lines(cell) for cell in cells]
+    return [Absent("not given") if cell in ("", "-") else on_two_lines(cell, " at ") for cell in cells]
 
 
-def _on_two_lines(cell: str) -> object:
-    """Put an interval, or the policy of a published number, below the number, so that six such columns fit."""
-    for mark in (" [", " at "):
-        number, separator, rest = cell.partition(mark)
-        if separator:
-            return Markup("{}<br>{}").format(number, (mark + rest).strip())
-    return cell
+def _bold(cell: object) -> Markup:
+    return Markup("<strong>{}</strong>").format(cell)

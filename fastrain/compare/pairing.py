@@ -6,16 +6,31 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fasdata.errors import UserError
-from fastrain.compare.pairwise import Order, target_of
 from fastrain.compare.system import ScoredRun, System
 from fastrain.evaluation.score_facts import holdings
 from fastrain.evaluation.score_rules import KEY_COLUMNS
 from fastrain.evaluation.scores import ScoreTable
 from fastrain.evaluation.statistics.clusters import Clusters
+
+Order: TypeAlias = NDArray[np.int64]  # the places of the reference's clips in a run's own table
+
+
+def target_of(scores: ScoreTable, folder: Path, order: Order | None = None) -> ScoreTable:
+    """Return the clips of the target, in their own order or in the one given; `folder` names the run.
+
+    Raises:
+        UserError: the target was not scored.
+    """
+    clips = scores.clips().part("test")
+    if clips is None:
+        raise UserError(f"the run {folder} has no scores of the target", do="run 'fastrain eval' on it")
+    return ScoreTable(clips.frame if order is None else clips.frame.iloc[order], str(folder))
 
 
 @dataclass(frozen=True)

@@ -1,102 +1,150 @@
-"""Test two systems clip by clip: DeLong's test of their AUCs and McNemar's of their decisions."""
+"""Test two systems on the same people, a column of the table after the other, and say what could not have been seen."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fasdata.errors import UserError
 from fasdata.page.spelling import p_value
-from fastrain.compare.system import ScoredRun, System
-from fastrain.evaluation.averaged import networks
-from fastrain.evaluation.scores import Samples, ScoreTable
-from fastrain.evaluation.statistics.paired import delong, mcnemar
-from fastrain.evaluation.thresholds import SOURCE_EER, ThresholdPolicy, held_out_threshold
+from fastrain.compare.judged import COLUMNS, Judged
+from fastrain.evaluation.measures import measured
+from fastrain.evaluation.scores import Samples
+from fastrain.evaluation.statistics.clusters import FEW, Clusters
+from fastrain.evaluation.statistics.paired import FlipTest, Pair, decided, holm, ranked, sign_flip
+from fastrain.evaluation.thresholds import ThresholdPolicy
 
-Order: TypeAlias = NDArray[np.int64]  # the places of the reference's clips in a run's own table
-
-
-def target_of(scores: ScoreTable, folder: Path, order: Order | None = None) -> ScoreTable:
-    """Return the clips of the target, in their own order or in the one given; `folder` names the run.
-
-    Raises:
-        UserError: the target was not scored.
-    """
-    clips = scores.clips().part("test")
-    if clips is None:
-        raise UserError(f"the run {folder} has no scores of the target", do="run 'fastrain eval' on it")
-    return ScoreTable(clips.frame if order is None else clips.frame.iloc[order], str(folder))
-
-
-def threshold_of(scores: ScoreTable, target: Samples, policy: ThresholdPolicy | None) -> float:
-    """Return the clip-level threshold of `policy`, NaN where there is none."""
-    if policy is None:
-        return np.nan
-    if policy.part != "test":
-        return held_out_threshold(scores, policy)
-    return np.nan if target.missing else policy.choose(target.scores, target.labels)
-
-
-def pair_test(system: System, baseline: System, orders: Mapping[Path, Order]) -> str:
-    """Return the tests of a system against the baseline as a sentence, one pair of runs after the other.
-
-    Runs of one seed make a pair; where no seeds agree, the first of each. Both tests take clips as independent, which
-    those of one person are not, so their p-values are the smallest that could be claimed. `orders` lines the clips up.
-    """
-    tests = []
-    for pair in _pairs(system, baseline):
-        first, second = (_Decided.of(run, orders[run.folder]) for run in pair)
-        tests.append(f"{_seeds(*pair)}DeLong {p_value(_auc_test(first, second))}, "
-                     f"McNemar {p_value(_decision_test(first, second))}")  # fmt: skip
-    return (
-        f"{system.name} against {baseline.name}: {'; '.join(tests)} (AUC; decisions at {SOURCE_EER.name}; clips taken "
-        "as independent)"
-    )
-
-
-def _pairs(system: System, baseline: System) -> list[tuple[ScoredRun, ScoredRun]]:
-    by_seed = {run.about.seed: run for run in baseline.runs}
-    same = [(run, by_seed[run.about.seed]) for run in system.runs if run.about.seed in by_seed]
-    return same or [(system.runs[0], baseline.runs[0])]
-
-
-def _seeds(run: ScoredRun, other: ScoredRun) -> str:
-    seeds = [str(member.about.seed) for member in (run, other) if member.about.seed is not None]
-    if len(seeds) < 2:
-        return ""  # scores from outside have no seed
-    return f"seed {seeds[0]}: " if seeds[0] == seeds[1] else f"seeds {seeds[0]} and {seeds[1]}: "
+CLEAR, VERY_CLEAR = 0.05, 0.01
+_BETTER = {"auc": 1}  # of the others less is better
 
 
 @dataclass(frozen=True)
-class _Decided:
-    """The target's clips, and which are decided right at the sources' threshold, None where there is none.
+class Verdict:
+    """A test of a cell against another: `corrected` is its p among all of the table, `unseen` what it could not see.
 
-    Both are None for a run that reports a mean over networks, which gives no clip one score.
+    `better` is 1 where the first system is the better one, -1 where it is the worse one, 0 where they are equal.
     """
 
-    samples: Samples | None
-    right: NDArray[np.bool_] | None
+    test: FlipTest
+    corrected: float
+    better: int
+    unseen: float
+    enough: bool
+    """Whether the people are enough for any mark."""
 
-    @classmethod
-    def of(cls, run: ScoredRun, order: Order) -> _Decided:
-        if len(networks(run.scores)) > 1:
-            return cls(None, None)
-        samples = Samples.of(target_of(run.scores, run.folder, order), "count")
-        threshold = threshold_of(run.scores, samples, SOURCE_EER)
-        right = None if np.isnan(threshold) else (samples.scores >= threshold) == (samples.labels == 1)
-        return cls(samples, right)
+    @property
+    def distinguishable(self) -> bool:
+        """Return whether the difference is more than chance, with enough people to say so."""
+        return self.enough and self.corrected < CLEAR and self.better != 0
+
+    @property
+    def mark(self) -> str:
+        """Return `▲` for better and `▼` for worse, doubled for a corrected p below 0.01; "" for neither."""
+        if not self.distinguishable:
+            return ""
+        return ("▲" if self.better > 0 else "▼") * (2 if self.corrected < VERY_CLEAR else 1)
 
 
-def _auc_test(first: _Decided, second: _Decided) -> float:
-    if first.samples is None or second.samples is None:
+def enough_people(clusters: Clusters) -> bool:
+    """Tell whether people suffice for marks: fewer than twenty do not, nor do clips of people that nobody names."""
+    return clusters.subjects >= FEW
+
+
+def verdicts(tested: Sequence[tuple[Judged, Judged, int]], clusters: Clusters, draws: int) -> list[Verdict | None]:
+    """Return the verdict of each (system, other, column), None where one lacks the number; p is corrected for all."""
+    tests = [_test(own, other, column, clusters, draws) for own, other, column in tested]
+    corrected = iter(holm([test.p for test in tests if test]))
+    out: list[Verdict | None] = []
+    for (own, other, column), test in zip(tested, tests, strict=True):
+        if test is None:
+            out.append(None)
+            continue
+        sign = _BETTER.get(COLUMNS[column][1], -1) * (int(test.difference > 0) - int(test.difference < 0))
+        unseen = _unseen(own, other, column, clusters)
+        out.append(Verdict(test, next(corrected), sign, unseen, enough_people(clusters)))
+    return out
+
+
+def better_of(values: Sequence[float], column: int) -> int:
+    """Return the place of the best of several values of a column."""
+    name = COLUMNS[column][1]
+    return int(np.argmax(values) if _BETTER.get(name, -1) > 0 else np.argmin(values))
+
+
+def _test(own: Judged, other: Judged, column: int, clusters: Clusters, draws: int) -> FlipTest | None:
+    first, second = own.networks[column], other.networks[column]
+    if own.intervals[column] is None or other.intervals[column] is None:
+        return None
+    _, name, policy = COLUMNS[column]
+    if len(first) == len(second):
+        places = [(at, at) for at in range(len(first))]
+    else:  # the mean over all pairs is the difference of the means
+        places = [(a, b) for a in range(len(first)) for b in range(len(second))]
+    on_scale = [[_on_one_scale(policy, *network) for network in networks] for networks in (first, second)]
+    pairs: list[Pair] = [(on_scale[0][a], on_scale[1][b]) for a, b in places]
+    if policy is None:
+        measure = measured(name).at(np.nan)
+    elif policy.part == "test":  # its threshold is that of the EER, whatever is exchanged
+        measure = measured("eer").at(np.nan)
+    else:
+        measure = measured(name).at(0.5)
+    return sign_flip(pairs, clusters, measure, draws=draws)
+
+
+def _on_one_scale(policy: ThresholdPolicy | None, samples: Samples, threshold: float) -> Samples:
+    return decided(samples, threshold) if policy is not None and policy.part != "test" else ranked(samples)
+
+
+def _unseen(own: Judged, other: Judged, column: int, clusters: Clusters) -> float:
+    """Return how large a difference has to be to be seen with these people and seeds; NaN without resamples."""
+    from scipy.special import stdtrit
+
+    drawn = own.resampled[column], other.resampled[column]
+    if not drawn[0].size or len(drawn[0]) != len(drawn[1]):
         return float("nan")
-    return delong(first.samples.scores, second.samples.scores, first.samples.labels)
+    variance = float((drawn[0] - drawn[1]).var(ddof=1)) + sum(_of_seeds(each.by_run[column]) for each in (own, other))
+    return float(stdtrit(max(len(clusters.stratum) - 1, 1), 0.975)) * float(np.sqrt(variance))
 
 
-def _decision_test(first: _Decided, second: _Decided) -> float:
-    return float("nan") if first.right is None or second.right is None else mcnemar(first.right, second.right)
+def _of_seeds(values: NDArray[np.float64]) -> float:
+    return float(values.var(ddof=1)) / len(values) if len(values) > 1 else 0.0
+
+
+# -- In words ----------------------------------------------------------------------------------------------------------
+
+
+def sentence(names: tuple[str, str], verdicts_of: Sequence[Verdict | None], clusters: Clusters) -> str:
+    """Return the tests of a system against another as a sentence, one column after the other."""
+    parts = []
+    for (title, name, _), verdict in zip(COLUMNS, verdicts_of, strict=True):
+        if verdict is None:
+            parts.append(f"{title} not defined")
+            continue
+        test = verdict.test
+        words = f"{title} {p_value(test.p)}, corrected {p_value(verdict.corrected)}"
+        parts.append(f"{words} (smallest reachable {test.smallest:.2g}){_not_seen(verdict, name)}")
+    few = "" if enough_people(clusters) else f"; {_too_few(clusters)}: nothing is marked"
+    first = next((verdict.test for verdict in verdicts_of if verdict), None)
+    how = "all exchanges of" if first and first.exact else "exchanges of"
+    return f"{names[0]} against {names[1]}, {how} {_units(clusters)}: {'; '.join(parts)}{few}"
+
+
+def _not_seen(verdict: Verdict, name: str) -> str:
+    if verdict.distinguishable:
+        return ""
+    if not verdict.enough or verdict.test.smallest >= CLEAR:
+        return ", not distinguishable: no difference would be with these people"
+    if not np.isfinite(verdict.unseen):
+        return ", not distinguishable"
+    size = f"{verdict.unseen:.3f}" if name == "auc" else f"{100 * verdict.unseen:.2f} points"
+    return f", not distinguishable; a difference below {size} would not be seen with these people"
+
+
+def _units(clusters: Clusters) -> str:
+    return "clips of people that nobody names" if not clusters.subjects else f"{clusters.subjects} people"
+
+
+def _too_few(clusters: Clusters) -> str:
+    return "the people are not known" if not clusters.subjects else f"fewer than {FEW} people"

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fasdata.errors import unknown_name
-from fasdata.page.spelling import metric, percent, ratio, stars, text_table
-from fastrain.compare.comparison import COLUMNS, Cell, Line, ProtocolTable
+from fasdata.page.spelling import metric, percent, ratio, text_table
+from fastrain.compare.comparison import Cell, Line, ProtocolTable
+from fastrain.compare.judged import COLUMNS
 from fastrain.compare.published import PublishedResult, sources_of
+from fastrain.evaluation.statistics.clusters import FEW
+from fastrain.evaluation.statistics.proportions import JOINED, RESAMPLED, TWO_LEVEL, rules_note
 from fastrain.evaluation.thresholds import SOURCE_EER
 
 OWN_DATA = "Rows with a paper in brackets are published numbers, on that paper's own data and policies:"
@@ -17,11 +20,14 @@ OUTSIDE = "Scores from outside"
 FORMS = ("text", "md", "latex")
 HEAD = ("Method", "Seeds", "Checkpoint", *(title for title, _, _ in COLUMNS))
 NOTE = (
-    "Clip level; a clip without a usable face counts as rejected. In brackets: 95 % interval, people resampled; "
-    "± deviation over seeds. * p < 0.05, ** p < 0.01 against {baseline} (paired bootstrap, not corrected for the "
-    f"number of comparisons). {SOURCE_EER.name} is fixed on held-out source subjects; (oracle) looks at the target's "
-    "labels."
+    "Clip level; a clip without a usable face counts as rejected. In brackets: 95 % interval over people with its rule "
+    f"({rules_note(JOINED, RESAMPLED, TWO_LEVEL)}); ± deviation over seeds. ▲ better, ▼ worse than {{baseline}}, the "
+    "baseline: p < 0.05, doubled: p < 0.01, by exchanging the two for some people, for these very networks, corrected "
+    f"for all tests of the table (Holm); with fewer than {FEW} people nothing is marked. {{best}}: distinguishably "
+    f"better than every other system. {SOURCE_EER.name} is fixed on held-out source subjects; (oracle) looks at the "
+    "target's labels."
 )
+BEST = {"text": "“best”", "md": "Bold", "latex": "Bold", "html": "Bold"}  # how the best cell is set off in each form
 
 
 def rendered(
@@ -37,7 +43,7 @@ def rendered(
     warnings = {"text": f"WARNING: {warning}", "md": f"**{warning}**", "latex": f"% {warning}"}
     parts = [warnings[form]] if warning else []
     for table in tables:
-        rows = [row_of(line) for line in table.lines]
+        rows = [_set_off(row_of(line, table.baseline), line, form) for line in table.lines]
         quoted = [result for result in published if result.protocol == table.protocol]
         published_rows = [published_row(result) for result in quoted]
         parts.append({"text": _text, "md": _markdown, "latex": _latex}[form](table, rows, published_rows))
@@ -47,21 +53,36 @@ def rendered(
     return "\n\n".join(parts)
 
 
-def row_of(line: Line) -> list[str]:
-    """Return the cells of a system's row."""
+def row_of(line: Line, baseline: str) -> list[str]:
+    """Return the cells of a system's row; the name of the baseline says that it is."""
     if line.system.about.contestant is not None:
         seeds, policy = NOT_STATED, line.system.about.selection.policy or NOT_STATED
     else:
         seeds = ", ".join(str(run.about.seed) for run in line.system.runs)
         policy = str(line.system.about.selection.policy)
     cells = (cell_text(cell, name) for cell, (_, name, _) in zip(line.cells, COLUMNS, strict=True))
-    return [line.system.name, seeds, policy, *cells]
+    name = line.system.name
+    return [f"{name} (baseline)" if name == baseline else name, seeds, policy, *cells]
+
+
+def best_of(line: Line) -> list[bool]:
+    """Return which cells of a system's row are the best ones."""
+    return [False] * (len(HEAD) - len(COLUMNS)) + [cell.best for cell in line.cells]
+
+
+def _set_off(cells: list[str], line: Line, form: str) -> list[str]:
+    if form == "text":
+        return [f"{cell} best" if best else cell for cell, best in zip(cells, best_of(line), strict=True)]
+    return [_BOLD + cell if best else cell for cell, best in zip(cells, best_of(line), strict=True)]
+
+
+_BOLD = "\0"  # before a cell that its form prints in bold, once it is escaped
 
 
 def cell_text(cell: Cell, name: str) -> str:
-    """Return a metric as it is printed: AUC as a share, rates in percent, with deviation, interval and stars."""
+    """Return a metric as it is printed: AUC as a share, rates in percent, with deviation, interval and mark."""
     ends, rule = ((cell.interval.low, cell.interval.high), cell.interval.rule) if cell.interval else (None, "")
-    return f"{metric(name, cell.value, sd=cell.sd, ends=ends, unit='', rule=rule)} {stars(cell.p)}".rstrip()
+    return f"{metric(name, cell.value, sd=cell.sd, ends=ends, unit='', rule=rule)} {cell.mark}".rstrip()
 
 
 def published_row(result: PublishedResult) -> list[str]:
@@ -74,21 +95,23 @@ def _text(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]]) 
     lines = text_table(HEAD, [*rows, *quoted], indent="")
     title = f"{_named(table)}; {table.people}; {table.resamples} resamples"
     outside = [f"{OUTSIDE}: {note}" for note in table.notes]
-    return "\n".join([title, *lines, NOTE.format(baseline=table.baseline), *table.tests, *outside])
+    return "\n".join([title, *lines, note(table, "text"), *table.tests, *outside])
 
 
 def _markdown(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]]) -> str:
     def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|").replace("*", "\\*") for cell in cells) + " |"
+        escaped = [cell.replace("|", "\\|").replace("*", "\\*") for cell in cells]
+        return "| " + " | ".join(f"**{cell[1:]}**" if cell.startswith(_BOLD) else cell for cell in escaped) + " |"
 
     name = table.alias if table.alias == table.protocol else f"{table.alias} (`{table.protocol}`)"
     head = [f"### {name}", "", line(HEAD), "|" + "---|" * len(HEAD)]
-    return "\n".join([*head, *map(line, rows), *map(line, quoted), "", _foot(table).replace("*", "\\*")])
+    return "\n".join([*head, *map(line, rows), *map(line, quoted), "", _foot(table, "md").replace("*", "\\*")])
 
 
 def _latex(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]]) -> str:
     def line(cells: Sequence[str]) -> str:
-        return " & ".join(map(_escaped, cells)) + r" \\"
+        escaped = (rf"\textbf{{{_escaped(cell[1:])}}}" if cell.startswith(_BOLD) else _escaped(cell) for cell in cells)
+        return " & ".join(escaped) + r" \\"
 
     body = [*map(line, rows), *([r"\midrule", *map(line, quoted)] if quoted else [])]
     return "\n".join(
@@ -100,7 +123,7 @@ def _latex(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]])
             *body,
             r"\bottomrule",
             r"\end{tabular}",
-            f"% {_named(table)}. {_foot(table)}",
+            f"% {_named(table)}. {_foot(table, 'latex')} Packages: booktabs, amssymb.",
         ]
     )
 
@@ -109,15 +132,22 @@ def _named(table: ProtocolTable) -> str:
     return table.alias if table.alias == table.protocol else f"{table.alias} ({table.protocol})"
 
 
-def _foot(table: ProtocolTable) -> str:
-    note = NOTE.format(baseline=table.baseline)
+def note(table: ProtocolTable, form: str) -> str:
+    """Return what stands below a table: what its brackets, marks and bold cells mean."""
+    return NOTE.format(baseline=table.baseline, best=BEST[form])
+
+
+def _foot(table: ProtocolTable, form: str) -> str:
     sentences = [*table.tests, *(f"{OUTSIDE}: {words}" for words in table.notes)]
-    return f"{table.people}; {table.resamples} resamples. {note}" + "".join(f" {sentence}." for sentence in sentences)
+    return f"{table.people}; {table.resamples} resamples. {note(table, form)}" + "".join(
+        f" {sentence}." for sentence in sentences
+    )
 
 
 def _escaped(text: str) -> str:
     special = {
         **{letter: f"\\{letter}" for letter in "%_&#${}"},
+        **{"▲": r"$\blacktriangle$", "▼": r"$\blacktriangledown$"},
         **{"±": r"$\pm$", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
     }
     return "".join(special.get(letter, letter) for letter in text)

@@ -1,8 +1,14 @@
-"""Test whether two systems on the same presentations differ by more than chance."""
+"""Test whether two systems on the same presentations differ by more than chance: exchange them, person by person.
+
+If the systems are equally good, it is chance which of them gave which answers to a person. So the two are exchanged for
+some people, scores and decisions alike, and the difference is computed anew: p is the share of exchanges that make it
+at least as large, either way. Up to `EXACT_PEOPLE` people all exchanges are gone through, above so many are drawn. With
+few people few exchanges exist, and no difference, however large, has a small p: four people reach 0.125.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,89 +16,139 @@ from numpy.typing import NDArray
 
 from fasdata.errors import UserError
 from fastrain.evaluation.scores import Samples
-from fastrain.evaluation.statistics.clusters import Clusters
-from fastrain.evaluation.statistics.intervals import RESAMPLES, interval_of, resampled
-from fastrain.evaluation.statistics.proportions import LEVEL, Interval
-from fastrain.evaluation.statistics.weighted import Measure
+from fastrain.evaluation.statistics.clusters import Clusters, affordable
+from fastrain.evaluation.statistics.intervals import RESAMPLES
+from fastrain.evaluation.statistics.weighted import Measure, ScoreOrder, Weighted
+
+EXACT_PEOPLE = 15
+_SAME = 1e-12  # differences that are so near are the same
+_CELLS = 1 << 21  # samples times exchanges in hand at a time
+Pair = tuple[Samples, Samples]
 
 
 @dataclass(frozen=True)
-class Difference:
-    """First system minus second: its interval over the resamples, and the two-sided bootstrap p-value."""
+class FlipTest:
+    """The difference, first system minus second, its two-sided p, and the smallest p that any difference could have.
 
-    interval: Interval
+    `people` are those whom the two systems answer differently; `exact`: all exchanges were gone through.
+    """
+
+    difference: float
     p: float
+    smallest: float
+    people: int
+    exact: bool
 
 
-def paired_bootstrap(
-    first: tuple[Samples, Mapping[str, Measure]],
-    second: tuple[Samples, Mapping[str, Measure]],
-    clusters: Clusters,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    level: float = LEVEL,
-) -> dict[str, Difference]:
-    """Compare measures of one name on the same resamples of people.
+def sign_flip(
+    pairs: Sequence[Pair], clusters: Clusters, measure: Measure, *, draws: int = RESAMPLES, seed: int = 0
+) -> FlipTest:
+    """Test the mean difference of `measure` over pairs of networks on the same samples, in the same order.
 
-    Each system brings its samples, in one order, and its measures (a threshold of its own inside). p is twice the
-    smaller share of resamples on one side of zero, one resample being granted to chance; 1 at most.
+    Scores of a pair have to be of one scale, so that exchanging them means something: see `ranked`, `decided`.
 
     Raises:
         UserError: the samples are not the same presentations.
     """
-    if len(first[0].labels) != len(second[0].labels) or (first[0].labels != second[0].labels).any():
-        raise UserError("two systems can only be compared on the same presentations", expected="one order, same labels")
-    values = [
-        resampled(samples, clusters, measures, resamples=resamples, seed=seed) for samples, measures in (first, second)
-    ]
-    return {name: difference_of(values[0][name] - values[1][name], level) for name in values[0] if name in values[1]}
+    for first, second in pairs:
+        if len(first.labels) != len(second.labels) or (first.labels != second.labels).any():
+            raise UserError(
+                "two systems can only be compared on the same presentations", expected="one order, same labels"
+            )
+    differ = np.zeros(len(clusters.unit), bool)
+    for first, second in pairs:
+        differ |= first.scores != second.scores
+    people = np.unique(clusters.unit[differ])
+    exact = len(people) <= EXACT_PEOPLE
+    drawn = 2 ** (len(people) - 1) if exact and len(people) else affordable(draws, 4 * len(pairs) * len(differ))
+    smallest = 2.0 ** (1 - len(people)) if exact else max(1 / (drawn + 1), 2.0 ** (1 - len(people)))
+    observed = float(_differences(pairs, clusters, measure, np.zeros((1, len(people)), bool), people)[0])
+    if not len(people):
+        return FlipTest(observed, 1.0, 1.0, 0, True)
+    at_least = 0
+    for flips in _flips(len(people), drawn, exact, seed, max(1, _CELLS // (2 * len(differ)))):
+        differences = _differences(pairs, clusters, measure, flips, people)
+        at_least += int((np.abs(differences) >= abs(observed) - _SAME).sum())
+    # The exchanges gone through hold the one that was observed; those drawn do not, and it counts with them.
+    p = at_least / drawn if exact else (at_least + 1) / (drawn + 1)
+    return FlipTest(observed, p, smallest, len(people), exact)
 
 
-def difference_of(values: NDArray[np.float64], level: float = LEVEL) -> Difference:
-    """Return the interval and p-value of resampled differences; NaN where there are none."""
-    if not values.size:
-        return Difference(interval_of(values), np.nan)
-    below, above = int((values <= 0).sum()), int((values >= 0).sum())
-    return Difference(interval_of(values, level), min(1.0, 2 * (min(below, above) + 1) / (values.size + 1)))
+def _flips(people: int, number: int, exact: bool, seed: int, chunk: int) -> Iterator[NDArray[np.bool_]]:
+    """Yield exchanges (up to `chunk`, people): drawn, or all with the first person as observed.
 
-
-def mcnemar(right_first: NDArray[np.bool_], right_second: NDArray[np.bool_]) -> float:
-    """Return the exact two-sided p-value of McNemar's test (1947) on paired decisions: which system is right where.
-
-    Presentations are taken as independent, which those of one person are not. 1 when the systems never disagree.
+    The others mirror these: the same differences with the opposite sign.
     """
-    from scipy.stats import binomtest
+    rng = np.random.default_rng(seed)
+    for start in range(0, number, chunk):
+        rows = min(chunk, number - start)
+        if exact:
+            yield (np.arange(start, start + rows)[:, None] >> np.arange(people)[::-1]) % 2 == 1
+        else:
+            yield rng.random((rows, people)) < 0.5
 
-    only_first, only_second = int((right_first & ~right_second).sum()), int((~right_first & right_second).sum())
-    disagreed = only_first + only_second
-    return float(binomtest(only_first, disagreed, 0.5).pvalue) if disagreed else 1.0
+
+def _differences(
+    pairs: Sequence[Pair],
+    clusters: Clusters,
+    measure: Measure,
+    flips: NDArray[np.bool_],
+    people: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return the mean difference over pairs under each exchange: each system is a weighting of both's samples."""
+    of_unit = np.zeros((len(flips), len(clusters.stratum)), np.int64)
+    of_unit[:, people] = flips
+    exchanged = of_unit[:, clusters.unit]
+    first = np.concatenate([1 - exchanged, exchanged], axis=1)
+    total = np.zeros(len(flips))
+    for pair in pairs:
+        order = ScoreOrder(_both(*pair))
+        total += measure(Weighted(order, first)) - measure(Weighted(order, 1 - first))
+    return total / len(pairs)
 
 
-def delong(first: NDArray[np.float64], second: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """Return the two-sided p-value that two AUCs on the same presentations are equal (DeLong et al. 1988).
+def _both(first: Samples, second: Samples) -> Samples:
+    return Samples(
+        np.concatenate([first.scores, second.scores]),
+        np.concatenate([first.labels, second.labels]),
+        np.concatenate([first.species, second.species]),
+        np.concatenate([first.clip, second.clip]),
+    )
 
-    Presentations are taken as independent. NaN if a class has fewer than two samples; 1 for equal scores.
+
+# -- Scores of one scale -----------------------------------------------------------------------------------------------
+
+
+def ranked(samples: Samples) -> Samples:
+    """Return the samples with their mean ranks as scores; what has no score (-inf) has none.
+
+    >>> three = Samples(np.array([0.1, 7.0, 7.0]), np.array([0, 1, 0]), np.array(["p"] * 3), np.arange(3))
+    >>> ranked(three).scores.tolist()
+    [1.0, 2.5, 2.5]
     """
-    from scipy.stats import norm
+    from scipy.stats import rankdata
 
-    live, spoof = labels == 1, labels == 0
-    m, n = int(live.sum()), int(spoof.sum())
-    if m < 2 or n < 2:
-        return float("nan")
-    # Of each sample, the share of the other class that it beats (Sun and Xu 2014: by midranks).
-    of_live = np.stack([_placements(scores[live], scores[spoof]) for scores in (first, second)])
-    of_spoof = np.stack([_placements(-scores[spoof], -scores[live]) for scores in (first, second)])
-    covariance = np.cov(of_live) / m + np.cov(of_spoof) / n
-    variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
-    gap = of_live[0].mean() - of_live[1].mean()
-    if variance <= 0:
-        return 1.0 if gap == 0 else 0.0
-    return float(2 * norm.sf(abs(gap) / np.sqrt(variance)))
+    ranks = np.where(np.isneginf(samples.scores), -np.inf, rankdata(samples.scores))
+    return Samples(ranks, samples.labels, samples.species, samples.clip)
 
 
-def _placements(scores: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return, for each score, the share of `others` below it, ties counting half."""
-    ordered = np.sort(others)
-    below, up_to = np.searchsorted(ordered, scores, side="left"), np.searchsorted(ordered, scores, side="right")
-    return (below + up_to) / (2 * ordered.size)
+def decided(samples: Samples, threshold: float) -> Samples:
+    """Return the samples with their decisions as scores: 1 where they are accepted, 0 where not."""
+    accepted = (samples.scores >= threshold).astype(np.float64)
+    return Samples(accepted, samples.labels, samples.species, samples.clip)
+
+
+# -- Several tests -----------------------------------------------------------------------------------------------------
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """Return p-values corrected for their number (Holm 1979): below 0.05, all claims hold together at that level.
+
+    >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
+    [0.03, 0.06, 0.06]
+    """
+    corrected, largest = [0.0] * len(values), 0.0
+    for rank, place in enumerate(sorted(range(len(values)), key=lambda at: values[at])):
+        largest = max(largest, min(1.0, (len(values) - rank) * values[place]))
+        corrected[place] = largest
+    return corrected

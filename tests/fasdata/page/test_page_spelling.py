@@ -11,13 +11,13 @@ from fasdata.page.spelling import (
     count,
     excess,
     metric,
+    on_two_lines,
     p_value,
     percent,
     points,
     ratio,
     reasoned,
     score,
-    stars,
     text,
     text_table,
 )
@@ -58,10 +58,17 @@ def test_differences_carry_their_sign():
     assert (excess(16, 210), excess(105, 100), excess(1, 0)) == ("-92.4 %", "+5.0 %", Absent("none expected"))
 
 
-def test_p_values_and_their_marks():
+def test_p_values():
     assert [p_value(p) for p in (0.00099, 0.001, 0.04321, 1.0)] == ["p < 0.001", "p = 0.001", "p = 0.043", "p = 1.000"]
-    assert (p_value(math.nan), stars(None)) == ("not defined", "")
-    assert [stars(p) for p in (0.0099, 0.01, 0.0499, 0.05)] == ["**", "*", "*", ""]
+    assert p_value(math.nan) == "not defined"
+
+
+def test_an_interval_names_its_rule_and_stands_below_its_number_on_a_page():
+    assert percent(0.25, ends=(0.1, 0.5), rule="exact") == "25.00 % [10.00, 50.00] exact"
+    assert percent(0.25, rule="exact") == "25.00 %"
+    assert str(on_two_lines("25.00 % [10.00, 50.00] exact")) == "25.00 %<br>[10.00, 50.00] exact"
+    assert (on_two_lines("8.60 at last", " at "), on_two_lines("8.60")) == ("8.60<br>at last", "8.60")
+    assert on_two_lines(Absent("no [number]")) == Absent("no [number]")
 
 
 def test_other_values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ from fastrain.cli import app
 from fastrain.compare.compare import compare
 from fastrain.compare.comparison import compared
 from fastrain.compare.published import load_published
-from fastrain.compare.system import ScoredRun, systems_of
+from fastrain.compare.system import ScoredRun, System, systems_of
+from fastrain.evaluation.measures import measured
 from fastrain.evaluation.metrics.curve import auc, eer
 from fastrain.evaluation.metrics.rates import hter
-from fastrain.evaluation.scores import ScoreTable
-from fastrain.evaluation.statistics.paired import delong, mcnemar
+from fastrain.evaluation.scores import Samples, ScoreTable
+from fastrain.evaluation.statistics.clusters import Clusters
+from fastrain.evaluation.statistics.paired import decided, holm, ranked, sign_flip
+from fastrain.evaluation.thresholds import held_out_threshold
 from tests.fastrain.evaluation.tables import frame, row
 
 PEOPLE, CLIPS = 24, 2
@@ -91,8 +95,9 @@ def test_seeds_go_together_and_the_numbers_are_the_means(runs: list[Path]) -> No
     assert good.cells[1].value == pytest.approx(np.mean(hters))
     for cell in (*good.cells, *base.cells):
         assert cell.interval is not None and cell.interval.low <= cell.value <= cell.interval.high
-    assert good.cells[0].p is not None and good.cells[0].p < 0.01
-    assert base.cells[0].p is None
+    assert [cell.mark for cell in good.cells] == ["▲▲"] * 4 and [cell.mark for cell in base.cells] == [""] * 4
+    assert all(cell.best for cell in good.cells) and not any(cell.best for cell in base.cells)
+    assert {cell.interval.rule for cell in (*good.cells, *base.cells)} == {"two-level"}
 
 
 def test_a_mean_over_networks_is_compared_as_that_mean(tmp_path: Path, runs: list[Path]) -> None:
@@ -108,27 +113,93 @@ def test_a_mean_over_networks_is_compared_as_that_mean(tmp_path: Path, runs: lis
     assert mean.cells[0].value == pytest.approx((good + poor.cells[0].value) / 2)
     assert mean.cells[0].value < good
     text = compare([runs[0], runs[2]], resamples=200)
-    assert "hfn_mp against erm: seed 0: DeLong not defined, McNemar not defined" in text
+    assert "hfn_mp against erm, exchanges of 24 people: AUC p " in text
 
 
-def test_systems_are_tested_clip_by_clip_too(runs: list[Path]) -> None:
-    text = compare(runs, resamples=200)
-    (line_of_pair,) = (line for line in text.splitlines() if line.startswith("hfn_mp against erm: "))
-    for seed in (0, 1):
-        of = []
-        for method in ("hfn_mp", "erm"):
-            clips = ScoreTable.read_csv(
-                next(run for run in runs if run.name == f"{method}{seed}") / "scores.csv"
-            ).clips()
-            test, val = (clips.frame[clips.frame["part"] == part].sort_values("clip_id") for part in ("test", "val"))
-            labels = [(part["label"] == "bonafide").to_numpy(int) for part in (test, val)]
-            accepted = test["score"].to_numpy() >= eer(val["score"], labels[1]).threshold
-            of.append((test["score"].to_numpy(), accepted == (labels[0] == 1)))
-        p = delong(of[0][0], of[1][0], labels[0]), mcnemar(of[0][1], of[1][1])
-        words = ["p < 0.001" if value < 0.001 else f"p = {value:.3f}" for value in p]
-        assert f"seed {seed}: DeLong {words[0]}, McNemar {words[1]}" in line_of_pair
-    other = compare([runs[0], runs[3]], resamples=200)
-    assert "hfn_mp against erm: seeds 0 and 1: DeLong p" in other
+def test_systems_are_tested_on_the_same_people(runs: list[Path]) -> None:
+    """Each column by exchanging people, corrected for the four tests; the baseline's own row has none."""
+    (systems,) = systems_of([ScoredRun.read(folder) for folder in (runs[0], runs[2])]).values()
+    table = compared("mcio:CIO2M", systems, resamples=400)
+    tables = [ScoreTable.read_csv(folder / "scores.csv") for folder in (runs[0], runs[2])]
+    clips = [scores.clips().part("test") for scores in tables]
+    samples = [Samples.of(rows, "count") for rows in clips]
+    clusters = Clusters.of(clips[0].frame)
+    at = [held_out_threshold(scores) for scores in tables]
+    by_rank, by_decision = ([tuple(map(ranked, samples))], [tuple(map(decided, samples, at))])
+    tests = [
+        sign_flip(by_rank, clusters, measured("auc").at(np.nan), draws=400),
+        sign_flip(by_decision, clusters, measured("hter").at(0.5), draws=400),
+        sign_flip(by_rank, clusters, measured("eer").at(np.nan), draws=400),
+        sign_flip(by_rank, clusters, measured("bpcer20").at(np.nan), draws=400),
+    ]
+    cells = table.lines[0].cells
+    assert [cell.verdict.test for cell in cells] == tests
+    assert [cell.verdict.corrected for cell in cells] == pytest.approx(holm([test.p for test in tests]))
+    assert [test.difference for test in tests] == pytest.approx(
+        [a.value - b.value for a, b in zip(cells, table.lines[1].cells, strict=True)]
+    )
+    assert [cell.verdict.better for cell in cells] == [1, 1, 1, 1]
+    (line,) = (line for line in compare([runs[0], runs[2]], resamples=400).splitlines() if line.startswith("hfn_mp ag"))
+    assert line.startswith("hfn_mp against erm, exchanges of 24 people: AUC p = 0.002, corrected p = 0.010 (smallest")
+    assert "reachable 0.0025)" in line  # 1 / 401
+
+
+def test_a_worse_system_is_marked_as_worse(runs: list[Path]) -> None:
+    (systems,) = systems_of([ScoredRun.read(folder) for folder in runs]).values()
+    table = compared("mcio:CIO2M", systems, resamples=400, baseline="hfn_mp")
+    good, base = table.lines
+    assert [cell.mark for cell in base.cells] == ["▼▼"] * 4 and not any(cell.best for cell in base.cells)
+    assert all(cell.best for cell in good.cells)  # the baseline can be the best; that it is the baseline is no merit
+    text = compare(runs, resamples=400, baseline="hfn_mp")
+    rows = {line.split()[0]: line for line in text.splitlines()[2:4]}
+    assert rows["hfn_mp"].startswith("hfn_mp (baseline)") and rows["hfn_mp"].count(" best") == 4
+    assert rows["erm"].count("▼▼") == 4 and "▲" not in rows["erm"]
+
+
+def test_the_best_is_set_off_only_where_it_is_better_than_every_other(tmp_path: Path, runs: list[Path]) -> None:
+    """A third system as good as the best: both are better than the baseline, none is the best."""
+    rival = write_run(tmp_path / "rival", "gac_fas", 4.0, 0, noise=7)
+    (systems,) = systems_of([ScoredRun.read(folder) for folder in (runs[0], runs[2], rival)]).values()
+    table = compared("mcio:CIO2M", systems, resamples=400)
+    good, base, other = (line.cells[0] for line in table.lines)
+    assert good.mark and other.mark and not any(cell.best for cell in (good, base, other))
+    poor = write_run(tmp_path / "poor", "gac_fas", 2.0, 1, noise=7)
+    (systems,) = systems_of([ScoredRun.read(folder) for folder in (runs[0], runs[2], poor)]).values()
+    assert compared("mcio:CIO2M", systems, resamples=400).lines[0].cells[0].best
+
+
+def test_seeds_that_disagree_widen_the_interval(runs: list[Path]) -> None:
+    (systems,) = systems_of([ScoredRun.read(folder) for folder in runs]).values()
+    both = compared("mcio:CIO2M", systems, resamples=400).lines[1].cells[1]
+    alone = [
+        compared("mcio:CIO2M", [System("erm", (run,))], resamples=400).lines[0].cells[1] for run in systems[1].runs
+    ]
+    mean = sum(cell.interval.high - cell.interval.low for cell in alone) / 2
+    assert both.sd > 0.01 and both.interval.high - both.interval.low > mean
+    assert both.value == pytest.approx(sum(cell.value for cell in alone) / 2)
+
+
+@pytest.fixture
+def four_people(tmp_path: Path) -> list[Path]:
+    """Two systems that could not be further apart, on four people."""
+    folders = [write_run(tmp_path / name, name, strength, 0) for name, strength in (("hfn_mp", 9.0), ("erm", 0.0))]
+    for folder in folders:
+        table = ScoreTable.read_csv(folder / "scores.csv")
+        few = table.frame[(table.frame["part"] == "val") | table.frame["subject"].isin([f"s{i}" for i in range(4)])]
+        ScoreTable(few).write_csv(folder / "scores.csv")
+    return folders
+
+
+@pytest.mark.parametrize("form", ["text", "md", "latex", "html"])
+def test_four_people_get_no_mark_in_any_form(four_people: list[Path], form: str) -> None:
+    text = compare(four_people, form=form, resamples=200)
+    table, _, note = text.partition("Clip level; a clip without")
+    table = table.partition("<main")[2] or table  # of a page without its style sheet
+    assert "hfn" in table and "(baseline)" in table
+    for mark in ("*", "▲", "▼", "blacktriangle", "<strong>", "textbf", "best"):
+        assert mark not in table, mark
+    assert "all exchanges of 4 people" in note and "(smallest reachable 0.12)" in note
+    assert "no difference would be with these people" in note and "fewer than 20 people: nothing is marked" in note
 
 
 def test_a_system_like_the_baseline_is_not_marked(tmp_path: Path) -> None:
@@ -136,9 +207,15 @@ def test_a_system_like_the_baseline_is_not_marked(tmp_path: Path) -> None:
         write_run(tmp_path / name, name, 1.5, seed=0, noise=noise) for noise, name in enumerate(("erm", "hfn_mp"))
     ]
     text = compare(folders, resamples=400)
-    assert "*" not in text.splitlines()[3]
+    assert not set("▲▼") & set(text.splitlines()[3])
     swapped = compare(folders, resamples=400, baseline="hfn_mp")
-    assert "against hfn_mp" in swapped and "against erm" in text
+    assert "erm against hfn_mp, " in swapped and "hfn_mp against erm, " in text
+    (words,) = re.findall(r"AUC p = [\d.]+, corrected p = [\d.]+ \(smallest reachable 0.0025\), not distinguishable; "
+                          r"a difference below 0\.(\d+) would not be seen with these people", text)  # fmt: skip
+    (systems,) = systems_of([ScoredRun.read(folder) for folder in folders]).values()
+    verdict = compared("mcio:CIO2M", systems, resamples=400).lines[1].cells[0].verdict
+    assert f"{verdict.unseen:.3f}" == f"0.{words}" and 0.03 < verdict.unseen < 0.3
+    assert "points would not be seen" in text
 
 
 def test_runs_of_other_data_are_refused_with_the_difference(tmp_path: Path, runs: list[Path]) -> None:
@@ -196,7 +273,8 @@ def test_names_from_outside_are_spelt_in_latex(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "a", "erm", 2.0, 0, overrides=["a=~^\\"], model={"lr": 0.1})
     other = write_run(tmp_path / "b", "erm", 2.0, 0, noise=3, preset="50%", model={"lr": 0.2})
     text = compare([folder, other], form="latex", resamples=20)
-    assert r"erm (a=\textasciitilde{}\textasciicircum{}\textbackslash{}) &" in text and r"erm (50\%) &" in text
+    assert r"erm (a=\textasciitilde{}\textasciicircum{}\textbackslash{}) (baseline) &" in text
+    assert r"erm (50\%) &" in text
 
 
 def test_every_form(tmp_path: Path, runs: list[Path]) -> None:
@@ -210,6 +288,12 @@ def test_every_form(tmp_path: Path, runs: list[Path]) -> None:
     assert len({line.count(" | ") for line in table if "---" not in line}) == 1
     assert "data and policies:\n\n- " in forms["md"]  # a list under its sentence
     assert forms["latex"].count(r"\begin{tabular}") == 1 and "hfn\\_mp" in forms["latex"]
+    # The forms say the same: four cells better than the baseline and the best (200 exchanges reach no doubled mark).
+    assert [forms[form].count("▲") for form in ("text", "md", "html")] == [5, 5, 5]  # one in the note
+    assert forms["latex"].count(r"$\blacktriangle$}") == 4 == forms["latex"].count(r"\textbf{")
+    assert len(re.findall(r"▲ best(  |\n)", forms["text"])) == 4
+    assert len(re.findall(r"\*\*[\d.]+ [^|]*▲\*\*", forms["md"])) == 4
+    assert len(re.findall(r"<strong>[\d.]+ ", forms["html"])) == 4
     assert "<script" not in forms["html"] and "http" not in forms["html"].replace("http-equiv", "")
     out = tmp_path / "deep" / "table.md"
     compare(runs, form="md", out=out, resamples=200)

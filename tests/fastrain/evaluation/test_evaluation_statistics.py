@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,7 +16,7 @@ from fastrain.evaluation.metrics.rates import acer_max, apcer_max, bpcer, hter
 from fastrain.evaluation.scores import Samples
 from fastrain.evaluation.statistics.clusters import Clusters
 from fastrain.evaluation.statistics.intervals import interval_of, resampled, roc_band
-from fastrain.evaluation.statistics.paired import delong, mcnemar, paired_bootstrap
+from fastrain.evaluation.statistics.paired import decided, holm, ranked, sign_flip
 from fastrain.evaluation.statistics.weighted import Measure, ScoreOrder, Weighted
 from tests.fastrain.evaluation.strategies import score_sets
 from tests.fastrain.evaluation.tables import frame, row
@@ -148,41 +150,92 @@ def test_without_a_class_there_is_no_interval() -> None:
     assert not values.size and np.isnan(interval_of(values).low)
 
 
-def test_two_systems_are_compared_on_the_same_resamples() -> None:
-    good, clusters = people(30, 4, shift=2.0)
-    bad, _ = people(30, 4, seed=9, shift=0.3)
-    measures: dict[str, Measure] = {"auc": Weighted.auc}
-    difference = paired_bootstrap((good, measures), (bad, measures), clusters, resamples=400)["auc"]
-    assert difference.interval.low > 0 and difference.p < 0.02
-    same = paired_bootstrap((good, measures), (good, measures), clusters, resamples=400)["auc"]
-    assert (same.interval.low, same.interval.high, same.p) == (0.0, 0.0, 1.0)
-    apart = {name: resampled(samples, clusters, measures, resamples=50, seed=3)["auc"] for name, samples in
-             (("good", good), ("bad", bad))}  # fmt: skip
-    again = paired_bootstrap((good, measures), (bad, measures), clusters, resamples=50, seed=3)["auc"]
-    assert again.interval.sd == pytest.approx((apart["good"] - apart["bad"]).std(ddof=1))
+def enumerated(pairs: list[tuple[Samples, Samples]], unit: np.ndarray, number: object) -> tuple[float, float]:
+    """The difference and its p by brute force: every exchange of people, with the plain metric."""
+
+    def difference(exchange: np.ndarray) -> float:
+        gaps = []
+        for first, second in pairs:
+            to, of = ((second, first), (first, second))
+            swapped = [np.where(exchange[unit], a.scores, b.scores) for a, b in (to, of)]
+            gaps.append(np.subtract(*(number(scores, first.labels, first.species) for scores in swapped)))
+        return float(np.mean(gaps))
+
+    people = int(unit.max()) + 1
+    all_of_them = [difference(np.array(exchange)) for exchange in product([False, True], repeat=people)]
+    return all_of_them[0], float(np.mean(np.abs(all_of_them) >= abs(all_of_them[0]) - 1e-12))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("networks", [1, 2])
+def test_an_exact_test_is_that_of_all_exchanges(seed: int, networks: int) -> None:
+    rng = np.random.default_rng(seed)
+    unit, labels = np.repeat(np.arange(6), 4), np.tile([1, 0], 12)
+    clusters = Clusters(unit, np.zeros(6, int), 6, 0)
+    pairs = []
+    for _ in range(networks):
+        scores = [labels * up + rng.normal(size=24).round(1) for up in (2.0, 0.5)]
+        scores[0][rng.integers(0, 24)] = -np.inf
+        pairs.append(tuple(ranked(samples_of(each, labels)) for each in scores))
+    for name, many, plain in (
+        ("auc", Weighted.auc, lambda s, y, k: auc(s, y)),
+        ("eer", Weighted.eer, lambda s, y, k: eer(s, y).hter),
+        ("bpcer20", lambda w: w.bpcer_at_apcer(0.2), lambda s, y, k: bpcer_at_apcer(s, y, k, 0.2).frr),
+    ):
+        test = sign_flip(pairs, clusters, many)
+        assert test.exact and test.people == 6 and test.smallest == 2 / 2**6
+        assert (test.difference, test.p) == pytest.approx(enumerated(pairs, unit, plain)), name
+    rejected = [(decided(first, 12.0), decided(second, 12.0)) for first, second in pairs]
+    at_half = sign_flip(rejected, clusters, lambda w: w.hter(0.5))
+    assert (at_half.difference, at_half.p) == pytest.approx(enumerated(rejected, unit, lambda s, y, k: hter(s, y, 0.5)))
+
+
+def test_four_people_cannot_reach_a_small_p() -> None:
+    """However far apart two systems are: 2 of 16 exchanges give as large a difference, 0.125."""
+    unit, labels = np.repeat(np.arange(4), 2), np.tile([1, 0], 4)
+    clusters = Clusters(unit, np.zeros(4, int), 4, 0)
+    good, bad = samples_of(labels.astype(float), labels), samples_of(1.0 - labels, labels)
+    test = sign_flip([(good, bad)], clusters, Weighted.auc)
+    assert (test.difference, test.p, test.smallest, test.people) == (1.0, 0.125, 0.125, 4)
+    worse = sign_flip([(bad, good)], clusters, Weighted.auc)
+    assert (worse.difference, worse.p) == (-1.0, 0.125)
+    # People whom both answer alike cannot tell: three are left.
+    same = np.where(unit == 3, 0.5, bad.scores), np.where(unit == 3, 0.5, good.scores)
+    assert sign_flip([tuple(samples_of(s, labels) for s in same)], clusters, Weighted.auc).smallest == 0.25
+    alike = sign_flip([(good, good)], clusters, Weighted.auc)
+    assert (alike.difference, alike.p, alike.smallest, alike.people) == (0.0, 1.0, 1.0, 0)
+
+
+def test_drawn_exchanges_agree_with_all_of_them() -> None:
+    good, clusters = people(15, 2, shift=1.2)
+    bad, _ = people(15, 2, seed=9, shift=0.8)
+    pair = [(ranked(good), ranked(bad))]
+    whole = sign_flip(pair, clusters, Weighted.auc)
+    assert whole.exact and 0.05 < whole.p < 0.8 and whole.p * 2**14 == pytest.approx(round(whole.p * 2**14))
+    more, clusters = people(16, 2, shift=1.2)
+    less, _ = people(16, 2, seed=9, shift=0.8)
+    drawn = sign_flip([(ranked(more), ranked(less))], clusters, Weighted.auc, draws=99, seed=0)
+    assert not drawn.exact and drawn.smallest == pytest.approx(1 / 100)
+    assert drawn.p * 100 == pytest.approx(round(drawn.p * 100)) and drawn.p >= 0.01
+    # The exchange that was observed counts with those drawn: p is never 0, however far apart two systems are.
+    apart, wrong = (people(16, 2, shift=shift)[0] for shift in (9.0, -9.0))
+    assert sign_flip([(ranked(apart), ranked(wrong))], clusters, Weighted.auc, draws=99).p == pytest.approx(0.01)
     with pytest.raises(UserError, match="same presentations"):
-        paired_bootstrap((good, measures), (samples_of(np.zeros(3), np.array([1, 0, 1])), measures), clusters)
+        sign_flip([(good, samples_of(np.zeros(3), np.array([1, 0, 1])))], clusters, Weighted.auc)
 
 
-def test_mcnemar_by_hand() -> None:
-    first = np.array([True] * 9 + [False] + [True] * 5)
-    second = np.array([False] * 9 + [True] + [True] * 5)
-    assert mcnemar(first, second) == pytest.approx(2 * (1 + 10) / 2**10)  # 9 against 1 of 10 coins
-    assert mcnemar(first, first) == 1.0
+def test_equal_systems_are_told_apart_as_often_as_the_level_says() -> None:
+    """Sixty comparisons of two systems that differ by chance alone: at 5 %, more than eight come once in a hundred."""
+    small = 0
+    for trial in range(60):
+        first, clusters = people(10, 1, seed=2 * trial)
+        second, _ = people(10, 1, seed=2 * trial + 1)
+        small += sign_flip([(ranked(first), ranked(second))], clusters, Weighted.auc).p <= 0.05
+    assert small <= 8
 
 
-def test_delong_agrees_with_the_bootstrap_and_knows_equal_systems() -> None:
-    rng = np.random.default_rng(0)
-    labels = np.array([1] * 150 + [0] * 150)
-    first = labels + rng.normal(size=300)
-    second = 0.6 * labels + 0.5 * first + rng.normal(size=300)
-    p = delong(first, second, labels)
-    loose = Clusters(np.arange(300), np.zeros(300, int), 0, 300)
-    systems = [(samples_of(scores, labels), {"auc": Weighted.auc}) for scores in (first, second)]
-    boot = paired_bootstrap(*systems, loose, resamples=2000)["auc"]
-    gap = auc(first, labels) - auc(second, labels)
-    from scipy.stats import norm
-
-    assert gap / norm.isf(p / 2) == pytest.approx(boot.interval.sd, rel=0.1)  # the same standard error
-    assert delong(first, first, labels) == 1.0
-    assert np.isnan(delong(first[:151], second[:151], labels[:151]))
+def test_corrected_p_values_by_hand() -> None:
+    assert holm([0.04]) == [0.04] and holm([]) == []
+    # Ascending 0.01 0.02 0.03 0.5: times 4, 3, 2, 1: 0.04 0.06 0.06 0.5.
+    assert holm([0.5, 0.02, 0.01, 0.03]) == pytest.approx([0.5, 0.06, 0.04, 0.06])
+    assert holm([0.6, 0.7]) == [1.0, 1.0]

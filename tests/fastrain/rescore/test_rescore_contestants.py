@@ -100,8 +100,9 @@ def test_scores_on_a_protocol_are_tested_clip_by_clip(trained: list[Path], libra
     clip = [[row for row in those["metrics"] if row["level"] == "clip"] for those in results]
     assert clip[0] == clip[1]
     text = Called("fastrain", "compare", *trained, tmp_path / "same", "--resamples", "200").out
-    assert "same against erm: DeLong p = 1.000, McNemar p = 1.000" in text
-    assert "hfn_mp against erm: seed 666: DeLong" in text
+    assert "same against erm, all exchanges of" in text
+    assert "AUC p = 1.000, corrected p = 1.000 (smallest reachable 1)" in text
+    assert "hfn_mp against erm, all exchanges of" in text
 
 
 def test_clips_of_the_same_ids_are_tested_without_a_protocol_too(trained: list[Path], tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_clips_of_the_same_ids_are_tested_without_a_protocol_too(trained: list[P
     scores.to_csv(tmp_path / "s.csv", index=False)
     assert Called("fastrain", "import", "scores", tmp_path / "s.csv", "--name", "b", "--out", tmp_path / "b").code == 0
     text = Called("fastrain", "compare", *trained, tmp_path / "b", "--resamples", "200").out
-    assert "b against erm: DeLong p = 1.000" in text
+    assert "b against erm, all exchanges of" in text and "AUC p = 1.000" in text
     assert "its clips are those of the others, by their ids and labels" in text
 
 
