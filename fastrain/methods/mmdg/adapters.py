@@ -1,0 +1,176 @@
+"""The parts of MMDG's network: the uncertainty of a modality, the U-Adapter, and its central-difference convolution."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+# -- Uncertainty ------------------------------------------------------------------------------------------------------
+
+SAMPLES, DROPPED, SHARPNESS = 20, 0.3, 2.25
+
+
+def factors(samples: int = SAMPLES, dropped: float = DROPPED) -> Tensor:
+    """Return float64 (samples + 1): the deviation of a number 1 of which k = 0, 1, ... samples survived dropout.
+
+    Dropout multiplies what survives by 1 / (1 - dropped), so the sample deviation depends on k alone.
+    """
+    kept = torch.arange(samples + 1, dtype=torch.float64)
+    return (kept * (samples - kept) / (samples * (samples - 1))).sqrt() / (1 - dropped)
+
+
+def expected_factor(samples: int = SAMPLES, dropped: float = DROPPED) -> float:
+    """Return the mean of `factors` over k ~ Binomial(samples, 1 - dropped).
+
+    >>> round(expected_factor(), 12)
+    0.650233203672
+    """
+    chances = [math.comb(samples, k) * (1 - dropped) ** k * dropped ** (samples - k) for k in range(samples + 1)]
+    return float((factors(samples, dropped) * torch.tensor(chances, dtype=torch.float64)).sum())
+
+
+def certainty(
+    attended: Tensor,
+    kept: Tensor | None = None,
+    *,
+    samples: int = SAMPLES,
+    dropped: float = DROPPED,
+    sharpness: float = SHARPNESS,
+) -> Tensor:
+    """Return exp(-sharpness * deviation) of an attention output (...,E) under dropout; no gradient flows.
+
+    `kept` (...,E) says how many of the samples of each number survived; None takes the expected deviation. So one draw
+    stands for all the passes of dropout, exactly in distribution.
+    """
+    size = attended.detach().abs()
+    if kept is None:
+        return torch.exp(size * (-sharpness * expected_factor(samples, dropped)))
+    table = (-sharpness * factors(samples, dropped)).to(size.device, size.dtype)
+    return torch.exp(size * table[kept])
+
+
+class Chance(Protocol):
+    """The random numbers of a forward pass."""
+
+    def kept(self, block: int, shape: torch.Size, like: Tensor) -> Tensor:
+        """Return int (M,B,N,E) in 0...SAMPLES on the device of `like`: how many samples keep each number."""
+
+    def dropped(self, adapter: str, block: int, hidden: Tensor, rate: float) -> Tensor:
+        """Return `hidden` after dropout."""
+
+
+class TorchChance:
+    """Draws from torch's own generator of the device, as dropout does: what training uses."""
+
+    def kept(self, block: int, shape: torch.Size, like: Tensor) -> Tensor:
+        return binomial(torch.rand(shape, device=like.device))
+
+    def dropped(self, adapter: str, block: int, hidden: Tensor, rate: float) -> Tensor:
+        return F.dropout(hidden, rate)
+
+
+class SeededChance:
+    """Gives each image the same numbers at every call, so that a score depends on its own image alone."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def kept(self, block: int, shape: torch.Size, like: Tensor) -> Tensor:
+        generator = torch.Generator().manual_seed(self._seed * 1_000_003 + block)
+        alone = torch.rand((shape[0], 1, *shape[2:]), generator=generator)
+        return binomial(alone).to(like.device).expand(shape)
+
+    def dropped(self, adapter: str, block: int, hidden: Tensor, rate: float) -> Tensor:
+        return hidden
+
+
+def binomial(uniform: Tensor, samples: int = SAMPLES, dropped: float = DROPPED) -> Tensor:
+    """Return int32 draws of Binomial(samples, 1 - dropped) of uniform numbers in [0,1), by its inverse."""
+    chances = [math.comb(samples, k) * (1 - dropped) ** k * dropped ** (samples - k) for k in range(samples)]
+    bounds = torch.tensor(chances, dtype=torch.float64).cumsum(0).to(uniform.device, uniform.dtype)
+    return torch.bucketize(uniform, bounds, out_int32=True, right=True)
+
+
+# -- The adapter ------------------------------------------------------------------------------------------------------
+
+WIDTH, DROPOUT, THETA = 8, 0.2, 0.5
+
+
+class CentralDifference(nn.Module):
+    """A 3x3 convolution (no bias) less theta times the sum of its kernel at the centre: one kernel for both."""
+
+    def __init__(self, channels: int, theta: float = THETA) -> None:
+        super().__init__()
+        self.theta = theta
+        self.weight = nn.Parameter(torch.empty(channels, channels, 3, 3))
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+
+    def kernel(self) -> Tensor:
+        """Return (C,C,3,3): what the input is convolved with."""
+        centre = torch.zeros_like(self.weight[:1, :1])
+        centre[..., 1, 1] = self.theta
+        return self.weight - self.weight.sum(dim=(2, 3), keepdim=True) * centre
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return F.conv2d(maps, self.kernel(), padding=1)
+
+
+class UAdapter(nn.Module):
+    """Correct the tokens of a receiver by those of a source, whose certainty is the temperature of its queries.
+
+    The source decides where to look; keys and values are the receiver's own. Attention has one dimension a head.
+    """
+
+    def __init__(self, tokens: int, width: int = WIDTH, dropout: float = DROPOUT) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.down_own, self.down_source = nn.Linear(tokens, width), nn.Linear(tokens, width)
+        self.query, self.key, self.value = (nn.Linear(width, width, bias=False) for _ in range(3))
+        self.out = nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width)
+        self.convolution = CentralDifference(width)
+        self.up = nn.Linear(width, tokens)
+        for down in (self.down_own, self.down_source):
+            nn.init.xavier_uniform_(down.weight)
+            nn.init.zeros_(down.bias)
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)
+
+    def hidden(self, own: Tensor, source: Tensor, temperature: Tensor) -> Tensor:
+        """Return (B,n,W), before dropout and `up`, of tokens own (B,N,E), source (B,n,E), temperature (B,n).
+
+        n is N, or 1 for the class token alone.
+        """
+        reduced, asking = quick_gelu(self.down_own(own)), quick_gelu(self.down_source(source))
+        queries = self.query(asking) * temperature[..., None].to(asking.dtype)
+        looked = self.out(attended(queries, self.key(reduced), self.value(reduced)))
+        return quick_gelu(self._convolved(self.norm(reduced[:, : looked.shape[1]] + looked)))
+
+    def forward(self, own: Tensor, source: Tensor, temperature: Tensor) -> Tensor:
+        hidden = self.hidden(own, source, temperature)
+        return self.up(F.dropout(hidden, self.dropout, self.training))
+
+    def _convolved(self, tokens: Tensor) -> Tensor:
+        """Return the tokens after the convolution: the class token by itself, the patches as a square map."""
+        kernel = self.convolution.kernel()
+        alone = F.linear(tokens[:, :1], kernel[..., 1, 1])
+        if tokens.shape[1] == 1:
+            return alone
+        side = math.isqrt(tokens.shape[1] - 1)
+        maps = tokens[:, 1:].transpose(1, 2).unflatten(2, (side, side))
+        return torch.cat([alone, F.conv2d(maps, kernel, padding=1).flatten(2).transpose(1, 2)], dim=1)
+
+
+def attended(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Return (B,n,W) of queries (B,n,W), keys and values (B,N,W): every channel is a head of its own, at scale 1."""
+    scores = queries.transpose(1, 2)[..., None] * keys.transpose(1, 2)[:, :, None, :]  # (B,W,n,N)
+    return (scores.softmax(dim=-1) @ values.transpose(1, 2)[..., None])[..., 0].transpose(1, 2)
+
+
+def quick_gelu(x: Tensor) -> Tensor:
+    """Return x sigmoid(1.702 x)."""
+    return x * torch.sigmoid(1.702 * x)
