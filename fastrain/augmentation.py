@@ -87,6 +87,14 @@ class MixCropMask(_Strict):
     mask: bool = True
 
 
+class LevelsGamma(_Strict):
+    """MMDG's change of 8-bit images, each modality by itself: a whole number of grey levels in ± `shift` is added to
+    each channel, then all are raised to one power drawn from `gamma`, full scale being 1."""
+
+    shift: Annotated[int, Field(ge=0, le=255)] = 40
+    gamma: Interval = (0.5, 1.5)
+
+
 class BaseViews(_Strict):
     """ME-FAS' augmentation of rgb: the base, and views made from it where the method asks for several images.
 
@@ -109,16 +117,17 @@ class BaseViews(_Strict):
 class AugmentConfig(_Strict):
     """The augmentation of a sample, all modalities together.
 
-    Applied in this order: resize, colour jitter (rgb only), random resized crop, horizontal flip, rotation (uniform in
+    Applied in this order: resize, levels and gamma (all modalities), colour jitter (rgb only), random resized crop, horizontal flip, rotation (uniform in
     ± `rotation` degrees), random crop, then on the [0, 1] tensor random erasing, cut-out and patch shuffle. With
     `shared_geometry` every modality gets the same crop, flip, rotation, rectangles and permutation; without it each has
-    its own. `mix_crop_mask` comes after the rotation and replaces all later steps; with it images of 16 bits are
-    brought down to 8, for validation and test too. `depth_divisor` is the 16-bit depth that becomes 1 (values above
+    its own. `mix_crop_mask` comes after the rotation and replaces all later steps; with it, or with `levels_gamma`,
+    images of 16 bits are brought down to 8, for validation and test too. `depth_divisor` is the 16-bit depth that becomes 1 (values above
     it become 1 too); null = by the unit of the data: 4096 of millimetres, 65535 of anything else.
     """
 
     resize: Annotated[int, Field(ge=1, le=LARGEST_IMAGE)] | None = None
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    levels_gamma: LevelsGamma | None = None
     colour_jitter: ColourJitter | None = None
     random_resized_crop: RandomResizedCrop | None = None
     horizontal_flip: Probability = 0.0

@@ -1,4 +1,4 @@
-"""Change brightness, contrast, saturation and hue at random, as torchvision's ColorJitter does."""
+"""Change brightness, contrast, saturation and hue at random, as torchvision's ColorJitter does; levels and gamma."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fastrain.augmentation import ColourJitter
+from fastrain.augmentation import ColourJitter, LevelsGamma
 
 
 @dataclass(frozen=True)
@@ -66,3 +66,28 @@ def _contrast_table(image: Tensor, amount: float) -> np.ndarray:
     mean = functional.rgb_to_grayscale(image).float().mean()
     table = torch.arange(256, dtype=torch.uint8).mul(amount).add_(mean, alpha=1 - amount)
     return table.clamp_(0, 255).to(torch.uint8).numpy()
+
+
+# -- Levels and gamma -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LevelsGammaDraw:
+    """The change of one 8-bit image: grey levels that are added to each channel, and the power that follows."""
+
+    shifts: tuple[int, ...]
+    gamma: float
+
+    @classmethod
+    def draw(cls, config: LevelsGamma, image: np.ndarray, rng: np.random.Generator) -> LevelsGammaDraw:
+        """Draw the change of an image HxW or HxWxC."""
+        channels = image.shape[2] if image.ndim == 3 else 1
+        shifts = rng.integers(-config.shift, config.shift, channels, endpoint=True)
+        return cls(tuple(shifts.tolist()), float(rng.uniform(*config.gamma)))
+
+    def changed(self, image: np.ndarray) -> np.ndarray:
+        """Return the image of uint8 changed: one table of 256 values a channel does both steps."""
+        levels = np.arange(256, dtype=np.float32)
+        power = (255 * (levels / np.float32(255)) ** np.float32(self.gamma)).astype(np.uint8)
+        shifted = np.clip(np.arange(256)[:, None] + np.array(self.shifts), 0, 255)  # (256, C)
+        return cv2.LUT(image, np.ascontiguousarray(power[shifted])[None]).reshape(image.shape)

@@ -65,13 +65,13 @@ def resized(images: Mapping[str, np.ndarray], config: AugmentConfig, depth_unit:
     sizes = {name: image.shape[:2] for name, image in ordered.items()}
     if len(set(sizes.values())) > 1:
         raise ValueError(f"modalities differ in height and width ({sizes}); set resize")
-    if config.mix_crop_mask:
+    if config.mix_crop_mask or config.levels_gamma:
         ordered = {name: _of_eight_bits(image, name, config, depth_unit) for name, image in ordered.items()}
     return ordered
 
 
 def _of_eight_bits(image: np.ndarray, modality: str, config: AugmentConfig, depth_unit: str) -> np.ndarray:
-    """Return the image in 8 bits, as AugMix needs it; 255 is what would become 1."""
+    """Return the image in 8 bits, as AugMix and changes of grey levels need it; 255 is what would become 1."""
     if image.dtype == np.uint8:
         return image
     scaled = image / _divisor(image, modality, config, depth_unit)

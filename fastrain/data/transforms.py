@@ -1,7 +1,7 @@
 """Augment all modalities of a sample at once.
 
 `fastrain.data.geometry` draws the geometric steps; this file applies them, to every modality alike when the geometry is
-shared, and changes the colours of rgb (`fastrain.data.colours`).
+shared, and changes colours and grey levels (`fastrain.data.colours`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 from fasdata.errors import UserError
 from fastrain.augmentation import AugmentConfig, PatchShuffle
 from fastrain.data.base_views import ViewMaker
-from fastrain.data.colours import Colours
+from fastrain.data.colours import Colours, LevelsGammaDraw
 from fastrain.data.geometry import Geometry, Rectangle, fill_with_mean
 from fastrain.data.mixcropmask import GeneratorDice, mix_crop_mask
 from fastrain.data.preparing import output_side, resample, resized, write, write_into
@@ -72,6 +72,8 @@ def augment_into(
     geometries = {}
     for name, image in changed.items():
         geometries[name] = shared or Geometry.draw(config, height, width, rng)
+        if config.levels_gamma:
+            image = LevelsGammaDraw.draw(config.levels_gamma, image, rng).changed(image)
         if name == "rgb":
             image = colours.changed(image)
         changed[name] = _moved(image, geometries[name], config, name)

@@ -46,6 +46,9 @@ METHODS: dict[str, MethodRow] = {
     "me_fas": MethodRow(
         "fastrain.methods.me_fas", "MEFAS", "MEFASSettings", "CLIP with shared prompts and text-guided masks", True
     ),
+    "mmdg": MethodRow(
+        "fastrain.methods.mmdg", "MMDG", "MMDGSettings", "three streams of one frozen transformer, rebalanced", True
+    ),
     "mmdgfas": MethodRow(
         "fastrain.methods.mmdgfas", "MMDGFAS", "MMDGFASSettings", "three streams of colour, depth and infrared", True
     ),

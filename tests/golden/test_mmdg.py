@@ -341,7 +341,7 @@ class Replay(MemoryContext):
         self.method.chance = FilledChance(self.fill, f"step{number}")
         logs = self.method.training_step(self._batch(f"tb{number}", self.golden["domains"][number]), self)
         apart = [float(logs[f"loss_{name}_ssp"]) for name in MODALITIES]
-        uncertain = [float(logs[f"certain_{name}"]) for name in MODALITIES]
+        uncertain = [float(logs[f"{name}_certain"]) for name in MODALITIES]
         self.losses = [float(logs["loss"]), *apart, *uncertain]
 
     def gradients(self, loss: Tensor, parameters: Any, *, keep_graph: bool = False) -> list[Tensor]:

@@ -67,6 +67,8 @@ class MMDG(Method):
     def on_epoch_start(self, ctx: StepContext) -> None:
         """Gather the prototypes from a part of as many batches as an epoch has."""
         share = self.config.prototype_share
+        if not share:
+            return
         used = sum(ctx.python_random.random() <= share for _ in range(ctx.steps_per_epoch))
         training = self.training
         self.eval()
@@ -109,7 +111,7 @@ class MMDG(Method):
             self._rebalance(owned, shared, gradients, apart.detach(), certain)
         ctx.step(OPTIMISER)
         losses = {f"loss_{name}_ssp": value for name, value in zip(self.modalities, apart.detach(), strict=True)}
-        certainties = {f"certain_{name}": value for name, value in zip(self.modalities, certain, strict=True)}
+        certainties = {f"{name}_certain": value for name, value in zip(self.modalities, certain, strict=True)}
         return {"loss": classified.detach(), **losses, **certainties}
 
     def predict(self, batch: Batch) -> Tensor:

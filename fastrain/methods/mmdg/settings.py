@@ -38,8 +38,8 @@ class MMDGSettings(TrunkSettings):
     """Of a modality's prototype loss."""
     ssp_in_total: bool = False
     """Add the prototype losses to the cross entropy as the paper writes, instead of reaching weights by `regrad` alone."""
-    prototype_share: float = Field(0.5, gt=0, le=1)
-    """Part of an epoch's batches that prototypes are the means of, each chosen by chance."""
+    prototype_share: float = Field(0.5, ge=0, le=1)
+    """Part of an epoch's batches that prototypes are the means of, each chosen by chance; 0: no prototypes."""
     prototype_momentum: float = Field(0.2, ge=0, lt=1)
     """Weight of the epochs before in a prototype."""
     proto_phantom: bool = False

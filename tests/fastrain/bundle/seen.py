@@ -28,12 +28,14 @@ from tests.fastrain.world import SOURCES, TARGET, TINY_ERM, TINY_GAC, TINY_HFN, 
 RULE = "ssdg(2)@decoded"
 SHORT = ("steps_per_epoch=3", "max_iterations=6", "validate_every_epochs=1", "workers=0", "image_size=32")
 MODEL_ME = tuple(f"model.{key}={json.dumps(value)}" for key, value in TINY["me_fas"].items())
+MODEL_MMDG = tuple(f"model.{key}={json.dumps(value)}" for key, value in TINY["mmdg"].items())
 OVERRIDES: dict[str, tuple[str, ...]] = {
     "erm": (*TINY_ERM, "max_iterations=6"),
     "gac_fas": (*TINY_GAC, "max_iterations=6"),
     "hfn_mp": (*TINY_HFN, "max_iterations=24", "optimiser=adam", "inner_loops=1"),
     "ssdg": (*TINY_SSDG, "max_iterations=6"),
     "me_fas": (*MODEL_ME, *SHORT, "batch_per_group=1"),
+    "mmdg": (*MODEL_MMDG, *SHORT, "batch_items=8", "lr=0.003", "max_iterations=12"),
     "mmdgfas": (
         "planes=16",
         "model.crop=24",

@@ -23,6 +23,7 @@ CASES = [
     ("gac_fas", {"loss": "ce"}, "score"),
     ("hfn_mp", {}, "cls"),
     ("me_fas", {}, "score"),
+    ("mmdg", {}, "score"),
     ("mmdgfas", {}, "score"),
     ("mmdgfas", HYBRID, "score"),
     ("ssdg", {}, "score"),

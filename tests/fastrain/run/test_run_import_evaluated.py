@@ -23,6 +23,7 @@ from fastrain.methods.base import Method
 from fastrain.methods.gac_fas import published as gac_fas
 from fastrain.methods.hfn_mp import published as hfn_mp
 from fastrain.methods.me_fas import published as me_fas
+from fastrain.methods.mmdg import published as mmdg
 from fastrain.methods.mmdgfas import published as mmdgfas
 from fastrain.methods.registry import METHODS
 from fastrain.rescore.other_data import Asked, score_again
@@ -53,6 +54,10 @@ def of_me_fas(method: Any) -> dict[str, Any]:
     return {"state_dict": {key: value for key, value in named.items() if key}, "epoch": 3}
 
 
+def of_mmdg(method: Any) -> dict[str, Any]:
+    return {f"module.{mmdg.to_reference(key, 2)}": value for key, value in method.network.state_dict().items()}
+
+
 def of_mmdgfas(method: Any) -> dict[str, Any]:
     state = method.network.state_dict()
     state[mmdgfas.JOINED] = mmdgfas.reordered(state[mmdgfas.JOINED])
@@ -63,6 +68,7 @@ PUBLISHED: dict[str, Callable[[Any], dict[str, Any]]] = {
     "hfn_mp": of_hfn_mp,
     "gac_fas": of_gac_fas,
     "me_fas": of_me_fas,
+    "mmdg": of_mmdg,
     "mmdgfas": of_mmdgfas,
 }
 # What the published network means beside its numbers: the order of its colours, the text without running means.
@@ -70,6 +76,7 @@ MEANT: dict[str, dict[str, Any]] = {
     "hfn_mp": {"color_order": "bgr"},
     "gac_fas": {},
     "me_fas": {"eval": {"context": "own"}},
+    "mmdg": {},
     "mmdgfas": {"color_order": "bgr"},
 }
 
@@ -156,6 +163,8 @@ CROOKED = [
     ("gac_fas", {"state_dict": {"layer_blocks.x.y": torch.ones(1)}}, r"does not have; found layer_blocks\.x\.y"),
     ("me_fas", {"prompt_learner.ctx": torch.ones(2, 3)}, "lacks the shared prompts"),
     ("me_fas", {"prompt_learner.ctx": torch.ones(2), "prompt_learner.proj.weight": torch.ones(2, 2)}, "two axes each"),
+    ("mmdg", {"pos_embedding1": torch.ones(1, 5, 8), "ViT_Encoder.2.weight": torch.ones(8)}, "another network"),
+    ("mmdg", {"pos_embedding1": torch.ones(1, 5, 8)}, "lacks the last norm"),
     ("mmdgfas", {"ir_module.first_bn.weight": torch.ones(3), "bottleneck.0.weight": torch.ones(3)}, "another network"),
     *[(name, [torch.ones(1)], f"not a checkpoint of {name}") for name in IMPORTED],
     *[(name, {1: torch.ones(1)}, f"not a checkpoint of {name}") for name in IMPORTED],
