@@ -117,12 +117,14 @@ class BaseViews(_Strict):
 class AugmentConfig(_Strict):
     """The augmentation of a sample, all modalities together.
 
-    Applied in this order: resize, levels and gamma (all modalities), colour jitter (rgb only), random resized crop, horizontal flip, rotation (uniform in
-    ± `rotation` degrees), random crop, then on the [0, 1] tensor random erasing, cut-out and patch shuffle. With
+    Applied in this order: resize, levels and gamma (all modalities), colour jitter (rgb only), random resized crop,
+    horizontal flip, rotation (uniform in ± `rotation` degrees), random crop, then on the [0, 1] tensor random erasing,
+    cut-out and patch shuffle. With
     `shared_geometry` every modality gets the same crop, flip, rotation, rectangles and permutation; without it each has
     its own. `mix_crop_mask` comes after the rotation and replaces all later steps; with it, or with `levels_gamma`,
-    images of 16 bits are brought down to 8, for validation and test too. `depth_divisor` is the 16-bit depth that becomes 1 (values above
-    it become 1 too); null = by the unit of the data: 4096 of millimetres, 65535 of anything else.
+    images of 16 bits are brought down to 8, for validation and test too. `depth_divisor` is the 16-bit depth that
+    becomes 1 (values above it become 1 too); null = by the unit of the data: 4096 of millimetres, 65535 of anything
+    else.
     """
 
     resize: Annotated[int, Field(ge=1, le=LARGEST_IMAGE)] | None = None

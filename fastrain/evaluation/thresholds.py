@@ -20,7 +20,8 @@ FIXED, SOURCE_BPCER = "fixed", "source_bpcer"
 
 # The reference repositories' own, named as the functions of `fastrain.evaluation.metrics.reference`.
 HFN_MIN_HTER, SSDG_EER, GAC_EER_POINT, MMDG_AT_HALF = "hfn_min_hter", "ssdg_eer", "gac_eer_point", "mmdg_at_half"
-REFERENCE = (HFN_MIN_HTER, SSDG_EER, GAC_EER_POINT, MMDG_AT_HALF)
+MMDG_EER_POINT = "mmdg_eer_point"
+REFERENCE = (HFN_MIN_HTER, SSDG_EER, GAC_EER_POINT, MMDG_AT_HALF, MMDG_EER_POINT)
 
 _ORACLE = "(oracle)"  # marks, in a policy's name, that it looks at the labels it is judged on
 

@@ -9,7 +9,7 @@ ENVIRONMENT = "FAS_GOLDEN_DIR"
 
 
 def golden_dir(method: str) -> Path:
-    """Return the folder of one method's golden arrays (`hfn_mp`, `gac_fas`, `me_fas`, `mmdgfas`, `metrics`).
+    """Return the folder of one method's golden arrays (`hfn_mp`, `gac_fas`, `me_fas`, `mmdg`, `mmdgfas`, `metrics`).
 
     `$FAS_GOLDEN_DIR` names a folder that holds them all, another set of the same form; by default it is the copy here.
 

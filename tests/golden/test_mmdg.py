@@ -92,7 +92,9 @@ def test_the_adapter(folder: Path, fill: Fill, mode: str) -> None:
     golden = np.load(folder / "adapter.npz")
     adapter = UAdapter(24).double().train(mode == "train")
     names = [str(name) for name in golden["adapter/names"]]
-    ours = {name: from_reference(f"adapter_1_2_2.0.{name}").removeprefix("adapters.rgb_from_depth.0.") for name in names}
+    ours = {
+        name: from_reference(f"adapter_1_2_2.0.{name}").removeprefix("adapters.rgb_from_depth.0.") for name in names
+    }
     assert {*ours.values()} == {name for name, _ in adapter.named_parameters()}
     for name in names:
         parameter = adapter.get_parameter(ours[name])
@@ -310,11 +312,14 @@ def test_three_steps_of_two_epochs(folder: Path, fill: Fill, state: dict[str, Te
             np.testing.assert_allclose(change, delta, rtol=DELTA, atol=DELTA * delta[1], err_msg=name)
     method.eval()
     with torch.no_grad():
-        close(method.network(normalised(fill.triple("tb0", 4)), FilledChance(fill, "final")).logits, golden[f"{mode}/final/out_all"])
+        close(
+            method.network(normalised(fill.triple("tb0", 4)), FilledChance(fill, "final")).logits,
+            golden[f"{mode}/final/out_all"],
+        )
 
 
 def compare_gradients(method: MMDG, taken: list[list[tuple[Tensor, Tensor]]], golden: Any) -> None:
-    """Compare those of the three prototype losses, before anything is made of them, where a modality owns the tensor."""
+    """Compare those of the prototype losses, before anything is made of them, where a modality owns the tensor."""
     names = {f"network.{from_reference(str(name), 3)}": k for k, name in enumerate(golden["grads/names"])}
     of_parameter = {id(parameter): name for name, parameter in method.named_parameters()}
     for loss, gradients in zip(("m1", "m2", "m3"), taken, strict=True):
@@ -369,7 +374,9 @@ class Replay(MemoryContext):
         """Return a batch; `classes` are those of the published code, which counts attacks of a source by its name."""
         images = self.fill.triple(name, len(classes))
         if stacked:  # the first channels of infrared and of two pictures made of it
-            images["ir"] = torch.cat([self.fill.image(f"{name}/{of}", len(classes))[:, :1] for of in ("ir", "HOG", "PLGF")], 1)
+            images["ir"] = torch.cat(
+                [self.fill.image(f"{name}/{of}", len(classes))[:, :1] for of in ("ir", "HOG", "PLGF")], 1
+            )
         ids = torch.from_numpy(classes)
         return {"modalities": images, "label": (ids == 1).long(), "domain": torch.where(ids > 1, ids - 1, 0)}
 

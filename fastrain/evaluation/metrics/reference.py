@@ -170,9 +170,48 @@ def spoof_rejection_at_live_rejection(
     return thresholds, np.searchsorted(spoof, thresholds, side="left") / max(1, spoof.size)
 
 
+# -- mmdg: what the later script of its authors prints, at the EER point of a thinned curve ----------------------------
+
+
+def mmdg(scores: ArrayLike, labels: ArrayLike) -> dict[str, float]:
+    """Return ACC, AUC, HTER, FPR and TPR at the threshold THR, and how many points POINTS the curve was left with.
+
+    The curve has one point a distinct score; as scikit-learn thins it, only its ends and the points at which a
+    difference of counts changes are kept, behind (0, 0) at +inf. THR is the first with the smallest |TPR + FPR - 1|.
+    ACC counts a bona fide sample exactly at the threshold as wrong. A missing class gives NaN.
+
+    Raises:
+        UserError: no sample, or as `ClassScores.of`.
+    """
+    values, classes = np.asarray(scores, np.float64), np.asarray(labels)
+    roc = Roc.of(values, classes)
+    if not values.size:
+        raise UserError("no scores to evaluate", expected="at least one sample")
+    steps = [np.diff(of[1:], 2) != 0 for of in (roc.counts.accepted_attack, roc.counts.accepted_bonafide)]
+    inner = np.arange(1, roc.threshold.size)
+    if inner.size > 2:
+        inner = inner[np.concatenate([[True], steps[0] | steps[1], [True]])]
+    kept = np.concatenate([[0], inner])
+    fpr, tpr = roc.fpr[kept], roc.tpr[kept]
+    index = int(np.argmin(np.abs(tpr + fpr - 1.0)))
+    threshold = float(roc.threshold[kept][index])
+    right = np.where(classes == 1, values > threshold, values <= threshold)
+    return {
+        "ACC": float(right.mean()),
+        "AUC": auc(values, classes),
+        "HTER": float(fpr[index] + 1 - tpr[index]) / 2,
+        "FPR": float(fpr[index]),
+        "TPR": float(tpr[index]),
+        "THR": threshold,
+        "POINTS": float(kept.size),
+    }
+
+
 # -- The metric sets by name ------------------------------------------------------------------------------------------
 
-VARIANTS: dict[str, Callable[..., dict[str, float]]] = {function.__name__: function for function in (hfn, gac, legacy)}
+VARIANTS: dict[str, Callable[..., dict[str, float]]] = {
+    function.__name__: function for function in (hfn, gac, legacy, mmdg)
+}
 
 
 def variant(name: str) -> Callable[..., dict[str, float]]:
@@ -218,8 +257,14 @@ def mmdg_at_half(scores: ArrayLike, labels: ArrayLike) -> OperatingPoint:
     return _at(np.asarray(values, np.float64), labels, float(np.nextafter(np.float32(0.5), np.float32(1))))
 
 
+def mmdg_eer_point(scores: ArrayLike, labels: ArrayLike) -> OperatingPoint:
+    """Return the point at which the later script of mmdg's authors counts: as GAC-FAS's, on a thinned curve."""
+    numbers = mmdg(scores, labels)
+    return OperatingPoint(numbers["THR"], numbers["FPR"], 1 - numbers["TPR"])
+
+
 POINTS: dict[str, Callable[[ArrayLike, ArrayLike], OperatingPoint]] = {
-    function.__name__: function for function in (hfn_min_hter, ssdg_eer, gac_eer_point, mmdg_at_half)
+    function.__name__: function for function in (hfn_min_hter, ssdg_eer, gac_eer_point, mmdg_at_half, mmdg_eer_point)
 }
 
 

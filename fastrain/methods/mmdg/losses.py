@@ -1,4 +1,4 @@
-"""The prototype loss of a modality (SSP), the prototypes, and the gradients that are made of three such losses (ReGrad)."""
+"""The prototype loss of a modality (SSP), the prototypes, and gradients made of several such losses (ReGrad)."""
 
 from __future__ import annotations
 

@@ -26,7 +26,12 @@ from fastrain.networks.weights import load_trunk
 
 OPTIMISER = "all"
 CHANNELS = {"rgb": (3,), "depth": (1, 3), "ir": (1, 3)}
-MIDDLE, RANGE = 127.5 / 255, 128 / 255  # an 8-bit number v becomes (v - 127.5) / 128
+MIDDLE, RANGE = 127.5 / 255, 128 / 255
+
+
+def normalised(image: Tensor) -> Tensor:
+    """Return images in [0,1] as the network takes them: an 8-bit number v becomes (v - 127.5) / 128."""
+    return (image - MIDDLE) / RANGE
 
 
 class MMDG(Method):
@@ -152,8 +157,8 @@ class MMDG(Method):
         fast = (losses == losses.min()).tolist()
         for (parameter, owner), apart in zip(owned.items(), zip(*gradients, strict=True), strict=False):
             _add(parameter, rebalanced(owner, apart, certain, fast[owner]))
-        for parameter, *apart in zip(shared, *(of[len(owned) :] for of in gradients), strict=True):
-            _add(parameter, torch.stack(apart).sum(dim=0))
+        for parameter, *rest in zip(shared, *(of[len(owned) :] for of in gradients), strict=True):
+            _add(parameter, torch.stack(rest).sum(dim=0))
 
     def owned(self) -> dict[nn.Parameter, int]:
         """Return the parameters that belong to a modality, with its number; adapters are their receiver's."""
@@ -167,7 +172,7 @@ class MMDG(Method):
         return owned
 
     def _shared(self) -> list[nn.Parameter]:
-        """Return the trained parameters that belong to no modality, but for the head, which no prototype loss reaches."""
+        """Return the trained parameters that no modality owns, but the head, which no prototype loss reaches."""
         parts = [self.network.patches, self.network.blocks, self.network.norm]
         return [parameter for part in parts for parameter in part.parameters() if parameter.requires_grad]
 
@@ -192,7 +197,7 @@ class MMDG(Method):
                     found="none" if image is None else f"images of {image.shape[1]} channels",
                     do="--set model.modalities=[...] names what the data have",
                 )
-            images[name] = ((image - MIDDLE) / RANGE).expand(-1, 3, -1, -1)
+            images[name] = normalised(image).expand(-1, 3, -1, -1)
         return images
 
     def _freeze(self) -> None:
@@ -200,7 +205,8 @@ class MMDG(Method):
         if frozen == "nothing":
             return
         self.network.patches.requires_grad_(False)
-        for block in self.network.blocks if frozen == "all" else self.network.blocks[:-1]:
+        blocks = list(self.network.blocks)
+        for block in blocks if frozen == "all" else blocks[:-1]:
             block.requires_grad_(False)
 
 

@@ -31,20 +31,21 @@ class ThreeStreams(nn.Module):
     """Map images (B,3,S,S), by modality, to an `Outcome`.
 
     All modalities go through the same blocks, as one batch. Each has its own patch embedding, class token and
-    positions. After every block the first modality gets a correction from each of the others, and each of them one from the first.
+    positions. After every block the first modality gets a correction from each of the others, and each of them one from
+    the first.
 
     Raises:
         UserError: the trunk is no plain vision transformer.
     """
 
     def __init__(
-        self, trunk: nn.Module, modalities: Sequence[str], *, positions: str = "new", dropout: float = DROPOUT
+        self, trunk: Any, modalities: Sequence[str], *, positions: str = "new", dropout: float = DROPOUT
     ) -> None:
         super().__init__()
-        trunk = _plain(trunk)
+        trunk = require_plain(trunk)
         self.modalities = tuple(modalities)
         self.patches = nn.ModuleDict({name: deepcopy(trunk.patch_embed.proj) for name in modalities})
-        self.blocks = trunk.blocks
+        self.blocks: Any = trunk.blocks
         self.norm = trunk.norm
         width, place = trunk.embed_dim, trunk.pos_embed.detach()
         self.class_tokens, self.positions = nn.ParameterDict(), nn.ParameterDict()
@@ -87,8 +88,8 @@ class ThreeStreams(nn.Module):
         """Return the tokens (M*B,N,E), modality by modality."""
         streams = []
         for name in self.modalities:
-            image, patches, place = images[name], self.patches[name], self.positions[name]
-            tokens = patches(image).flatten(2).transpose(1, 2)
+            image, place = images[name], self.positions[name]
+            tokens = self.patches[name](image).flatten(2).transpose(1, 2)
             if tokens.shape[1] + 1 != place.shape[1]:
                 raise UserError(
                     "the positions of mmdg are for images of one size",
@@ -105,9 +106,7 @@ class ThreeStreams(nn.Module):
         kept = None if chance is None else chance.kept(number, apart.shape, apart)
         return certainty(apart, kept).mean(dim=-1)
 
-    def _corrections(
-        self, number: int, own: Tensor, asking: Tensor, certain: Tensor, chance: Chance | None
-    ) -> Tensor:
+    def _corrections(self, number: int, own: Tensor, asking: Tensor, certain: Tensor, chance: Chance | None) -> Tensor:
         """Return (M,B,n,E): what the adapters of a block add to each modality's tokens."""
         place = {name: k for k, name in enumerate(self.modalities)}
         added: list[Tensor | None] = [None] * len(place)
@@ -133,8 +132,8 @@ def exchanges(modalities: Sequence[str]) -> list[tuple[str, str]]:
     return [pair for other in others for pair in ((first, other), (other, first))]
 
 
-def _plain(trunk: nn.Module) -> VisionTransformer:
-    """Check that a trunk is what the streams are made of: a class token, positions, and blocks without extras."""
+def require_plain(trunk: nn.Module) -> Any:
+    """Return the trunk after a check that it is what the streams are made of: a class token and plain blocks."""
     wanted = ("cls_token", "pos_embed", "patch_embed.proj.weight", "norm.weight")
     state = trunk.state_dict()
     plain = isinstance(trunk, VisionTransformer) and all(name in state for name in wanted)
@@ -146,5 +145,4 @@ def _plain(trunk: nn.Module) -> VisionTransformer:
             expected="a plain vision transformer with a class token, such as vit_base_patch16_224",
             do="correct trunk or trunk_kwargs",
         )
-    assert isinstance(trunk, VisionTransformer)
     return trunk

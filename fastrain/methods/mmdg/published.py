@@ -99,7 +99,7 @@ def convert(content: Any) -> Published:
     """Return a published checkpoint in our names.
 
     It is a bare state dictionary (one inside a checkpoint is read too). Prototypes are not saved with it. It was kept
-    for the lowest HTER at the target's own threshold, frame by frame.
+    for the lowest error of single frames at the target's own EER threshold.
 
     Raises:
         UserError: it has another form.
@@ -125,7 +125,7 @@ def convert(content: Any) -> Published:
     state["prototypes"] = torch.zeros(len(MODALITIES), PUBLISHED_CLASSES, width)
     state["known"] = torch.zeros(PUBLISHED_CLASSES, dtype=torch.bool)
     model = {"pretrained": False}
-    return Published(state, model, f"{TARGET_ORACLE}(min_hter, frame)", choice)
+    return Published(state, model, f"{TARGET_ORACLE}(eer, frame)", choice)
 
 
 def _blocks(state: Mapping[str, Tensor]) -> int:

@@ -14,7 +14,7 @@ class MMDGSettings(TrunkSettings):
 
     # The network.
     trunk: str = "vit_base_patch16_224.augreg_in1k"
-    """Name of a plain vision transformer of timm. The published weights are torchvision's: `pretrained` names the file."""
+    """Name of a plain vision transformer of timm. The published weights are torchvision's: a file for `pretrained`."""
     modalities: Modalities = ("rgb", "depth", "ir")
     """The first of them exchanges information with each of the others."""
     frozen: Literal["all_but_last", "all", "nothing"] = "all_but_last"
@@ -30,14 +30,14 @@ class MMDGSettings(TrunkSettings):
 
     # How fast each modality learns, and what is made of it.
     regrad: Literal["corrected", "released", "off"] = "corrected"
-    """corrected: tokens, positions and adapters get rebalanced gradients; released: tokens and positions alone, which is
-    all that the published loop reaches; off: cross entropy alone trains."""
+    """corrected: tokens, positions and adapters get rebalanced gradients; released: tokens and positions alone, which
+    is all that the published loop reaches; off: cross entropy alone trains."""
     regrad_shared: Literal["ce_only", "sum"] = "ce_only"
     """What trains layers that all modalities share: cross entropy alone, or the modalities' losses too."""
     ssp_weight: NonNegativeFloat = 0.3
     """Of a modality's prototype loss."""
     ssp_in_total: bool = False
-    """Add the prototype losses to the cross entropy as the paper writes, instead of reaching weights by `regrad` alone."""
+    """Add the prototype losses to the cross entropy, as the paper writes; else `regrad` alone brings them to bear."""
     prototype_share: float = Field(0.5, ge=0, le=1)
     """Part of an epoch's batches that prototypes are the means of, each chosen by chance; 0: no prototypes."""
     prototype_momentum: float = Field(0.2, ge=0, lt=1)
