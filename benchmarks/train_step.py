@@ -31,6 +31,7 @@ from torch.utils._pytree import tree_leaves
 # backward pass and nothing else), and `ours, …` with the switches of the command line, if any is set.
 METHODS = {"hfn_mp": "benchmarks.contest_hfn_mp", "gac_fas": "benchmarks.contest_gac_fas"}
 METHODS["me_fas"] = "benchmarks.contest_me_fas"  # always images of 224
+METHODS["mmdg"] = "benchmarks.contest_mmdg"  # always images of 224; --images counts triples
 METHODS["mmdgfas"] = "benchmarks.contest_mmdgfas"  # --images 32 --size 48 are the crops that it trains on
 METHODS["ssdg"] = "benchmarks.contest_ssdg"
 Step = Callable[[], None]

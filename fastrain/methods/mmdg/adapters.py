@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -127,7 +127,7 @@ class UAdapter(nn.Module):
 
     def __init__(self, tokens: int, width: int = WIDTH, dropout: float = DROPOUT) -> None:
         super().__init__()
-        self.dropout = dropout
+        self.drop = nn.Dropout(dropout)
         self.down_own, self.down_source = nn.Linear(tokens, width), nn.Linear(tokens, width)
         self.query, self.key, self.value = (nn.Linear(width, width, bias=False) for _ in range(3))
         self.out = nn.Linear(width, width)
@@ -151,8 +151,7 @@ class UAdapter(nn.Module):
         return quick_gelu(self._convolved(self.norm(reduced[:, : looked.shape[1]] + looked)))
 
     def forward(self, own: Tensor, source: Tensor, temperature: Tensor) -> Tensor:
-        hidden = self.hidden(own, source, temperature)
-        return self.up(F.dropout(hidden, self.dropout, self.training))
+        return self.up(self.drop(self.hidden(own, source, temperature)))
 
     def _convolved(self, tokens: Tensor) -> Tensor:
         """Return the tokens after the convolution: the class token by itself, the patches as a square map."""
@@ -167,8 +166,44 @@ class UAdapter(nn.Module):
 
 def attended(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """Return (B,n,W) of queries (B,n,W), keys and values (B,N,W): every channel is a head of its own, at scale 1."""
-    scores = queries.transpose(1, 2)[..., None] * keys.transpose(1, 2)[:, :, None, :]  # (B,W,n,N)
-    return (scores.softmax(dim=-1) @ values.transpose(1, 2)[..., None])[..., 0].transpose(1, 2)
+    heads = [of.transpose(1, 2) for of in (queries, keys, values)]
+    if torch.is_grad_enabled() and not torch.compiler.is_exporting():
+        return ThinAttention.apply(*heads).transpose(1, 2)
+    return (_weights(heads[0], heads[1]) @ heads[2][..., None])[..., 0].transpose(1, 2)
+
+
+def _weights(queries: Tensor, keys: Tensor) -> Tensor:
+    return (queries[..., None] * keys[..., None, :]).softmax(dim=-1)
+
+
+class ThinAttention(torch.autograd.Function):
+    """Attention of heads of one dimension: queries (B,W,n), keys and values (B,W,N) to (B,W,n).
+
+    With one dimension a head, every gradient is a product of the weights (n,N) with three vectors, so that a pass back
+    makes no other matrix of that size; torch's own makes five, and this method goes back four times.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        kind = queries.dtype
+        with torch.autocast(queries.device.type, enabled=False):  # at single precision or more
+            single = torch.promote_types(kind, torch.float32)
+            q, k, v = (of.to(single) for of in (queries, keys, values))
+            weights = _weights(q, k)
+            out, key, both = (weights @ torch.stack([v, k, v * k], dim=-1)).unbind(-1)
+        ctx.save_for_backward(weights, q, v, out, key, both)
+        ctx.kind = kind
+        return out.to(kind)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
+        weights, q, v, out, key, both = ctx.saved_tensors
+        gradient = gradient.to(weights.dtype)
+        asked = gradient * q
+        sums = weights.transpose(-1, -2) @ torch.stack([gradient, asked, asked * out], dim=-1)
+        of_values, first, second = sums.unbind(-1)
+        made = gradient * (both - out * key), v * first - second, of_values
+        return tuple(of.to(ctx.kind) for of in made)  # type: ignore[return-value]
 
 
 def quick_gelu(x: Tensor) -> Tensor:

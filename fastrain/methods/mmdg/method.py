@@ -54,10 +54,14 @@ class MMDG(Method):
         config.preflight()
         self.config = config
         self.modalities = config.modalities
-        trunk, width = pooled_trunk(config.trunk, {"img_size": image_size, **config.trunk_kwargs})
+        trunk, width = pooled_trunk(config.trunk, config.trunk_kwargs)
         load_trunk(trunk, config.trunk, config.pretrained)
         self.network = ThreeStreams(
-            trunk, config.modalities, positions=config.positions, dropout=config.adapter_dropout
+            trunk,
+            config.modalities,
+            image_size=image_size,
+            positions=config.positions,
+            dropout=config.adapter_dropout,
         )
         classes = max(n_domains + 1, PUBLISHED_CLASSES)
         self.register_buffer("prototypes", torch.zeros(len(config.modalities), classes, width))
@@ -182,10 +186,10 @@ class MMDG(Method):
         config = self.config
         kind = config.uncertainty_train if self.training else config.uncertainty_eval
         if not self.training:
-            return self.network(self._images(batch), SeededChance(config.eval_seed) if kind == "mc" else None)
-        return self.network(self._images(batch), self.chance, drawn=kind == "mc")
+            return self.network(self.shown(batch), SeededChance(config.eval_seed) if kind == "mc" else None)
+        return self.network(self.shown(batch), self.chance, drawn=kind == "mc")
 
-    def _images(self, batch: Batch) -> dict[str, Tensor]:
+    def shown(self, batch: Batch) -> dict[str, Tensor]:
         """Return every stream's images with three channels, normalised; a modality that a face lacks is black."""
         images = {}
         for name in self.modalities:

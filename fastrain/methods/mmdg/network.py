@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from timm.layers import resample_abs_pos_embed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
@@ -35,11 +36,17 @@ class ThreeStreams(nn.Module):
     the first.
 
     Raises:
-        UserError: the trunk is no plain vision transformer.
+        UserError: the trunk is no plain vision transformer, or its patches do not fill the images.
     """
 
     def __init__(
-        self, trunk: Any, modalities: Sequence[str], *, positions: str = "new", dropout: float = DROPOUT
+        self,
+        trunk: Any,
+        modalities: Sequence[str],
+        *,
+        image_size: int,
+        positions: str = "new",
+        dropout: float = DROPOUT,
     ) -> None:
         super().__init__()
         trunk = require_plain(trunk)
@@ -47,7 +54,7 @@ class ThreeStreams(nn.Module):
         self.patches = nn.ModuleDict({name: deepcopy(trunk.patch_embed.proj) for name in modalities})
         self.blocks: Any = trunk.blocks
         self.norm = trunk.norm
-        width, place = trunk.embed_dim, trunk.pos_embed.detach()
+        width, place = trunk.embed_dim, _positions(trunk, image_size)
         self.class_tokens, self.positions = nn.ParameterDict(), nn.ParameterDict()
         for name in modalities:
             self.class_tokens[name] = nn.Parameter(trunk.cls_token.detach().clone())
@@ -115,8 +122,8 @@ class ThreeStreams(nn.Module):
             adapter: Any = self.adapters[name][number]  # type: ignore[index]
             to, of = place[receiver], place[source]
             hidden = adapter.hidden(own[to], asking[of], certain[of])
-            if self.training and chance is not None and adapter.dropout:
-                hidden = chance.dropped(name, number, hidden, adapter.dropout)
+            if chance is not None and adapter.drop.training and adapter.drop.p:
+                hidden = chance.dropped(name, number, hidden, adapter.drop.p)
             correction, before = adapter.up(hidden), added[to]
             added[to] = correction if before is None else before + correction
         return torch.stack([torch.zeros_like(asking[k]) if one is None else one for k, one in enumerate(added)])
@@ -130,6 +137,19 @@ def exchanges(modalities: Sequence[str]) -> list[tuple[str, str]]:
     """
     first, *others = modalities
     return [pair for other in others for pair in ((first, other), (other, first))]
+
+
+def _positions(trunk: Any, image_size: int) -> Tensor:
+    """Return the trunk's position embedding (1,1+P,E) for images of a size; of another than its own it is resampled."""
+    patch = trunk.patch_embed.proj.stride[0]
+    if image_size % patch or image_size < patch:
+        raise UserError(
+            f"patches of {patch} pixels do not fill images of {image_size}",
+            expected=f"a multiple of {patch}",
+            do="another --set data.image_size=",
+        )
+    side = image_size // patch
+    return resample_abs_pos_embed(trunk.pos_embed.detach(), [side, side], num_prefix_tokens=1)
 
 
 def require_plain(trunk: nn.Module) -> Any:

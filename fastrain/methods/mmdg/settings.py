@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, model_validator
 
-from fastrain.methods.settings import Modalities, TrunkSettings
+from fastrain.methods.settings import FileOf, Modalities, Trial, TrunkSettings
 
 
 class MMDGSettings(TrunkSettings):
@@ -56,3 +56,42 @@ class MMDGSettings(TrunkSettings):
         if self.proto_swap and len(self.modalities) < 3:
             raise ValueError(f"proto_swap exchanges the second and third modality; found {', '.join(self.modalities)}")
         return self
+
+    @classmethod
+    def trial(cls) -> Trial:
+        """Return two small blocks that all learn, without the draws that differ between devices."""
+        small = {"patch_size": 8, "embed_dim": 16, "depth": 2, "num_heads": 2, "mlp_ratio": 2}
+        return Trial(
+            tiny={
+                "trunk": "vit_base_patch16_224",
+                "trunk_kwargs": small,
+                "pretrained": False,
+                "frozen": "nothing",
+                "uncertainty_train": "expected",
+                "prototype_share": 0.03,
+                "lr": 0.003,
+            },
+            other={
+                "trunk": ("vit_base_patch16_224_miil", {}),  # without biases in its attention
+                "trunk_kwargs": ({**small, "depth": 1}, {}),
+                "pretrained": (FileOf("trunk"), {}),
+                "modalities": (("rgb", "ir"), {}),
+                "frozen": ("all_but_last", {}),
+                "positions": ("pretrained", {}),
+                "adapter_dropout": (0.0, {}),
+                "uncertainty_train": ("mc", {}),
+                "uncertainty_eval": ("mc", {}),
+                "eval_seed": (1, {"uncertainty_eval": "mc"}),
+                "regrad": ("released", {}),
+                "regrad_shared": ("sum", {}),
+                "ssp_weight": (1.0, {}),
+                "ssp_in_total": (True, {}),
+                "prototype_share": (0.0, {}),
+                "prototype_momentum": (0.5, {}),
+                "proto_phantom": (True, {}),
+                "proto_swap": (True, {}),
+                "lr": (0.01, {}),
+                "weight_decay": (0.1, {}),
+            },
+            rising=("ssp", "certain"),
+        )

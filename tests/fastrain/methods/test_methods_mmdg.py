@@ -61,10 +61,16 @@ def test_drawn_scores_are_each_images_own_and_make_no_bundle() -> None:
 
 def test_the_attention_of_one_dimension_a_head() -> None:
     torch.manual_seed(0)
-    queries, keys, values = (torch.randn(2, n, 3, dtype=torch.float64) for n in (4, 7, 7))
-    apart = [of.transpose(1, 2)[..., None] for of in (queries, keys, values)]
+    given = [torch.randn(2, n, 3, dtype=torch.float64, requires_grad=True) for n in (4, 7, 7)]
+    apart = [of.transpose(1, 2)[..., None] for of in given]
     expected = F.scaled_dot_product_attention(*apart, scale=1.0)[..., 0].transpose(1, 2)
-    torch.testing.assert_close(attended(queries, keys, values), expected)
+    ours = attended(*given)
+    torch.testing.assert_close(ours, expected)
+    with torch.no_grad():
+        torch.testing.assert_close(attended(*given), expected)
+    back = torch.randn_like(expected)
+    gradients = [torch.autograd.grad(out, given, back) for out in (ours, expected)]
+    torch.testing.assert_close(*gradients)
 
 
 def test_an_adapter_is_silent_at_first() -> None:
@@ -111,12 +117,12 @@ def test_prototypes_are_averaged_over_epochs() -> None:
 
 def test_an_epoch_begins_with_prototypes_of_a_part_of_its_batches() -> None:
     method = tiny("mmdg", prototype_share=0.5)
-    context = MemoryContext(method, lambda domains: images(domains), steps_per_epoch=20)
+    context = MemoryContext(method, lambda domains: images(domains), steps_per_epoch=8)
     context.run_step()
-    assert 5 < len(context.drawn) < 16 and method.training
+    assert 2 < len(context.drawn) < 8 and method.training
     assert method.known.tolist() == [True] * 4 + [False]  # bona fide, and the attacks of three sources
     before = method.prototypes.clone()
-    for _ in range(19):
+    for _ in range(7):
         context.run_step()
     assert torch.equal(method.prototypes, before)
     context.run_step()
@@ -220,7 +226,7 @@ def test_each_modality_is_corrected_by_its_partners_alone() -> None:
     shown["ir"] += 0.3
     with torch.no_grad():
         before, after = (
-            method.eval().network(method._images({"modalities": of})).features for of in (batch["modalities"], shown)
+            method.eval().network(method.shown({"modalities": of})).features for of in (batch["modalities"], shown)
         )
     same = [torch.allclose(a, b) for a, b in zip(before, after, strict=True)]
     assert same == [False, True, False]
