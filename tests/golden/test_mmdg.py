@@ -15,10 +15,10 @@ from torch import Tensor
 
 from fastrain.methods.base import Batch
 from fastrain.methods.mmdg.adapters import CentralDifference, UAdapter, certainty
-from fastrain.methods.mmdg.losses import agreeing, projection, prototype_loss
 from fastrain.methods.mmdg.method import MMDG
 from fastrain.methods.mmdg.network import Outcome
 from fastrain.methods.mmdg.published import convert, from_reference, to_reference
+from fastrain.methods.mmdg.rebalancing import agreeing, projection, prototype_loss
 from fastrain.methods.mmdg.settings import MMDGSettings
 from tests.fastrain.methods.memory_context import MemoryContext
 from tests.golden.fill_mmdg import ADAPTER_DROPOUT, MODALITIES, Fill, FilledChance, summary

@@ -14,8 +14,8 @@ import torch
 from fasdata.protocols.grammar import parse
 from fastrain.data.colours import LevelsGammaDraw
 from fastrain.evaluation.metrics.reference import mmdg
-from fastrain.methods.mmdg.losses import BONAFIDE, class_ids
 from fastrain.methods.mmdg.method import normalised
+from fastrain.methods.mmdg.rebalancing import BONAFIDE, class_ids
 from tests.golden.fill_mmdg import Fill, summary
 from tests.golden.location import golden_dir
 

@@ -12,14 +12,14 @@ from torch.optim import Adam
 from fasdata.errors import UserError
 from fastrain.methods.base import Batch, Method, OptimSpec, StepContext
 from fastrain.methods.mmdg.adapters import Chance, SeededChance, TorchChance
-from fastrain.methods.mmdg.losses import (
+from fastrain.methods.mmdg.network import Outcome, ThreeStreams
+from fastrain.methods.mmdg.rebalancing import (
     PUBLISHED_CLASSES,
     averaged,
     class_ids,
     prototype_loss,
     rebalanced,
 )
-from fastrain.methods.mmdg.network import Outcome, ThreeStreams
 from fastrain.methods.mmdg.settings import MMDGSettings
 from fastrain.networks.trunk import pooled_trunk
 from fastrain.networks.weights import load_trunk

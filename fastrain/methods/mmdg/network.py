@@ -126,7 +126,7 @@ class ThreeStreams(nn.Module):
                 hidden = chance.dropped(name, number, hidden, adapter.drop.p)
             correction, before = adapter.up(hidden), added[to]
             added[to] = correction if before is None else before + correction
-        return torch.stack([torch.zeros_like(asking[k]) if one is None else one for k, one in enumerate(added)])
+        return torch.stack([torch.zeros_like(asking[k]) if total is None else total for k, total in enumerate(added)])
 
 
 def exchanges(modalities: Sequence[str]) -> list[tuple[str, str]]:

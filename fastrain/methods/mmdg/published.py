@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fasdata.errors import UserError
 from fastrain.config import TARGET_ORACLE
-from fastrain.methods.mmdg.losses import PUBLISHED_CLASSES
+from fastrain.methods.mmdg.rebalancing import PUBLISHED_CLASSES
 from fastrain.networks.foreign import Published, network_state, tensors
 
 # The published network counts its modalities: 1 colour, 2 depth, 3 infrared; of an adapter's two digits the first is

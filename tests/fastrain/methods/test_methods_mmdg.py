@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from fasdata.errors import UserError
 from fastrain.methods.base import Batch
 from fastrain.methods.mmdg.adapters import SAMPLES, UAdapter, attended, binomial, certainty
-from fastrain.methods.mmdg.losses import averaged, prototype_loss, rebalanced
 from fastrain.methods.mmdg.method import MMDG
+from fastrain.methods.mmdg.rebalancing import averaged, prototype_loss, rebalanced
 from fastrain.methods.mmdg.settings import MMDGSettings
 from tests.fastrain.methods.memory_context import MemoryContext
 from tests.fastrain.methods.test_methods_mmdgfas import without
