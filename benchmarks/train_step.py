@@ -34,6 +34,7 @@ METHODS["me_fas"] = "benchmarks.contest_me_fas"  # always images of 224
 METHODS["mmdg"] = "benchmarks.contest_mmdg"  # always images of 224; --images counts triples
 METHODS["mmdgfas"] = "benchmarks.contest_mmdgfas"  # --images 32 --size 48 are the crops that it trains on
 METHODS["ssdg"] = "benchmarks.contest_ssdg"
+METHODS["cdcn"] = "benchmarks.contest_cdcn"
 Step = Callable[[], None]
 
 

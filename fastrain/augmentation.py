@@ -72,6 +72,22 @@ class Cutout(_Strict):
     p: Probability = 0.5
 
 
+class Erasures(_Strict):
+    """One to `most` black rectangles, each number as likely; `ratio` is height over width, drawn evenly (CDCN)."""
+
+    p: Probability = 0.5
+    most: Annotated[int, Field(ge=1, le=100)] = 2
+    scale: AreaShare = (0.01, 0.05)
+    ratio: Interval = (0.5, 2.0)
+
+
+class BlackSquare(_Strict):
+    """A black square around any pixel, its side drawn from 1 to `longest`; what lies outside is cut off (CDCN)."""
+
+    p: Probability = 1.0
+    longest: Annotated[int, Field(ge=1, le=LARGEST_IMAGE)] = 49
+
+
 class PatchShuffle(_Strict):
     """Square patches of `size` pixels change places; a rest that fills no patch stays."""
 
@@ -88,8 +104,8 @@ class MixCropMask(_Strict):
 
 
 class LevelsGamma(_Strict):
-    """MMDG's change of 8-bit images, each modality by itself: a whole number of grey levels in ± `shift` is added to
-    each channel, then all are raised to one power drawn from `gamma`, full scale being 1."""
+    """MMDG's and CDCN's change of 8-bit images, each modality by itself: a whole number of grey levels in ± `shift` is
+    added to each channel, then all are raised to one power drawn from `gamma`, full scale being 1."""
 
     shift: Annotated[int, Field(ge=0, le=255)] = 40
     gamma: Interval = (0.5, 1.5)
@@ -119,7 +135,7 @@ class AugmentConfig(_Strict):
 
     Applied in this order: resize, levels and gamma (all modalities), colour jitter (rgb only), random resized crop,
     horizontal flip, rotation (uniform in ± `rotation` degrees), random crop, then on the [0, 1] tensor random erasing,
-    cut-out and patch shuffle. With
+    erasures, black square, cut-out and patch shuffle. With
     `shared_geometry` every modality gets the same crop, flip, rotation, rectangles and permutation; without it each has
     its own. `mix_crop_mask` comes after the rotation and replaces all later steps; with it, or with `levels_gamma`,
     images of 16 bits are brought down to 8, for validation and test too. `depth_divisor` is the 16-bit depth that
@@ -136,6 +152,8 @@ class AugmentConfig(_Strict):
     rotation: Annotated[FiniteFloat, Field(ge=0, le=180)] = 0.0
     random_crop: RandomCrop | None = None
     random_erasing: RandomErasing | None = None
+    erasures: Erasures | None = None
+    black_square: BlackSquare | None = None
     cutout: Cutout | None = None
     patch_shuffle: PatchShuffle | None = None
     mix_crop_mask: MixCropMask | None = None
@@ -145,7 +163,8 @@ class AugmentConfig(_Strict):
 
     @model_validator(mode="after")
     def _nothing_after_mix_crop_mask(self) -> Self:
-        after = [name for name in ("random_crop", "random_erasing", "cutout", "patch_shuffle") if getattr(self, name)]
+        later = ("random_crop", "random_erasing", "erasures", "black_square", "cutout", "patch_shuffle")
+        after = [name for name in later if getattr(self, name)]
         if self.mix_crop_mask and after:
             raise ValueError(f"mix_crop_mask takes the place of {after[0]}: set one of them to null")
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -36,14 +37,14 @@ class View:
     """A named geometry at a side length.
 
     `mxnet-256`, `fas-256` and `arcface-112` rotate the face upright by its landmarks; `box` and `box-224` cut the
-    detector's box, whole pixels towards zero and held inside the frame, and stretch it without rotation. `context` does
-    the same with the box at `factor` times its size, moved inside the frame, as deployed anti-spoofing networks are fed
-    (`context_region`); it has to know the size of the frame, and to find all of it in the crop. `eye_dist`
-    and `eye_y`, fractions of the side, are those of `fas-256`: how far apart its eyes stand and how far down. `border`
-    is what a landmark view shows past the stored region: black, or the region mirrored. `resize` is how pixels are
-    made: `area` averages where the view shrinks by more than 2 and is bilinear else; `linear` is OpenCV's bilinear
-    always, which skips pixels when it shrinks; `pillow`, of the boxes, is Pillow's bilinear, which averages when it
-    shrinks.
+    detector's box, whole pixels towards zero and held inside the frame, and stretch it without rotation; with `scale`
+    the box at so many times its size around its centre (`scaled_sides`). `context` does the same with the box at
+    `factor` times its size, moved inside the frame, as deployed anti-spoofing networks are fed (`context_region`); it
+    has to know the size of the frame, and to find all of it in the crop. `eye_dist` and `eye_y`, fractions of the side,
+    are those of `fas-256`: how far apart its eyes stand and how far down. `border` is what a landmark view shows past
+    the stored region: black, or the region mirrored. `resize` is how pixels are made: `area` averages where the view
+    shrinks by more than 2 and is bilinear else; `linear` is OpenCV's bilinear always, which skips pixels when it
+    shrinks; `pillow`, of the boxes, is Pillow's bilinear, which averages when it shrinks.
 
     >>> view = View.named("fas-256(size=224, eye_dist=0.35)")
     >>> view.size, view.eye_dist, view.needs_landmarks
@@ -73,6 +74,7 @@ class View:
     eye_y: float = EYE_HEIGHT
     resize: Resize = "area"
     factor: float = CONTEXT_FACTOR
+    scale: float = 1.0
 
     @classmethod
     def named(cls, text: str, size: int | None = None) -> View:
@@ -93,6 +95,8 @@ class View:
         if "factor" in given and name != CONTEXT:
             raise UserError(f"the view {name} has no factor", do=f"it is that of {CONTEXT}")
         by_box = name in BOX_VIEWS or name == CONTEXT
+        if "scale" in given and name not in BOX_VIEWS:
+            raise UserError(f"the view {name} has no scale", do=f"it is that of {' and '.join(BOX_VIEWS)}")
         if "border" in given and by_box:
             raise UserError(f"the view {name} has no border", do="a box lies inside the stored region")
         if given.get("resize") == "pillow" and not by_box:
@@ -147,7 +151,7 @@ class View:
                 past the stored region and has no border.
         """
         if self.name in BOX_VIEWS:
-            return _box_matrix(region, box, self.size)
+            return _box_matrix(region, box, self.size, self.scale)
         if self.name == CONTEXT:
             x0, y0, x1, y1 = self.context(region, box, frame)
             (left, across), (top, down) = _span(x0, x1, self.size), _span(y0, y1, self.size)
@@ -259,10 +263,25 @@ def _spelt(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _box_matrix(region: Sequence[int], box: Sequence[float], size: int) -> np.ndarray:
+def scaled_sides(box: Sequence[float], scale: float) -> Region:
+    """Return the whole pixels x0, y0, x1, y1 of a box at `scale` times its size around its centre; not clipped.
+
+    At 1 edges are cut towards zero, as GAC-FAS cuts its boxes; otherwise down, as CDCN does.
+
+    >>> scaled_sides((20, 15, 50, 40), 1.3)
+    (15, 11, 54, 43)
+    """
+    if scale == 1:
+        x0, y0, x1, y1 = (int(edge) for edge in box)
+        return x0, y0, x1, y1
+    (x, w), (y, h) = (((box[i] + (box[i + 2] - box[i]) / 2), scale * (box[i + 2] - box[i]) / 2) for i in (0, 1))
+    return math.floor(x - w), math.floor(y - h), math.floor(x + w), math.floor(y + h)
+
+
+def _box_matrix(region: Sequence[int], box: Sequence[float], size: int, scale: float) -> np.ndarray:
+    sides = scaled_sides(box, scale)
     (left, across), (top, down) = (
-        _span(max(int(box[i]), int(region[i])), min(int(box[i + 2]), int(region[i + 2])), size)  # int() cuts towards 0
-        for i in (0, 1)
+        _span(max(sides[i], int(region[i])), min(sides[i + 2], int(region[i + 2])), size) for i in (0, 1)
     )
     return _stretching(left, top, across, down)
 

@@ -75,19 +75,24 @@ def _word(*known: str) -> Callable[[str, str], str]:
     return read
 
 
-def _factor(key: str, value: str) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = math.nan
-    if not 1 <= number <= 10:
-        raise UserError(f"the view's {key} is out of range", expected="1 to 10 times the face box", found=value)
-    return number
+def _times_the_box(low: float, high: float) -> Callable[[str, str], float]:
+    def read(key: str, value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not low <= number <= high:
+            expected = f"{low:g} to {high:g} times the face box"
+            raise UserError(f"the view's {key} is out of range", expected=expected, found=value)
+        return number
+
+    return read
 
 
 _READ: dict[str, Callable[[str, str], Any]] = {
     "size": _size,
-    "factor": _factor,
+    "factor": _times_the_box(1, 10),
+    "scale": _times_the_box(0.5, 4),
     "eye_dist": _fraction(0.05, 0.9),
     "eye_y": _fraction(0.0, 1.0),
     "border": _word(*BORDERS),

@@ -45,7 +45,9 @@ def import_() -> None:
 def checkpoint(
     method: Annotated[
         str,
-        typer.Argument(help="The method that the checkpoint belongs to: hfn_mp, gac_fas, me_fas, mmdg, mmdgfas, ssdg."),
+        typer.Argument(
+            help="The method that the checkpoint belongs to: hfn_mp, gac_fas, me_fas, mmdg, mmdgfas, ssdg, cdcn."
+        ),
     ],
     file: Annotated[Path, typer.Argument(help="A checkpoint written by that method's published code.")],
     out: Annotated[Path, typer.Option(help="Run folder to make.")],

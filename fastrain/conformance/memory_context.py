@@ -51,7 +51,11 @@ class MemoryContext:
 
     def draw(self, domains: Sequence[int]) -> Batch:
         self.drawn.append(tuple(domains))
-        return self.draw_images(domains)
+        batch = self.draw_images(domains)
+        targets, count = self.method.pixel_targets, len(batch["label"])
+        if not targets or "maps" in batch:
+            return batch
+        return {**batch, "maps": {name: torch.ones(count, 1, of.side, of.side) for name, of in targets.items()}}
 
     @property
     def epoch(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Protocol
@@ -27,11 +27,20 @@ class Write(Protocol):
 class BatchMemory:
     """Memory for `count` samples: `views` tensors a modality, float32 (count,C,side,side), and which are available.
 
-    Threads may fill different places at the same time. A modality that a sample lacks is zero there.
+    Threads may fill different places at the same time. A modality that a sample lacks is zero there. `maps` names
+    further planes by their sides, float32 (count,1,side,side) and zero: whoever fills a sample writes them (`maps_at`).
     """
 
-    def __init__(self, modalities: Sequence[str], count: int, side: int, views: int = 1) -> None:
+    def __init__(
+        self,
+        modalities: Sequence[str],
+        count: int,
+        side: int,
+        views: int = 1,
+        maps: Mapping[str, int] | None = None,
+    ) -> None:
         self.count = count
+        self.maps = {name: torch.zeros((count, 1, n, n), dtype=torch.float32) for name, n in (maps or {}).items()}
         self.views = [
             {name: torch.empty((count, CHANNELS[name], side, side), dtype=torch.float32) for name in modalities}
             for _ in range(views)
@@ -39,6 +48,10 @@ class BatchMemory:
         self.available = {name: torch.zeros(count, dtype=torch.bool) for name in modalities}
         self._arrays = [{name: tensor.numpy() for name, tensor in view.items()} for view in self.views]
         self._available = {name: tensor.numpy() for name, tensor in self.available.items()}
+
+    def maps_at(self, place: int) -> dict[str, np.ndarray]:
+        """Return the maps of one sample, (1,side,side) each, to be written into."""
+        return {name: tensor.numpy()[place] for name, tensor in self.maps.items()}
 
     def fill(self, place: int, images: Mapping[str, np.ndarray], write: Write) -> None:
         """Let `write` put the images of one sample (by modality) into each of its views."""
@@ -56,30 +69,34 @@ Segment = tuple[BatchMemory, int, int]  # first place, and the place after the l
 
 def joined(segments: Sequence[Segment]) -> tuple[list[dict[str, Tensor]], dict[str, Tensor]]:
     """Return views and availability of several segments, one after the other; adjacent ones are not copied."""
+    memory = segments[0][0]
+    views = [
+        {name: _join(segments, lambda of, v=v, name=name: of.views[v][name]) for name in memory.views[v]}  # type: ignore[misc]
+        for v in range(len(memory.views))
+    ]
+    return views, {name: _join(segments, lambda of, name=name: of.available[name]) for name in memory.available}  # type: ignore[misc]
+
+
+def joined_maps(segments: Sequence[Segment]) -> dict[str, Tensor]:
+    """Return the maps of several segments, as `joined` does."""
+    return {name: _join(segments, lambda of, name=name: of.maps[name]) for name in segments[0][0].maps}  # type: ignore[misc]
+
+
+def _join(segments: Sequence[Segment], take: Callable[[BatchMemory], Tensor]) -> Tensor:
+    """Return a tensor of each segment's memory, cut to the segment, one after the other."""
     memory, begin = segments[0][:2]
     ends = [stop for _, _, stop in segments]
     if all(segment[0] is memory for segment in segments) and [begin, *ends[:-1]] == [start for _, start, _ in segments]:
-        if (begin, ends[-1]) == (0, memory.count):
-            return memory.views, memory.available
-        segments = [(memory, begin, ends[-1])]
-
-    def join(tensors: Sequence[Tensor]) -> Tensor:
-        pieces = [tensor[start:stop] for tensor, (_, start, stop) in zip(tensors, segments, strict=True)]
-        return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
-
-    sources = [segment[0] for segment in segments]
-    views = [
-        {name: join([source.views[v][name] for source in sources]) for name in memory.views[v]}
-        for v in range(len(memory.views))
-    ]
-    return views, {name: join([source.available[name] for source in sources]) for name in memory.available}
+        whole = (begin, ends[-1]) == (0, memory.count)
+        return take(memory) if whole else take(memory)[begin : ends[-1]]
+    return torch.cat([take(source)[start:stop] for source, start, stop in segments])
 
 
 def collate(images: Images, members: np.ndarray, segments: Sequence[Segment]) -> dict[str, Any]:
     """Return the batch of `members`, whose images lie in `segments`, in the same order.
 
     With more than one view the batch has them all in `views`, and the first in `modalities` too. A modality that a
-    sample lacks is zero there, and False in `available`.
+    sample lacks is zero there, and False in `available`. `maps` is there where the memory has any.
     """
     samples = images.samples
     label, domain = samples.label[members].astype(np.int64), samples.domain[members].astype(np.int64)
@@ -92,7 +109,8 @@ def collate(images: Images, members: np.ndarray, segments: Sequence[Segment]) ->
         "id": samples.sample_ids(members),
         "available": available,
     }
-    return batch if len(views) == 1 else {**batch, "views": views}
+    maps = joined_maps(segments)
+    return {**batch, **({"views": views} if len(views) > 1 else {}), **({"maps": maps} if maps else {})}
 
 
 _AHEAD = 2  # batches in preparation besides the one that is in use

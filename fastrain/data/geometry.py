@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from fastrain.augmentation import AugmentConfig, Cutout, PatchShuffle, RandomErasing, RandomResizedCrop
+from fastrain.augmentation import (
+    AugmentConfig,
+    BlackSquare,
+    Cutout,
+    Erasures,
+    PatchShuffle,
+    RandomErasing,
+    RandomResizedCrop,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +42,37 @@ def fill_with_mean(image: Tensor, box: Rectangle) -> None:
     patch.copy_(patch.mean(dim=(1, 2), keepdim=True).expand_as(patch))
 
 
+class Dice(Protocol):
+    """A source of random numbers, which are drawn in a fixed order."""
+
+    def uniform(self, low: float, high: float, /) -> float:
+        """Return a number from `low` to `high`."""
+
+    def integers(self, low: int, high: int, /) -> int:
+        """Return an integer from `low` to `high`, `high` excluded."""
+
+
+def erasures(config: Erasures, height: int, width: int, dice: Dice) -> tuple[Rectangle, ...]:
+    """Return the rectangles that CDCN's erasing makes black; one that does not fit is left out.
+
+    The draws, in order: how many, then of each its share of the area, its height over its width, its top, its left.
+    """
+    rectangles = []
+    for _ in range(int(dice.integers(1, config.most + 1))):
+        area, ratio = dice.uniform(*config.scale) * height * width, dice.uniform(*config.ratio)
+        h, w = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+        if h < height and w < width:
+            y, x = int(dice.integers(0, height - h + 1)), int(dice.integers(0, width - w + 1))
+            rectangles.append((x, y, x + w, y + h))
+    return tuple(rectangles)
+
+
+def square(height: int, width: int, y: int, x: int, side: int) -> Rectangle:
+    """Return CDCN's cut-out square around a pixel, clipped to the image; an odd side is one shorter."""
+    half = side // 2
+    return max(0, x - half), max(0, y - half), min(width, x + half), min(height, y + half)
+
+
 _TRIES = 10  # a drawn rectangle may not fit; after so many draws the operation gives up
 
 
@@ -41,15 +80,15 @@ _TRIES = 10  # a drawn rectangle may not fit; after so many draws the operation 
 class Geometry:
     """The geometric changes of one image; None or zero leaves a step out.
 
-    `resized_crop` is in pixels of the input, `window` in pixels of the padded image, `erased` and `cut` in pixels of
-    the output; `patches` is the permutation of the patches of the output, row by row.
+    `resized_crop` is in pixels of the input, `window` in pixels of the padded image, `black` (the rectangles that are
+    erased) and `cut` in pixels of the output; `patches` is the permutation of the patches of the output, row by row.
     """
 
     resized_crop: Rectangle | None
     flip: bool
     angle: float
     window: Rectangle | None
-    erased: Rectangle | None
+    black: tuple[Rectangle, ...]
     cut: Rectangle | None
     patches: tuple[int, ...] | None
 
@@ -62,10 +101,13 @@ class Geometry:
         window = _window(config, height, width, rng)
         if window:
             height, width = window[3] - window[1], window[2] - window[0]
-        erased = _erased(config.random_erasing, height, width, rng)
+        black = _erased(config.random_erasing, height, width, rng)
         cut = _cut(config.cutout, height, width, rng)
         patches = _patches(config.patch_shuffle, height, width, rng)
-        return cls(resized_crop, flip, angle, window, erased, cut, patches)
+        if config.erasures and rng.random() < config.erasures.p:
+            black += erasures(config.erasures, height, width, rng)
+        black += _square(config.black_square, height, width, rng)
+        return cls(resized_crop, flip, angle, window, black, cut, patches)
 
 
 def _resized_crop(
@@ -85,11 +127,19 @@ def _window(config: AugmentConfig, height: int, width: int, rng: np.random.Gener
     return _place(w, h, width, height, rng)
 
 
-def _erased(config: RandomErasing | None, height: int, width: int, rng: np.random.Generator) -> Rectangle | None:
+def _erased(config: RandomErasing | None, height: int, width: int, rng: np.random.Generator) -> tuple[Rectangle, ...]:
     if config is None or rng.random() >= config.p:
-        return None
+        return ()
     low, high = config.ratio  # height over width
-    return _rectangle(config.scale, (1 / high, 1 / low), height, width, rng)
+    rectangle = _rectangle(config.scale, (1 / high, 1 / low), height, width, rng)
+    return (rectangle,) if rectangle else ()
+
+
+def _square(config: BlackSquare | None, height: int, width: int, rng: np.random.Generator) -> tuple[Rectangle, ...]:
+    if config is None or rng.random() >= config.p:
+        return ()
+    y, x, side = (int(rng.integers(low, high)) for low, high in ((0, height), (0, width), (1, config.longest + 1)))
+    return (square(height, width, y, x, side),)
 
 
 def _cut(config: Cutout | None, height: int, width: int, rng: np.random.Generator) -> Rectangle | None:

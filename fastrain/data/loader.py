@@ -18,7 +18,9 @@ from fastrain.data.batches import BatchMemory, Segment, collate
 from fastrain.data.images import Images
 from fastrain.data.samplers import ALL_DOMAINS, Group, GroupStream, Sampler, Stream, by_sources, shuffled_together
 from fastrain.data.samples import ClipFrames
+from fastrain.data.target_maps import MapWriter, require_movable
 from fastrain.data.transforms import AugmentConfig, augment_into, output_side
+from fastrain.pixel_targets import PixelTarget
 
 
 class PositionalRandom:
@@ -70,7 +72,7 @@ class TrainLoader:
     the domain by its length and the label by turns (`MixedStream`); for shuffled and balanced see `shuffled_together`.
     There a domain with `repeats` n counts n times. With `clips` an item of a stream is a clip, of which a random frame
     is taken each time. With `views` above 1 every image is augmented that often, and the batch has
-    `views`, of which `modalities` is the first.
+    `views`, of which `modalities` is the first. `targets` are maps that the batch has beside, by name; one view only.
 
     What is drawn depends on `seed` and on what was drawn before, nothing else: the order of a stream is a function of
     its position, and the frame and the augmentation of an image of (seed, stream, position). So neither the number of
@@ -94,8 +96,10 @@ class TrainLoader:
         workers: int = 0,
         rank: int = 0,
         devices: int = 1,
+        targets: Mapping[str, PixelTarget] | None = None,
     ) -> None:
         self._images, self._changes, self._seed = images, changes, seed
+        self._targets = require_movable(targets or {}, changes, views)
         self._rank, self._devices, self._views = rank, devices, views
         self._clips = ClipFrames.of(images.samples) if clips else None
         groups = images.samples.groups(n_domains)
@@ -192,7 +196,8 @@ class TrainLoader:
             members, positions, ends[group] = self._drawn(group, start)
             drawn.append((group, members, positions, ends[group]))
         count = sum(len(members) for _, members, _, _ in drawn)
-        memory = BatchMemory(self._images.modalities, count, self._side, self._views)
+        sides = {name: target.side for name, target in self._targets.items()}
+        memory = BatchMemory(self._images.modalities, count, self._side, self._views, sides)
         at = 0
         for group, members, positions, end in drawn:
             done = []
@@ -228,5 +233,6 @@ class TrainLoader:
             # One generator for all views, each going on where the last one stopped: the first is as without the others.
             rng, unit = self._random[_CHANGES, group].at(position), self._images.depth_unit(i)
             maker = ViewMaker(self._changes.base_views, rng) if self._changes.base_views else None
-            write = partial(augment_into, config=self._changes, rng=rng, depth_unit=unit, views=maker)
+            maps = MapWriter(self._targets, memory.maps_at(place)) if self._targets else None
+            write = partial(augment_into, config=self._changes, rng=rng, depth_unit=unit, views=maker, maps=maps)
             memory.fill(place, self._images.load(i), write)

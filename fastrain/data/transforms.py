@@ -20,6 +20,7 @@ from fastrain.data.colours import Colours, LevelsGammaDraw
 from fastrain.data.geometry import Geometry, Rectangle, fill_with_mean
 from fastrain.data.mixcropmask import GeneratorDice, mix_crop_mask
 from fastrain.data.preparing import output_side, resample, resized, write, write_into
+from fastrain.data.target_maps import MapWriter
 
 __all__ = ["AugmentConfig", "augment", "augment_into", "output_side", "to_tensors", "write_into"]
 
@@ -49,10 +50,12 @@ def augment_into(
     *,
     out: MutableMapping[str, np.ndarray],
     views: ViewMaker | None = None,
+    maps: MapWriter | None = None,
 ) -> None:
     """Do as `augment` does and write the results to `out`: modality -> float32 CxHxW; missing arrays are added.
 
-    With `config.base_views` the image is the next one of `views`; without `views` the base.
+    With `config.base_views` the image is the next one of `views`; without `views` the base. Maps are taken from the
+    images before they are changed, and move with the first modality.
 
     Raises:
         ValueError: as `augment`, or an array of another shape.
@@ -65,6 +68,7 @@ def augment_into(
         write(views.next(changed["rgb"]), "rgb", config, depth_unit, out)
         return
     height, width = next(iter(changed.values())).shape[:2]
+    planes = maps.planes(changed) if maps else {}
     colours = Colours.draw(config.colour_jitter, rng)
     # Drawn from apart, so that rgb's mixture does not depend on how many other modalities draw their geometry before.
     dice = GeneratorDice(np.random.default_rng(rng.integers(2**63))) if config.mix_crop_mask else None
@@ -81,6 +85,15 @@ def augment_into(
         changed = mix_crop_mask(changed, config.mix_crop_mask, dice, shared_crop=config.shared_geometry)
     for name, image in changed.items():
         _mask(write(image, name, config, depth_unit, out), geometries[name], config.patch_shuffle)
+    if maps:
+        _write_maps(maps, planes, next(iter(geometries.values())), config)
+
+
+def _write_maps(maps: MapWriter, planes: Mapping[str, np.ndarray], geometry: Geometry, config: AugmentConfig) -> None:
+    for name, plane in planes.items():
+        moved = _moved(plane, geometry, config, "depth")  # the nearest value: a mean of two is in no map
+        _shuffle(moved[None], geometry, config.patch_shuffle)
+        maps.write(name, moved)
 
 
 def to_tensors(images: Mapping[str, np.ndarray], config: AugmentConfig, depth_unit: str = "") -> dict[str, Tensor]:
@@ -126,11 +139,15 @@ def _windowed(image: np.ndarray, window: Rectangle, padding: int) -> np.ndarray:
 
 def _mask(image: np.ndarray, geometry: Geometry, shuffle: PatchShuffle | None) -> None:
     """Erase, cut and shuffle in place, in the image CxHxW."""
-    if geometry.erased:
-        x0, y0, x1, y1 = geometry.erased
+    for x0, y0, x1, y1 in geometry.black:
         image[:, y0:y1, x0:x1] = 0
     if geometry.cut:
         fill_with_mean(torch.from_numpy(image), geometry.cut)
+    _shuffle(image, geometry, shuffle)
+
+
+def _shuffle(image: np.ndarray, geometry: Geometry, shuffle: PatchShuffle | None) -> None:
+    """Let patches change places, in the image CxHxW."""
     if geometry.patches and shuffle:
         side, columns, before = shuffle.size, image.shape[2] // shuffle.size, image.copy()
         for place, source in enumerate(geometry.patches):

@@ -56,6 +56,18 @@ def _min_hter(scores: np.ndarray, labels: np.ndarray) -> float:
     return min_hter(scores, labels).threshold
 
 
+def _cdcn_dev(scores: np.ndarray, labels: np.ndarray) -> float:
+    from fastrain.evaluation.metrics.development import cdcn_dev
+
+    return cdcn_dev(scores, labels)
+
+
+def _cdcn_point(scores: np.ndarray, labels: np.ndarray) -> float:
+    from fastrain.evaluation.metrics.development import cdcn_point
+
+    return cdcn_point(scores, labels).threshold
+
+
 def fixed(value: float) -> ThresholdPolicy:
     """Return the policy of a threshold given beforehand."""
     return ThresholdPolicy(f"{FIXED}({value:g})", "", False, lambda scores, labels: value)
@@ -76,13 +88,17 @@ SOURCE_EER = ThresholdPolicy("source_eer", "val", False, _eer)
 DEV_EER = ThresholdPolicy("dev_eer", "val", False, _eer, own_data=True)
 TARGET_EER = ThresholdPolicy(f"target_eer {_ORACLE}", "test", True, _eer)
 TARGET_MIN_HTER = ThresholdPolicy(f"target_min_hter {_ORACLE}", "test", True, _min_hter)
+# CDCN's own: of the development set of a protocol inside a dataset, and of the test set between datasets.
+CDCN_DEV = ThresholdPolicy("cdcn_dev", "val", False, _cdcn_dev, own_data=True)
+CDCN_POINT = ThresholdPolicy(f"cdcn_point {_ORACLE}", "test", True, _cdcn_point)
 
 # What a report shows side by side: the deployable line first, then what papers print.
 STANDARD_POLICIES = (SOURCE_EER, fixed(0.5), TARGET_EER, TARGET_MIN_HTER)
 
 
 NAMED = {
-    policy.name.replace(_ORACLE, "").strip(): policy for policy in (SOURCE_EER, DEV_EER, TARGET_EER, TARGET_MIN_HTER)
+    policy.name.replace(_ORACLE, "").strip(): policy
+    for policy in (SOURCE_EER, DEV_EER, TARGET_EER, TARGET_MIN_HTER, CDCN_DEV, CDCN_POINT)
 }
 
 

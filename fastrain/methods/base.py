@@ -14,12 +14,14 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from fasdata.errors import UserError
 from fastrain.methods.settings import MethodSettings
+from fastrain.pixel_targets import PixelTarget
 
 # Keys: `modalities` {name: float32 (B,C,S,S) in [0,1], RGB order}, `label` (B,) int64 with 1 = bona fide,
 # `domain` (B,) int64, `group` (B,) int64 = 2 * domain + label, `id` list[str], `available` {name: bool (B,)}: an image
 # that a sample does not have, or that the protocol takes away, is zero. Batches to be scored also have `part`, the part
 # of the protocol that they are from (val or test). Training batches of a method with `views` > 1 also have `views`, a
-# list of that many `modalities`: augmentations of the same images, the first being `modalities`.
+# list of that many `modalities`: augmentations of the same images, the first being `modalities`. Training batches of a
+# method with `pixel_targets` also have `maps`, {name: float32 (B,1,side,side) in [0,1]}.
 Batch: TypeAlias = dict[str, Any]
 
 
@@ -103,6 +105,9 @@ class Method(nn.Module):
         self.image_size = image_size
         self.modalities: tuple[str, ...] = ("rgb",)
         """What its batches hold, in the order of `Batch`; a method that uses more than rgb sets it."""
+        self.pixel_targets: dict[str, PixelTarget] = {}
+        """The maps that its training batches hold, by their names in `maps`; a method that learns from some sets it.
+        Such a method sees one view of each image."""
 
     def configure(self) -> dict[str, OptimSpec]:
         """Return the optimisers by the name that `training_step` uses for them."""

@@ -36,6 +36,9 @@ class MethodRow:
 
 
 METHODS: dict[str, MethodRow] = {
+    "cdcn": MethodRow(
+        "fastrain.methods.cdcn", "CDCN", "CDCNSettings", "central difference convolutions, trained to draw a map", True
+    ),
     "erm": MethodRow("fastrain.methods.erm", "ERM", "ERMSettings", "plain cross entropy on all sources: the baseline"),
     "gac_fas": MethodRow(
         "fastrain.methods.gac_fas", "GACFAS", "GACFASSettings", "gradient alignment across sources", True

@@ -126,6 +126,7 @@ class Session:
             repeats=plan.sampling.repeats,
             clips=plan.sampling.clips,
             views=self.method.views,
+            targets=self.method.pixel_targets,
             seed=config.train.seed,
             fill=config.data.last_batch == "fill",
             workers=config.data.workers,

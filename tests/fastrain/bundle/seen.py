@@ -30,6 +30,7 @@ SHORT = ("steps_per_epoch=3", "max_iterations=6", "validate_every_epochs=1", "wo
 MODEL_ME = tuple(f"model.{key}={json.dumps(value)}" for key, value in TINY["me_fas"].items())
 MODEL_MMDG = tuple(f"model.{key}={json.dumps(value)}" for key, value in TINY["mmdg"].items())
 OVERRIDES: dict[str, tuple[str, ...]] = {
+    "cdcn": ("width=8", "model.lr=0.02", "batch_items=8", *SHORT, "max_iterations=20", "levels_gamma=null"),
     "erm": (*TINY_ERM, "max_iterations=6"),
     "gac_fas": (*TINY_GAC, "max_iterations=6"),
     "hfn_mp": (*TINY_HFN, "max_iterations=24", "optimiser=adam", "inner_loops=1"),

@@ -17,6 +17,7 @@ LATE = {"modalities": ("rgb", "depth", "ir"), "fusion": "late"}
 HYBRID = {"fusion": {"decision": "hybrid"}, "loss": "combined_all", "ce_weight": 1.0}
 # Method, settings, and the column of its scores whose probability the log odds are; None: its score is a cosine.
 CASES = [
+    ("cdcn", {}, "score"),
     ("erm", {}, "score"),
     ("erm", LATE, "score"),
     ("gac_fas", {}, None),
