@@ -24,7 +24,7 @@ from fasdata.errors import UserError, unknown_name
 _IN_FILE = re.compile(r"(?P<where>.+\.py):(?P<name>[^\W\d]\w*)")
 _IN_MODULE = re.compile(r"(?P<where>[^\W\d]\w*(\.[^\W\d]\w*)*):(?P<name>[^\W\d]\w*)")
 MOST_FILES = 2000  # of a package; what has more is no folder of a method
-_SOURCES = (".py", ".yaml")
+_SOURCES = (".py",)  # YAML files beside them are settings, which a run keeps and compares itself
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,11 @@ def manifests_dir() -> Path:
     return data_dir("manifests", "fasdata")
 
 
+def examples_dir() -> Path:
+    """Return `examples/`: methods outside the packages, and the template of a new one."""
+    return data_dir("examples", "fastrain")
+
+
 def configs_dir() -> Path:
     """Return `configs/`: a YAML file for each method and each preset."""
     return data_dir("configs", "fastrain")

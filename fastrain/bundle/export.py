@@ -351,7 +351,7 @@ def _known(row: Any, name: str) -> float | None:
 def _provenance(about: RunFacts) -> dict[str, Any]:
     names = (
         "method", "protocol", "protocol_alias", "recipe", "manifest_fingerprint", "config_hash", "seed", "finished",
-        "tool_version", "versions", "color_order",
+        "tool_version", "versions", "color_order", "code",
     )  # fmt: skip
     tree = about.tree()
     kept = {name: tree[name] for name in names if tree.get(name) is not None}

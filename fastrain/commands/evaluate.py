@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fasdata.errors import UserError, unknown_name
-from fastrain.commands.options import AllowChangedData, BonafideIs, Columns, HigherIs, MapAttack
+from fastrain.commands.options import AllowChangedData, BonafideIs, Columns, HigherIs, MapAttack, With
 from fastrain.evaluation.thresholds import policy_names
 
 app = typer.Typer()
@@ -96,6 +96,7 @@ def eval(  # the verb of the command line
     out: Annotated[
         Path | None, typer.Option(help="Folder for what was scored anew. Default: one below RUN/evaluations.")
     ] = None,
+    with_: With = None,
     allow_changed_data: AllowChangedData = False,
 ) -> None:
     """Compute the results of a run or of scores again, or score a run's network anew: on data, on worse pictures or

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fastrain.commands.options import With
+
 app = typer.Typer()
 
 
@@ -33,6 +35,7 @@ def export(
     clips: Annotated[
         list[Path] | None, typer.Option(help="Pictures, videos or folders whose faces are compared too.")
     ] = None,
+    with_: With = None,
     name: Annotated[str, typer.Option(help="What the bundle is called. Default: method and protocol.")] = "",
 ) -> None:
     """Write a run into one file that finds faces, scores and decides without torch, once it was seen to agree."""

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fastrain.commands.options import With
+
 app = typer.Typer()
 
 
@@ -38,6 +40,7 @@ def landscape(
     again: Annotated[
         bool, typer.Option("--again", help="Replace a landscape that was made with other options.")
     ] = False,
+    with_: With = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the request, say what would be done, and stop.")
     ] = False,

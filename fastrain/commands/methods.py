@@ -1,7 +1,8 @@
-"""The verb `methods`: list them, check one against the rules that all keep."""
+"""The verb `methods`: list them, begin a new one, check one against the rules that all keep."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,6 +26,17 @@ def methods(context: typer.Context) -> None:
         typer.echo(f"{name:10} {row.about}\n{'':10} presets: {', '.join(presets(name)) or 'none'}")
     for offer in offered_methods():
         typer.echo(f"{offer.name:10} from the package {offer.origin} ({offer.value})")
+
+
+@app.command(epilog="Example: fastrain methods new my_method --out my_method; pip install -e my_method")
+def new(
+    name: Annotated[str, typer.Argument(help="What the method is called: small letters, digits and _.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the new package.")],
+) -> None:
+    """Write the package of a new method, which trains at once: method, settings, YAML presets, README and a test."""
+    from fastrain.conformance.template import write_package
+
+    typer.echo(write_package(name, out))
 
 
 @app.command(epilog="Example: fastrain methods check hfn_mp --quick; of your own: check mine.py:Mine")

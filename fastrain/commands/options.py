@@ -11,6 +11,26 @@ AllowChangedData = Annotated[
     bool, typer.Option("--allow-changed-data", help="Go on with data that a lock contradicts; the results say so.")
 ]
 
+# -- Code of the user's ------------------------------------------------------------------------------------------------
+
+
+def _import(texts: list[str] | None) -> list[str] | None:
+    if texts:
+        from fastrain.methods.registry import name_method
+
+        for text in texts:
+            name_method(text)
+    return texts
+
+
+With = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with", metavar="FILE.py:CLASS|MODULE:CLASS|NAME", callback=_import,
+        help="Import a method from outside that the run was trained with; nothing else is imported. Repeat.",
+    ),
+]  # fmt: skip
+
 # -- What score files do not say of themselves ------------------------------------------------------------------------
 
 HigherIs = Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fasdata.errors import UserError
+from fastrain.commands.options import With
 
 if TYPE_CHECKING:
     from fastrain.bundle.answers import Answer
@@ -63,6 +64,7 @@ def predict(
         int | None, typer.Option("-j", "--workers", min=0, help="Processes that look for faces. 0: this one alone.")
     ] = None,
     count: Annotated[int, typer.Option(min=0, help="How many frames of a camera; 0: until it is stopped.")] = 0,
+    with_: With = None,
     self_test: Annotated[bool, typer.Option(help="Let a bundle answer its self-test first.")] = True,
 ) -> None:
     """Say of each picture or video whether it shows a bona fide face or an attack; never without a face to score."""

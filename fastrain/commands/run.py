@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fastrain.commands.options import AllowChangedData, NoFaces
+from fastrain.commands.options import AllowChangedData, NoFaces, With
 
 app = typer.Typer()
 
@@ -16,7 +16,9 @@ app = typer.Typer()
     "Stopped? The same command, or 'fastrain run --resume RUN', goes on where it was."
 )
 def run(
-    method: Annotated[str | None, typer.Argument(help="Name of a method; see 'fastrain methods'.")] = None,
+    method: Annotated[
+        str | None, typer.Argument(metavar="METHOD", help="See 'fastrain methods'; of your own: FILE.py:CLASS.")
+    ] = None,
     protocol: Annotated[
         str | None, typer.Option(help="CIO-M, SCP2W …; mylab:split; 'CASIA-FASD to mylab'; a file my.yaml.")
     ] = None,
@@ -59,6 +61,7 @@ def run(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads torch computes with. Default: $OMP_NUM_THREADS, else all.")
     ] = None,
+    with_: With = None,
     no_faces: NoFaces = False,
     allow_changed_data: AllowChangedData = False,
     dry_run: Annotated[
@@ -66,9 +69,11 @@ def run(
     ] = False,
 ) -> None:
     """Train a method on a protocol's sources, test it on its target, and write a report."""
+    from fastrain.methods.registry import name_method
     from fastrain.run.request import RunRequest
     from fastrain.run.run import run as carry_out
 
+    method = name_method(method) if method else None
     overrides = [*(settings or ()), *([f"train.seed={seed}"] if seed is not None else [])]
     request = RunRequest(
         method=method, protocol=protocol, recipe=recipe, manifest=manifest, preset=preset, overrides=tuple(overrides),

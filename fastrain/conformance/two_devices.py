@@ -7,7 +7,9 @@ look at a whole batch or at chance (normalisation, dropout) are in eval mode: th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from queue import Empty, Queue
 from threading import Barrier, BrokenBarrierError, Thread
 from typing import Any
 
@@ -25,10 +27,34 @@ Gradients = dict[str, Tensor]
 
 
 class _Meeting:
-    """Where threads hand each other values; all have to come, in the same order."""
+    """Where threads hand each other values; all have to come, in the same order.
+
+    Gradients are computed by the thread that waits for them all: torch may abort at the end of a process in which
+    another one did.
+    """
 
     def __init__(self, devices: int) -> None:
         self.barrier, self.values = Barrier(devices, timeout=PATIENCE), [None] * devices
+        self.work: Queue[tuple[Future[Any], Callable[[], Any]]] = Queue()
+
+    def by_main(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """Let the waiting thread call a function; return what it returns, or raise what it raises."""
+        job: Future[Any] = Future()
+        job.set_running_or_notify_cancel()
+        self.work.put((job, lambda: function(*arguments, **options)))
+        return job.result()
+
+    def served(self, threads: Sequence[Thread]) -> None:
+        """Do the work of the threads until they have all ended."""
+        while any(thread.is_alive() for thread in threads) or not self.work.empty():
+            try:
+                job, function = self.work.get(timeout=0.02)
+            except Empty:
+                continue
+            try:
+                job.set_result(function())
+            except BaseException as error:
+                job.set_exception(error)
 
     def exchanged(self, rank: int, value: Any) -> list[Any]:
         self.values[rank] = value
@@ -61,7 +87,8 @@ class _Device(MemoryContext):
         def draw(domains: Sequence[int]) -> Batch:
             self.draws += 1
             whole = images(domains, per_group=PER_GROUP, size=side, seed=self.draws, views=views)
-            return _in_double(_share(whole, rank) if meeting else whole)
+            unlike = _unlike(whole)
+            return _share(unlike, rank) if meeting else unlike
 
         super().__init__(method, draw, steps_per_epoch=1)
         self.rank, self.meeting = rank, meeting
@@ -71,16 +98,26 @@ class _Device(MemoryContext):
     def gathered(self, tensor: Tensor) -> Tensor:
         return _Gathered.apply(tensor, self.meeting, self.rank) if self.meeting else tensor
 
+    def backward(self, loss: Tensor) -> None:
+        if self.meeting:
+            self.meeting.by_main(loss.backward)
+        else:
+            loss.backward()
+
     def gradients(self, loss: Tensor, parameters: Sequence[nn.Parameter], *, keep_graph: bool = False) -> list[Tensor]:
-        return self._averaged(super().gradients(loss, parameters, keep_graph=keep_graph))
+        grad = super().gradients
+        if self.meeting is None:
+            return grad(loss, parameters, keep_graph=keep_graph)
+        return self._averaged(self.meeting.by_main(grad, loss, parameters, keep_graph=keep_graph))
 
     def step(self, name: str) -> None:
         held = [p for group in self.specs[name].optimizer.param_groups for p in group["params"] if p.grad is not None]
         for parameter, mean in zip(held, self._averaged([parameter.grad for parameter in held]), strict=True):  # type: ignore[list-item]
             parameter.grad = mean
         super().step(name)
+        stepped = {id(parameter) for parameter in held}
         named = self.method.named_parameters()
-        self.taken.append({key: p.grad.clone() for key, p in named if p.grad is not None})
+        self.taken.append({key: p.grad.clone() for key, p in named if p.grad is not None and id(p) in stepped})
 
     def _averaged(self, tensors: list[Tensor]) -> list[Tensor]:
         if self.meeting is None:
@@ -109,8 +146,10 @@ def _share(batch: Batch, rank: int) -> Batch:
     return some_of(batch, places[(places % PER_GROUP) // half == rank])
 
 
-def _in_double(batch: Batch) -> Batch:
-    views = [{name: image.double() for name, image in view.items()} for view in batch["views"]]
+def _unlike(batch: Batch) -> Batch:
+    """Return the images in float64, those of a group each of its own contrast: else two devices would see the same."""
+    shade = torch.linspace(0.4, 1, PER_GROUP).double().repeat(len(batch["label"]) // PER_GROUP).view(-1, 1, 1, 1)
+    views = [{name: image.double() * shade for name, image in view.items()} for view in batch["views"]]
     return {**batch, "views": views, "modalities": views[0]}
 
 
@@ -140,8 +179,7 @@ def gradients_of_two(methods: Sequence[Method], toy: Toy) -> list[Gradients]:
     threads = [Thread(target=work, args=(device,)) for device in devices]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    meeting.served(threads)
     if errors:
         raise next((error for error in errors if not isinstance(error, BrokenBarrierError)), errors[0])
     return devices[0].taken

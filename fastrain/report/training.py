@@ -16,6 +16,7 @@ from fasdata.page.spelling import count, is_number, text
 from fastrain.evaluation.thresholds import is_oracle
 from fastrain.report.run_folder import CONFIG, METRICS, RunFolder
 from fastrain.rundir import LogLine
+from fastrain.rundir.facts import CodeFacts
 
 # -- Loss and validation curves ---------------------------------------------------------------------------------------
 
@@ -112,6 +113,7 @@ def configuration_section(run: RunFolder) -> Section:
             ("Colour order", text(of.color_order)),
             ("Training labels shuffled", text(of.shuffle_labels)),
             ("Seed", text(of.seed)),
+            *((f"Code of the {used.what} {used.name}", _code(used)) for used in of.code),
             ("Manifest", text(of.manifest_path)),
             ("Manifest fingerprint", text(of.manifest_fingerprint)),
             ("Library", text(of.library)),
@@ -122,6 +124,11 @@ def configuration_section(run: RunFolder) -> Section:
     else:
         resolved = Paragraph(f"The resolved configuration is not shown: {run.missing.get(CONFIG, 'it is empty')}.")
     return Section("configuration", "Configuration", [facts, resolved])
+
+
+def _code(used: CodeFacts) -> str:
+    package = f", {used.package} {used.version}".rstrip() if used.package else ""
+    return f"{used.named}{package}, from outside; sha256 {used.sha256}"
 
 
 def environment_section(run: RunFolder) -> Section:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fasdata.manifest.meta import recipe_text
 from fastrain.config import SOURCE_VAL, TARGET_ORACLE
 from fastrain.run.assembly import modalities_of
+from fastrain.run.code import code_facts
 
 if TYPE_CHECKING:
     from fastrain.run.plan import RunPlan
@@ -27,9 +28,11 @@ def describe_plan(plan: RunPlan) -> str:
         *plan.sampling.deviations,
         *(f"changed data: {change}" for change in plan.changed_data),
     ]
+    code = [f"code      {used['name']} is from {used['named']}, {used['sha256'][:12]}" for used in code_facts(config)]
     lines = [
         f"method    {config.method}, {' '.join(modalities_of(config))}, view {plan.view.geometry} at {plan.view.size} "
         f"pixels, seed {train.seed}",
+        *code,
         f"protocol  {meta['canonical']}, recipe {recipe_text(meta['recipe'])}, {plan.n_domains} source domains",
         plan.manifest_file.note.replace("manifest ", "manifest  ", 1),
         f"data      {_counts(plan)}",

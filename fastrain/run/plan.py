@@ -23,6 +23,7 @@ from fastrain.data.manifests import (
 )
 from fastrain.data.samplers import SamplingPlan
 from fastrain.methods.registry import method_class
+from fastrain.run.code import require_own_code
 from fastrain.run.request import RunRequest
 from fastrain.rundir import RunDir
 from fastrain.rundir.folder import RunState
@@ -160,6 +161,7 @@ def make_plan(request: RunRequest, config: RunConfig) -> RunPlan:
         changed_data=against_library(library, lock, allowed=request.allow_changed_data),
     )
     if plan.state != "new":
+        require_own_code(run, run.facts())
         run.require_same(config, plan.facts())
         require_same_data(run, lock)
     return plan

@@ -19,6 +19,7 @@ from fasdata.manifest.meta import parameters_of
 from fasdata.stopping import Stopped, StoppedExit, ending_at_once, leave, stoppable
 from fastrain.config import config_hash
 from fastrain.data.manifests import with_changes
+from fastrain.run.code import code_facts, keep_code
 from fastrain.run.plan import RunPlan, check_settings, make_plan
 from fastrain.run.request import RunRequest
 from fastrain.run.summary import summary
@@ -190,6 +191,7 @@ def _begun(plan: RunPlan, session: Session, fabric: Fabric) -> dict[str, Any]:
         run.checkpoints.mkdir(parents=True, exist_ok=True)
         run.write_config(config)
         run.write_json("manifest.json", manifest.meta)
+        keep_code(run, config)
     about = {
         "method": config.method,
         "protocol_alias": manifest.meta["alias"],
@@ -199,6 +201,7 @@ def _begun(plan: RunPlan, session: Session, fabric: Fabric) -> dict[str, Any]:
         "changed_data": plan.changed_data,
         "manifest_path": str(plan.manifest_file.path),
         "library": str(plan.library.root),
+        "code": code_facts(config),
         "seed": config.train.seed,
         "preset": plan.request.preset,
         "overrides": list(plan.request.overrides),

@@ -10,6 +10,7 @@ from fastrain.augmentation import AugmentConfig
 from fastrain.config import SOURCE_VAL, TARGET_ORACLE, config_hash
 from fastrain.data.loader import TrainLoader
 from fastrain.run.assembly import Assembly, Data, Scored
+from fastrain.run.code import code_identity
 from fastrain.run.plan import RunPlan
 from fastrain.rundir import read_log
 from fastrain.train.engine import Engine, Outcome
@@ -148,4 +149,5 @@ def _identity(plan: RunPlan) -> dict[str, str]:
         "recipe": recipe_key(meta["recipe"]),
         "manifest": meta["fingerprint"],
         "config": config_hash(plan.config),
+        **code_identity(plan.config),
     }

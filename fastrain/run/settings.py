@@ -14,8 +14,9 @@ from fasdata.resources import configs_dir
 from fastrain.augmentation import AugmentConfig
 from fastrain.config import RunConfig
 from fastrain.methods.registry import named_method, settings_class
+from fastrain.run.code import require_own_code
 from fastrain.rundir import RunDir
-from fastrain.rundir.folder import CONFIG
+from fastrain.rundir.folder import CONFIG, RUN
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -78,9 +79,12 @@ def own_config(run: RunDir) -> RunConfig:
     """Return the configuration of a run folder, with every default.
 
     Raises:
-        UserError: its `config.yaml` is missing or damaged, names no method of this version, or has unfit values.
+        UserError: its `config.yaml` is missing or damaged, names no method of this version, or has unfit values; code
+            from outside that it used is not named, or changed.
     """
     config = run.config()
+    if run.file(RUN).is_file():
+        require_own_code(run, run.facts())
     with naming(str(run.file(CONFIG))):
         return resolve(config.model_dump())
 

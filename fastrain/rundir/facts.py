@@ -102,6 +102,18 @@ class ContestantFacts(Facts):
     networks: list[NetworkFacts] = []
 
 
+class CodeFacts(Facts):
+    """Code from outside that a run used: what it is, how its user named it, its package, and the hash of each file."""
+
+    what: str
+    name: str
+    named: str
+    package: str = ""
+    version: str = ""
+    sha256: str
+    files: dict[str, str] = {}
+
+
 class TrainedOn(Facts):
     """The protocol and recipe that a network was trained in, where its scores are of other data."""
 
@@ -145,6 +157,7 @@ class RunFacts(Facts):
     not_applied: list[str] = []
     color_order: str | None = None
     shuffle_labels: bool | None = None
+    code: list[CodeFacts] = []
     seed: Count | None = None
     preset: str | None = None
     overrides: list[str] = []

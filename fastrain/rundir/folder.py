@@ -25,7 +25,7 @@ RUN, CONFIG, MANIFEST = "run.json", "config.yaml", "manifest.json"
 RESULTS, PROBE = "results.json", "probe.json"
 HELP = "put the run's own file back, or train again with another --out"
 _LOCK, _ANOTHER = ".lock", "wait for it to end, or give another --out"
-_EARLY = (_LOCK, "checkpoints", CONFIG, MANIFEST)  # written before run.json
+_EARLY = (_LOCK, "checkpoints", "code", CONFIG, MANIFEST)  # written before run.json
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class ERM(Method):
         assert batch is not None
         if self.config.freeze_trunk:
             self.trunk.eval()  # its statistics stay too
-        loss, terms = self._loss(batch)
+        loss, terms = self.loss(batch)
         ctx.zero_grad("all")
         ctx.backward(loss)
         ctx.step("all")
@@ -71,7 +71,7 @@ class ERM(Method):
         return {name: value for name, value in self.scores(batch).items() if name != "score"}
 
     def scores(self, batch: Batch) -> dict[str, Tensor]:
-        logits = self._logits(batch)
+        logits = self.logits(batch)
         if not self.late:
             return {"score": logits.softmax(dim=1)[:, 1]}
         apart = logits.softmax(dim=2)[..., 1]
@@ -80,7 +80,7 @@ class ERM(Method):
 
     def log_odds(self, batch: Batch) -> Tensor:
         """Return those of the score: in late fusion of the mean of the available modalities' probabilities."""
-        logits = self._logits(batch)
+        logits = self.logits(batch)
         if not self.late:
             return logits[:, 1] - logits[:, 0]
         each = logits.log_softmax(dim=2)
@@ -89,9 +89,9 @@ class ERM(Method):
         summed = each.masked_fill(~counted[..., None], -torch.inf).logsumexp(dim=1)
         return summed[:, 1] - summed[:, 0]
 
-    def _loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss and, in late fusion, its terms: the mean cross entropy of the faces with each modality."""
-        logits, label = self._logits(batch), batch["label"]
+        logits, label = self.logits(batch), batch["label"]
         if not self.late:
             return F.cross_entropy(logits, label), {}
         each = F.cross_entropy(logits.transpose(1, 2), label[:, None].expand(-1, logits.shape[1]), reduction="none")
@@ -100,7 +100,7 @@ class ERM(Method):
         loss = mean_of_available(terms[None], available.amax(dim=0)[None])[0]
         return loss, dict(zip(self.modalities, terms, strict=True))
 
-    def _logits(self, batch: Batch) -> Tensor:
+    def logits(self, batch: Batch) -> Tensor:
         """Return (B,2), and in late fusion (B,M,2)."""
         if not self.late:
             return self._outputs(self.trunk, self.head, batch, self.modalities)

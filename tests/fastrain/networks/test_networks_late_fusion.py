@@ -102,7 +102,7 @@ def test_the_loss_is_the_mean_of_the_cross_entropies_of_those_that_have_it() -> 
     batch = without(images(range(3)), "ir", 0, 3, 4)
     with torch.no_grad():
         logits = method._logits(batch)
-        loss, terms = method._loss(batch)
+        loss, terms = method.loss(batch)
         there = batch["available"]["ir"]
         expected = [F.cross_entropy(logits[:, k], batch["label"]) for k in (0, 1)]
         expected.append(F.cross_entropy(logits[there, 2], batch["label"][there]))

@@ -1,0 +1,1 @@
+"""A face anti-spoofing method for fastrain."""
