@@ -13,6 +13,7 @@ from fastrain.commands import (
     imports,
     landscape,
     methods,
+    plan_test,
     predict,
     report,
     run,
@@ -28,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (run, evaluate, landscape, report, compare, predict, export, calibrate, serve):
+for verb in (run, evaluate, landscape, report, compare, predict, export, calibrate, serve, plan_test):
     app.add_typer(verb.app)
 app.add_typer(methods.app, name="methods")
 app.add_typer(imports.app, name="import")

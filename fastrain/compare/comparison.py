@@ -100,7 +100,9 @@ def compared(
         if name != base
     ]
     alias = next((run.about.protocol_alias for s in systems for run in s.runs if run.about.protocol_alias), protocol)
-    people, notes = lined_up.clusters.note(), tuple(notes_on(systems, lined_up))
+    measured = lined_up.clusters.coverage()
+    people = lined_up.clusters.note() + (f" ({measured})" if measured else "")
+    notes = tuple(notes_on(systems, lined_up))
     return ProtocolTable(protocol, alias, base, tuple(lines), people, resamples, tuple(tests), notes)
 
 

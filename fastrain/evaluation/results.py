@@ -162,6 +162,7 @@ def _uncertainty(clusters: Clusters, resamples: int) -> _Row:
         "subjects": clusters.subjects,
         "clips_of_unknown_subject": clusters.unknown,
         "note": clusters.note(),
+        "coverage": clusters.coverage(),
         "level": LEVEL,
         "resamples": resamples,
     }

@@ -95,5 +95,6 @@ def _people(results: Results) -> list[Notice | Paragraph]:
     ]
     if not words:
         return []
+    words += list(dict.fromkeys(f"{facts['coverage']}." for facts in about.values() if facts and facts.get("coverage")))
     few = any("too few to tell" in line for line in words)
     return [Notice("Subjects that the intervals rest on", words, "mixed" if few else "plain")]

@@ -179,6 +179,8 @@ def number_lines(results: Mapping[str, Any]) -> list[str]:
                 lines.append(f"{part:5} {row['metric']:9} {_number(row):41} {row['threshold_policy']}".rstrip())
     if results["uncertainty"]:
         lines.append(f"intervals   95 %; {rules_note()}")
+    measured = dict.fromkeys(about.get("coverage") for about in results["uncertainty"].values())
+    lines += [f"            {words}" for words in measured if words]
     return [*lines, *(f"warning     {words}" for words in other_way_round(results))]
 
 

@@ -14,7 +14,13 @@ from fastrain.evaluation.score_rules import KEY_COLUMNS
 if TYPE_CHECKING:
     import pandas as pd
 
-FEW = 20  # people; percentiles of a bootstrap over fewer are known to be too narrow
+FEW = 20  # people; with fewer nothing is marked
+ENOUGH = 60  # people; with fewer the coverage that was measured stands beside an interval
+# The least of all cells of `benchmarks/coverage.py` with 15 and 30 people.
+MEASURED = (
+    "in simulated studies of 15 and 30 people 95 % intervals of rates held the truth in 95.8 % or more, those of HTER, "
+    "EER and AUC in 95 % or more"
+)
 _MOST_CELLS = 1 << 22  # samples times resamples in hand at a time: some 32 MiB for each array of a measure
 _MOST_WORK = 300_000_000  # samples times resamples: minutes
 _LEAST = 200  # resamples
@@ -82,6 +88,10 @@ class Clusters:
         else:
             basis = f"{self.subjects} subjects"
         return basis + (f"; fewer than {FEW}: too few to tell" if units < FEW else "")
+
+    def coverage(self) -> str:
+        """Return how often intervals over as few people held in trials; "" with sixty or more, where 93 % is kept."""
+        return MEASURED if len(self.stratum) < ENOUGH else ""
 
     def weights(
         self, labels: NDArray[np.int64], resamples: int, seed: int, chunk: int = 256

@@ -81,6 +81,9 @@ def test_units_are_people_within_a_dataset() -> None:
     assert (clusters.subjects, clusters.unknown, clusters.level) == (2, 2, "subject and clip")
     assert "2 subjects and 2 clips of unknown subjects; fewer than 20: too few to tell" in clusters.note()
     assert Clusters.of(frame(row("a", 0.1, subject=""))).note().startswith("clip-level CI, 1 clips")
+    many = [Clusters(np.arange(n), np.zeros(n, int), n, 0) for n in (19, 20, 59, 60)]
+    assert ["too few" in clusters.note() for clusters in many] == [True, False, False, False]
+    assert [bool(clusters.coverage()) for clusters in many] == [True, True, True, False]
 
 
 def test_a_resample_draws_people_with_all_their_clips_inside_each_dataset() -> None:

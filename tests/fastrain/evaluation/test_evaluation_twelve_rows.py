@@ -89,6 +89,7 @@ def test_the_figures_are_those_worked_out_on_paper_in_every_form(tmp_path: Path,
     for name, numbers in EXPECTED.items():
         assert rates[name][:3] == pytest.approx(numbers[:3], abs=1e-12) and rates[name][3] == numbers[3], name
     assert result["uncertainty"]["test"]["note"] == "3 subjects; fewer than 20: too few to tell"
+    assert result["uncertainty"]["test"]["coverage"].startswith("in simulated studies of 15 and 30 people")
 
 
 # -- At the edge: no error, one, nothing but errors; one person and three; a species that nobody presented ------------
