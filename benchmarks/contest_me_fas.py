@@ -23,9 +23,9 @@ from torch import Tensor, nn
 
 from benchmarks.literal_me_fas import LiteralMEFAS, optimiser, scored, training_step
 from fastrain.methods.me_fas.method import MEAN, MEFAS, STD
-from fastrain.methods.me_fas.prompts import tokenized
 from fastrain.methods.me_fas.published import convert
 from fastrain.methods.me_fas.settings import MEFASSettings
+from fastrain.networks.clip import tokenized
 from fastrain.networks.trunk import normalized
 from fastrain.train.devices import compile_networks
 from tests.fastrain.methods.memory_context import MemoryContext

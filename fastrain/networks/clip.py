@@ -1,10 +1,14 @@
-"""Build CLIP models of open_clip (two plain transformers) and load OpenAI's weights."""
+"""CLIP models of open_clip (two plain transformers): build them, load OpenAI's weights, run their towers by hand."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from fasdata.errors import UserError, unknown_name
 from fasdata.foreign.states import fitted
@@ -77,7 +81,7 @@ def load_clip(model: Any, name: str, pretrained: bool | str) -> bool:
 
 
 def _plain(model: Any, name: str) -> None:
-    """Check that the towers do nothing that ME-FAS, which runs them layer by layer, leaves out.
+    """Check that the towers do nothing that running them layer by layer, as below, leaves out.
 
     Raises:
         UserError: they do; names it.
@@ -105,3 +109,84 @@ def _resample(state: dict[str, Tensor], model: Any) -> None:
     if given is None or given == wanted or given[1:] != wanted[1:] or round((given[0] - 1) ** 0.5) ** 2 != given[0] - 1:
         return  # right, or wrong in a way that `check_fits` names
     resize_pos_embed(state, model)
+
+
+# -- Text -------------------------------------------------------------------------------------------------------------
+
+
+def tokenized(sentences: Sequence[str]) -> Tensor:
+    """Return CLIP's token ids (C,77) of sentences, filled up with zeros."""
+    return _tokenizer()(list(sentences))
+
+
+@cache
+def _tokenizer() -> Any:
+    from open_clip.tokenizer import SimpleTokenizer
+
+    return SimpleTokenizer()
+
+
+def check_vocabulary(tokens: Tensor, embedding: nn.Embedding) -> None:
+    """Check that `embedding` has a row for every token id.
+
+    Raises:
+        UserError: it has too few.
+    """
+    vocabulary = embedding.weight.shape[0]
+    if int(tokens.max()) >= vocabulary:
+        raise UserError("the CLIP model knows too few words", expected="vocab_size 49408", found=str(vocabulary))
+
+
+# -- The towers, layer by layer, so that prompts can change between layers and nothing is computed for nobody ---------
+
+
+def image_tokens(visual: Any, images: Tensor) -> Tensor:
+    """Return class token and patches (N,1+P,W) of images (N,3,S,S), with their positions, before `ln_pre`."""
+    patches = visual.conv1(images).flatten(2).transpose(1, 2)
+    head = visual.class_embedding.expand(images.shape[0], 1, -1).to(patches.dtype)
+    return torch.cat([head, patches], dim=1) + visual.positional_embedding.to(patches.dtype)
+
+
+def class_tokens(visual: Any, images: Tensor) -> Tensor:
+    """Return (N,W): what the image tower makes of images (N,3,S,S), after `ln_post` and before the projection."""
+    tokens = visual.ln_pre(image_tokens(visual, images))
+    *blocks, last = visual.transformer.resblocks
+    for block in blocks:
+        tokens = image_layer(block, tokens)
+    return visual.ln_post(image_layer(last, tokens, rows=1)[:, 0])
+
+
+def image_layer(block: Any, x: Tensor, bias: Tensor | None = None, *, rows: int | None = None) -> Tensor:
+    """Return (N,rows,W): the first `rows` tokens (all by default) after an open_clip block over tokens (N,L,W).
+
+    `bias` (N,L) is added to the attention scores of each key. After the last layer only the class token is read, so
+    `rows=1` computes its query and perceptron alone.
+    """
+    if bias is not None:
+        bias = bias[:, None, None, :]
+    kept = x if rows is None else x[:, :rows]
+    kept = kept + _attention(block.attn, block.ln_1(x), bias, rows=rows)
+    return kept + block.mlp(block.ln_2(kept))
+
+
+def text_layer(block: Any, x: Tensor) -> Tensor:
+    """Return tokens (N,L,W) after an open_clip block in which each token sees itself and those before it."""
+    x = x + _attention(block.attn, block.ln_1(x), causal=True)
+    return x + block.mlp(block.ln_2(x))
+
+
+def _attention(
+    attention: Any, x: Tensor, bias: Tensor | None = None, *, rows: int | None = None, causal: bool = False
+) -> Tensor:
+    width, heads = attention.embed_dim, attention.num_heads
+    weight, offset = attention.in_proj_weight, attention.in_proj_bias
+    if rows is None:
+        query, key, value = F.linear(x, weight, offset).chunk(3, dim=-1)
+    else:
+        query = F.linear(x[:, :rows], weight[:width], offset[:width])
+        key, value = F.linear(x, weight[width:], offset[width:]).chunk(2, dim=-1)
+    query, key, value = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (query, key, value))
+    if bias is not None:
+        bias = bias.to(query.dtype)
+    mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias, is_causal=causal)
+    return attention.out_proj(mixed.transpose(1, 2).flatten(2))

@@ -16,11 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from fastrain.methods.me_fas.blocks import Draws, GeneratorDraws
-from fastrain.methods.me_fas.method import MEFAS, likeness_to, unit
+from fastrain.methods.me_fas.method import MEFAS
 from fastrain.methods.me_fas.network import Masking
-from fastrain.methods.me_fas.prompts import tokenized
 from fastrain.methods.me_fas.published import from_reference, to_reference
 from fastrain.methods.me_fas.settings import MEFASSettings
+from fastrain.networks.clip import tokenized
+from fastrain.networks.two_views import likeness_to, unit
 from tests.fastrain.methods.memory_context import MemoryContext
 from tests.golden.fill_me_fas import FillDraws, FillMEFAS
 from tests.golden.location import golden_dir

@@ -14,9 +14,10 @@ from fastrain.data.base_views import fitted
 from fastrain.evaluation.metrics.counts import ClassScores, Counts
 from fastrain.evaluation.metrics.curve import auc, tpr_at_fpr
 from fastrain.evaluation.metrics.reference import legacy
-from fastrain.methods.me_fas.method import MEAN, STD, consistency, contrast, learning_rate_factor, likeness_to, unit
+from fastrain.methods.me_fas.method import MEAN, STD, learning_rate_factor
 from fastrain.methods.me_fas.settings import MEFASSettings, Schedule
 from fastrain.networks.trunk import normalized
+from fastrain.networks.two_views import consistency, contrast, likeness_to, unit
 from tests.golden.fill_me_fas import FillMEFAS
 from tests.golden.location import golden_dir
 from tests.golden.parts_me_fas import TorchPasses, operation, smooth

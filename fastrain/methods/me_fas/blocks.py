@@ -1,14 +1,13 @@
-"""Parts of ME-FAS' forward pass: random numbers, marked patches, and one layer of each of CLIP's towers."""
+"""Parts of ME-FAS' forward pass: its random numbers, and the patches that it marks."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional as F
 
 from fastrain.methods.me_fas.settings import Mask
 
@@ -89,42 +88,3 @@ def _places(patches: int) -> tuple[Tensor, Tensor]:
     side = math.isqrt(patches)
     places = torch.arange(patches)
     return places // side, places % side
-
-
-# -- One layer of CLIP's towers, so that prompts can change between layers --------------------------------------------
-
-
-def image_layer(block: Any, x: Tensor, bias: Tensor | None = None, *, rows: int | None = None) -> Tensor:
-    """Return (N,rows,W): the first `rows` tokens (all by default) after an open_clip block over tokens (N,L,W).
-
-    `bias` (N,L) is added to the attention scores of each key. After the last layer only the class token is read, so
-    `rows=1` computes its query and perceptron alone.
-    """
-    if bias is not None:
-        bias = bias[:, None, None, :]
-    kept = x if rows is None else x[:, :rows]
-    kept = kept + _attention(block.attn, block.ln_1(x), bias, rows=rows)
-    return kept + block.mlp(block.ln_2(kept))
-
-
-def text_layer(block: Any, x: Tensor) -> Tensor:
-    """Return tokens (N,L,W) after an open_clip block in which each token sees itself and those before it."""
-    x = x + _attention(block.attn, block.ln_1(x), causal=True)
-    return x + block.mlp(block.ln_2(x))
-
-
-def _attention(
-    attention: Any, x: Tensor, bias: Tensor | None = None, *, rows: int | None = None, causal: bool = False
-) -> Tensor:
-    width, heads = attention.embed_dim, attention.num_heads
-    weight, offset = attention.in_proj_weight, attention.in_proj_bias
-    if rows is None:
-        query, key, value = F.linear(x, weight, offset).chunk(3, dim=-1)
-    else:
-        query = F.linear(x[:, :rows], weight[:width], offset[:width])
-        key, value = F.linear(x, weight[width:], offset[width:]).chunk(2, dim=-1)
-    query, key, value = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (query, key, value))
-    if bias is not None:
-        bias = bias.to(query.dtype)
-    mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias, is_causal=causal)
-    return attention.out_proj(mixed.transpose(1, 2).flatten(2))

@@ -17,32 +17,7 @@ from fastrain.methods.me_fas.network import Masking, TextEnhancedCLIP
 from fastrain.methods.me_fas.settings import MEFASSettings, Schedule
 from fastrain.networks.clip import load_clip, open_clip_model
 from fastrain.networks.trunk import normalized
-
-# -- Losses -----------------------------------------------------------------------------------------------------------
-
-
-def contrast(first: Tensor, second: Tensor, temperature: float) -> Tensor:
-    """Return the mean InfoNCE loss of two views (B,D): each row against all others, its partner being the positive.
-
-    Images of the same class are negatives too. A single image has no negative, and loss 0. It is computed in the
-    precision of the run.
-    """
-    rows = F.normalize(torch.cat([first, second]), dim=1)
-    likeness = rows @ rows.T / temperature
-    likeness.fill_diagonal_(-torch.inf)
-    partner = torch.arange(len(rows), device=rows.device).roll(len(first))
-    return F.cross_entropy(likeness, partner)
-
-
-def consistency(first: Tensor, second: Tensor) -> Tensor:
-    """Return the mean squared difference of two views' likeness (B,) to the sentence of their label."""
-    return (second - first).square().mean()
-
-
-def likeness_to(features: Tensor, text: Tensor, label: Tensor) -> Tensor:
-    """Return the cosine (B,) of features (B,D) and the text (C,D) of each label."""
-    return F.cosine_similarity(features, text[label])
-
+from fastrain.networks.two_views import consistency, contrast, likeness_to, projection_head, unit
 
 # -- Learning rate ----------------------------------------------------------------------------------------------------
 
@@ -207,19 +182,10 @@ class _Alone(Method):
 
 
 def contrastive_head(width: int, hidden: int, out: int) -> nn.Sequential:
-    """Return the projection head of the contrastive loss, three linear layers with batch norm between."""
-    head = nn.Sequential(
-        nn.Linear(width, hidden), nn.BatchNorm1d(hidden), nn.ReLU(),
-        nn.Linear(hidden, hidden), nn.BatchNorm1d(hidden), nn.ReLU(),
-        nn.Linear(hidden, out),
-    )  # fmt: skip
+    """Return the projection head of the contrastive loss, with Kaiming's weights and no offsets."""
+    head = projection_head(width, hidden, out)
     for layer in head:
         if isinstance(layer, nn.Linear):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
             nn.init.zeros_(layer.bias)
     return head
-
-
-def unit(vectors: Tensor) -> Tensor:
-    """Return vectors over their length."""
-    return vectors / vectors.norm(dim=-1, keepdim=True)

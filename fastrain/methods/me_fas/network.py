@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fastrain.methods.me_fas.blocks import DEVIATION, Draws, image_layer, marked_patches, text_layer
+from fastrain.methods.me_fas.blocks import DEVIATION, Draws, marked_patches
 from fastrain.methods.me_fas.prompts import SharedPrompts
 from fastrain.methods.me_fas.settings import MEFASSettings
+from fastrain.networks.clip import image_layer, image_tokens, text_layer
 
 MOMENTUM = 0.1  # of the running means
 
@@ -142,12 +143,9 @@ class TextEnhancedCLIP(nn.Module):
         return (torch.stack(drawn) if drawn else self.running_means).to(like)
 
     def _image_tokens(self, images: Tensor) -> Tensor:
-        visual = self.clip.visual
-        patches = visual.conv1(images).flatten(2).transpose(1, 2)
-        head = visual.class_embedding.expand(images.shape[0], 1, -1).to(patches.dtype)
-        tokens = torch.cat([head, patches], dim=1) + visual.positional_embedding.to(patches.dtype)
-        shared = self.prompts()[1].expand(images.shape[0], -1, -1).to(patches.dtype)
-        return visual.ln_pre(torch.cat([tokens, shared], dim=1))
+        tokens = image_tokens(self.clip.visual, images)
+        shared = self.prompts()[1].expand(images.shape[0], -1, -1).to(tokens.dtype)
+        return self.clip.visual.ln_pre(torch.cat([tokens, shared], dim=1))
 
     def _text_tokens(self) -> Tensor:
         """Return the text's tokens (1,C,L,W) up to the last end token: tokens see only those before them."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from fasdata.errors import UserError
 from fastrain.methods.me_fas.blocks import DEVIATION
+from fastrain.networks.clip import check_vocabulary, tokenized
 
 
 class SharedPrompts(nn.Module):
@@ -58,21 +57,7 @@ class SharedPrompts(nn.Module):
         return torch.cat([self.token_prefix, context, self.token_suffix], dim=1), self.proj(self.ctx)
 
 
-def tokenized(sentences: Sequence[str]) -> Tensor:
-    """Return CLIP's token ids (C,77) of sentences, filled up with zeros."""
-    return _tokenizer()(list(sentences))
-
-
-@cache
-def _tokenizer() -> Any:
-    from open_clip.tokenizer import SimpleTokenizer
-
-    return SimpleTokenizer()
-
-
 def _check(tokens: Tensor, n_ctx: int, embedding: nn.Embedding) -> None:
-    vocabulary = embedding.weight.shape[0]
-    if int(tokens.max()) >= vocabulary:
-        raise UserError("the CLIP model knows too few words", expected="vocab_size 49408", found=str(vocabulary))
+    check_vocabulary(tokens, embedding)
     if 1 + n_ctx > int(tokens.argmax(dim=1).min()):
         raise UserError("the sentences are shorter than prompts.n_ctx", found=str(n_ctx))

@@ -11,12 +11,13 @@ import torch
 
 from benchmarks.literal_me_fas import LiteralMEFAS
 from fasdata.errors import UserError
-from fastrain.methods.me_fas.method import MEFAS, unit
+from fastrain.methods.me_fas.method import MEFAS
 from fastrain.methods.me_fas.network import Masking
-from fastrain.methods.me_fas.prompts import tokenized
 from fastrain.methods.me_fas.published import convert, from_reference, to_reference
 from fastrain.methods.me_fas.settings import MEFASSettings
 from fastrain.networks.checkpoint import Checkpoint
+from fastrain.networks.clip import tokenized
+from fastrain.networks.two_views import unit
 from fastrain.run.import_run import import_run
 from fastrain.rundir import selected_checkpoint
 from fastrain.train.training_state import load_method
