@@ -133,7 +133,7 @@ def ours(world: World, changes: AugmentConfig, *, packed: bool) -> Iterator[int]
 def ours_loader(world: World, changes: AugmentConfig, packed: bool, workers: int) -> TrainLoader:
     """Return the loader of training over a pack or over the stores."""
     return TrainLoader(
-        images_of(world, packed), changes, n_domains=3, per_group=PER_GROUP, seed=0, workers=workers, fill=True
+        images_of(world, packed), changes, n_domains=3, per_group=PER_GROUP, seed=0, workers=workers, last_batch="fill"
     )
 
 

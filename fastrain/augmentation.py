@@ -130,6 +130,28 @@ class BaseViews(_Strict):
     view_flip: Probability = 0.5
 
 
+class SimCLRViews(_Strict):
+    """FLIP's augmentation of rgb: the base, and strongly changed views where the method asks for several images.
+
+    Base: with probability `saturate` its saturation times a factor in `saturation`; a flip. Views, of the base before
+    its flip: a window enlarged to the whole (`crop`), `jitter` of colours, grey with probability `grey`, with
+    probability `blurred` a Gaussian blur of a deviation in `blur` pixels, a flip. `hsv` is what becomes of values that
+    the saturation moves out of range: clean rounds and clips; reference cuts and wraps, and takes every training image
+    there and back, as published.
+    """
+
+    saturate: Probability = 0.5
+    saturation: Interval = (0.8, 1.2)
+    hsv: Literal["clean", "reference"] = "clean"
+    base_flip: Probability = 0.5
+    crop: RandomResizedCrop | None = RandomResizedCrop()
+    jitter: ColourJitter | None = ColourJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1, p=0.8)
+    grey: Probability = 0.2
+    blurred: Probability = 0.5
+    blur: Interval = (0.1, 2.0)
+    view_flip: Probability = 0.5
+
+
 class AugmentConfig(_Strict):
     """The augmentation of a sample, all modalities together.
 
@@ -158,6 +180,7 @@ class AugmentConfig(_Strict):
     patch_shuffle: PatchShuffle | None = None
     mix_crop_mask: MixCropMask | None = None
     base_views: BaseViews | None = None
+    simclr_views: SimCLRViews | None = None
     shared_geometry: bool = True
     depth_divisor: Annotated[FiniteFloat, Field(gt=0)] | None = None
 
@@ -170,9 +193,10 @@ class AugmentConfig(_Strict):
         return self
 
     @model_validator(mode="after")
-    def _nothing_beside_base_views(self) -> Self:
-        kept = ("resize", "interpolation", "base_views", "shared_geometry", "depth_divisor")
-        beside = [name for name in type(self).model_fields if name not in kept and getattr(self, name)]
-        if self.base_views and beside:
-            raise ValueError(f"base_views takes the place of {beside[0]}: set one of them to null, or 0")
+    def _nothing_beside_views(self) -> Self:
+        kept = ("resize", "interpolation", "shared_geometry", "depth_divisor")
+        own = "base_views" if self.base_views else "simclr_views"
+        beside = [name for name in type(self).model_fields if name not in (*kept, own) and getattr(self, name)]
+        if (self.base_views or self.simclr_views) and beside:
+            raise ValueError(f"{own} takes the place of {beside[0]}: set one of them to null, or 0")
         return self

@@ -14,6 +14,8 @@ SelectionName: TypeAlias = Literal["source_val", "last", "mean_last", "target_or
 SOURCE_VAL, LAST, MEAN_LAST, TARGET_ORACLE = get_args(SelectionName)
 
 
+LastBatch: TypeAlias = Literal["keep", "fill", "drop"]
+
 # Bounds beyond which a value is a slip of the pen: no machine could do it, or no run would ever need it.
 LARGEST_IMAGE = 4096  # pixels of a side
 LARGEST_BATCH = 65_536  # items
@@ -60,9 +62,10 @@ class DataConfig(_Section):
     """Items a draw takes of every (domain, label), on each device; read by sampler groups."""
     batch_items: int = Field(24, ge=1, le=LARGEST_BATCH)
     """Items a draw takes altogether, on each device; read by the other samplers."""
-    last_batch: Literal["keep", "fill"] = "keep"
-    """`keep`: the short rest of a pass is a batch of its own (HFN_MP's reference); `fill`: the next pass completes it.
-    Several devices always fill theirs, so that none is left without a group."""
+    last_batch: LastBatch = "keep"
+    """`keep`: the short rest of a pass is a batch of its own (HFN_MP's reference); `fill`: the next pass completes it;
+    `drop`: it is left out and the next pass begins (FLIP's reference), except of a group that fills no batch at all.
+    Several devices never have a short one, so that none is left without a group. Sampler `sources` always fills."""
     shuffle_labels: bool = False
     """Control experiment: permute the labels of the training clips within each domain."""
     workers: int = Field(2, ge=0, le=MOST_WORKERS)

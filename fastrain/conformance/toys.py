@@ -158,6 +158,13 @@ class Toy:
             save_file(trunk.state_dict(), path)
             return
         method = self.tiny(seed=wanted.seed)
+        if wanted.what == "clip":
+            from fastrain.networks.clip import open_clip_model
+
+            settings = self.settings_of(method)
+            model = open_clip_model(settings.clip, settings.clip_kwargs, self.size)
+            save_file(model.state_dict(), path)
+            return
         if wanted.what == "checkpoint":
             state = {f"method/{key}": value for key, value in method.state_dict().items()}
             Checkpoint(state, {"method": self.kind.name, "iteration": 1}).write(path)

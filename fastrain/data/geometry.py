@@ -95,7 +95,7 @@ class Geometry:
     @classmethod
     def draw(cls, config: AugmentConfig, height: int, width: int, rng: np.random.Generator) -> Geometry:
         """Draw all steps from `rng`, always in the same order."""
-        resized_crop = _resized_crop(config.random_resized_crop, height, width, rng)
+        resized_crop = random_window(config.random_resized_crop, height, width, rng)
         flip = bool(rng.random() < config.horizontal_flip)
         angle = float(rng.uniform(-config.rotation, config.rotation)) if config.rotation else 0.0
         window = _window(config, height, width, rng)
@@ -110,9 +110,10 @@ class Geometry:
         return cls(resized_crop, flip, angle, window, black, cut, patches)
 
 
-def _resized_crop(
+def random_window(
     config: RandomResizedCrop | None, height: int, width: int, rng: np.random.Generator
 ) -> Rectangle | None:
+    """Draw the window of a random resized crop; None: the whole image."""
     return _rectangle(config.scale, config.ratio, height, width, rng) if config else None
 
 

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from fasdata.errors import UserError
-from fastrain.data.base_views import ViewMaker
+from fastrain.config import LastBatch
 from fastrain.data.batches import BatchMemory, Segment, collate
 from fastrain.data.images import Images
 from fastrain.data.samplers import ALL_DOMAINS, Group, GroupStream, Sampler, Stream, by_sources, shuffled_together
 from fastrain.data.samples import ClipFrames
 from fastrain.data.target_maps import MapWriter, require_movable
-from fastrain.data.transforms import AugmentConfig, augment_into, output_side
+from fastrain.data.transforms import AugmentConfig, augment_into, output_side, views_of
 from fastrain.pixel_targets import PixelTarget
 
 
@@ -92,7 +92,7 @@ class TrainLoader:
         repeats: Sequence[int] = (),
         clips: bool = False,
         views: int = 1,
-        fill: bool = False,
+        last_batch: LastBatch = "keep",
         workers: int = 0,
         rank: int = 0,
         devices: int = 1,
@@ -115,7 +115,12 @@ class TrainLoader:
             if self._together:
                 groups = {ALL_DOMAINS: shuffled_together(groups, times, balanced=sampler == "balanced")}
             self._streams = {
-                group: GroupStream(members, (seed, _ORDER, *group), fill or devices > 1)
+                group: GroupStream(
+                    members,
+                    (seed, _ORDER, *group),
+                    fill=last_batch != "keep" or devices > 1,
+                    whole=self._per_stream * devices if last_batch == "drop" else 1,
+                )
                 for group, members in groups.items()
             }
         uses = (_CHANGES, _FRAME)
@@ -232,7 +237,7 @@ class TrainLoader:
         for place, (i, position) in enumerate(zip(members.tolist(), positions, strict=True), start=at):
             # One generator for all views, each going on where the last one stopped: the first is as without the others.
             rng, unit = self._random[_CHANGES, group].at(position), self._images.depth_unit(i)
-            maker = ViewMaker(self._changes.base_views, rng) if self._changes.base_views else None
+            views = views_of(self._changes, rng)
             maps = MapWriter(self._targets, memory.maps_at(place)) if self._targets else None
-            write = partial(augment_into, config=self._changes, rng=rng, depth_unit=unit, views=maker, maps=maps)
+            write = partial(augment_into, config=self._changes, rng=rng, depth_unit=unit, views=views, maps=maps)
             memory.fill(place, self._images.load(i), write)

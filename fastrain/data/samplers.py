@@ -23,12 +23,14 @@ class GroupStream:
 
     A position counts the images taken since the start, so it is all there is to save. With `fill` false the last
     batch of a pass may be short (as the loaders of HFN_MP's reference keep it); with `fill` true the next pass
-    completes it.
+    completes it. A pass is as many images as make up wholes of `whole`, so that batches of that size leave out the rest
+    (as the loaders of FLIP's reference do), and all images where there is not a single whole.
     """
 
     members: np.ndarray
     key: Sequence[int]
     fill: bool = False
+    whole: int = 1
     _order: tuple[int, np.ndarray] = field(default=(-1, np.empty(0, np.int64)), repr=False)
 
     def batch(self, position: int, size: int) -> np.ndarray:
@@ -40,11 +42,15 @@ class GroupStream:
         return taken
 
     def _rest(self, position: int) -> np.ndarray:
-        number, offset = divmod(position, len(self.members))
+        count = len(self.members)
+        number, offset = divmod(position, count - count % self.whole or count)
         if self._order[0] != number:
-            shuffled = np.random.default_rng([*self.key, number]).permutation(self.members)
-            self._order = (number, shuffled)
+            self._order = (number, self._shuffled(number)[: count - count % self.whole or count])
         return self._order[1][offset:]
+
+    def _shuffled(self, number: int) -> np.ndarray:
+        """Return the members in the order of a pass."""
+        return np.random.default_rng([*self.key, number]).permutation(self.members)
 
 
 @dataclass

@@ -7,6 +7,7 @@ shared, and changes colours and grey levels (`fastrain.data.colours`).
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -20,9 +21,12 @@ from fastrain.data.colours import Colours, LevelsGammaDraw
 from fastrain.data.geometry import Geometry, Rectangle, fill_with_mean
 from fastrain.data.mixcropmask import GeneratorDice, mix_crop_mask
 from fastrain.data.preparing import output_side, resample, resized, write, write_into
+from fastrain.data.simclr_views import SimCLRViewMaker
 from fastrain.data.target_maps import MapWriter
 
-__all__ = ["AugmentConfig", "augment", "augment_into", "output_side", "to_tensors", "write_into"]
+__all__ = ["AugmentConfig", "augment", "augment_into", "output_side", "to_tensors", "views_of", "write_into"]
+
+Views: TypeAlias = ViewMaker | SimCLRViewMaker
 
 
 def augment(
@@ -49,24 +53,25 @@ def augment_into(
     depth_unit: str = "",
     *,
     out: MutableMapping[str, np.ndarray],
-    views: ViewMaker | None = None,
+    views: Views | None = None,
     maps: MapWriter | None = None,
 ) -> None:
     """Do as `augment` does and write the results to `out`: modality -> float32 CxHxW; missing arrays are added.
 
-    With `config.base_views` the image is the next one of `views`; without `views` the base. Maps are taken from the
-    images before they are changed, and move with the first modality.
+    With `config.base_views` or `config.simclr_views` the image is the next one of `views`; without `views` the base.
+    Maps are taken from the images before they are changed, and move with the first modality.
 
     Raises:
         ValueError: as `augment`, or an array of another shape.
-        UserError: `config.base_views` and another modality than rgb.
+        UserError: one of these, and another modality than rgb.
     """
-    changed = resized(images, config, depth_unit)
-    if config.base_views:
-        _require_rgb_alone(changed)
-        views = views or ViewMaker(config.base_views, rng)
-        write(views.next(changed["rgb"]), "rgb", config, depth_unit, out)
+    views = views or views_of(config, rng)
+    if views:
+        _require_rgb_alone(images, config)
+        image = images["rgb"] if config.simclr_views else resized(images, config, depth_unit)["rgb"]
+        write(views.next(image), "rgb", config, depth_unit, out)
         return
+    changed = resized(images, config, depth_unit)
     height, width = next(iter(changed.values())).shape[:2]
     planes = maps.planes(changed) if maps else {}
     colours = Colours.draw(config.colour_jitter, rng)
@@ -96,6 +101,13 @@ def _write_maps(maps: MapWriter, planes: Mapping[str, np.ndarray], geometry: Geo
         maps.write(name, moved)
 
 
+def views_of(config: AugmentConfig, rng: np.random.Generator) -> Views | None:
+    """Return what makes the images of one sample, where the configuration has views of its own; else None."""
+    if config.base_views:
+        return ViewMaker(config.base_views, rng)
+    return SimCLRViewMaker(config, rng) if config.simclr_views else None
+
+
 def to_tensors(images: Mapping[str, np.ndarray], config: AugmentConfig, depth_unit: str = "") -> dict[str, Tensor]:
     """Return the sample as `augment` does, without the random steps: what validation and test use.
 
@@ -107,12 +119,13 @@ def to_tensors(images: Mapping[str, np.ndarray], config: AugmentConfig, depth_un
     return {name: torch.from_numpy(array) for name, array in written.items()}
 
 
-def _require_rgb_alone(images: Mapping[str, np.ndarray]) -> None:
+def _require_rgb_alone(images: Mapping[str, np.ndarray], config: AugmentConfig) -> None:
     if set(images) != {"rgb"}:
+        own = "base_views" if config.base_views else "simclr_views"
         raise UserError(
-            "augment.base_views is made for rgb alone",
+            f"augment.{own} is made for rgb alone",
             found=", ".join(images),
-            do="--set data.augment.base_views=null, or --set model.modalities=[rgb]",
+            do=f"--set data.augment.{own}=null, or --set model.modalities=[rgb]",
         )
 
 

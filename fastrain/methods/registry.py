@@ -40,6 +40,7 @@ METHODS: dict[str, MethodRow] = {
         "fastrain.methods.cdcn", "CDCN", "CDCNSettings", "central difference convolutions, trained to draw a map", True
     ),
     "erm": MethodRow("fastrain.methods.erm", "ERM", "ERMSettings", "plain cross entropy on all sources: the baseline"),
+    "flip": MethodRow("fastrain.methods.flip", "FLIP", "FLIPSettings", "CLIP fine-tuned against sentences", True),
     "gac_fas": MethodRow(
         "fastrain.methods.gac_fas", "GACFAS", "GACFASSettings", "gradient alignment across sources", True
     ),

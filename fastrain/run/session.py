@@ -129,7 +129,7 @@ class Session:
             views=self.method.views,
             targets=self.method.pixel_targets,
             seed=config.train.seed,
-            fill=config.data.last_batch == "fill",
+            last_batch=config.data.last_batch,
             workers=config.data.workers,
             rank=rank,
             devices=devices,

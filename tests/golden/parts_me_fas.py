@@ -71,9 +71,6 @@ def smooth(height: int, width: int, seed: int) -> np.ndarray:
 class TorchPasses(GroupStream):
     """A stream whose passes are shuffled as torch's random sampler does, with a seed of torch's own generator."""
 
-    def _rest(self, position: int) -> np.ndarray:
-        number, offset = divmod(position, len(self.members))
-        if self._order[0] != number:
-            generator = torch.Generator().manual_seed(int(torch.empty((), dtype=torch.int64).random_()))
-            self._order = (number, self.members[torch.randperm(len(self.members), generator=generator).numpy()])
-        return self._order[1][offset:]
+    def _shuffled(self, number: int) -> np.ndarray:
+        generator = torch.Generator().manual_seed(int(torch.empty((), dtype=torch.int64).random_()))
+        return self.members[torch.randperm(len(self.members), generator=generator).numpy()]

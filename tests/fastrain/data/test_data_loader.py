@@ -97,7 +97,7 @@ def test_seeds_and_visits_change_order_and_augmentation(library: Library) -> Non
 
 
 def test_devices_share_the_draw_of_one_device(library: Library) -> None:
-    whole = loader(library, per_group=4, fill=True)
+    whole = loader(library, per_group=4, last_batch="fill")
     shares = [loader(library, per_group=2, rank=rank, devices=2) for rank in range(2)]
     for _ in range(5):
         batch, parts = whole.draw([1]), [share.draw([1]) for share in shares]
@@ -108,7 +108,7 @@ def test_devices_share_the_draw_of_one_device(library: Library) -> None:
 
 
 def test_short_batches_are_kept_or_filled(library: Library) -> None:
-    keep, fill = loader(library, per_group=3), loader(library, per_group=3, fill=True)
+    keep, fill = loader(library, per_group=3), loader(library, per_group=3, last_batch="fill")
     assert [len(keep.draw([0])["id"]) for _ in range(4)] == [6, 2, 6, 2]  # four frames of each label
     assert [len(fill.draw([0])["id"]) for _ in range(4)] == [6, 6, 6, 6]
 

@@ -20,6 +20,8 @@ CASES = [
     ("cdcn", {}, "score"),
     ("erm", {}, "score"),
     ("erm", LATE, "score"),
+    ("flip", {}, "score"),
+    ("flip", {"variant": "v"}, "score"),
     ("gac_fas", {}, None),
     ("gac_fas", {"loss": "ce"}, "score"),
     ("hfn_mp", {}, "cls"),
