@@ -69,7 +69,7 @@ def require_movable(
     """
     if targets and views > 1:
         raise ValueError("a method with pixel_targets has one view of each image")
-    for name in ("mix_crop_mask", "base_views") if targets else ():
+    for name in ("mix_crop_mask", "base_views", "simclr_views") if targets else ():
         if getattr(config, name):
             raise UserError(
                 f"augment.{name} moves images in ways that the map {next(iter(targets))} cannot follow",

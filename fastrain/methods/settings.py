@@ -28,8 +28,8 @@ Modalities = Annotated[tuple[Literal["rgb", "depth", "ir"], ...], Field(min_leng
 class FileOf:
     """Stands for a file that the check makes, where a setting names one.
 
-    `what`: "trunk" or "clip", the weights of the timm trunk or CLIP model that the tiny settings name; "checkpoint", of a whole network of the
-    method; or the weights of the part of it that is called so, such as "network.clip".
+    `what`: "trunk" or "clip", the weights of the timm trunk or CLIP model that the tiny settings name; "checkpoint", of
+    a whole network of the method; or the weights of the part of it that is called so, such as "network.clip".
     """
 
     what: str

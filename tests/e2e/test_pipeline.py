@@ -1,4 +1,4 @@
-"""The full pipeline on a small world: raw datasets, stores, manifests, four methods, reports."""
+"""The full pipeline on a small world: raw datasets, stores, manifests, methods, reports."""
 
 import json
 import re
@@ -70,7 +70,7 @@ def test_a_protocol_is_built_from_the_stores(library, recipe):
         assert set(table["frame_rule"]) == {"linspace(2)@with_face"}
 
 
-@pytest.mark.parametrize("method", ["erm", "hfn_mp", "gac_fas", "me_fas", "ssdg"])
+@pytest.mark.parametrize("method", ["erm", "hfn_mp", "gac_fas", "me_fas", "flip", "ssdg"])
 def test_a_method_runs_from_the_manifest_to_a_report(library, tmp_path, method):
     out = tmp_path / method
     at_once = ("--set", "minimizer_warming=0") if method == "gac_fas" else ()  # else a short run has plain steps only

@@ -27,11 +27,13 @@ from tests.fastrain.world import SOURCES, TARGET, TINY_ERM, TINY_GAC, TINY_HFN, 
 
 RULE = "ssdg(2)@decoded"
 SHORT = ("steps_per_epoch=3", "max_iterations=6", "validate_every_epochs=1", "workers=0", "image_size=32")
+MODEL_FLIP = tuple(f"model.{key}={json.dumps(value)}" for key, value in TINY["flip"].items())
 MODEL_ME = tuple(f"model.{key}={json.dumps(value)}" for key, value in TINY["me_fas"].items())
 MODEL_MMDG = tuple(f"model.{key}={json.dumps(value)}" for key, value in TINY["mmdg"].items())
 OVERRIDES: dict[str, tuple[str, ...]] = {
     "cdcn": ("width=8", "model.lr=0.02", "batch_items=8", *SHORT, "max_iterations=20", "levels_gamma=null"),
     "erm": (*TINY_ERM, "max_iterations=6"),
+    "flip": (*MODEL_FLIP, *SHORT, "batch_per_group=1"),
     "gac_fas": (*TINY_GAC, "max_iterations=6"),
     "hfn_mp": (*TINY_HFN, "max_iterations=24", "optimiser=adam", "inner_loops=1"),
     "ssdg": (*TINY_SSDG, "max_iterations=6"),

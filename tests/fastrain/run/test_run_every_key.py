@@ -166,6 +166,17 @@ BASE = (
     "hue_factor: [1, 1], saturation_factor: [1, 1], blur: [0.5, 0.5], view_flip: 0}"
 )
 
+SIMCLR = (
+    "simclr_views: {saturate: 0, base_flip: 0, crop: null, jitter: {brightness: 0.2}, grey: 0, blurred: 0, "
+    "view_flip: 0}"
+)
+
+
+def beside(value: str, base: str = SIMCLR) -> Change:
+    """Return a change of the views that are made beside a base."""
+    return augmented(value, base, method="gac_fas")
+
+
 CHANGES: dict[str, Change] = {
     "published_for": Change("CI2M", plan),
     "data.view": Change("box"),
@@ -237,6 +248,24 @@ CHANGES: dict[str, Change] = {
     "data.augment.base_views.saturation_factor": viewed("[0.3, 0.3]"),
     "data.augment.base_views.blur": viewed("[1.2, 1.2]"),
     "data.augment.base_views.view_flip": viewed("1"),
+    "data.augment.simclr_views": augmented("{}"),
+    "data.augment.simclr_views.saturate": augmented("1", SIMCLR),
+    "data.augment.simclr_views.saturation": augmented("[0.5, 0.5]", "simclr_views: {saturate: 1, base_flip: 0}"),
+    "data.augment.simclr_views.hsv": augmented("reference", "simclr_views: {saturate: 1, base_flip: 0}"),
+    "data.augment.simclr_views.base_flip": augmented("1", SIMCLR),
+    "data.augment.simclr_views.crop": beside("{}"),
+    "data.augment.simclr_views.crop.scale": beside("[0.5, 0.5]", "simclr_views: {}"),
+    "data.augment.simclr_views.crop.ratio": beside("[1, 1]", "simclr_views: {}"),
+    "data.augment.simclr_views.jitter": beside("null"),
+    "data.augment.simclr_views.jitter.brightness": beside("0.5"),
+    "data.augment.simclr_views.jitter.contrast": beside("0.5"),
+    "data.augment.simclr_views.jitter.saturation": beside("0.5"),
+    "data.augment.simclr_views.jitter.hue": beside("0.5"),
+    "data.augment.simclr_views.jitter.p": beside("0"),
+    "data.augment.simclr_views.grey": beside("1"),
+    "data.augment.simclr_views.blurred": beside("1"),
+    "data.augment.simclr_views.blur": beside("[2, 2]", "simclr_views: {blurred: 1}"),
+    "data.augment.simclr_views.view_flip": beside("1"),
     "data.augment.shared_geometry": augmented("false", "horizontal_flip: 0.5", *SEVERAL, library="several"),
     "data.augment.depth_divisor": augmented("9000", "", *SEVERAL, library="several"),
 }

@@ -20,6 +20,7 @@ from fastrain.data.batches import ordered_batches
 from fastrain.data.images import Images
 from fastrain.data.samples import Samples
 from fastrain.methods.base import Method
+from fastrain.methods.flip import published as flip
 from fastrain.methods.gac_fas import published as gac_fas
 from fastrain.methods.hfn_mp import published as hfn_mp
 from fastrain.methods.me_fas import published as me_fas
@@ -49,6 +50,13 @@ def of_gac_fas(method: Any) -> dict[str, Any]:
     return {"state_dict": network, "epoch": 3}
 
 
+def of_flip(method: Any) -> dict[str, Any]:
+    named = {flip.to_reference(key): value for key, value in method.state_dict().items()}
+    words, rows = method.network.words, named["model.token_embedding.weight"]
+    named["model.token_embedding.weight"] = rows.new_zeros(49408, rows.shape[1]).index_copy(0, words, rows)
+    return {"state_dict": {key: value for key, value in named.items() if key}, "epoch": 3}
+
+
 def of_me_fas(method: Any) -> dict[str, Any]:
     named = {me_fas.to_reference(key): value for key, value in method.state_dict().items()}
     return {"state_dict": {key: value for key, value in named.items() if key}, "epoch": 3}
@@ -67,6 +75,7 @@ def of_mmdgfas(method: Any) -> dict[str, Any]:
 PUBLISHED: dict[str, Callable[[Any], dict[str, Any]]] = {
     "hfn_mp": of_hfn_mp,
     "gac_fas": of_gac_fas,
+    "flip": of_flip,
     "me_fas": of_me_fas,
     "mmdg": of_mmdg,
     "mmdgfas": of_mmdgfas,
@@ -75,6 +84,7 @@ PUBLISHED: dict[str, Callable[[Any], dict[str, Any]]] = {
 MEANT: dict[str, dict[str, Any]] = {
     "hfn_mp": {"color_order": "bgr"},
     "gac_fas": {},
+    "flip": {},
     "me_fas": {"eval": {"context": "own"}},
     "mmdg": {},
     "mmdgfas": {"color_order": "bgr"},
@@ -161,6 +171,16 @@ CROOKED = [
     ("hfn_mp", {"model_state": [{}, {}]}, "has no extractor state"),
     ("hfn_mp", {"model_state": [{"a": torch.ones(1)}, {"b": torch.ones(1)}]}, "does not have; found b"),
     ("gac_fas", {"state_dict": {"layer_blocks.x.y": torch.ones(1)}}, r"does not have; found layer_blocks\.x\.y"),
+    (
+        "flip",
+        {"visual.ln_pre.weight": torch.ones(3), "token_embedding.weight": torch.ones(9, 3)},
+        "does not have; found",
+    ),
+    (
+        "flip",
+        {"model.visual.ln_pre.weight": torch.ones(3), "logit_scale": torch.ones(())},
+        "does not have; found logit",
+    ),
     ("me_fas", {"prompt_learner.ctx": torch.ones(2, 3)}, "lacks the shared prompts"),
     ("me_fas", {"prompt_learner.ctx": torch.ones(2), "prompt_learner.proj.weight": torch.ones(2, 2)}, "two axes each"),
     ("mmdg", {"pos_embedding1": torch.ones(1, 5, 8), "ViT_Encoder.2.weight": torch.ones(8)}, "another network"),
