@@ -27,11 +27,13 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-# Each module has `contest(options) -> {name: (network, step)}` with the names `literal`, `ours`, `plain` (a step of one
-# backward pass and nothing else), and `ours, …` with the switches of the command line, if any is set.
+# Each module has `contest(options)`, or the function named behind the colon: `-> {name: (network, step)}` with the
+# names `literal`, `ours`, `plain` (a step of one backward pass and nothing else), and `ours, …` with the switches of
+# the command line, if any is set.
 METHODS = {"hfn_mp": "benchmarks.contest_hfn_mp", "gac_fas": "benchmarks.contest_gac_fas"}
 METHODS["me_fas"] = "benchmarks.contest_me_fas"  # always images of 224
 METHODS["mmdg"] = "benchmarks.contest_mmdg"  # always images of 224; --images counts triples
+METHODS |= {f"flip_{variant}": f"benchmarks.contest_flip:{variant}" for variant in ("v", "it", "mcl")}  # of 224 too
 METHODS["mmdgfas"] = "benchmarks.contest_mmdgfas"  # --images 32 --size 48 are the crops that it trains on
 METHODS["ssdg"] = "benchmarks.contest_ssdg"
 METHODS["cdcn"] = "benchmarks.contest_cdcn"
@@ -88,7 +90,8 @@ def seconds(step: Step, device: str) -> float:
 
 def measure(method: str, options: argparse.Namespace) -> None:
     """Print the table of one method."""
-    contestants: dict[str, tuple[nn.Module, Step]] = import_module(METHODS[method]).contest(options)
+    module, _, function = METHODS[method].partition(":")
+    contestants: dict[str, tuple[nn.Module, Step]] = getattr(import_module(module), function or "contest")(options)
     times: dict[str, list[float]] = {name: [] for name in contestants}
     for repetition in range(options.repetitions + 1):
         for name, (_, step) in contestants.items():

@@ -23,6 +23,9 @@ class SentenceCLIP(nn.Module):
     `clip` is an open_clip model of two plain transformers; it loses the rows of its vocabulary that no sentence uses,
     and only the tokens up to the last end token are computed. C is 2, attack first, K the longest list of sentences; a
     shorter list is repeated from its start, and `weights` (C,K), of sum 1 a row, count every sentence once.
+
+    Raises:
+        UserError: the model knows too few words, or reads fewer tokens than a sentence has.
     """
 
     words: Tensor
@@ -36,6 +39,13 @@ class SentenceCLIP(nn.Module):
         self.unit_mean = text.mean == "unit"
         tokens = _shortest(text)
         check_vocabulary(tokens, clip.token_embedding)
+        if tokens.shape[1] > len(clip.positional_embedding):
+            raise UserError(
+                "the longest sentence has more tokens than the CLIP model reads",
+                expected=f"at most {len(clip.positional_embedding)}",
+                found=str(tokens.shape[1]),
+                do="shorten model.text, or raise clip_kwargs.text_cfg.context_length",
+            )
         words, ids = tokens.unique(return_inverse=True)
         rows = clip.token_embedding.weight.detach()[words].clone()
         clip.token_embedding = nn.Embedding.from_pretrained(rows, freeze=False)
