@@ -31,7 +31,7 @@ def saturated(image: np.ndarray, factor: float | None, *, wrap: bool) -> np.ndar
         return image
     turned = cv2.cvtColor(image.astype(np.float32), cv2.COLOR_RGB2HSV)
     if factor is not None:
-        turned[..., 1] *= factor
+        turned[..., 1] *= np.float32(factor)
     back = cv2.cvtColor(turned, cv2.COLOR_HSV2RGB)
     return back.astype(np.int32).astype(np.uint8) if wrap else np.rint(np.clip(back, 0, 255)).astype(np.uint8)
 
@@ -115,8 +115,9 @@ class SimCLRViewMaker:
     def _drawn(self, image: np.ndarray) -> View:
         config, rng = self.config.simclr_views, self.rng
         assert config is not None
+        height, width = image.shape[:2]
         return View(
-            crop=random_window(config.crop, *image.shape[:2], rng),
+            crop=random_window(config.crop, height, width, rng),
             colours=Colours.draw(config.jitter, rng).steps,
             grey=bool(rng.random() < config.grey),
             blur=float(rng.uniform(*config.blur)) if rng.random() < config.blurred else 0.0,
