@@ -22,13 +22,13 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.literal_flip import Literal, LiteralIT, LiteralMCL, LiteralV, Sizes, optimiser, scored, training_step
+from fastrain.conformance.memory_context import MemoryContext
 from fastrain.methods.flip.method import FLIP
 from fastrain.methods.flip.published import convert
 from fastrain.methods.flip.settings import FLIPSettings, Text
 from fastrain.networks.clip import tokenized
 from fastrain.networks.trunk import imagenet_normalized
 from fastrain.train.devices import compile_networks
-from tests.fastrain.methods.memory_context import MemoryContext
 
 Contestant = tuple[nn.Module, Callable[[], object]]
 KINDS: dict[str, type[Literal]] = {"v": LiteralV, "it": LiteralIT, "mcl": LiteralMCL}

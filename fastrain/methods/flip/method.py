@@ -100,31 +100,33 @@ class FLIP(Method):
             return {"cls": F.cross_entropy(self.network.logits(features, self.network.class_text(sentences)), label)}
         if len(label) < 2:
             raise UserError("flip needs two images in a batch, for batch statistics", do="--set batch_per_group=1")
-        with_replacement = self.config.text.split == "with_replacement"
-        drawn = drawn_sentences(len(label), sentences.shape[1], ctx.generator, with_replacement=with_replacement).to(
-            label.device
-        )
-        return self.losses_of(features, sentences, label, drawn, ctx)
+        return self.losses_of(features, sentences, label, ctx)
 
-    def losses_of(
-        self, features: Tensor, sentences: Tensor, label: Tensor, drawn: Tensor, ctx: StepContext
-    ) -> dict[str, Tensor]:
+    def losses_of(self, features: Tensor, sentences: Tensor, label: Tensor, ctx: StepContext) -> dict[str, Tensor]:
         """Return the losses of variant mcl by name, unweighted.
 
         Args:
             features: (3B,D) of the base images, the first and the second views.
             sentences: (2,K,D), attack first.
             label: (B,), 1 = bona fide.
-            drawn: (B,K//2), the sentences that each image's first view is compared with.
         """
         assert isinstance(self.network, SentenceCLIP)
         base, *views = features.chunk(VIEWS)
         vectors = ctx.gathered(torch.stack([self.head(view) for view in views], dim=1))
-        texts = halves(drawn, sentences[label])
+        # Of all devices: their generators are alike, and each image is to have a draw of its own.
+        everyone, labels = ctx.gathered(torch.stack(views, dim=1)), ctx.gathered(label)
+        drawn = drawn_sentences(
+            len(labels),
+            sentences.shape[1],
+            ctx.generator,
+            with_replacement=self.config.text.split == "with_replacement",
+        )
+        texts = halves(drawn.to(labels.device), sentences[labels])
+        first, second = (F.cosine_similarity(everyone[:, k], text) for k, text in enumerate(texts))
         return {
             "cls": F.cross_entropy(self.network.logits(base, self.network.class_text(sentences)), label),
             "simclr": contrast(vectors[:, 0], vectors[:, 1], self.config.temperature),
-            "mse": consistency(*(F.cosine_similarity(view, text) for view, text in zip(views, texts, strict=True))),
+            "mse": consistency(first, second),
         }
 
     # -- Scoring ------------------------------------------------------------------------------------------------------

@@ -139,4 +139,5 @@ class FLIPSettings(MethodSettings):
                 "weight_decay": (0.1, {}),
             },
             rising=("simclr", "mse", "cls"),
+            exempt={"two devices": "sentences are drawn by an image's place in the batch, another one on two devices"},
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from pydantic import ValidationError
 from torch import Generator, Tensor
 
 from fasdata.errors import UserError
+from fastrain.conformance.toys import Toy
+from fastrain.conformance.two_devices import gradients_of_one, gradients_of_two
+from fastrain.methods.flip import method as flip
 from fastrain.methods.flip.method import FLIP
 from fastrain.methods.flip.network import ClassifiedTower, SentenceCLIP, drawn_sentences, halves
 from fastrain.methods.flip.settings import FLIPSettings
@@ -141,6 +145,17 @@ def test_the_classifier_is_overwritten_in_training_and_left_alone_in_scoring() -
     kept = plain.network.classifier.weight.detach().clone()
     trained(plain, 1)
     assert (plain.network.classifier.weight.detach() - kept).abs().max() < 0.02
+
+
+def test_two_devices_take_the_gradients_of_one_once_their_sentences_are_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of which sentences an image's first view is compared with its place in the batch decides."""
+    monkeypatch.setattr(flip, "drawn_sentences", lambda count, *_, **__: torch.tensor([[0, 3, 3]]).expand(count, 3))
+    toy = Toy("flip", FLIP, tmp_path)
+    alone, together = gradients_of_one(tiny("flip"), toy), gradients_of_two([tiny("flip"), tiny("flip")], toy)
+    for key, gradient in alone[0].items():
+        torch.testing.assert_close(together[0][key], gradient, rtol=1e-9, atol=1e-12, msg=key)
 
 
 def test_new_parts_have_their_own_rate() -> None:
