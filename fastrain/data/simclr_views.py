@@ -31,7 +31,7 @@ def saturated(image: np.ndarray, factor: float | None, *, wrap: bool) -> np.ndar
         return image
     turned = cv2.cvtColor(image.astype(np.float32), cv2.COLOR_RGB2HSV)
     if factor is not None:
-        turned[..., 1] *= np.float32(factor)
+        turned[..., 1] = turned[..., 1] * np.float32(factor)
     back = cv2.cvtColor(turned, cv2.COLOR_HSV2RGB)
     return back.astype(np.int32).astype(np.uint8) if wrap else np.rint(np.clip(back, 0, 255)).astype(np.uint8)
 
