@@ -90,9 +90,9 @@ class FLIPSettings(MethodSettings):
     def _sentences_can_be_split(self) -> Self:
         counts = {len(self.text.attack), len(self.text.bonafide)}
         if self.variant == "mcl" and (len(counts) > 1 or min(counts) < 2):
-            lengths = f"{len(self.text.attack)} and {len(self.text.bonafide)}"
+            both = f"{len(self.text.attack)} and {len(self.text.bonafide)}"
             raise ValueError(
-                f"variant mcl: expected as many sentences of attacks as of bona fide faces, two or more; found {lengths}"
+                f"variant mcl: expected as many sentences of attacks as of bona fide faces, two or more; found {both}"
             )
         return self
 
