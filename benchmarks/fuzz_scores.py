@@ -94,7 +94,7 @@ def _words(folder: Path) -> list[Path]:
     texts = {
         "protocols": ("CIO-M", "oulu:P1", "O&C&I to M", "CS2W@miss-DI", "replay-attack:grandtest", "WMCA:LOO_prints"),
         "rules": ("first(2)@decoded + every(5)", "linspace(20)@with_face", "ssdg(2)@decoded", "all"),
-        "views": ("mxnet-256", "box(size=64)", "fas-256(border=reflect,eye_y=0.4)", "arcface-112", "box-224"),
+        "views": ("mxnet-256", "box(size=64)", "fas-256(border=reflect,eye_y=0.4)", "arcface-112", "box-224", "square"),
         "policies": ("fixed(0.5)", "source_eer", "source_bpcer(0.05)", "target_eer (oracle)"),
         "codecs": ("png", "jpeg:98", "webp", "raw"),
     }  # fmt: skip

@@ -32,15 +32,26 @@ from fastrain.bundle.graphs import graph_of_method
 from fastrain.bundle.scenes import pictures
 from fastrain.methods.registry import method_class, settings_class
 
-SIDES = {"cdcn": 256, "erm": 256, "gac_fas": 256, "hfn_mp": 256, "me_fas": 224, "mmdgfas": 112, "ssdg": 256}
+SIDES = {
+    "cdcn": 256,
+    "erm": 256,
+    "gac_fas": 256,
+    "hfn_mp": 256,
+    "me_fas": 224,
+    "mmdgfas": 112,
+    "sa_fas": 256,
+    "ssdg": 256,
+}
 FULL: dict[str, dict[str, Any]] = {
     "cdcn": {},
-    "erm": {"trunk": "resnet18.tv_in1k"}, "gac_fas": {}, "hfn_mp": {}, "me_fas": {}, "mmdgfas": {}, "ssdg": {},
+    "erm": {"trunk": "resnet18.tv_in1k"}, "gac_fas": {}, "hfn_mp": {}, "me_fas": {}, "mmdgfas": {},
+    "sa_fas": {}, "ssdg": {},
 }  # fmt: skip
 TRUNK = {"trunk": "resnet10t", "trunk_kwargs": {"channels": [8, 16, 16, 24], "stem_width": 8}}
 QUICK: dict[str, dict[str, Any]] = {
     "cdcn": {"width": 16},
-    "erm": TRUNK, "gac_fas": TRUNK, "ssdg": TRUNK, "hfn_mp": {**TRUNK, "pyramid_width": 8}, "mmdgfas": {"planes": 16},
+    "erm": TRUNK, "gac_fas": TRUNK, "sa_fas": TRUNK, "ssdg": TRUNK,
+    "hfn_mp": {**TRUNK, "pyramid_width": 8}, "mmdgfas": {"planes": 16},
     "me_fas": {"clip_kwargs": {
         "embed_dim": 16, "vision_cfg": {"layers": 2, "width": 32, "head_width": 16, "patch_size": 16},
         "text_cfg": {"layers": 2, "width": 16, "heads": 2},

@@ -37,6 +37,7 @@ METHODS |= {f"flip_{variant}": f"benchmarks.contest_flip:{variant}" for variant 
 METHODS["mmdgfas"] = "benchmarks.contest_mmdgfas"  # --images 32 --size 48 are the crops that it trains on
 METHODS["ssdg"] = "benchmarks.contest_ssdg"
 METHODS["cdcn"] = "benchmarks.contest_cdcn"
+METHODS["sa_fas"] = "benchmarks.contest_sa_fas"
 Step = Callable[[], None]
 
 

@@ -45,10 +45,16 @@ class ColourJitter(_Strict):
 
 
 class RandomResizedCrop(_Strict):
-    """A window of random area and aspect, resized to the size of the image."""
+    """A window of random area and aspect, resized to `side` pixels (None: the size of the image).
+
+    `cut`: the window is cut out first, so that no pixel beside it takes part in the resizing; and where ten windows did
+    not fit into the image, its central square is taken, in place of all of it.
+    """
 
     scale: AreaShare = (0.08, 1.0)
     ratio: Interval = (3 / 4, 4 / 3)
+    side: Annotated[int, Field(ge=1, le=LARGEST_IMAGE)] | None = None
+    cut: bool = False
 
 
 class RandomCrop(_Strict):
@@ -156,13 +162,13 @@ class AugmentConfig(_Strict):
     """The augmentation of a sample, all modalities together.
 
     Applied in this order: resize, levels and gamma (all modalities), colour jitter (rgb only), random resized crop,
-    horizontal flip, rotation (uniform in ± `rotation` degrees), random crop, then on the [0, 1] tensor random erasing,
-    erasures, black square, cut-out and patch shuffle. With
-    `shared_geometry` every modality gets the same crop, flip, rotation, rectangles and permutation; without it each has
-    its own. `mix_crop_mask` comes after the rotation and replaces all later steps; with it, or with `levels_gamma`,
-    images of 16 bits are brought down to 8, for validation and test too. `depth_divisor` is the 16-bit depth that
-    becomes 1 (values above it become 1 too); null = by the unit of the data: 4096 of millimetres, 65535 of anything
-    else.
+    horizontal flip, rotation (uniform in ± `rotation` degrees; with `rotate_first` before the resized crop, and by the
+    nearest pixel), random crop, then on the [0, 1] tensor random erasing, erasures, black square, cut-out and patch
+    shuffle. With `shared_geometry` every modality gets the same crop, flip, rotation, rectangles and permutation;
+    without it each has its own. `mix_crop_mask` comes after the rotation and replaces all later steps; with it, or with
+    `levels_gamma`, images of 16 bits are brought down to 8, for validation and test too. `depth_divisor` is the 16-bit
+    depth that becomes 1 (values above it become 1 too); null = by the unit of the data: 4096 of millimetres, 65535 of
+    anything else.
     """
 
     resize: Annotated[int, Field(ge=1, le=LARGEST_IMAGE)] | None = None
@@ -172,6 +178,7 @@ class AugmentConfig(_Strict):
     random_resized_crop: RandomResizedCrop | None = None
     horizontal_flip: Probability = 0.0
     rotation: Annotated[FiniteFloat, Field(ge=0, le=180)] = 0.0
+    rotate_first: bool = False
     random_crop: RandomCrop | None = None
     random_erasing: RandomErasing | None = None
     erasures: Erasures | None = None

@@ -20,7 +20,7 @@ def pack(
     view: Annotated[
         str,
         typer.Option(
-            help="fas-256, mxnet-256, arcface-112, box or box-224; with parameters: "
+            help="fas-256, mxnet-256, arcface-112, box, box-224 or square; with parameters: "
             "'fas-256(eye_dist=0.35,eye_y=0.45,border=reflect)', 'box(resize=linear)'."
         ),
     ],

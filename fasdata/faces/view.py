@@ -21,7 +21,7 @@ from fasdata.records import Region
 # -- The geometry -----------------------------------------------------------------------------------------------------
 
 
-BOX_VIEWS = {"box": 256, "box-224": 224}
+BOX_VIEWS = {"box": 256, "box-224": 224, "square": 256}
 CONTEXT, CONTEXT_SIZE, CONTEXT_FACTOR = "context", 80, 2.7
 NAMES = (*TEMPLATES, *BOX_VIEWS)  # without `context`, which has to know the size of the frame
 MOVABLE = "fas-256"  # the template whose eyes can be put elsewhere
@@ -38,13 +38,14 @@ class View:
 
     `mxnet-256`, `fas-256` and `arcface-112` rotate the face upright by its landmarks; `box` and `box-224` cut the
     detector's box, whole pixels towards zero and held inside the frame, and stretch it without rotation; with `scale`
-    the box at so many times its size around its centre (`scaled_sides`). `context` does the same with the box at
-    `factor` times its size, moved inside the frame, as deployed anti-spoofing networks are fed (`context_region`); it
-    has to know the size of the frame, and to find all of it in the crop. `eye_dist` and `eye_y`, fractions of the side,
-    are those of `fas-256`: how far apart its eyes stand and how far down. `border` is what a landmark view shows past
-    the stored region: black, or the region mirrored. `resize` is how pixels are made: `area` averages where the view
-    shrinks by more than 2 and is bilinear else; `linear` is OpenCV's bilinear always, which skips pixels when it
-    shrinks; `pillow`, of the boxes, is Pillow's bilinear, which averages when it shrinks.
+    the box at so many times its size around its centre (`scaled_sides`). `square` cuts the central square of that, so
+    that nothing is stretched, as SA-FAS tests. `context` does as `box` with the box at `factor` times its size, moved
+    inside the frame, as deployed anti-spoofing networks are fed (`context_region`); it has to know the size of the
+    frame, and to find all of it in the crop. `eye_dist` and `eye_y`, fractions of the side, are those of `fas-256`: how
+    far apart its eyes stand and how far down. `border` is what a landmark view shows past the stored region: black, or
+    the region mirrored. `resize` is how pixels are made: `area` averages where the view shrinks by more than 2 and is
+    bilinear else; `linear` is OpenCV's bilinear always, which skips pixels when it shrinks; `pillow`, of the boxes, is
+    Pillow's bilinear, which averages when it shrinks.
 
     >>> view = View.named("fas-256(size=224, eye_dist=0.35)")
     >>> view.size, view.eye_dist, view.needs_landmarks
@@ -151,7 +152,7 @@ class View:
                 past the stored region and has no border.
         """
         if self.name in BOX_VIEWS:
-            return _box_matrix(region, box, self.size, self.scale)
+            return _box_matrix(region, box, self.size, self.scale, square=self.name == "square")
         if self.name == CONTEXT:
             x0, y0, x1, y1 = self.context(region, box, frame)
             (left, across), (top, down) = _span(x0, x1, self.size), _span(y0, y1, self.size)
@@ -278,11 +279,13 @@ def scaled_sides(box: Sequence[float], scale: float) -> Region:
     return math.floor(x - w), math.floor(y - h), math.floor(x + w), math.floor(y + h)
 
 
-def _box_matrix(region: Sequence[int], box: Sequence[float], size: int, scale: float) -> np.ndarray:
+def _box_matrix(region: Sequence[int], box: Sequence[float], size: int, scale: float, *, square: bool) -> np.ndarray:
     sides = scaled_sides(box, scale)
-    (left, across), (top, down) = (
-        _span(max(sides[i], int(region[i])), min(sides[i + 2], int(region[i + 2])), size) for i in (0, 1)
-    )
+    edges = [(max(sides[i], int(region[i])), min(sides[i + 2], int(region[i + 2]))) for i in (0, 1)]
+    if square:
+        side = max(min(high - low for low, high in edges), 1)
+        edges = [(low + (high - low - side) // 2, low + (high - low - side) // 2 + side) for low, high in edges]
+    (left, across), (top, down) = (_span(low, high, size) for low, high in edges)
     return _stretching(left, top, across, down)
 
 

@@ -46,7 +46,7 @@ def checkpoint(
     method: Annotated[
         str,
         typer.Argument(
-            help="The method that the checkpoint belongs to: hfn_mp, gac_fas, me_fas, flip, mmdg, mmdgfas, ssdg, cdcn."
+            help="Whose checkpoint it is: hfn_mp, gac_fas, me_fas, flip, mmdg, mmdgfas, sa_fas, ssdg or cdcn."
         ),
     ],
     file: Annotated[Path, typer.Argument(help="A checkpoint written by that method's published code.")],

@@ -40,8 +40,8 @@ def output_side(config: AugmentConfig, side: int, *, random: bool) -> int:
     """Return the side of the tensors that images of `side` become, with the random steps or without them."""
     if random and config.mix_crop_mask:
         return config.mix_crop_mask.crop
-    crop = config.random_crop if random else None
-    return (crop.size if crop else None) or config.resize or side
+    crop, window = (config.random_crop, config.random_resized_crop) if random else (None, None)
+    return (crop.size if crop else None) or (window.side if window else None) or config.resize or side
 
 
 def resized(images: Mapping[str, np.ndarray], config: AugmentConfig, depth_unit: str) -> dict[str, np.ndarray]:
@@ -86,11 +86,17 @@ def resample(
     size: tuple[int, int] | None = None,
     box: tuple[int, int, int, int] | None = None,
     angle: float = 0.0,
+    nearest: bool = False,
 ) -> np.ndarray:
-    """Resize (antialiased, as PIL does) or rotate. Depth takes the nearest value: an average of two is no surface."""
+    """Resize (antialiased, as PIL does) or rotate.
+
+    Depth takes the nearest value, because an average of two is no surface; with `nearest` everything does.
+    """
     from PIL import Image
 
-    kind = Image.Resampling.NEAREST if modality == "depth" else Image.Resampling[config.interpolation.upper()]
+    kind = Image.Resampling[config.interpolation.upper()]
+    if nearest or modality == "depth":
+        kind = Image.Resampling.NEAREST
 
     def change(plane: np.ndarray) -> Image.Image:
         picture = Image.fromarray(np.ascontiguousarray(plane))

@@ -85,7 +85,7 @@ def augment_into(
             image = LevelsGammaDraw.draw(config.levels_gamma, image, rng).changed(image)
         if name == "rgb":
             image = colours.changed(image)
-        changed[name] = _moved(image, geometries[name], config, name)
+        changed[name] = moved(image, geometries[name], config, name)
     if config.mix_crop_mask and dice:
         changed = mix_crop_mask(changed, config.mix_crop_mask, dice, shared_crop=config.shared_geometry)
     for name, image in changed.items():
@@ -96,9 +96,9 @@ def augment_into(
 
 def _write_maps(maps: MapWriter, planes: Mapping[str, np.ndarray], geometry: Geometry, config: AugmentConfig) -> None:
     for name, plane in planes.items():
-        moved = _moved(plane, geometry, config, "depth")  # the nearest value: a mean of two is in no map
-        _shuffle(moved[None], geometry, config.patch_shuffle)
-        maps.write(name, moved)
+        placed = moved(plane, geometry, config, "depth")  # the nearest value: a mean of two is in no map
+        _shuffle(placed[None], geometry, config.patch_shuffle)
+        maps.write(name, placed)
 
 
 def views_of(config: AugmentConfig, rng: np.random.Generator) -> Views | None:
@@ -129,12 +129,19 @@ def _require_rgb_alone(images: Mapping[str, np.ndarray], config: AugmentConfig) 
         )
 
 
-def _moved(image: np.ndarray, geometry: Geometry, config: AugmentConfig, modality: str) -> np.ndarray:
-    if geometry.resized_crop:
-        image = resample(image, modality, config, size=(image.shape[1], image.shape[0]), box=geometry.resized_crop)
+def moved(image: np.ndarray, geometry: Geometry, config: AugmentConfig, modality: str) -> np.ndarray:
+    """Return an image of a modality after the geometric steps that come before it is a tensor."""
+    if geometry.angle and config.rotate_first:
+        image = resample(image, modality, config, angle=geometry.angle, nearest=True)
+    crop = config.random_resized_crop
+    if crop and (geometry.resized_crop or crop.side):
+        size, box = (crop.side, crop.side) if crop.side else (image.shape[1], image.shape[0]), geometry.resized_crop
+        if crop.cut and box:
+            image, box = image[box[1] : box[3], box[0] : box[2]], None
+        image = resample(image, modality, config, size=size, box=box)
     if geometry.flip:
         image = cv2.flip(image, 1).reshape(image.shape)  # cv2 drops a last axis of one
-    if geometry.angle:
+    if geometry.angle and not config.rotate_first:
         image = resample(image, modality, config, angle=geometry.angle)
     if geometry.window and config.random_crop:
         image = _windowed(image, geometry.window, config.random_crop.padding)

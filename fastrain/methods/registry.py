@@ -56,6 +56,9 @@ METHODS: dict[str, MethodRow] = {
     "mmdgfas": MethodRow(
         "fastrain.methods.mmdgfas", "MMDGFAS", "MMDGFASSettings", "three streams of colour, depth and infrared", True
     ),
+    "sa_fas": MethodRow(
+        "fastrain.methods.sa_fas", "SAFAS", "SAFASSettings", "separable features, aligned classifiers", True
+    ),
     "ssdg": MethodRow(
         "fastrain.methods.ssdg", "SSDG", "SSDGSettings", "bona fide faces alike in all domains, attacks apart", True
     ),

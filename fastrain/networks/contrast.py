@@ -5,9 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from fastrain.networks.cosine import unit
+
 # -- Supervised contrast between views --------------------------------------------------------------------------------
 
 BASE_TEMPERATURE = 0.07
+
+
+def by_image(features: Tensor, views: int) -> Tensor:
+    """Return unit vectors (B,views,width) of features (views x B,width), all first views before all second ones."""
+    return unit(features).view(views, -1, features.shape[1]).transpose(0, 1)
 
 
 def supervised_contrast(features: Tensor, label: Tensor | None, temperature: float) -> Tensor:

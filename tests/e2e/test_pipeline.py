@@ -70,7 +70,7 @@ def test_a_protocol_is_built_from_the_stores(library, recipe):
         assert set(table["frame_rule"]) == {"linspace(2)@with_face"}
 
 
-@pytest.mark.parametrize("method", ["erm", "hfn_mp", "gac_fas", "me_fas", "flip", "ssdg"])
+@pytest.mark.parametrize("method", ["erm", "hfn_mp", "gac_fas", "me_fas", "flip", "sa_fas", "ssdg"])
 def test_a_method_runs_from_the_manifest_to_a_report(library, tmp_path, method):
     out = tmp_path / method
     at_once = ("--set", "minimizer_warming=0") if method == "gac_fas" else ()  # else a short run has plain steps only
@@ -170,6 +170,10 @@ PUBLISHED = {
         "train.py --config ./configs/ICM2O.yaml",
         {**TRUNK, "data.batch_items": "8", "minimizer_warming": "1", "last_n": "2"},
     ),
+    "sa_fas": (
+        "train.py --protocol I_C_M_to_O",
+        {**TRUNK, "data.batch_items": "8", "align_epoch": "1", "last_n": "2"},
+    ),
     "ssdg": (
         "train_ssdg_full.py",
         {**TRUNK, "embedding": "16", "data.batch_per_group": "2"},
@@ -205,7 +209,7 @@ def test_our_counterpart_of_the_published_command_runs(every_fifth, tmp_path, me
     about = json.loads((out / "run.json").read_text())
     assert (about["recipe"].partition("@")[0], about["preset"]) == (
         method,
-        {"hfn_mp": "CIO-M", "gac_fas": "ICM2O", "me_fas": "C2I", "ssdg": "ICM2O"}[method],
+        {"hfn_mp": "CIO-M", "gac_fas": "ICM2O", "me_fas": "C2I", "sa_fas": "ICM2O", "ssdg": "ICM2O"}[method],
     )
     meta = json.loads((out / "manifest.json").read_text())
     assert meta["validation"]["mode"] == "none" and "val" not in {count["part"] for count in meta["counts"]}
@@ -213,6 +217,7 @@ def test_our_counterpart_of_the_published_command_runs(every_fifth, tmp_path, me
         "hfn_mp": "target_oracle(min_hter_frame)",
         "gac_fas": "mean_last_2",
         "me_fas": "target_oracle(eer_frame)",
+        "sa_fas": "mean_last_2",
         "ssdg": "target_oracle(eer)",
     }
     assert about["selection"]["policy"] == selected[method]

@@ -40,6 +40,7 @@ TINY = (
 )
 TINY_HFN = (*TINY, "pyramid_width=8", "inner_loops=2", "meta_lr=0.01")
 TINY_ERM = (*TINY, "lr=0.01")
+TINY_SAFAS = (*TINY, "model.lr=0.03", "align_epoch=1", "batch_items=8")
 TINY_SSDG = (*TINY, "lr=0.05", "embedding=16", "model.dropout=0", "lambda_adversarial=0.05")
 TINY_GAC = (*TINY, "lr=0.01", "warming_epochs=1", "minimizer_warming=2", "batch_items=8", "last_n=2")
 

@@ -15,8 +15,7 @@ from fastrain.methods.base import Batch, Method, OptimSpec, StepContext
 from fastrain.methods.gac_fas.ascent import Ascent
 from fastrain.methods.gac_fas.network import CosineNetwork
 from fastrain.methods.gac_fas.settings import GACFASSettings
-from fastrain.networks.contrast import supervised_contrast
-from fastrain.networks.cosine import unit
+from fastrain.networks.contrast import by_image, supervised_contrast
 from fastrain.networks.displacement import displaced
 from fastrain.networks.domains import domain_losses
 from fastrain.networks.trunk import imagenet_normalized, pooled_trunk
@@ -166,8 +165,8 @@ class GACFAS(Method):
         """Return the weighted contrastive loss; its classes are the labels of each domain."""
         if not self.config.contrastive_weight:
             return features.new_zeros(())
-        vectors = unit(features).view(self.views, -1, features.shape[1]).transpose(0, 1)
-        loss = supervised_contrast(ctx.gathered(vectors), ctx.gathered(batch["group"]), self.config.temperature)
+        vectors = ctx.gathered(by_image(features, self.views))
+        loss = supervised_contrast(vectors, ctx.gathered(batch["group"]), self.config.temperature)
         return self.config.contrastive_weight * loss
 
     def _normalized(self, image: Tensor) -> Tensor:

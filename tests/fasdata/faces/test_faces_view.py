@@ -25,6 +25,7 @@ REGION = (20, 10, 260, 250)
         ("mxnet-256(border=reflect)", "mxnet-256(border=reflect)"),
         ("box(size=224)", "box(size=224)"),
         ("box-224(size=224)", "box-224"),
+        ("square(resize=pillow,size=256)", "square(resize=pillow)"),
         ("box(resize=area)", "box"),
         ("box(scale=1.30)", "box(scale=1.3)"),
         ("box(resize=linear)", "box(resize=linear)"),
@@ -138,3 +139,15 @@ def test_one_warp_serves_every_registered_modality_at_any_size() -> None:
         seen = view.render(image, REGION, 1.0 if side == 240 else None, BOX, POINTS).astype(float)
         places.append((np.indices(seen.shape) * seen).sum(axis=(1, 2)) / seen.sum())
     assert np.ptp(places, axis=0).max() < 0.1
+
+
+@pytest.mark.parametrize("box", [(30, 20, 70, 81), (30, 20, 91, 60), (30, 20, 70, 60), (-9, 20, 50, 60)])
+def test_a_square_is_the_middle_of_a_box_that_is_not_stretched(box: tuple[int, int, int, int]) -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (100, 120, 3), np.uint8)
+    x0, y0, x1, y1 = max(box[0], 0), *box[1:]
+    side = min(x1 - x0, y1 - y0)
+    left, top = x0 + (x1 - x0 - side) // 2, y0 + (y1 - y0 - side) // 2
+    cut = picture[top : top + side, left : left + side]
+    view = View.named("square(resize=linear)", 64)
+    ours = view.render(picture, (0, 0, 120, 100), 1.0, tuple(map(float, box)), None)
+    np.testing.assert_array_equal(ours, cv2.resize(cut, (64, 64), interpolation=cv2.INTER_LINEAR))

@@ -23,7 +23,17 @@ from fastrain.bundle.scenes import with_modalities
 from fastrain.run.request import RunRequest
 from fastrain.run.run import run
 from tests.fastrain.methods.tiny import TINY
-from tests.fastrain.world import SOURCES, TARGET, TINY_ERM, TINY_GAC, TINY_HFN, TINY_SSDG, row, write_manifest
+from tests.fastrain.world import (
+    SOURCES,
+    TARGET,
+    TINY_ERM,
+    TINY_GAC,
+    TINY_HFN,
+    TINY_SAFAS,
+    TINY_SSDG,
+    row,
+    write_manifest,
+)
 
 RULE = "ssdg(2)@decoded"
 SHORT = ("steps_per_epoch=3", "max_iterations=6", "validate_every_epochs=1", "workers=0", "image_size=32")
@@ -36,6 +46,7 @@ OVERRIDES: dict[str, tuple[str, ...]] = {
     "flip": (*MODEL_FLIP, *SHORT, "batch_per_group=1"),
     "gac_fas": (*TINY_GAC, "max_iterations=6"),
     "hfn_mp": (*TINY_HFN, "max_iterations=24", "optimiser=adam", "inner_loops=1"),
+    "sa_fas": (*TINY_SAFAS, "max_iterations=6", "evaluate.select=last"),
     "ssdg": (*TINY_SSDG, "max_iterations=6"),
     "me_fas": (*MODEL_ME, *SHORT, "batch_per_group=1"),
     "mmdg": (*MODEL_MMDG, *SHORT, "batch_items=8", "lr=0.003", "max_iterations=12"),

@@ -18,7 +18,7 @@ from fastrain.bundle.opened import Bundle
 from fastrain.bundle.predictor import Predictor
 from tests.fastrain.bundle.seen import files_of, trained
 
-METHODS = ("cdcn", "erm", "flip", "gac_fas", "hfn_mp", "me_fas", "mmdg", "mmdgfas", "ssdg")
+METHODS = ("cdcn", "erm", "flip", "gac_fas", "hfn_mp", "me_fas", "mmdg", "mmdgfas", "sa_fas", "ssdg")
 
 
 def scores_of(predictor: Predictor, library: Library) -> dict[str, float]:

@@ -29,6 +29,8 @@ CASES = [
     ("mmdg", {}, "score"),
     ("mmdgfas", {}, "score"),
     ("mmdgfas", HYBRID, "score"),
+    ("sa_fas", {}, "score"),
+    ("sa_fas", {"fuse": "logit"}, "score"),
     ("ssdg", {}, "score"),
 ]
 

@@ -45,6 +45,7 @@ CASES = {
     "gac_fas, literal": Case("gac_fas", {**_CLIMB, "behaviour": "literal"}),
     "gac_fas, released": Case("gac_fas", {**_CLIMB, "behaviour": "released"}),
     "gac_fas, two outputs": Case("gac_fas", {**_CLIMB, "loss": "ce"}),
+    "sa_fas, with an idle head": Case("sa_fas", {"heads": 4, "contrastive_weight": 1.0}),
     "ssdg": Case("ssdg", {"lambda_triplet": 2.0, "grl_horizon": 10}),
     "gac_fas, no contrast": Case("gac_fas", {**_CLIMB, "contrastive_weight": 0.0}),
 }

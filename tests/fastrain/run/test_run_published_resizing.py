@@ -15,7 +15,8 @@ from tests.fastrain.modalities import write_multimodal
 from tests.fastrain.world import CANONICAL, RECIPE
 
 # By method: what the published code does to a face that shrinks. ME-FAS starts from pictures that shrank before.
-PUBLISHED = {"hfn_mp": "linear", "gac_fas": "pillow", "mmdg": "linear", "mmdgfas": "linear", "ssdg": "linear"}
+PUBLISHED = {"hfn_mp": "linear", "gac_fas": "pillow", "mmdg": "linear", "mmdgfas": "linear"}
+PUBLISHED |= {"sa_fas": "pillow", "ssdg": "linear"}
 METHODS_DIR = Path(__file__).parents[3] / "fastrain" / "methods"
 
 
