@@ -14,8 +14,7 @@ from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.choice import choose_face
 from fasdata.faces.detector import Detector
 from fasdata.faces.tracking import REACH, Tracker, still_to_search
-from fasdata.media.frame import Frame, FrameSource, UnreadableMedia, left_out
-from fasdata.media.video import turn
+from fasdata.media.frame import Frame, FrameSource, UnreadableMedia, left_out, turn
 from fasdata.records import Box, Clip, ClipRecord, Face
 
 FEW = 32  # frames searched at once whose crops are kept in case a rule selects them

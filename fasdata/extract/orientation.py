@@ -9,8 +9,7 @@ import numpy as np
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detector import Detector
 from fasdata.faces.detectors import DETECTORS
-from fasdata.media.frame import Frame, FrameSource
-from fasdata.media.video import turn
+from fasdata.media.frame import Frame, FrameSource, turn
 from fasdata.records import Clip, Face
 
 UPRIGHT_TRIAL = 10  # frames without a face beyond doubt before other orientations are tried

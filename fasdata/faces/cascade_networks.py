@@ -10,6 +10,7 @@ import numpy as np
 
 from fasdata.errors import UserError, raise_if_memory_is_short
 from fasdata.faces.cascade_windows import without_overlapping
+from fasdata.foreign.graphs import outputs_of, session_of
 
 NAMES = ("pnet", "rnet", "onet")
 # Pixels that a network is shown in one go: as many as fit the cache, or the memory of a GPU.
@@ -73,25 +74,18 @@ class OnnxNetworks:
         Raises:
             UserError: one is missing, or is no network.
         """
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level, options.intra_op_num_threads = 4, threads
         self.at_once = AT_ONCE["cpu"]
         lacking = [name for name in NAMES if f"{name}.onnx" not in files]
         if lacking:
             raise UserError(f"MTCNN's network {lacking[0]}.onnx is missing", found=", ".join(files))
         with _answering():
-            self._sessions: dict[str, Any] = {
-                name: onnxruntime.InferenceSession(files[f"{name}.onnx"], options, providers=["CPUExecutionProvider"])
-                for name in NAMES
-            }
+            self._sessions = {name: session_of(files[f"{name}.onnx"], threads=threads) for name in NAMES}
 
     def run(self, name: str, pixels: np.ndarray) -> list[np.ndarray]:
         """Return the outputs of a network."""
         batch = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
         with _answering():
-            return [np.asarray(output) for output in self._sessions[name].run(None, {"pixels": batch})]
+            return outputs_of(self._sessions[name], {"pixels": batch})
 
     def suppress(self, boxes: np.ndarray, scores: np.ndarray, overlap: float) -> np.ndarray:
         """Return the places of the boxes to keep."""

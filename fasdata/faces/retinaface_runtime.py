@@ -10,6 +10,7 @@ import numpy as np
 
 from fasdata.errors import UserError
 from fasdata.foreign import json_of
+from fasdata.foreign.graphs import outputs_of, session_of
 
 MEANS = (104.0, 117.0, 123.0)  # of blue, green, red
 VARIANCES = (0.1, 0.2)  # of centres and points, and of the logarithm of sides, in sides of the anchor
@@ -28,11 +29,7 @@ class GraphRows:
         Raises:
             UserError: it does not say where its anchors are.
         """
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level, options.intra_op_num_threads = 4, 1
-        self._session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._session = session_of(graph, threads=1)
         anchors = self._session.get_modelmeta().custom_metadata_map.get(ANCHORS, "")
         self._steps, self._sides = _levels(json_of(anchors or "null", "the anchors of a RetinaFace graph"))
         self._min_score = min_score
@@ -41,7 +38,7 @@ class GraphRows:
         """Return the rows of a canvas, rgb uint8 (h,w,3), the best first."""
         image = canvas[..., ::-1].astype(np.float32) - np.array(MEANS, np.float32)
         fed = np.ascontiguousarray(image.transpose(2, 0, 1)[None])
-        boxes, logits, points = (output[0] for output in self._session.run(None, {"image": fed}))
+        boxes, logits, points = (output[0] for output in outputs_of(self._session, {"image": fed}))
         scores = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
         if not np.isfinite(scores).all():
             raise ValueError("a network whose scores are no numbers")

@@ -11,6 +11,7 @@ import numpy as np
 
 from fasdata.faces.detector import Detector, DetectorRequest, Letterbox
 from fasdata.faces.model_file import answering, file_sha256
+from fasdata.foreign.graphs import bounded_allocation
 from fasdata.records import Face
 
 SIDE = 640  # YuNet was trained on faces of about 10 to 300 pixels: large frames are shrunk to this
@@ -42,7 +43,7 @@ class YunetDetector(Detector):
         self.fingerprint = hashlib.sha256(data).hexdigest() if data else file_sha256(model)
         self._min_face, self._margin = min_face, self.settings["margin"]
         self._model = model
-        with answering(model, _EXPECTED), _quiet():
+        with answering(model, _EXPECTED), _quiet(), bounded_allocation():
             limits = ((SIDE, SIDE), min_score, NMS, MANY)
             if data:
                 network = np.frombuffer(data, np.uint8)
@@ -53,7 +54,8 @@ class YunetDetector(Detector):
 
     def detect(self, frames: Sequence[np.ndarray], indices: Sequence[int] = ()) -> list[list[Face]]:
         """Return the faces of each frame."""
-        with answering(self._model, _EXPECTED):  # some networks fail on frames of another size alone
+        # Some networks fail on frames of another size alone.
+        with answering(self._model, _EXPECTED), bounded_allocation():
             return [self._detect(frame) for frame in frames]
 
     def _detect(self, frame: np.ndarray) -> list[Face]:

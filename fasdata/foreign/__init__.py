@@ -2,7 +2,8 @@
 
 Whatever is wrong with a file ends in one line that names it. Nothing is run, unpickled, or believed before its form was
 checked; regular expressions run under a time limit. The files are chapters; everybody else imports from here.
-Files of weights come in by `weight_files` and `states`, which are imported by name: they need torch.
+Files of weights come in by `weight_files` and `states`, which are imported by name: they need torch. Networks of others
+run in `graphs`.
 """
 
 from fasdata.foreign.cells import (

@@ -13,8 +13,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import regex
-
 from fasdata.errors import UserError
 from fasdata.foreign.trees import line_of
 
@@ -72,6 +70,8 @@ def placed(original: str, text: str) -> str:
 
 def why_no_expression(pattern: str) -> str:
     """Return why a text is no regular expression, "" if it is one."""
+    import regex
+
     try:
         re.compile(pattern)
         regex.compile(pattern)
@@ -91,6 +91,8 @@ class _Timed:
     """A foreign pattern: it has `LONGEST` seconds for a text, and an average over many."""
 
     def __init__(self, text: str, where: str, written: str, flags: int) -> None:
+        import regex  # whoever reads no foreign pattern starts without it
+
         self._pattern: Any = regex.compile(text, flags)  # both engines give the flag the same number
         self._where, self._written = where, written
         self._spent, self._allowed = 0.0, _AT_FIRST

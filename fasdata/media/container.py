@@ -14,7 +14,7 @@ import av
 import numpy as np
 from av.sidedata.sidedata import Type as SideData
 
-from fasdata.media.frame import UnreadableMedia, error_line
+from fasdata.media.frame import UnreadableMedia, error_line, turn
 from fasdata.media.readers import Reading
 
 # Formats that FFmpeg takes for containers although they only name other files, or devices.
@@ -131,11 +131,6 @@ class Orientation:
         """Return the image as it is shown, as contiguous memory."""
         turned = turn(image, self.rotation)
         return np.ascontiguousarray(turned[:, ::-1]) if self.mirrored else turned
-
-
-def turn(image: np.ndarray, clockwise: int) -> np.ndarray:
-    """Return `image` turned clockwise by 0, 90, 180 or 270 degrees, as contiguous memory."""
-    return np.ascontiguousarray(np.rot90(image, k=-(clockwise // 90) % 4)) if clockwise % 360 else image
 
 
 # -- How wide a pixel is ----------------------------------------------------------------------------------------------

@@ -181,3 +181,8 @@ class IndexedSource(ABC):
         Raises:
             UnreadableMedia: it cannot be read.
         """
+
+
+def turn(image: np.ndarray, clockwise: int) -> np.ndarray:
+    """Return `image` turned clockwise by 0, 90, 180 or 270 degrees, as contiguous memory."""
+    return np.ascontiguousarray(np.rot90(image, k=-(clockwise // 90) % 4)) if clockwise % 360 else image

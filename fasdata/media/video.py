@@ -19,7 +19,6 @@ from fasdata.media.container import (
     stream_note,
     with_square_pixels,
 )
-from fasdata.media.container import turn as turn  # the turn of a frame that a search found to lie otherwise
 from fasdata.media.frame import MAX_CLAIM, MAX_PIXELS, Frame, UnreadableMedia, decoded, error_line
 from fasdata.media.readers import Reading
 

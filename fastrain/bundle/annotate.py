@@ -10,9 +10,8 @@ import numpy as np
 from fasdata.datasets.tree import IMAGE, ending
 from fasdata.errors import UserError
 from fasdata.extract.clip_record import noted_turn
-from fasdata.media.frame import UnreadableMedia
+from fasdata.media.frame import UnreadableMedia, turn
 from fasdata.media.readers import MediaForm, open_source
-from fasdata.media.video import turn
 from fastrain.bundle.answers import Answer, Decision, FrameScore
 from fastrain.bundle.predictor import Judged
 

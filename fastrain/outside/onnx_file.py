@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from fasdata.errors import UserError
+from fasdata.errors import UserError, is_out_of_memory, raise_if_memory_is_short
 from fasdata.foreign import read_bytes
+from fasdata.foreign.graphs import PROCESSOR, most_in_words, outputs_of, session_of
 
 LARGEST = 1 << 30  # bytes
 AT_ONCE = 32
+ENDLESS = ("Loop", "Scan", "SequenceMap")
 _KINDS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64,
           "tensor(uint8)": np.uint8}  # fmt: skip
 
@@ -59,14 +61,13 @@ class OnnxFile:
         require_whole(data, where)
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        providers = ["CPUExecutionProvider"]
+        providers = [PROCESSOR]
         if accelerator != "cpu" and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
             providers.insert(0, "CUDAExecutionProvider")
         try:
-            session = onnxruntime.InferenceSession(data, options, providers=providers)
+            session = session_of(data, providers=providers)
         except Exception as error:  # a foreign file: whatever its runtime raises means the same to the user
+            _raise_if_too_large(error, where)
             raise UserError(
                 f"{where} cannot be loaded by onnxruntime {onnxruntime.__version__}", found=_brief(error)
             ) from None
@@ -106,15 +107,28 @@ class OnnxFile:
             n = len(piece)
             if batch and n < batch:
                 piece = np.concatenate([piece, np.repeat(piece[-1:], batch - n, axis=0)])
-            try:
-                given = self.session.run(None, {port.name: piece})
-            except Exception as error:  # as above
-                raise UserError(
-                    f"{self.where} does not run on pictures {list(piece.shape)}", found=_brief(error)
-                ) from None
-            pieces.append([self._rows(np.asarray(output), len(piece))[:n] for output in given])
+            pieces += [[output[:n] for output in given] for given in self.outputs_for({port.name: piece}, batch)]
         names = [port.name for port in self.outputs]
         return {name: np.concatenate([piece[place] for piece in pieces]) for place, name in enumerate(names)}
+
+    def outputs_for(self, fed: Mapping[str, np.ndarray], batch: int | None = None) -> list[list[np.ndarray]]:
+        """Return the outputs for some pictures, in as many pieces as memory asks for; `batch` is a fixed number.
+
+        Raises:
+            UserError: the network refuses them, gives no row a picture, or needs too much memory for a single one.
+        """
+        n = len(next(iter(fed.values())))
+        try:
+            return [[self._rows(output, n) for output in outputs_of(self.session, fed, self.provider)]]
+        except UserError:
+            raise
+        except Exception as error:  # as above
+            if is_out_of_memory(error) and n > 1 and not batch:
+                halves = (slice(0, n // 2), slice(n // 2, n))
+                return [given for half in halves for given in self.outputs_for({k: v[half] for k, v in fed.items()})]
+            _raise_if_too_large(error, self.where)
+            shapes = ", ".join(f"{name} {list(values.shape)}" for name, values in fed.items())
+            raise UserError(f"{self.where} does not run on pictures: {shapes}", found=_brief(error)) from None
 
     def _rows(self, output: np.ndarray, n: int) -> np.ndarray:
         if output.ndim == 0 or output.shape[0] != n:
@@ -129,7 +143,7 @@ def sides(port: Port, layout: str) -> tuple[int | None, int | None, int | None]:
 
 
 def require_whole(data: bytes, where: str) -> None:
-    """Stop where the bytes are no ONNX model, or point at tensors in other files."""
+    """Stop where the bytes are no ONNX model, point at tensors in other files, or hold a loop."""
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -140,6 +154,12 @@ def require_whole(data: bytes, where: str) -> None:
         model = onnx.ModelProto()
     if not model.graph.node:
         raise UserError(f"{where} is no ONNX network", expected="an .onnx file", found=_looks_like(data))
+    endless = next((node for part in _parts(model) for node in part.node if node.op_type in ENDLESS), None)
+    if endless is not None:
+        raise UserError(
+            f"{where} has a loop, whose end nobody can foresee", found=f"the operator {endless.op_type}",
+            expected="a network that scores pictures, which needs none", do="export it without control flow",
+        )  # fmt: skip
     for tensor in _tensors(model):
         if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
             asked = {entry.key: entry.value for entry in tensor.external_data}
@@ -150,22 +170,42 @@ def require_whole(data: bytes, where: str) -> None:
             )
 
 
-def _tensors(model: Any) -> Iterator[Any]:
-    """Yield every tensor of a model: of its graph, of graphs inside it and of its functions."""
+def _parts(model: Any) -> Iterator[Any]:
+    """Yield the graph of a model, its functions, and all graphs inside them."""
     graphs = [model.graph, *model.functions]
     while graphs:
         current = graphs.pop()
-        yield from getattr(current, "initializer", ())
-        for sparse in getattr(current, "sparse_initializer", ()):
-            yield from (sparse.values, sparse.indices)
+        yield current
         for node in current.node:
+            for attribute in node.attribute:
+                if attribute.HasField("g"):
+                    graphs.append(attribute.g)
+                graphs.extend(attribute.graphs)
+
+
+def _tensors(model: Any) -> Iterator[Any]:
+    """Yield every tensor of a model."""
+    for part in _parts(model):
+        yield from getattr(part, "initializer", ())
+        for sparse in getattr(part, "sparse_initializer", ()):
+            yield from (sparse.values, sparse.indices)
+        for node in part.node:
             for attribute in node.attribute:
                 if attribute.HasField("t"):
                     yield attribute.t
                 yield from attribute.tensors
-                if attribute.HasField("g"):
-                    graphs.append(attribute.g)
-                graphs.extend(attribute.graphs)
+
+
+def _raise_if_too_large(error: Exception, where: str) -> None:
+    """Stop where a network asked for more memory than it may have, and the machine for none.
+
+    Raises:
+        UserError: the network is to blame.
+        MemoryError: the machine has none left.
+    """
+    raise_if_memory_is_short(error)
+    if is_out_of_memory(error):
+        raise UserError(f"{where} needs too much memory", expected=f"at most {most_in_words()}", found=_brief(error))
 
 
 def _looks_like(data: bytes) -> str:

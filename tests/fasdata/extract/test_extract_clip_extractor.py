@@ -7,8 +7,7 @@ import pytest
 
 from fasdata.extract.clip_extractor import ClipExtractor
 from fasdata.extract.settings import ExtractSettings
-from fasdata.media.frame import Frame, UnreadableMedia
-from fasdata.media.video import turn
+from fasdata.media.frame import Frame, UnreadableMedia, turn
 from fasdata.protocols.sampling import parse_rules
 from fasdata.records import Clip, Face
 from fasdata.store.codec import decode

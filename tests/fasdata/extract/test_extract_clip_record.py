@@ -11,8 +11,7 @@ import pytest
 from fasdata.extract.clip_extractor import ClipExtractor
 from fasdata.extract.clip_record import recorded_frames
 from fasdata.extract.settings import ExtractSettings
-from fasdata.media.frame import Frame
-from fasdata.media.video import turn
+from fasdata.media.frame import Frame, turn
 from fasdata.protocols.sampling import parse_rules
 from fasdata.records import ClipRecord, Face
 from tests.fasdata.extract.test_extract_clip_extractor import CLIP, FrameList, ReadsThePixel

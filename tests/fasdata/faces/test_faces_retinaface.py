@@ -8,8 +8,7 @@ from fasdata.extract.clip_extractor import ClipExtractor
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detector import Letterbox
 from fasdata.faces.model_file import INSIGHTFACE_PACKS, file_sha256
-from fasdata.media.frame import Frame
-from fasdata.media.video import turn
+from fasdata.media.frame import Frame, turn
 from fasdata.protocols.sampling import parse_rules
 from fasdata.records import Clip, Face
 from tests.fasdata.faces.onnx_faces import SIDE, write_scrfd
