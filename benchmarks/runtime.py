@@ -3,6 +3,10 @@
     python benchmarks/runtime.py                  every method at the size of its configuration, from scratch
     python benchmarks/runtime.py erm gac_fas      some of them
     python benchmarks/runtime.py --quick          small networks, to see that it runs
+    python benchmarks/runtime.py --start          the whole command for one picture alone: seconds and memory
+
+The command is run without torch in its process; "peak" is the most that was resident. Its file is read from the cache
+of the system, modules from bytecode, as they are on the second start.
 
 Weights do not matter to the time, so none are fetched. Each pair is measured in turns in one process, the least of
 several times counts. Exporting ME-FAS takes a few minutes and 3 GiB.
@@ -12,6 +16,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,33 +38,13 @@ from fasdata.faces.view import View
 from fasdata.media.stills import read_still
 from fastrain.bundle.graphs import graph_of_method
 from fastrain.bundle.scenes import pictures
-from fastrain.methods.registry import method_class, settings_class
+from fastrain.methods.registry import METHODS, method_class, settings_class
 
-SIDES = {
-    "cdcn": 256,
-    "erm": 256,
-    "gac_fas": 256,
-    "hfn_mp": 256,
-    "me_fas": 224,
-    "mmdgfas": 112,
-    "sa_fas": 256,
-    "ssdg": 256,
-}
-FULL: dict[str, dict[str, Any]] = {
-    "cdcn": {},
-    "erm": {"trunk": "resnet18.tv_in1k"}, "gac_fas": {}, "hfn_mp": {}, "me_fas": {}, "mmdgfas": {},
-    "sa_fas": {}, "ssdg": {},
-}  # fmt: skip
-TRUNK = {"trunk": "resnet10t", "trunk_kwargs": {"channels": [8, 16, 16, 24], "stem_width": 8}}
-QUICK: dict[str, dict[str, Any]] = {
-    "cdcn": {"width": 16},
-    "erm": TRUNK, "gac_fas": TRUNK, "sa_fas": TRUNK, "ssdg": TRUNK,
-    "hfn_mp": {**TRUNK, "pyramid_width": 8}, "mmdgfas": {"planes": 16},
-    "me_fas": {"clip_kwargs": {
-        "embed_dim": 16, "vision_cfg": {"layers": 2, "width": 32, "head_width": 16, "patch_size": 16},
-        "text_cfg": {"layers": 2, "width": 16, "heads": 2},
-    }},
-}  # fmt: skip
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tests.fastrain.bundle.sized import bundle_of
+
+SIDES = {"flip": 224, "me_fas": 224, "mmdg": 224, "mmdgfas": 112}  # of the others 256
+FULL = {"erm": {"trunk": "resnet18.tv_in1k"}}  # of the others the defaults
 
 
 def least(run: Callable[[], object], times: int) -> float:
@@ -78,8 +66,8 @@ def in_turns(first: Callable[[], object], second: Callable[[], object], times: i
 
 def network(name: str, quick: bool, times: int) -> str:
     """Measure one face through a method in torch and as a graph."""
-    side = SIDES[name]
-    settings = {**(QUICK if quick else FULL)[name]}
+    side = SIDES.get(name, 256)
+    settings: dict[str, Any] = dict(settings_class(name).trial().tiny if quick else FULL.get(name, {}))
     if "pretrained" in settings_class(name).model_fields:
         settings["pretrained"] = False
     method = method_class(name)(settings_class(name)(**settings), n_domains=3, image_size=side).eval()
@@ -126,18 +114,62 @@ def parts(times: int) -> str:
     )
 
 
+COMMAND = """
+import re, sys
+from fastrain.cli import main
+sys.argv = ["fastrain", "predict", *sys.argv[1:]]
+try:
+    main()
+finally:
+    print(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1])
+"""
+
+
+def start(times: int) -> str:
+    """Measure 'fastrain predict BUNDLE PICTURE' with a ResNet-18 at 256, from start to exit, self-test included."""
+    settings = settings_class("erm")(trunk="resnet18.tv_in1k", pretrained=False)
+    graph = graph_of_method(method_class("erm")(settings, n_domains=3, image_size=256), 256)
+    seconds, busy, peaks = [], [], []
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = bundle_of(graph, "box(size=256)", Path(folder) / "resnet18.fasb")
+        picture = Path(folder) / "face.png"
+        cv2.imwrite(str(picture), next(iter(pictures(1)))[..., ::-1])
+        line = [sys.executable, "-c", COMMAND, str(bundle), str(picture)]
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(Path(folder) / "bytecode")}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        for _ in range(times + 1):
+            before, spent = time.perf_counter(), _of_children()
+            done = subprocess.run(line, capture_output=True, text=True, check=True, env=environment)
+            seconds.append(time.perf_counter() - before)
+            busy.append(_of_children() - spent)
+            peaks.append(int(done.stdout.split()[-1]) / 1024)
+    return (
+        f"fastrain predict BUNDLE PICTURE with a ResNet-18: {min(seconds[1:]):.2f} s, {min(busy[1:]):.2f} s of them a "
+        f"processor's; peak {max(peaks):.0f} MiB; least of {times} starts"
+    )
+
+
+def _of_children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("methods", nargs="*", metavar="METHOD")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--start", action="store_true")
     parser.add_argument("--times", type=int, default=9)
     asked = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    print(start(asked.times), flush=True)
+    if asked.start:
+        return
     print(parts(asked.times))
     print(f"{'method':8s} {'torch ms':>10s} {'runtime ms':>10s} {'ratio':>8s} {'MiB':>9s} {'difference':>12s}")
-    for name in asked.methods or SIDES:
+    for name in asked.methods or METHODS:
         print(network(name, asked.quick, asked.times), flush=True)
 
 

@@ -1,4 +1,7 @@
-"""The archive of a bundle: a zip whose members are stored as they are, under one hash that stands in its comment."""
+"""The archive of a bundle: a zip whose members are stored as they are, under one hash that stands in its comment.
+
+A signature may stand there too, between what it signs and the hash.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import io
 import re
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fasdata.errors import UserError
@@ -18,13 +21,15 @@ MOST = 64  # members
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,79}")
 _MARK = b"fasb sha256 "
 _DIGITS = 64
+_SIGNED = b"fasb ed25519 "
+_SIGNATURE = 128  # digits
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # a bundle's bytes tell nothing of when they were written
 _BROKEN = (zipfile.BadZipFile, struct.error, NotImplementedError, RuntimeError, ValueError, OSError, EOFError)
 _DO = "get the bundle again, or export it again"
 
 
-def packed(members: Mapping[str, bytes]) -> bytes:
-    """Return the archive of these members, in their order.
+def packed(members: Mapping[str, bytes], sign: Callable[[bytes], bytes] | None = None) -> bytes:
+    """Return the archive of these members, in their order; `sign` gives the signature of all that is before it.
 
     >>> members_of(packed({"bundle.json": b"{}", "network.onnx": b"1"}), "x.fasb")
     {'bundle.json': b'{}', 'network.onnx': b'1'}
@@ -35,14 +40,36 @@ def packed(members: Mapping[str, bytes]) -> bytes:
             if not _NAME.fullmatch(name):
                 raise ValueError(f"no name of a member: {name!r}")
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), data)
-        archive.comment = _MARK + b"0" * _DIGITS
-    return sealed(buffer.getvalue())
+        place = _SIGNED + b"0" * _SIGNATURE + b" " if sign else b""
+        archive.comment = place + _MARK + b"0" * _DIGITS
+    data = buffer.getvalue()
+    if sign:
+        start, end = _place_of_signature(data)
+        data = data[:start] + sign(data[:start]).hex().encode() + data[end:]
+    return sealed(data)
 
 
 def sealed(data: bytes) -> bytes:
     """Return an archive with the hash of all before it at its end."""
     body = data[:-_DIGITS]
     return body + hashlib.sha256(body).hexdigest().encode()
+
+
+def signature_of(data: bytes) -> tuple[memoryview, bytes] | None:
+    """Return what of an archive is signed, which is all before the signature, and the signature; None without one.
+
+    Nothing stands after it but the hash of the whole, so that nothing can be changed and the signature still hold.
+    """
+    start, end = _place_of_signature(data)
+    digits = data[start:end]
+    if data[max(0, start - len(_SIGNED)) : max(0, start)] != _SIGNED or not re.fullmatch(rb"[0-9a-f]{128}", digits):
+        return None
+    return memoryview(data)[:start], bytes.fromhex(digits.decode())
+
+
+def _place_of_signature(data: bytes) -> tuple[int, int]:
+    end = len(data) - _DIGITS - len(_MARK) - 1
+    return end - _SIGNATURE, end
 
 
 def is_bundle(path: Path) -> bool:
@@ -55,14 +82,17 @@ def is_bundle(path: Path) -> bool:
         return file.read(len(_MARK)) == _MARK
 
 
-def read_archive(path: Path) -> tuple[dict[str, bytes], str]:
-    """Return the members of a bundle by name, and its hash.
+def read_archive(path: Path, check: Callable[[bytes], None] | None = None) -> tuple[dict[str, bytes], str]:
+    """Return the members of a bundle by name, and its hash; `check` may refuse its bytes before anything else is read.
 
     Raises:
         UserError: there is no such file, it is no bundle, or one bit of it is another than was written.
     """
     data = read_bytes(path, largest=LARGEST)
-    return members_of(data, str(path)), data[-_DIGITS:].decode()
+    _require_hash(data, str(path))
+    if check is not None:
+        check(data)
+    return _members(data, str(path)), data[-_DIGITS:].decode()
 
 
 def members_of(data: bytes, where: str) -> dict[str, bytes]:
@@ -74,11 +104,19 @@ def members_of(data: bytes, where: str) -> dict[str, bytes]:
     Raises:
         UserError: it is no bundle, damaged, or holds what no bundle holds.
     """
+    _require_hash(data, where)
+    return _members(data, where)
+
+
+def _require_hash(data: bytes, where: str) -> None:
     if data[-_DIGITS - len(_MARK) : -_DIGITS] != _MARK:
         instead = "a zip archive without the hash of one" if data[:2] == b"PK" else "something else, or a part of one"
         raise UserError(f"{where} is no bundle", expected="a .fasb file that 'fastrain export' wrote", found=instead)
-    if hashlib.sha256(data[:-_DIGITS]).hexdigest().encode() != data[-_DIGITS:]:
+    if hashlib.sha256(memoryview(data)[:-_DIGITS]).hexdigest().encode() != data[-_DIGITS:]:
         raise UserError(f"{where} is damaged or was changed: it is not what its hash is of", do=_DO)
+
+
+def _members(data: bytes, where: str) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()

@@ -14,10 +14,11 @@ from typing import Any, cast
 
 from fasdata.errors import UserError
 from fasdata.store.atomic import require_writable
-from fastrain.bundle.export import write_bundle
 from fastrain.bundle.form import NAME, BundleFacts, PlaceFacts, Threshold
 from fastrain.bundle.opened import Bundle
 from fastrain.bundle.place_clips import PlaceClips, clips_of_scores, clips_of_store
+from fastrain.bundle.signature import signer
+from fastrain.bundle.writing import write_bundle
 from fastrain.evaluation.place_threshold import CONFIDENCE, PlaceThreshold, Promise, place_threshold, threshold_interval
 from fastrain.evaluation.score_columns import Reading
 
@@ -28,6 +29,7 @@ class CalibrateRequest:
 
     `policy` is the promise that the threshold keeps; with `no_answer`, a promise of the other rate, clips that neither
     keeps get no answer. `page` is where the page goes, by default beside `out`.
+    `sign` is the file of a private key: what signed `bundle` does not sign another one.
     """
 
     bundle: Path
@@ -41,6 +43,7 @@ class CalibrateRequest:
     no_answer: str = ""
     page: Path | None = None
     detector_model: str = ""
+    sign: Path | None = None
 
 
 def calibrate(request: CalibrateRequest) -> str:
@@ -55,6 +58,8 @@ def calibrate(request: CalibrateRequest) -> str:
 
     promises = _promises(request)
     require_writable(request.out.parent)
+    if request.sign is not None:
+        signer(request.sign)
     bundle = Bundle.read(request.bundle)
     clips = (
         clips_of_store(bundle, request.on, request.data, request.detector_model)
@@ -64,7 +69,8 @@ def calibrate(request: CalibrateRequest) -> str:
     kept = [place_threshold(promise, clips.scores, clips.bonafide, clips.people, clips.species) for promise in promises]
     threshold = combined(kept, clips.source)
     facts = _calibrated(bundle.facts, threshold, kept, clips)
-    write_bundle(facts, {name: data for name, data in bundle.members.items() if name != NAME}, request.out)
+    members = {name: data for name, data in bundle.members.items() if name != NAME}
+    write_bundle(facts, members, request.out, request.sign)
     page = request.page or request.out.with_name(f"{request.out.stem}-calibration.html")
     calibration_page(facts, clips).write(page)
     return f"{about_bundle(Bundle.read(request.out))}\npage        {page}"

@@ -10,15 +10,21 @@ from fastrain.bundle.opened import Bundle
 from fastrain.bundle.predictor import Predictor
 
 
-def load(path: str | Path, *, detector_model: str = "", accelerator: str = "auto", self_test: bool = True) -> Predictor:
+def load(
+    path: str | Path, *, detector_model: str = "", accelerator: str = "auto", self_test: bool = True,
+    verify_key: str | Path = "",
+) -> Predictor:  # fmt: skip
     """Return what predicts with a run folder or a bundle: `.predict("face.jpg")`.
 
-    A bundle first answers its own self-test.
+    A bundle first answers its own self-test. With `verify_key`, the file of a public key, it has to be a bundle that
+    the owner of the key signed; nothing else of it is looked at before.
 
     Raises:
-        UserError: it is neither, damaged, or does not answer as it did when it was written.
+        UserError: it is neither, damaged, not signed as it has to be, or does not answer as it did when it was written.
     """
     where = Path(path)
+    if where.is_dir() and verify_key:
+        raise UserError(f"{where} is a run folder: bundles alone are signed", do="fastrain export RUN --sign KEY")
     if where.is_dir():
         from fastrain.bundle.from_run import finding_of_run, predictor_of_run
 
@@ -37,7 +43,7 @@ def load(path: str | Path, *, detector_model: str = "", accelerator: str = "auto
         raise UserError(
             f"{where} is neither a run folder nor a bundle", do="export a run: fastrain export RUN --out FILE"
         )
-    bundle = Bundle.read(where)
+    bundle = Bundle.read(where, Path(verify_key) if verify_key else None)
     predictor = predictor_of_bundle(bundle, detector_model, accelerator)
     if self_test:
         from fastrain.bundle.self_test import require_passed

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from fasdata.errors import UserError, naming
 from fasdata.foreign import json_of, validated
-from fastrain.bundle.archive import read_archive
+from fastrain.bundle.archive import read_archive, signature_of
 from fastrain.bundle.finding import Finding
 from fastrain.bundle.form import NAME, BundleFacts
 from fastrain.bundle.graph import MethodGraph, loaded_scorer
+from fastrain.bundle.signature import require_signed
 from fastrain.outside.networks import OutsideScorer
 from fastrain.outside.onnx_file import require_whole
 
@@ -22,23 +23,33 @@ from fastrain.outside.onnx_file import require_whole
 class Bundle:
     """A bundle in memory; nothing in it has been run yet.
 
-    `sha256` names it: the hash of the whole archive.
+    `sha256` names it: the hash of the whole archive. `signed` says that there is a signature, not whose.
     """
 
     where: str
     facts: BundleFacts
     members: Mapping[str, bytes]
     sha256: str
+    signed: bool = False
 
     @classmethod
-    def read(cls, path: Path) -> Bundle:
-        """Read a bundle.
+    def read(cls, path: Path, verify_key: Path | None = None) -> Bundle:
+        """Read a bundle, with `verify_key` only once its signature by that key was seen to hold.
 
         Raises:
-            UserError: it is none, damaged, of another format, or a member is missing, too many, or another.
+            UserError: it is none, damaged, of another format, or a member is missing, too many, or another; it is not
+                signed by the owner of the key.
         """
-        members, digest = read_archive(path)
-        return cls.of(members, str(path), digest)
+        signed = False
+
+        def check(data: bytes) -> None:
+            nonlocal signed
+            if verify_key is not None:
+                require_signed(data, str(path), verify_key)
+            signed = signature_of(data) is not None
+
+        members, digest = read_archive(path, check)
+        return replace(cls.of(members, str(path), digest), signed=signed)
 
     @classmethod
     def of(cls, members: Mapping[str, bytes], where: str, digest: str = "") -> Bundle:

@@ -133,6 +133,7 @@ def about_bundle(bundle: Bundle) -> str:
     if facts.parity is not None:
         drift = " (drift was allowed)" if facts.parity.allowed_drift else ""
         lines.append(f"parity      {facts.parity}{drift}")
+    lines.append(f"signature   {'one: predict --verify-key PUB tells whose' if bundle.signed else 'none'}")
     lines.append(f"self-test   {len(facts.self_test)} pictures made in code")
     return "\n".join(lines)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fastrain.commands.options import BonafideIs, Columns, HigherIs, MapAttack
+from fastrain.commands.options import BonafideIs, Columns, HigherIs, MapAttack, Sign
 
 app = typer.Typer()
 
@@ -37,6 +37,7 @@ def calibrate(
     detector_model: Annotated[
         str, typer.Option(help="The detector's file, where its licence kept it out of the bundle.")
     ] = "",
+    sign: Sign = None,
     higher_is: HigherIs = "",
     bonafide_is: BonafideIs = "",
     columns: Columns = "",
@@ -49,6 +50,6 @@ def calibrate(
 
     reading = Reading.of(higher_is, bonafide_is, columns, map_ or ())
     request = CalibrateRequest(
-        bundle, out, on, data, scores, reading, subjects, policy, no_answer, page, detector_model
+        bundle, out, on, data, scores, reading, subjects, policy, no_answer, page, detector_model, sign
     )
     typer.echo(run(request))

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from fastrain.commands.options import With
+from fastrain.commands.options import Sign, With
 
 app = typer.Typer()
 
 
 @app.command(epilog="Example: fastrain export runs/erm-seed0 --out pad.fasb. Then: fastrain predict pad.fasb face.jpg")
 def export(
-    run: Annotated[Path, typer.Argument(help="A finished or imported run.")],
+    run: Annotated[Path, typer.Argument(help="A finished or imported run; or a bundle, to --sign it.")],
     out: Annotated[Path, typer.Option(help="The bundle to write.")],
     threshold: Annotated[
         str, typer.Option(help="A number, or a policy of the run's results. Default: the sources' own, source_eer.")
@@ -37,11 +37,13 @@ def export(
     ] = None,
     with_: With = None,
     name: Annotated[str, typer.Option(help="What the bundle is called. Default: method and protocol.")] = "",
+    sign: Sign = None,
 ) -> None:
     """Write a run into one file that finds faces, scores and decides without torch, once it was seen to agree."""
     from fastrain.bundle.export import ExportRequest, export
 
     request = ExportRequest(
-        run, out, threshold, precision, commercial, allow_drift, detector, detector_model, tuple(clips or ()), name
-    )
+        run, out, threshold, precision, commercial, allow_drift, detector, detector_model, tuple(clips or ()), name,
+        sign,
+    )  # fmt: skip
     typer.echo(export(request))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +10,15 @@ import typer
 NoFaces = Annotated[bool, typer.Option("--no-faces", help="Leave pictures of people out of the report.")]
 AllowChangedData = Annotated[
     bool, typer.Option("--allow-changed-data", help="Go on with data that a lock contradicts; the results say so.")
+]
+
+Sign = Annotated[
+    Path | None,
+    typer.Option(metavar="KEY", help="Sign the bundle with this private Ed25519 key (PEM). Needs 'fasdata[sign]'."),
+]
+VerifyKey = Annotated[
+    Path | None,
+    typer.Option(metavar="PUB", help="Refuse a bundle that the owner of this public key (PEM) did not sign."),
 ]
 
 # -- Code of the user's ------------------------------------------------------------------------------------------------

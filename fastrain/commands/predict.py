@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fasdata.errors import UserError
-from fastrain.commands.options import With
+from fastrain.commands.options import VerifyKey, With
 
 if TYPE_CHECKING:
     from fastrain.bundle.answers import Answer
@@ -66,6 +66,7 @@ def predict(
     count: Annotated[int, typer.Option(min=0, help="How many frames of a camera; 0: until it is stopped.")] = 0,
     with_: With = None,
     self_test: Annotated[bool, typer.Option(help="Let a bundle answer its self-test first.")] = True,
+    verify_key: VerifyKey = None,
 ) -> None:
     """Say of each picture or video whether it shows a bona fide face or an attack; never without a face to score."""
     from fastrain.bundle.camera import camera_number
@@ -75,10 +76,12 @@ def predict(
         raise UserError("there is nothing to judge", expected="pictures, videos, folders, camera:0, or --table CSV")
     if json_ and csv_:
         raise UserError("--json and --csv are two forms of one output", expected="one of them")
-    predictor = load(model, detector_model=detector_model, self_test=self_test).with_threshold(threshold)
+    predictor = load(
+        model, detector_model=detector_model, self_test=self_test, verify_key=verify_key or ""
+    ).with_threshold(threshold)
     from dataclasses import replace
 
-    predictor = replace(predictor, several=several, strict=strict)
+    predictor = replace(predictor.with_threshold(threshold), several=several, strict=strict)
     cameras = [number for text in inputs or () if (number := camera_number(text)) is not None]
     if cameras:
         if len(inputs or ()) > 1 or table or json_ or csv_ or annotate:

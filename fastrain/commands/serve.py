@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fastrain.commands.options import VerifyKey
+
 app = typer.Typer()
 
 
@@ -39,6 +41,7 @@ def serve(
     detector_model: Annotated[
         str, typer.Option(help="The detector's file, where its licence kept it out of the bundle.")
     ] = "",
+    verify_key: VerifyKey = None,
     workers: Annotated[int, typer.Option("-j", "--workers", min=1, help="Processes that look for faces.")] = 1,
     max_mib: Annotated[float, typer.Option(help="The largest body in MiB.")] = 20.0,
     max_pixels: Annotated[int, typer.Option(help="The most pixels of a picture or frame.")] = 50_000_000,
@@ -57,7 +60,7 @@ def serve(
     limits = Limits(
         int(max_mib * MIB), max_pixels, max_seconds, body_seconds, head_seconds, answer_seconds, queue, connections
     )
-    run(
-        ServeRequest(bundle, host, port, token, tls, keep, threshold, several, strict, detector_model, workers, limits),
-        typer.echo,
+    request = ServeRequest(
+        bundle, host, port, token, tls, keep, threshold, several, strict, detector_model, workers, limits, verify_key
     )
+    run(request, typer.echo)

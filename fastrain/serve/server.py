@@ -28,7 +28,10 @@ DRAIN = 30  # seconds for what is in hand once the server is to end
 
 @dataclass(frozen=True)
 class ServeRequest:
-    """What `fastrain serve` is asked for; `tls` are the files of a certificate and its key."""
+    """What `fastrain serve` is asked for; `tls` are the files of a certificate and its key.
+
+    `verify_key` is the file of a public key: its owner has to have signed the bundle.
+    """
 
     bundle: Path
     host: str = "127.0.0.1"
@@ -42,6 +45,7 @@ class ServeRequest:
     detector_model: str = ""
     finders: int = 1
     limits: Limits = field(default_factory=Limits)
+    verify_key: Path | None = None
 
 
 def serve(request: ServeRequest, say: Any = print) -> None:
@@ -85,7 +89,7 @@ def room_of(request: ServeRequest) -> Room:
 
     if not is_bundle(request.bundle):
         raise UserError(f"{request.bundle} is no bundle", do="export a run: fastrain export RUN --out FILE")
-    bundle = Bundle.read(request.bundle)
+    bundle = Bundle.read(request.bundle, request.verify_key)
     predictor = predictor_of_bundle(bundle, request.detector_model, "auto")
     require_passed(bundle, predictor)
     predictor = predictor.with_threshold(request.threshold)

@@ -18,12 +18,12 @@ from fasdata.protocols.sampling import FrameRule
 from fasdata.store.codec import encode
 from fastrain.bundle import scenes
 from fastrain.bundle.archive import packed
-from fastrain.bundle.export import write_bundle
 from fastrain.bundle.finding import ACCEPTED, FRAMES, PictureFinder
 from fastrain.bundle.form import BundleFacts, FileFacts, FindingFacts, GraphFacts, RateFacts, Threshold
 from fastrain.bundle.loading import predictor_of_bundle
 from fastrain.bundle.opened import Bundle
 from fastrain.bundle.self_test import answer_of
+from fastrain.bundle.writing import write_bundle
 
 SIDE = 24
 VIEW = f"box(size={SIDE})"

@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from fasdata.errors import UserError
-from fastrain.bundle import export, scenes
+from fastrain.bundle import export, networks_of_run, scenes
 from fastrain.bundle.archive import read_archive
 from fastrain.bundle.export import ExportRequest
 from fastrain.bundle.finding import Recording
@@ -51,7 +51,7 @@ def test_terms_that_bar_commercial_use_are_named(erm, tmp_path):
 
 
 def test_a_bundle_that_answers_otherwise_is_not_written(erm, tmp_path, monkeypatch):
-    written = export.graph_of_method
+    written = networks_of_run.graph_of_method
 
     def shifted(method, side):
         model = onnx.load_from_string(written(method, side))
@@ -59,7 +59,7 @@ def test_a_bundle_that_answers_otherwise_is_not_written(erm, tmp_path, monkeypat
         head.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(head) + np.array([0, 0.01], np.float32), head.name))
         return model.SerializeToString()
 
-    monkeypatch.setattr(export, "graph_of_method", shifted)
+    monkeypatch.setattr(networks_of_run, "graph_of_method", shifted)
     with pytest.raises(UserError, match=r"does not answer as the run does.*scores differ by up to 0\.00"):
         export.export(ExportRequest(erm, tmp_path / "x.fasb"))
     assert not (tmp_path / "x.fasb").exists()

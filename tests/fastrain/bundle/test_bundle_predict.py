@@ -5,10 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import av
@@ -26,7 +22,7 @@ from tests.fastrain.bundle.seen import files_of
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, clip_with_a_face: Path) -> Path:
     """A face, two faces, a small face, nobody, a video and what is no picture."""
     out = tmp_path_factory.mktemp("inputs")
     first, _, second = pictures(3)
@@ -37,12 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cv2.imwrite(str(out / "small.png"), small[..., ::-1])
     cv2.imwrite(str(out / "nobody.png"), np.full((120, 160, 3), 90, np.uint8))
     (out / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture at all")
-    with av.open(str(out / "clip.mp4"), "w") as container:
-        stream = container.add_stream("libx264", rate=25)
-        stream.height, stream.width, stream.pix_fmt = first.shape[0], first.shape[1], "yuv420p"
-        for _ in range(12):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(first), format="rgb24")))
-        container.mux(stream.encode())
+    (out / "clip.mp4").write_bytes(clip_with_a_face.read_bytes())
     return out
 
 
@@ -173,42 +164,3 @@ def test_what_cannot_be_judged_is_told(erm_bundle, tmp_path):
         ([tmp_path, "--json", "--csv"], "two forms"), ([tmp_path, "--several", "maybe"], "choose"),
     ):  # fmt: skip
         assert words in Called("fastrain", "predict", erm_bundle, *arguments).line
-
-
-BLOCKED = """
-import sys
-OUT = set(sys.argv.pop(1).split(","))
-class Blocker:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in OUT:
-            raise ImportError(f"{name} is blocked")
-sys.meta_path.insert(0, Blocker())
-sys.argv = ["fastrain", "predict", *sys.argv[1:]]
-from fastrain.cli import main
-main()
-"""
-MODULES = {"scikit-learn": "sklearn", "open_clip_torch": "open_clip", "opencv-python": "cv2", "pillow": "PIL"}
-
-
-def names_in(text: str) -> set[str]:
-    """The packages that requirements name, as they are imported."""
-    names = re.findall(r"^[ \"]*([A-Za-z][\w.-]*)(?:\[[^]]*\])?[>=]=", text, re.MULTILINE)
-    return {MODULES.get(name, name).replace("-", "_") for name in names}
-
-
-def not_in_the_runtime() -> set[str]:
-    """What the project depends on and requirements-runtime.txt does not list."""
-    top = Path(fastrain.__file__).parents[1]
-    project = (top / "pyproject.toml").read_text()
-    whole = project[project.index("dependencies = [") : project.index("[project.optional-dependencies]")]
-    return names_in(whole) - names_in((top / "requirements-runtime.txt").read_text())
-
-
-def test_a_bundle_answers_without_torch(erm_bundle, folder):
-    out = not_in_the_runtime()
-    assert {"torch", "torchvision", "timm", "open_clip", "pandas", "pyarrow", "facenet_pytorch", "scipy"} <= out
-    files = [str(erm_bundle), str(folder / "face.png"), str(folder / "clip.mp4")]
-    line = [sys.executable, "-c", BLOCKED, ",".join(sorted(out)), *files, "-j", "1"]
-    done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("score") == 2
