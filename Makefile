@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-runs test lint format clean
+.PHONY: help install demo demo-runs test conformance lint format clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -13,6 +13,7 @@ JOBS ?= 2
 help:
 	@echo "make demo     raw synthetic datasets -> faces -> manifest -> HFN_MP and ERM -> demo/report.html, comparison, a bundle (about five minutes)"
 	@echo "make test     the test suite (ten to twenty minutes on two cores)"
+	@echo "make conformance  every method against every rule in full: toy runs, 500 steps (half an hour; METHODS=erm for one)"
 	@echo "make lint     ruff, mypy, and the layers of the packages (import-linter)"
 	@echo "make install  only set up $(VENV)"
 
@@ -34,6 +35,13 @@ $(STAMP): pyproject.toml constraints.txt
 
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
+
+# All methods are checked, whatever one of them breaks.
+METHODS ?= $(shell $(BIN)/python -c 'from fastrain.methods.registry import METHODS; print(*METHODS)' 2>/dev/null)
+conformance: install
+	@failed=; for method in $(METHODS); do \
+	  OMP_NUM_THREADS=1 $(BIN)/fastrain methods check $$method || failed="$$failed $$method"; done; \
+	test -z "$$failed" || { echo "rules are broken by:$$failed"; exit 1; }
 
 lint: install
 	$(BIN)/ruff check .

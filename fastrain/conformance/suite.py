@@ -12,13 +12,14 @@ from pydantic import ValidationError
 
 from fasdata.errors import UserError, in_line
 from fastrain.conformance.rule import Broken, Rule, Verdict
+from fastrain.conformance.run_rules import RUN_RULES
 from fastrain.conformance.scoring_rules import SCORING_RULES
 from fastrain.conformance.settings_rules import SETTINGS_RULES
 from fastrain.conformance.toys import Toy
 from fastrain.conformance.training_rules import TRAINING_RULES
 from fastrain.methods.registry import method_class
 
-RULES: tuple[Rule, ...] = (*SETTINGS_RULES, *SCORING_RULES, *TRAINING_RULES)
+RULES: tuple[Rule, ...] = (*SETTINGS_RULES, *SCORING_RULES, *TRAINING_RULES, *RUN_RULES)
 
 
 def rules(*, quick: bool) -> list[Rule]:

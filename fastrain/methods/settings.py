@@ -43,8 +43,9 @@ class Trial:
     With `tiny` it has to learn in 20 steps to tell smooth images of `size` pixels from striped ones. `other` has for
     a setting another value, and what else has to be set for it to matter; of those that are not there the check finds
     one by their type. `crop` names the setting that says the side of training images, where it is not `size`.
-    Terms of the log that need not fall are named by the end of their names in `rising`. `exempt` has rules that the
-    method does not keep, each with the reason, which the table of the check shows.
+    Terms of the log that need not fall are named by the end of their names in `rising`. `run` has what else a run on
+    images of `size` pixels needs, as `key=value`. `exempt` has rules that the method does not keep, each with the reason,
+    which the table of the check shows.
     """
 
     tiny: Mapping[str, Any] = field(default_factory=dict)
@@ -52,11 +53,19 @@ class Trial:
     size: int = 32
     crop: str = ""
     rising: tuple[str, ...] = ()
+    run: tuple[str, ...] = ()
     exempt: Mapping[str, str] = field(default_factory=dict)
 
     def with_more(self, tiny: Mapping[str, Any], other: Mapping[str, Any], **more: Any) -> Trial:
         """Return this trial with more values, and with other fields as given."""
-        values = {"size": self.size, "crop": self.crop, "rising": self.rising, "exempt": self.exempt, **more}
+        values = {
+            "size": self.size,
+            "crop": self.crop,
+            "rising": self.rising,
+            "run": self.run,
+            "exempt": self.exempt,
+            **more,
+        }
         return Trial({**self.tiny, **tiny}, {**self.other, **other}, **values)
 
 

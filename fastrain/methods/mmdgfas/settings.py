@@ -105,4 +105,5 @@ class MMDGFASSettings(MethodSettings):
                 "weight_decay": (0.1, {}),
             },
             crop="crop",
+            run=("mix_crop_mask.crop=32",),
         )
