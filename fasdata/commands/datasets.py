@@ -23,9 +23,11 @@ def datasets(
 ) -> None:
     """List the supported raw datasets: what they hold, how they are laid out, who gives them out."""
     from fasdata.datasets.card_text import describe_all, describe_card
-    from fasdata.datasets.registry import find_card, load_cards
+    from fasdata.datasets.registry import OWN_CARDS, find_card, load_cards, own_cards
 
     typer.echo(describe_card(find_card(name, card, bonafide_is)) if name else describe_all(load_cards().values()))
+    if not name and (own := own_cards()):
+        typer.echo(f"\nof ${OWN_CARDS}:\n" + "\n".join(f"  {known}  {path}" for known, path in own.items()))
 
 
 @app.command(

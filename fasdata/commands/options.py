@@ -24,7 +24,8 @@ OwnCard = Annotated[
     typer.Option(
         "--card",
         help="Own data: a card (YAML, as in manifests/datasets), or a table (CSV) with the columns path,label and, if "
-        "known, split,subject,attack_type,pai,depth,ir; paths are below the root. 'fasdata card draft' proposes one.",
+        "known, split,subject,attack_type,pai,depth,ir; paths are below the root. 'fasdata card draft' proposes one. "
+        "Those in the folder $FASDATA_CARDS need no --card.",
     ),
 ]
 BonafideIs = Annotated[

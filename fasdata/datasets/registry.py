@@ -1,7 +1,8 @@
-"""Find a dataset's card by any of its names: shipped cards, the user's own card, or a plain table."""
+"""Find a dataset's card by any of its names: shipped cards, the user's own card, a folder of them, or a plain table."""
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -25,11 +26,40 @@ def load_cards() -> dict[str, Card]:
     return {card.slug: card for card in sorted(cards, key=lambda card: card.slug)}
 
 
+OWN_CARDS = "FASDATA_CARDS"
+"""The environment variable that names a folder of one's own cards (YAML) and tables."""
+
+
+def own_cards() -> dict[str, Path]:
+    """Return the files in the folder that `$FASDATA_CARDS` names, by the name of their dataset, sorted.
+
+    A card has its name inside; a table has that of its file.
+
+    Raises:
+        UserError: there is no such folder; a card is malformed, or has a name that another has.
+    """
+    place = os.environ.get(OWN_CARDS)
+    if not place:
+        return {}
+    folder = Path(place)
+    if not folder.is_dir():
+        raise UserError(f"${OWN_CARDS} names no folder", found=place, do="create it, or unset the variable")
+    cards = {path: read_declared(path, Card) for path in sorted(folder.glob("*.yaml"))}
+    tables = {path.stem: path for path in sorted(folder.iterdir()) if ending(path.name) in TABLES}
+    names = {card.name: path for path, card in cards.items()}
+    taken = _by_name([*load_cards().values(), *cards.values()])
+    for name in tables:
+        if spelling_key(name) in taken:
+            raise UserError(f"{tables[name]} takes a name that a card has", found=name, do="rename the file")
+    return dict(sorted({**names, **tables}.items()))
+
+
 def find_card(name: str, card_file: Path | None = None, bonafide_is: str = "") -> Card:
     """Return the card with this name or alias; only letters and digits count, in any case.
 
-    `card_file` is the user's own card (YAML), or a plain table with the columns `path` and `label`; for a table, `name`
-    is the name that the data get, and `bonafide_is` its word for bona fide.
+    Without `card_file` it is a shipped one, or one of the folder `$FASDATA_CARDS`. `card_file` is the user's own card
+    (YAML), or a plain table with the columns `path` and `label`; for a table, `name` is the name that the data get, and
+    `bonafide_is` its word for bona fide.
 
     Raises:
         UserError: no such dataset (names the nearest); the file is malformed or describes a dataset of another name.
@@ -37,13 +67,24 @@ def find_card(name: str, card_file: Path | None = None, bonafide_is: str = "") -
     if card_file is not None:
         own = _own_table if ending(card_file.name) in TABLES else _own_card
         return own(name, card_file, bonafide_is)
-    if bonafide_is:
-        raise UserError("--bonafide-is means nothing here", expected="your own table with --card")
     cards = list(load_cards().values())
     card = _by_name(cards).get(spelling_key(name))
+    if card is None and (own_file := _own_file(name)):
+        return find_card(name, own_file, bonafide_is)
+    if bonafide_is:
+        raise UserError("--bonafide-is means nothing here", expected="your own table with --card")
     if card is None:
-        raise unknown_name("dataset", name, [card.name for card in cards])
+        raise unknown_name("dataset", name, [*(card.name for card in cards), *own_cards()])
     return card
+
+
+def _own_file(name: str) -> Path | None:
+    """Return the file of that folder whose dataset has this name or, of a card, this alias."""
+    for known, path in own_cards().items():
+        names = [known] if ending(path.name) in TABLES else list(_by_name([read_declared(path, Card)]))
+        if spelling_key(name) in map(spelling_key, names):
+            return path
+    return None
 
 
 def _own_card(name: str, path: Path, bonafide_is: str) -> Card:

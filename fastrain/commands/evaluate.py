@@ -14,6 +14,15 @@ from fastrain.evaluation.thresholds import policy_names
 app = typer.Typer()
 
 
+def _import_policies(texts: list[str] | None) -> list[str] | None:
+    from fastrain.evaluation.thresholds import name_policy
+
+    for text in texts or ():
+        if code := name_policy(text):
+            typer.echo(f"policy      {text} is from {code.origin}, sha256 {code.sha256}")
+    return texts
+
+
 def _show_formats(wanted: bool) -> None:
     if wanted:
         from fastrain.evaluation.score_formats import FORMATS
@@ -42,8 +51,9 @@ def eval(  # the verb of the command line
     threshold: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"Threshold policy: {', '.join(policy_names())}; the last ones are those of papers' code. "
-            "Repeat for more."
+            callback=_import_policies,
+            help=f"Threshold policy: {', '.join(policy_names())}; the last ones are those of papers' code; or one of "
+            "your own, FILE.py:NAME or MODULE:NAME. Repeat for more.",
         ),
     ] = None,
     fusion: Annotated[str | None, typer.Option(help="How frames make a clip: mean, median, min or max.")] = None,

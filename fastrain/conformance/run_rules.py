@@ -57,7 +57,7 @@ def _resumed_run(toy: Toy) -> str:
         return step(method, batch, ctx)
 
     try:
-        toy.kind.training_step = dying  # type: ignore[method-assign]
+        toy.kind.training_step = dying  # type: ignore[method-assign, assignment]
         with _quiet():
             run(_request(toy, killed, 0))
         require(False, f"training made no step {KILLED_AT}")

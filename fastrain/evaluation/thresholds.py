@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fasdata.errors import unknown_name
+from fasdata.door import Code, named_code, names_code, offers
+from fasdata.errors import UserError, unknown_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -130,6 +131,8 @@ def named_policy(text: str) -> ThresholdPolicy:
     name = _bare(text)
     if name in NAMED:
         return NAMED[name]
+    if text in _own:
+        return _own[text]
     if name in REFERENCE:
         return reference_policy(name)
     match = re.fullmatch(rf"({FIXED}|{SOURCE_BPCER})\((-?\d*\.?\d+(?:e-?\d+)?)\)", name)
@@ -138,6 +141,38 @@ def named_policy(text: str) -> ThresholdPolicy:
     if match and 0 <= float(match[2]) <= 1:
         return source_bpcer(float(match[2]))
     raise unknown_name("threshold policy", text, policy_names())
+
+
+# -- Policies from outside ---------------------------------------------------------------------------------------------
+
+GROUP = "fastrain.thresholds"
+"""The entry point under which an installed package offers policies."""
+_own: dict[str, ThresholdPolicy] = {}
+_SAFE_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}(\([a-z0-9_.=,-]{1,40}\))?")
+
+
+def name_policy(text: str) -> Code | None:
+    """Import the policy that the user names, unless `text` is of ours: a `ThresholdPolicy`, by file, module or package.
+
+    From then on `named_policy` knows it by that text. Returns the code that was imported, None where it is ours.
+
+    Raises:
+        UserError: it cannot be imported, is no policy, or has a name that would mislead.
+    """
+    if not names_code(text) and text not in [offer.name for offer in offers(GROUP)]:
+        return None
+    policy, code = named_code(text, GROUP, "threshold policy")
+    if not isinstance(policy, ThresholdPolicy):
+        raise UserError(f"{text} is no threshold policy", expected="a ThresholdPolicy, of this module")
+    if not _SAFE_NAME.fullmatch(_bare(policy.name)) or _bare(policy.name) in policy_names():
+        raise UserError(f"{text} cannot be called {policy.name!r}", expected="a name of its own, in small letters")
+    if (policy.part == "test") != policy.oracle or policy.oracle != policy.name.endswith(_ORACLE):
+        raise UserError(
+            f"{text} does not say whether it looks at the labels it is judged on",
+            expected=f"oracle=True, and a name that ends in {_ORACLE}, for the part test, and for no other",
+        )
+    _own[text] = policy
+    return code
 
 
 def policy_names() -> list[str]:

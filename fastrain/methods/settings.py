@@ -44,8 +44,8 @@ class Trial:
     a setting another value, and what else has to be set for it to matter; of those that are not there the check finds
     one by their type. `crop` names the setting that says the side of training images, where it is not `size`.
     Terms of the log that need not fall are named by the end of their names in `rising`. `run` has what else a run on
-    images of `size` pixels needs, as `key=value`. `exempt` has rules that the method does not keep, each with the reason,
-    which the table of the check shows.
+    images of `size` pixels needs, as `key=value`. `exempt` has rules that the method does not keep, each with the
+    reason, which the table of the check shows.
     """
 
     tiny: Mapping[str, Any] = field(default_factory=dict)

@@ -33,10 +33,10 @@ def python(code: str, place: Path, *arguments: str) -> subprocess.CompletedProce
 
 
 def test_manifests_and_configs_come_from_the_wheel(installed):
-    code = "import fasdata.resources as r; print(r.manifests_dir()); print(r.configs_dir())"
+    code = "import fasdata.resources as r; print(r.manifests_dir(), r.configs_dir(), r.examples_dir(), sep=chr(10))"
     done = python(code, installed)
     assert done.returncode == 0, done.stderr
-    for line, name in zip(done.stdout.splitlines(), ("manifests", "configs"), strict=True):
+    for line, name in zip(done.stdout.splitlines(), ("manifests", "configs", "examples"), strict=True):
         assert Path(line).is_relative_to(installed)
         shipped = {path.relative_to(line) for path in Path(line).rglob("*") if path.is_file()}
         checkout = {path.relative_to(ROOT / name) for path in (ROOT / name).rglob("*") if path.is_file()}

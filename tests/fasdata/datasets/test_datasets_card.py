@@ -6,10 +6,11 @@ import pytest
 
 from fasdata.datasets.card import Card
 from fasdata.datasets.parse import meanings
-from fasdata.datasets.registry import find_card, load_cards
+from fasdata.datasets.registry import find_card, load_cards, own_cards
 from fasdata.errors import UserError
 from fasdata.foreign import read_declared
 from fasdata.protocols.vocabulary import cross
+from tests.commands import Called
 
 CARD = """
 name: Mine
@@ -96,3 +97,26 @@ def test_a_path_that_gives_an_unknown_word_is_unmatched(tmp_path):
 def test_a_card_that_holds_a_list_is_refused(tmp_path):
     with pytest.raises(UserError, match="does not hold keys and values"):
         read(tmp_path, "- 1\n- 2\n")
+
+
+def test_cards_and_tables_of_a_folder_are_known_by_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("FASDATA_CARDS", str(tmp_path))
+    (tmp_path / "a.yaml").write_text(CARD)
+    (tmp_path / "office.csv").write_text("path,label\nx.png,bonafide\ny.png,attack\n")
+    assert list(own_cards()) == ["Mine", "office"]
+    assert find_card("mine").name == "Mine" and find_card("OFFICE").table == "office.csv"
+    assert find_card("OULU-NPU") is load_cards()["oulu-npu"]
+    with pytest.raises(UserError, match=r"unknown dataset 'offic'.*did you mean 'office'"):
+        find_card("offic")
+    shown = Called("fasdata", "datasets").out
+    assert "of $FASDATA_CARDS:" in shown and f"office  {tmp_path / 'office.csv'}" in shown
+
+
+def test_a_card_of_the_folder_takes_no_name_of_another(tmp_path, monkeypatch):
+    monkeypatch.setenv("FASDATA_CARDS", str(tmp_path))
+    (tmp_path / "a.yaml").write_text(CARD.replace("name: Mine", "name: OULU-NPU"))
+    with pytest.raises(UserError, match="belongs to two cards"):
+        find_card("something")
+    monkeypatch.setenv("FASDATA_CARDS", str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match="names no folder"):
+        find_card("something")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fasdata.errors import UserError
 from fastrain.evaluation.metrics.reference import POINTS, reference_point
 from fastrain.evaluation.thresholds import (
     REFERENCE,
@@ -12,6 +13,7 @@ from fastrain.evaluation.thresholds import (
     TARGET_MIN_HTER,
     fixed,
     is_oracle,
+    name_policy,
     named_policy,
 )
 
@@ -58,3 +60,34 @@ def test_every_reference_point_has_its_policy() -> None:
     assert tuple(POINTS) == REFERENCE
     # Exactly a half is an attack to mmdg's code, and bona fide to ours.
     assert named_policy("mmdg_at_half").choose(SCORES, LABELS) > 0.5 == fixed(0.5).choose(SCORES, LABELS)
+
+
+OWN = """
+from fastrain.evaluation.thresholds import ThresholdPolicy
+median = ThresholdPolicy("median", "val", False, lambda scores, labels: sorted(scores)[len(scores) // 2])
+sly = ThresholdPolicy("sly", "test", True, lambda scores, labels: 0.5)
+taken = ThresholdPolicy("source_eer", "val", False, lambda scores, labels: 0.5)
+number = 0.5
+"""
+
+
+def test_a_policy_of_ones_own_is_known_once_it_was_named(tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text(OWN)
+    with pytest.raises(UserError, match="unknown threshold policy"):
+        named_policy(f"{file}:median")  # text alone, as of a file, imports nothing
+    code = name_policy(f"{file}:median")
+    assert code is not None and code.files.keys() == {"own.py"}
+    assert named_policy(f"{file}:median").choose([0.1, 0.7, 0.3], [0, 1, 0]) == 0.3
+    assert name_policy("source_eer") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("sly", "does not say whether it looks"), ("taken", "a name of its own"), ("number", "no threshold policy")],
+)
+def test_a_policy_that_would_mislead_is_refused(tmp_path, name, words):
+    file = tmp_path / "own.py"
+    file.write_text(OWN)
+    with pytest.raises(UserError, match=words):
+        name_policy(f"{file}:{name}")
