@@ -20,7 +20,7 @@ from fasdata.protocols.grammar import parse
 from fasdata.protocols.sampling import parse_rules
 from fasdata.resources import manifests_dir
 from fasdata.store.codec import Codec
-from fastrain.compare.published import load_published
+from fastrain.claims.published import load_published
 from fastrain.evaluation.results import evaluate
 from fastrain.evaluation.score_files import read_scores
 from fastrain.evaluation.scores import ScoreOrigin, ScoreTable

@@ -69,6 +69,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=3600, help="begin no further mutant after so long")
     parser.add_argument("--patience", type=float, default=300, help="of one run of tests")
+    parser.add_argument("--share", default="1/1", help="as 2/4: every fourth, for processes side by side")
     parser.add_argument("--log", type=Path, default=Path("mutants.jsonl"))
     given = parser.parse_args()
     every = list(places())
@@ -78,7 +79,8 @@ def main() -> None:
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         tree = copied(Path(folder))
-        for path, at in drawn:
+        own, of = map(int, given.share.split("/"))
+        for path, at in drawn[own - 1 :: of]:
             name, text = mutant(path, at)
             if name in outcomes or time.monotonic() - begun > given.seconds:
                 continue

@@ -7,6 +7,7 @@ import typer
 from fasdata.errors import guarded
 from fastrain.commands import (
     calibrate,
+    claims,
     compare,
     evaluate,
     export,
@@ -29,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (run, evaluate, landscape, report, compare, predict, export, calibrate, serve, plan_test):
+for verb in (run, evaluate, landscape, report, compare, predict, export, calibrate, serve, plan_test, claims):
     app.add_typer(verb.app)
 app.add_typer(methods.app, name="methods")
 app.add_typer(imports.app, name="import")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from fasdata.errors import UserError
 from fasdata.store.atomic import write_text
+from fastrain.claims.published import Claim, load_published
 from fastrain.compare.comparison import ProtocolTable, compared
-from fastrain.compare.published import PublishedResult, load_published
 from fastrain.compare.system import ScoredRun, require_same_data, systems_of
 from fastrain.compare.text import rendered
 from fastrain.evaluation.statistics.intervals import RESAMPLES
@@ -46,7 +46,7 @@ def compare(
         tables.append(compared(protocol, systems, baseline=own, resamples=resamples))
     if baseline is not None and all(table.baseline != baseline for table in tables):
         raise UserError(f"no system is called {baseline!r}", found=", ".join(t.baseline for t in tables))
-    quoted: list[PublishedResult] = load_published() if published else []
+    quoted: list[Claim] = load_published() if published else []
     text = _page(tables, quoted, warning) if form == "html" else rendered(tables, quoted, form, warning)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ def compare(
     return text
 
 
-def _page(tables: Sequence[ProtocolTable], quoted: Sequence[PublishedResult], warning: str) -> str:
+def _page(tables: Sequence[ProtocolTable], quoted: Sequence[Claim], warning: str) -> str:
     from fastrain.compare.page import page
 
     return page(tables, quoted, warning)

@@ -9,13 +9,13 @@ from markupsafe import Markup
 from fasdata.page.page import Page, Section
 from fasdata.page.parts import Column, Notice, Paragraph, Row, Table
 from fasdata.page.spelling import Absent, on_two_lines
+from fastrain.claims.published import RECIPES, Claim, disagreements, sources_of
 from fastrain.compare.comparison import ProtocolTable
 from fastrain.compare.judged import COLUMNS
-from fastrain.compare.published import PublishedResult, sources_of
 from fastrain.compare.text import HEAD, OUTSIDE, OWN_DATA, best_of, note, published_row, row_of
 
 
-def page(tables: Sequence[ProtocolTable], published: Sequence[PublishedResult], warning: str = "") -> str:
+def page(tables: Sequence[ProtocolTable], published: Sequence[Claim], warning: str = "") -> str:
     """Return the HTML of a comparison, one section a protocol; it needs no network and no script."""
     sections = [
         _section(table, [result for result in published if result.protocol == table.protocol]) for table in tables
@@ -30,7 +30,7 @@ def page(tables: Sequence[ProtocolTable], published: Sequence[PublishedResult], 
     return Page(f"Comparison of {len(names)} systems", sections, facts, "Written by fastrain compare.").html()
 
 
-def _section(table: ProtocolTable, published: Sequence[PublishedResult]) -> Section:
+def _section(table: ProtocolTable, published: Sequence[Claim]) -> Section:
     columns = [Column(title, numeric=place >= len(HEAD) - len(COLUMNS)) for place, title in enumerate(HEAD)]
     rows = [
         Row(
@@ -48,6 +48,9 @@ def _section(table: ProtocolTable, published: Sequence[PublishedResult]) -> Sect
         parts.append(Notice(OUTSIDE, [f"{note}." for note in table.notes], "mixed"))
     if published:
         parts += [Paragraph(OWN_DATA), *(Paragraph(f"{source}.") for source in sources_of(published))]
+        apart = [f"{words}." for words in disagreements(published)]
+        parts += [Notice("Claims that contradict each other", apart, "mixed")] if apart else []
+        parts.append(Paragraph(RECIPES))
     lead = f"{table.protocol}: {table.people}; {table.resamples} resamples."
     return Section(table.protocol.translate(str.maketrans(":@ ", "---")), table.alias, parts, lead)
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from fasdata.errors import unknown_name
 from fasdata.page.spelling import metric, percent, ratio, text_table
+from fastrain.claims.published import RECIPES, Claim, disagreements, sources_of
 from fastrain.compare.comparison import Cell, Line, ProtocolTable
 from fastrain.compare.judged import COLUMNS
-from fastrain.compare.published import PublishedResult, sources_of
 from fastrain.evaluation.statistics.clusters import FEW
 from fastrain.evaluation.statistics.proportions import JOINED, RESAMPLED, TWO_LEVEL, rules_note
 from fastrain.evaluation.thresholds import SOURCE_EER
@@ -30,9 +30,7 @@ NOTE = (
 BEST = {"text": "“best”", "md": "Bold", "latex": "Bold", "html": "Bold"}  # how the best cell is set off in each form
 
 
-def rendered(
-    tables: Sequence[ProtocolTable], published: Sequence[PublishedResult], form: str, warning: str = ""
-) -> str:
+def rendered(tables: Sequence[ProtocolTable], published: Sequence[Claim], form: str, warning: str = "") -> str:
     """Return the tables, one a protocol, with the published rows of it below.
 
     Raises:
@@ -49,7 +47,8 @@ def rendered(
         parts.append({"text": _text, "md": _markdown, "latex": _latex}[form](table, rows, published_rows))
         if quoted:
             lead = {"text": OWN_DATA, "md": f"{OWN_DATA}\n", "latex": f"% {OWN_DATA}"}[form]
-            parts.append("\n".join([lead, *(_SOURCE[form] + source for source in sources_of(quoted))]))
+            listed = [*sources_of(quoted), *disagreements(quoted), RECIPES]
+            parts.append("\n".join([lead, *(_SOURCE[form] + words for words in listed)]))
     return "\n\n".join(parts)
 
 
@@ -85,9 +84,11 @@ def cell_text(cell: Cell, name: str) -> str:
     return f"{metric(name, cell.value, sd=cell.sd, ends=ends, unit='', rule=rule)} {cell.mark}".rstrip()
 
 
-def published_row(result: PublishedResult) -> list[str]:
-    """Return a published result as a row: its HTER under the policy of its paper, no other HTER."""
-    oracle = f"{percent(result.hter, sd=result.hter_sd, unit='')} at {result.threshold}"
+def published_row(result: Claim) -> list[str]:
+    """Return a published claim as a row: its HTER under the policy of its paper, no other HTER."""
+    oracle = (
+        f"{percent(result.hter, sd=result.hter_sd, unit='')} at {result.threshold}" if result.hter is not None else "-"
+    )
     return [result.name, "", result.selection, str(ratio(result.auc, sd=result.auc_sd)), "-", oracle, "-"]
 
 
