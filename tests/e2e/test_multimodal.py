@@ -150,6 +150,28 @@ def test_our_counterpart_of_the_published_commands_runs(library, tmp_path):
     assert done.code == 0 and "fixed(0.5)" in done.out
 
 
+def test_our_counterpart_of_the_commands_around_mmdg_runs(library, tmp_path):
+    """At toy length: P1's training, its scores at its authors' threshold, and P2, the target without modalities."""
+    published, [training, scoring, missing] = commands("mmdg")
+    assert "--batch_size 16 --epoch 80" in " ".join(published[0])
+    changes = {
+        "train.max_iterations": "2", "train.steps_per_epoch": "1", "data.batch_items": "4", "data.workers": "0",
+        "pretrained": "false", "trunk_kwargs": "{patch_size: 32, embed_dim: 16, depth: 2, num_heads: 2}",
+    }  # fmt: skip
+    out = tmp_path / "run"
+    words = toy(training, changes)
+    words[words.index("--out") + 1] = str(out)
+    done = Called("fastrain", *words, "--data", library.root, "--threads", 1)
+    assert done.code == 0, done.error or done.out
+    about = json.loads((out / "run.json").read_text())
+    assert about["selection"]["policy"] == "target_oracle(eer_frame)" and about["recipe"].startswith("mmdg@")
+    scoring[scoring.index("eval") + 1] = missing[missing.index("eval") + 1] = str(out)
+    done = Called("fastrain", *scoring[1:])
+    assert done.code == 0 and "mmdg_eer_point" in done.out
+    done = Called("fastrain", *missing[1:])
+    assert done.code == 0 and "without depth and ir" in done.out, done.error
+
+
 def thresholds_of(folder):
     return json.loads((folder / "results.json").read_text())["thresholds"]
 

@@ -14,6 +14,7 @@ import torch
 from fasdata.protocols.grammar import parse
 from fastrain.data.colours import LevelsGammaDraw
 from fastrain.evaluation.metrics.reference import mmdg
+from fastrain.methods.mmdg.infrared import gradients, local_pattern
 from fastrain.methods.mmdg.method import normalised
 from fastrain.methods.mmdg.rebalancing import BONAFIDE, class_ids
 from tests.golden.fill_mmdg import Fill, summary
@@ -48,6 +49,16 @@ def test_levels_and_gamma(folder: Path) -> None:
     for case in cases:
         change = LevelsGammaDraw(tuple(golden[f"aug/{case}/add"].tolist()), float(golden[f"aug/{case}/gamma"]))
         np.testing.assert_array_equal(change.changed(picture), golden[f"aug/{case}/out"])
+
+
+def test_the_two_pictures_of_infrared(folder: Path) -> None:
+    golden, pictures = np.load(folder / "augment_hog.npz"), np.load(folder / "image_ops.npz")
+    drawn = gradients(torch.from_numpy(golden["hog/in"]).double()[None, None])[0, 0].numpy()
+    np.testing.assert_allclose(drawn, golden["hog/image"], atol=5e-6)
+    np.testing.assert_array_equal(drawn.astype(np.uint8), golden["hog/rgb_channel"])
+    pattern = local_pattern(torch.from_numpy(pictures["plgf/in"]).double()[None, None])[0, 0].numpy()
+    np.testing.assert_allclose(pattern, pictures["plgf/out"], atol=1e-4)
+    np.testing.assert_array_equal(pattern.astype(np.uint8), pictures["plgf/rgb_channel"])
 
 
 def test_pictures_become_inputs(folder: Path) -> None:

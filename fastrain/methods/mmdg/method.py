@@ -12,6 +12,7 @@ from torch.optim import Adam
 from fasdata.errors import UserError
 from fastrain.methods.base import Batch, Method, OptimSpec, StepContext
 from fastrain.methods.mmdg.adapters import Chance, SeededChance, TorchChance
+from fastrain.methods.mmdg.infrared import stacked
 from fastrain.methods.mmdg.network import Outcome, ThreeStreams
 from fastrain.methods.mmdg.rebalancing import (
     PUBLISHED_CLASSES,
@@ -85,7 +86,8 @@ class MMDG(Method):
         with torch.no_grad():
             for _ in range(max(1, used)):
                 batch = ctx.draw(range(self.n_domains))
-                features = ctx.gathered(self._outcome(batch).features.transpose(0, 1)).transpose(0, 1)
+                outcome = self._outcome(batch, stack_infrared=self.config.ir_input == "mixed")
+                features = ctx.gathered(outcome.features.transpose(0, 1)).transpose(0, 1)
                 classes = ctx.gathered(class_ids(batch["domain"], batch["label"]))
                 sums.index_add_(1, classes, features.to(sums.dtype))
                 counts += torch.bincount(classes, minlength=len(counts))
@@ -182,15 +184,16 @@ class MMDG(Method):
 
     # -- The network --------------------------------------------------------------------------------------------------
 
-    def _outcome(self, batch: Batch) -> Outcome:
-        config = self.config
+    def _outcome(self, batch: Batch, *, stack_infrared: bool = False) -> Outcome:
+        config, images = self.config, self.shown(batch, stack_infrared=stack_infrared)
         kind = config.uncertainty_train if self.training else config.uncertainty_eval
         if not self.training:
-            return self.network(self.shown(batch), SeededChance(config.eval_seed) if kind == "mc" else None)
-        return self.network(self.shown(batch), self.chance, drawn=kind == "mc")
+            return self.network(images, SeededChance(config.eval_seed) if kind == "mc" else None)
+        return self.network(images, self.chance, drawn=kind == "mc")
 
-    def shown(self, batch: Batch) -> dict[str, Tensor]:
+    def shown(self, batch: Batch, *, stack_infrared: bool = False) -> dict[str, Tensor]:
         """Return every stream's images with three channels, normalised; a modality that a face lacks is black."""
+        stack_infrared = stack_infrared or self.config.ir_input == "ir_hog_plgf"
         images = {}
         for name in self.modalities:
             image = batch["modalities"].get(name)
@@ -201,6 +204,8 @@ class MMDG(Method):
                     found="none" if image is None else f"images of {image.shape[1]} channels",
                     do="--set model.modalities=[...] names what the data have",
                 )
+            if name == "ir" and stack_infrared:
+                image = stacked(image) * (image.amax(dim=(1, 2, 3), keepdim=True) > 0)  # what is missing stays black
             images[name] = normalised(image).expand(-1, 3, -1, -1)
         return images
 

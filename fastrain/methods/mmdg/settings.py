@@ -17,6 +17,9 @@ class MMDGSettings(TrunkSettings):
     """Name of a plain vision transformer of timm. The published weights are torchvision's: a file for `pretrained`."""
     modalities: Modalities = ("rgb", "depth", "ir")
     """The first of them exchanges information with each of the others."""
+    ir_input: Literal["ir", "ir_hog_plgf", "mixed"] = "ir"
+    """ir_hog_plgf: infrared with a picture of its gradients and one of its local pattern as three channels; mixed: so
+    in prototypes alone, as a later script does."""
     frozen: Literal["all_but_last", "all", "nothing"] = "all_but_last"
     """Which blocks of the trunk never learn, and its patch embedding with them. `all`: the paper's figure."""
     positions: Literal["new", "pretrained"] = "new"
@@ -55,6 +58,8 @@ class MMDGSettings(TrunkSettings):
     def _several_to_exchange(self) -> Self:
         if self.proto_swap and len(self.modalities) < 3:
             raise ValueError(f"proto_swap exchanges the second and third modality; found {', '.join(self.modalities)}")
+        if self.ir_input != "ir" and "ir" not in self.modalities:
+            raise ValueError(f"ir_input {self.ir_input} is made of infrared; found {', '.join(self.modalities)}")
         return self
 
     @classmethod
@@ -76,6 +81,7 @@ class MMDGSettings(TrunkSettings):
                 "trunk_kwargs": ({**small, "depth": 1}, {}),
                 "pretrained": (FileOf("trunk"), {}),
                 "modalities": (("rgb", "ir"), {}),
+                "ir_input": ("mixed", {}),
                 "frozen": ("all_but_last", {}),
                 "positions": ("pretrained", {}),
                 "adapter_dropout": (0.0, {}),

@@ -217,6 +217,22 @@ def test_a_missing_modality_is_a_black_image(lost: tuple[str, ...]) -> None:
     assert not torch.allclose(scores, scored(method, batch))
 
 
+def test_infrared_with_two_pictures_of_it() -> None:
+    """As three channels of whole grey levels, everywhere or in prototypes alone; what is missing stays black."""
+    batch = images([0])
+    plain, mixed, always = (tiny("mmdg", ir_input=kind) for kind in ("ir", "mixed", "ir_hog_plgf"))
+    shown = always.shown(batch)["ir"]
+    assert not torch.equal(shown[:, 0], shown[:, 1]) and not torch.equal(shown[:, 1], shown[:, 2])
+    torch.testing.assert_close((128 * shown + 127.5).round(), 128 * shown + 127.5, rtol=0, atol=1e-3)
+    assert torch.equal(mixed.shown(batch)["ir"], plain.shown(batch)["ir"])
+    assert always.shown(without(batch, "ir"))["ir"].unique().tolist() == pytest.approx([-127.5 / 128])
+    for method in (plain, mixed, always):
+        trained(method, 1)
+    assert torch.allclose(mixed.prototypes, always.prototypes) and not torch.allclose(
+        mixed.prototypes, plain.prototypes
+    )
+
+
 def test_each_modality_is_corrected_by_its_partners_alone() -> None:
     """Colour hears both others; depth hears infrared only through colour, one block later."""
     method = tiny("mmdg", trunk_kwargs={**TRUNK, "depth": 1})
@@ -238,6 +254,7 @@ def test_each_modality_is_corrected_by_its_partners_alone() -> None:
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"modalities": ("rgb", "rgb")}, "each modality once"),
     ({"modalities": ("rgb", "ir"), "proto_swap": True}, "second and third modality; found rgb, ir"),
+    ({"modalities": ("rgb", "depth"), "ir_input": "mixed"}, "made of infrared; found rgb, depth"),
     ({"regrad": "fixed"}, "'corrected', 'released' or 'off'"),
     ({"prototype_momentum": 1.0}, "less than 1"),
 ]
