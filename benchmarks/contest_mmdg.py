@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from benchmarks.literal_mmdg import LiteralMMDG, optimiser, training_step
 from fastrain.conformance.memory_context import MemoryContext
@@ -37,7 +36,6 @@ def contest(options: argparse.Namespace) -> dict[str, Contestant]:
     contestants: dict[str, Contestant] = {
         "ours": _ours(method, batch),
         "literal": (literal, lambda: training_step(literal, moving, shown, classes, prototypes)),
-        "plain": (plain := _method(literal, prototypes), _plain(plain, batch)),
     }
     switches = [name for name in ("autocast", "compile") if getattr(options, name)]
     if switches:
@@ -68,16 +66,3 @@ def _ours(method: MMDG, batch: dict[str, Any], around: AbstractContextManager[ob
             method.training_step(batch, context)
 
     return method, step
-
-
-def _plain(method: MMDG, batch: dict[str, Any]) -> Callable[[], None]:
-    """Return a step of one pass back: cross entropy alone."""
-    context = MemoryContext(method, lambda domains: batch)
-
-    def step() -> None:
-        method.train()
-        context.zero_grad("all")
-        F.cross_entropy(method.network(method.shown(batch), method.chance).logits, batch["label"]).backward()
-        context.step("all")
-
-    return step
