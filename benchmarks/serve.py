@@ -2,8 +2,10 @@
 
     python benchmarks/serve.py pad.fasb face.png
 
-Clients ask with one picture, over connections that they keep; `predict` in a loop, in this process, is what they are
-compared with. Every part is bounded in count and in time. Clients and server share the machine's cores.
+Clients ask with one picture, over connections that they keep. They are compared with `predict` in a loop, one call a
+picture, before and after them, and with one call for all pictures. Beside the times stands what an answer takes of the
+processors, which other work on the machine leaves alone: of the server, of its finders, and of the loop. Every part is
+bounded in count and in time. Clients and server share the machine's cores.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import re
 import resource
 import selectors
@@ -33,6 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("picture", type=Path)
+    parser.add_argument("--workers", type=int, default=0, help="processes that look for faces; 0: one a core")
     parser.add_argument("--requests", type=int, default=400, help="of each number of clients, at most")
     parser.add_argument("--seconds", type=float, default=30, help="for each number of clients, at most")
     parser.add_argument("--long", type=int, default=5000, help="requests over which memory is looked at")
@@ -43,15 +47,22 @@ def main() -> None:
     body = _form(asked.picture)
     print(f"picture of {asked.picture.stat().st_size:,} bytes")
     print(_line("predict in a loop", *_loop(asked.bundle, asked.picture, asked.requests, asked.seconds)))
+    print(_line("predict, one call", *_one_call(asked.bundle, asked.picture, asked.requests)))
     process = subprocess.Popen(
-        [sys.executable, "-m", "fastrain", "serve", str(asked.bundle), "--port", "0"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "fastrain", "serve", str(asked.bundle), "--port", "0", "--workers", str(asked.workers)],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stdout is not None
         port = int(re.search(r":(\d+)$", process.stdout.readline().strip())[1])  # type: ignore[index]
         _ask(http.client.HTTPConnection("127.0.0.1", port), body)  # the detector is loaded
+        _clients(port, body, 8, 32, 10)
         for clients in (1, 8, 32, 64):
-            print(_line(f"{clients} clients", *_clients(port, body, clients, asked.requests, asked.seconds)))
+            before = _processor(process.pid)
+            of = _clients(port, body, clients, asked.requests, asked.seconds)
+            print(_line(f"{clients} clients", *of), _spent(before, _processor(process.pid), process.pid, len(of[0])))
+        print(_line("predict in a loop", *_loop(asked.bundle, asked.picture, asked.requests, asked.seconds)))
         print(_opened(port, asked.opens))
         _memory(process.pid, port, body, asked.long, asked.long_seconds)
     finally:
@@ -64,7 +75,19 @@ def _loop(bundle: Path, picture: Path, most: int, seconds: float) -> tuple[list[
 
     predictor = load(bundle)
     predictor.predict(picture)
-    return _timed(lambda: predictor.predict(picture) and 200, most, seconds)
+    before = time.process_time()
+    of = _timed(lambda: predictor.predict(picture) and 200, most, seconds)
+    print(f"  an answer of the loop takes {1000 * (time.process_time() - before) / len(of[0]):.1f} ms of a processor")
+    return of
+
+
+def _one_call(bundle: Path, picture: Path, most: int) -> tuple[list[float], float, Counter[int]]:
+    from fastrain import load
+
+    predictor, before = load(bundle), time.perf_counter()
+    predictor.predict(*[picture] * most)
+    spent = time.perf_counter() - before
+    return [spent / most] * most, spent, Counter({200: most})
 
 
 def _timed(call: object, most: int, seconds: float) -> tuple[list[float], float, Counter[int]]:
@@ -156,16 +179,31 @@ def _memory(pid: int, port: int, body: bytes, most: int, seconds: float) -> None
 
 def _resident(pid: int) -> float:
     """Return the resident memory of a process and of those it started, in MiB."""
-    pids, total = [pid], 0
-    while pids:
-        process = pids.pop()
+    pages = [int(Path(f"/proc/{process}/statm").read_text().split()[1]) for process in _processes(pid)]
+    return sum(pages) * resource.getpagesize() / 2**20
+
+
+def _processor(pid: int) -> dict[int, float]:
+    """Return the seconds of a processor that a process and those it started have taken."""
+    fields = {p: Path(f"/proc/{p}/stat").read_text().rpartition(")")[2].split() for p in _processes(pid)}
+    return {p: (int(of[11]) + int(of[12])) / os.sysconf("SC_CLK_TCK") for p, of in fields.items()}
+
+
+def _spent(before: dict[int, float], after: dict[int, float], pid: int, answers: int) -> str:
+    each = {p: 1000 * (spent - before.get(p, 0.0)) / max(1, answers) for p, spent in after.items()}
+    return f"; of a processor: server {each.pop(pid):.1f} ms, finders {sum(each.values()):.1f} ms an answer"
+
+
+def _processes(pid: int) -> list[int]:
+    """Return a process and all that it started and that still run."""
+    pids = [pid]
+    for process in pids:
         try:
-            total += int(Path(f"/proc/{process}/statm").read_text().split()[1])
-            pids += [int(child) for task in Path(f"/proc/{process}/task").iterdir()
-                     for child in (task / "children").read_text().split()]  # fmt: skip
+            tasks = list(Path(f"/proc/{process}/task").iterdir())
+            pids += [int(child) for task in tasks for child in (task / "children").read_text().split()]
         except OSError:
             continue
-    return total * resource.getpagesize() / 2**20
+    return [process for process in pids if Path(f"/proc/{process}/stat").exists()]
 
 
 def _form(picture: Path) -> bytes:

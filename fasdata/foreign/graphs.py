@@ -32,6 +32,8 @@ def session_of(graph: bytes, *, threads: int = 0, providers: Sequence[str] = (PR
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
+    # A thread that waits for the next picture by spinning takes the core from whoever finds faces meanwhile.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level, options.intra_op_num_threads, options.enable_cpu_mem_arena = 4, threads, False
     with bounded_allocation(providers[0]):
         return onnxruntime.InferenceSession(graph, options, providers=list(providers))

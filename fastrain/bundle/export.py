@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,11 @@ from fastrain.bundle.self_test_pictures import pictures_with_answers
 from fastrain.bundle.signature import signer
 from fastrain.bundle.writing import in_memory, with_files, write_bundle, write_signed
 from fastrain.rundir import RunDir, RunFacts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WHOSE = ("dataset", "clip_id", "subject", "label", "attack_type", "pai")  # columns of a manifest
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def export(request: ExportRequest) -> str:
     require_licences(licences, request.commercial)
     predictor = _predictor(request, finding)
     finding = predictor.finding  # which keeps what the views of networks from outside show
-    validation = _validation(request.run)
+    validation, faces = _validation(request.run)
     networks, graphs = networks_of_run(run, about, predictor, request.precision, validation)
     facts = BundleFacts(
         format=FORMAT,
@@ -102,7 +107,7 @@ def export(request: ExportRequest) -> str:
     parity = compared(predictor, answering, images, of, scenery, request.clips)
     parity = require_parity(parity, request.precision, allowed=request.allow_drift)
     expected, shown = pictures_with_answers(bundle, answering, scenery)
-    known = {"seen": seen_of_run(about), "jitter": jitter_of(answering, images, of)}
+    known = {"seen": seen_of_run(about), "jitter": jitter_of(answering, images, of, faces)}
     facts = facts.model_copy(update={"parity": parity, "self_test": expected, **known})
     facts, members = with_files(facts, {**members, **shown})
     write_bundle(facts, members, request.out, request.sign)
@@ -196,15 +201,17 @@ def _detector_files(name: str, finding: Finding) -> dict[str, bytes]:
 # -- What it is compared on --------------------------------------------------------------------------------------------
 
 
-def _validation(folder: Path) -> Any:
-    """Return the images of the run's validation part, a thousand at most, None where it has none at hand."""
+def _validation(folder: Path) -> tuple[Any, pd.DataFrame | None]:
+    """Return the images of the run's validation part, a thousand at most, and whose faces they are; None without."""
     from fastrain.rescore.finished_run import FinishedRun
 
     about = RunDir(folder).facts()
     if not (about.manifest_path and about.library and about.view):
-        return None
-    images = FinishedRun.opened(folder, parts=("val",), accelerator="cpu").images.get("val")
+        return None, None
+    run = FinishedRun.opened(folder, parts=("val",), accelerator="cpu")
+    images = run.images.get("val")
     if images is None or not len(images.samples):
-        return None
+        return None, None
     n = len(images.samples)
-    return images if n <= MOST else images.only(np.linspace(0, n - 1, MOST).astype(int))
+    images = images if n <= MOST else images.only(np.linspace(0, n - 1, MOST).astype(int))
+    return images, run.manifest.table.take(images.samples.row).select(list(WHOSE)).to_pandas()

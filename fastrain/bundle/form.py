@@ -140,13 +140,29 @@ class SeenFacts(_Part):
 
 
 class FlipFacts(_Part):
-    """Which share of decisions on faces flips when their boxes are moved by a share of their side."""
+    """Which share of decisions on faces flips when their boxes are moved by a share of their side.
+
+    Of all faces (`label` ""), of a label, or of a `species` of attacks; with its 95 % interval, for which people are
+    resampled. Of one person, and in bundles of earlier versions, there is none.
+    """
 
     amount: FiniteFloat
     label: Words
+    species: Words = ""
     faces: NonNegativeInt
     share: FiniteFloat
+    low: FiniteFloat | None = None
+    high: FiniteFloat | None = None
     ever: FiniteFloat
+
+    @property
+    def name(self) -> str:
+        """Of which faces it is, in words.
+
+        >>> FlipFacts(amount=0.1, label="attack", species="print", faces=9, share=0.1, ever=0.2).name
+        'attack, print'
+        """
+        return ", ".join(filter(None, (self.label, self.species))) or "all faces"
 
 
 class JitterOfBundle(_Part):

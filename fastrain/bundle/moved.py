@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,49 +12,54 @@ from fasdata.records import FrameRecord
 from fastrain.bundle.form import FlipFacts, JitterOfBundle
 from fastrain.bundle.found import FoundClip, FoundFaces
 from fastrain.bundle.predictor import Predictor
-from fastrain.rescore.jitter import Move, moves
+from fastrain.rescore.jitter import Move, moves, rows_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 AMOUNTS = (0.1, 0.2)
 MOST = 100  # faces; each is seen in ten moves of each amount
-LABELS = ("attack", "bonafide")
 
 
-def jitter_of(predictor: Predictor, images: Any, of: str) -> JitterOfBundle:
+def jitter_of(predictor: Predictor, images: Any, of: str, faces: pd.DataFrame | None = None) -> JitterOfBundle:
     """Return what moved boxes do to decisions on faces: `images` of a run, or faces that were found.
 
-    By label too where all of them have one. A view that reaches past what is stored once it is moved, and a bundle
+    `faces` says whose each is (dataset, clip_id, subject, label, attack_type, pai); then it is told by label and
+    species too, with intervals over people. A view that reaches past what is stored once it is moved, and a bundle
     without a threshold, leave nothing to measure; the answer says so.
     """
     if predictor.threshold is None:
         return JitterOfBundle(of=of, why="there is no threshold")
     if not isinstance(images, FoundFaces) and len(images.samples) > MOST:
-        images = images.only(np.linspace(0, len(images.samples) - 1, MOST).astype(int))
+        chosen = np.linspace(0, len(images.samples) - 1, MOST).astype(int)
+        images, faces = images.only(chosen), None if faces is None else faces.iloc[chosen].reset_index(drop=True)
     limit = predictor.threshold.value
-    labels = None if isinstance(images, FoundFaces) else np.asarray(images.samples.label)
     rows = []
     try:
         still = predictor.scorer.scores(images)["score"] >= limit
         for amount in AMOUNTS:
             each = [predictor.scorer.scores(_moved(images, move))["score"] >= limit for move in moves(amount)]
-            rows += _rows(np.array([decided != still for decided in each]), amount, labels)
+            rows += _rows(np.mean([decided != still for decided in each], axis=0), amount, faces)
     except UserError as error:
         return JitterOfBundle(of=of, why=str(error))
     return JitterOfBundle(of=of, moves=len(moves(AMOUNTS[0])), rows=rows)
 
 
-def _rows(flips: np.ndarray, amount: float, labels: np.ndarray | None) -> list[FlipFacts]:
-    """Return the shares of flips (moves, faces), of all faces and of each label."""
-    groups = {"": np.ones(flips.shape[1], bool)}
-    if labels is not None:
-        groups |= {name: labels == number for number, name in enumerate(LABELS)}
-    return [
-        FlipFacts(
-            amount=amount, label=name, faces=int(members.sum()), share=float(flips[:, members].mean()),
-            ever=float(flips[:, members].any(axis=0).mean()),
-        )
-        for name, members in groups.items()
-        if members.any()
-    ]  # fmt: skip
+def _rows(flips: np.ndarray, amount: float, faces: pd.DataFrame | None) -> list[FlipFacts]:
+    """Return the shares of flips, of which `flips` are those of each face, of all and of each label and species."""
+    if faces is None:
+        share, ever = float(flips.mean()), float((flips > 0).mean())
+        return [FlipFacts(amount=amount, label="", faces=len(flips), share=share, ever=ever)]
+    rows = []
+    for row in rows_of(faces, flips, amount):
+        label = "attack" if row.group == "species" else row.name
+        rows.append(
+            FlipFacts(
+                amount=amount, label=label, species=row.name if row.group == "species" else "", faces=row.clips,
+                share=row.share, low=row.low, high=row.high, ever=row.ever,
+            )
+        )  # fmt: skip
+    return rows
 
 
 def _moved(images: Any, move: Move) -> Any:

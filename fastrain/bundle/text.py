@@ -139,12 +139,13 @@ def about_bundle(bundle: Bundle) -> str:
 
 
 def jitter_lines(facts: BundleFacts) -> list[str]:
-    """Return what moved boxes do to decisions, as lines."""
+    """Return what moved boxes do to decisions, as lines: of all faces, and by label and species with intervals."""
     if facts.jitter is None or not facts.jitter.rows:
         return [f"jitter      not measured: {facts.jitter.why if facts.jitter else 'an earlier bundle'}"]
-    return [
-        f"jitter      boxes moved by {row.amount:g}: {row.share:.1%} of decisions on {row.faces} faces "
-        f"flip, {row.ever:.1%} in some move"
-        for row in facts.jitter.rows
-        if not row.label
-    ]
+    lines = []
+    for row in facts.jitter.rows:
+        ends = "" if row.low is None or row.high is None else f" [{row.low:.1%}, {row.high:.1%}]"
+        shares = f"{row.share:.1%}{ends} of decisions on {row.faces} faces flip, {row.ever:.1%} in some move"
+        head = f"jitter      boxes moved by {row.amount:g}" if not row.label else f"            {row.name}"
+        lines.append(f"{head}: {shares}")
+    return lines

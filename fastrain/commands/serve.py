@@ -42,7 +42,9 @@ def serve(
         str, typer.Option(help="The detector's file, where its licence kept it out of the bundle.")
     ] = "",
     verify_key: VerifyKey = None,
-    workers: Annotated[int, typer.Option("-j", "--workers", min=1, help="Processes that look for faces.")] = 1,
+    workers: Annotated[
+        int, typer.Option("-j", "--workers", min=0, help="Processes that look for faces. 0: one a core.")
+    ] = 0,
     max_mib: Annotated[float, typer.Option(help="The largest body in MiB.")] = 20.0,
     max_pixels: Annotated[int, typer.Option(help="The most pixels of a picture or frame.")] = 50_000_000,
     max_seconds: Annotated[float, typer.Option(help="The longest video in seconds.")] = 30.0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ DRAIN = 30  # seconds for what is in hand once the server is to end
 class ServeRequest:
     """What `fastrain serve` is asked for; `tls` are the files of a certificate and its key.
 
+    `finders` are processes that look for faces, which is most of the work: 0 stands for one a core.
     `verify_key` is the file of a public key: its owner has to have signed the bundle.
     """
 
@@ -43,7 +45,7 @@ class ServeRequest:
     several: str = ONE
     strict: bool = False
     detector_model: str = ""
-    finders: int = 1
+    finders: int = 0
     limits: Limits = field(default_factory=Limits)
     verify_key: Path | None = None
 
@@ -99,7 +101,12 @@ def room_of(request: ServeRequest) -> Room:
         raise UserError(f"{request.bundle} sees no colour", expected="a network of rgb pictures",
                         found=", ".join(predictor.modalities))  # fmt: skip
     predictor = replace(predictor, several=request.several, strict=request.strict)
-    return Room(bundle, predictor, request.limits, max(1, request.finders), request.keep)
+    return Room(bundle, predictor, request.limits, request.finders or cores(), request.keep)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def is_loopback(host: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastrain.bundle.form import BundleFacts, RateFacts
+from fastrain.bundle.form import BundleFacts, FlipFacts, RateFacts
 
 FEW = 30  # people
 
@@ -51,9 +51,8 @@ def _rates(facts: BundleFacts) -> list[str]:
 def _rate(rate: RateFacts) -> str:
     what = "bona fide faces were rejected" if rate.metric == "bpcer" else "attacks of the worst kind were accepted"
     rule = f", {rate.rule}" if rate.rule else ""
-    ends = "" if rate.low is None or rate.high is None else f" (95 % interval {rate.low:.0%} to {rate.high:.0%}{rule})"
     people = f", {rate.people} people" if rate.people else ""
-    return f"{rate.value:.1%} of {what}{ends} on {rate.data or rate.part}{people}"
+    return f"{rate.value:.1%} of {what}{_ends(rate.low, rate.high, rule)} on {rate.data or rate.part}{people}"
 
 
 def _lacking(facts: BundleFacts) -> list[str]:
@@ -69,10 +68,22 @@ def _moved(facts: BundleFacts) -> list[str]:
     if facts.jitter is None or not facts.jitter.rows:
         return ["How decisions bear a face that is framed a little otherwise was not measured."]
     row = next(row for row in facts.jitter.rows if not row.label)
+    kinds = [kind for kind in facts.jitter.rows if kind.label and kind.amount == row.amount]
+    groups = [kind for kind in kinds if kind.species or kind.label == "bonafide"] or kinds
+    worst = max(groups, key=lambda kind: kind.share, default=None)
+    most = f"; most often for {_faces(worst)}, {worst.share:.0%}{_ends(worst.low, worst.high)}" if worst else ""
     return [
-        f"When the box of the face was moved by {row.amount:.0%} of its side, {row.share:.0%} of the decisions were "
-        "others: a score close to the threshold means little."
+        f"When the box of the face was moved by {row.amount:.0%} of its side, {row.share:.0%}"
+        f"{_ends(row.low, row.high)} of the decisions were others{most}: a score close to the threshold means little."
     ]
+
+
+def _faces(row: FlipFacts) -> str:
+    return "bona fide faces" if row.label == "bonafide" else f"attacks of the species {row.species or 'not stated'}"
+
+
+def _ends(low: float | None, high: float | None, rule: str = "") -> str:
+    return "" if low is None or high is None else f" (95 % interval {low:.0%} to {high:.0%}{rule})"
 
 
 def _seen(facts: BundleFacts) -> str:

@@ -39,6 +39,10 @@ def test_a_bundle_says_what_it_is(erm, erm_bundle):
     assert rates["test", "hter"].people == 5 and rates["test", "hter"].low <= rates["test", "hter"].high
     assert any(part.research_only and part.name == "CASIA-FASD" for part in facts.licences)
     assert facts.provenance["protocol"] == "mcio:CIO2M" and "library" not in facts.provenance
+    flips = {(row.amount, row.name): row for row in facts.jitter.rows}
+    assert {name for _, name in flips} == {"all faces", "bonafide", "attack", "attack, print"}
+    assert all(0 <= row.low <= row.share <= row.high <= 1 for row in flips.values())
+    assert facts.jitter.of == "the run's validation part" and flips[0.1, "all faces"].faces == 18
     members, _ = read_archive(erm_bundle)
     home = str(Path.home()).encode()
     assert all(home not in data and str(erm.parent).encode() not in data for data in members.values())

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from fasdata.errors import UserError
@@ -16,10 +17,14 @@ from fastrain.bundle.form import RangeFacts, SeenFacts
 from fastrain.bundle.found import FoundClip
 from fastrain.bundle.loading import load
 from fastrain.bundle.moved import jitter_of
+from fastrain.bundle.opened import Bundle
 from fastrain.bundle.predictor import Predictor
 from fastrain.bundle.seen import measured, seen_of, seen_of_run, unlike
+from fastrain.bundle.text import jitter_lines
 from fastrain.rundir import RunDir
+from fastrain.serve.trust import trust
 from tests.commands import Called
+from tests.fastrain.bundle.planting import planted
 from tests.fastrain.bundle.small import face, small_bundle
 from tests.fastrain.bundle.test_bundle_calibrate import write_face
 
@@ -108,8 +113,8 @@ def test_moved_boxes_flip_what_hangs_on_them(bundle):
     clip = FoundClip.of(*PictureFinder(predictor.finding).record({"rgb": face()}), predictor.finding)
     middle = (clip.frames[0].box[0] + clip.frames[0].box[2]) / 2  # type: ignore[index]
     faces = predictor.faces([clip])
-    planted = replace(predictor, scorer=Shifted([middle]))
-    flips = jitter_of(planted, faces, "a face")
+    hanging = replace(predictor, scorer=Shifted([middle]))
+    flips = jitter_of(hanging, faces, "a face")
     assert [(row.amount, row.share, row.ever, row.faces) for row in flips.rows] == [
         (0.1, 0.3, 1.0, 1),
         (0.2, 0.3, 1.0, 1),
@@ -118,3 +123,28 @@ def test_moved_boxes_flip_what_hangs_on_them(bundle):
     still = jitter_of(replace(predictor, scorer=Shifted([1e9])), faces, "a face")
     assert {row.share for row in still.rows} == {0.0}
     assert jitter_of(replace(predictor, threshold=None), faces, "a face").why == "there is no threshold"
+
+
+def test_flips_of_a_bundle_are_told_by_label_and_species_with_intervals_over_people(bundle, tmp_path):
+    predictor: Predictor = load(bundle)
+    clip = FoundClip.of(*PictureFinder(predictor.finding).record({"rgb": face()}), predictor.finding)
+    kinds = ["bonafide", "print", "replay"] * 4
+    middle = (clip.frames[0].box[0] + clip.frames[0].box[2]) / 2  # type: ignore[index]
+    # What hangs on the box are the prints of two of the four people.
+    middles = [middle if kind == "print" and place < 6 else 1e9 for place, kind in enumerate(kinds)]
+    whose = pd.DataFrame({
+        "dataset": "d", "clip_id": list("abcdefghijkl"), "subject": [f"p{place // 3}" for place in range(12)],
+        "label": ["bonafide" if kind == "bonafide" else "attack" for kind in kinds], "attack_type": kinds, "pai": "",
+    })  # fmt: skip
+    facts = jitter_of(replace(predictor, scorer=Shifted(middles)), predictor.faces([clip] * 12), "faces", whose)
+    of = {row.name: row for row in facts.rows if row.amount == 0.1}
+    assert list(of) == ["all faces", "bonafide", "attack", "attack, print", "attack, replay"]
+    assert [row.faces for row in of.values()] == [12, 4, 8, 4, 4]
+    assert [row.share for row in of.values()] == pytest.approx([0.05, 0, 0.075, 0.15, 0])
+    assert of["attack, print"].ever == 0.5 and of["attack, print"].low == 0 and of["attack, print"].high == 0.3
+    shown = Bundle.read(planted(bundle, tmp_path / "a.fasb", lambda tree: tree.update(jitter=facts.model_dump()))).facts
+    lines = jitter_lines(shown)
+    assert lines[0].startswith("jitter      boxes moved by 0.1: 5.0% [") and len(lines) == 10
+    assert "            attack, print: 15.0% [0.0%, 30.0%] of decisions on 4 faces flip, 50.0% in some move" in lines
+    words = " ".join(trust(shown))
+    assert "most often for attacks of the species print, 15% (95 % interval 0% to 30%)" in words
