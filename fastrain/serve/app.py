@@ -32,7 +32,7 @@ from fastrain.serve.judging import Judge
 from fastrain.serve.limits import Limits, Refusal
 from fastrain.serve.prometheus import TYPE, Counts
 from fastrain.serve.trust import trust
-from fastrain.serve.upload import Upload, read_upload, require_size
+from fastrain.serve.upload import COLOUR, Upload, parts_of, read_upload, require_size
 
 PAGE = {
     "/": ("index.html", "text/html; charset=utf-8"), "/page.js": ("page.js", "text/javascript; charset=utf-8"),
@@ -86,6 +86,7 @@ class Room:
         limit = self.predictor.threshold
         return {
             **{name: tree[name] for name in SAID}, "sha256": self.bundle.sha256, "trust": trust(facts),
+            "parts": parts_of(self.predictor.modalities, self.predictor.finding.settings().form.registered),
             "threshold": limit.model_dump(mode="json") if limit else None, "strict": self.predictor.strict,
             "several": self.predictor.several, "limits": vars(self.limits), "keeps": self.keep is not None,
         }  # fmt: skip
@@ -182,14 +183,14 @@ def _file(name: str, kind: str) -> Any:
 async def _predict(room: Room, request: Request) -> Response:
     with room.place() as hold:
         try:
-            upload = await read_upload(request, room.limits)
+            upload = await read_upload(request, room.limits, room.predictor.modalities)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
         before = time.monotonic()
         judged = await _judged(room, hold, upload)
         answer = object_of(judged.answer, frames=not upload.is_picture)
         width, height = _size(judged)
-        answer |= {"input": upload.name, "width": width, "height": height}
+        answer |= {"input": upload.name, "width": width, "height": height, "modalities": _shown(room, judged, upload)}
         room.counts.seconds.observe(time.monotonic() - before)
         room.counts.decisions.labels(judged.answer.word).inc()
         if answer["unlike"]:
@@ -207,14 +208,16 @@ async def _judged(room: Room, hold: _Hold, upload: Upload) -> Judged:
     """
     assert room.judge is not None
     hold.folder = tempfile.TemporaryDirectory(prefix="fastrain-", dir=_MEMORY if _MEMORY.is_dir() else None)
-    path = Path(hold.folder.name) / f"file.{upload.ending}"
+    folder = Path(hold.folder.name)
+    paths = {name: folder / f"{name}.{sent.ending}" for name, sent in upload.files.items()}
 
     def written() -> None:
-        path.write_bytes(upload.data)
-        require_size(upload, path, room.limits)
+        for name, sent in upload.files.items():
+            paths[name].write_bytes(sent.data)
+            require_size(sent, paths[name], room.limits)
 
     await asyncio.to_thread(written)
-    hold.future = room.judge.judge(Recording(upload.name, {"rgb": path}))
+    hold.future = room.judge.judge(Recording(upload.name, paths))
     try:
         waiting = asyncio.shield(asyncio.wrap_future(hold.future))
         return await asyncio.wait_for(waiting, room.limits.answer_seconds)
@@ -223,6 +226,22 @@ async def _judged(room: Room, hold: _Hold, upload: Upload) -> Judged:
         raise Refusal(503, "no answer in time", words) from None
     except UserError as error:
         raise Refusal(422, "cannot be judged", str(error)) from None
+
+
+def _shown(room: Room, judged: Judged, upload: Upload) -> list[str]:
+    """Return the modalities that the network was shown, none where no face was scored.
+
+    Raises:
+        Refusal: something that was sent does not lie on the colour, so that it could not be shown.
+    """
+    frames = judged.clip.frames
+    if not frames or frames[0].crop is None:
+        return []
+    lost = sorted(upload.files.keys() - set(frames[0].crop.modalities))
+    if lost:
+        why = [note for note in judged.clip.record.notes if note.startswith(lost[0])]
+        raise Refusal(422, "cannot be judged", why[0] if why else f"{lost[0]} cannot be used beside this colour")
+    return [name for name in room.predictor.modalities if name in upload.files]
 
 
 def _size(judged: Judged) -> tuple[int, int]:
@@ -236,5 +255,7 @@ def _size(judged: Judged) -> tuple[int, int]:
 def _keep(folder: Path, upload: Upload, answer: dict[str, Any]) -> None:
     stem = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{stem}.{upload.ending}").write_bytes(upload.data)
+    for name, sent in upload.files.items():
+        kind = "" if name == COLOUR else f"-{name}"
+        (folder / f"{stem}{kind}.{sent.ending}").write_bytes(sent.data)
     (folder / f"{stem}.json").write_text(json.dumps(answer), encoding="utf-8")

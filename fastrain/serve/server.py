@@ -85,7 +85,7 @@ def room_of(request: ServeRequest) -> Room:
     """Open the bundle and have it answer its self-test.
 
     Raises:
-        UserError: no bundle, one that fails its test, without a threshold, or of several modalities.
+        UserError: no bundle, one that fails its test, or without a threshold.
     """
     from fastrain.serve.app import Room
 
@@ -97,9 +97,6 @@ def room_of(request: ServeRequest) -> Room:
     predictor = predictor.with_threshold(request.threshold)
     if predictor.threshold is None:
         raise UserError(f"{request.bundle} has no threshold", do="give one: --threshold 0.5, or calibrate it")
-    if "rgb" not in predictor.modalities:
-        raise UserError(f"{request.bundle} sees no colour", expected="a network of rgb pictures",
-                        found=", ".join(predictor.modalities))  # fmt: skip
     predictor = replace(predictor, several=request.several, strict=request.strict)
     return Room(bundle, predictor, request.limits, request.finders or cores(), request.keep)
 

@@ -56,11 +56,12 @@ def _rate(rate: RateFacts) -> str:
 
 
 def _lacking(facts: BundleFacts) -> list[str]:
-    lacking = [name for name in facts.networks[0].modalities if name != "rgb"]
-    if not lacking:
+    others = [name for name in facts.networks[0].modalities if name != "rgb"]
+    if not others:
         return []
     return [
-        f"The network was made to see {' and '.join(lacking)} too, which nobody sends here: it judges colour alone."
+        f"The network was made to see {' and '.join(others)} too. A picture that comes without them is judged by what "
+        "there is, and none of the error rates is about that."
     ]
 
 

@@ -1,49 +1,114 @@
-"""What a request sends: its body within limits of bytes and time, one file in it, and what kind of file that is."""
+"""What a request sends: its body within limits of bytes and time, its files by modality, and what kind of file each is.
+
+A picture or video in colour is all that most networks see. One that sees depth or infrared too gets them as parts of
+their names beside the colour, pictures of one moment, as `fastrain predict --table` gets them by columns.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fasdata.records import MODALITIES
 from fastrain.serve.limits import Limits, Refusal
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-FIELD = "file"
+COLOUR = "rgb"
+FIELDS = ("file", COLOUR)  # what the part in colour may be called
 EXPECTED = "multipart/form-data with one file, a picture or a video"
 
 
 @dataclass(frozen=True)
-class Upload:
-    """A file that was sent: what it was called there, its bytes, and the ending of the kind that its bytes are of."""
+class Sent:
+    """A file that was sent: what it was called there, its bytes, and the ending of the kind that these are of."""
 
     name: str
     data: bytes
     ending: str
 
+
+@dataclass(frozen=True)
+class Upload:
+    """What was sent: files by modality, of which the one in colour is always there."""
+
+    files: Mapping[str, Sent]
+
+    @property
+    def name(self) -> str:
+        """What the file in colour was called."""
+        return self.files[COLOUR].name
+
     @property
     def is_picture(self) -> bool:
         """Whether it is one picture."""
-        return self.ending in PICTURES
+        return self.files[COLOUR].ending in PICTURES
 
 
-async def read_upload(request: Request, limits: Limits) -> Upload:
-    """Read the one file of a request.
+def parts_of(modalities: Sequence[str], registered: str) -> list[dict[str, object]]:
+    """Return what a request may hold for a network that sees these modalities, as `GET /v1/model` says it."""
+    lies = {"exact": "pixel on pixel of rgb", "scaled": "the field of view of rgb, at any size"}.get(
+        registered, "the whole picture of the face's region"
+    )
+    others = [name for name in modalities if name != COLOUR]
+    return [
+        {"name": COLOUR, "also": FIELDS[0], "required": True, "is": "a picture, or a short video"
+         if not others else "a picture; a short video by itself"},
+        *({"name": name, "required": COLOUR not in modalities and len(others) == 1,
+           "is": f"a picture of one channel (8 or 16 bits), {lies}"} for name in others),
+    ]  # fmt: skip
+
+
+async def read_upload(request: Request, limits: Limits, modalities: Sequence[str] = (COLOUR,)) -> Upload:
+    """Read the files of a request to a network that sees these modalities.
 
     Raises:
-        Refusal: another type of body, too many bytes, too slow, no file or several, or neither picture nor video.
+        Refusal: another type of body, too many bytes, too slow, no file or too many, a part that the network does not
+            see or nothing that it does, or neither pictures nor a video.
     """
-    name, data = file_of(request.headers.get("content-type", ""), await read_body(request, limits))
-    ending = kind_of(data)
-    if not ending:
-        words = f"{name} is neither a picture nor a video that is read here" if data else f"{name} is empty"
+    parts = files_of(request.headers.get("content-type", ""), await read_body(request, limits))
+    parts = _by_modality(parts, modalities)
+    files = {}
+    for modality, (called, data) in parts.items():
+        ending = kind_of(data, maps=modality != COLOUR)
+        if not ending:
+            words = f"{called} is neither a picture nor a video that is read here" if data else f"{called} is empty"
+            raise Refusal(415, "wrong type", words)
+        files[modality] = Sent(called, data, ending)
+    videos = [modality for modality, sent in files.items() if sent.ending not in PICTURES]
+    if videos and len(files) > 1:
+        words = (
+            f"{videos[0]} is a video; beside depth or ir pictures alone are taken: fastrain predict --table has videos"
+        )
         raise Refusal(415, "wrong type", words)
-    return Upload(name, data, ending)
+    return Upload(files)
+
+
+def _by_modality(parts: list[tuple[str, str, bytes]], modalities: Sequence[str]) -> dict[str, tuple[str, bytes]]:
+    """Return name and bytes of the files by modality; a single file of any field is the one in colour.
+
+    Raises:
+        Refusal: a part is missing, there twice, or of something that the network does not see.
+    """
+    others = [name for name in modalities if name != COLOUR]
+    seen = f"this network sees {', '.join(modalities)}"
+    by_name: dict[str, tuple[str, bytes]] = {}
+    for field, called, data in parts:
+        name = COLOUR if field in FIELDS or (len(parts) == 1 and field not in MODALITIES) else field
+        if name in by_name or name not in (COLOUR, *others):
+            what = "twice" if name in by_name else f"and {seen}"
+            expected = f"{EXPECTED}, in the field file" if not others else f"the fields rgb, {', '.join(others)}"
+            raise Refusal(400, "no form", f"expected {expected}; found {field or 'a field without a name'!r} {what}")
+        by_name[name] = (called, data)
+    if COLOUR not in by_name:
+        raise Refusal(400, "no form", "expected the field rgb (or file): faces are found in colour")
+    if not by_name.keys() & set(modalities):
+        raise Refusal(400, "no form", f"{seen}: send it in fields of these names beside rgb")
+    return by_name
 
 
 async def read_body(request: Request, limits: Limits) -> bytes:
@@ -73,11 +138,11 @@ def _too_many(what: str, limits: Limits) -> Refusal:
     return Refusal(413, "too many bytes", f"{what}; at most {limits.body_bytes:,} are taken")
 
 
-def file_of(content_type: str, body: bytes) -> tuple[str, bytes]:
-    """Return name and bytes of the one file in a multipart body.
+def files_of(content_type: str, body: bytes) -> list[tuple[str, str, bytes]]:
+    """Return field, name and bytes of the files in a multipart body.
 
     Raises:
-        Refusal: the body is no such form, or holds no file or several.
+        Refusal: the body is no such form, or holds no file, more than there are modalities, or something else.
     """
     from python_multipart.exceptions import FormParserError
     from python_multipart.multipart import MultipartParser, parse_options_header
@@ -91,10 +156,17 @@ def file_of(content_type: str, body: bytes) -> tuple[str, bytes]:
     except (FormParserError, ValueError) as error:
         raise Refusal(400, "no form", f"expected {EXPECTED}: {error}") from None
     files = [part for part in parts.whole if b"filename" in part[0]]
-    if len(files) != 1 or len(parts.whole) > 1:
-        raise Refusal(400, "no form", f"expected {EXPECTED}, in the field {FIELD!r}; found {len(parts.whole)} fields")
-    options, data = files[0]
-    return Path(options[b"filename"].decode(errors="replace")).name[:200] or "file", data
+    if not 0 < len(files) == len(parts.whole) <= len(MODALITIES):
+        words = (
+            f"expected {EXPECTED}, in the field {FIELDS[0]!r}; found {len(parts.whole)} fields, {len(files)} of files"
+        )
+        raise Refusal(400, "no form", words)
+    return [(_said(options, b"name", ""), Path(_said(options, b"filename", "file")).name[:200] or "file", data)
+            for options, data in files]  # fmt: skip
+
+
+def _said(options: Mapping[bytes, bytes], name: bytes, otherwise: str) -> str:
+    return options.get(name, otherwise.encode()).decode(errors="replace")[:1000]
 
 
 class _Parts:
@@ -135,20 +207,23 @@ class _Parts:
 
 # -- What a file is, by its first bytes --------------------------------------------------------------------------------
 
-PICTURES = ("jpg", "png", "bmp", "webp", "tif")
+PICTURES = ("jpg", "png", "bmp", "webp", "tif", "pgm")
 _BEGINS = (
     (b"\xff\xd8\xff", "jpg"), (b"\x89PNG\r\n\x1a\n", "png"), (b"BM", "bmp"), (b"II*\0", "tif"), (b"MM\0*", "tif"),
     (b"\x1a\x45\xdf\xa3", "mkv"),
 )  # fmt: skip
+_MAP = (b"P5", "pgm")
 
 
-def kind_of(data: bytes) -> str:
+def kind_of(data: bytes, *, maps: bool = False) -> str:
     """Return the ending of the kind that a file is of, "" where it is none that is read here.
+
+    `maps` are portable grey maps, in which cameras write depth.
 
     >>> kind_of(b"\\x89PNG\\r\\n\\x1a\\n..."), kind_of(b"RIFF....WEBPVP8 "), kind_of(b"GIF89a")
     ('png', 'webp', '')
     """
-    for begin, ending in _BEGINS:
+    for begin, ending in (*_BEGINS, *((_MAP,) if maps else ())):
         if data.startswith(begin):
             return ending
     if data[:4] == b"RIFF":
@@ -156,28 +231,28 @@ def kind_of(data: bytes) -> str:
     return "mp4" if data[4:8] == b"ftyp" and data[8:12] not in (b"avif", b"heic", b"heix", b"mif1") else ""
 
 
-def require_size(upload: Upload, path: Path, limits: Limits) -> None:
-    """Check what a file claims to hold, before anything of it is decoded.
+def require_size(sent: Sent, path: Path, limits: Limits) -> None:
+    """Check what a file at `path` claims to hold, before anything of it is decoded.
 
     Raises:
         Refusal: more pixels or seconds than are allowed, or it cannot be opened.
     """
-    width, height = _picture(upload) if upload.is_picture else _video(path, limits)
+    width, height = _picture(sent, path) if sent.ending in PICTURES else _video(path, limits)
     if width * height > limits.pixels:
         words = f"{width:,} x {height:,} pixels; at most {limits.pixels:,} are taken"
         raise Refusal(413, "too many pixels", words)
 
 
-def _picture(upload: Upload) -> tuple[int, int]:
+def _picture(sent: Sent, path: Path) -> tuple[int, int]:
     from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(upload.data)) as picture:
+        with Image.open(path) as picture:
             return picture.size
     except Image.DecompressionBombError as error:
         raise Refusal(413, "too many pixels", str(error)) from None
-    except (OSError, ValueError, SyntaxError, OverflowError) as error:
-        raise Refusal(422, "unreadable", f"{upload.name} cannot be opened: {error}") from None
+    except (OSError, ValueError, SyntaxError, OverflowError):  # their words name the file's place here
+        raise Refusal(422, "unreadable", f"{sent.name} cannot be opened as a picture") from None
 
 
 def _video(path: Path, limits: Limits) -> tuple[int, int]:

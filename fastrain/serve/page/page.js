@@ -3,7 +3,9 @@
 const $ = (id) => document.getElementById(id);
 const WORDS = { bonafide: "Bona fide", attack: "Attack", "no answer": "No answer" };
 const PAUSE = 400; // milliseconds between two frames of the camera
+const NAMES = { depth: "depth", ir: "infrared" };
 let token = "", model = null, stream = null, turn = 0;
+let shownFile = null, parts = {}; // the picture that is shown, and what was chosen beside it, by the name of its part
 
 const headers = () => (token ? { Authorization: `Bearer ${token}` } : {});
 
@@ -14,6 +16,7 @@ async function readModel() {
   model = await reply.json();
   $("bundle").textContent = `${model.name}, ${model.sha256.slice(0, 12)}`;
   $("trust").replaceChildren(...model.trust.map(item));
+  showParts();
   $("stored").textContent = model.keeps
     ? "What is sent is stored by this server, with its answer."
     : "Nothing that is sent is stored.";
@@ -25,9 +28,10 @@ function item(words) {
   return li;
 }
 
-async function ask(blob, name) {
+async function ask(blob, name, beside = {}) {
   const form = new FormData();
   form.append("file", blob, name);
+  for (const [part, file] of Object.entries(beside)) { form.append(part, file, file.name); }
   const reply = await fetch("v1/predict", { method: "POST", body: form, headers: headers() });
   const text = await reply.text();
   let tree;
@@ -45,7 +49,9 @@ function show(answer) {
   $("why").textContent = failed ? `${failed.kind}: ${failed.message}` : answer.kind ? `${answer.kind}: ${answer.reason}` : "";
   $("unlike").replaceChildren(...(failed ? [] : answer.unlike.map((words) => item(`Unlike anything seen: ${words}`))));
   const frames = failed || answer.frames_used === 1 ? "" : `, ${answer.frames_used} frames`;
-  $("time").textContent = failed ? "" : `${Math.round(answer.ms)} ms${frames}`;
+  const several = model && model.parts.length > 1 && !failed && answer.modalities.length;
+  const seen = several ? `, judged by ${answer.modalities.map((name) => NAMES[name] || "colour").join(", ")}` : "";
+  $("time").textContent = failed ? "" : `${Math.round(answer.ms)} ms${frames}${seen}`;
   const scored = !failed && answer.score !== null;
   $("scale").hidden = !scored;
   if (scored) { scale(answer); }
@@ -84,13 +90,20 @@ function draw(source, width, height, box, word) {
 
 // -- A file ----------------------------------------------------------------------------------------------------------
 
+function chooseFile(file) {
+  shownFile = file;
+  parts = {}; // those of the picture before
+  showParts();
+  judgeFile(file).catch(failed);
+}
+
 async function judgeFile(file) {
   stopCamera();
   const mine = ++turn;
   $("word").className = "word none";
   $("word").textContent = "Judging …";
   $("why").textContent = "";
-  const answer = await ask(file, file.name);
+  const answer = await ask(file, file.name, parts);
   if (mine !== turn) { return; }
   const box = show(answer);
   const source = await pictureOf(file, answer).catch(() => null);
@@ -111,6 +124,37 @@ async function pictureOf(file, answer) {
     await new Promise((done) => { video.onseeked = done; });
   }
   return video;
+}
+
+// Networks that see more than colour: a button for each further part, of the picture that was chosen last.
+function showParts() {
+  const further = model.parts.filter((part) => part.name !== "rgb");
+  $("parts").hidden = !further.length;
+  if (!further.length) { return; }
+  const names = further.map((part) => NAMES[part.name] || part.name).join(" and ");
+  $("parts-hint").textContent =
+    `This network sees ${names} too. Choose the colour picture first, then what was taken with it; the camera has colour alone.`;
+  $("part-buttons").replaceChildren(...further.map(partButton));
+}
+
+function partButton(part) {
+  const label = document.createElement("label"), input = document.createElement("input");
+  label.className = "button";
+  label.title = part.is;
+  const chosen = parts[part.name];
+  label.textContent = `Add ${NAMES[part.name] || part.name}`;
+  if (chosen) { label.textContent = `${NAMES[part.name] || part.name}: ${chosen.name}`; }
+  input.type = "file";
+  input.id = `part-${part.name}`;
+  input.disabled = !shownFile;
+  input.addEventListener("change", () => {
+    if (!input.files[0]) { return; }
+    parts[part.name] = input.files[0];
+    showParts();
+    judgeFile(shownFile).catch(failed);
+  });
+  label.append(input);
+  return label;
 }
 
 // -- The camera ------------------------------------------------------------------------------------------------------
@@ -156,7 +200,7 @@ function stopCamera() {
 const failed = (error) => show({ error: { kind: "no server", message: error.message } });
 $("file").addEventListener("change", (event) => {
   const file = event.target.files[0];
-  if (file) { judgeFile(file).catch(failed); }
+  if (file) { chooseFile(file); }
   event.target.value = "";
 });
 $("webcam").addEventListener("click", () => { if (stream) { stopCamera(); } else { startCamera().catch(failed); } });
@@ -169,7 +213,7 @@ $("drop").addEventListener("dragleave", () => $("drop").classList.remove("over")
 $("drop").addEventListener("drop", (event) => {
   event.preventDefault();
   $("drop").classList.remove("over");
-  if (event.dataTransfer.files[0]) { judgeFile(event.dataTransfer.files[0]).catch(failed); }
+  if (event.dataTransfer.files[0]) { chooseFile(event.dataTransfer.files[0]); }
 });
 $("ask-token").addEventListener("submit", (event) => {
   event.preventDefault();

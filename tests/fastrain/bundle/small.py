@@ -44,29 +44,58 @@ def brightness_network() -> bytes:
     return model.SerializeToString()
 
 
-def small_bundle(out: Path, threshold: float = 0.5, **more: Any) -> Path:
-    """Write the bundle, with one picture of a self-test; `more` are further facts."""
+def network_of_three() -> bytes:
+    """Return a method's network that adds what each modality is bright: colour 0.5, depth and infrared 0.25 each."""
+    nodes, weights = [], []
+    for name, weight in SHARES.items():
+        nodes.append(helper.make_node("ReduceMean", [name], [f"{name}-mean"], axes=[1, 2, 3], keepdims=0))
+        nodes.append(helper.make_node("Mul", [f"{name}-mean", f"{name}-share"], [f"{name}-part"]))
+        weights.append(helper.make_tensor(f"{name}-share", TensorProto.FLOAT, [1], [weight]))
+    nodes.append(helper.make_node("Sum", [f"{name}-part" for name in SHARES], ["score"]))
+    inputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3 if name == "rgb" else 1, SIDE, SIDE])
+        for name in SHARES
+    ]
+    inputs.append(helper.make_tensor_value_info("available", TensorProto.BOOL, ["n", 3]))
+    output = helper.make_tensor_value_info("score", TensorProto.FLOAT, ["n"])
+    graph = helper.make_graph(nodes, "g", inputs, [output], weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+SHARES = {"rgb": 0.5, "depth": 0.25, "ir": 0.25}
+
+
+def small_bundle(out: Path, threshold: float = 0.5, *, three: bool = False, **more: Any) -> Path:
+    """Write the bundle, with one picture of a self-test; `more` are further facts. With `three` it sees depth too."""
     settings = ExtractSettings(rules=(FrameRule.parse(FRAMES),)).settled(MediaForm())
     store = {name: value for name, value in settings.recorded().items() if name != "frames"}
     files = {name: bytes(data) for name, data in as_onnx().items()}
-    members = {"network.onnx": brightness_network(), **files}
+    members = {"network.onnx": network_of_three() if three else brightness_network(), **files}
+    seen = (
+        {"kind": "method", "modalities": list(SHARES)}
+        if three
+        else {"kind": "declared", "input": "rgb, 0..1", "score": "value"}
+    )
     rate = RateFacts(part="test", data="somewhere", metric="bpcer", value=0.1, low=0.02, high=0.2, people=30, clips=90)
     facts = BundleFacts(
         format=1, name="brightness", tool_version="0", finding=FindingFacts(
             store=store, frames=FRAMES, accepted=list(ACCEPTED), files=sorted(files)),
         networks=[GraphFacts(
-            kind="declared", file="network.onnx", name="brightness", opset=13, view=VIEW,
-            view_geometry=View.named(VIEW).geometry_version, input="rgb, 0..1", score="value")],
+            file="network.onnx", name="brightness", opset=13, view=VIEW,
+            view_geometry=View.named(VIEW).geometry_version, **seen)],  # type: ignore[arg-type]
         threshold=Threshold(value=threshold, policy="source_eer", data="held-out people"), rates=[rate], files={},
         **more,
     )  # fmt: skip
     out.write_bytes(packed({"bundle.json": described(facts, members).model_dump_json().encode(), **members}))
     bundle = Bundle.read(out)
     predictor = predictor_of_bundle(bundle, accelerator="cpu").choosing()
-    picture = next(iter(scenes.pictures(1)))
-    expected = answer_of(bundle, predictor, PictureFinder(predictor.finding), {"rgb": picture}, {"rgb": "test0.png"})
+    images = scenes.with_modalities(next(iter(scenes.pictures(1))), predictor.modalities)
+    names = {name: f"test0-{name}.png" for name in images}
+    expected = answer_of(bundle, predictor, PictureFinder(predictor.finding), images, names)
     assert expected is not None
-    members["test0.png"] = encode(picture, "png")
+    members.update({names[name]: encode(image, "png") for name, image in images.items()})
     facts = described(facts.model_copy(update={"self_test": [expected]}), members)
     write_bundle(facts, members, out)
     return out

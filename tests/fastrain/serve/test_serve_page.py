@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
-from tests.fastrain.bundle.small import face
+from fastrain.bundle.scenes import with_modalities
+from tests.fastrain.bundle.small import face, small_bundle
 from tests.fastrain.serve.served import Served, png, served, video
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -134,6 +136,27 @@ def test_a_clip_no_face_and_what_is_refused(page, tmp_path):
     (tmp_path / "words.png").write_text("no picture")
     page.set_input_files("#file", tmp_path / "words.png")
     assert "wrong type" in judged(page, "Not judged")
+
+
+def test_depth_and_infrared_are_added_to_the_picture_that_was_chosen(browser, tmp_path):
+    images = with_modalities(face(), ("rgb", "depth", "ir"))
+    for name, image in images.items():
+        cv2.imwrite(str(tmp_path / f"{name}.png"), image[..., ::-1] if name == "rgb" else image)
+    three = small_bundle(tmp_path / "three.fasb", threshold=0.4, three=True)
+    with served(three) as running:
+        for width in WIDTHS:
+            shown = browser.new_page(viewport={"width": width, "height": 900})
+            shown.goto(f"http://127.0.0.1:{running.port}/")
+            shown.wait_for_selector("#part-depth:disabled", state="attached")
+            assert "sees depth and infrared too" in shown.inner_text("#parts-hint")
+            shown.set_input_files("#file", tmp_path / "rgb.png")
+            assert "judged by colour" in judged(shown, "Attack")
+            shown.set_input_files("#part-depth", tmp_path / "depth.png")
+            shown.set_input_files("#part-ir", tmp_path / "ir.png")
+            assert "judged by colour, depth, infrared" in judged(shown, "Bona fide")
+            assert "infrared: ir.png" in shown.inner_text("#part-buttons")
+            assert shown.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+            shown.close()
 
 
 def test_a_token_is_asked_for(browser, pad):
