@@ -16,6 +16,7 @@ from fasdata.errors import UserError
 from fasdata.quality import geometry
 from fasdata.records import FrameRecord
 from fastrain.bundle.form import RangeFacts, SeenFacts
+from fastrain.evaluation.training_range import LEAST, beyond, ranges_of
 
 if TYPE_CHECKING:
     from fastrain.rundir import RunFacts
@@ -24,8 +25,6 @@ WORDS = {
     "face_size": ("size of the face", "px"), "sharpness": ("sharpness", ""), "brightness": ("brightness", ""),
     "roll": ("tilt of the head", "°"), "yaw": ("turn of the head", ""), "pitch": ("nod of the head", ""),
 }  # fmt: skip
-ENDS = (1, 99)  # per cent
-LEAST = 10  # clips: with fewer, the ends of a range are two single clips
 
 
 def seen_of(clips: Sequence[Mapping[str, float]], datasets: Sequence[str] = ()) -> SeenFacts | None:
@@ -37,14 +36,9 @@ def seen_of(clips: Sequence[Mapping[str, float]], datasets: Sequence[str] = ()) 
     """
     if len(clips) < LEAST:
         return None
-    ranges = {}
-    for name in WORDS:
-        values = np.array([clip[name] for clip in clips if name in clip])
-        if len(values) >= LEAST:
-            # Ends that some clip has: between two clips of few, the outermost would lie outside of themselves.
-            low, high = np.percentile(values, ENDS[0], method="lower"), np.percentile(values, ENDS[1], method="higher")
-            ranges[name] = RangeFacts(low=round(float(low), 6), high=round(float(high), 6))
-    outside = float(np.mean([bool(_outside(clip, ranges)) for clip in clips]))
+    ends = ranges_of(clips)
+    outside = float(np.mean([bool(beyond(clip, ends)) for clip in clips]))
+    ranges = {name: RangeFacts(low=low, high=high) for name, (low, high) in ends.items()}
     return SeenFacts(ranges=ranges, clips=len(clips), outside=outside, datasets=list(datasets)) if ranges else None
 
 
@@ -82,16 +76,9 @@ def measured(frames: Sequence[FrameRecord]) -> dict[str, float]:
 
 def unlike(frames: Sequence[FrameRecord], seen: SeenFacts) -> tuple[str, ...]:
     """Return in what the face of a clip is unlike those of the training data, a phrase each."""
-    return _outside(measured(frames), seen.ranges)
-
-
-def _outside(clip: Mapping[str, float], ranges: Mapping[str, RangeFacts]) -> tuple[str, ...]:
-    phrases = []
-    for name, (words, unit) in WORDS.items():
-        if name not in ranges or name not in clip:
-            continue
-        low, high, value = ranges[name].low, ranges[name].high, clip[name]
-        if not low <= value <= high:
-            space = "" if unit in ("", "°") else " "
-            phrases.append(f"{words} {value:.4g}{space}{unit}, seen were {low:.4g} to {high:.4g}")
+    clip, phrases = measured(frames), []
+    for name in beyond(clip, {name: (of.low, of.high) for name, of in seen.ranges.items()}):
+        (words, unit), of = WORDS[name], seen.ranges[name]
+        space = "" if unit in ("", "°") else " "
+        phrases.append(f"{words} {clip[name]:.4g}{space}{unit}, seen were {of.low:.4g} to {of.high:.4g}")
     return tuple(phrases)

@@ -179,7 +179,8 @@ def groupings(frame: pd.DataFrame) -> Iterator[tuple[str, str]]:
 
 
 def _table(name: str, frame: pd.DataFrame, column: str, threshold: float) -> Table:
-    columns = [Column(name.capitalize()), Column("Bona fide clips", True), Column("BPCER", True),
+    title = name.replace("_", " ")
+    columns = [Column(title.capitalize()), Column("Bona fide clips", True), Column("BPCER", True),
                Column("Attack clips", True), Column("APCER, all species", True)]  # fmt: skip
     rows = []
     for value, those in frame.groupby(column):
@@ -196,7 +197,13 @@ def _table(name: str, frame: pd.DataFrame, column: str, threshold: float) -> Tab
                 )
             )
         )
-    return Table(f"By {name}", columns, rows, f"{_FEW} {_INTERVAL}")
+    return Table(f"By {title}", columns, rows, f"{_NOTES.get(name, '')}{_FEW} {_INTERVAL}")
+
+
+_NOTES = {
+    "training_range": "Outside: size, sharpness, brightness or pose of the face is not in the middle 98 % of the "
+    "training clips. Predictions of a bundle flag these faces as unlike anything seen. "
+}
 
 
 def _rate(wrong: pd.Series, clips: pd.DataFrame) -> Any:

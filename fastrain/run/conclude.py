@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from fasdata.quality import GRADED, grade
 from fastrain.evaluation.colour_probe import colour_probe
 from fastrain.evaluation.score_rules import FIELD_PREFIX, KEY_COLUMNS
 from fastrain.evaluation.scores import ScoreTable
+from fastrain.evaluation.training_range import beyond, ranges_of
 
 if TYPE_CHECKING:
     from fasdata.manifest import Manifest
@@ -25,14 +26,17 @@ if TYPE_CHECKING:
 MOST = 15  # values; a field with more, such as a serial number, groups nothing
 
 
-def with_fields(table: ScoreTable, stores: Mapping[str, Store]) -> ScoreTable:
+def with_fields(
+    table: ScoreTable, stores: Mapping[str, Store], trained: Collection[tuple[str, str]] = ()
+) -> ScoreTable:
     """Add a column `field_<name>` for every field (device, session, …) that tells clips apart.
 
     Fields are those of the clips' records in `stores`, by dataset, and the grades of what was measured of their faces
-    (`fasdata.quality`); unknown is empty. A clip that a store does not have any more has none.
+    (`fasdata.quality`); unknown is empty. A clip that a store does not have any more has none. Where `trained` are the
+    clips of the training (dataset, clip_id), `training_range` says which faces lie outside the middle 98 % of theirs.
     """
     clips = table.frame[list(KEY_COLUMNS)].drop_duplicates()
-    fields_of, grades = {}, _grades(stores)
+    fields_of, grades = {}, _grades(stores, trained)
     for dataset, clip_id in clips.itertuples(index=False):
         try:
             fields = dict(stores[dataset].record(clip_id).clip.fields)
@@ -48,17 +52,29 @@ def with_fields(table: ScoreTable, stores: Mapping[str, Store]) -> ScoreTable:
     return ScoreTable(table.frame.assign(**columns), table.source)
 
 
-def _grades(stores: Mapping[str, Store]) -> dict[tuple[str, str], dict[str, str]]:
+def _grades(
+    stores: Mapping[str, Store], trained: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], dict[str, str]]:
     """Return the grades of what was measured of each clip's faces; stores made before it was have none."""
-    grades = {}
+    measures: dict[tuple[str, str], dict[str, float]] = {}
     for dataset, store in stores.items():
         try:
             quality = store.quality() if hasattr(store, "quality") else {}
         except UserError:
             continue
-        for clip_id, of in quality.items():
-            grades[dataset, clip_id] = {name: grade(name, of[name]) for name in GRADED if name in of}
+        measures |= {(dataset, clip_id): of for clip_id, of in quality.items()}
+    grades = {key: {name: grade(name, of[name]) for name in GRADED if name in of} for key, of in measures.items()}
+    ranges = ranges_of([measures[key] for key in trained if key in measures])
+    if ranges and {dataset for dataset, _ in trained} <= {dataset for dataset, _ in measures}:
+        for key, of in measures.items():
+            grades[key]["training_range"] = "outside" if beyond(of, ranges) else "inside"
     return grades
+
+
+def trained_clips(manifest: Manifest) -> set[tuple[str, str]]:
+    """Return dataset and id of the clips that a manifest trains on."""
+    columns = (manifest.table[name].to_pylist() for name in ("dataset", "clip_id", "part"))
+    return {(dataset, clip) for dataset, clip, part in zip(*columns, strict=True) if part == "train"}
 
 
 # -- Score table and colour probe --------------------------------------------------------------------------------------

@@ -229,10 +229,11 @@ def _begun(plan: RunPlan, session: Session, fabric: Fabric) -> dict[str, Any]:
 def _conclude(plan: RunPlan, session: Session, scored: Any, about: dict[str, Any]) -> None:
     from fastrain.evaluation.averaged import run_results
     from fastrain.evaluation.scores import ScoreOrigin
-    from fastrain.run.conclude import probe, score_table, with_fields
+    from fastrain.run.conclude import probe, score_table, trained_clips, with_fields
 
     run = plan.run
-    table = with_fields(score_table(plan.manifest_file.manifest, scored), plan.stores)
+    manifest = plan.manifest_file.manifest
+    table = with_fields(score_table(manifest, scored), plan.stores, trained_clips(manifest))
     table = ScoreOrigin.of_run(RunFacts.model_validate(about)).on(table)
     table.write_csv(run.file("scores.csv"))
     results = run_results(table, selection=about["selection"]["policy"], fta=plan.config.evaluate.fta)

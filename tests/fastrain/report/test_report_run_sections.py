@@ -31,7 +31,9 @@ def run(tmp_path_factory):
     folder = fabricate_run(top / "erm-0", library=top / "library")
     table = ScoreTable.read_csv(folder / "scores.csv").frame
     device = np.where(table["subject"].astype(int) <= 3, "phone", "laptop")
-    ScoreTable(table.assign(field_device=device)).write_csv(folder / "scores.csv")
+    seen = np.where(table["subject"].astype(int) <= 2, "outside", "inside")
+    table = table.assign(field_device=device, field_training_range=seen)
+    ScoreTable(table).write_csv(folder / "scores.csv")
     (folder / "config.yaml").write_text("model: {trunk: resnet18.tv_in1k, pretrained: true}\n")
     return folder
 
@@ -75,6 +77,7 @@ def test_errors_are_broken_down_by_what_the_release_tells_and_by_source_domain(p
     test, val = (clips[clips["part"] == part] for part in ("test", "val"))
     for caption, frame, column, number in (
         ("By device", test, "field_device", 2),
+        ("By training range", test, "field_training_range", 2),
         ("By domain of the held-out sources", val, "domain", 3),
     ):
         rows = page.table(caption)

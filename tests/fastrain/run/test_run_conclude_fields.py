@@ -58,3 +58,25 @@ def test_clips_are_grouped_by_the_grades_of_their_faces() -> None:
     table = with_fields(ScoreTable(frame(*rows)), {"OULU-NPU": Measured({f"c{i}": {} for i in range(4)})})
     assert table.frame["field_face_size"].tolist() == ["under 48 px", "under 48 px", "192 px and more", ""]
     assert [name for name in table.frame.columns if name.startswith("field_")] == ["field_face_size"]
+
+
+class Trained(Store):
+    """A store of a hundred training clips of usual light, and tested ones of which two are unlike them."""
+
+    def quality(self) -> dict[str, dict[str, float]]:
+        usual = {f"t{i}": {"brightness": 100.0 + i, "face_size": 120.0} for i in range(100)}
+        tested = {"c0": 150.0, "c1": 99.0, "c2": 260.0}
+        return usual | {name: {"brightness": light, "face_size": 120.0} for name, light in tested.items()}
+
+
+def test_clips_unlike_the_training_faces_are_a_group_of_the_breakdown() -> None:
+    rows = [row(f"c{i}", 0.1 * i, "bonafide" if i % 2 else "attack:print") for i in range(4)]
+    store = Trained({f"c{i}": {} for i in range(4)})
+    trained = {("OULU-NPU", f"t{i}") for i in range(100)}
+    table = with_fields(ScoreTable(frame(*rows)), {"OULU-NPU": store}, trained)
+    assert table.frame["field_training_range"].tolist() == ["inside", "outside", "outside", ""]
+    assert ("training_range", "field_training_range") in groupings(table.clips().frame)
+    # Half of the sources would be a range that the network was not trained in.
+    lost = with_fields(ScoreTable(frame(*rows)), {"OULU-NPU": store}, trained | {("CASIA-FASD", "t0")})
+    assert "field_training_range" not in lost.frame
+    assert "field_training_range" not in with_fields(ScoreTable(frame(*rows)), {"OULU-NPU": store}).frame
