@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=100)
     parser.add_argument("--people", type=int, default=60, help="of each repetition")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--array", type=Path, help="keep the last bundle's scores here, float32 (people, pictures)")
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
     tables = scored(asked.bundles, asked.world, asked.out, asked.workers)
@@ -62,6 +63,13 @@ def main() -> None:
         for policy in POLICIES:
             print(kept(bundle, table, Promise.parse(policy), draws))
         print(few(bundle, table))
+    if asked.array:
+        np.save(asked.array, array_of(tables[-1]))
+
+
+def array_of(table: pd.DataFrame) -> np.ndarray:
+    """Return the scores of a table as float32 (people, pictures), pictures in the order of `SHOWN`."""
+    return table.sort_values("subject", kind="stable")["score"].to_numpy(np.float32).reshape(-1, len(SHOWN))
 
 
 def drawn(world: int, repetitions: int, people: int) -> list[np.ndarray]:
@@ -131,7 +139,7 @@ def kept(bundle: Path, table: pd.DataFrame, promise: Promise, draws: list[np.nda
     rates = []
     for place, draw in enumerate(draws):
         own = number.isin(draw)
-        threshold = _threshold(table[own], promise)
+        threshold = threshold_of(table[own], promise)
         if place == 0:
             assert threshold == _calibrated(bundle, table[own], str(promise))
         rates.append(np.nan if threshold is None else rate(table[~own], promise, threshold))
@@ -145,7 +153,7 @@ def kept(bundle: Path, table: pd.DataFrame, promise: Promise, draws: list[np.nda
     )
 
 
-def _threshold(table: pd.DataFrame, promise: Promise) -> float | None:
+def threshold_of(table: pd.DataFrame, promise: Promise) -> float | None:
     """Return the threshold that `calibrate` takes for these people; None where it refuses."""
     bonafide = (table["label"] == "bonafide").to_numpy()
     arrays = (table["score"].to_numpy(np.float64), bonafide, list(table["subject"]), list(table["attack_type"]))

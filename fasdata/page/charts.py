@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,9 @@ def draw(paint: Callable[[Figure], None], *, name: str, alt: str, height: float 
     from matplotlib.figure import Figure
 
     # A style of the user's own would change the bytes, so start from the library's defaults.
-    with matplotlib.rc_context():
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        # Names in any script: text stays text, and the reader's browser has the glyphs that the layout's font lacks.
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)
         figure = Figure(figsize=(WIDTH, height), layout="constrained")

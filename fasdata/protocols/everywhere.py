@@ -21,7 +21,7 @@ OFFICIAL, SPLIT, LOO = "official", "split", "LOO_"
 TEST_SHARE = 0.3  # of the people, in `split` and where a species is left out
 MOST_FOLDS = 20
 _FOLDS = re.compile(r"cv(\d{1,2})\.(\d{1,2})", re.IGNORECASE)
-_SPECIES = re.compile(r"loo_([a-z0-9]+(?:-[a-z0-9]+)*)", re.IGNORECASE)
+_SPECIES = re.compile(r"loo_([a-z0-9]+(?:-[a-z0-9]+)*|[^\s@]*[^\x00-\x7f\s][^\s@]*)", re.IGNORECASE)
 
 
 def generic_spellings() -> tuple[str, ...]:
@@ -32,14 +32,18 @@ def generic_spellings() -> tuple[str, ...]:
 def generic_protocol(text: str) -> tuple[str, str] | None:
     """Return the protocol and the fold that the text after a dataset's name means; None where it means none of these.
 
+    A species may be written as its slug or, in another script than Latin, as its attacks are named.
+
     >>> generic_protocol("CV5.2"), generic_protocol("LOO_print-1"), generic_protocol("cv5.6")
     (('cv5', '2'), ('LOO_print-1', ''), None)
+    >>> generic_protocol("LOO_面具")
+    ('LOO_s-cce4a7', '')
     """
     word = text.lower()
     if word in (OFFICIAL, SPLIT):
         return word, ""
     if match := _SPECIES.fullmatch(word):
-        return LOO + match[1], ""
+        return LOO + (match[1] if match[1].isascii() else species_slug(match[1])), ""
     if match := _FOLDS.fullmatch(word):
         folds, fold = int(match[1]), int(match[2])
         if 2 <= folds <= MOST_FOLDS and 1 <= fold <= folds:
@@ -94,12 +98,23 @@ def sides_of(name: str, protocol: str, fold: str, clips: Sequence[Clip], dataset
 # -- One species left out ---------------------------------------------------------------------------------------------
 
 
+def _spelled(species: str) -> str:
+    """Return a species as a name of a protocol may write it: one whose slug says nothing is written as it is."""
+    slug = species_slug(species)
+    return (
+        f"{slug} (or {LOO}{species})"
+        if re.fullmatch(r"s-[0-9a-f]{6}", slug) and not re.search(r"[\s@]", species)
+        else slug
+    )
+
+
 def _left_out(name: str, slug: str, clips: Sequence[Clip], dataset: str, seed: int) -> Sides:
     """Return sides that share no person and no attack of the species with this slug."""
     attacks = [clip for clip in clips if clip.label == ATTACK]
     named = sorted({species for clip in attacks for species in _species(clip) if species_slug(species) == slug})
     if not named:
-        known = sorted({species_slug(species) for clip in attacks for species in _species(clip)})
+        there = {species for clip in attacks for species in _species(clip)}
+        known = sorted({_spelled(species) for species in there})
         raise UserError(
             f"{name}: no attack of {dataset} is of the species {slug!r}",
             expected=f"one of {', '.join(LOO + word for word in known)}" if known else "attacks with a type or a pai",

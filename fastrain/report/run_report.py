@@ -133,6 +133,7 @@ def _facts(run: RunFolder, runs: int) -> list[tuple[str, Any]]:
         ("Protocol", text(of.protocol)),
         ("Protocol alias", text(of.protocol_alias, "none")),
         ("Recipe", text(of.recipe_text)),
+        *([("Network", of.trained_on.text)] if of.trained_on else []),
         ("Unseen domain", text(run.target(), "not known")),
         ("Checkpoint selected by", run.selection_words()),
         ("Threshold policy", f"{HONEST} (honest)"),

@@ -52,9 +52,7 @@ def with_fields(
     return ScoreTable(table.frame.assign(**columns), table.source)
 
 
-def _grades(
-    stores: Mapping[str, Store], trained: Collection[tuple[str, str]]
-) -> dict[tuple[str, str], dict[str, str]]:
+def _grades(stores: Mapping[str, Store], trained: Collection[tuple[str, str]]) -> dict[tuple[str, str], dict[str, str]]:
     """Return the grades of what was measured of each clip's faces; stores made before it was have none."""
     measures: dict[tuple[str, str], dict[str, float]] = {}
     for dataset, store in stores.items():

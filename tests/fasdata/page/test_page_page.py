@@ -1,6 +1,7 @@
 """The parts of the HTML kit."""
 
 import base64
+import warnings
 
 import cv2
 import numpy as np
@@ -117,3 +118,9 @@ def test_page_is_written_whole_or_not_at_all(tmp_path):
 def test_a_name_that_is_no_unicode_does_not_cost_the_report(tmp_path):
     Page("bad \udcff name", []).write(tmp_path / "r.html")
     assert "<title>bad ? name</title>" in (tmp_path / "r.html").read_text("utf-8")
+
+
+def test_names_in_any_script_are_drawn_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "面具" in histogram_rows([Group("面具", [0.1, 0.3], 0)], "score", "clips", name="a", alt="a")

@@ -15,7 +15,7 @@ from fastrain.evaluation.statistics.clusters import Clusters
 from fastrain.evaluation.statistics.proportions import proportion_interval
 from fastrain.report.ledger import entries
 from fastrain.report.run_folder import RunFolder
-from fastrain.report.run_report import write_report
+from fastrain.report.run_report import run_page, write_report
 from tests.fasdata.page.markup import Markup
 from tests.fastrain.report.fabricate import TARGET, fabricate_run, fabricate_store
 
@@ -85,6 +85,17 @@ def test_errors_are_broken_down_by_what_the_release_tells_and_by_source_domain(p
         for row in rows:
             group, *shown = row.values()
             assert shown == rates(frame[frame[column] == group], threshold), (caption, group)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_scores_on_other_data_name_what_the_network_was_trained_on(run, tmp_path):
+    assert "Network" not in dict(run_page([RunFolder.read(run)], [], faces=False).facts)
+    folder = shutil.copytree(run, tmp_path / "run")
+    about = json.loads((folder / "run.json").read_text())
+    trained = {"protocol": "mcio:CI2O", "recipe": "standard"}
+    (folder / "run.json").write_text(json.dumps({**about, "trained_on": trained}))
+    facts = dict(run_page([RunFolder.read(folder)], [], faces=False).facts)
+    assert facts["Network"] == "trained on mcio:CI2O, standard"
 
 
 @pytest.mark.usefixtures("undrawn")
