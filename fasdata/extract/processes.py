@@ -75,6 +75,15 @@ class ClipProcess:
                 self._stillborn = 0  # it can be done: two bad starts in a night are no reason to end it
                 return result
 
+    def start(self) -> None:
+        """Start the process, which the first job would do otherwise; what becomes of it is told to that job.
+
+        Raises:
+            UserError: no process can be started.
+            CancelledError: `close` was called.
+        """
+        self._living()
+
     def close(self) -> None:
         """End the process with whatever it has in its hands."""
         with self._lock:

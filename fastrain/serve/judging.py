@@ -54,6 +54,8 @@ class Judge:
         for process in self._processes:
             self._free.put(process)
         self._finding = ThreadPoolExecutor(finders, thread_name_prefix="find")
+        for process in self._processes:  # whoever asks first does not wait for libraries and detector to be loaded
+            self._finding.submit(process.start)
         self._waiting: queue.SimpleQueue[_Found | None] = queue.SimpleQueue()
         self._numbers = itertools.count()
         self._scoring = threading.Thread(target=self._score, name="score", daemon=True)

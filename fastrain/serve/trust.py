@@ -70,8 +70,8 @@ def _moved(facts: BundleFacts) -> list[str]:
         return ["How decisions bear a face that is framed a little otherwise was not measured."]
     row = next(row for row in facts.jitter.rows if not row.label)
     kinds = [kind for kind in facts.jitter.rows if kind.label and kind.amount == row.amount]
-    groups = [kind for kind in kinds if kind.species or kind.label == "bonafide"] or kinds
-    worst = max(groups, key=lambda kind: kind.share, default=None)
+    finest = [kind for kind in kinds if kind.species or kind.label == "bonafide" or not _has_species(kinds)]
+    worst = max(finest, key=lambda kind: kind.share, default=None)
     most = f"; most often for {_faces(worst)}, {worst.share:.0%}{_ends(worst.low, worst.high)}" if worst else ""
     return [
         f"When the box of the face was moved by {row.amount:.0%} of its side, {row.share:.0%}"
@@ -80,7 +80,13 @@ def _moved(facts: BundleFacts) -> list[str]:
 
 
 def _faces(row: FlipFacts) -> str:
-    return "bona fide faces" if row.label == "bonafide" else f"attacks of the species {row.species or 'not stated'}"
+    if row.label == "bonafide":
+        return "bona fide faces"
+    return f"attacks of the species {row.species}" if row.species else "attacks"
+
+
+def _has_species(rows: list[FlipFacts]) -> bool:
+    return any(row.species for row in rows)
 
 
 def _ends(low: float | None, high: float | None, rule: str = "") -> str:

@@ -128,6 +128,7 @@ async function pictureOf(file, answer) {
 
 // Networks that see more than colour: a button for each further part, of the picture that was chosen last.
 function showParts() {
+  if (!model) { return; }
   const further = model.parts.filter((part) => part.name !== "rgb");
   $("parts").hidden = !further.length;
   if (!further.length) { return; }

@@ -199,6 +199,15 @@ def test_a_file_that_ends_the_process_that_decodes_it_gets_no_answer_and_the_nex
     assert isinstance(next_one, Decision) and next_one.bonafide
 
 
+def test_the_processes_that_find_faces_are_there_before_anybody_asks(pad, monkeypatch):
+    started: list[ClipProcess] = []
+    monkeypatch.setattr(ClipProcess, "start", started.append)
+    judge = Judge(load(pad, self_test=False), 3, 30.0)
+    judge._finding.shutdown(wait=True)
+    judge.close()
+    assert len(set(started)) == 3
+
+
 # -- In words ----------------------------------------------------------------------------------------------------------
 
 
@@ -208,6 +217,10 @@ def test_how_far_it_can_be_trusted_is_said_of_what_the_bundle_holds(pad, tmp_pat
     for words in ("by source_eer", "10.0% of bona fide faces were rejected (95 % interval 2% to 20%)", "30 people",
                   "middle 98 % of 100 training clips", "was not measured"):  # fmt: skip
         assert words in reply, reply
+    flips = [{"amount": 0.1, "label": label, "faces": 9, "share": share, "ever": 1.0}
+             for label, share in (("", 0.3), ("attack", 0.4), ("bonafide", 0.1))]  # fmt: skip
+    earlier = facts.model_copy(update={"jitter": JitterOfBundle(rows=flips)})  # without species
+    assert "30% of the decisions were others; most often for attacks, 40%:" in " ".join(trust(earlier))
     few = facts.model_copy(update={"rates": [facts.rates[0].model_copy(update={"people": 9})]})
     assert "9 people only" in " ".join(trust(few))
     place = PlaceFacts(promise="bpcer<=0.05", value=0.4, low=0.38, high=0.42,
