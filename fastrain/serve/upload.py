@@ -71,9 +71,8 @@ async def read_upload(request: Request, limits: Limits, modalities: Sequence[str
             see or nothing that it does, or neither pictures nor a video.
     """
     parts = files_of(request.headers.get("content-type", ""), await read_body(request, limits))
-    parts = _by_modality(parts, modalities)
     files = {}
-    for modality, (called, data) in parts.items():
+    for modality, (called, data) in _by_modality(parts, modalities).items():
         ending = kind_of(data, maps=modality != COLOUR)
         if not ending:
             words = f"{called} is neither a picture nor a video that is read here" if data else f"{called} is empty"

@@ -128,10 +128,10 @@ def test_what_waits_is_scored_together_and_each_gets_its_own_answer(pad, tmp_pat
     brightness = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5] * 2
     for place, light in enumerate(brightness):
         (tmp_path / f"{place}.png").write_bytes(png(face(light)))
-    judge = Judge(slow(predictor), 2, 30.0, sizes.append)
+    judge = Judge(slow(predictor), 2, 300.0, sizes.append)
     try:
         futures = [judge.judge(Recording(str(n), {"rgb": tmp_path / f"{n}.png"})) for n in range(len(brightness))]
-        answers = [future.result(60).answer for future in futures]
+        answers = [future.result(300).answer for future in futures]
     finally:
         judge.close()
     assert [answer.name for answer in answers] == [str(n) for n in range(len(brightness))]
@@ -162,7 +162,7 @@ def test_one_that_cannot_be_scored_costs_no_other_its_answer(pad, tmp_path):
                 raise UserError("too dark for me")
             return {"score": scores}
 
-    judge = Judge(slow(replace(predictor, scorer=Choosy())), 2, 30.0)
+    judge = Judge(slow(replace(predictor, scorer=Choosy())), 2, 300.0)
     try:
         futures = []
         for place, light in enumerate((1.0, 0.5, 0.9, 0.5, 1.0, 0.8)):
@@ -170,9 +170,9 @@ def test_one_that_cannot_be_scored_costs_no_other_its_answer(pad, tmp_path):
             futures.append((light, judge.judge(Recording(str(place), {"rgb": tmp_path / f"{place}.png"}))))
         for light, future in futures:
             if light == 0.5:
-                assert isinstance(future.exception(60), UserError)
+                assert isinstance(future.exception(300), UserError)
             else:
-                assert isinstance(future.result(60).answer, Decision)
+                assert isinstance(future.result(300).answer, Decision)
     finally:
         judge.close()
 
@@ -190,9 +190,9 @@ def test_a_file_that_ends_the_process_that_decodes_it_gets_no_answer_and_the_nex
         return whole(process, job)
 
     monkeypatch.setattr(ClipProcess, "run", run)
-    judge = Judge(load(pad), 1, 30.0)
+    judge = Judge(load(pad), 1, 300.0)
     try:
-        lost, next_one = (judge.judge(recording).result(60).answer for _ in range(2))
+        lost, next_one = (judge.judge(recording).result(300).answer for _ in range(2))
     finally:
         judge.close()
     assert isinstance(lost, NoAnswer) and lost.kind == "unreadable" and "ended its process" in lost.reason
@@ -202,7 +202,7 @@ def test_a_file_that_ends_the_process_that_decodes_it_gets_no_answer_and_the_nex
 def test_the_processes_that_find_faces_are_there_before_anybody_asks(pad, monkeypatch):
     started: list[ClipProcess] = []
     monkeypatch.setattr(ClipProcess, "start", started.append)
-    judge = Judge(load(pad, self_test=False), 3, 30.0)
+    judge = Judge(load(pad, self_test=False), 3, 300.0)
     judge._finding.shutdown(wait=True)
     judge.close()
     assert len(set(started)) == 3
