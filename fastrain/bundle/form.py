@@ -142,8 +142,8 @@ class SeenFacts(_Part):
 class FlipFacts(_Part):
     """Which share of decisions on faces flips when their boxes are moved by a share of their side.
 
-    Of all faces (`label` ""), of a label, or of a `species` of attacks; with its 95 % interval, for which people are
-    resampled. Of one person, and in bundles of earlier versions, there is none.
+    Of all faces (`label` ""), of a label, or of a `species` of attacks; with its 95 % interval over people, which
+    bundles of earlier versions lack.
     """
 
     amount: FiniteFloat
