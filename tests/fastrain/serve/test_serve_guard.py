@@ -201,7 +201,7 @@ def test_a_file_that_ends_the_process_that_decodes_it_gets_no_answer_and_the_nex
 
 def test_the_processes_that_find_faces_are_there_before_anybody_asks(pad, monkeypatch):
     started: list[ClipProcess] = []
-    monkeypatch.setattr(ClipProcess, "start", started.append)
+    monkeypatch.setattr(ClipProcess, "start", lambda process: started.append(process))
     judge = Judge(load(pad, self_test=False), 3, 300.0)
     judge._finding.shutdown(wait=True)
     judge.close()
