@@ -38,5 +38,5 @@ def beyond(clip: Mapping[str, float], ranges: Mapping[str, Range]) -> tuple[str,
     >>> beyond({"brightness": 0.5, "yaw": 9.0}, {"brightness": (1.0, 99.0)})
     ('brightness',)
     """
-    told = [name for name in MEASURES if name in ranges and name in clip]
-    return tuple(name for name in told if not ranges[name][0] <= clip[name] <= ranges[name][1])
+    measured = [name for name in MEASURES if name in ranges and name in clip]
+    return tuple(name for name in measured if not ranges[name][0] <= clip[name] <= ranges[name][1])
