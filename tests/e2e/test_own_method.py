@@ -11,25 +11,34 @@ from pathlib import Path
 
 import pytest
 
-from fastrain.bundle import export, scenes
-from fastrain.methods.registry import forget_named
+from fastrain.bundle import export
+from fastrain.conformance.run_rules import RUN_RULES
+from fastrain.conformance.suite import toy_of, tried
+from fastrain.conformance.toy_world import PROTOCOL, picture_of, world_in
+from fastrain.methods.registry import forget_named, name_method
 from tests.commands import Called
-from tests.fastrain.bundle.seen import write_seen_library
 from tests.fastrain.world import TINY
 
 PIP = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the installed package in `site`, whose sources are gone, and a toy world."""
+    folder = tmp_path_factory.mktemp("own")
+    assert "pip install" in Called("fastrain", "methods", "new", "street_net", "--out", folder / "package").out
+    subprocess.run([*PIP, "--target", folder / "site", folder / "package"], check=True)
+    shutil.rmtree(folder / "package")
+    world_in(folder)
+    return folder
+
+
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder where pip put the package; its sources are gone, and its place is on the path."""
-    package, place = tmp_path / "package", tmp_path / "site"
-    assert "pip install" in Called("fastrain", "methods", "new", "street_net", "--out", package).out
-    subprocess.run([*PIP, "--target", place, package], check=True)
-    shutil.rmtree(package)
-    monkeypatch.syspath_prepend(place)
+def world(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That folder, with the package on the path."""
+    monkeypatch.syspath_prepend(place / "site")
     monkeypatch.setattr(export, "PICTURES", 4)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(place)
     return place
 
 
@@ -41,15 +50,12 @@ def called(*line: object) -> str:
     return done.out
 
 
-def test_an_installed_method_goes_from_run_to_predict(installed: Path, tmp_path: Path) -> None:
+def test_an_installed_method_goes_from_run_to_predict(world: Path) -> None:
     listed = Called("fastrain", "methods").out
     assert "street_net from the package street_net 0.1.0 (street_net.method:StreetNet)" in listed
-    library = write_seen_library(tmp_path / "library")
     short = [word for key in TINY[3:] for word in ("--set", key)]
-    common = ["--protocol", "CIO-M", "--data", library.root]
-    for seed in (0, 1):
-        out = ["--accelerator", "cpu", "--seed", seed, "--out", f"run{seed}"]
-        called("run", "street_net", *common, "--preset", "demo", *short, *out)
+    common = ["--protocol", PROTOCOL, "--data", world_in(world).root]
+    called("run", "street_net", *common, "--preset", "demo", *short, "--accelerator", "cpu", "--out", "run0")
     (used,) = json.loads(Path("run0/run.json").read_text())["code"]
     assert (used["package"], used["version"], used["named"]) == ("street_net", "0.1.0", "street_net")
     assert set(used["files"]) == {"__init__.py", "method.py", "settings.py"}
@@ -58,23 +64,21 @@ def test_an_installed_method_goes_from_run_to_predict(installed: Path, tmp_path:
     refusal = Called("fastrain", "eval", "run0", *common).line
     assert "made with the method street_net from street_net 0.1.0" in refusal and "--with street_net" in refusal
     assert "HTER" in called("eval", "run0", *common, "--with", "street_net")
-    called("report", "run0", "run1", "--out", "both.html")
-    assert used["sha256"] in Path("both.html").read_text()
-    assert "street_net" in called("compare", "run0", "run1")
+    called("report", "run0", "--out", "again.html")
+    assert used["sha256"] in Path("again.html").read_text()
     called("export", "run0", "--with", "street_net", "--out", "pad.fasb")
-
-    picture = tmp_path / "face.png"
-    _write(picture)
+    picture = picture_of(world)["rgb"]
     of_bundle, of_run = (
-        called("predict", "pad.fasb", picture),
-        called("predict", "run0", picture, "--with", "street_net"),
+        re.sub(r"\d+ ms", "", called("predict", *line))
+        for line in (("pad.fasb", picture), ("run0", picture, "--with", "street_net"))
     )
-    without_time = [re.sub(r"\d+ ms", "", line) for line in (of_bundle, of_run)]
-    assert without_time[0] == without_time[1] and "score" in of_bundle
+    assert of_bundle == of_run and "score" in of_bundle
     forget_named()
 
 
-def _write(path: Path) -> None:
-    from fasdata.store.codec import encode
-
-    path.write_bytes(encode(next(iter(scenes.pictures(1))), "png"))
+def test_the_full_check_tries_whole_runs(world: Path) -> None:
+    """Two of them are compared; one is killed and resumed; one is exported and asked."""
+    toy = toy_of(name_method("street_net"), world)
+    verdicts = [tried(rule, toy) for rule in RUN_RULES]
+    assert [verdict.details for verdict in verdicts if verdict.word != "holds"] == []
+    forget_named()
