@@ -183,6 +183,10 @@ def _published(folder: Path) -> list[Path]:
     states: Mapping[str, Any] = {
         "gac_fas": {"epoch": 3, "eva": [0.1, float("nan")], "state_dict": layers},
         "hfn_mp": {"epoch": 3, "val_metrics": {"AUC": 0.5}, "model_state": [{"a.weight": weight}, fusion]},
+        "flip": {"epoch": 1, "state_dict": {
+            "backbone.vit.ln_pre.weight": weight, "embedder.bottleneck_layer_fc.weight": weight,
+            "embedder.bottleneck_layer.0.weight": weight, "classifier.classifier_layer.weight": weight,
+        }},
         "me_fas": {"epoch": 1, "state_dict": prompts},
         "sa_fas": {"epoch": 3, "args": {"scale": 0.5}, "state_dict": {
             "conv1.weight": weight, "fc0.weight": weight, "fc1.weight": weight, "fc2.weight": weight,

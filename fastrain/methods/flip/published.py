@@ -109,7 +109,7 @@ def _settings(ours: dict[str, Tensor]) -> dict[str, Any]:
     model: dict[str, Any] = {"variant": "it", "pretrained": False}
     fc = ours.get("network.embedder.fc.weight")
     if fc is not None:
-        return {**model, "variant": "v", "head": {"width": fc.shape[0]}}
+        return {**model, "variant": "v", **({"head": {"width": fc.shape[0]}} if fc.ndim == 2 and len(fc) else {})}
     _keep_words(ours)
     layers = [ours.get(f"head.{number}.weight") for number in (0, 6)]
     sizes = [layer.shape[0] for layer in layers if layer is not None and layer.ndim == 2]

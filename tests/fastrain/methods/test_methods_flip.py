@@ -11,12 +11,14 @@ from pydantic import ValidationError
 from torch import Generator, Tensor
 
 from fasdata.errors import UserError
+from fasdata.resources import configs_dir
 from fastrain.conformance.toys import Toy
 from fastrain.conformance.two_devices import gradients_of_one, gradients_of_two
 from fastrain.methods.flip import method as flip
 from fastrain.methods.flip.method import FLIP
 from fastrain.methods.flip.network import ClassifiedTower, SentenceCLIP, drawn_sentences, halves
 from fastrain.methods.flip.settings import FLIPSettings
+from fastrain.run.settings import layered, resolve
 from tests.fastrain.methods.tiny import DOMAINS, SIZE, TINY, images, scored, tiny, trained
 
 VARIANTS = ("v", "it", "mcl")
@@ -210,3 +212,24 @@ def test_mixed_precision_trains_and_scores_alike(variant: str) -> None:
     assert all(torch.isfinite(value) for value in logs.values())
     assert all(value.dtype == torch.float32 for value in method.parameters())
     torch.testing.assert_close(half.float(), whole, rtol=0, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("preset", "per_group", "variant"),
+    [("MCIO", 3, "mcl"), ("single", 3, "mcl"), ("5shot", 3, "mcl"), ("WCS", 3, "mcl"), ("WCS-IT", 8, "it")],
+)
+def test_presets_are_the_published_configurations(preset: str, per_group: int, variant: str) -> None:
+    config = resolve(layered("flip", preset))
+    model = FLIPSettings.model_validate(config.model)
+    assert (model.variant, model.lr, model.pretrained) == (variant, 1e-6, True)
+    assert (config.data.batch_per_group, config.data.last_batch) == (per_group, "drop")
+    assert (config.train.max_iterations, config.train.steps_per_epoch) == (4001, 100)
+
+
+def test_the_demo_is_small_and_says_what_it_is() -> None:
+    text = (configs_dir() / "flip.demo.yaml").read_text()
+    assert "From scratch, not indicative" in text
+    config = resolve(layered("flip", "demo"))
+    method = FLIP(FLIPSettings.model_validate(config.model), n_domains=3, image_size=config.data.image_size or 0)
+    assert config.data.image_size == 64
+    assert sum(parameter.numel() for parameter in method.parameters()) <= 2_000_000
