@@ -108,9 +108,13 @@ class Claim:
         return "" if self.verified else "recalled, not checked"
 
 
-def sources_of(claims: Iterable[Claim]) -> list[str]:
-    """Return a line for each table that claims are quoted from: the paper, and where its table was read."""
-    return list(dict.fromkeys(f"{claim.quoted_in}: {claim.printed_by} ({claim.source})" for claim in claims))
+def sources_of(claims: Iterable[Claim], *, checked: bool = False) -> list[str]:
+    """Return a line for each table that claims are quoted from: the paper, where it was read, and what checked it."""
+    lines = {}
+    for claim in claims:
+        line = f"{claim.quoted_in}: {claim.printed_by} ({claim.source})"
+        lines[line] = f"{line}; checked by: {claim.checked}" if checked and claim.checked else line
+    return list(lines.values())
 
 
 def load_published(folder: Path | None = None) -> list[Claim]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fasdata.errors import UserError, unknown_name
-from fasdata.page.spelling import percent, ratio, text_table
+from fasdata.page.spelling import Absent, percent, ratio, text_table
 from fasdata.protocols.grammar import parse
 from fasdata.store.atomic import write_text
 from fastrain.claims.published import RECIPES, Claim, disagreements, load_published, sources_of
@@ -17,6 +17,7 @@ HEAD = (
     "Threshold", "Standing", "Checked by", "Remarks",
 )  # fmt: skip
 _SHORT = (0, 1, 2, 3, 4, 6, 9, 10, 11)  # what a terminal has room for
+_ON_PAGE = (0, 2, 3, 4, 6, 9, 10, 8, 11, 5, 7, 13)  # the section names the protocol, the sources what checked them
 MORE = "Paper, table and row, recipe, checks and remarks of each: --format md or html."
 
 
@@ -89,14 +90,14 @@ def _markdown(title: str, claims: Sequence[Claim]) -> str:
 def _page(title: str, claims: Sequence[Claim]) -> str:
     from fasdata.page.page import Page, Section
     from fasdata.page.parts import Column, Notice, Paragraph, Row, Table
-    from fasdata.page.spelling import Absent
 
-    columns = [Column(name, numeric=2 <= place <= 4) for place, name in enumerate(HEAD)]
     sections = []
     for protocol in dict.fromkeys(claim.protocol for claim in claims):
         own = [claim for claim in claims if claim.protocol == protocol]
+        filled = [place for place in _ON_PAGE if any(cells(claim)[place] for claim in own)]
+        columns = [Column(HEAD[place], numeric=2 <= place <= 4) for place in filled]
         rows = [
-            Row([cell or Absent("not given") for cell in cells(claim)], "muted" if claim.standing else "")
+            Row([cells(claim)[at] or Absent("not given") for at in filled], "muted" if claim.standing else "")
             for claim in own
         ]
         parts: list[object] = [Table(f"Claims on {protocol}", columns, rows, "Grey: not read from its source.")]
@@ -104,7 +105,7 @@ def _page(title: str, claims: Sequence[Claim]) -> str:
         if apart:
             parts.insert(0, Notice("Claims that contradict each other", [f"{words}." for words in apart], "mixed"))
         sections.append(Section(protocol.translate(str.maketrans(":@ ", "---")), protocol, parts))
-    sources = [Paragraph(RECIPES), *(Paragraph(f"{source}.") for source in sources_of(claims))]
+    sources = [Paragraph(RECIPES), *(Paragraph(f"{source}.") for source in sources_of(claims, checked=True))]
     sections.append(Section("sources", "Sources", sources))
     methods = len({claim.method.lower() for claim in claims})
     facts = [("Claims", str(len(claims))), ("Methods", str(methods))]

@@ -8,11 +8,11 @@ from markupsafe import Markup
 
 from fasdata.page.page import Page, Section
 from fasdata.page.parts import Column, Notice, Paragraph, Row, Table
-from fasdata.page.spelling import Absent, on_two_lines
+from fasdata.page.spelling import Absent, on_two_lines, percent, ratio
 from fastrain.claims.published import RECIPES, Claim, disagreements, sources_of
 from fastrain.compare.comparison import ProtocolTable
 from fastrain.compare.judged import COLUMNS
-from fastrain.compare.text import HEAD, OUTSIDE, OWN_DATA, best_of, note, published_row, row_of
+from fastrain.compare.text import HEAD, OUTSIDE, OWN_DATA, best_of, note, row_of
 
 
 def page(tables: Sequence[ProtocolTable], published: Sequence[Claim], warning: str = "") -> str:
@@ -31,28 +31,37 @@ def page(tables: Sequence[ProtocolTable], published: Sequence[Claim], warning: s
 
 
 def _section(table: ProtocolTable, published: Sequence[Claim]) -> Section:
-    columns = [Column(title, numeric=place >= len(HEAD) - len(COLUMNS)) for place, title in enumerate(HEAD)]
-    rows = [
-        Row(
-            [
-                _bold(cell) if best else cell
-                for cell, best in zip(_cells(row_of(line, table.baseline)), best_of(line), strict=True)
-            ]
-        )
-        for line in table.lines
-    ]
-    rows += [Row(_cells(published_row(result)), "muted") for result in published]
+    columns = [Column(HEAD[place], numeric=place >= len(HEAD) - len(COLUMNS)) for place in _ORDER]
+    rows = []
+    for line in table.lines:
+        cells = list(zip(_cells(row_of(line, table.baseline)), best_of(line), strict=True))
+        rows.append(Row([_bold(cell) if best else cell for cell, best in (cells[place] for place in _ORDER)]))
     parts: list[object] = [Table(f"{table.alias}, target at clip level", columns, rows, note(table, "html"))]
     parts += [Paragraph(f"{sentence}.") for sentence in table.tests]
     if table.notes:
         parts.append(Notice(OUTSIDE, [f"{note}." for note in table.notes], "mixed"))
-    if published:
-        parts += [Paragraph(OWN_DATA), *(Paragraph(f"{source}.") for source in sources_of(published))]
-        apart = [f"{words}." for words in disagreements(published)]
-        parts += [Notice("Claims that contradict each other", apart, "mixed")] if apart else []
-        parts.append(Paragraph(RECIPES))
+    parts += _published(table.alias, published) if published else []
     lead = f"{table.protocol}: {table.people}; {table.resamples} resamples."
     return Section(table.protocol.translate(str.maketrans(":@ ", "---")), table.alias, parts, lead)
+
+
+# The numbers first: a narrow window shows the first columns.
+_ORDER = (0, *range(len(HEAD) - len(COLUMNS), len(HEAD)), *range(1, len(HEAD) - len(COLUMNS)))
+
+
+def _published(alias: str, claims: Sequence[Claim]) -> list[object]:
+    """Return the claims of papers as a table of its own, what contradicts what, and where it was read."""
+    names = ("Method, and who quotes it", "HTER %", "AUC", "Threshold", "Checkpoint selected by")
+    rows = []
+    for claim in claims:
+        rate = percent(claim.hter, "not given", sd=claim.hter_sd, unit="")
+        cells = (claim.name, rate, ratio(claim.auc, "not given", sd=claim.auc_sd), claim.threshold, claim.selection)
+        rows.append(Row(cells, "muted"))
+    columns = [Column(name, numeric=place in (1, 2)) for place, name in enumerate(names)]
+    parts: list[object] = [Table(f"Published on {alias}", columns, rows, OWN_DATA.removesuffix(":") + ".")]
+    apart = [f"{words}." for words in disagreements(claims)]
+    parts += [Notice("Claims that contradict each other", apart, "mixed")] if apart else []
+    return [*parts, Paragraph(RECIPES), *(Paragraph(f"{source}.") for source in sources_of(claims))]
 
 
 def _cells(cells: Sequence[str]) -> list[object]:
