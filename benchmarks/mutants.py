@@ -54,6 +54,12 @@ TESTS = {
     "results_lookup.py": [f"{_E}results_lookup.py"],
     "thresholds.py": [f"{_E}thresholds.py", f"{_E}results.py"],
 }
+SLOW = (  # left out: a survivor of the others may be tried with them by hand
+    "metrics.py::test_roc_auc_and_eer_agree_with_torchmetrics",
+    "outside.py::test_a_renaming_of_ids_and_people_changes_no_number",
+    "statistics.py::test_equal_systems_are_told_apart_as_often_as_the_level_says",
+    "statistics.py::test_an_interval_covers_as_often_as_it_says",
+)
 COMPARISONS = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
@@ -265,8 +271,8 @@ def _child(tree: Path, tests: list[str], path: str, writing: int) -> int:
 
     module = f"{ROOM}/{path}".removesuffix(".py").replace("/", ".")
     examples = [f"tests/test_docstring_examples.py::test_examples_give_what_they_show[{module}]"]
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "-W", "ignore",
-               "--deselect", f"{_E}metrics.py::test_roc_auc_and_eer_agree_with_torchmetrics"]  # fmt: skip
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "-W", "ignore"]
+    options += [f"--deselect={_E}{slow}" for slow in SLOW]
     has_examples = ">>>" in (TOP / ROOM / path).read_text(encoding="utf-8")
     code = pytest.main([*options, *(examples if has_examples else []), *tests], plugins=[Failed()])
     if int(code) not in (0, 1):

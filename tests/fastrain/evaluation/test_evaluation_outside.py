@@ -18,7 +18,7 @@ from fastrain.evaluation.results import evaluate
 from fastrain.evaluation.score_columns import Reading
 from fastrain.evaluation.score_facts import cannot_tell, holdings, other_way_round
 from fastrain.evaluation.score_files import OutsideScores, read_outside
-from fastrain.evaluation.score_ids import lined_up
+from fastrain.evaluation.score_ids import lined_up, matched
 from fastrain.evaluation.score_writers import write_scores
 from fastrain.evaluation.scores import Samples, ScoreTable
 from tests.fastrain.evaluation.tables import frame, row, twelve
@@ -286,3 +286,54 @@ def test_ids_that_are_a_manifests_clips(tmp_path: Path) -> None:
         UserError, match=r"lacks scores of clips that the manifest has; found 'OULU-NPU/r1', 'OULU-NPU/r2'"
     ):
         lined_up(read_outside(tmp_path / "s.csv", Reading()).table, key)
+
+
+def test_frames_of_a_manifests_clips_are_samples_of_their_own(tmp_path: Path) -> None:
+    """A recording's only frame is its sample, unless it has a number above 0; then the number is part of the id."""
+    key = twelve()
+    clips = [clip.clip_id for clip in key.clips().frame.itertuples() if clip.part == "test"]
+    for number, ids in ((0, "OULU-NPU/b0"), (1, "OULU-NPU/b0/1")):
+        text = "label,score,clip,frame\n" + "".join(f"live,{at},{clip},{number}\n" for at, clip in enumerate(clips))
+        (tmp_path / "s.csv").write_text(text)
+        assert lined_up(read_outside(tmp_path / "s.csv", Reading()).table, key).frame["sample_id"].iloc[0] == ids
+
+
+def test_ids_of_samples_and_of_clips_find_their_rows() -> None:
+    samples = twelve().frame
+    by_sample = matched(["OULU-NPU/b1/0", "OULU-NPU/b0/0"], samples, "s.csv")
+    assert by_sample["clip_id"].tolist() == ["b1", "b0"] and by_sample["frame_index"].tolist() == [0, 0]
+    by_clip = matched(["OULU-NPU/b1", "b0"], samples, "s.csv")
+    assert by_clip["sample_id"].tolist() == ["OULU-NPU/b1", "OULU-NPU/b0"] and set(by_clip["frame_index"]) == {0}
+    with pytest.raises(UserError, match="mixes ids of clips and of samples"):
+        matched(["OULU-NPU/b1/0", "b0"], samples, "s.csv")
+
+
+def test_repeated_ids_are_told_apart_by_attack_then_by_their_order(tmp_path: Path) -> None:
+    rows = generated(people=2, kinds=2, samples=2)
+    rows = rows.astype({"sample_n": str})
+    rows.loc[rows["is_bonafide"], "sample_n"] = ""  # nothing tells the samples of a bona fide recording apart
+    rows.to_csv(tmp_path / "s.csv", index=False)
+    ids = set(read_outside(tmp_path / "s.csv", Reading()).table.frame["clip_id"])
+    assert {"client/real/000 #1", "client/real/000 #2", "client/attack/000 type_0 1"} <= ids
+    assert not any(name.startswith("client/attack") and "#" in name for name in ids)
+
+
+def test_a_score_that_is_no_number_is_named_by_its_row(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("label,score,clip\nlive,,a\nlive,0.5,b\nspoof,abc,c\nspoof,x,d\n")
+    with pytest.raises(UserError, match=r"the score of row 3 is not a number; found 'abc'"):
+        read_outside(tmp_path / "s.csv", Reading())
+
+
+def test_a_file_of_others_is_not_our_own_table(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("label,score\nlive,0.5\nspoof,0.1\n")
+    read = read_outside(tmp_path / "s.csv", Reading())
+    assert not read.own and not read.has_ids
+
+
+def test_a_recording_without_any_score_keeps_one_row(tmp_path: Path) -> None:
+    text = "label,score,clip,frame\nlive,0.5,a,0\nlive,,a,1\nlive,,b,0\nlive,,b,1\nlive,,b,2\nspoof,0.1,c,0\n"
+    (tmp_path / "s.csv").write_text(text)
+    table = read_outside(tmp_path / "s.csv", Reading()).table.frame
+    assert [(clip, status) for clip, status in zip(table["clip_id"], table["status"], strict=True)] == [
+        ("a", "ok"), ("b", "fta"), ("c", "ok"),
+    ]  # fmt: skip

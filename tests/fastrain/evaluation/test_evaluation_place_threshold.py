@@ -138,3 +138,12 @@ def test_more_people_make_the_threshold_surer(text):
         assert low <= place_threshold(promise, *of).value <= high
         widths.append(high - low)
     assert 0 < widths[1] < 0.7 * widths[0]
+
+
+def test_attacks_without_a_face_are_rejected_so_that_the_lowest_score_may_be_the_threshold() -> None:
+    """Of a hundred people's attacks one gave a face at all: accepting it is one error in a hundred."""
+    scores = np.full(100, np.nan)
+    scores[7] = 0.3
+    found_at = place_threshold(Promise("apcer", 0.05), scores, np.zeros(100, bool), [f"p{i}" for i in range(100)],
+                               ["print"] * 100)  # fmt: skip
+    assert (found_at.value, found_at.observed, found_at.people) == (0.3, 0.01, 100)

@@ -54,6 +54,7 @@ def test_clips_average_their_frames_and_keep_their_order() -> None:
     np.testing.assert_equal(clips.frame["score_map"].to_numpy(), [0.75, 0.0, np.nan, 0.3])
     assert clips.frame["n_frames"].tolist() == [2, 1, 0, 1]
     assert clips.frame["status"].tolist() == ["ok", "ok", "fta", "ok"]
+    assert set(clips.frame["frame_index"]) == {-1}
 
 
 def test_the_table_owns_its_frame() -> None:

@@ -237,6 +237,12 @@ def test_equal_systems_are_told_apart_as_often_as_the_level_says() -> None:
     assert small <= 8
 
 
+def test_decisions_and_ranks_are_of_one_scale() -> None:
+    samples = samples_of(np.array([-np.inf, 0.4, 0.5, 0.5, 9.0]), np.array([1, 0, 1, 0, 1]))
+    assert decided(samples, 0.5).scores.tolist() == [0, 0, 1, 1, 1]  # a score at the threshold is accepted
+    assert ranked(samples).scores.tolist() == [-np.inf, 2, 3.5, 3.5, 5]
+
+
 def test_corrected_p_values_by_hand() -> None:
     assert holm([0.04]) == [0.04] and holm([]) == []
     # Ascending 0.01 0.02 0.03 0.5: times 4, 3, 2, 1: 0.04 0.06 0.06 0.5.
