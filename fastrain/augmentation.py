@@ -45,14 +45,19 @@ class ColourJitter(_Strict):
 
 
 class RandomResizedCrop(_Strict):
+    """A window of random area and aspect, resized to the size of the image."""
+
+    scale: AreaShare = (0.08, 1.0)
+    ratio: Interval = (3 / 4, 4 / 3)
+
+
+class SidedCrop(RandomResizedCrop):
     """A window of random area and aspect, resized to `side` pixels (None: the size of the image).
 
     `cut`: the window is cut out first, so that no pixel beside it takes part in the resizing; and where ten windows did
     not fit into the image, its central square is taken, in place of all of it.
     """
 
-    scale: AreaShare = (0.08, 1.0)
-    ratio: Interval = (3 / 4, 4 / 3)
     side: Annotated[int, Field(ge=1, le=LARGEST_IMAGE)] | None = None
     cut: bool = False
 
@@ -175,7 +180,7 @@ class AugmentConfig(_Strict):
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     levels_gamma: LevelsGamma | None = None
     colour_jitter: ColourJitter | None = None
-    random_resized_crop: RandomResizedCrop | None = None
+    random_resized_crop: SidedCrop | None = None
     horizontal_flip: Probability = 0.0
     rotation: Annotated[FiniteFloat, Field(ge=0, le=180)] = 0.0
     rotate_first: bool = False

@@ -96,6 +96,8 @@ class Geometry:
     def draw(cls, config: AugmentConfig, height: int, width: int, rng: np.random.Generator) -> Geometry:
         """Draw all steps from `rng`, always in the same order."""
         resized_crop = random_window(config.random_resized_crop, height, width, rng)
+        if config.random_resized_crop and config.random_resized_crop.cut:
+            resized_crop = resized_crop or central_square(height, width)
         if config.random_resized_crop and config.random_resized_crop.side:
             height = width = config.random_resized_crop.side
         flip = bool(rng.random() < config.horizontal_flip)
@@ -116,10 +118,7 @@ def random_window(
     config: RandomResizedCrop | None, height: int, width: int, rng: np.random.Generator
 ) -> Rectangle | None:
     """Draw the window of a random resized crop; None: the whole image."""
-    if config is None:
-        return None
-    window = _rectangle(config.scale, config.ratio, height, width, rng)
-    return window or (central_square(height, width) if config.cut else None)
+    return _rectangle(config.scale, config.ratio, height, width, rng) if config else None
 
 
 def central_square(height: int, width: int) -> Rectangle:

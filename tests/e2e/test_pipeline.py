@@ -191,7 +191,14 @@ def every_fifth(raw, tmp_path_factory) -> Path:
     """A library with the frames of every recipe, without the time that finding faces takes."""
     folder = tmp_path_factory.mktemp("every_fifth")
     for name in SETS:
-        frames = ("--detector", "none", "--frames", "recipes + every(5,1000)@decoded", "-j", 1)
+        frames = (
+            "--detector",
+            "none",
+            "--frames",
+            "recipes + every(5,1000)@decoded + ssdg(1)@with_face + ssdg(2)@with_face",
+            "-j",
+            1,
+        )
         done = Called("fasdata", "extract", name, "--root", raw / name, "--out", folder, *frames)
         assert done.code == 0, done.error or done.out
     return folder

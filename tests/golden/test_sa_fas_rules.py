@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fasdata.faces.view import View
-from fastrain.augmentation import AugmentConfig, RandomResizedCrop
+from fastrain.augmentation import AugmentConfig, SidedCrop
 from fastrain.data.geometry import Geometry, central_square
 from fastrain.data.transforms import moved, to_tensors
 from fastrain.evaluation.metrics.reference import gac
@@ -31,7 +31,7 @@ PRESETS = {
 CHAIN = AugmentConfig(
     rotation=180,
     rotate_first=True,
-    random_resized_crop=RandomResizedCrop(scale=(0.2, 1.0), ratio=(1.0, 1.0), side=256, cut=True),
+    random_resized_crop=SidedCrop(scale=(0.2, 1.0), ratio=(1.0, 1.0), side=256, cut=True),
     horizontal_flip=0.5,
 )
 
@@ -101,7 +101,7 @@ def test_where_a_test_image_is_always_the_central_square(folder: Path) -> None:
 
 def test_a_crop_that_never_fits_is_the_central_square() -> None:
     config = CHAIN.model_copy(
-        update={"random_resized_crop": RandomResizedCrop(scale=(0.99, 1.0), ratio=(1.0, 1.0), cut=True, side=64)}
+        update={"random_resized_crop": SidedCrop(scale=(0.99, 1.0), ratio=(1.0, 1.0), cut=True, side=64)}
     )
     drawn = Geometry.draw(config, 100, 40, np.random.default_rng(0))
     assert drawn.resized_crop == (0, 30, 40, 70) == central_square(100, 40)
