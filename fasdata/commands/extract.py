@@ -9,7 +9,7 @@ import typer
 
 from fasdata.commands.options import BonafideIs, LayoutName, Workers, processes
 from fasdata.errors import EXIT_PARTIAL
-from fasdata.faces.detectors import DEFAULT, DETECTORS, PRECROPPED
+from fasdata.faces.detectors import DEFAULT, DETECTORS, PRECROPPED, name_detector
 
 app = typer.Typer()
 
@@ -40,7 +40,8 @@ def extract(
     detector: Annotated[
         str,
         typer.Option(
-            help=f"{_of_detectors('about')}; auto: {PRECROPPED} where the release is pre-cropped, else {DEFAULT}."
+            help=f"{_of_detectors('about')}; auto: {PRECROPPED} where the release is pre-cropped, else {DEFAULT}; "
+            "or one of your own, FILE.py:CLASS."
         ),
     ] = "auto",
     detector_model: Annotated[
@@ -160,8 +161,9 @@ def extract(
     )
     described = find_card(dataset, card, bonafide_is)
     own_card(Library.locate(out), described)  # a letter that cannot be claimed is told before anything else
+    known, code = name_detector(detector)
     settings = settings_for(
-        described.slug, frames, described.protocol, detector=detector, detector_model=detector_model,
+        described.slug, frames, described.protocol, detector=known, detector_code=code, detector_model=detector_model,
         allow_download=allow_download, min_face=min_face, min_score=min_score, tracking=tracking,
         detect_every=detect_every, context=2.0 if context is None else context, views=split_views(views or ()),
         max_side=max_side, codec=codec, fallbacks=fallbacks == "on", borders=borders, face_rule=face_rule,

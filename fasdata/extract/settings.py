@@ -31,7 +31,8 @@ class ExtractSettings:
     one from its neighbours (in a pre-cropped release: the central square); `borders` whether the detector
     `none` cuts away black around faces that the release cropped. `form` is how the release keeps its recordings. The
     detector `auto` stands until `settled` knows that form. `detector_model` is what the detector's row asks for; it is
-    downloaded only if `allow_download`. `detector_files` are the detector's networks in memory, out of a bundle, and
+    downloaded only if `allow_download`. `detector_code` is how a detector from outside is named, "" for one of ours.
+    `detector_files` are the detector's networks in memory, out of a bundle, and
     no file is opened. With `tracking` a face is followed from frame to frame (see `fasdata.faces.tracking`), and the
     complete frame is searched at least every `detect_every` frames. `face_rule` says which of several faces is kept
     (`fasdata.faces.choice`), `on_damage` what a damaged packet costs (`fasdata.media.container.Reading`); "" leaves
@@ -43,6 +44,7 @@ class ExtractSettings:
     rules: tuple[FrameRule, ...]
     detector: str = DEFAULT
     detector_model: str = ""
+    detector_code: str = ""
     detector_files: Mapping[str, bytes] = field(default_factory=dict, repr=False, hash=False)
     allow_download: bool = False
     min_face: int = 40
@@ -184,6 +186,7 @@ class ExtractSettings:
             precropped=self.form.precropped,
             cut_borders=self.cuts_borders,
             device=self.device,
+            code=self.detector_code,
             files=self.detector_files,
         )
 

@@ -16,6 +16,7 @@ from fasdata.records import Box, Clip, Face
 class DetectorRequest:
     """What an extraction asks of its detector; `model` is what `--detector-model` named, "" for nothing.
 
+    `code` is how a detector from outside is named where it has to be imported again, "" for one of ours.
     `files` are its networks by name where they come in memory, out of a bundle; no file is opened then. `min_face` is
     in pixels of the frame; `precropped` and `cut_borders` tell that the release cropped its frames to the face, and
     whether the black around it goes.
@@ -28,6 +29,7 @@ class DetectorRequest:
     precropped: bool = False
     cut_borders: bool = False
     device: str = "cpu"
+    code: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict, hash=False)
 
 

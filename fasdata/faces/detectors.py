@@ -15,13 +15,16 @@ an extraction, `fasdata doctor`, reports and the licence ledger read it there. T
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from fasdata.door import Code, Offer, named_code, names_code, offers
 from fasdata.errors import UserError, unknown_name
 from fasdata.faces.model_file import (
     FACENET_WEIGHTS,
@@ -140,6 +143,65 @@ DETECTORS: dict[str, DetectorRow] = {
 }
 
 
+# -- Detectors from outside -------------------------------------------------------------------------------------------
+
+GROUP = "fasdata.detectors"
+"""The entry point under which an installed package offers detectors."""
+_SAFE_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+
+
+@dataclass(frozen=True)
+class OwnDetector(DetectorRow):
+    """A class from outside as a row of the table.
+
+    It is built as `Class(request, model)`. Its attributes may be those of a row (`about`, `licence`, `research_only`,
+    `model`, `cuda`, `preload`), and `numbers(request)`, a class method, the numbers that decide what it finds.
+    """
+
+    kind: Any = None
+    code: Code | None = None
+
+    def load(self) -> Any:
+        """Return what the file of one of ours has: `make` and `settings`."""
+        numbers: Any = getattr(self.kind, "numbers", lambda request: {})
+        return SimpleNamespace(make=self.kind, settings=numbers)
+
+
+def name_detector(text: str) -> tuple[str, str]:
+    """Import the detector that the user names, unless it is one of ours; return its name, and how to name it again.
+
+    From then on this process knows it. The second text is for the processes that extract, which import it again; ""
+    where it is ours.
+
+    Raises:
+        UserError: it cannot be imported, or is no detector.
+    """
+    if not names_code(text) and text not in [offer.name for offer in offered_detectors()]:
+        return text, ""
+    kind, code = named_code(text, GROUP, "detector")
+    name = getattr(kind, "name", None)
+    if not (isinstance(kind, type) and callable(getattr(kind, "detect", None))):
+        raise UserError(f"{text} is no detector", expected="a subclass of fasdata.faces.detector.Detector")
+    if not isinstance(name, str) or not _SAFE_NAME.fullmatch(name):
+        raise UserError(f"{text} has no name", expected='name = "a-name", small letters', found=repr(name))
+    if name in DETECTORS and not isinstance(DETECTORS[name], OwnDetector):
+        raise UserError(f"{text} calls itself {name}, which is a detector of ours", do="give its class another name")
+    given = {key: getattr(kind, key) for key in ("about", "licence", "model", "cuda", "preload") if hasattr(kind, key)}
+    facts = {"about": "from outside", "licence": "as its author says", **given}
+    barred = bool(getattr(kind, "research_only", True))
+    DETECTORS[name] = OwnDetector(kind.__module__, **facts, research_only=barred, searches=True, kind=kind, code=code)
+    where, colon, member = text.rpartition(":")
+    return name, f"{Path(where).resolve()}{colon}{member}" if where.endswith(".py") else text
+
+
+def offered_detectors() -> list[Offer]:
+    """Return the detectors that installed packages offer; nothing is imported. A name of ours stays ours."""
+    return [offer for offer in offers(GROUP) if offer.name not in DETECTORS]
+
+
+# -- Any detector -----------------------------------------------------------------------------------------------------
+
+
 def make_detector(name: str, request: DetectorRequest) -> Detector:
     """Build the detector `name`, in the process that will use it.
 
@@ -147,6 +209,8 @@ def make_detector(name: str, request: DetectorRequest) -> Detector:
         UserError: there is no such detector; its model, its device or a package it needs is not there, or the model is
             not one for it.
     """
+    if request.code:  # a process of an extraction, which does not know yet what the user named
+        name_detector(request.code)
     row = _row(name)
     if request.device != "cpu" and not row.cuda:
         raise UserError(f"--device {request.device} means nothing to {name}", do="leave it out: it runs on the cpu")
@@ -184,7 +248,10 @@ def detector_identity(name: str, request: DetectorRequest) -> dict[str, Any]:
     fingerprint = row.bundled.fingerprint() if row.bundled else ""
     if row.model:
         fingerprint = file_sha256(_model(name, request))
-    return {"detector_weights_sha256": fingerprint, "detector_settings": dict(row.load().settings(request))}
+    identity = {"detector_weights_sha256": fingerprint, "detector_settings": dict(row.load().settings(request))}
+    if isinstance(row, OwnDetector) and row.code:
+        identity["detector_code"] = {"package": row.code.origin, "sha256": row.code.sha256}
+    return identity
 
 
 def detector_licence(name: str) -> str:

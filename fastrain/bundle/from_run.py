@@ -105,6 +105,13 @@ def _store(about: RunFacts, manifest: Mapping[str, Any]) -> dict[str, Any]:
     domains = [*(manifest.get("domains") or ()), *(manifest.get("target") or ())]
     files = [Path(about.library or ".") / str(domain.get("dataset")) / "store.json" for domain in domains]
     stores = [read_json_object(path).get("config") for path in files if path.is_file()]
+    outside = [config for config in stores if isinstance(config, dict) and config.get("detector_code")]
+    if outside:
+        raise UserError(
+            f"the faces of this run were found by {outside[0].get('detector')}, a detector from outside",
+            expected="stores made with a detector of fasdata",
+            do="what predicts or is exported finds faces as its stores do, and has no code of others imported",
+        )
     known = [config for config in stores if isinstance(config, dict) and config.get("detector") in DETECTORS]
     looking = [config for config in known if DETECTORS[config["detector"]].searches]
     if looking or known:

@@ -1,4 +1,4 @@
-"""Three small datasets of rendered people, found and stored as any own data are: a world to train a toy run in."""
+"""Four small datasets of rendered people, found and stored as any own data are: a world to train a toy run in."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ from fasdata.library import Library
 from fastrain.bundle.scenes import with_modalities
 from fastrain.conformance.toys import MODALITIES
 
-DATASETS = {"toy-a": "casia-fasd", "toy-b": "replay-attack", "toy-c": "msu-mfsd"}  # and the place they look like
-PROTOCOL = "toy-a + toy-b to toy-c"
-PEOPLE = 5
+DATASETS = {  # and the place they look like
+    "toy-a": "casia-fasd",
+    "toy-b": "replay-attack",
+    "toy-c": "oulu-npu",
+    "toy-d": "msu-mfsd",
+}
+PROTOCOL = "toy-a + toy-b + toy-c to toy-d"
+PEOPLE = 4
 FRAMES = "linspace(2)"
 KINDS = {"bonafide": "bonafide", "attack": "print-flat"}
 
@@ -35,7 +40,7 @@ def world_in(folder: Path) -> Library:
 
 def picture_of(folder: Path) -> dict[str, Path]:
     """Return the files of a bona fide picture of the target, by modality."""
-    return {name: folder / "raw" / "toy-c" / f"p0-bonafide-{name}.png" for name in MODALITIES}
+    return {name: folder / "raw" / "toy-d" / f"p0-bonafide-{name}.png" for name in MODALITIES}
 
 
 def _table(raw: Path, place: str) -> Path:
