@@ -76,13 +76,9 @@ class ClipProcess:
                 return result
 
     def start(self) -> None:
-        """Start the process, which the first job would do otherwise; what becomes of it is told to that job.
-
-        Raises:
-            UserError: no process can be started.
-            CancelledError: `close` was called.
-        """
-        self._living()
+        """Start the process and wait until it can take a job; what goes wrong there is told to the first job."""
+        with suppress(Exception):
+            self._living().wait_until_ready()
 
     def close(self) -> None:
         """End the process with whatever it has in its hands."""
@@ -132,12 +128,15 @@ class _Life:
         self._waiting: dict[int, queue.SimpleQueue[Any]] = {}
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def run(self, job: Job) -> Result:
+    def wait_until_ready(self) -> None:
         try:
             self._ready.result(START)
         except NoAnswer:
             self.end()
             raise UserError(f"a process that works on clips was not ready within {START:.0f} s") from None
+
+    def run(self, job: Job) -> Result:
+        self.wait_until_ready()
         answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
         with self._sending:
             self._numbers += 1

@@ -108,7 +108,11 @@ class _Hold:
         if self.future is None or self.future.done():
             self._release()
         else:
-            self.future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._release))
+            self.future.add_done_callback(lambda _: self._release_in_loop())
+
+    def _release_in_loop(self) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and with it the queue
+            self._loop.call_soon_threadsafe(self._release)
 
     def _release(self) -> None:
         if self.folder is not None:
@@ -219,8 +223,9 @@ async def _judged(room: Room, hold: _Hold, upload: Upload) -> Judged:
     await asyncio.to_thread(written)
     hold.future = room.judge.judge(Recording(upload.name, paths))
     try:
-        waiting = asyncio.shield(asyncio.wrap_future(hold.future))
-        return await asyncio.wait_for(waiting, room.limits.answer_seconds)
+        judging = asyncio.wrap_future(hold.future)
+        judging.add_done_callback(lambda done: done.cancelled() or done.exception())  # where nobody waits any more
+        return await asyncio.wait_for(asyncio.shield(judging), room.limits.answer_seconds)
     except TimeoutError:
         words = f"no decision within {room.limits.answer_seconds:g} s"
         raise Refusal(503, "no answer in time", words) from None

@@ -51,11 +51,9 @@ class Judge:
         self._predictor, self._batched = predictor, batched
         self._processes = [ClipProcess(work) for _ in range(finders)]
         self._free: SimpleQueue[ClipProcess] = SimpleQueue()
-        for process in self._processes:
-            self._free.put(process)
         self._finding = ThreadPoolExecutor(finders, thread_name_prefix="find")
         for process in self._processes:  # whoever asks first does not wait for libraries and detector to be loaded
-            self._finding.submit(process.start)
+            self._finding.submit(self._begin, process)
         self._waiting: queue.SimpleQueue[_Found | None] = queue.SimpleQueue()
         self._numbers = itertools.count()
         self._scoring = threading.Thread(target=self._score, name="score", daemon=True)
@@ -74,6 +72,11 @@ class Judge:
             process.close()
         self._waiting.put(None)
         self._scoring.join(10)
+
+    def _begin(self, process: ClipProcess) -> None:
+        """Let a process take recordings once it can: until then the others do."""
+        process.start()
+        self._free.put(process)
 
     def _find(self, recording: Recording, future: Future[Judged]) -> None:
         before = time.perf_counter()

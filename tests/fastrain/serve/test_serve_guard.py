@@ -7,6 +7,7 @@ import json
 import shutil
 import ssl
 import subprocess
+import threading
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
@@ -199,13 +200,27 @@ def test_a_file_that_ends_the_process_that_decodes_it_gets_no_answer_and_the_nex
     assert isinstance(next_one, Decision) and next_one.bonafide
 
 
-def test_the_processes_that_find_faces_are_there_before_anybody_asks(pad, monkeypatch):
+def test_the_processes_that_find_faces_start_before_anybody_asks_and_a_slow_one_keeps_nobody_waiting(
+    pad, tmp_path, monkeypatch
+):
+    (tmp_path / "a.png").write_bytes(png(face()))
     started: list[ClipProcess] = []
-    monkeypatch.setattr(ClipProcess, "start", lambda process: started.append(process))
-    judge = Judge(load(pad, self_test=False), 3, 300.0)
-    judge._finding.shutdown(wait=True)
-    judge.close()
-    assert len(set(started)) == 3
+    late, start = threading.Event(), ClipProcess.start
+
+    def slowly(process):
+        started.append(process)
+        if len(started) == 1:
+            late.wait(300)
+        start(process)
+
+    monkeypatch.setattr(ClipProcess, "start", slowly)
+    judge = Judge(load(pad, self_test=False), 2, 300.0)
+    try:
+        answers = [judge.judge(Recording("a", {"rgb": tmp_path / "a.png"})).result(300).answer for _ in range(3)]
+    finally:
+        late.set()
+        judge.close()
+    assert len(set(started)) == 2 and {answer.word for answer in answers} == {"bonafide"}
 
 
 # -- In words ----------------------------------------------------------------------------------------------------------
