@@ -1,9 +1,11 @@
 """The ways to do a step of FLIP's variants, ready for `train_step.py`; and, run by itself, the ways to score images.
 
-Run: python benchmarks/contest_flip.py [--images 20] [--layers 12] [--repetitions 3] [--threads 1]
+Run: python benchmarks/contest_flip.py [--images 20] [--layers 12] [--repetitions 3] [--threads 1], or with --work
 
-Both score the same images by variant it from the same weights, in batches of ten, as published. The network has its
-full width; `--layers` makes it shallower. Images are always of 224 pixels; in a step `--images` counts all views.
+`--work` counts the arithmetic of a step of each variant at its published size, 24 base images, and computes nothing.
+Otherwise both score the same images by variant it from the same weights, in batches of ten, as published. The network
+has its full width; `--layers` makes it shallower. Images are always of 224 pixels; in a step `--images` counts all
+views.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.literal_flip import Literal, LiteralIT, LiteralMCL, LiteralV, Sizes, optimiser, scored, training_step
 from fastrain.conformance.memory_context import MemoryContext
@@ -75,14 +78,57 @@ def contest(options: argparse.Namespace, variant: str) -> dict[str, Contestant]:
     return contestants
 
 
+def work(variant: str, images: int = 24) -> dict[str, int]:
+    """Return the floating-point operations of a step, forward and backward, of both; the optimiser's are left out."""
+    literal = literal_network(variant, 12)
+    method = same_network(literal, variant).to("meta").train()
+    literal.to("meta").train()
+    views = [torch.empty(images, 3, SIDE, SIDE, device="meta") for _ in range(method.views)]
+    ways: dict[str, Callable[[], list[Tensor]]] = {
+        "literal": lambda: _literal_outputs(literal, views),
+        "ours": lambda: _our_outputs(method, views),
+    }
+    counted = {}
+    for name, outputs in ways.items():
+        with FlopCounterMode(display=False) as counter:
+            torch.stack([output.sum() for output in outputs()]).sum().backward()
+        counted[name] = counter.get_total_flops()
+    return counted
+
+
+def _literal_outputs(literal: Literal, views: list[Tensor]) -> list[Tensor]:
+    """Return all that the losses are computed of, which costs next to nothing more."""
+    if isinstance(literal, LiteralV):
+        return [literal(views[0])]
+    text = [literal.model.encode_text(ids) for ids in (literal.ids[:6], literal.ids[6:])]
+    images = [literal.model.encode_image(view) for view in views]
+    heads = [literal.image_mlp(view) for view in images[1:]] if isinstance(literal, LiteralMCL) else []
+    return [*text, *images, *heads]
+
+
+def _our_outputs(method: FLIP, views: list[Tensor]) -> list[Tensor]:
+    outputs = method.network(torch.cat(views))
+    if isinstance(outputs, Tensor):
+        return [outputs]
+    features, text = outputs
+    return [features, text, *(method.head(view) for view in features.chunk(3)[1:] if method.views > 1)]
+
+
 def main() -> None:
-    """Measure scoring, in processor seconds."""
+    """Measure scoring, in processor seconds, or count the arithmetic of steps."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--images", type=int, default=20)
     parser.add_argument("--layers", type=int, default=12)
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--work", action="store_true")
     options = parser.parse_args()
+    if options.work:
+        for variant in KINDS:
+            counted = work(variant)
+            shares = ", ".join(f"{name} {number / 1e12:.3f}e12" for name, number in counted.items())
+            print(f"flip_{variant}: {shares}, {counted['ours'] / counted['literal']:.3f} x literal")
+        return
     torch.set_num_threads(options.threads)
     literal = literal_network("it", options.layers)
     ours = same_network(literal, "it")
