@@ -49,6 +49,17 @@ class Threshold(_Part):
         return f"{self.value:.4f} by {self.policy}{zone}"
 
 
+class ByDataset(_Part):
+    """Which datasets, by slug, the network is shown in grey, and without rows and columns that are dark throughout.
+
+    `edges_alone`: dark rows and columns between bright ones stay. See `fastrain.data.by_dataset`.
+    """
+
+    grey: list[Words] = []
+    cut_black: list[Words] = []
+    edges_alone: bool = False
+
+
 class GraphFacts(_Part):
     """A network: its file, the view it sees with the version of its geometry, and how it is fed.
 
@@ -67,6 +78,8 @@ class GraphFacts(_Part):
     modalities: list[Modality] = ["rgb"]
     order: Literal["rgb", "bgr"] = "rgb"
     preparation: dict[str, Any] = {}
+    by_dataset: ByDataset | None = None
+    """What is done to recordings that are like those of some datasets; predictions are told which they are like."""
     input: Words = ""
     score: Words = ""
 

@@ -19,6 +19,7 @@ from fasdata.records import ClipRecord, FrameRecord
 from fasdata.store.codec import decode
 from fasdata.store.keys import crop_key
 from fastrain.bundle.finding import DATASET, Finding
+from fastrain.data.by_dataset import AS_THEY_ARE, Preparation
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class FoundFaces:
     view: View
     modalities: tuple[str, ...]
     config: Mapping[str, Any] = field(default_factory=dict)
+    shown: Preparation = AS_THEY_ARE
 
     @property
     def size(self) -> int:
@@ -99,7 +101,8 @@ class FoundFaces:
         clip, frame = self.samples.faces[i]
         assert frame.crop is not None
         place = _place(clip, frame)
-        return {name: self._renderer.image(place, name) for name in self.modalities if name in frame.crop.modalities}
+        there = [name for name in self.modalities if name in frame.crop.modalities]
+        return {name: self.shown.apply(self._renderer.image(place, name), DATASET) for name in there}
 
     def depth_unit(self, i: int) -> str:
         """Return what a depth value means."""

@@ -12,6 +12,7 @@ from fasdata.foreign import read_json_object
 from fastrain.bundle.finding import ACCEPTED, FRAMES, Finding
 from fastrain.bundle.form import Threshold
 from fastrain.bundle.predictor import Predictor, Scorer
+from fastrain.data.by_dataset import Preparation
 from fastrain.evaluation.thresholds import SOURCE_EER, is_oracle
 from fastrain.rescore.outside_scores import has_networks
 from fastrain.run.settings import own_config
@@ -55,7 +56,14 @@ def _trained(
     assembly = assembly_of_run(run, about, config, data, parts=(), accelerator=accelerator)
     load_network(run, about, assembly.method, path.stem)
     return Predictor(
-        str(run.path), finding, assembly.scorer, view, modalities_of(config), threshold, details={"assembly": assembly}
+        str(run.path),
+        finding,
+        assembly.scorer,
+        view,
+        modalities_of(config),
+        threshold,
+        by_dataset=Preparation.of(config.data),
+        details={"assembly": assembly},
     )
 
 

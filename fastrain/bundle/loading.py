@@ -6,8 +6,10 @@ from pathlib import Path
 
 from fasdata.errors import UserError
 from fastrain.bundle.archive import is_bundle
+from fastrain.bundle.form import ByDataset
 from fastrain.bundle.opened import Bundle
 from fastrain.bundle.predictor import Predictor
+from fastrain.data.by_dataset import AS_THEY_ARE, Preparation
 
 
 def load(
@@ -65,5 +67,12 @@ def predictor_of_bundle(bundle: Bundle, detector_model: str = "", accelerator: s
         tuple(first.modalities) if first.kind == "method" else ("rgb",),
         bundle.facts.threshold,
         seen=bundle.facts.seen,
+        by_dataset=_by_dataset(first.by_dataset),
         details={"bundle": bundle.sha256},
     )
+
+
+def _by_dataset(facts: ByDataset | None) -> Preparation:
+    if facts is None:
+        return AS_THEY_ARE
+    return Preparation(tuple(facts.grey), tuple(facts.cut_black), facts.edges_alone)

@@ -8,9 +8,10 @@ from typing import Any, cast
 import numpy as np
 
 from fasdata.errors import UserError
-from fastrain.bundle.form import OPSET, GraphFacts
+from fastrain.bundle.form import OPSET, ByDataset, GraphFacts
 from fastrain.bundle.graphs import graph_of_method, graph_of_minifasnet, in_precision
 from fastrain.bundle.predictor import Predictor
+from fastrain.data.by_dataset import Preparation
 from fastrain.rescore.outside_scores import has_networks
 from fastrain.run.settings import own_config
 from fastrain.rundir import RunDir, RunFacts
@@ -47,9 +48,18 @@ def networks_of_run(
         view_geometry=view.geometry_version,
         modalities=list(predictor.modalities),  # type: ignore[arg-type]
         preparation=augment,
+        by_dataset=_by_dataset(predictor.by_dataset),
     )
     graph = in_precision(graph, precision, list(_calibration(facts, graph, validation)))
     return [facts], {"network.onnx": graph}
+
+
+def _by_dataset(preparation: Preparation) -> ByDataset | None:
+    if not preparation.datasets:
+        return None
+    return ByDataset(
+        grey=list(preparation.grey), cut_black=list(preparation.cut_black), edges_alone=preparation.edges_alone
+    )
 
 
 def _calibration(facts: GraphFacts, graph: bytes, images: Any) -> Iterator[Mapping[str, np.ndarray]]:

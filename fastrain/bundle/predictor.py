@@ -13,10 +13,11 @@ import numpy as np
 from fasdata.errors import UserError
 from fasdata.faces.view import View
 from fastrain.bundle.answers import CHOOSE, ONE, SEVERAL, Answer, decision, without_score
-from fastrain.bundle.finding import Finding, Recording, recordings_of
+from fastrain.bundle.finding import DATASET, Finding, Recording, recordings_of
 from fastrain.bundle.form import SeenFacts, Threshold
 from fastrain.bundle.found import FoundClip, FoundFaces
 from fastrain.bundle.seen import unlike
+from fastrain.data.by_dataset import AS_THEY_ARE, Preparation
 
 AT_ONCE = 64  # faces that are collected before they are scored
 
@@ -44,6 +45,7 @@ class Predictor:
 
     `several` says what becomes of a recording with several faces: `one` gives no answer, `choose` takes the face that
     evaluation would take. `seen` is what the training data measure; if `strict`, a face unlike them gets no answer.
+    `by_dataset` is what is done to images of some datasets; `shown` what is done to those that are judged here.
     """
 
     name: str
@@ -55,6 +57,8 @@ class Predictor:
     several: str = ONE
     seen: SeenFacts | None = None
     strict: bool = False
+    by_dataset: Preparation = AS_THEY_ARE
+    shown: Preparation = AS_THEY_ARE
     details: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -67,14 +71,16 @@ class Predictor:
             )  # fmt: skip
 
     def predict(
-        self, *inputs: str | Path, threshold: float | None = None, several: str | None = None, workers: int = 0
-    ) -> list[Answer]:
-        """Return the answer to each picture or video, and to those of each folder.
+        self, *inputs: str | Path, threshold: float | None = None, several: str | None = None, workers: int = 0,
+        like: str = "",
+    ) -> list[Answer]:  # fmt: skip
+        """Return the answer to each picture or video, and to those of each folder; for `like` see `Predictor.like`.
 
         Raises:
             UserError: there is no such file, or there is no threshold.
         """
         ready = self.with_threshold(threshold)
+        ready = ready.like(like) if like else ready
         ready = replace(ready, several=several) if several else ready
         recordings = recordings_of([Path(path) for path in inputs])
         return [judged.answer for judged in ready.judge(recordings, workers)]
@@ -90,6 +96,14 @@ class Predictor:
         if not np.isfinite(value):
             raise UserError(f"the threshold {value} is no number")
         return replace(self, threshold=Threshold(value=float(value), policy=f"fixed({value:g})", data="given"))
+
+    def like(self, dataset: str) -> Predictor:
+        """Return the same for recordings that are shown as evaluation shows those of a dataset: in grey, or cut.
+
+        Raises:
+            UserError: those of that dataset are shown as they are.
+        """
+        return replace(self, shown=self.by_dataset.as_for(dataset, DATASET))
 
     def judge(self, recordings: Sequence[Recording], workers: int = 0) -> Iterator[Judged]:
         """Yield every recording with its answer, in order; a recording that cannot be used stops nothing.
@@ -167,7 +181,7 @@ class Predictor:
 
     def faces(self, clips: Sequence[FoundClip]) -> FoundFaces:
         """Return the faces of clips as the scorer sees them."""
-        return FoundFaces(clips, self.view, self.modalities, self.finding.store)
+        return FoundFaces(clips, self.view, self.modalities, self.finding.store, self.shown)
 
     def choosing(self) -> Predictor:
         """Return the same, for recordings of which evaluation takes one of several faces."""

@@ -97,6 +97,8 @@ def _seen(bundle: Bundle, predictor: Predictor, clip: FoundClip) -> Sequence[Fou
 def _digest(faces: FoundFaces, facts: GraphFacts) -> str:
     """Return the hash of a view, and of how it is fed."""
     digest = hashlib.sha256(f"{facts.order} {facts.input} {sorted(facts.preparation.items())}".encode())
+    if facts.by_dataset is not None:
+        digest.update(facts.by_dataset.model_dump_json().encode())
     for name, image in faces.load(0).items():
         digest.update(f"{name} {image.dtype} {image.shape}".encode())
         digest.update(np.ascontiguousarray(image).tobytes())

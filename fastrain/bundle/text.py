@@ -105,6 +105,9 @@ def about_bundle(bundle: Bundle) -> str:
     lines = [f"bundle      {bundle.where}: {facts.name}, sha256 {bundle.sha256[:16]}"]
     for network in facts.networks:
         lines.append(f"network     {network.name}, opset {network.opset}, {network.precision}; view {network.view}")
+        if network.by_dataset is not None:
+            datasets = ", ".join(sorted({*network.by_dataset.grey, *network.by_dataset.cut_black}))
+            lines.append(f"            shown otherwise: {datasets}; files like theirs need predict --like DATASET")
     files = ", ".join(facts.finding.files) or "not in the bundle"
     lines.append(f"detector    {facts.finding.store.get('detector')} ({files}); frames {facts.finding.frames}")
     if facts.threshold is None:

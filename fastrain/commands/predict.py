@@ -67,6 +67,9 @@ def predict(
     with_: With = None,
     self_test: Annotated[bool, typer.Option(help="Let a bundle answer its self-test first.")] = True,
     verify_key: VerifyKey = None,
+    like: Annotated[
+        str, typer.Option(metavar="DATASET", help="Show files as evaluation shows those of a dataset: in grey, or cut.")
+    ] = "",
 ) -> None:
     """Say of each picture or video whether it shows a bona fide face or an attack; never without a face to score."""
     from fastrain.bundle.camera import camera_number
@@ -81,6 +84,7 @@ def predict(
     ).with_threshold(threshold)
     from dataclasses import replace
 
+    predictor = predictor.like(like) if like else predictor
     predictor = replace(predictor.with_threshold(threshold), several=several, strict=strict)
     cameras = [number for text in inputs or () if (number := camera_number(text)) is not None]
     if cameras:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from fasdata.errors import UserError, naming
 from fastrain.augmentation import AugmentConfig
-from fastrain.data.images import Images, Preparation
+from fastrain.data.by_dataset import Preparation
+from fastrain.data.images import Images
 from fastrain.data.samples import Samples
 from fastrain.methods.registry import method_class, settings_class
 from fastrain.networks.checkpoint import Checkpoint

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from fastrain.augmentation import MixCropMask
-from fastrain.data.images import grey, without_black
+from fastrain.data.by_dataset import grey, without_black
 from fastrain.data.mixcropmask import OPERATIONS, REACH, mix_crop_mask
 from fastrain.methods.mmdgfas.method import crop_corners, crops36
 from tests.golden.fill_mmdgfas import Fill

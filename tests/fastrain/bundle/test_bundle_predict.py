@@ -10,15 +10,18 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 import fastrain
 from fasdata.errors import UserError
+from fastrain.bundle.finding import Recording
 from fastrain.bundle.scenes import pictures
 from fastrain.bundle.text import SCHEMA
 from tests.commands import Called
 from tests.fastrain.bundle.planting import planted
-from tests.fastrain.bundle.seen import files_of
+from tests.fastrain.bundle.seen import files_of, trained
+from tests.fastrain.world import TARGET
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +167,29 @@ def test_what_cannot_be_judged_is_told(erm_bundle, tmp_path):
         ([tmp_path, "--json", "--csv"], "two forms"), ([tmp_path, "--several", "maybe"], "choose"),
     ):  # fmt: skip
         assert words in Called("fastrain", "predict", erm_bundle, *arguments).line
+
+
+def test_recordings_like_those_of_a_dataset_are_shown_as_evaluation_shows_them(seen, tmp_path):
+    """A network for which the target is shown in grey: its clips score as in scores.csv if that is said, not else."""
+    run = trained(seen, "erm", tmp_path / "run", f"data.grey=[{TARGET}]")
+    out = tmp_path / "x.fasb"
+    done = Called("fastrain", "export", run, "--out", out, "--threshold", 0.5)
+    assert done.code == 0 and f"shown otherwise: {TARGET}" in done.out, done.out
+    table = pd.read_csv(run / "scores.csv")
+    expected = table[table["part"] == "test"].groupby("clip_id")["score"].mean().to_dict()
+    clips = [Recording(name, of) for name, of in files_of(seen).items()]
+    for model, within in ((run, 1e-6), (out, 1e-4)):
+        predictor = fastrain.load(model).with_threshold(0.5).choosing()
+        plain, like = (list(each.judge(clips)) for each in (predictor, predictor.like(TARGET)))
+        assert max(abs(judged.answer.score - expected[judged.answer.name]) for judged in like) <= within
+        assert max(abs(judged.answer.score - expected[judged.answer.name]) for judged in plain) > 10 * within
+    picture = files_of(seen)["s0__bonafide"]["rgb"]
+    row = rows_of(out, picture, "--like", TARGET, "--several", "choose")[0]
+    assert row["score"] == pytest.approx(expected["s0__bonafide"], abs=1e-4)
+    assert f"expected {TARGET}" in Called("fastrain", "predict", out, picture, "--like", "wmca").line
+
+    def coloured(facts):
+        facts["networks"][0]["by_dataset"]["grey"] = []
+
+    with pytest.raises(UserError, match="another view"):
+        fastrain.load(planted(out, tmp_path / "y.fasb", coloured))

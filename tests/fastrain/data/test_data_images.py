@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastrain.config import DataConfig
-from fastrain.data.images import Preparation, without_black
+from fastrain.data.by_dataset import Preparation, without_black
 
 
 def test_only_the_named_datasets_are_prepared() -> None:
