@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from fasdata.errors import UserError
 from fasdata.foreign import read_json, read_parquet, read_table
+from fastrain.evaluation.score_cells import renamed_attacks, with_species
 from fastrain.evaluation.score_columns import READABLE, Layout, Reading, csv_header
 from fastrain.evaluation.score_ids import matched
-from fastrain.evaluation.score_rows import Rows, renamed_attacks, rows_of, with_species
+from fastrain.evaluation.score_rows import Rows, rows_of
 from fastrain.evaluation.score_rules import COLUMNS, HIGHER_IS
 from fastrain.evaluation.scores import ScoreTable
 

@@ -1,11 +1,10 @@
-"""Make the rows of a score table of the cells of a file of others: labels, attack names, and what a row is.
+"""Make the rows of a score table of the cells of a file of others: what a row is, and whose.
 
 An id from outside is opaque: only columns that are declared for it say which recording a row is of.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,7 +14,15 @@ import numpy as np
 from fasdata.errors import UserError
 from fasdata.foreign import whole_number
 from fasdata.records import ATTACK, BONAFIDE
-from fasdata.species import is_attack_type, read_attack_name
+from fastrain.evaluation.score_cells import (
+    attacks_of,
+    constant,
+    labels_of,
+    names_in,
+    parts_of,
+    require_plain,
+    scores_of,
+)
 from fastrain.evaluation.score_columns import Layout, Reading
 from fastrain.evaluation.score_rules import COLUMNS
 
@@ -23,12 +30,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NOT_STATED = "unknown"  # the dataset of a file that names none
-LONGEST = 4096  # characters of a cell that is a name
-_LIVE = frozenset(["bonafide", "bona-fide", "live", "real", "genuine"])
-_SPOOF = frozenset(["attack", "spoof", "fake", "presentation-attack", "imposter", "impostor"])
-_NO_SCORE = frozenset(("", "nan", "none", "null", "na", "n/a"))
-_NO_NAME = frozenset(("", "nan", "none", "null"))
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,14 @@ def rows_of(cells: pd.DataFrame, layout: Layout, reading: Reading, part: str, wh
     if not len(cells):
         raise UserError(f"{where} holds no score", expected="at least one row")
     cells = cells.assign(**{name: cells[name].str.strip() for name in cells.columns})
-    _check_texts(cells, where)
-    live, words = _labels(cells, layout, reading, where)
-    kind, instrument = _attacks(cells, live, words, reading, where)
-    score = _scores(cells, where)
-    subject = _named(cells["subject"]) if "subject" in cells else _constant(cells, "")
+    require_plain(cells, where)
+    live, words = labels_of(cells, layout, reading, where)
+    kind, instrument = attacks_of(cells, live, words, reading, where)
+    score = scores_of(cells, where)
+    subject = names_in(cells["subject"]) if "subject" in cells else constant(cells, "")
     frame = cells[[]].assign(
-        dataset=_named(cells["dataset"]).replace("", NOT_STATED) if "dataset" in cells else NOT_STATED,
-        domain="", part=_parts(cells, part, where), subject=subject,
+        dataset=names_in(cells["dataset"]).replace("", NOT_STATED) if "dataset" in cells else NOT_STATED,
+        domain="", part=parts_of(cells, part, where), subject=subject,
         label=np.where(live, BONAFIDE, ATTACK), attack_type=kind, pai=instrument, score=score,
         status=np.where(np.isnan(score), "fta", "ok"),
     )  # fmt: skip
@@ -96,7 +97,7 @@ def _framed(cells: pd.DataFrame, frame: pd.DataFrame, layout: Layout, where: str
     else:
         if clip.duplicated().any():
             raise _twice(clip, f"recordings ({layout.roles['clip']})", where, "a column frame if its rows are frames")
-        index, are = _constant(cells, 0), f"recordings, by {names}"
+        index, are = constant(cells, 0), f"recordings, by {names}"
     frame = frame.assign(clip_id=clip, frame_index=index, sample_id=ids)
     frame, lost = _without_lost_frames(frame)
     if lost:
@@ -183,161 +184,6 @@ def _twice(names: pd.Series, what: str, where: str, expected: str) -> UserError:
     )
 
 
-# -- Cells ------------------------------------------------------------------------------------------------------------
-
-
-def _labels(cells: pd.DataFrame, layout: Layout, reading: Reading, where: str) -> tuple[np.ndarray, pd.Series | None]:
-    """Return which rows are bona fide, and the words that name attacks where the labels do."""
-    if "label" not in cells:
-        if not {"real_id", "subject"} <= set(cells.columns):
-            raise UserError(f"{where} has no column label", do="name it with --columns")
-        return (cells["real_id"] == cells["subject"]).to_numpy(), cells["real_id"]
-    column, texts = layout.roles.get("label", "label"), cells["label"]
-    values = list(texts.unique())
-    if reading.bonafide_is:
-        if reading.bonafide_is not in values:
-            raise UserError(f"{where}: no {column} is {reading.bonafide_is!r}", found=_listed(values))
-        live = (texts == reading.bonafide_is).to_numpy()
-        return live, None if len(values) <= 2 else texts
-    words = {value: _word(value) for value in values}
-    if column == "is_bonafide":
-        meant = {value: {"true": True, "false": False}.get(word) for value, word in words.items()}
-        expected = "True or False"
-    else:
-        meant = {value: True if word in _LIVE else (False if word in _SPOOF else None) for value, word in words.items()}
-        expected = "bonafide or attack (live, real, spoof, fake too)"
-    odd = [value for value, is_live in meant.items() if is_live is None]
-    if odd:
-        what = "is neither True nor False" if column == "is_bonafide" else "is neither bonafide nor attack"
-        raise UserError(
-            f"{where}: {column} {what}", expected=expected, found=_listed(odd),
-            do="say which value is the bona fide one: --bonafide-is VALUE",
-        )  # fmt: skip
-    return texts.map(meant).to_numpy(bool), None
-
-
-def _attacks(
-    cells: pd.DataFrame, live: np.ndarray, words: pd.Series | None, reading: Reading, where: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return attack type and instrument of every row."""
-    names = _named(cells["species"]) if "species" in cells else (words if words is not None else _constant(cells, ""))
-    named = np.asarray(live) & (names != "").to_numpy() & (words is None)
-    strange = [name for name in names[named].unique() if _word(name) not in _LIVE]
-    if strange:
-        raise UserError(f"{where}: a bona fide row names an attack", expected="no attack there", found=_listed(strange))
-    present = list(names[~live].unique())
-    meant = dict(reading.attacks)
-    if unused := [name for name in meant if name not in present]:
-        raise UserError(f"--map {unused[0]}: no attack has that name", found=_listed(present))
-    pairs = {name: read_attack_name(meant.get(name, name)) for name in present}
-    kind = np.where(live, BONAFIDE, names.map({name: pair[0] for name, pair in pairs.items()}))
-    instrument = np.where(live, "", names.map({name: pair[1] for name, pair in pairs.items()}))
-    if "instrument" in cells:
-        given = _named(cells["instrument"]).to_numpy(object)
-        instrument = np.where(live | (given == ""), instrument, given)
-    return kind, instrument
-
-
-def renamed_attacks(frame: pd.DataFrame, attacks: Sequence[tuple[str, str]], where: str) -> pd.DataFrame:
-    """Return a table of our own columns in which attacks of a name, by type or instrument, have another.
-
-    Raises:
-        UserError: no attack has that name.
-    """
-    for name, meant in attacks:
-        there = (frame["label"] == ATTACK) & ((frame["attack_type"] == name) | (frame["pai"] == name))
-        if not there.any():
-            spoof = frame[frame["label"] == ATTACK]
-            present = [*spoof["attack_type"].unique(), *spoof["pai"].unique()]
-            raise UserError(f"{where}: --map {name}: no attack has that name", found=_listed([n for n in present if n]))
-        kind, instrument = read_attack_name(meant)
-        columns = {"attack_type": kind, "pai": instrument}
-        frame = frame.assign(**{column: frame[column].mask(there, value) for column, value in columns.items()})
-    return frame
-
-
-def with_species(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of our own columns in which attack types outside the vocabulary have become species."""
-    if not {"label", "attack_type", "pai"} <= set(frame.columns):
-        return frame
-    spoof = frame["label"] == ATTACK
-    present = frame["attack_type"][spoof].dropna().unique()
-    pairs = {
-        str(name): read_attack_name(str(name)) for name in present
-        if str(name) not in ("", BONAFIDE) and not is_attack_type(str(name))
-    }  # fmt: skip
-    odd = spoof & frame["attack_type"].isin(list(pairs))
-    if not odd.any():
-        return frame
-    kinds = frame["attack_type"].map({name: pair[0] for name, pair in pairs.items()})
-    kinds = kinds.where(odd, frame["attack_type"])
-    species = frame["attack_type"].map({name: pair[1] for name, pair in pairs.items()})
-    instrument = frame["pai"].fillna("").astype(object)
-    return frame.assign(attack_type=kinds, pai=instrument.where(~odd | (instrument != ""), species.fillna("")))
-
-
-def _scores(cells: pd.DataFrame, where: str) -> np.ndarray:
-    text = cells["score"].str.lower()
-    absent = text.isin(list(_NO_SCORE)).to_numpy()
-    try:
-        values = np.where(absent, "nan", text).astype(np.float64)
-    except ValueError:
-        row = next(place for place, cell in enumerate(text) if not absent[place] and not _is_number(cell))
-        raise UserError(
-            f"{where}: the score of row {row + 1} is not a number", found=repr(cells["score"].iloc[row][:60])
-        ) from None
-    if np.isinf(values).any():
-        raise UserError(f"{where}: the score of row {int(np.isinf(values).argmax()) + 1} is not finite", found="inf")
-    return values
-
-
-def _parts(cells: pd.DataFrame, part: str, where: str) -> pd.Series | str:
-    if "part" not in cells:
-        return part
-    words = {"test": "test", "eval": "test", "val": "val", "dev": "val", "devel": "val", "train": "train"}
-    known = cells["part"].str.lower().map(words)
-    if known.isna().any():
-        odd = cells["part"][known.isna()].unique()
-        raise UserError(f"{where}: unknown part", expected="test or val (eval, dev)", found=_listed(list(odd)))
-    return known
-
-
-def _check_texts(cells: pd.DataFrame, where: str) -> None:
-    for name in cells.columns:
-        for text in cells[name].unique():
-            if len(text) > LONGEST:
-                raise UserError(f"{where}: a cell of {len(text):,} characters ({name})", expected=f"at most {LONGEST}")
-            if _CONTROL.search(text):
-                raise UserError(f"{where}: a control character in {name}", expected="printable text", found=repr(text))
-
-
 def _require_names(names: pd.Series, column: str, where: str) -> None:
     if (names == "").any():
         raise UserError(f"{where}: row {int((names == '').to_numpy().argmax()) + 1} has no {column}")
-
-
-def _named(texts: pd.Series) -> pd.Series:
-    return texts.where(~texts.str.lower().isin(list(_NO_NAME)), "")
-
-
-def _constant(cells: pd.DataFrame, value: str | int) -> pd.Series:
-    import pandas as pd
-
-    return pd.Series(value, index=cells.index, dtype=object if isinstance(value, str) else "int64")
-
-
-def _word(text: str) -> str:
-    return re.sub(r"[\s_]+", "-", text.strip().lower())
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _listed(values: Sequence[str], shown: int = 4) -> str:
-    names = [repr(str(value)[:40]) for value in values[:shown]]
-    return ", ".join(names) + (f" and {len(values) - shown} more" if len(values) > shown else "")
