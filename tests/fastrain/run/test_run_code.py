@@ -185,3 +185,15 @@ def test_a_class_that_is_no_method_is_refused(mine: Path, change: tuple[str, str
 def test_the_plan_of_a_dry_run_names_the_code(mine: Path, library: Library, tmp_path: Path) -> None:
     shown = begin(mine, library, tmp_path / "run", "--dry-run").out
     assert f"code      mine is from {mine}:Mine" in shown and not (tmp_path / "run").exists()
+
+
+def test_a_forged_folder_that_names_code_as_its_method_imports_nothing(done: Path, mine: Path) -> None:
+    mine.write_text("raise SystemExit('imported')\n")
+    about = json.loads((done / "run.json").read_text())
+    forged = {**about, "code": [], "method": f"{mine}:Mine", "status": "stopped"}
+    forged["request"] = {**about["request"], "method": f"{mine}:Mine"}
+    (done / "run.json").write_text(json.dumps(forged))
+    config = (done / "config.yaml").read_text().replace("method: mine", f"method: {mine}:Mine")
+    (done / "config.yaml").write_text(config)
+    for line in (("run", "--resume", done), ("predict", done, "x.png"), ("eval", done, "--on", "msu-mfsd")):
+        assert "unknown method" in Called("fastrain", *line).line
