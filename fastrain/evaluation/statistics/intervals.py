@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fastrain.evaluation.scores import Samples
 from fastrain.evaluation.statistics.clusters import Clusters
-from fastrain.evaluation.statistics.proportions import LEVEL, RESAMPLED, Interval
+from fastrain.evaluation.statistics.proportions import LEVEL, RESAMPLED, Interval, proportion_interval
 from fastrain.evaluation.statistics.weighted import Measure, ScoreOrder, Weighted
 
 RESAMPLES = 10_000
@@ -61,7 +61,10 @@ class Band:
 
 
 def roc_band(samples: Samples, clusters: Clusters, *, resamples: int = BAND_RESAMPLES, seed: int = 0) -> Band | None:
-    """Return the pointwise percentile band of the ROC curve over resampled people; None when a class is missing."""
+    """Return the pointwise percentile band of the ROC curve over resampled people; None when a class is missing.
+
+    It is never narrower than the exact interval of the bona fide accepted; where all are by definition it has no width.
+    """
     order = ScoreOrder(samples)
     rows = []
     for weights in clusters.weights(samples.labels, resamples, seed):
@@ -74,4 +77,18 @@ def roc_band(samples: Samples, clusters: Clusters, *, resamples: int = BAND_RESA
         return None
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(np.array(rows), [tail, 1 - tail], axis=0)
-    return Band(GRID, low, high)
+    exact = [_accepted(samples, clusters, limit) for limit in GRID]
+    low = np.minimum(low, [interval.low for interval in exact])
+    high = np.maximum(high, [interval.high for interval in exact])
+    # Effective sizes differ from point to point; a band around a curve that rises rises too.
+    return Band(GRID, np.minimum.accumulate(low[::-1])[::-1], np.maximum.accumulate(high))
+
+
+def _accepted(samples: Samples, clusters: Clusters, limit: float) -> Interval:
+    """Return the interval of the share of bona fide accepted where at most `limit` of the attacks are."""
+    live, attacks = samples.labels == 1, np.sort(samples.scores[samples.labels == 0])[::-1]
+    allowed = int(np.floor(limit * attacks.size + 1e-9))
+    if allowed >= attacks.size:
+        return Interval(1.0, 1.0)
+    rejected = proportion_interval(samples.scores[live] <= attacks[allowed], clusters.unit[live])
+    return Interval(1 - rejected.high, 1 - rejected.low)

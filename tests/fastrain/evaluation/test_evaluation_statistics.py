@@ -142,6 +142,10 @@ def test_the_band_of_a_roc_curve_lies_around_it() -> None:
     assert (np.diff(band.low) >= 0).all() and (np.diff(band.high) >= 0).all()
     assert band.high[-1] == band.low[-1] == 1.0
     assert (band.high - band.low).max() > 0.1
+    # Four people told apart without an error: the curve stays at 1, and four people say no more than 1 - 0.6024.
+    apart = samples_of(np.array([9.0] * 4 + [0.0] * 4), np.array([1] * 4 + [0] * 4))
+    sure = roc_band(apart, Clusters(np.tile(np.arange(4), 2), np.zeros(4, int), 4, 0), resamples=20)
+    assert sure is not None and sure.low[0] == pytest.approx(1 - 0.6023646) and (sure.high == 1).all()
     lone = samples_of(np.array([0.1, 0.2]), np.array([1, 1]))
     assert roc_band(lone, Clusters(np.array([0, 1]), np.zeros(2, int), 2, 0)) is None
 
