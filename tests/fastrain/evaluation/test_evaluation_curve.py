@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fasdata.errors import UserError
-from fastrain.evaluation.metrics.curve import apcer_at_bpcer, bpcer_at_apcer
+from fastrain.evaluation.metrics.curve import Roc, apcer_at_bpcer, bpcer_at_apcer
 from fastrain.evaluation.metrics.rates import apcer_max, bpcer
 from tests.fastrain.evaluation.strategies import score_sets
 
@@ -67,3 +67,17 @@ def test_a_missing_class_gives_nan_and_no_rate_is_an_error() -> None:
         assert np.isnan(function([], [], [], 0.1).far)
         with pytest.raises(UserError, match="needs a rate"):
             function([0.1, 0.2], [1, 0], ["", "print"], 1.5)
+
+
+def test_a_drawn_curve_keeps_turns_and_even_steps_along_it() -> None:
+    """Eight of each in turn: a staircase of 17 points, all turns, an eighth of a class apart; worked out by hand."""
+    scores, labels = np.arange(16, 0, -1.0), np.tile([1, 0], 8)
+    fpr = Roc.of(scores, labels).thinned(17)[0]
+    assert len(fpr) == 17 and fpr.tolist() == sorted([*np.arange(9) / 8, *np.arange(8) / 8])
+    # Five even steps along the way of length 2: after 0, 4, 8, 12 and 16 of its points.
+    assert [points.tolist() for points in Roc.of(scores, labels).thinned(5)] == [[0, 0.25, 0.5, 0.75, 1]] * 2
+    # What lies inside a straight run is left out however many points are allowed.
+    apart = Roc.of([*np.arange(9, 5, -1.0), *np.arange(5, 0, -1.0)], [1] * 4 + [0] * 5).thinned()
+    assert [points.tolist() for points in apart] == [[0, 0, 1], [0, 1, 1]]
+    tied = Roc.of([1.0, 1.0, 1.0], [1, 0, 0]).thinned()
+    assert [points.tolist() for points in tied] == [[0, 1], [0, 1]]

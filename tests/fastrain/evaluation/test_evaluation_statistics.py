@@ -17,6 +17,7 @@ from fastrain.evaluation.scores import Samples
 from fastrain.evaluation.statistics.clusters import Clusters
 from fastrain.evaluation.statistics.intervals import interval_of, resampled, roc_band
 from fastrain.evaluation.statistics.paired import decided, holm, ranked, sign_flip
+from fastrain.evaluation.statistics.proportions import clopper_pearson
 from fastrain.evaluation.statistics.weighted import Measure, ScoreOrder, Weighted
 from tests.fastrain.evaluation.strategies import score_sets
 from tests.fastrain.evaluation.tables import frame, row
@@ -133,6 +134,23 @@ def test_an_interval_covers_as_often_as_it_says() -> None:
     assert hits >= 52  # of 60 at 95 %: fewer than 52 happens once in a thousand
 
 
+def test_percentiles_and_the_standard_error_by_hand() -> None:
+    interval = interval_of(np.arange(101) / 100)
+    assert (interval.low, interval.high) == pytest.approx((0.025, 0.975))
+    # The mean square of 0 to 100 around 50 is (101^2 - 1) / 12 = 850; of 101 values, 100 are free: 858.5.
+    assert interval.sd == pytest.approx(np.sqrt(858.5) / 100)
+    assert interval_of(np.arange(101) / 100, level=0.5).low == pytest.approx(0.25)
+    assert interval_of(np.array([0.5])).sd == 0.0
+    # An AUC of 0.75 with resamples 0.5 and 1: variance 1/8 of 3/16 is 2/3; one person of each class is confused with
+    # the other, and the prior's two have two people: 3 / (1 * 2/3 + 2 / 2) = 1.8 pairs of which a quarter is lost.
+    two = samples_of(np.array([4.0, 2.0, 3.0, 1.0]), np.array([1, 1, 0, 0]))
+    clusters = Clusters(np.arange(4), np.zeros(4, int), 4, 0)
+    of_auc = measured("auc").interval([(two, np.nan)], clusters, np.array([0.5, 1.0]))
+    low, high = clopper_pearson(0.25 * 1.8, 1.8)
+    assert (of_auc.low, of_auc.high) == pytest.approx((1 - high, 1 - low))
+    assert of_auc.sd == pytest.approx(np.sqrt(1 / 8))
+
+
 def test_the_band_of_a_roc_curve_lies_around_it() -> None:
     samples, clusters = people(40, 3)
     band = roc_band(samples, clusters, resamples=300)
@@ -227,6 +245,10 @@ def test_drawn_exchanges_agree_with_all_of_them() -> None:
     # The exchange that was observed counts with those drawn: p is never 0, however far apart two systems are.
     apart, wrong = (people(16, 2, shift=shift)[0] for shift in (9.0, -9.0))
     assert sign_flip([(ranked(apart), ranked(wrong))], clusters, Weighted.auc, draws=99).p == pytest.approx(0.01)
+    # As many drawn as there are exchanges reach no smaller p than all of them.
+    one_each = [samples_of(np.tile(scores, 16), np.tile([1, 0], 16)) for scores in ([1.0, 0.0], [0.0, 1.0])]
+    sixteen = Clusters(np.repeat(np.arange(16), 2), np.zeros(16, int), 16, 0)
+    assert sign_flip([tuple(one_each)], sixteen, Weighted.auc, draws=40_000).smallest == 2**-15
     with pytest.raises(UserError, match="same presentations"):
         sign_flip([(good, samples_of(np.zeros(3), np.array([1, 0, 1])))], clusters, Weighted.auc)
 
