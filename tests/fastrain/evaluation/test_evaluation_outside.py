@@ -313,7 +313,9 @@ def test_repeated_ids_are_told_apart_by_attack_then_by_their_order(tmp_path: Pat
     rows = rows.astype({"sample_n": str})
     rows.loc[rows["is_bonafide"], "sample_n"] = ""  # nothing tells the samples of a bona fide recording apart
     rows.to_csv(tmp_path / "s.csv", index=False)
-    ids = set(read_outside(tmp_path / "s.csv", Reading()).table.frame["clip_id"])
+    read = read_outside(tmp_path / "s.csv", Reading())
+    assert read.has_ids and any("rows share their id with another row" in note for note in read.notes)
+    ids = set(read.table.frame["clip_id"])
     assert {"client/real/000 #1", "client/real/000 #2", "client/attack/000 type_0 1"} <= ids
     assert not any(name.startswith("client/attack") and "#" in name for name in ids)
 
@@ -337,3 +339,11 @@ def test_a_recording_without_any_score_keeps_one_row(tmp_path: Path) -> None:
     assert [(clip, status) for clip, status in zip(table["clip_id"], table["status"], strict=True)] == [
         ("a", "ok"), ("b", "fta"), ("c", "ok"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("scores", "told"), [("0,1", False), ("-0.1,0.5", True), ("0.5,1.5", True)])
+def test_scores_that_leave_zero_to_one_are_no_probabilities(tmp_path: Path, scores: str, told: bool) -> None:
+    spoof, live = scores.split(",")
+    (tmp_path / "s.csv").write_text(f"label,score\nlive,{live}\nspoof,{spoof}\n")
+    sentences = cannot_tell(read_outside(tmp_path / "s.csv", Reading()))
+    assert any(words.startswith("calibration: ") for words in sentences) is told
