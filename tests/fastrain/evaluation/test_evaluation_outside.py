@@ -341,9 +341,9 @@ def test_a_recording_without_any_score_keeps_one_row(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("scores", "told"), [("0,1", False), ("-0.1,0.5", True), ("0.5,1.5", True)])
-def test_scores_that_leave_zero_to_one_are_no_probabilities(tmp_path: Path, scores: str, told: bool) -> None:
+@pytest.mark.parametrize(("scores", "warned"), [("0,1", False), ("-0.1,0.5", True), ("0.5,1.5", True)])
+def test_scores_that_leave_zero_to_one_are_no_probabilities(tmp_path: Path, scores: str, warned: bool) -> None:
     spoof, live = scores.split(",")
     (tmp_path / "s.csv").write_text(f"label,score\nlive,{live}\nspoof,{spoof}\n")
     sentences = cannot_tell(read_outside(tmp_path / "s.csv", Reading()))
-    assert any(words.startswith("calibration: ") for words in sentences) is told
+    assert any(words.startswith("calibration: ") for words in sentences) is warned

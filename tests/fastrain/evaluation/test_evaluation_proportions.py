@@ -134,6 +134,8 @@ def test_seeds_widen_what_people_give() -> None:
     assert with_seeds(people, np.array([0.2]), 30) is people
     same = with_seeds(people, np.array([0.2, 0.2, 0.2]), 30)
     assert (same.low, same.high, same.sd, same.rule) == pytest.approx((0.1, 0.3, 0.05, "two-level"))
+    sure = with_seeds(Interval(0.2, 0.2), np.array([0.2, 0.2]), 30)
+    assert (sure.low, sure.high) == (0.2, 0.2)  # nothing varies at all
     # Seeds 0.1 and 0.3: variance of the mean 0.02 / 2; people of no width leave one degree of freedom: 12.706 * 0.1.
     assert with_seeds(Interval(0.2, 0.2), np.array([0.1, 0.3]), 30).high == 1.0
     # 0.19 and 0.21: 0.0002 / 2 = 1e-4; people (0.1 / 1.96)^2 = 2.603e-3. Degrees of freedom 2.703e-3^2 over
