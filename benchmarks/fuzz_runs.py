@@ -196,6 +196,8 @@ def _published(folder: Path) -> list[Path]:
             "backbone.conv1.weight": weight, "embedder.bottleneck_layer_fc.weight": weight,
             "embedder.bottleneck_layer.0.weight": weight, "classifier.classifier_layer.weight": weight,
         }},
+        "mmdg": {"pos_embedding1": torch.ones(1, 5, 3), "conv_proj1.bias": weight[0], "ViT_Encoder.2.weight": weight[0],
+                 "ViT_Encoder.1.self_attention.in_proj_weight": weight, "adapter_1_2_2.0.adapter_up.bias": weight[0]},
         "mmdgfas": {"depth_module.first_bn.weight": weight[0], "color_module.first_bn.weight": weight[0],
                     "bottleneck.0.weight": torch.ones(2, 6, 1, 1), "depth_module.fc.weight": weight},
     }  # fmt: skip

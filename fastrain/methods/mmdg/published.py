@@ -77,13 +77,13 @@ def from_reference(key: str, blocks: int = 12) -> str:
         return f"patches.{MODALITIES[match[1]]}.{match[2]}"
     if match := re.fullmatch(r"fc_all\.0\.(weight|bias)", key):
         return f"head.{match[1]}"
-    if match := re.fullmatch(r"ViT_Encoder\.(\d+)\.(weight|bias)", key):
+    if match := re.fullmatch(r"ViT_Encoder\.(\d{1,4})\.(weight|bias)", key):
         if int(match[1]) == blocks + 1:
             return f"norm.{match[2]}"
-    elif match := re.fullmatch(r"ViT_Encoder\.([1-9]\d*)\.(.+)[._](weight|bias)", key):
+    elif match := re.fullmatch(r"ViT_Encoder\.([1-9]\d{0,3})\.(.+)[._](weight|bias)", key):
         layers = {theirs: ours for ours, theirs in _BLOCK.items()}
         return f"blocks.{int(match[1]) - 1}.{layers[_OLD.get(match[2], match[2])]}.{match[3]}"
-    elif match := re.fullmatch(r"adapter_([123])_([123])_2\.(\d+)\.(.+)\.(weight|bias)", key):
+    elif match := re.fullmatch(r"adapter_([123])_([123])_2\.(\d{1,4})\.(.+)\.(weight|bias)", key):
         layers = {theirs: ours for ours, theirs in _ADAPTER.items()}
         kind = f"{MODALITIES[match[1]]}_from_{MODALITIES[match[2]]}"
         return f"adapters.{kind}.{match[3]}.{layers[match[4]]}.{match[5]}"
@@ -121,7 +121,10 @@ def convert(content: Any) -> Published:
         if name in state:
             raise UserError("the network state holds a layer under two names", found=key)
         state[name] = value
-    width = theirs["pos_embedding1"].shape[-1]
+    positions = theirs.get("pos_embedding1")
+    if positions is None or positions.ndim != 3:
+        raise UserError("the network state lacks mmdg's positions", expected="pos_embedding1 of three axes")
+    width = positions.shape[-1]
     state["prototypes"] = torch.zeros(len(MODALITIES), PUBLISHED_CLASSES, width)
     state["known"] = torch.zeros(PUBLISHED_CLASSES, dtype=torch.bool)
     model = {"pretrained": False}

@@ -185,6 +185,8 @@ CROOKED = [
     ("me_fas", {"prompt_learner.ctx": torch.ones(2), "prompt_learner.proj.weight": torch.ones(2, 2)}, "two axes each"),
     ("mmdg", {"pos_embedding1": torch.ones(1, 5, 8), "ViT_Encoder.2.weight": torch.ones(8)}, "another network"),
     ("mmdg", {"pos_embedding1": torch.ones(1, 5, 8)}, "lacks the last norm"),
+    ("mmdg", {"pos_embedding1": torch.ones(()), "ViT_Encoder.2.weight": torch.ones(8)}, "of three axes"),
+    ("mmdg", {"pos_embedding1": torch.ones(1, 5, 8), f"ViT_Encoder.{'9' * 5000}.weight": torch.ones(8)}, "last norm"),
     ("mmdgfas", {"ir_module.first_bn.weight": torch.ones(3), "bottleneck.0.weight": torch.ones(3)}, "another network"),
     *[(name, [torch.ones(1)], f"not a checkpoint of {name}") for name in IMPORTED],
     *[(name, {1: torch.ones(1)}, f"not a checkpoint of {name}") for name in IMPORTED],
