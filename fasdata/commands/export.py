@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fasdata.commands.options import Data, Workers, processes
+from fasdata.commands.options import Data, Workers, own_view, processes
 
 app = typer.Typer()
 
@@ -24,7 +24,10 @@ def export(
     recipe: Annotated[str, typer.Option(help="How a paper realises the protocol.")] = "standard",
     data: Data = None,
     view: Annotated[
-        str, typer.Option(help="How faces are cut: a view, or native (the box, not resampled). Default: the layout's.")
+        str,
+        typer.Option(
+            help="How faces are cut: a view (also FILE.py:NAME) or native (the box, not resampled). Default: the layout's."
+        ),
     ] = "",
     codec: Annotated[str, typer.Option(help="png, or jpeg:98 with its quality. Default: the layout's.")] = "",
     sidecars: Annotated[
@@ -41,7 +44,7 @@ def export(
     from fasdata.exchange.safas import layout_options
     from fasdata.library import Library
 
-    request = Request(layout, out, view, codec, layout_options(layout, sidecars))
+    request = Request(layout, out, own_view(view), codec, layout_options(layout, sidecars))
     library = Library.locate(data)
     manifest = manifest_for(protocol, recipe, library, build=not dry_run)
     plan = plan_export(request, manifest, manifest.open_stores(library))

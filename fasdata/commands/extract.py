@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fasdata.commands.options import BonafideIs, LayoutName, Workers, processes
+from fasdata.commands.options import BonafideIs, LayoutName, Workers, own_view, processes
 from fasdata.errors import EXIT_PARTIAL
 from fasdata.faces.detectors import DEFAULT, DETECTORS, PRECROPPED, name_detector
 
@@ -77,7 +77,8 @@ def extract(
         list[str] | None,
         typer.Option(
             help="Store the smallest region that holds these views, e.g. 'context(factor=2.7,size=80) + mxnet-256'; "
-            "may be repeated. A context that is moved into the picture needs up to 2 x factor - 1 of the box."
+            "also FILE.py:NAME; may be repeated. "
+            "A context that is moved into the picture needs up to 2 x factor - 1 of the box."
         ),
     ] = None,
     max_side: Annotated[int, typer.Option(help="Shrink stored regions longer than this, pixels; 0 = never.")] = 1024,
@@ -165,7 +166,8 @@ def extract(
     settings = settings_for(
         described.slug, frames, described.protocol, detector=known, detector_code=code, detector_model=detector_model,
         allow_download=allow_download, min_face=min_face, min_score=min_score, tracking=tracking,
-        detect_every=detect_every, context=2.0 if context is None else context, views=split_views(views or ()),
+        detect_every=detect_every, context=2.0 if context is None else context,
+        views=tuple(map(own_view, split_views(views or ()))),
         max_side=max_side, codec=codec, fallbacks=fallbacks == "on", borders=borders, face_rule=face_rule,
         on_damage=on_damage, device=device,
     )  # fmt: skip

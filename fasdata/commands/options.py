@@ -47,6 +47,20 @@ def processes(workers: int) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def own_view(text: str) -> str:
+    """Return the text of a view that the user names, where it is code of their own after saying what it comes to.
+
+    Raises:
+        UserError: as `name_view`.
+    """
+    from fasdata.faces.own_view import name_view, said_of_view
+
+    view = name_view(text)
+    if view != text:
+        typer.echo(said_of_view(view))
+    return view
+
+
 def stored_slug(library: Library, dataset: str) -> str:
     """Return the slug of a dataset: the name of a store in the library, else of a card with that name.
 

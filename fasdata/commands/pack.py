@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fasdata.commands.options import Data, processes
+from fasdata.commands.options import Data, own_view, processes
 
 app = typer.Typer()
 
@@ -21,7 +21,7 @@ def pack(
         str,
         typer.Option(
             help="fas-256, mxnet-256, arcface-112, box, box-224 or square; with parameters: "
-            "'fas-256(eye_dist=0.35,eye_y=0.45,border=reflect)', 'box(resize=linear)'."
+            "'fas-256(eye_dist=0.35,eye_y=0.45,border=reflect)', 'box(resize=linear)'; or your own, FILE.py:NAME."
         ),
     ],
     recipe: Annotated[str, typer.Option(help="The recipe that the protocol was built with.")] = "standard",
@@ -44,7 +44,7 @@ def pack(
 
     named = [part.strip() for part in parts.split(",")]
     library = Library.locate(data)
-    plan = plan_pack(protocol, recipe, library, View.named(view, size), codec, named)
+    plan = plan_pack(protocol, recipe, library, View.named(own_view(view), size), codec, named)
     typer.echo(describe_plan(plan))
     if dry_run:
         return

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fasdata.door import names_code
 from fasdata.errors import UserError, unknown_name
 from fasdata.faces.alignment import EYE_DISTANCE, EYE_HEIGHT, TEMPLATES, fas_points, matrix_of, solve_face
 from fasdata.faces.context import context_region
@@ -88,6 +89,8 @@ class View:
                 the text states another side than `size`.
         """
         name, given = parameters(text)
+        if names_code(name):
+            raise UserError(f"the view {name} is code", expected="it to be named as an option: --view FILE.py:NAME")
         if name not in (*NAMES, CONTEXT):
             raise unknown_name("view", name, (*NAMES, CONTEXT))
         moving = sorted(given.keys() & {"eye_dist", "eye_y"})

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from fasdata.commands.options import own_view
 from fastrain.commands.options import BonafideIs, Columns, HigherIs, MapAttack
 
 
@@ -118,7 +119,10 @@ def onnx(
     files: Annotated[list[Path], typer.Argument(help="ONNX files; the scores of several are averaged.")],
     out: Annotated[Path, typer.Option(help="Run folder to make.")],
     view: Annotated[
-        list[str] | None, typer.Option(help="What the network sees of a face; once a file. See 'fasdata views'.")
+        list[str] | None,
+        typer.Option(
+            help="What the network sees of a face, as 'fasdata pack --view' has it; also FILE.py:NAME. Once a file."
+        ),
     ] = None,
     input_: Annotated[
         list[str] | None,
@@ -139,7 +143,7 @@ def onnx(
     """Turn any scorer that onnxruntime runs into a contestant, which can be scored on any data of a library."""
     from fastrain.rescore.import_network import NetworkRequest, import_onnx
 
-    declared = (tuple(view or ()), tuple(input_ or ()), tuple(score or ()))
+    declared = (tuple(own_view(text) for text in view or ()), tuple(input_ or ()), tuple(score or ()))
     typer.echo(import_onnx(NetworkRequest(tuple(files), out, name, *declared, selection)))
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from fasdata.commands.options import own_view
 from fastrain.commands.options import AllowChangedData, NoFaces, With
 
 app = typer.Typer()
@@ -37,6 +38,10 @@ def run(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; repeat for more.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Short for --set train.seed=N.")] = None,
+    view: Annotated[
+        str | None,
+        typer.Option(help="Short for --set data.view=VIEW; one of your own: FILE.py:NAME or MODULE:NAME."),
+    ] = None,
     frames: Annotated[
         str | None, typer.Option(metavar="RULE", help="Frames of training clips, in place of the recipe's.")
     ] = None,
@@ -75,6 +80,7 @@ def run(
 
     method = name_method(method) if method else None
     overrides = [*(settings or ()), *([f"train.seed={seed}"] if seed is not None else [])]
+    overrides += [f"data.view={own_view(view)}"] if view else []
     request = RunRequest(
         method=method, protocol=protocol, recipe=recipe, manifest=manifest, preset=preset, overrides=tuple(overrides),
         frames=frames, test_frames=test_frames, val=val, data=data, out=out, resume=resume, devices=devices,

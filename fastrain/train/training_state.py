@@ -156,5 +156,5 @@ def require_own(checkpoint: Checkpoint, about: RunFacts, path: Path) -> None:
     names = {"protocol": "protocol", "recipe": "recipe", "manifest": "manifest_fingerprint", "config": "config_hash"}
     known = checkpoint.about.identity
     wanted = {key: str(getattr(about, name)) for key, name in names.items() if key in known and getattr(about, name)}
-    wanted |= {f"code of the {used.what} {used.name}": used.sha256 for used in about.code}
+    wanted |= {f"code of the {used.what} {used.name}": used.sha256 for used in about.code if used.what == "method"}
     require_identity(checkpoint, wanted, path)

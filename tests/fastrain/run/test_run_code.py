@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from fasdata.errors import UserError
+from fasdata.faces.own_view import forget_views
 from fasdata.library import Library
 from fastrain.methods.registry import forget_named, method_class, name_method
 from fastrain.networks.checkpoint import Checkpoint
 from tests.commands import Called
 from tests.fastrain.sessions import Killed
-from tests.fastrain.world import TINY
+from tests.fastrain.world import TINY, TINY_ERM
 
 SOURCE = """
 import torch
@@ -197,3 +198,23 @@ def test_a_forged_folder_that_names_code_as_its_method_imports_nothing(done: Pat
     (done / "config.yaml").write_text(config)
     for line in (("run", "--resume", done), ("predict", done, "x.png"), ("eval", done, "--on", "msu-mfsd")):
         assert "unknown method" in Called("fastrain", *line).line
+
+
+def test_a_run_keeps_the_text_of_its_view_and_where_it_is_from(library: Library, home: Path, tmp_path: Path) -> None:
+    file, out = home / "views.py", tmp_path / "run"
+    file.write_text('TIGHT = "fas-256(size=32,eye_dist=0.4)"\n')
+    common = ["--protocol", "CIO-M", "--data", library.root, "--accelerator", "cpu", "--out", out]
+    short = [word for key in (*TINY_ERM, "max_iterations=3") for word in ("--set", key)]
+    begun = Called("fastrain", "run", "erm", *common, *short, "--view", f"{file}:TIGHT")
+    assert begun.code == 0, begun.error
+    about = json.loads((out / "run.json").read_text())
+    (used,) = about["code"]
+    assert (used["what"], used["name"]) == ("view", "fas-256(size=32,eye_dist=0.4)")
+    assert (used["named"], about["view"]) == (f"{file}:TIGHT", "fas-256(eye_dist=0.4)")
+    assert used["sha256"] in (out / "report.html").read_text() and (out / "code" / "data-view" / "views.py").is_file()
+    file.unlink()
+    forget_views()
+    (out / "run.json").write_text(json.dumps({**about, "status": "stopped"}))
+    again = Called("fastrain", "run", "--resume", out)
+    assert again.code == 0, again.error
+    assert json.loads((out / "run.json").read_text())["code"] == [used]
