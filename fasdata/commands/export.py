@@ -26,7 +26,7 @@ def export(
     view: Annotated[
         str,
         typer.Option(
-            help="How faces are cut: a view (also FILE.py:NAME) or native (the box, not resampled). Default: the layout's."
+            help="How faces are cut: a view (also FILE.py:NAME) or native (the box as it is). Default: the layout's."
         ),
     ] = "",
     codec: Annotated[str, typer.Option(help="png, or jpeg:98 with its quality. Default: the layout's.")] = "",
