@@ -72,11 +72,12 @@ def requirements(file: str = "docker-requirements.txt") -> list[str]:
     return [re.split(r"[<>=]", line)[0] for line in lines if line and not line.startswith("#")]
 
 
-def test_it_holds_what_predictions_need_and_the_extra_that_serves():
+def test_it_holds_what_predictions_need_and_the_extras_that_serve_and_verify():
     import tomllib
 
-    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["serve"]
-    needed = {*requirements("requirements-runtime.txt"), *(re.split(r"[<>=]", name)[0] for name in extra)}
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    needed = {re.split(r"[<>=]", name)[0] for name in (*extras["serve"], *extras["sign"])}
+    needed |= {*requirements("requirements-runtime.txt")}
     assert set(requirements()) == needed - {"opencv-python"} | {"opencv-python-headless"}
 
 
@@ -107,9 +108,10 @@ if __name__ == "__main__":
     from fastrain.serve.server import ServeRequest, room_of
     from fastrain.serve.app import application
     import fastrain.cli, fastrain.serve.connections, fastrain.serve.upload, python_multipart.multipart, PIL.Image
+    import fasdata.media.video
     from fastrain.bundle.finding import Recording
     from fastrain.serve.judging import Judge
-    room = room_of(ServeRequest(Path(sys.argv[1])))
+    room = room_of(ServeRequest(Path(sys.argv[1]), verify_key=Path(sys.argv[3])))
     application(room)
     files = {name: getattr(module, "__file__", None) or "" for name, module in sys.modules.items() if "." not in name}
     print(json.dumps(sorted(name for name, file in files.items() if "site-packages" in file)))
@@ -121,11 +123,14 @@ def test_serving_imports_nothing_that_the_image_lacks(tmp_path):
     import importlib.metadata as metadata
     import json
 
-    from tests.fastrain.bundle.small import small_bundle
+    from fastrain.bundle.opened import Bundle
+    from fastrain.bundle.writing import write_signed
+    from tests.fastrain.bundle.small import key_files, small_bundle
 
-    bundle, probe = small_bundle(tmp_path / "pad.fasb"), tmp_path / "probe.py"
+    (private, key), bundle, probe = key_files(tmp_path, "mine"), tmp_path / "signed.fasb", tmp_path / "probe.py"
+    write_signed(Bundle.read(small_bundle(tmp_path / "pad.fasb")), bundle, private)
     probe.write_text(PROBE)
-    line = [sys.executable, str(probe), str(bundle), json.dumps(TRAINING)]
+    line = [sys.executable, str(probe), str(bundle), json.dumps(TRAINING), str(key)]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, env=None)
     assert done.returncode == 0, done.stderr[-2000:]
     there, new = set(), {plain(name) for name in requirements()} | {"opencv-python", "setuptools"}
@@ -140,5 +145,5 @@ def test_serving_imports_nothing_that_the_image_lacks(tmp_path):
         modules |= {Path(file.parts[0]).name.split(".")[0] for file in package.files or ()}
         new |= {plain(re.split(r"[^\w.-]", need)[0]) for need in package.requires or () if "extra ==" not in need}
     imported = set(json.loads(done.stdout)) - {"sitecustomize"}
-    assert {"numpy", "fastapi", "onnxruntime", "av"} <= imported  # else nothing was looked at
+    assert {"numpy", "fastapi", "onnxruntime", "av", "cryptography"} <= imported  # else nothing was looked at
     assert imported <= modules, imported - modules

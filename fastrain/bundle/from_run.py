@@ -96,7 +96,7 @@ def finding_of_run(run: RunDir, about: RunFacts) -> Finding:
     """Return how the stores of a run found faces, and which frames of a clip its protocol tests.
 
     Where its stores differ, it is the first source's whose detector looks at pictures. A run whose stores are not here
-    any more has the usual way of new stores.
+    any more has the usual way of new stores; networks from outside, which never had any, see a face in all its pixels.
     """
     manifest = run.manifest().tree() if run.file("manifest.json").is_file() else {}
     store = _store(about, manifest)
@@ -126,7 +126,9 @@ def _store(about: RunFacts, manifest: Mapping[str, Any]) -> dict[str, Any]:
         kept = dict((looking or known)[0])
         kept.pop("frames", None)
         return kept
-    usual = ExtractSettings(rules=(FrameRule.parse(FRAMES),)).settled(MediaForm()).recorded()
+    rules = (FrameRule.parse(FRAMES),)
+    settings = ExtractSettings(rules=rules) if about.contestant is None else ExtractSettings(rules=rules, max_side=0)
+    usual = settings.settled(MediaForm()).recorded()
     usual.pop("frames")
     return usual
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import onnx
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from onnx import TensorProto, helper
 
 from fasdata.extract.settings import ExtractSettings
@@ -99,6 +101,15 @@ def small_bundle(out: Path, threshold: float = 0.5, *, three: bool = False, **mo
     facts = described(facts.model_copy(update={"self_test": [expected]}), members)
     write_bundle(facts, members, out)
     return out
+
+
+def key_files(folder: Path, name: str) -> tuple[Path, Path]:
+    """Write a key as openssl does; return the files of its private and of its public half."""
+    key = ed25519.Ed25519PrivateKey.generate()
+    private, public = folder / f"{name}.pem", folder / f"{name}-pub.pem"
+    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return private, public
 
 
 def described(facts: BundleFacts, members: dict[str, bytes]) -> BundleFacts:

@@ -151,8 +151,23 @@ def test_a_detector_with_a_file_comes_along(erm, tmp_path):
     assert "score" in Called("fastrain", "predict", out, picture).out
 
 
+# What the published program (commit b6d5f04: its crops, networks and mean) says of the pictures, given the whole pixels
+# of the boxes that biubug6's RetinaFace finds.
+PUBLISHED = {
+    "minivision_image_F1.jpg": 0.28995518,
+    "minivision_image_F2.jpg": 0.00615094,
+    "minivision_image_T1.jpg": 0.99992514,
+    "vietmoney_fake_001.jpg": 0.66798873,
+    "vietmoney_fake_002.jpg": 0.21927638,
+    "vietmoney_fake_003.jpg": 0.00012221,
+    "vietmoney_true_001.jpg": 0.99585903,  # in this and the next the crop of the second network has over 1,024 pixels
+    "vietmoney_true_002.jpg": 0.94559896,
+    "vietmoney_true_003.png": 0.91812140,
+}
+
+
 @pytest.mark.skipif(not ASSETS, reason="FAS_ASSETS names no folder of real networks and pictures")
-def test_minifasnet_as_a_bundle_says_of_nine_real_pictures_what_its_run_says(tmp_path):
+def test_minifasnet_as_a_bundle_says_of_nine_real_pictures_what_its_run_and_the_published_program_say(tmp_path):
     files = sorted((Path(ASSETS) / "fas").glob("*.pth"))
     run, out = tmp_path / "run", tmp_path / "mini.fasb"
     assert Called("fastrain", "import", "minifasnet", *files, "--out", run).code == 0
@@ -166,3 +181,4 @@ def test_minifasnet_as_a_bundle_says_of_nine_real_pictures_what_its_run_says(tmp
     first, second = ([judged.answer for judged in of.judge(nine)] for of in (bundle, own))
     assert len(first) == 9 and [a.word for a in first] == [b.word for b in second]
     assert max(abs(a.score - b.score) for a, b in zip(first, second, strict=True)) <= 1e-4
+    assert {a.name: a.score for a in first} == pytest.approx(PUBLISHED, rel=0, abs=1e-4)

@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    PublicFormat,
 )
 
 import fastrain
@@ -21,16 +20,7 @@ from fastrain.bundle.opened import Bundle
 from fastrain.bundle.signature import signer
 from tests.commands import Called
 from tests.fastrain.bundle.planting import nothing, planted
-from tests.fastrain.bundle.small import small_bundle
-
-
-def key_files(folder: Path, name: str) -> tuple[Path, Path]:
-    """Write a key as openssl does; return the files of its private and of its public half."""
-    key = ed25519.Ed25519PrivateKey.generate()
-    private, public = folder / f"{name}.pem", folder / f"{name}-pub.pem"
-    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    return private, public
+from tests.fastrain.bundle.small import key_files, small_bundle
 
 
 @pytest.fixture(scope="module")
