@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
+from fasdata.commands.offered import offering
 from fasdata.commands.options import Data, Workers, own_view, processes
 
 app = typer.Typer()
 
 
 @app.command(
-    epilog="Example: fasdata export --as metapattern --protocol CIO-M --recipe hfn_mp --data data --out hfn_mp_data"
+    cls=offering("view"),
+    epilog="Example: fasdata export --as metapattern --protocol CIO-M --recipe hfn_mp --data data --out hfn_mp_data",
 )
 def export(
     layout: Annotated[

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fasdata.commands.offered import offering
 from fasdata.commands.options import BonafideIs, LayoutName, Workers, own_view, processes
 from fasdata.errors import EXIT_PARTIAL
 from fasdata.faces.detectors import DEFAULT, DETECTORS, PRECROPPED, name_detector
@@ -20,9 +21,10 @@ def _of_detectors(words: str) -> str:
 
 
 @app.command(
+    cls=offering("detector", "view"),
     epilog="Example: fasdata extract CASIA-FASD --root /mnt/CASIA-FASD --out data. "
     "Exit code 3: done, but some recordings could not be read, decoded or matched (they are listed). SIGTERM or "
-    "Ctrl-C: the clips in hand are finished within 30 s and kept, exit code 143 or 130; the same command goes on."
+    "Ctrl-C: the clips in hand are finished within 30 s and kept, exit code 143 or 130; the same command goes on.",
 )
 def extract(
     dataset: Annotated[str, typer.Argument(help="Dataset name, e.g. CASIA-FASD, or 'folder' for your own tree.")],

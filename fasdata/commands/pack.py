@@ -6,14 +6,16 @@ from typing import Annotated
 
 import typer
 
+from fasdata.commands.offered import offering
 from fasdata.commands.options import Data, own_view, processes
 
 app = typer.Typer()
 
 
 @app.command(
+    cls=offering("view"),
     epilog="Example: fasdata pack --protocol CIO-M --view mxnet-256 --codec raw --data data. Interrupted? The same "
-    "command continues."
+    "command continues.",
 )
 def pack(
     protocol: Annotated[str, typer.Option(help="A built protocol, in any common spelling: CIO-M, SCP2W …")],

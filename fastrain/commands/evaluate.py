@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fasdata.commands.offered import offering
 from fasdata.errors import UserError, unknown_name
 from fastrain.commands.options import AllowChangedData, BonafideIs, Columns, HigherIs, MapAttack, With
 from fastrain.evaluation.thresholds import policy_names
@@ -32,11 +33,12 @@ def _show_formats(wanted: bool) -> None:
 
 
 @app.command(
+    cls=offering("method", "threshold policy"),
     epilog="Example: fastrain eval runs/hfn_mp-mcio-CIO2M-standard-seed0 --fta exclude. On data: "
     "fastrain eval runs/published --protocol CIO-M --data data. Scores alone: fastrain eval scores-eval.csv "
     "--threshold 'fixed(0.5)'. Worse pictures: fastrain eval runs/a --corrupt jpeg,blur. Without depth or infrared: "
     "fastrain eval runs/a --missing. Moved boxes: fastrain eval runs/a --jitter 0.1,0.2. Two runs together: "
-    "fastrain eval --fuse and runs/a runs/b"
+    "fastrain eval --fuse and runs/a runs/b",
 )
 def eval(  # the verb of the command line
     folders: Annotated[
@@ -104,7 +106,11 @@ def eval(  # the verb of the command line
         str | None, typer.Option("--data", help="Score anew on data of this library. Default: the run's own.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for what was scored anew. Default: one below RUN/evaluations.")
+        Path | None,
+        typer.Option(
+            help="Folder for what was scored anew (default: one below RUN/evaluations), or for results.json of other "
+            "rules: --threshold, --fusion, scores alone."
+        ),
     ] = None,
     with_: With = None,
     allow_changed_data: AllowChangedData = False,
@@ -173,10 +179,8 @@ def eval(  # the verb of the command line
 
         if on:
             raise UserError("--on scores a network", expected="a run folder, and no option about scores beside it")
-        if allow_changed_data or (out and not write_scores):
-            raise UserError(
-                "nothing is scored anew", expected="--out beside --write-scores, and no --allow-changed-data"
-            )
+        if allow_changed_data:
+            raise UserError("nothing is scored anew", expected="no --allow-changed-data")
         typer.echo(
             evaluate_scores(
                 folder, asked, fta=fta, thresholds=threshold or (), fusion=fusion, species=species, reading=reading,

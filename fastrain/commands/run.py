@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from fasdata.commands.offered import offering
 from fasdata.commands.options import own_view
 from fastrain.commands.options import AllowChangedData, NoFaces, With
 
@@ -13,8 +14,9 @@ app = typer.Typer()
 
 
 @app.command(
+    cls=offering("method", "view"),
     epilog="Example: fastrain run hfn_mp --protocol CIO-M --data data --preset demo --set train.max_iterations=500. "
-    "Stopped? The same command, or 'fastrain run --resume RUN', goes on where it was."
+    "Stopped? The same command, or 'fastrain run --resume RUN', goes on where it was.",
 )
 def run(
     method: Annotated[

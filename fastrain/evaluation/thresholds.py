@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fasdata.door import Code, named_code, names_code, offers
 from fasdata.errors import UserError, unknown_name
@@ -148,6 +148,7 @@ def named_policy(text: str) -> ThresholdPolicy:
 GROUP = "fastrain.thresholds"
 """The entry point under which an installed package offers policies."""
 _own: dict[str, ThresholdPolicy] = {}
+_code: dict[str, Code] = {}
 _SAFE_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}(\([a-z0-9_.=,-]{1,40}\))?")
 
 
@@ -172,7 +173,14 @@ def name_policy(text: str) -> Code | None:
             expected=f"oracle=True, and a name that ends in {_ORACLE}, for the part test, and for no other",
         )
     _own[text] = policy
+    _code[text] = code
     return code
+
+
+def code_of_policies(texts: Iterable[str]) -> list[dict[str, Any]]:
+    """Return what results keep of the code of the policies that were named from outside: JSON values."""
+    named = [(_own[text].name, _code[text]) for text in texts if text in _own]
+    return [{"what": "threshold policy", "name": name, **code.facts()} for name, code in named]
 
 
 def policy_names() -> list[str]:

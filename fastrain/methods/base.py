@@ -46,6 +46,7 @@ class StepContext(Protocol):
     epoch: int
     """1-based."""
     steps_per_epoch: int
+    """Iterations that make an epoch, by the setting of `train`; however many images an iteration draws."""
     n_domains: int
     devices: int
     """How many train together, each on its own images; gradients are averaged over them before an optimiser steps."""
@@ -67,16 +68,27 @@ class StepContext(Protocol):
         """
 
     def step(self, name: str) -> None:
-        """Step the optimiser that `configure` called `name`."""
+        """Step the optimiser that `configure` called `name`, with the gradients of its parameters averaged.
+
+        Those of no other optimiser are averaged or stepped.
+        """
 
     def zero_grad(self, name: str) -> None:
-        """Drop the gradients of the parameters of the optimiser `name`."""
+        """Drop the gradients of the parameters of the optimiser `name`.
+
+        A loss that goes through the parameters of another optimiser leaves gradients on them too. They stay there, and
+        add to what comes, until a `zero_grad` of that optimiser: call it before the `backward` that its step is of.
+        """
 
     def set_trainable(self, group: nn.Module | Iterable[nn.Parameter], on: bool) -> None:
         """Switch `requires_grad` of a module's or a list's parameters; gradients already there are left alone."""
 
     def draw(self, domains: Sequence[int]) -> Batch:
-        """Return the next images of `domains`: for each, in the given order, k bona fide then k attacks."""
+        """Return the next images of `domains`: for each, in the given order, k bona fide then k attacks.
+
+        Every call goes on where the last one of that domain ended: two of an iteration give other images each, and a
+        domain that is not named loses none. k is `data.batch_per_group`.
+        """
 
 
 class Method(nn.Module):
@@ -92,7 +104,8 @@ class Method(nn.Module):
     default_view: ClassVar[str]
     """Name of the face view that the method is trained on unless the run says otherwise."""
     draws_own_batches: ClassVar[bool] = False
-    """True when `training_step` calls `ctx.draw` itself; its `batch` is then None."""
+    """True when `training_step` calls `ctx.draw` itself; its `batch` is then None, and an iteration is one call of
+    `training_step`, however often that draws."""
     views: ClassVar[int] = 1
     """How many augmentations of every training image a batch holds."""
     first_of_epoch: ClassVar[int] = 0
@@ -114,7 +127,11 @@ class Method(nn.Module):
         raise NotImplementedError
 
     def training_step(self, batch: Batch | None, ctx: StepContext) -> dict[str, Tensor]:
-        """Do one iteration in full and return detached scalars for the log."""
+        """Do one iteration in full and return detached scalars for the log.
+
+        `fastrain methods check` wants every one of them below 0.7 of its first value after 20 steps; a term that need
+        not fall, such as the loss of a critic that is learned against, is named in `rising` of the settings' `trial`.
+        """
         raise NotImplementedError
 
     def predict(self, batch: Batch) -> Tensor:

@@ -43,7 +43,8 @@ class Trial:
     With `tiny` it has to learn in 20 steps to tell smooth images of `size` pixels from striped ones. `other` has for
     a setting another value, and what else has to be set for it to matter; of those that are not there the check finds
     one by their type. `crop` names the setting that says the side of training images, where it is not `size`.
-    Terms of the log that need not fall are named by the end of their names in `rising`. `run` has what else a run on
+    Terms of the log that need not fall are named in `rising` by the last word of their names: `critic` is `critic` and
+    `loss_critic`. `run` has what else a run on
     images of `size` pixels needs, as `key=value`. `exempt` has rules that the method does not keep, each with the
     reason, which the table of the check shows.
     """

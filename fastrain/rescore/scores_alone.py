@@ -21,7 +21,8 @@ from fastrain.evaluation.score_ids import lined_up
 from fastrain.evaluation.score_writers import write_scores
 from fastrain.evaluation.scores import Samples, ScoreOrigin, ScoreTable
 from fastrain.evaluation.statistics.proportions import rules_note
-from fastrain.evaluation.thresholds import STANDARD_POLICIES, named_policy
+from fastrain.evaluation.thresholds import STANDARD_POLICIES, code_of_policies, named_policy
+from fastrain.run.run import finite
 from fastrain.rundir import RunDir, RunFacts
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def evaluate_scores(
 
     With a protocol or a manifest the ids have to be those of it, and its labels are the ones that count. Scores that
     name their manifest have to name that one. Scores of one label alone are judged only at thresholds that are given.
-    `as_bob` adds the numbers that bob.pad.base prints.
+    `as_bob` adds the numbers that bob.pad.base prints. Without `form`, `out` is a folder for `results.json`, which also
+    has the code of policies from outside.
 
     Raises:
         UserError: unreadable scores, one label only, ids or fingerprint of another manifest, an unknown policy, fusion,
@@ -76,9 +78,21 @@ def evaluate_scores(
         table, selection=selection, fta=fta or "count", policies=policies, fusion=fusion or "mean",
         species=species or "attack_type",
     )  # fmt: skip
+    if out and not form:
+        lines.append(f"written: {_write_results(results, thresholds, out)}")
     if as_bob:
         lines = [*bob_lines(table, fusion or "mean"), *lines]
     return "\n".join([_text(results, str(path), origin, read), *lines])
+
+
+def _write_results(results: Mapping[str, Any], thresholds: Sequence[str], out: Path) -> Path:
+    place = RunDir(out)
+    if place.file("run.json").exists():
+        raise UserError(f"{out} is the folder of a run", expected="another --out for results of other rules")
+    out.mkdir(parents=True, exist_ok=True)
+    code = code_of_policies(thresholds)
+    place.write_json("results.json", finite({**results, **({"code": code} if code else {})}))
+    return place.file("results.json")
 
 
 def read_for(path: Path, asked: Asked, reading: Reading) -> tuple[OutsideScores, Manifest | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -149,13 +150,30 @@ def test_the_command_writes_a_table_and_a_page(finished: Path, tmp_path: Path) -
     assert "<svg" in page and "<script" not in page
 
 
+def test_the_file_of_results_says_what_code_a_policy_is_from(finished: Path, tmp_path: Path) -> None:
+    own, out = tmp_path / "own.py", tmp_path / "out"
+    own.write_text(
+        "from fastrain.evaluation.thresholds import ThresholdPolicy\n"
+        "low = ThresholdPolicy('lowest', 'val', False, lambda scores, labels: min(scores))\n"
+    )
+    called = Called("fastrain", "eval", finished, "--threshold", f"{own}:low", "--out", out)
+    assert called.code == 0 and f"written: {out / 'results.json'}" in called.out
+    results = json.loads((out / "results.json").read_text())
+    (used,) = results["code"]
+    assert (used["what"], used["name"], used["named"]) == ("threshold policy", "lowest", f"{own}:low")
+    assert used["files"] == {"own.py": sha256(own.read_bytes()).hexdigest()} and used["sha256"] in called.out
+    assert {row["policy"] for row in results["thresholds"]} == {"lowest"}
+    line = Called("fastrain", "eval", finished, "--fusion", "max", "--out", finished).line
+    assert "is the folder of a run" in line
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (("--corrupt", "blur:1", "--threshold", "fixed(0.5)"), "--corrupt scores a run as it is"),
         (("--corrupt", "blur:1", "--protocol", "CIO-M"), "--corrupt scores a run as it is"),
         (("--corrupt", "blur:1", "--fta", "exclude"), "--corrupt scores a run as it is"),
-        (("--fusion", "max", "--out", "elsewhere"), "nothing is scored anew"),
+        (("--out", "elsewhere"), "nothing is scored anew"),
         (("--fusion", "max", "--allow-changed-data"), "nothing is scored anew"),
     ],
 )
