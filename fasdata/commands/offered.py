@@ -19,13 +19,13 @@ def offering(*whats: str) -> type[TyperCommand]:
     """Return the class of a command whose help ends with what installed packages offer of `whats`, keys of `GROUPS`."""
 
     class Offering(TyperCommand):
-        def format_epilog(self, ctx: Any, formatter: Any) -> None:
-            super().format_epilog(ctx, formatter)
+        def format_epilog(self, context: Any, formatter: Any) -> None:
+            super().format_epilog(context, formatter)
             from fasdata.door import offers
 
-            found = [(f"{what} {offer.name}", offer) for what in whats for offer in offers(GROUPS[what])]
-            if found:
+            offered = [(f"{what} {offer.name}", offer) for what in whats for offer in offers(GROUPS[what])]
+            if offered:
                 with formatter.section("From installed packages"):
-                    formatter.write_dl([(words, f"{offer.origin} ({offer.value})") for words, offer in found])
+                    formatter.write_dl([(words, f"{offer.origin} ({offer.value})") for words, offer in offered])
 
     return Offering
