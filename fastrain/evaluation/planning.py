@@ -25,7 +25,7 @@ def bound(errors: int, people: int, confidence: float = CONFIDENCE) -> float:
     """Return the rate that is not exceeded, with this confidence, where so many of the people err.
 
     >>> round(bound(0, 59), 4), round(bound(1, 59), 4)
-    (0.0495, 0.0778)
+    (0.0495, 0.0779)
     """
     return float(clopper_pearson(errors, people, 2 * confidence - 1)[1])
 
