@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fasdata.commands.offered import offering
-from fasdata.commands.options import BonafideIs, LayoutName, Workers, own_view, processes
+from fasdata.commands.options import BonafideIs, LayoutName, Workers, own_rules, own_view, processes
 from fasdata.errors import EXIT_PARTIAL
 from fasdata.faces.detectors import DEFAULT, DETECTORS, PRECROPPED, name_detector
 
@@ -21,7 +21,7 @@ def _of_detectors(words: str) -> str:
 
 
 @app.command(
-    cls=offering("detector", "view"),
+    cls=offering("detector", "view", "frame rule"),
     epilog="Example: fasdata extract CASIA-FASD --root /mnt/CASIA-FASD --out data. "
     "Exit code 3: done, but some recordings could not be read, decoded or matched (they are listed). SIGTERM or "
     "Ctrl-C: the clips in hand are finished within 30 s and kept, exit code 143 or 130; the same command goes on.",
@@ -36,7 +36,7 @@ def extract(
         str,
         typer.Option(
             help="Frame rules joined by +, e.g. 'recipes + every(5)'; 'recipes' = what shipped recipes need. A store "
-            "can be given further rules later: only the new frames are extracted."
+            "can be given further rules later: only the new frames are extracted. One of your own: FILE.py:NAME."
         ),
     ] = "recipes",
     detector: Annotated[
@@ -166,7 +166,8 @@ def extract(
     own_card(Library.locate(out), described)  # a letter that cannot be claimed is told before anything else
     known, code = name_detector(detector)
     settings = settings_for(
-        described.slug, frames, described.protocol, detector=known, detector_code=code, detector_model=detector_model,
+        described.slug, own_rules(frames), described.protocol, detector=known, detector_code=code,
+        detector_model=detector_model,
         allow_download=allow_download, min_face=min_face, min_score=min_score, tracking=tracking,
         detect_every=detect_every, context=2.0 if context is None else context,
         views=tuple(map(own_view, split_views(views or ()))),

@@ -10,6 +10,7 @@ GROUPS = {
     "method": "fastrain.methods",
     "detector": "fasdata.detectors",
     "view": "fasdata.views",
+    "frame rule": "fasdata.frame_rules",
     "threshold policy": "fastrain.thresholds",
 }
 """What can come from outside, and the entry point under which a package offers it."""

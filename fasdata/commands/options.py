@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,6 +60,25 @@ def own_view(text: str) -> str:
     if view != text:
         typer.echo(said_of_view(view))
     return view
+
+
+def own_rule(text: str) -> str:
+    """Return the text of a frame rule that the user names, where it is code of their own after saying so.
+
+    Raises:
+        UserError: as `name_rule`.
+    """
+    from fasdata.protocols.own_rules import name_rule
+
+    rule = name_rule(text)
+    if rule != text:
+        typer.echo(f"frames      {text} is {rule}")
+    return rule
+
+
+def own_rules(text: str) -> str:
+    """Return several frame rules, joined as `--frames` of an extraction joins them, each as `own_rule` does."""
+    return " ".join(own_rule(part) for part in re.split(r"[+\s;]+", text.strip()) if part)
 
 
 def stored_slug(library: Library, dataset: str) -> str:

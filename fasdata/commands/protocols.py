@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from fasdata.commands.options import Data
+from fasdata.commands.offered import offering
+from fasdata.commands.options import Data, own_rule
 
-Frames = Annotated[str, typer.Option(metavar="RULE", help="Frames of training clips, in place of the recipe's.")]
-TestFrames = Annotated[
-    str, typer.Option(metavar="RULE", help="Frames of validation and test clips, in place of the recipe's.")
+Frames = Annotated[
+    str, typer.Option(metavar="RULE", help="Frames of training clips, in place of the recipe's; also FILE.py:NAME.")
 ]
+TestFrames = Annotated[str, typer.Option(metavar="RULE", help="Frames of validation and test clips, so too.")]
 Val = Annotated[str, typer.Option(help="auto: official dev split or 20 % of the source subjects; none.")]
 
 app = typer.Typer()
@@ -22,6 +23,7 @@ app.add_typer(protocol_app, name="protocol")
 
 @app.command(
     "build-protocol",
+    cls=offering("frame rule"),
     epilog="Example: fasdata build-protocol CIO-M --recipe hfn_mp --data data. Own data: fasdata build-protocol "
     "mylab:split; fasdata build-protocol 'CASIA-FASD + OULU-NPU to mylab' --frames 'linspace(4)@with_face'. Without "
     "stores, clip counts only: fasdata build-protocol oulu:P1 --from-scan OULU-NPU=/mnt/oulu",
@@ -62,7 +64,7 @@ def build_protocol(
     from fasdata.protocols.build import build_protocol as build
     from fasdata.protocols.manifest_text import describe
 
-    options = Options(val, seed, strict, lists_dir, allow_leakage, frames, test_frames)
+    options = Options(val, seed, strict, lists_dir, allow_leakage, own_rule(frames), own_rule(test_frames))
     if from_scan:
         from fasdata.protocols.from_scan import check_plan, plan_from_scan, scan_roots
 
@@ -100,7 +102,7 @@ def protocol_show(
     plain, slash, other = name.rpartition("/")
     if slash and not name.endswith((".yaml", ".yml")):
         name, recipe = plain, other
-    parameters = Parameters(frames, test_frames, val)
+    parameters = Parameters(own_rule(frames), own_rule(test_frames), val)
     typer.echo(show_text(name, recipe, library=Library.locate(data), parameters=parameters))
 
 
@@ -118,7 +120,7 @@ def protocol_diff(
     from fasdata.protocols.diff import diff_text
     from fasdata.protocols.parameters import Parameters
 
-    parameters = Parameters(frames, test_frames, val)
+    parameters = Parameters(own_rule(frames), own_rule(test_frames), val)
     typer.echo(diff_text(first, second, library=Library.locate(data), parameters=parameters))
 
 

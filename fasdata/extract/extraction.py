@@ -24,6 +24,7 @@ from fasdata.library import Library
 from fasdata.media.readers import MediaForm, require_reader
 from fasdata.progress import progress
 from fasdata.protocols.dataset_names import own_card
+from fasdata.protocols.own_rules import how_to_name
 from fasdata.protocols.sampling import FrameRule, parse_rules
 from fasdata.records import Clip, ClipRecord
 from fasdata.stopping import Stopped, stop_requested
@@ -171,6 +172,7 @@ def plan_extract(
         there.require_same(StoreInfo(card.slug, settings.recorded(), __version__), folder)
         stored = StoredClips.of(folder)
         settings = _with_rules(settings, stored.rules)
+        how_to_name(rule.kind for rule in settings.rules)  # new clips get the frames of all rules
     clips = {clip.clip_id: clip for clip in (*scanned.clips, *scanned.promised)}
     ordered = sorted(clips.values(), key=lambda clip: natural_key(clip.clip_id))
     known, notes = as_stored(ordered, stored, earlier_ids(card, scanned.layout_spec, ordered) if stored.status else {})
@@ -247,7 +249,9 @@ def settings_for(dataset: str, frames: str, claim: Claim | None = None, **option
                 f"no recipe says which frames of {dataset} to keep", do="give --frames, e.g. --frames 'ssdg(2)@decoded'"
             )
         words = [rule for word in words for rule in (needed if word == "recipes" else [word])]
-    return ExtractSettings(rules=tuple(parse_rules(" ".join(words))), **options)  # type: ignore[arg-type]
+    rules = tuple(parse_rules(" ".join(words)))
+    code = how_to_name(rule.kind for rule in rules)
+    return ExtractSettings(rules=rules, rule_code=code, **options)  # type: ignore[arg-type]
 
 
 def _with_rules(settings: ExtractSettings, rules: Sequence[str]) -> ExtractSettings:

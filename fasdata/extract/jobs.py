@@ -17,6 +17,7 @@ from fasdata.faces.detectors import make_detector
 from fasdata.faces.given import given_faces
 from fasdata.media.frame import UnreadableMedia
 from fasdata.media.readers import open_source
+from fasdata.protocols.own_rules import name_rule
 from fasdata.records import Clip, ClipRecord
 from fasdata.store import tables
 from fasdata.store.info import StoreInfo
@@ -47,6 +48,8 @@ class Worker:
             UserError: its weights or its device are not there.
         """
         limit_threads(settings)
+        for text in settings.rule_code:  # this process does not know yet what the user named
+            name_rule(text)
         self._settings, self._root = settings, root
         self.detector = (
             detector if detector is not None else make_detector(settings.detector, settings.detector_request)

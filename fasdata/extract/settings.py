@@ -31,9 +31,9 @@ class ExtractSettings:
     one from its neighbours (in a pre-cropped release: the central square); `borders` whether the detector
     `none` cuts away black around faces that the release cropped. `form` is how the release keeps its recordings. The
     detector `auto` stands until `settled` knows that form. `detector_model` is what the detector's row asks for; it is
-    downloaded only if `allow_download`. `detector_code` is how a detector from outside is named, "" for one of ours.
-    `detector_files` are the detector's networks in memory, out of a bundle, and
-    no file is opened. With `tracking` a face is followed from frame to frame (see `fasdata.faces.tracking`), and the
+    downloaded only if `allow_download`. `detector_code` is how a detector from outside is named, "" for one of ours;
+    `rule_code` how frame rules from outside are. `detector_files` are the networks of a detector, out of a bundle,
+    and no file is opened. With `tracking` a face is followed from frame to frame (`fasdata.faces.tracking`), and the
     complete frame is searched at least every `detect_every` frames. `face_rule` says which of several faces is kept
     (`fasdata.faces.choice`), `on_damage` what a damaged packet costs (`fasdata.media.container.Reading`); "" leaves
     either to the store, in a new one `confident` and `skip`. `container`
@@ -45,6 +45,7 @@ class ExtractSettings:
     detector: str = DEFAULT
     detector_model: str = ""
     detector_code: str = ""
+    rule_code: tuple[str, ...] = ()
     detector_files: Mapping[str, bytes] = field(default_factory=dict, repr=False, hash=False)
     allow_download: bool = False
     min_face: int = 40

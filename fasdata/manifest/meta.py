@@ -28,6 +28,18 @@ class Domain(Form):
     repeats: int = 1
 
 
+class KeptCode(Form):
+    """A frame rule from outside: what it is called, how its user named it, its package, and the hash of each file."""
+
+    what: Literal["frame rule"]
+    name: str
+    named: str
+    package: str = ""
+    version: str = ""
+    sha256: str
+    files: dict[str, str]
+
+
 class HeldOut(Form):
     """How a source got its validation clips: the official dev split, a share of its people, a file, or not at all."""
 
@@ -208,6 +220,7 @@ class Meta(Form):
     notes: list[str] = Field(default_factory=list)
     lists: list[str] = Field(default_factory=list)
     file: dict[str, Any] = Field(default_factory=dict)
+    code: list[KeptCode] = Field(default_factory=list)
     validation: Validation
     counts: list[Tally]
     drops: list[Loss]

@@ -13,7 +13,7 @@ from fasdata.errors import unknown_name
 from fasdata.library import Library
 from fasdata.manifest import Manifest
 from fasdata.manifest.manifest import TABLE
-from fasdata.manifest.meta import FORMAT, Deviation, KeptRecipe, Leakage, Meta, Validation
+from fasdata.manifest.meta import FORMAT, Deviation, KeptCode, KeptRecipe, Leakage, Meta, Validation
 from fasdata.manifest.meta import Domain as DomainMeta
 from fasdata.manifest.table import PARTS, PartName, table_fingerprint
 from fasdata.protocols.assign import MODES, UNUSED, Assignment, assign
@@ -21,12 +21,14 @@ from fasdata.protocols.collect import CollectedStore, FrameColumns, StoreLike, c
 from fasdata.protocols.dataset_names import Names
 from fasdata.protocols.gate import check_leakage, deviations, label_warnings, require_expected
 from fasdata.protocols.grammar import parse
+from fasdata.protocols.own_rules import is_own, require_named
 from fasdata.protocols.parameters import Parameters
 from fasdata.protocols.plan import Domain, Plan, Take
 from fasdata.protocols.planning import make_plan
 from fasdata.protocols.recipe import DEFAULT, load_recipe
 from fasdata.protocols.recipe_lists import ListSelection, select_clips
 from fasdata.protocols.rows import make_table
+from fasdata.protocols.sampling import FrameRule
 from fasdata.protocols.tallies import PlacedClip, losses, missed_frames, tally, unused_clips
 from fasdata.records import Clip
 from fasdata.store.atomic import require_writable
@@ -126,6 +128,7 @@ def assemble(plan: Plan, stores: Mapping[str, StoreLike], options: Options = DEF
     """
     if options.validation not in MODES:
         raise unknown_name("validation rule", options.validation, MODES)
+    code = _code(plan)
     columns = FrameColumns()
     collected = {dataset: collect(plan, dataset, stores[dataset], columns) for dataset in plan.datasets}
     clips = {dataset: [member.clip for member in store.clips] for dataset, store in collected.items()}
@@ -138,7 +141,7 @@ def assemble(plan: Plan, stores: Mapping[str, StoreLike], options: Options = DEF
     placed = _place(plan, collected, assigned)
     leakage = check_leakage(placed, options.allow_leakage)
     table = make_table(plan, placed, columns, {dataset: store.detector for dataset, store in collected.items()})
-    meta = _meta(plan, collected, assigned, placed, deviating, selection, leakage, options)
+    meta = _meta(plan, collected, assigned, placed, deviating, selection, leakage, options, code)
     return Manifest(table, {**meta, "fingerprint": table_fingerprint(table)})
 
 
@@ -199,6 +202,7 @@ def _meta(
     selection: ListSelection,
     leakage: Leakage | None,
     options: Options,
+    code: list[KeptCode],
 ) -> dict[str, Any]:
     order = [domain.dataset for domain in plan.sources]
     held = [of.held_out for assignments in assigned.values() for of in assignments if of.held_out]
@@ -217,6 +221,7 @@ def _meta(
         shots=plan.shots,
         notes=[note for note in (plan.note, plan.report and f"report {plan.report}", selection.sides) if note],
         lists=list(selection.notes),
+        code=code,
         file=plan.name.file.content() if plan.name.file else {},
         validation=Validation(
             mode=options.validation,  # type: ignore[arg-type]
@@ -249,6 +254,13 @@ def _meta(
         tool_version=__version__,
     )
     return meta.model_dump(mode="json")
+
+
+def _code(plan: Plan) -> list[KeptCode]:
+    """Return what a manifest keeps of the frame rules from outside; they have to be named where it is built."""
+    kinds = {FrameRule.parse(take.frames).kind for domain in plan.domains for take in domain.takes}
+    facts = {kind: require_named(kind).code.facts() for kind in sorted(kinds) if is_own(kind)}
+    return [KeptCode(what="frame rule", name=kind, **of) for kind, of in facts.items()]
 
 
 def _kept_recipe(plan: Plan) -> KeptRecipe:

@@ -52,6 +52,7 @@ def _particular(meta: dict[str, Any]) -> list[str]:
     lines = [f"modalities  {', '.join(meta['modalities'])}"] if len(meta["modalities"]) > 1 else []
     lines += [f"masked      {', '.join(meta['masked'])}, at test"] if meta["masked"] else []
     lines += [f"shots       {meta['shots']} clips a label of the target train"] if meta["shots"] else []
+    lines += [f"code        {of['name']} is from {of['named']}, sha256 {of['sha256']}" for of in meta.get("code", ())]
     lines += [f"note        {note}" for note in meta["notes"]] + [f"list        {note}" for note in meta["lists"]]
     lines += [
         f"forgotten   {gone['clips']} clips ({gone['frames']} frames) of {gone['dataset']}, removed after the build"

@@ -10,6 +10,7 @@ from typing import Literal
 
 from fasdata.errors import UserError, unknown_name
 from fasdata.foreign import whole_number
+from fasdata.protocols.own_rules import OWN, is_own, own_positions
 from fasdata.records import ClipRecord
 
 Counted = Literal["decoded", "with_face"]
@@ -26,7 +27,7 @@ KINDS = {
     "three": (3, 3),
 }
 DENSE = ("all", "every")
-_TEXT = re.compile(r"^\s*(?P<kind>[a-z]+)\s*(?:\((?P<args>[\d\s,]*)\))?\s*(?:@\s*(?P<on>\w+))?\s*$")
+_TEXT = re.compile(r"^\s*(?P<kind>" + OWN + r"|[a-z]+)\s*(?:\((?P<args>[\d\s,]*)\))?\s*(?:@\s*(?P<on>\w+))?\s*$")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class FrameRule:
     * `all`
     * `three(a, b, c)`: those positions, held at n-1 when the clip is shorter
     * `random(k, seed)`: k positions without replacement, decided by seed, clip and n alone
+    * `name.hash`: what a function from outside returns of n and the clip's id (`own_rules`), held at n-1
 
     >>> rule = FrameRule.parse("ssdg(2)")
     >>> str(rule)
@@ -71,7 +73,7 @@ class FrameRule:
                 expected="kind(numbers)@decoded|with_face, e.g. ssdg(2)@decoded",
             )
         kind, on = match["kind"], match["on"] or "decoded"
-        if kind not in KINDS:
+        if kind not in KINDS and not is_own(kind):
             raise unknown_name("frame rule", kind, KINDS)
         if on not in ("decoded", "with_face"):
             raise unknown_name("frame count in the rule", on, ("decoded", "with_face"))
@@ -79,7 +81,7 @@ class FrameRule:
         args = tuple(number for number in numbers if number is not None)
         if len(args) < len(numbers):
             raise UserError(f"frame rule {text!r}", expected="whole numbers of at most 15 digits")
-        fewest, most = KINDS[kind]
+        fewest, most = KINDS.get(kind, (0, 0))
         if not fewest <= len(args) <= most:
             wanted = f"{fewest}" if fewest == most else f"{fewest} to {most}"
             raise UserError(f"frame rule {text!r}", expected=f"{wanted} number(s) for {kind!r}", found=str(len(args)))
@@ -103,6 +105,8 @@ class FrameRule:
         return sorted({min(position, n - 1) for position in self._raw_positions(n, clip_id)})
 
     def _raw_positions(self, n: int, clip_id: str) -> Sequence[int]:
+        if is_own(self.kind):
+            return own_positions(self.kind, n, clip_id)
         k = self.args[0] if self.args else 0
         match self.kind:
             case "all":

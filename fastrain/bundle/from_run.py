@@ -9,6 +9,7 @@ from typing import Any, cast
 from fasdata.errors import UserError, naming
 from fasdata.faces.view import CONTEXT, View
 from fasdata.foreign import read_json_object
+from fasdata.protocols.own_rules import is_own
 from fastrain.bundle.finding import ACCEPTED, FRAMES, Finding
 from fastrain.bundle.form import Threshold
 from fastrain.bundle.predictor import Predictor, Scorer
@@ -101,6 +102,12 @@ def finding_of_run(run: RunDir, about: RunFacts) -> Finding:
     manifest = run.manifest().tree() if run.file("manifest.json").is_file() else {}
     store = _store(about, manifest)
     frames = (manifest.get("frame_rules") or {}).get("test") or FRAMES
+    if is_own(frames.partition("@")[0]):
+        raise UserError(
+            f"the frames that this run was tested on were chosen by {frames}, a rule from outside",
+            expected="a protocol whose --test-frames is a rule of fasdata",
+            do="what predicts or is exported chooses frames as it does, and has no code of others imported",
+        )
     return Finding(store, frames, _accepted(manifest))
 
 

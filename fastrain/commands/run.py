@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 from fasdata.commands.offered import offering
-from fasdata.commands.options import own_view
+from fasdata.commands.options import own_rule, own_view
 from fastrain.commands.options import AllowChangedData, NoFaces, With
 
 app = typer.Typer()
 
 
 @app.command(
-    cls=offering("method", "view"),
+    cls=offering("method", "view", "frame rule"),
     epilog="Example: fastrain run hfn_mp --protocol CIO-M --data data --preset demo --set train.max_iterations=500. "
     "Stopped? The same command, or 'fastrain run --resume RUN', goes on where it was.",
 )
@@ -45,7 +45,8 @@ def run(
         typer.Option(help="Short for --set data.view=VIEW; one of your own: FILE.py:NAME or MODULE:NAME."),
     ] = None,
     frames: Annotated[
-        str | None, typer.Option(metavar="RULE", help="Frames of training clips, in place of the recipe's.")
+        str | None,
+        typer.Option(metavar="RULE", help="Frames of training clips, in place of the recipe's; also FILE.py:NAME."),
     ] = None,
     test_frames: Annotated[
         str | None, typer.Option(metavar="RULE", help="Frames of validation and test clips, in place of the recipe's.")
@@ -85,7 +86,8 @@ def run(
     overrides += [f"data.view={own_view(view)}"] if view else []
     request = RunRequest(
         method=method, protocol=protocol, recipe=recipe, manifest=manifest, preset=preset, overrides=tuple(overrides),
-        frames=frames, test_frames=test_frames, val=val, data=data, out=out, resume=resume, devices=devices,
+        frames=frames and own_rule(frames),
+        test_frames=test_frames and own_rule(test_frames), val=val, data=data, out=out, resume=resume, devices=devices,
         precision=precision, accelerator=accelerator, threads=threads, faces=not no_faces,
         allow_changed_data=allow_changed_data, dry_run=dry_run,
     )  # fmt: skip

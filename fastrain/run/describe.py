@@ -28,7 +28,10 @@ def describe_plan(plan: RunPlan) -> str:
         *plan.sampling.deviations,
         *(f"changed data: {change}" for change in plan.changed_data),
     ]
-    code = [f"code      {used['name']} is from {used['named']}, {used['sha256'][:12]}" for used in code_facts(config)]
+    code = [
+        f"code      {used['name']} is from {used['named']}, {used['sha256'][:12]}"
+        for used in [*code_facts(config), *meta.get("code", ())]
+    ]
     lines = [
         f"method    {config.method}, {' '.join(modalities_of(config))}, view {plan.view.geometry} at {plan.view.size} "
         f"pixels, seed {train.seed}",

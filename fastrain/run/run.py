@@ -201,7 +201,7 @@ def _begun(plan: RunPlan, session: Session, fabric: Fabric) -> dict[str, Any]:
         "changed_data": plan.changed_data,
         "manifest_path": str(plan.manifest_file.path),
         "library": str(plan.library.root),
-        "code": code_facts(config, before),
+        "code": [*code_facts(config, before), *manifest.meta.get("code", ())],
         "seed": config.train.seed,
         "preset": plan.request.preset,
         "overrides": list(plan.request.overrides),

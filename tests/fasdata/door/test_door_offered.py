@@ -8,6 +8,7 @@ import pytest
 
 from fasdata.commands.offered import GROUPS
 from fasdata.faces import detectors, own_view
+from fasdata.protocols import own_rules
 from fastrain.evaluation import thresholds
 from fastrain.methods import registry
 from tests.commands import Called
@@ -22,7 +23,7 @@ def test_help_names_what_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "lab_offers.py").write_text("raise SystemExit('imported')\n")
     monkeypatch.syspath_prepend(tmp_path)
     shown = {
-        ("fasdata", "extract"): ["detector lab_detector", "view lab_view"],
+        ("fasdata", "extract"): ["detector lab_detector", "view lab_view", "frame rule lab_frame"],
         ("fastrain", "run"): ["method lab_method", "view lab_view"],
         ("fastrain", "eval"): ["method lab_method", "threshold policy lab_threshold"],
     }
@@ -33,5 +34,5 @@ def test_help_names_what_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_groups_of_help_are_those_that_are_asked() -> None:
-    asked = {registry.GROUP, detectors.GROUP, own_view.GROUP, thresholds.GROUP}
+    asked = {registry.GROUP, detectors.GROUP, own_view.GROUP, own_rules.GROUP, thresholds.GROUP}
     assert set(GROUPS.values()) == asked
