@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 from fasdata.errors import UserError
 from fasdata.faces.own_view import forget_views
 from fasdata.library import Library
+from fasdata.manifest import Manifest
+from fasdata.protocols.own_rules import forget_rules, name_rule, require_named
 from fastrain.methods.registry import forget_named, method_class, name_method
 from fastrain.networks.checkpoint import Checkpoint
 from tests.commands import Called
@@ -218,3 +221,23 @@ def test_a_run_keeps_the_text_of_its_view_and_where_it_is_from(library: Library,
     again = Called("fastrain", "run", "--resume", out)
     assert again.code == 0, again.error
     assert json.loads((out / "run.json").read_text())["code"] == [used]
+
+
+def test_a_run_says_what_code_chose_the_frames_of_its_manifest(library: Library, home: Path, tmp_path: Path) -> None:
+    file, out = home / "rules.py", tmp_path / "run"
+    file.write_text("def ends(n, clip_id):\n    return [0, n - 1]\n")
+    kind = name_rule(f"{file}:ends")
+    kept = {"what": "frame rule", "name": kind, **require_named(kind).code.facts()}
+    forget_rules()
+    (built,) = library.root.glob("protocols/*/standard/manifest.parquet")
+    manifest = Manifest.read(built)
+    rules = {**manifest.meta["frame_rules"], "test": f"{kind}@decoded"}
+    given = replace(manifest, meta={**manifest.meta, "code": [kept], "frame_rules": rules}).write(tmp_path / "given")
+    short = [word for key in (*TINY_ERM, "max_iterations=3") for word in ("--set", key)]
+    line = ["run", "erm", "--manifest", given, "--data", library.root, "--accelerator", "cpu", "--out", out, *short]
+    assert f"code      {kind} is from {file}:ends" in Called("fastrain", *line, "--dry-run").out
+    done = Called("fastrain", *line)
+    assert done.code == 0, done.error
+    assert json.loads((out / "run.json").read_text())["code"] == [kept]
+    assert kept["sha256"] in (out / "report.html").read_text()
+    assert f"chosen by {kind}@decoded, a rule from outside" in Called("fastrain", "predict", out, "x.png").line
