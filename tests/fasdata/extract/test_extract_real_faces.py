@@ -12,7 +12,8 @@ from fasdata.extract.clip_extractor import ClipExtractor
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detector import iou
 from fasdata.faces.mtcnn import MtcnnDetector
-from fasdata.media.video import VideoSource, turn
+from fasdata.media.frame import turn
+from fasdata.media.video import VideoSource
 from fasdata.protocols.sampling import parse_rules
 from fasdata.records import Clip, ClipRecord
 from tests.videos import write_video
