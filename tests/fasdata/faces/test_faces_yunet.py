@@ -11,7 +11,8 @@ from fasdata.errors import UserError
 from fasdata.faces.detector import iou
 from fasdata.faces.model_file import file_sha256
 from fasdata.faces.yunet import YunetDetector
-from fasdata.media.video import VideoSource, turn
+from fasdata.media.frame import turn
+from fasdata.media.video import VideoSource
 
 MODELS, CLIPS = os.environ.get("FAS_DETECTOR_MODELS", ""), os.environ.get("FAS_REAL_CLIPS", "")
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fasdata.media.frame import UnreadableMedia
-from fasdata.media.video import VideoSource, turn
+from fasdata.media.frame import UnreadableMedia, turn
+from fasdata.media.video import VideoSource
 from tests.videos import add_rotation_tag, flat_frames, write_video
 
 
