@@ -76,7 +76,9 @@ def eval(  # the verb of the command line
     fuse: Annotated[
         str | None,
         typer.Option(
-            metavar="RULE", help="One decision of several runs on the same clips: and, or, mean, weighted(3,1)."
+            metavar="RULE",
+            help="One decision of several runs on the same clips: and, or, mean, weighted(3,1). With --out they "
+            "become a contestant, for report and compare.",
         ),
     ] = None,
     jitter: Annotated[
@@ -109,7 +111,7 @@ def eval(  # the verb of the command line
         Path | None,
         typer.Option(
             help="Folder for what was scored anew (default: one below RUN/evaluations), or for results.json of other "
-            "rules: --threshold, --fusion, scores alone."
+            "rules: --threshold, --fusion, --fuse, scores alone."
         ),
     ] = None,
     with_: With = None,
@@ -152,11 +154,13 @@ def eval(  # the verb of the command line
         typer.echo(score_missing(folder, data))
         return
     if fuse:
-        from fastrain.rescore.fusion import fuse_runs
+        from fastrain.rescore.fused_runs import fuse_runs
 
-        if otherwise or asked or corrupt or jitter or missing or out or allow_changed_data:
-            raise UserError("--fuse takes runs as they are", expected="run folders, and no option but --fta beside it")
-        typer.echo(fuse_runs(folders, fuse, fta))
+        if otherwise or asked or corrupt or jitter or missing or allow_changed_data:
+            raise UserError(
+                "--fuse takes runs as they are", expected="run folders, and no option but --fta and --out beside it"
+            )
+        typer.echo(fuse_runs(folders, fuse, fta, out))
         return
     if jitter:
         from fastrain.rescore.jitter import jitter_run, parse_amounts

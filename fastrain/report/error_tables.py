@@ -104,13 +104,13 @@ def _species(results: Results) -> Table:
     rows = []
     for (part, level, policy), by_species in lines.items():
         if by_species:
-            rates = (_species_cell(by_species.get(name)) for name in names)
+            rates = (species_cell(by_species.get(name)) for name in names)
             rows.append(Row((*_leading(results, part, level, policy), *rates), _kind(part, policy)))
     note = f"“of n”: how many attacks of that species; {_FEW} {_INTERVAL}"
     return Table("Attacks accepted, by attack species", columns, rows, note if rows else "No attack was scored.")
 
 
-def _species_cell(row: Mapping[str, Any] | None) -> Any:
+def species_cell(row: Mapping[str, Any] | None) -> Any:
     if row is None:
         return Absent("none here")
     ends = ends_of(row)["ends"]

@@ -14,6 +14,7 @@ from fastrain.evaluation.results_lookup import HONEST
 from fastrain.report.contestant_sections import NO_PICTURES, contestant_glance, contestant_source
 from fastrain.report.data_tables import data_section
 from fastrain.report.error_tables import breakdown_section, metrics_section
+from fastrain.report.fusion_section import fusion_section
 from fastrain.report.glance import glance_section, lines_section
 from fastrain.report.iso_sheet import iso_section
 from fastrain.report.jitter_section import jitter_section
@@ -48,7 +49,7 @@ def run_page(runs: Sequence[RunFolder], controls: Sequence[RunFolder], *, faces:
     """Return the page; the first run is shown in full."""
     first = runs[0]
     if first.run.contestant is not None:
-        return _contestant_page(runs, faces=faces)
+        return _fusion_page(first) if first.run.contestant.kind == "fusion" else _contestant_page(runs, faces=faces)
     modalities, landscape = missing_modalities_section(first), landscape_section(runs)
     jitter = jitter_section(first)
     sections = [glance_section(runs, controls)]
@@ -115,6 +116,21 @@ def _contestant_page(runs: Sequence[RunFolder], *, faces: bool) -> Page:
     ]
     title = _title(first) if network else f"{about.method or 'unknown contestant'}, scores from outside"
     return Page(title, sections, facts, _footer(first))
+
+
+def _fusion_page(run: RunFolder) -> Page:
+    """Return the page on several runs as one decision."""
+    sections = [fusion_section(run), scores_section(run), metrics_section(run), data_section(run),
+                contestant_source(run), glossary_section()]  # fmt: skip
+    about = run.run
+    facts = [
+        ("Fused", text(about.contestant.file if about.contestant else "")),
+        ("Protocol", text(about.protocol, "not stated")),
+        ("Recipe", text(about.recipe, "not stated")),
+        ("Run", run.name),
+    ]
+    title = _title(run) if about.protocol else str(about.method or "unknown runs")
+    return Page(f"Fused decision, {title}", sections, facts, _footer(run))
 
 
 def _title(run: RunFolder) -> str:

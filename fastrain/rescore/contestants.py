@@ -23,6 +23,7 @@ from fastrain.evaluation.score_columns import Reading
 from fastrain.evaluation.score_facts import cannot_tell
 from fastrain.evaluation.score_files import OutsideScores
 from fastrain.evaluation.scores import ScoreOrigin, ScoreTable
+from fastrain.evaluation.thresholds import STANDARD_POLICIES, named_policy
 from fastrain.rescore.scores_alone import number_lines, read_for, read_lines, require_both_labels
 from fastrain.run.run import finite
 from fastrain.rundir import RunDir, RunFacts
@@ -34,7 +35,16 @@ if TYPE_CHECKING:
 NO_POLICY = "not stated"
 _NAME = re.compile(r"[^\s/<>&|\x00-\x1f\x7f]{1,80}")
 _OURS = frozenset(
-    ("scores.csv", "scores.csv.part", "manifest.json", "results.json", ".lock", "checkpoints", "networks")
+    (
+        "scores.csv",
+        "scores.csv.part",
+        "manifest.json",
+        "results.json",
+        "fusion.json",
+        ".lock",
+        "checkpoints",
+        "networks",
+    )
 )
 
 
@@ -116,7 +126,8 @@ def evaluate_contestant(folder: Path, fta: str | None = None) -> str:
 def contestant_results(table: ScoreTable, about: Mapping[str, Any], fta: str) -> dict[str, Any]:
     """Return the results of scores from outside; a rate that only a list of all presentations could tell is absent."""
     selection = (about.get("selection") or {}).get("policy") or NO_POLICY
-    results = run_results(table, selection=selection, fta=fta)
+    named = [named_policy(text) for text in (about.get("contestant") or {}).get("policies") or ()]
+    results = run_results(table, selection=selection, fta=fta, policies=named or STANDARD_POLICIES)
     if not about.get("manifest_fingerprint"):
         results["part_names"] = OUTSIDE_PARTS
     if not about.get("manifest_fingerprint") and (table.frame["status"] == "ok").all():
@@ -174,7 +185,7 @@ def _about(request: ScoresRequest, read: OutsideScores, manifest: Manifest | Non
         "contestant": {
             "kind": "scores",
             "file": request.file.name,
-            "sha256": _digest(request.file),
+            "sha256": digest_of(request.file),
             "form": read.form,
             "rows": read.rows,
             "notes": list(read.notes),
@@ -187,7 +198,7 @@ def _cannot(about: Mapping[str, Any]) -> Sequence[str]:
     return (about.get("contestant") or {}).get("cannot") or []
 
 
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
     """Return the hash of a file, or of the files of a folder in the order of their names."""
     digest = sha256()
     for file in sorted(path.iterdir()) if path.is_dir() else [path]:

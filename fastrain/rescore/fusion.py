@@ -1,4 +1,4 @@
-"""`fastrain eval --fuse RULE RUN…`: one decision of several runs on the same clips, judged by the same rates.
+"""What `fastrain eval --fuse RULE RUN…` does to scores: one decision of several runs on the same clips.
 
 `and` accepts what every run accepts at its own source threshold, `or` what some run accepts: the fused score is the
 smallest or the largest distance of a run's score to its threshold, and 0 is the threshold. `mean` and `weighted(3,1)`
@@ -11,17 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fasdata.errors import UserError, unknown_name
-from fastrain.evaluation.averaged import run_results
 from fastrain.evaluation.scores import ScoreTable
-from fastrain.evaluation.thresholds import SOURCE_EER, TARGET_EER, fixed, held_out_threshold
-from fastrain.rescore.scores_alone import number_lines
-from fastrain.rundir import RunDir, RunFacts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,35 +77,6 @@ class Rule:
         return fused
 
 
-def fuse_runs(folders: Sequence[Path], text: str, fta: str | None = None) -> str:
-    """Fuse runs that scored the same clips; return the rates of each and of the fused decision as text.
-
-    A clip that some run could not acquire is not acquired.
-
-    Raises:
-        UserError: fewer than two runs, other clips or people, a run without a source threshold for `and` and `or`,
-            scores outside 0 to 1 for a mean.
-    """
-    if len(folders) < 2:
-        raise UserError("--fuse joins several runs", expected="two or more run folders")
-    rule = Rule.parse(text, len(folders))
-    named = [(_name(folder), _clips(folder)) for folder in folders]
-    thresholds = [held_out_threshold(table) for _, table in named]
-    if rule.decides:
-        for (name, _), threshold in zip(named, thresholds, strict=True):
-            if not np.isfinite(threshold):
-                raise UserError(
-                    f"{name} has no threshold of held-out sources", do="fuse by mean, or score it with part val"
-                )
-    fused = fused_table(rule, [table for _, table in named], [str(folder) for folder in folders], thresholds)
-    lines = [f"fused       {rule.name} of {', '.join(name for name, _ in named)}"]
-    policies = (fixed(0.0),) if rule.decides else (SOURCE_EER, TARGET_EER)
-    for name, table, of in (*((n, t, (SOURCE_EER,)) for n, t in named), (f"{text}", fused, policies)):
-        results = run_results(table, selection="fused", fta=fta or "count", policies=of)
-        lines += ["", f"{name}:", *number_lines(results)]
-    return "\n".join(lines)
-
-
 def fused_table(
     rule: Rule, tables: Sequence[ScoreTable], names: Sequence[str], thresholds: Sequence[float]
 ) -> ScoreTable:
@@ -151,17 +117,3 @@ def _aligned(first: pd.DataFrame, other: pd.DataFrame, name: str, other_name: st
     if (both["label"] != both["label_other"]).any() or (both["subject"] != both["subject_other"]).any():
         raise UserError(f"{name} and {other_name} say different things of the same clips", found="labels or people")
     return np.asarray(first[_KEYS].merge(other[[*_KEYS, "score"]], on=_KEYS, how="left")["score"], np.float64)
-
-
-def _name(folder: Path) -> str:
-    facts: RunFacts = RunDir(folder).facts()
-    return f"{facts.method or 'run'} ({folder.name})"
-
-
-def _clips(folder: Path) -> ScoreTable:
-    run = RunDir(folder)
-    table = ScoreTable.read_csv(run.file("scores.csv"))
-    from fastrain.evaluation.score_rules import ORIGIN_COLUMNS
-
-    plain = table.frame.drop(columns=list(ORIGIN_COLUMNS), errors="ignore")
-    return ScoreTable(plain, str(folder)).clips()

@@ -99,6 +99,8 @@ class ContestantFacts(Facts):
     rows: str | None = None
     notes: list[str] = []
     cannot: list[str] = []
+    policies: list[str] = []
+    """The threshold policies that it is judged at; none = those that every report shows."""
     networks: list[NetworkFacts] = []
 
 

@@ -1,0 +1,112 @@
+"""Show several runs as one decision: each alone and all together, with the rates that `eval --fuse` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from fasdata.errors import UserError
+from fasdata.foreign import read_json, validated
+from fasdata.page.page import Section
+from fasdata.page.parts import Column, Notice, Paragraph, Row, Table
+from fasdata.page.spelling import on_two_lines, score
+from fastrain.evaluation.results_lookup import PARTS, Results
+from fastrain.evaluation.statistics.proportions import EXACT, JOINED, RESAMPLED, WORST, rules_note
+from fastrain.evaluation.thresholds import is_oracle
+from fastrain.report.error_tables import species_cell
+from fastrain.report.run_folder import RunFolder
+from fastrain.rundir.fused import FUSION, FusionFacts
+
+_RATES = {"hter": "HTER", "apcer": "APCER, worst species", "bpcer": "BPCER"}
+_LEADING = (Column("Decision of"), Column("Threshold policy"))
+LEAD = (
+    "The same clips for all. The runs stand alone at the thresholds that their own held-out sources give; nothing of "
+    "these clips chose a threshold unless it is called an oracle."
+)
+
+
+class Judged(NamedTuple):
+    """What stands in a row of a table; `fused`: it is the decision of all together."""
+
+    name: str
+    results: Results
+    fused: bool
+    part: str
+    policy: str
+
+
+def fusion_section(run: RunFolder) -> Section:
+    """Return the tables of a fused decision: thresholds, rates, and attacks accepted by species."""
+    try:
+        facts = validated(FusionFacts, read_json(run.path / FUSION), str(run.path / FUSION))
+    except UserError as error:
+        return Section("fusion", "Fusion", [Notice("This part could not be read", [f"{error}."], "bad")])
+    systems = [(of.name, Results(of.results.tree()), False) for of in facts.runs]
+    systems.append((f"fused: {facts.rule}", run.results, True))
+    parts: list[Any] = [Paragraph(f"{facts.words[:1].upper()}{facts.words[1:]}."), _thresholds(systems)]
+    for part in PARTS:
+        lines = [
+            Judged(name, results, fused, part, policy)
+            for name, results, fused in systems
+            for of, level, policy in results.lines()
+            if of == part and level == "clip"
+        ]
+        if lines:
+            where = run.results.named(part)
+            parts += [_rates(lines, where), _species(lines, where)]
+    return Section("fusion", "Fusion", parts, LEAD)
+
+
+def _thresholds(systems: Sequence[tuple[str, Results, bool]]) -> Table:
+    columns = [Column("Decision of"), Column("Threshold policy"), Column("Threshold", True), Column("From")]
+    rows = []
+    for name, results, fused in systems:
+        for row in results.rows("thresholds", level="clip"):
+            policy = str(row.get("policy"))
+            value = score(row.get("value"), str(row.get("reason") or "not recorded"))
+            rows.append(Row((name, policy, value, _origin(row, fused)), _kind(fused, policy)))
+    return Table("Thresholds of clips, and where they come from", columns, rows)
+
+
+def _origin(row: Mapping[str, Any], fused: bool) -> str:
+    """Say where the threshold of a row comes from."""
+    if is_oracle(str(row.get("policy"))):
+        return "the labels of the clips that it is judged on"
+    if row.get("from_part") == "":
+        return "every run's own threshold above: scores are distances from it"
+    return "the fused scores of held-out sources" if fused else "its own scores of held-out sources"
+
+
+def _rates(lines: Sequence[Judged], where: str) -> Table:
+    columns = [*_LEADING, *(Column(title, True) for title in (*_RATES.values(), "AUC"))]
+    rows = []
+    for name, results, fused, part, policy in lines:
+        rates = [on_two_lines(results.shown(part, "clip", rate, policy, interval=True)) for rate in _RATES]
+        auc = on_two_lines(results.shown(part, "clip", "auc", interval=True))
+        rows.append(Row((name, policy, *rates, auc), _kind(fused, policy)))
+    note = (
+        "Shaded: all together. Grey: a threshold that needs the labels of these clips. In brackets: 95 % interval over "
+        f"people, with its rule ({rules_note(EXACT, WORST, JOINED, RESAMPLED)})."
+    )
+    return Table(f"Error rates of each run alone and of all as one: clips, {where}", columns, rows, note)
+
+
+def _species(lines: Sequence[Judged], where: str) -> Table:
+    by_line = [
+        {str(row["species"]): row for row in results.rows("species", part=part, level="clip", threshold_policy=policy)}
+        for _, results, _, part, policy in lines
+    ]
+    species = list(dict.fromkeys(name for rows in by_line for name in rows))
+    columns = [*_LEADING, *(Column(f"APCER {name}", True) for name in species)]
+    rows = [
+        Row((name, policy, *(species_cell(of.get(kind)) for kind in species)),
+            _kind(fused, policy))
+        for (name, results, fused, part, policy), of in zip(lines, by_line, strict=True)
+    ]  # fmt: skip
+    return Table(
+        f"Attacks accepted, by attack species: clips, {where}", columns, rows, f"“of n”: attacks. {rules_note(EXACT)}."
+    )
+
+
+def _kind(fused: bool, policy: str) -> Literal["", "strong", "muted"]:
+    return "muted" if is_oracle(policy) else "strong" if fused else ""
