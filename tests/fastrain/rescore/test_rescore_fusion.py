@@ -131,10 +131,10 @@ def planted(folder: Path, name: str) -> Path:
 
 def printed(text: str) -> dict[str, dict[str, str]]:
     """What the text says of each decision: the rates of the test part by name and threshold."""
-    said: dict[str, dict[str, str]] = {}
+    text_rates: dict[str, dict[str, str]] = {}
     for block in text.split("\n\n")[1:]:
         name, *lines = block.splitlines()
-        rows = said.setdefault(name.removesuffix(":"), {})
+        rows = text_rates.setdefault(name.removesuffix(":"), {})
         for line in lines:
             if line.startswith("threshold "):
                 value, policy, _ = line.removeprefix("threshold").strip().split(", ", 2)
@@ -142,7 +142,7 @@ def printed(text: str) -> dict[str, dict[str, str]]:
             if line.startswith("test "):
                 what, value, at = line[6:15].strip(), line[16:57].strip(), line[58:].strip()
                 rows[f"{what} {at}".strip()] = value
-    return said
+    return text_rates
 
 
 @pytest.mark.parametrize(
@@ -155,18 +155,18 @@ def printed(text: str) -> dict[str, dict[str, str]]:
 )
 def test_the_page_shows_the_rates_that_the_text_prints(tmp_path: Path, rule: str, policy: str, answers: dict) -> None:
     runs, out = [planted(tmp_path, name) for name in ACCEPTED], tmp_path / "fused"
-    said = printed(Called("fastrain", "eval", "--fuse", rule, *runs, "--out", out).out)
+    text_rates = printed(Called("fastrain", "eval", "--fuse", rule, *runs, "--out", out).out)
     own = {"first (first)": ("first", "source_eer"), "second (second)": ("second", "source_eer")}
     names = {**dict.fromkeys(own, "source_eer"), rule: policy}
-    assert said.keys() >= names.keys()
+    assert text_rates.keys() >= names.keys()
     for species in ("print", "mask"):
-        assert said[rule][f"apcer {policy}, {species} (10 clips)"].startswith(answers[species] + " [")
+        assert text_rates[rule][f"apcer {policy}, {species} (10 clips)"].startswith(answers[species] + " [")
         for name, (which, at) in own.items():
             share = 10 * ACCEPTED[which][species]
-            assert said[name][f"apcer {at}, {species} (10 clips)"].startswith(f"{share}.00 % [")
+            assert text_rates[name][f"apcer {at}, {species} (10 clips)"].startswith(f"{share}.00 % [")
     for rate in ("bpcer", "hter"):
-        assert said[rule][f"{rate} {policy}"].startswith(answers[rate] + " [")
-    assert [said[name][f"threshold {at}"] for name, at in names.items()][:2] == ["0.5500", "0.4000"]
+        assert text_rates[rule][f"{rate} {policy}"].startswith(answers[rate] + " [")
+    assert [text_rates[name][f"threshold {at}"] for name, at in names.items()][:2] == ["0.5500", "0.4000"]
 
     assert Called("fastrain", "report", out).code == 0
     page = Markup((out / "report.html").read_text())
@@ -177,12 +177,12 @@ def test_the_page_shows_the_rates_that_the_text_prints(tmp_path: Path, rule: str
             next(row for row in page.table(caption) if (row["Decision of"], row["Threshold policy"]) == (shown, at))
             for caption in captions
         )
-        assert thresholds["Threshold"] == said[name][f"threshold {at}"]
+        assert thresholds["Threshold"] == text_rates[name][f"threshold {at}"]
         for title, rate in (("HTER", "hter"), ("APCER, worst species", "apcer"), ("BPCER", "bpcer")):
-            assert rates[title] == said[name][f"{rate} {at}"].replace(" % [", " %[")
-        assert rates["AUC"] == said[name]["auc"].replace(" [", "[")
+            assert rates[title] == text_rates[name][f"{rate} {at}"].replace(" % [", " %[")
+        assert rates["AUC"] == text_rates[name]["auc"].replace(" [", "[")
         for kind in ("mask", "print"):
-            printed_rate = said[name][f"apcer {at}, {kind} (10 clips)"]
+            printed_rate = text_rates[name][f"apcer {at}, {kind} (10 clips)"]
             assert species[f"APCER {kind}"] == printed_rate.replace(" % [", " % of 10, few[")
 
 
