@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fastrain.commands.options import import_policies
+
 app = typer.Typer()
 
 
@@ -24,6 +26,14 @@ def compare(
     allow_different_data: Annotated[
         bool, typer.Option("--allow-different-data", help="Put runs of different manifests side by side all the same.")
     ] = False,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            callback=import_policies,
+            help="Add a column of HTER at a threshold that is given, fixed(0.5), or found on the held-out sources, "
+            "source_bpcer(0.05); or at a policy of your own, FILE.py:NAME. Repeat for more.",
+        ),
+    ] = None,
     resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap over people.")] = 10_000,
 ) -> None:
     """Put runs side by side, one table a protocol, with intervals over people and tests against a baseline."""
@@ -31,6 +41,6 @@ def compare(
 
     text = carry_out(
         folders, published=published, baseline=baseline, form=form, out=out, different_data=allow_different_data,
-        resamples=resamples,
+        resamples=resamples, thresholds=threshold or (),
     )  # fmt: skip
     typer.echo(text if out is None else f"comparison: {out}")

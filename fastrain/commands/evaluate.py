@@ -9,19 +9,10 @@ import typer
 
 from fasdata.commands.offered import offering
 from fasdata.errors import UserError, unknown_name
-from fastrain.commands.options import AllowChangedData, BonafideIs, Columns, HigherIs, MapAttack, With
+from fastrain.commands.options import AllowChangedData, BonafideIs, Columns, HigherIs, MapAttack, With, import_policies
 from fastrain.evaluation.thresholds import policy_names
 
 app = typer.Typer()
-
-
-def _import_policies(texts: list[str] | None) -> list[str] | None:
-    from fastrain.evaluation.thresholds import name_policy
-
-    for text in texts or ():
-        if code := name_policy(text):
-            typer.echo(f"policy      {text} is from {code.origin}, sha256 {code.sha256}")
-    return texts
 
 
 def _show_formats(wanted: bool) -> None:
@@ -53,7 +44,7 @@ def eval(  # the verb of the command line
     threshold: Annotated[
         list[str] | None,
         typer.Option(
-            callback=_import_policies,
+            callback=import_policies,
             help=f"Threshold policy: {', '.join(policy_names())}; the last ones are those of papers' code; or one of "
             "your own, FILE.py:NAME or MODULE:NAME. Repeat for more.",
         ),

@@ -24,6 +24,16 @@ VerifyKey = Annotated[
 # -- Code of the user's ------------------------------------------------------------------------------------------------
 
 
+def import_policies(texts: list[str] | None) -> list[str] | None:
+    """Import the threshold policies that are code of the user's; say which."""
+    from fastrain.evaluation.thresholds import name_policy
+
+    for text in texts or ():
+        if code := name_policy(text):
+            typer.echo(f"policy      {text} is from {code.origin}, sha256 {code.sha256}")
+    return texts
+
+
 def _import(texts: list[str] | None) -> list[str] | None:
     if texts:
         from fastrain.methods.registry import name_method

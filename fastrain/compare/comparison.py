@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fasdata.errors import unknown_name
-from fastrain.compare.judged import COLUMNS, Judged
+from fastrain.compare.judged import COLUMNS, Columns, Judged
 from fastrain.compare.pairing import line_up, notes_on
 from fastrain.compare.pairwise import Verdict, better_of, enough_people, sentence, verdicts
 from fastrain.compare.system import System
@@ -61,10 +61,16 @@ class ProtocolTable:
     tests: tuple[str, ...]
     notes: tuple[str, ...] = ()
     """On scores from outside: what is not known of them."""
+    columns: Columns = COLUMNS
 
 
 def compared(
-    protocol: str, systems: Sequence[System], *, baseline: str | None = None, resamples: int = RESAMPLES
+    protocol: str,
+    systems: Sequence[System],
+    *,
+    baseline: str | None = None,
+    resamples: int = RESAMPLES,
+    columns: Columns = COLUMNS,
 ) -> ProtocolTable:
     """Compute the table of a protocol at clip level; failures to acquire count as errors.
 
@@ -81,19 +87,19 @@ def compared(
     base = baseline or next((system.name for system in systems if system.about.method == BASELINE), names[0])
     lined_up = line_up(systems)
     resamples = affordable(resamples, len(lined_up.reference.frame))
-    judged = {system.name: Judged.of(system, lined_up, resamples) for system in systems}
+    judged = {system.name: Judged.of(system, lined_up, resamples, columns) for system in systems}
     against = next(system for system in systems if system.name == base)
     apart = {system.name: lined_up.apart(system) or lined_up.apart(against) for system in systems}
     tested = [name for name in names if name != base and not apart[name]]
-    columns = range(len(COLUMNS))
-    each = [(judged[name], judged[base], column) for name in tested for column in columns]
+    places = range(len(columns))
+    each = [(judged[name], judged[base], column) for name in tested for column in places]
     all_verdicts = verdicts(each, lined_up.clusters, resamples)
-    of_system = {name: all_verdicts[at * len(COLUMNS) : (at + 1) * len(COLUMNS)] for at, name in enumerate(tested)}
+    of_system = {name: all_verdicts[at * len(columns) : (at + 1) * len(columns)] for at, name in enumerate(tested)}
     comparable = {name: judged[name] for name in names if not lined_up.apart(_named(systems, name))}
-    best = [_best(comparable, base, of_system, column, lined_up.clusters, resamples) for column in columns]
+    best = [_best(comparable, base, of_system, column, lined_up.clusters, resamples) for column in places]
     lines = [Line(system, _cells(system.name, judged[system.name], of_system, best)) for system in systems]
     tests = [
-        sentence((name, base), of_system[name], lined_up.clusters)
+        sentence((name, base), columns, of_system[name], lined_up.clusters)
         if name in of_system
         else f"{name} against {base}: not tested, {apart[name]}"
         for name in names
@@ -103,7 +109,7 @@ def compared(
     measured = lined_up.clusters.coverage()
     people = lined_up.clusters.note() + (f" ({measured})" if measured else "")
     notes = tuple(notes_on(systems, lined_up))
-    return ProtocolTable(protocol, alias, base, tuple(lines), people, resamples, tuple(tests), notes)
+    return ProtocolTable(protocol, alias, base, tuple(lines), people, resamples, tuple(tests), notes, columns)
 
 
 def _named(systems: Sequence[System], name: str) -> System:
@@ -114,7 +120,7 @@ def _cells(
     name: str, judged: Judged, of_system: Mapping[str, Sequence[Verdict | None]], best: Sequence[str]
 ) -> tuple[Cell, ...]:
     cells = []
-    for column in range(len(COLUMNS)):
+    for column in range(len(judged.columns)):
         values, interval = judged.by_run[column], judged.intervals[column]
         if interval is None:
             cells.append(Cell(None, None, None))
@@ -140,7 +146,8 @@ def _best(
     names = [name for name, own in judged.items() if own.intervals[column] is not None]
     if len(names) < 2 or not enough_people(clusters):
         return ""
-    first = names[better_of([float(judged[name].by_run[column].mean()) for name in names], column)]
+    metric = judged[names[0]].columns[column][1]
+    first = names[better_of([float(judged[name].by_run[column].mean()) for name in names], metric)]
     rivals = [name for name in names if name not in (first, base)]
     against_base = [of_system[name][column] for name in (rivals if first == base else [first]) if name in of_system]
     if not against_base or not all(verdict and verdict.distinguishable for verdict in against_base):

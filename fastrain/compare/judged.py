@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fasdata.errors import UserError
 from fastrain.compare.pairing import LinedUp, target_of
 from fastrain.compare.system import System
 from fastrain.evaluation.averaged import networks
@@ -17,12 +20,35 @@ from fastrain.evaluation.statistics.proportions import Interval, with_seeds
 from fastrain.evaluation.thresholds import SOURCE_EER, TARGET_EER, ThresholdPolicy, held_out_threshold
 
 # What a table shows: title, metric, threshold policy. The deployable HTER first, then the one that papers print.
-COLUMNS: tuple[tuple[str, str, ThresholdPolicy | None], ...] = (
+Columns: TypeAlias = tuple[tuple[str, str, ThresholdPolicy | None], ...]
+COLUMNS: Columns = (
     ("AUC", "auc", None),
     (f"HTER at {SOURCE_EER.name}", "hter", SOURCE_EER),
     (f"HTER at {TARGET_EER.name}", "hter", TARGET_EER),
     ("BPCER20 (oracle)", "bpcer20", None),
 )
+
+
+def columns_with(policies: Sequence[ThresholdPolicy]) -> Columns:
+    """Return what a table shows, with a column of HTER for each of further policies.
+
+    Raises:
+        UserError: a policy that looks at the data it is judged on, other than that of the table, or needs a development
+            set of the same data.
+    """
+    further: list[tuple[str, str, ThresholdPolicy | None]] = []
+    for policy in {policy.name: policy for policy in policies}.values():
+        if policy.name in (SOURCE_EER.name, TARGET_EER.name):
+            continue
+        if policy.oracle or policy.own_data:
+            why = "looks at the labels it is judged on" if policy.oracle else "needs a development set of the same data"
+            raise UserError(
+                f"--threshold {policy.name} {why}, so systems cannot be exchanged at it",
+                expected="a threshold that is given, fixed(0.5), or found on held-out sources, source_bpcer(0.05)",
+                do=f"see each by itself: fastrain eval RUN --threshold {policy.name.partition(' ')[0]}",
+            )
+        further.append((f"HTER at {policy.name}", "hter", policy))
+    return (*COLUMNS, *further)
 
 
 @dataclass(frozen=True)
@@ -34,24 +60,25 @@ class Judged:
     undefined.
     """
 
+    columns: Columns
     by_run: list[NDArray[np.float64]]
     resampled: list[NDArray[np.float64]]
     networks: list[list[tuple[Samples, float]]]
     intervals: list[Interval | None]
 
     @classmethod
-    def of(cls, system: System, lined_up: LinedUp, resamples: int) -> Judged:
+    def of(cls, system: System, lined_up: LinedUp, resamples: int, columns: Columns = COLUMNS) -> Judged:
         """Judge the networks of all runs of a system on the clips of the target, lined up where they can be."""
-        by_run: list[list[float]] = [[] for _ in COLUMNS]
-        drawn: list[list[NDArray[np.float64]]] = [[] for _ in COLUMNS]
-        judged: list[list[tuple[Samples, float]]] = [[] for _ in COLUMNS]
+        by_run: list[list[float]] = [[] for _ in columns]
+        drawn: list[list[NDArray[np.float64]]] = [[] for _ in columns]
+        judged: list[list[tuple[Samples, float]]] = [[] for _ in columns]
         for run in system.runs:
             order, clusters = lined_up.orders.get(run.folder), lined_up.clusters_of(run)
-            of_run: list[list[float]] = [[] for _ in COLUMNS]
+            of_run: list[list[float]] = [[] for _ in columns]
             for scores in networks(run.scores):
                 samples = Samples.of(target_of(scores, run.folder, order), "count")
                 measures = {}
-                for number, (_, name, policy) in enumerate(COLUMNS):
+                for number, (_, name, policy) in enumerate(columns):
                     metric, threshold = measured(name), threshold_of(scores, samples, policy)
                     defined = policy is None or not np.isnan(threshold)
                     of_run[number].append(metric.plain(samples, threshold) if defined else np.nan)
@@ -59,7 +86,7 @@ class Judged:
                         measures[str(number)] = metric.at(threshold)
                         judged[number].append((samples, threshold))
                 values = resampled(samples, clusters, measures, resamples=resamples, seed=0)
-                for number in range(len(COLUMNS)):
+                for number in range(len(columns)):
                     drawn[number].append(values.get(str(number), np.zeros(0)))
             for number, of_networks in enumerate(of_run):
                 by_run[number].append(float(np.mean(of_networks)))
@@ -71,9 +98,9 @@ class Judged:
             None
             if np.isnan(values_of[number]).any()
             else with_seeds(measured(name).interval(judged[number], clusters, means[number]), values_of[number], people)
-            for number, (_, name, _) in enumerate(COLUMNS)
+            for number, (_, name, _) in enumerate(columns)
         ]
-        return cls(values_of, means, judged, intervals)
+        return cls(columns, values_of, means, judged, intervals)
 
 
 def threshold_of(scores: ScoreTable, target: Samples, policy: ThresholdPolicy | None) -> float:

@@ -11,8 +11,7 @@ from fasdata.page.parts import Column, Notice, Paragraph, Row, Table
 from fasdata.page.spelling import Absent, on_two_lines, percent, ratio
 from fastrain.claims.published import RECIPES, Claim, disagreements, sources_of
 from fastrain.compare.comparison import ProtocolTable
-from fastrain.compare.judged import COLUMNS
-from fastrain.compare.text import HEAD, OUTSIDE, OWN_DATA, best_of, note, row_of
+from fastrain.compare.text import LEADING, OUTSIDE, OWN_DATA, best_of, head_of, note, row_of
 
 
 def page(tables: Sequence[ProtocolTable], published: Sequence[Claim], warning: str = "") -> str:
@@ -31,11 +30,13 @@ def page(tables: Sequence[ProtocolTable], published: Sequence[Claim], warning: s
 
 
 def _section(table: ProtocolTable, published: Sequence[Claim]) -> Section:
-    columns = [Column(HEAD[place], numeric=place >= len(HEAD) - len(COLUMNS)) for place in _ORDER]
+    head = head_of(table)
+    order = (0, *range(len(LEADING), len(head)), *range(1, len(LEADING)))  # the numbers first: of a narrow window
+    columns = [Column(head[place], numeric=place >= len(LEADING)) for place in order]
     rows = []
     for line in table.lines:
-        cells = list(zip(_cells(row_of(line, table.baseline)), best_of(line), strict=True))
-        rows.append(Row([_bold(cell) if best else cell for cell, best in (cells[place] for place in _ORDER)]))
+        cells = list(zip(_cells(row_of(line, table)), best_of(line), strict=True))
+        rows.append(Row([_bold(cell) if best else cell for cell, best in (cells[place] for place in order)]))
     parts: list[object] = [Table(f"{table.alias}, target at clip level", columns, rows, note(table, "html"))]
     parts += [Paragraph(f"{sentence}.") for sentence in table.tests]
     if table.notes:
@@ -43,10 +44,6 @@ def _section(table: ProtocolTable, published: Sequence[Claim]) -> Section:
     parts += _published(table.alias, published) if published else []
     lead = f"{table.protocol}: {table.people}; {table.resamples} resamples."
     return Section(table.protocol.translate(str.maketrans(":@ ", "---")), table.alias, parts, lead)
-
-
-# The numbers first: a narrow window shows the first columns.
-_ORDER = (0, *range(len(HEAD) - len(COLUMNS), len(HEAD)), *range(1, len(HEAD) - len(COLUMNS)))
 
 
 def _published(alias: str, claims: Sequence[Claim]) -> list[object]:

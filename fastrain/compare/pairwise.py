@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasdata.page.spelling import p_value
-from fastrain.compare.judged import COLUMNS, Judged
+from fastrain.compare.judged import Columns, Judged
 from fastrain.evaluation.measures import measured
 from fastrain.evaluation.scores import Samples
 from fastrain.evaluation.statistics.clusters import FEW, Clusters
@@ -61,15 +61,14 @@ def verdicts(tested: Sequence[tuple[Judged, Judged, int]], clusters: Clusters, d
         if test is None:
             out.append(None)
             continue
-        sign = _BETTER.get(COLUMNS[column][1], -1) * (int(test.difference > 0) - int(test.difference < 0))
+        sign = _BETTER.get(own.columns[column][1], -1) * (int(test.difference > 0) - int(test.difference < 0))
         unseen = _unseen(own, other, column, clusters)
         out.append(Verdict(test, next(corrected), sign, unseen, enough_people(clusters)))
     return out
 
 
-def better_of(values: Sequence[float], column: int) -> int:
-    """Return the place of the best of several values of a column."""
-    name = COLUMNS[column][1]
+def better_of(values: Sequence[float], name: str) -> int:
+    """Return the place of the best of several values of a metric."""
     return int(np.argmax(values) if _BETTER.get(name, -1) > 0 else np.argmin(values))
 
 
@@ -77,7 +76,7 @@ def _test(own: Judged, other: Judged, column: int, clusters: Clusters, draws: in
     first, second = own.networks[column], other.networks[column]
     if own.intervals[column] is None or other.intervals[column] is None:
         return None
-    _, name, policy = COLUMNS[column]
+    _, name, policy = own.columns[column]
     if len(first) == len(second):
         places = [(at, at) for at in range(len(first))]
     else:  # the mean over all pairs is the difference of the means
@@ -115,10 +114,12 @@ def _of_seeds(values: NDArray[np.float64]) -> float:
 # -- In words ----------------------------------------------------------------------------------------------------------
 
 
-def sentence(names: tuple[str, str], verdicts_of: Sequence[Verdict | None], clusters: Clusters) -> str:
+def sentence(
+    names: tuple[str, str], columns: Columns, verdicts_of: Sequence[Verdict | None], clusters: Clusters
+) -> str:
     """Return the tests of a system against another as a sentence, one column after the other."""
     parts = []
-    for (title, name, _), verdict in zip(COLUMNS, verdicts_of, strict=True):
+    for (title, name, _), verdict in zip(columns, verdicts_of, strict=True):
         if verdict is None:
             parts.append(f"{title} not defined")
             continue

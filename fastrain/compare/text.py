@@ -18,7 +18,7 @@ _SOURCE = {"text": "", "md": "- ", "latex": "% "}  # how a line on the sources b
 NOT_STATED = "not stated"
 OUTSIDE = "Scores from outside"
 FORMS = ("text", "md", "latex")
-HEAD = ("Method", "Seeds", "Checkpoint", *(title for title, _, _ in COLUMNS))
+LEADING = ("Method", "Seeds", "Checkpoint")
 NOTE = (
     "Clip level; a clip without a usable face counts as rejected. In brackets: 95 % interval over people with its rule "
     f"({rules_note(JOINED, RESAMPLED, TWO_LEVEL)}); ± deviation over seeds. ▲ better, ▼ worse than {{baseline}}, the "
@@ -41,9 +41,10 @@ def rendered(tables: Sequence[ProtocolTable], published: Sequence[Claim], form: 
     warnings = {"text": f"WARNING: {warning}", "md": f"**{warning}**", "latex": f"% {warning}"}
     parts = [warnings[form]] if warning else []
     for table in tables:
-        rows = [_set_off(row_of(line, table.baseline), line, form) for line in table.lines]
+        rows = [_set_off(row_of(line, table), line, form) for line in table.lines]
         quoted = [result for result in published if result.protocol == table.protocol]
-        published_rows = [published_row(result) for result in quoted]
+        further = ["-"] * (len(table.columns) - len(COLUMNS))
+        published_rows = [[*published_row(result), *further] for result in quoted]
         parts.append({"text": _text, "md": _markdown, "latex": _latex}[form](table, rows, published_rows))
         if quoted:
             lead = {"text": OWN_DATA, "md": f"{OWN_DATA}\n", "latex": f"% {OWN_DATA}"}[form]
@@ -52,21 +53,26 @@ def rendered(tables: Sequence[ProtocolTable], published: Sequence[Claim], form: 
     return "\n\n".join(parts)
 
 
-def row_of(line: Line, baseline: str) -> list[str]:
+def head_of(table: ProtocolTable) -> tuple[str, ...]:
+    """Return the headings of a table."""
+    return (*LEADING, *(title for title, _, _ in table.columns))
+
+
+def row_of(line: Line, table: ProtocolTable) -> list[str]:
     """Return the cells of a system's row; the name of the baseline says that it is."""
     if line.system.about.contestant is not None:
         seeds, policy = NOT_STATED, line.system.about.selection.policy or NOT_STATED
     else:
         seeds = ", ".join(str(run.about.seed) for run in line.system.runs)
         policy = str(line.system.about.selection.policy)
-    cells = (cell_text(cell, name) for cell, (_, name, _) in zip(line.cells, COLUMNS, strict=True))
+    cells = (cell_text(cell, name) for cell, (_, name, _) in zip(line.cells, table.columns, strict=True))
     name = line.system.name
-    return [f"{name} (baseline)" if name == baseline else name, seeds, policy, *cells]
+    return [f"{name} (baseline)" if name == table.baseline else name, seeds, policy, *cells]
 
 
 def best_of(line: Line) -> list[bool]:
     """Return which cells of a system's row are the best ones."""
-    return [False] * (len(HEAD) - len(COLUMNS)) + [cell.best for cell in line.cells]
+    return [False] * len(LEADING) + [cell.best for cell in line.cells]
 
 
 def _set_off(cells: list[str], line: Line, form: str) -> list[str]:
@@ -93,7 +99,7 @@ def published_row(result: Claim) -> list[str]:
 
 
 def _text(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]]) -> str:
-    lines = text_table(HEAD, [*rows, *quoted], indent="")
+    lines = text_table(head_of(table), [*rows, *quoted], indent="")
     title = f"{_named(table)}; {table.people}; {table.resamples} resamples"
     outside = [f"{OUTSIDE}: {note}" for note in table.notes]
     return "\n".join([title, *lines, note(table, "text"), *table.tests, *outside])
@@ -105,7 +111,7 @@ def _markdown(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str
         return "| " + " | ".join(f"**{cell[1:]}**" if cell.startswith(_BOLD) else cell for cell in escaped) + " |"
 
     name = table.alias if table.alias == table.protocol else f"{table.alias} (`{table.protocol}`)"
-    head = [f"### {name}", "", line(HEAD), "|" + "---|" * len(HEAD)]
+    head = [f"### {name}", "", line(head_of(table)), "|" + "---|" * len(head_of(table))]
     return "\n".join([*head, *map(line, rows), *map(line, quoted), "", _foot(table, "md").replace("*", "\\*")])
 
 
@@ -117,9 +123,9 @@ def _latex(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]])
     body = [*map(line, rows), *([r"\midrule", *map(line, quoted)] if quoted else [])]
     return "\n".join(
         [
-            r"\begin{tabular}{lll" + "r" * len(COLUMNS) + "}",
+            r"\begin{tabular}{lll" + "r" * len(table.columns) + "}",
             r"\toprule",
-            line(HEAD),
+            line(head_of(table)),
             r"\midrule",
             *body,
             r"\bottomrule",
@@ -135,7 +141,9 @@ def _named(table: ProtocolTable) -> str:
 
 def note(table: ProtocolTable, form: str) -> str:
     """Return what stands below a table: what its brackets, marks and bold cells mean."""
-    return NOTE.format(baseline=table.baseline, best=BEST[form])
+    given = ", ".join(policy.name for _, _, policy in table.columns if policy and not policy.part)
+    beforehand = f" {given}: given beforehand, the same for all." if given else ""
+    return NOTE.format(baseline=table.baseline, best=BEST[form]) + beforehand
 
 
 def _foot(table: ProtocolTable, form: str) -> str:

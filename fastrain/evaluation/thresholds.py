@@ -202,12 +202,16 @@ def _bare(name: str) -> str:
 
 
 def held_out_threshold(scores: ScoreTable, policy: ThresholdPolicy = SOURCE_EER, fta: str = "count") -> float:
-    """Return the clip-level threshold that `policy` takes from its part of a run's scores.
+    """Return the clip-level threshold that `policy` takes from its part of a run's scores, or has without looking.
 
     NaN where that part was not scored or holds one label only.
     """
+    import numpy as np
+
     from fastrain.evaluation.scores import Samples
 
+    if not policy.part:
+        return policy.choose(np.zeros(0), np.zeros(0))
     held_out = scores.clips().part(policy.part)
     basis = Samples.of(held_out, fta) if held_out else None
     return math.nan if basis is None or basis.missing else policy.choose(basis.scores, basis.labels)

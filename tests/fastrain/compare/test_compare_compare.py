@@ -16,6 +16,7 @@ from fasdata.errors import UserError
 from fastrain.cli import app
 from fastrain.compare.compare import compare
 from fastrain.compare.comparison import compared
+from fastrain.compare.judged import columns_with
 from fastrain.compare.system import ScoredRun, System, systems_of
 from fastrain.evaluation.measures import measured
 from fastrain.evaluation.metrics.curve import auc, eer
@@ -23,7 +24,8 @@ from fastrain.evaluation.metrics.rates import hter
 from fastrain.evaluation.scores import Samples, ScoreTable
 from fastrain.evaluation.statistics.clusters import Clusters
 from fastrain.evaluation.statistics.paired import decided, holm, ranked, sign_flip
-from fastrain.evaluation.thresholds import held_out_threshold
+from fastrain.evaluation.thresholds import held_out_threshold, named_policy
+from tests.commands import Called
 from tests.fastrain.evaluation.tables import frame, row
 
 PEOPLE, CLIPS = 24, 2
@@ -141,6 +143,30 @@ def test_systems_are_tested_on_the_same_people(runs: list[Path]) -> None:
     (line,) = (line for line in compare([runs[0], runs[2]], resamples=400).splitlines() if line.startswith("hfn_mp ag"))
     assert line.startswith("hfn_mp against erm, exchanges of 24 people: AUC p = 0.002, corrected p = 0.010 (smallest")
     assert "reachable 0.0025)" in line  # 1 / 401
+
+
+def test_a_threshold_that_is_given_or_of_the_sources_gets_a_column(runs: list[Path]) -> None:
+    (systems,) = systems_of([ScoredRun.read(folder) for folder in (runs[0], runs[2])]).values()
+    columns = columns_with([named_policy(text) for text in ("fixed(0.7)", "source_eer", "source_bpcer(0.2)")])
+    table = compared("mcio:CIO2M", systems, resamples=400, columns=columns)
+    assert [title for title, _, _ in table.columns[4:]] == ["HTER at fixed(0.7)", "HTER at source_bpcer(0.2)"]
+    judged = []
+    for line, folder in zip(table.lines, (runs[0], runs[2]), strict=True):
+        clips = ScoreTable.read_csv(folder / "scores.csv").clips()
+        judged.append(Samples.of(clips.part("test"), "count"))
+        limited = held_out_threshold(clips, named_policy("source_bpcer(0.2)"))
+        rates = [hter(judged[-1].scores, judged[-1].labels, at) for at in (0.7, limited)]
+        assert [cell.value for cell in line.cells[4:]] == pytest.approx(rates)
+        assert all(cell.interval.low <= cell.value <= cell.interval.high for cell in line.cells[4:])
+    clusters = Clusters.of(ScoreTable.read_csv(runs[0] / "scores.csv").clips().part("test").frame)
+    pair = tuple(decided(samples, 0.7) for samples in judged)
+    expected = sign_flip([pair], clusters, measured("hter").at(0.5), draws=400)
+    assert table.lines[0].cells[4].verdict.test == expected and expected.difference < 0
+    for form in ("text", "md", "latex", "html"):
+        text = compare(runs, form=form, resamples=200, published=True, thresholds=["fixed(0.7)"])
+        assert "HTER at fixed(0.7)" in text.replace(r"\_", "_") and "given beforehand, the same for all" in text
+    for name, words in (("target_min_hter", "looks at the labels it is judged on"), ("dev_eer", "development set")):
+        assert words in Called("fastrain", "compare", *runs, "--threshold", name).line
 
 
 def test_a_worse_system_is_marked_as_worse(runs: list[Path]) -> None:
