@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 
 import numpy as np
@@ -11,10 +12,11 @@ from torch import Tensor, nn
 
 from benchmarks.literal_hfn_mp import LiteralHFNMP
 from tests.golden.fill import Fill, summary
-from tests.golden.location import golden_dir
+from tests.golden.location import ENVIRONMENT, golden_dir
 
 
-def test_two_iterations_of_meta_training() -> None:
+def test_iterations_of_meta_training() -> None:
+    """One iteration, which takes half a minute less than two; of another set of golden arrays, both."""
     folder = golden_dir("hfn_mp")
     golden, settings = np.load(folder / "meta_train_sgd.npz"), json.loads((folder / "fill.json").read_text())
     fill = Fill(settings["salt"])
@@ -36,7 +38,8 @@ def test_two_iterations_of_meta_training() -> None:
 
     shuffle = random.Random(settings["domain_shuffle_seed"])
     losses = []
-    for k, tolerance in enumerate((1e-7, 1e-6)):
+    iterations = 2 if os.environ.get(ENVIRONMENT) else 1
+    for k, tolerance in enumerate((1e-7, 1e-6)[:iterations]):
         domains = [0, 1, 2]
         shuffle.shuffle(domains)
         losses += literal.iteration(domains[:2], domains[2:], draw)
@@ -46,8 +49,11 @@ def test_two_iterations_of_meta_training() -> None:
         state = literal.network.state_dict()
         sums = np.stack([summary(state[str(name)].numpy()) for name in golden["hfn_names"]])
         np.testing.assert_allclose(sums, golden[f"iter{k}/hfn_summary"], rtol=tolerance, atol=tolerance)
-    np.testing.assert_array_equal(taken, golden["batches_drawn"])
-    np.testing.assert_allclose(losses, golden["losses_value"], rtol=1e-6, atol=1e-6)
+    if iterations == 2:
+        np.testing.assert_array_equal(taken, golden["batches_drawn"])
+        assert len(losses) == len(golden["losses_value"])
+    assert len(losses) >= 4
+    np.testing.assert_allclose(losses, golden["losses_value"][: len(losses)], rtol=1e-6, atol=1e-6)
 
 
 def filled(module: nn.Module, fill: Fill, prefix: str) -> None:

@@ -27,11 +27,15 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_graph_finds_what_the_network_finds(weights, monkeypatch):
+@pytest.fixture(scope="module")
+def files(weights: Path) -> dict[str, bytes]:
+    return as_onnx(weights)
+
+
+def test_the_graph_finds_what_the_network_finds(weights, files, monkeypatch):
     for module in (retinaface_mnet, retinaface_runtime):  # which of equally good boxes is kept is chance here
         monkeypatch.setattr(module, "without_overlaps", lambda rows: rows[:4000])
     frames = [noise(1, 120, 160, 3), noise(2, 97, 61, 3), noise(3, 200, 333, 3)]
-    files = as_onnx(weights)
     assert list(files) == ["retinaface.onnx"] and str(weights.parent).encode() not in files["retinaface.onnx"]
     ours = make(DetectorRequest(min_face=12, min_score=0.3, files=files), Path())
     theirs = make(DetectorRequest(min_face=12, min_score=0.3), weights)
@@ -45,8 +49,8 @@ def test_the_graph_finds_what_the_network_finds(weights, monkeypatch):
     assert count > 1000
 
 
-def test_a_graph_without_anchors_or_of_something_else_is_refused(weights):
-    model = onnx.load_from_string(as_onnx(weights)["retinaface.onnx"])
+def test_a_graph_without_anchors_or_of_something_else_is_refused(files):
+    model = onnx.load_from_string(files["retinaface.onnx"])
     for words in ("", "[]", '{"steps": [0], "sides": [[1]]}'):
         del model.metadata_props[:]
         model.metadata_props.add(key="anchors", value=words)

@@ -91,11 +91,12 @@ def test_a_signal_that_comes_twice_in_a_moment_is_one_request():
 
 def test_the_command_says_how_to_go_on(library: Library, tmp_path: Path):
     short = ("--set", "train.max_iterations=4000", "--set", "train.steps_per_epoch=2000", "--set", "pretrained=false")
+    short += ("--set", "trunk=resnet18.tv_in1k", "--set", "train.log_every=1")
     out = tmp_path / "run"
     options = ("run", "erm", "--protocol", "CIO-M", "--data", library.root, "--set", "data.image_size=32", *short)
     process = start("fastrain", *options, "--threads", 1, "--out", out)
     while not (out / "metrics.jsonl").is_file() and process.poll() is None:
-        pass
+        time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     _, messages = process.communicate(timeout=120)
     assert process.returncode == 143, messages
