@@ -8,8 +8,8 @@ from typing import Any, Literal, NamedTuple
 from fasdata.errors import UserError
 from fasdata.foreign import read_json, validated
 from fasdata.page.page import Section
-from fasdata.page.parts import Column, Notice, Paragraph, Row, Table
-from fasdata.page.spelling import on_two_lines, score
+from fasdata.page.parts import Column, Facts, Notice, Paragraph, Row, Table
+from fasdata.page.spelling import on_two_lines, ratio, score, text
 from fastrain.evaluation.results_lookup import PARTS, Results
 from fastrain.evaluation.statistics.proportions import EXACT, JOINED, RESAMPLED, WORST, rules_note
 from fastrain.evaluation.thresholds import is_oracle
@@ -38,7 +38,7 @@ class Judged(NamedTuple):
 def fusion_section(run: RunFolder) -> Section:
     """Return the tables of a fused decision: thresholds, rates, and attacks accepted by species."""
     try:
-        facts = validated(FusionFacts, read_json(run.path / FUSION), str(run.path / FUSION))
+        facts = _facts(run)
     except UserError as error:
         return Section("fusion", "Fusion", [Notice("This part could not be read", [f"{error}."], "bad")])
     systems = [(of.name, Results(of.results.tree()), False) for of in facts.runs]
@@ -55,6 +55,26 @@ def fusion_section(run: RunFolder) -> Section:
             where = run.results.named(part)
             parts += [_rates(lines, where), _species(lines, where)]
     return Section("fusion", "Fusion", parts, LEAD)
+
+
+def fusion_source(run: RunFolder) -> Section:
+    """Return which scores were fused, and when."""
+    try:
+        facts = _facts(run)
+    except UserError:  # which the section before says
+        return Section("source", "Source", [Paragraph("The scores that were fused are not known.")])
+    columns = [Column("Run"), Column("Folder"), Column("Weight", True), Column("SHA-256 of its scores")]
+    rows = [
+        Row((of.name, of.folder, ratio(of.weight, "decisions are joined"), text(of.sha256[:16]))) for of in facts.runs
+    ]
+    about = run.run
+    made = Facts([("Fused", text(about.finished)), ("Manifest fingerprint", text(about.manifest_fingerprint, "none")),
+                  ("Tool version", text(about.tool_version))])  # fmt: skip
+    return Section("source", "Source", [made, Table("The scores that were fused", columns, rows)])
+
+
+def _facts(run: RunFolder) -> FusionFacts:
+    return validated(FusionFacts, read_json(run.path / FUSION), str(run.path / FUSION))
 
 
 def _thresholds(systems: Sequence[tuple[str, Results, bool]]) -> Table:

@@ -14,7 +14,7 @@ from fastrain.evaluation.results_lookup import HONEST
 from fastrain.report.contestant_sections import NO_PICTURES, contestant_glance, contestant_source
 from fastrain.report.data_tables import data_section
 from fastrain.report.error_tables import breakdown_section, metrics_section
-from fastrain.report.fusion_section import fusion_section
+from fastrain.report.fusion_section import fusion_section, fusion_source
 from fastrain.report.glance import glance_section, lines_section
 from fastrain.report.iso_sheet import iso_section
 from fastrain.report.jitter_section import jitter_section
@@ -121,7 +121,7 @@ def _contestant_page(runs: Sequence[RunFolder], *, faces: bool) -> Page:
 def _fusion_page(run: RunFolder) -> Page:
     """Return the page on several runs as one decision."""
     sections = [fusion_section(run), scores_section(run), metrics_section(run), data_section(run),
-                contestant_source(run), glossary_section()]  # fmt: skip
+                fusion_source(run), glossary_section()]  # fmt: skip
     about = run.run
     facts = [
         ("Fused", text(about.contestant.file if about.contestant else "")),

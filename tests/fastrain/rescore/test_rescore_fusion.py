@@ -184,6 +184,8 @@ def test_the_page_shows_the_rates_that_the_text_prints(tmp_path: Path, rule: str
         for kind in ("mask", "print"):
             printed_rate = text_rates[name][f"apcer {at}, {kind} (10 clips)"]
             assert species[f"APCER {kind}"] == printed_rate.replace(" % [", " % of 10, few[")
+    weights = [row["Weight"] for row in page.table("The scores that were fused")]
+    assert weights == (["0.500"] * 2 if rule == "mean" else ["decisions are joined"] * 2)
 
 
 def test_a_fused_decision_is_a_contestant_like_any(tmp_path: Path) -> None:
