@@ -26,6 +26,12 @@ PACKAGES = [path for name in ("fasdata", "fastrain") for path in sorted((TOP / n
 HARMLESS = {"pickle": {"dumps"}}
 FORBIDDEN_MODULES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
+# The one place that runs code: the file that the user names on the command line, from the bytes that were hashed.
+DOOR = "fasdata/door.py"
+NAMED_BY_THE_USER = [
+    f"{DOOR}: exec(compile(content, str(path.resolve()), 'exec'), module.__dict__)",
+    f"{DOOR}: compile(content, str(path.resolve()), 'exec')",
+]
 
 
 def forbidden(node: ast.AST) -> bool:
@@ -52,13 +58,14 @@ def forbidden(node: ast.AST) -> bool:
 
 
 def test_no_file_unpickles_or_evaluates():
+    """But for the door, which does it for nothing but the file that the user names."""
     offences = [
-        f"{path.relative_to(TOP)}: {ast.unparse(node)}"
+        f"{path.relative_to(TOP).as_posix()}: {ast.unparse(node)}"
         for path in PACKAGES
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if forbidden(node)
     ]
-    assert len(PACKAGES) > 200 and offences == []
+    assert len(PACKAGES) > 200 and offences == NAMED_BY_THE_USER
 
 
 @pytest.mark.parametrize(
