@@ -20,6 +20,7 @@ from fastrain.data.batches import ordered_batches
 from fastrain.data.images import Images
 from fastrain.data.samples import Samples
 from fastrain.methods.base import Method
+from fastrain.methods.cdcn import published as cdcn
 from fastrain.methods.flip import published as flip
 from fastrain.methods.gac_fas import published as gac_fas
 from fastrain.methods.hfn_mp import published as hfn_mp
@@ -27,6 +28,8 @@ from fastrain.methods.me_fas import published as me_fas
 from fastrain.methods.mmdg import published as mmdg
 from fastrain.methods.mmdgfas import published as mmdgfas
 from fastrain.methods.registry import METHODS
+from fastrain.methods.sa_fas import published as sa_fas
+from fastrain.methods.ssdg import published as ssdg
 from fastrain.rescore.other_data import Asked, score_again
 from fastrain.rescore.scores_alone import evaluate_scores
 from fastrain.run.import_run import import_run
@@ -72,6 +75,22 @@ def of_mmdgfas(method: Any) -> dict[str, Any]:
     return {f"module.{mmdgfas.to_reference(key)}": value for key, value in state.items()}
 
 
+def of_cdcn(method: Any) -> dict[str, Any]:
+    return {cdcn.to_reference(key): value for key, value in method.network.state_dict().items()}
+
+
+def of_sa_fas(method: Any) -> dict[str, Any]:
+    network = {sa_fas.to_reference(key): value for key, value in method.network.state_dict().items()}
+    idle = {"proj.weight": torch.ones(2, 2), "fc_scale.weight": torch.ones(1, 2), "bn_scale.weight": torch.ones(1)}
+    return {"state_dict": network | idle, "args": {"scale": "1", "normfc": "False"}, "epoch": 3}
+
+
+def of_ssdg(method: Any) -> dict[str, Any]:
+    network = {ssdg.to_reference(key): value for key, value in method.network.state_dict().items()}
+    network["embedder.bottleneck_layer.0.weight"] = network[f"{ssdg.BOTTLENECK}weight"]
+    return {"state_dict": {f"module.{key}": value for key, value in network.items()}, "epoch": 3}
+
+
 PUBLISHED: dict[str, Callable[[Any], dict[str, Any]]] = {
     "hfn_mp": of_hfn_mp,
     "gac_fas": of_gac_fas,
@@ -79,6 +98,9 @@ PUBLISHED: dict[str, Callable[[Any], dict[str, Any]]] = {
     "me_fas": of_me_fas,
     "mmdg": of_mmdg,
     "mmdgfas": of_mmdgfas,
+    "cdcn": of_cdcn,
+    "sa_fas": of_sa_fas,
+    "ssdg": of_ssdg,
 }
 # What the published network means beside its numbers: the order of its colours, the text without running means.
 MEANT: dict[str, dict[str, Any]] = {
@@ -88,6 +110,9 @@ MEANT: dict[str, dict[str, Any]] = {
     "me_fas": {"eval": {"context": "own"}},
     "mmdg": {},
     "mmdgfas": {"color_order": "bgr"},
+    "cdcn": {},
+    "sa_fas": {},
+    "ssdg": {},
 }
 
 
