@@ -211,7 +211,10 @@ def test_what_each_missing_modality_costs(trained):
         for title, value in values.items():
             spelled = f"{value:.3f}" if title == "AUC" else f"{100 * value:.2f} %"
             change = "–" if name == "complete" else f"{100 * (value - whole[title]):+.2f}"
-            assert (row[title], row[f"{title}: change"]) == (spelled, change)
+            number, _, interval = row[title].partition("[")
+            low, high = (float(end) for end in interval.partition("]")[0].split(", "))
+            assert (number.strip(), row[f"{title}: change"]) == (spelled, change)
+            assert low <= float(number.removesuffix(" %")) <= high
             assert (spelled if name == "complete" else f"{spelled} ({change})") in printed
     assert any(numbers(folders[name]) != whole for name in rows)
     assert "the source_eer threshold of the complete run" in page.sections["modalities"]

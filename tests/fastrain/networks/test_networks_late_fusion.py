@@ -101,14 +101,14 @@ def test_the_loss_is_the_mean_of_the_cross_entropies_of_those_that_have_it() -> 
     method = late().eval()
     batch = without(images(range(3)), "ir", 0, 3, 4)
     with torch.no_grad():
-        logits = method._logits(batch)
+        logits = method.logits(batch)
         loss, terms = method.loss(batch)
         there = batch["available"]["ir"]
         expected = [F.cross_entropy(logits[:, k], batch["label"]) for k in (0, 1)]
         expected.append(F.cross_entropy(logits[there, 2], batch["label"][there]))
         torch.testing.assert_close(loss, torch.stack(expected).mean())
         torch.testing.assert_close(terms["ir"], expected[2])
-        none, _ = method._loss(without(batch, "ir", *range(len(there))))
+        none, _ = method.loss(without(batch, "ir", *range(len(there))))
         torch.testing.assert_close(none, (expected[0] + expected[1]) / 2)
 
 
