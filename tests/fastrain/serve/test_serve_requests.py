@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -245,13 +246,28 @@ def test_nothing_is_left_on_disk(server):
 def test_a_signal_ends_it_once_what_is_in_hand_is_answered(pad, tmp_path):
     with served(pad, "--keep", tmp_path / "kept", "--queue", 8) as running:
         answers: list[tuple[int, object]] = []
-        clients = [threading.Thread(target=lambda: answers.append(running.send(png(face())))) for _ in range(6)]
+        clients = [threading.Thread(target=lambda: answers.append(running.send(png(face())))) for _ in range(3)]
         for client in clients:
             client.start()
-        wait_until(lambda: numbers(running)["fastrain_requests_in_hand"] >= 4, 20)
-        assert running.end(signal.SIGTERM) == 0
+        body = form(png(face()))
+        halves = [socket.create_connection(("127.0.0.1", running.port), timeout=30) for _ in range(3)]
+        for half in halves:  # in hand until its other half comes
+            half.sendall(request_head(len(body)) + body[:99])
+        # What is answered is no longer in hand, so that nothing counts twice in this order.
+        wait_until(lambda: len(answers) + numbers(running)["fastrain_requests_in_hand"] == 6, 20)
+        running.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: running.get("/healthz")[0] != 200, 20)
+        assert running.process.poll() is None
+        with suppress(ConnectionError):  # whoever comes later finds nobody, or is told
+            status, reply = running.send(png(face()))
+            assert (status, reply["error"]["kind"]) == (503, "ending")
+        for half in halves:
+            half.sendall(body[99:])
+            answers.append((int(until_closed(half).split()[1]), None))
+            half.close()
         for client in clients:
             client.join(30)
+        assert running.process.wait(60) == 0
         assert [status for status, _ in answers] == [200] * 6
         pictures = sorted((tmp_path / "kept").glob("*.png"))
         assert len(pictures) == 6 and pictures[0].read_bytes() == png(face())
