@@ -49,6 +49,10 @@ def outputs_of(session: Any, fed: Mapping[str, np.ndarray], provider: str = PROC
 def bounded_allocation(provider: str = PROCESSOR) -> Iterator[None]:
     """Let allocations of the block fail beyond `MOST` bytes more than the process holds.
 
+    The promise is about growth. Memory that was given back to the allocator and not to the kernel counts as held, and
+    a block may use it again: with a gibibyte of it a network may take `MOST` and a gibibyte, and the process ends no
+    larger than by `MOST`. Nothing can tell such memory from memory in use, so that no lower limit would be right.
+
     Blocks of several threads share the limit of the first of them, and all other threads feel it.
     """
     global _inside
