@@ -108,29 +108,34 @@ if __name__ == "__main__":
     from fastrain.serve.server import ServeRequest, room_of
     from fastrain.serve.app import application
     import fastrain.cli, fastrain.serve.connections, fastrain.serve.upload, python_multipart.multipart, PIL.Image
-    import fasdata.media.video
     from fastrain.bundle.finding import Recording
+    from fastrain.bundle.loading import load
     from fastrain.serve.judging import Judge
     room = room_of(ServeRequest(Path(sys.argv[1]), verify_key=Path(sys.argv[3])))
     application(room)
+    (answer,) = load(sys.argv[1], verify_key=sys.argv[3]).predict(sys.argv[4])  # here, as a child of the server finds
+    assert answer.score > 0, answer
     files = {name: getattr(module, "__file__", None) or "" for name, module in sys.modules.items() if "." not in name}
     print(json.dumps(sorted(name for name, file in files.items() if "site-packages" in file)))
 """
 
 
 def test_serving_imports_nothing_that_the_image_lacks(tmp_path):
-    """Every package that is imported is listed, or one that a listed one needs."""
+    """Every package that is imported, also to answer a clip, is listed, or one that a listed one needs."""
     import importlib.metadata as metadata
     import json
 
     from fastrain.bundle.opened import Bundle
+    from fastrain.bundle.scenes import pictures
     from fastrain.bundle.writing import write_signed
     from tests.fastrain.bundle.small import key_files, small_bundle
+    from tests.videos import write_video
 
     (private, key), bundle, probe = key_files(tmp_path, "mine"), tmp_path / "signed.fasb", tmp_path / "probe.py"
     write_signed(Bundle.read(small_bundle(tmp_path / "pad.fasb")), bundle, private)
     probe.write_text(PROBE)
-    line = [sys.executable, str(probe), str(bundle), json.dumps(TRAINING), str(key)]
+    clip = write_video(tmp_path / "clip.mp4", [next(iter(pictures(1)))] * 4, codec="h264")
+    line = [sys.executable, str(probe), str(bundle), json.dumps(TRAINING), str(key), str(clip)]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, env=None)
     assert done.returncode == 0, done.stderr[-2000:]
     there, new = set(), {plain(name) for name in requirements()} | {"opencv-python", "setuptools"}
@@ -145,5 +150,5 @@ def test_serving_imports_nothing_that_the_image_lacks(tmp_path):
         modules |= {Path(file.parts[0]).name.split(".")[0] for file in package.files or ()}
         new |= {plain(re.split(r"[^\w.-]", need)[0]) for need in package.requires or () if "extra ==" not in need}
     imported = set(json.loads(done.stdout)) - {"sitecustomize"}
-    assert {"numpy", "fastapi", "onnxruntime", "av", "cryptography"} <= imported  # else nothing was looked at
+    assert {"numpy", "fastapi", "onnxruntime", "av", "cv2", "cryptography"} <= imported  # else nothing was looked at
     assert imported <= modules, imported - modules

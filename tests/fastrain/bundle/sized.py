@@ -61,8 +61,8 @@ def bundle_of(graph: bytes, view: str, out: Path) -> Path:
     planted(small, out, change, {"network.onnx": graph})
     bundle = Bundle.read(out)
     predictor = predictor_of_bundle(bundle, accelerator="cpu").choosing()
-    picture = next(iter(scenes.pictures(1)))
-    expected = answer_of(bundle, predictor, PictureFinder(predictor.finding), {"rgb": picture}, {"rgb": "test0.png"})
+    picture, name = next(iter(scenes.pictures(1))), "test0-rgb.png"  # as the small bundle holds it
+    expected = answer_of(bundle, predictor, PictureFinder(predictor.finding), {"rgb": picture}, {"rgb": name})
     assert expected is not None
     tests.append(expected.model_dump(mode="json"))
     return planted(out, out, change)
