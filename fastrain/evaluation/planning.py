@@ -114,7 +114,7 @@ class ClaimPlan:
             )
             lines.append(
                 f"  About others: {others} species that all keep it say that at most {SPECIES_SHARE:.0%} of such kinds "
-                f"do not; {kinds} say {bound(0, kinds, self.confidence):.0%}."
+                f"do not; {kinds} {'says' if kinds == 1 else 'say'} {bound(0, kinds, self.confidence):.0%}."
             )
         return lines
 

@@ -127,3 +127,37 @@ class TrunkSettings(MethodSettings):
                 "pretrained": (FileOf("trunk"), {}),
             },
         )
+
+
+class CLIPSettings(MethodSettings):
+    """Settings of a method whose network stands on CLIP's two towers."""
+
+    clip: str = "ViT-B-16-quickgelu"
+    """Name of an open_clip model of two plain transformers."""
+    clip_kwargs: dict[str, Any] = Field(default_factory=dict)
+    """Changes to that model's open_clip configuration: `embed_dim`, `vision_cfg: {…}`, `text_cfg: {…}`."""
+    pretrained: bool | str = True
+    """True: OpenAI's weights from the hub or its cache; false: from scratch; or the path of a weight file."""
+
+    def preflight(self) -> None:
+        """Find (or fetch) the pretrained weights.
+
+        Raises:
+            UserError: they are neither here nor to be had; within two seconds when there is no network.
+        """
+        from fastrain.networks.hub import find_clip_weights
+
+        find_clip_weights(self.clip, self.pretrained)
+
+    @classmethod
+    def trial(cls) -> Trial:
+        """Return towers that compute in a blink, and others."""
+        towers = {
+            "embed_dim": 16,
+            "vision_cfg": {"layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
+            "text_cfg": {"layers": 2, "width": 16, "heads": 2},
+        }
+        return Trial(
+            tiny={"clip_kwargs": towers, "pretrained": False},
+            other={"clip": ("ViT-B-16", {}), "clip_kwargs": ({**towers, "embed_dim": 24}, {})},
+        )

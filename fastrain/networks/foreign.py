@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,6 +84,41 @@ def network_state(content: object) -> tuple[Any, dict[str, Any]]:
     """Return the state dictionary in a checkpoint, None without one, and as facts its place where that was a choice."""
     entry, state, others = state_in(content)
     return state, {"state taken": entry, "states not taken": list(others)} if others else {}
+
+
+def renamed(
+    content: Any,
+    method: str,
+    leaf: str,
+    from_reference: Callable[[str], str | None],
+    repeated: Callable[[str], str | None],
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the published state in a checkpoint of `method` in our names, and as facts which state was taken.
+
+    `content` has to hold it as an entry; `leaf` ends a name that a whole state has. `from_reference` gives our name,
+    None for what we do not need; `repeated` the name that a second one stands for, whose numbers have to be the same.
+    Both raise KeyError for what the published network does not have.
+
+    Raises:
+        UserError: the checkpoint has another form, or holds two versions of a layer.
+    """
+    network, choice = network_state(content)
+    bare = network is content and not any(str(key).endswith(leaf) for key in network or ())
+    if not isinstance(network, Mapping) or bare:
+        keys = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
+        raise UserError(f"not a checkpoint of {method}", expected="an entry state_dict", found=keys[:120])
+    theirs = tensors(network, "state_dict")
+    state = {}
+    for key, value in theirs.items():
+        try:
+            twin, ours = repeated(key), from_reference(key)
+        except KeyError:
+            raise UserError(f"the state holds an entry that {method} does not have", found=key) from None
+        if twin is not None and (twin not in theirs or not theirs[twin].equal(value)):
+            raise UserError(f"the state holds {key} and {twin}, which are one layer", found="different numbers")
+        if ours is not None:
+            state[f"network.{ours}"] = value
+    return state, choice
 
 
 def json_values(value: object) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from fastrain.methods.settings import FileOf, MethodSettings, Section, Trial
+from fastrain.methods.settings import CLIPSettings, FileOf, Section, Trial
 
 Sentences = Annotated[
     tuple[Annotated[str, Field(min_length=1, max_length=1000)], ...], Field(min_length=1, max_length=100)
@@ -57,17 +57,11 @@ class Losses(Section):
     mse: NonNegativeFloat = 1.0
 
 
-class FLIPSettings(MethodSettings):
+class FLIPSettings(CLIPSettings):
     """Settings of FLIP: network, sentences, losses, optimiser."""
 
     variant: Literal["v", "it", "mcl"] = "mcl"
     """v: images alone; it: images against sentences; mcl: it, with two more losses of two views."""
-    clip: str = "ViT-B-16-quickgelu"
-    """Name of an open_clip model of two plain transformers."""
-    clip_kwargs: dict[str, Any] = Field(default_factory=dict)
-    """Changes to that model's open_clip configuration: `embed_dim`, `vision_cfg: {…}`, `text_cfg: {…}`."""
-    pretrained: bool | str = True
-    """True: OpenAI's weights from the hub or its cache; false: from scratch; or the path of a weight file."""
     normalise: Literal["imagenet", "clip"] = "imagenet"
     """Whose channel means and deviations; the published code takes ImageNet's."""
 
@@ -96,48 +90,35 @@ class FLIPSettings(MethodSettings):
             )
         return self
 
-    def preflight(self) -> None:
-        """Find (or fetch) the pretrained weights.
-
-        Raises:
-            UserError: they are neither here nor to be had; within two seconds when there is no network.
-        """
-        from fastrain.networks.hub import find_clip_weights
-
-        find_clip_weights(self.clip, self.pretrained)
-
     @classmethod
     def trial(cls) -> Trial:
-        towers = {
-            "embed_dim": 16,
-            "vision_cfg": {"layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
-            "text_cfg": {"layers": 2, "width": 16, "heads": 2},
-        }
-        return Trial(
-            tiny={
-                "clip_kwargs": towers,
-                "pretrained": False,
-                "projection_width": 16,
-                "projection_out": 8,
-                "lr": 0.003,
-                "losses": {"simclr": 0.05},
-            },
-            other={
-                "variant": ("it", {}),
-                "clip": ("ViT-B-16", {}),
-                "clip_kwargs": ({**towers, "embed_dim": 24}, {}),
-                "pretrained": (FileOf("clip"), {}),
-                "normalise": ("clip", {}),
-                "text": ({"mean": "unit"}, {}),
-                "projection_width": (24, {}),
-                "projection_out": (12, {}),
-                "head": ({"norm": "none"}, {"variant": "v"}),
-                "losses": ({"simclr": 1.0}, {}),
-                "temperature": (0.5, {}),
-                "lr": (0.01, {}),
-                "lr_new": (0.01, {}),
-                "weight_decay": (0.1, {}),
-            },
-            rising=("simclr", "mse", "cls"),
-            exempt={"two devices": "sentences are drawn by an image's place in the batch, another one on two devices"},
+        return (
+            super()
+            .trial()
+            .with_more(
+                tiny={
+                    "projection_width": 16,
+                    "projection_out": 8,
+                    "lr": 0.003,
+                    "losses": {"simclr": 0.05},
+                },
+                other={
+                    "variant": ("it", {}),
+                    "pretrained": (FileOf("clip"), {}),
+                    "normalise": ("clip", {}),
+                    "text": ({"mean": "unit"}, {}),
+                    "projection_width": (24, {}),
+                    "projection_out": (12, {}),
+                    "head": ({"norm": "none"}, {"variant": "v"}),
+                    "losses": ({"simclr": 1.0}, {}),
+                    "temperature": (0.5, {}),
+                    "lr": (0.01, {}),
+                    "lr_new": (0.01, {}),
+                    "weight_decay": (0.1, {}),
+                },
+                rising=("simclr", "mse", "cls"),
+                exempt={
+                    "two devices": "sentences are drawn by an image's place in the batch, another one on two devices"
+                },
+            )
         )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from fasdata.errors import UserError
 from fastrain.config import TARGET_ORACLE
-from fastrain.networks.foreign import Published, json_values, network_state, tensors
+from fastrain.networks.foreign import Published, json_values, renamed
 
 # Published: the trunk twice (`layer_blocks.0` … `3` share the memory of `model.layer1` … `4`), its ImageNet classifier,
 # which never learns, and the head. A copy for several devices has `module.` before every key.
@@ -75,22 +73,7 @@ def convert(content: Any) -> Published:
     Raises:
         UserError: it has another form, or holds two versions of a layer.
     """
-    network, choice = network_state(content)
-    bare = network is content and not any(str(key).endswith("fc.weight") for key in network or ())
-    if not isinstance(network, Mapping) or bare:
-        content_keys = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
-        raise UserError("not a checkpoint of gac_fas", expected="an entry state_dict", found=content_keys[:120])
-    theirs = tensors(network, "state_dict")
-    state = {}
-    for key, value in theirs.items():
-        try:
-            twin, ours = repeated(key), from_reference(key)
-        except KeyError:
-            raise UserError("the state holds an entry that gac_fas does not have", found=key) from None
-        if twin is not None and (twin not in theirs or not theirs[twin].equal(value)):
-            raise UserError(f"the state holds {key} and {twin}, which are one layer", found="different numbers")
-        if ours is not None:
-            state[f"network.{ours}"] = value
+    state, choice = renamed(content, "gac_fas", "fc.weight", from_reference, repeated)
     head = state.get("network.head.weight")
     outputs = int(head.shape[0]) if head is not None else 1
     model = {"pretrained": False, "loss": "bce" if outputs == 1 else "ce"}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from fastrain.methods.settings import FileOf, MethodSettings, Section, Trial
+from fastrain.methods.settings import CLIPSettings, FileOf, Section, Trial
 
 
 class Prompts(Section):
@@ -83,15 +83,8 @@ class Evaluation(Section):
     """The images' prompts that the text sees in policy deterministic: the mean of training, or the image's own."""
 
 
-class MEFASSettings(MethodSettings):
+class MEFASSettings(CLIPSettings):
     """Settings of ME-FAS: network, masks, losses, optimiser."""
-
-    clip: str = "ViT-B-16-quickgelu"
-    """Name of an open_clip model of two plain transformers."""
-    clip_kwargs: dict[str, Any] = Field(default_factory=dict)
-    """Changes to that model's open_clip configuration: `embed_dim`, `vision_cfg: {…}`, `text_cfg: {…}`."""
-    pretrained: bool | str = True
-    """True: OpenAI's weights from the hub or its cache; false: from scratch; or the path of a weight file."""
 
     compat: Literal["reference", "paper"] = "reference"
     """The meaning of switches that are null: the published code, or the method as the paper describes it."""
@@ -136,56 +129,43 @@ class MEFASSettings(MethodSettings):
         """Whether deep prompts are parameters."""
         return (self.prompts.deep or ("learned" if self.compat == "paper" else "noise")) == "learned"
 
-    def preflight(self) -> None:
-        """Find (or fetch) the pretrained weights.
-
-        Raises:
-            UserError: they are neither here nor to be had; within two seconds when there is no network.
-        """
-        from fastrain.networks.hub import find_clip_weights
-
-        find_clip_weights(self.clip, self.pretrained)
-
     @classmethod
     def trial(cls) -> Trial:
-        towers = {
-            "embed_dim": 16,
-            "vision_cfg": {"layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
-            "text_cfg": {"layers": 2, "width": 16, "heads": 2},
-        }
-        return Trial(
-            tiny={
-                "clip_kwargs": towers,
-                "pretrained": False,
-                "prompts": {"depth": 2},
-                "fusion_width": 8,
-                "head_width": 16,
-                "head_out": 8,
-                "lr": 0.003,
-                "losses": {"simclr": 0.05},
-            },
-            other={
-                "clip": ("ViT-B-16", {}),
-                "clip_kwargs": ({**towers, "embed_dim": 24}, {}),
-                "pretrained": (FileOf("network.clip"), {}),
-                "compat": ("paper", {}),
-                "words": ("an image of a", {}),
-                "classes": (("paper mask", "person"), {}),
-                "prompts": ({"n_ctx": 1, "depth": 2}, {}),
-                "fusion_width": (12, {}),
-                "text": ({"final_norm": True}, {}),
-                "mask": ({"mode": "none"}, {}),
-                "head_width": (24, {}),
-                "head_out": (12, {}),
-                "losses": ({"simclr": 1.0}, {}),
-                "temperature": (0.5, {}),
-                "lr": (0.01, {}),
-                "lr_new": (0.01, {}),
-                "weight_decay": (0.1, {}),
-                "schedule": ({"use": True, "steps": 1, "epochs": 5, "warmup_epochs": 0}, {}),
-                "freeze": (("clip.visual",), {}),
-                "eval": ({"policy": "reference"}, {}),
-            },
-            rising=("simclr", "mse", "cls"),
-            exempt={"two devices": "in training the text sees the mean of a batch's prompts, each device of its own"},
+        return (
+            super()
+            .trial()
+            .with_more(
+                tiny={
+                    "prompts": {"depth": 2},
+                    "fusion_width": 8,
+                    "head_width": 16,
+                    "head_out": 8,
+                    "lr": 0.003,
+                    "losses": {"simclr": 0.05},
+                },
+                other={
+                    "pretrained": (FileOf("network.clip"), {}),
+                    "compat": ("paper", {}),
+                    "words": ("an image of a", {}),
+                    "classes": (("paper mask", "person"), {}),
+                    "prompts": ({"n_ctx": 1, "depth": 2}, {}),
+                    "fusion_width": (12, {}),
+                    "text": ({"final_norm": True}, {}),
+                    "mask": ({"mode": "none"}, {}),
+                    "head_width": (24, {}),
+                    "head_out": (12, {}),
+                    "losses": ({"simclr": 1.0}, {}),
+                    "temperature": (0.5, {}),
+                    "lr": (0.01, {}),
+                    "lr_new": (0.01, {}),
+                    "weight_decay": (0.1, {}),
+                    "schedule": ({"use": True, "steps": 1, "epochs": 5, "warmup_epochs": 0}, {}),
+                    "freeze": (("clip.visual",), {}),
+                    "eval": ({"policy": "reference"}, {}),
+                },
+                rising=("simclr", "mse", "cls"),
+                exempt={
+                    "two devices": "in training the text sees the mean of a batch's prompts, each device of its own"
+                },
+            )
         )

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
-from fasdata.errors import UserError
 from fastrain.config import TARGET_ORACLE
 from fastrain.methods.ssdg.settings import MADDG
-from fastrain.networks.foreign import Published, json_values, network_state, tensors
+from fastrain.networks.foreign import Published, json_values, renamed
 
 # Published: `backbone` (stages one to three of a residual network, or ten plain convolutions), `embedder` (the fourth
 # stage, or three more convolutions; the bottleneck), `classifier`. A copy for several devices has `module.` before
@@ -96,22 +94,7 @@ def convert(content: Any) -> Published:
     Raises:
         UserError: it has another form, or holds two versions of a layer.
     """
-    network, choice = network_state(content)
-    bare = network is content and not any(str(key).endswith("classifier_layer.weight") for key in network or ())
-    if not isinstance(network, Mapping) or bare:
-        content_keys = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
-        raise UserError("not a checkpoint of ssdg", expected="an entry state_dict", found=content_keys[:120])
-    theirs = tensors(network, "state_dict")
-    state = {}
-    for key, value in theirs.items():
-        try:
-            twin, ours = repeated(key), from_reference(key)
-        except KeyError:
-            raise UserError("the state holds an entry that ssdg does not have", found=key) from None
-        if twin is not None and (twin not in theirs or not theirs[twin].equal(value)):
-            raise UserError(f"the state holds {key} and {twin}, which are one layer", found="different numbers")
-        if ours is not None:
-            state[f"network.{ours}"] = value
+    state, choice = renamed(content, "ssdg", "classifier_layer.weight", from_reference, repeated)
     model: dict[str, Any] = {"pretrained": False}
     if "network.trunk.convolutions.0.weight" in state:
         model["trunk"] = MADDG
