@@ -137,6 +137,15 @@ def excess(number: int, expected: int, why: str = "none expected") -> str | Abse
     return f"{100 * (number - expected) / expected:+.1f} %" if expected else Absent(why)
 
 
+def begun(words: str) -> str:
+    """Return words with a capital first letter and all others as they are: names stay names.
+
+    >>> begun("exact: Clopper-Pearson")
+    'Exact: Clopper-Pearson'
+    """
+    return words[:1].upper() + words[1:]
+
+
 def text(value: Any, why: str = "not recorded") -> str | Absent:
     """Spell anything else as plain text; None, NaN and the empty string are absent."""
     if value is None or value == "" or (isinstance(value, float) and not math.isfinite(value)):

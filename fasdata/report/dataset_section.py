@@ -9,7 +9,7 @@ from fasdata.datasets.verify import Verification
 from fasdata.errors import UserError
 from fasdata.page.page import Contents, Section
 from fasdata.page.parts import Card, Cards
-from fasdata.page.spelling import Absent, count, percent
+from fasdata.page.spelling import Absent, begun, count, percent
 from fasdata.records import ATTACK, BONAFIDE
 from fasdata.report.duplicates import Duplicates, duplicates, find_duplicates
 from fasdata.report.gallery import gallery, look_first
@@ -61,7 +61,7 @@ def dataset_section(summary: DatasetSummary, *, faces: bool) -> Section:
     ]
     about = read.card.about if read.card else "data without a dataset card"
     boxes = notices(read, summary.release, summary.sample, summary.duplicates)
-    lead = f"{about[:1].upper()}{about[1:]}."
+    lead = f"{begun(about)}."
     return Section(slug, read.name, [_cards(summary), *boxes, Contents(parts), *parts], lead)
 
 

@@ -6,6 +6,7 @@ from fasdata.audit.findings import Finding, contradictions, presenters_across, u
 from fasdata.datasets.verify import Verification
 from fasdata.manifest.leakage import find_crossing
 from fasdata.page.parts import Notice
+from fasdata.page.spelling import begun
 from fasdata.records import ATTACK, BONAFIDE
 from fasdata.report.duplicates import Duplicates
 from fasdata.report.holdings import SPLIT_NAMES
@@ -121,5 +122,4 @@ def _n(number: int, noun: str) -> str:
 
 
 def _sentence(finding: Finding) -> str:
-    line = finding.line()
-    return f"{line[:1].upper()}{line[1:]}."
+    return f"{begun(finding.line())}."

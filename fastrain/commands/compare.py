@@ -7,21 +7,22 @@ from typing import Annotated
 
 import typer
 
-from fastrain.commands.options import import_policies
+from fastrain.commands.options import form_of, import_policies
 
 app = typer.Typer()
 
 
-@app.command(
-    epilog="Example: fastrain compare runs/hfn0 runs/hfn1 runs/erm0 --published --format html --out table.html"
-)
+@app.command(epilog="Example: fastrain compare runs/hfn0 runs/hfn1 runs/erm0 --published --out table.html")
 def compare(
     folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Finished runs; seeds of one go together.")],
     published: Annotated[bool, typer.Option("--published", help="Quote published numbers below ours.")] = False,
     baseline: Annotated[
         str | None, typer.Option(help="The system that others are tested against. Default: erm, else the first.")
     ] = None,
-    form: Annotated[str, typer.Option("--format", help="text, md, latex or html.")] = "text",
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="text, md, latex or html. Default: by the ending of --out, else text."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write it to this file instead of printing it.")] = None,
     allow_different_data: Annotated[
         bool, typer.Option("--allow-different-data", help="Put runs of different manifests side by side all the same.")
@@ -40,7 +41,7 @@ def compare(
     from fastrain.compare.compare import compare as carry_out
 
     text = carry_out(
-        folders, published=published, baseline=baseline, form=form, out=out, different_data=allow_different_data,
-        resamples=resamples, thresholds=threshold or (),
+        folders, published=published, baseline=baseline, form=form_of(form, out), out=out,
+        different_data=allow_different_data, resamples=resamples, thresholds=threshold or (),
     )  # fmt: skip
     typer.echo(text if out is None else f"comparison: {out}")

@@ -21,6 +21,18 @@ VerifyKey = Annotated[
     typer.Option(metavar="PUB", help="Refuse a bundle that the owner of this public key (PEM) did not sign."),
 ]
 
+FORMS = {".md": "md", ".tex": "latex", ".html": "html", ".htm": "html"}
+
+
+def form_of(form: str | None, out: Path | None) -> str:
+    """Return the form that was asked for, else that of the file to write by its ending, else text.
+
+    >>> form_of(None, Path("table.html")), form_of("md", Path("table.html")), form_of(None, None)
+    ('html', 'md', 'text')
+    """
+    return form or FORMS.get(out.suffix.lower() if out else "", "text")
+
+
 # -- Code of the user's ------------------------------------------------------------------------------------------------
 
 

@@ -136,7 +136,7 @@ def _not_seen(verdict: Verdict, name: str) -> str:
     if verdict.distinguishable:
         return ""
     if not verdict.enough or verdict.test.smallest >= CLEAR:
-        return ", not distinguishable: no difference would be with these people"
+        return ", not distinguishable: with these people no difference could be"
     if not np.isfinite(verdict.unseen):
         return ", not distinguishable"
     size = f"{verdict.unseen:.3f}" if name == "auc" else f"{100 * verdict.unseen:.2f} points"

@@ -7,7 +7,7 @@ from typing import Any
 
 from fasdata.page.page import Section
 from fasdata.page.parts import Card, Cards, Column, Facts, Notice, Paragraph, Row, Table
-from fasdata.page.spelling import ratio, text
+from fasdata.page.spelling import begun, ratio, text
 from fastrain.evaluation.results_lookup import HONEST, TEST, VAL
 from fastrain.evaluation.score_facts import other_way_round
 from fastrain.report.run_folder import RunFolder
@@ -21,7 +21,7 @@ def contestant_glance(runs: Sequence[RunFolder]) -> Section:
     """Return what can be said of the scores in a sentence or two, and cards with the numbers."""
     run = runs[0]
     title, kind = "How good are these scores?", "plain"
-    sentences = [_answer(run), *(f"{words.capitalize()}." for words in other_way_round({"metrics": _metrics(run)}))]
+    sentences = [_answer(run), *(f"{begun(words)}." for words in other_way_round({"metrics": _metrics(run)}))]
     if len(sentences) > 1:
         title, kind = "These scores may be the other way round.", "bad"
     notice = Notice(title, sentences, kind)  # type: ignore[arg-type]
@@ -81,7 +81,7 @@ def _unknown(run: RunFolder) -> list[Any]:
     rows = []
     for sentence in about.cannot:
         topic, _, why = sentence.partition(": ")
-        rows.append(Row((topic.capitalize(), f"{why}.")))
+        rows.append(Row((begun(topic), f"{why}.")))
     return [Table("What these scores cannot tell", [Column("Topic"), Column("For want of")], rows)]
 
 

@@ -9,7 +9,7 @@ from fasdata.errors import UserError
 from fasdata.foreign import read_json, validated
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Facts, Notice, Paragraph, Row, Table
-from fasdata.page.spelling import on_two_lines, ratio, score, text
+from fasdata.page.spelling import begun, on_two_lines, ratio, score, text
 from fastrain.evaluation.results_lookup import PARTS, Results
 from fastrain.evaluation.statistics.proportions import EXACT, JOINED, RESAMPLED, WORST, rules_note
 from fastrain.evaluation.thresholds import is_oracle
@@ -43,7 +43,7 @@ def fusion_section(run: RunFolder) -> Section:
         return Section("fusion", "Fusion", [Notice("This part could not be read", [f"{error}."], "bad")])
     systems = [(of.name, Results(of.results.tree()), False) for of in facts.runs]
     systems.append((f"fused: {facts.rule}", run.results, True))
-    parts: list[Any] = [Paragraph(f"{facts.words[:1].upper()}{facts.words[1:]}."), _thresholds(systems)]
+    parts: list[Any] = [Paragraph(f"{begun(facts.words)}."), _thresholds(systems)]
     for part in PARTS:
         lines = [
             Judged(name, results, fused, part, policy)

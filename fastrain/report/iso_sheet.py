@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Facts, Notice, Paragraph, Row, Table
-from fasdata.page.spelling import Absent, text
+from fasdata.page.spelling import Absent, begun, text
 from fastrain.evaluation.measures import measured
 from fastrain.evaluation.results_lookup import HONEST, ORACLE, TEST, VAL, Results
 from fastrain.evaluation.statistics.proportions import rules_note
@@ -81,7 +81,7 @@ def _points(results: Results) -> Table:
     note = (
         "BPCER10, 20 and 100: the BPCER where the APCER of the worst species is 10, 5 and 1 %. Oracle: the operating "
         "point is found on the very clips it is stated for, which a deployment cannot do. In brackets: 95 % interval "
-        f"with its rule. {rules_note().capitalize()}."
+        f"with its rule. {begun(rules_note())}."
     )
     return Table("Operating points", columns, rows, note)
 

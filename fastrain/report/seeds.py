@@ -9,7 +9,7 @@ from typing import Any
 
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Notice, Row, Table
-from fasdata.page.spelling import metric, on_two_lines, text
+from fasdata.page.spelling import begun, metric, on_two_lines, text
 from fastrain.evaluation.results_lookup import HONEST, ORACLE, PARTS, TEST, VAL
 from fastrain.report.run_folder import RunFolder
 
@@ -28,11 +28,11 @@ class Number:
     @property
     def title(self) -> str:
         """Return its title for a trained run."""
-        return f"{PARTS[self.part].capitalize()} {self.what}"
+        return f"{begun(PARTS[self.part])} {self.what}"
 
     def titled(self, run: RunFolder) -> str:
         """Return its title, with what the run calls its parts."""
-        return f"{run.results.named(self.part).capitalize()} {self.what}"
+        return f"{begun(run.results.named(self.part))} {self.what}"
 
     def of(self, run: RunFolder) -> float | None:
         """Return its value in one run, None where it is undefined."""
