@@ -12,8 +12,11 @@ LABELS = (BONAFIDE, ATTACK)
 SPLITS = ("train", "dev", "test")
 MODALITIES = ("rgb", "depth", "ir")
 
-# Coarse attack classes and their ISO/IEC 30107-3 reading.
-ATTACK_TYPES = ("bonafide", "print", "replay", "mask-paper", "mask-3d", "mannequin", "partial", "makeup", "unknown")
+# Coarse attack classes. Presentation attacks first, in their ISO/IEC 30107-3 reading; then what is done to the picture
+# itself, which that standard does not cover (`digital-attack`: a manipulation of unsaid kind).
+PRESENTATIONS = ("print", "replay", "mask-paper", "mask-3d", "mannequin", "partial", "makeup")
+MANIPULATIONS = ("face-swap", "reenactment", "synthetic-face", "adversarial", "digital-attack")
+ATTACK_TYPES = ("bonafide", *PRESENTATIONS, *MANIPULATIONS, "unknown")
 
 # Where the face of a frame comes from. `OBSERVED`: detected on that very frame; `given`: stated by the release, which
 # in a pre-cropped one means that the whole image is the face.

@@ -3,6 +3,11 @@
 ISO/IEC 30107-3 counts errors by presentation attack instrument species. Releases and laboratories name instruments as
 they like: `video_replay/2`, `PA.F.1`, `latex`. A word of the field gives the coarse attack type; any other is kept as
 it is and told apart from the rest.
+
+Attacks come in two families. A physical one is shown to the camera, and is what that standard is about. A digital one
+changes the picture itself, or makes it (a swapped face, a reenacted one, a generated one, an adversarial perturbation),
+and reaches the system behind the camera: no presentation, so outside the standard. Its rates are computed alike and
+named apart. A manipulated video that is shown on a screen is a replay.
 """
 
 from __future__ import annotations
@@ -11,9 +16,11 @@ import re
 import unicodedata
 from hashlib import sha256
 
-from fasdata.records import ATTACK_TYPES
+from fasdata.records import ATTACK_TYPES, MANIPULATIONS, PRESENTATIONS
 
 UNKNOWN = "unknown"
+PHYSICAL, DIGITAL = "physical", "digital"
+FAMILIES = (PHYSICAL, DIGITAL)  # of attacks; one of unknown type is of neither
 _MEANS = {
     "print": "print printed prints print-attack photo photos printed-photo printed-photos paper paper-print",
     "replay": "replay replays replay-attack replayed video videos video-replay video-attack screen display",
@@ -23,6 +30,11 @@ _MEANS = {
     "mannequin": "mannequin mannequins mannequin-head mannequinhead",
     "partial": "partial partial-attack",
     "makeup": "makeup make-up cosmetics",
+    "face-swap": "face-swap faceswap face-swaps swapped-face identity-swap",
+    "reenactment": "reenactment face-reenactment reenacted expression-swap talking-head",
+    "synthetic-face": "synthetic-face synthetic-faces generated-face generated-faces entire-face-synthesis",
+    "adversarial": "adversarial adversarial-attack adversarial-attacks adv-attack adv-attacks adversarial-example",
+    "digital-attack": "digital-attack digital-attacks deepfake deepfakes deep-fake forgery face-forgery",
     UNKNOWN: "unknown attack attacks spoof spoofs fake fakes imposter impostor",
 }
 _WORDS = {word: attack_type for attack_type, words in _MEANS.items() for word in words.split()}
@@ -55,6 +67,15 @@ def species_of(attack_type: str, pai: str, by: str = "attack_type") -> str:
     """
     known = attack_type if attack_type not in ("", UNKNOWN) else ""
     return ((pai or known) if by == "pai" else (known or pai)) or UNKNOWN
+
+
+def family_of(attack_type: str) -> str:
+    """Return the family of an attack type, `physical` or `digital`; "" of bona fide, of an unknown or a foreign one.
+
+    >>> family_of("replay"), family_of("face-swap"), family_of("unknown")
+    ('physical', 'digital', '')
+    """
+    return PHYSICAL if attack_type in PRESENTATIONS else DIGITAL if attack_type in MANIPULATIONS else ""
 
 
 def is_attack_type(name: str) -> bool:

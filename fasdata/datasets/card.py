@@ -22,7 +22,8 @@ SLUG = re.compile(r"^[a-z0-9][a-z0-9.-]*$")
 _RANGE = re.compile(r"^(\d+)\.\.(\d+)$")
 MOST_CLIPS = 10_000_000  # of a release: a card may claim any number, and its clips are counted one by one
 # The readers of list files, in `list_forms`, that a card may name as its hook.
-HOOKS = ("casia_surf", "casia_surf_cefa", "celeba_spoof", "hifimask", "hq_wmca", "padisi_face", "siw_mv2", "wmca")
+HOOKS = ("casia_surf", "casia_surf_cefa", "celeba_spoof", "hifimask", "hq_wmca", "padisi_face", "siw_mv2",
+         "uniattackdata", "wmca")  # fmt: skip
 
 Split = Literal["train", "dev", "test", "all"]
 Modality = Literal["rgb", "depth", "ir"]
@@ -158,6 +159,7 @@ class Card(Form):
     whose ending does not show that they are. What `redact` matches in a path is replaced by `*` before anything else
     sees the path. `table` is a CSV beside the card with the facts of every path; it replaces the layouts. `protocol`
     claims a letter for data of one's own: with `{pool: mcio, letter: L}` a library that holds them reads `CIO2L`.
+    `unconfirmed` says what of the card nobody here has seen in the release or in a list of its owners.
     """
 
     name: str
@@ -181,6 +183,7 @@ class Card(Form):
     hook: str = ""
     lists: str = ""
     table: str = ""
+    unconfirmed: list[str] = Field(default_factory=list)
     protocol: Claim | None = None
 
     @model_validator(mode="after")

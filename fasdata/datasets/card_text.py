@@ -40,6 +40,7 @@ def describe_card(card: Card) -> str:
     lines += _paragraph("people: ", card.people)
     lines += _paragraph("subject: ", card.subject_rule)
     lines += _paragraph("list files: ", card.lists)
+    lines += [line for words in card.unconfirmed for line in _paragraph("not confirmed: ", words)]
     for split, count in card.counts.items():
         lines.append(f"  {split}: {count.bonafide} bona fide, {count.attack} attacks")
     for layout in card.layouts:

@@ -298,6 +298,27 @@ def read_siw_mv2(files: ListFiles, clip_of: ClipOf) -> ListFacts:
     return result
 
 
+# -- UniAttackData: the lists of six protocols name the part of each clip or image -------------------------------------
+
+_UNI_ROW = r"(?:UniAttackData@)?p(?P<protocol>[12](?:\.[123])?)_(?:image|video)_(?P<part>train|dev|test)\.txt"
+
+
+def read_uniattackdata(files: ListFiles, clip_of: ClipOf) -> ListFacts:
+    """Read, as field `P<k>`, the part of each of the release's protocols that a clip belongs to.
+
+    A line holds a folder or an image, then 0 for live and another number for an attack; paths say more, so it is not
+    needed. No split is taken from the lists: every part of protocol 1 has attacks on all 1800 people.
+    """
+    result = ListFacts()
+    for path, match in files.named(_UNI_ROW):
+        facts = ClipFacts(fields={f"P{match['protocol']}": match["part"].lower()})
+        for _, line in read_lines(path):
+            if clip := clip_of(line.split()[0]):
+                result.add(clip, facts)
+        result.sources.append(path.name)
+    return result
+
+
 # -- The readers, by the name that a card gives as its hook -----------------------------------------------------------
 
 Reader = Callable[[ListFiles, ClipOf], ListFacts]
@@ -311,5 +332,6 @@ READERS: dict[str, Reader] = {
     "hq_wmca": read_hq_wmca,
     "padisi_face": read_padisi_face,
     "siw_mv2": read_siw_mv2,
+    "uniattackdata": read_uniattackdata,
     "wmca": read_wmca,
 }

@@ -119,6 +119,7 @@ def describe_verification(verification: Verification) -> str:
     kinds = Counter(reject.kind for reject in result.rejected)
     lines += [f"  {number} {kind}" for kind, number in sorted(kinds.items())]
     lines += [f"  {note}" for note in result.notes]
+    lines += [f"  not checked: {words}" for words in card.unconfirmed]
     deviations = verification.deviations
     lines += [f"warning: {text}" for text in deviations]
     lines.append(f"{len(deviations)} deviations" if deviations else "complete: every known count is right")
