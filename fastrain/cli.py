@@ -12,6 +12,7 @@ from fastrain.commands import (
     evaluate,
     export,
     imports,
+    lab,
     landscape,
     methods,
     plan_test,
@@ -34,6 +35,7 @@ for verb in (run, evaluate, landscape, report, compare, predict, export, calibra
     app.add_typer(verb.app)
 app.add_typer(methods.app, name="methods")
 app.add_typer(imports.app, name="import")
+app.add_typer(lab.app, name="lab")
 
 
 def main() -> None:

@@ -34,11 +34,13 @@ def sheet_text(path: Path, *, largest: int = LARGEST) -> str:
         raise UserError(f"{path} looks like {encoding.upper()} and is not", do=_SAVE) from None
 
 
-def read_sheet(path: Path, *required: str, largest: int = LARGEST) -> Iterator[tuple[int, dict[str, str]]]:
+def read_sheet(
+    path: Path, *required: str, largest: int = LARGEST, beyond: str = ""
+) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the line number of every row of a table and its stripped cells by column name, in lower case.
 
     Commas, semicolons, tabs or bars stand between the cells: whichever makes the columns of `required`. Absent cells
-    are empty, blank rows are skipped.
+    are empty, blank rows are skipped. Cells beyond the columns are left out, or stand under the name `beyond`.
 
     Raises:
         UserError: as `sheet_text` and `csv_rows`; a column of `required` is missing, or a column is there twice.
@@ -62,7 +64,8 @@ def read_sheet(path: Path, *required: str, largest: int = LARGEST) -> Iterator[t
     next(rows, None)
     for number, cells in rows:
         padded = [cell.strip() for cell in cells] + [""] * len(names)
-        yield number + skipped, dict(zip(names, padded, strict=False))
+        extra = {beyond: " ".join(padded[len(names) : len(cells)]).strip()} if beyond else {}
+        yield number + skipped, dict(zip(names, padded, strict=False)) | extra
 
 
 def _header(text: str, path: Path, required: tuple[str, ...], delimiters: tuple[str, ...]) -> tuple[str, list[str]]:
