@@ -46,8 +46,8 @@ def evaluate(
 
     At clip level a metric, a species and a non-response have `low` and `high`, the ends of the 95 % interval over
     subjects, and its `rule` (`statistics.proportions.RULES`); what is read off the curve is resampled so many times
-    (`resamples`; 0 = no interval at all; see `affordable`). `uncertainty` says how many subjects they rest on. A
-    threshold is held fixed.
+    (`resamples`; 0 = no interval at all; see `affordable`). `uncertainty` says how many subjects they rest on, and a
+    species how many `people` where all of them are named. A threshold is held fixed.
 
     The result is plain JSON: a number that does not exist is None and its row has a `reason`. Without part val the
     threshold of `source_eer` and all that rests on it are None. Threshold None with the reason "rejects everything"
@@ -173,6 +173,9 @@ def _species(
 ) -> list[_Row]:
     rows = []
     decided = Decided.at([(samples, threshold)], clusters) if clusters else None
+    people = {} if clusters is None or clusters.unknown else {
+        name: int(np.unique(clusters.unit[attacks]).size) for name, attacks in samples.kinds.items()
+    }  # fmt: skip
     for name, rate in apcer_by_species(samples.scores, samples.labels, samples.species, threshold).items():
         row = {
             "part": part,
@@ -182,6 +185,7 @@ def _species(
             "apcer": rate,
             "threshold_policy": policy.name,
             "few": samples.clips_of(name) < FEW,
+            **({"people": people[name]} if people else {}),
         }
         if decided:
             _put(row, decided.apcer_of(name))

@@ -1,0 +1,115 @@
+"""The sheet of ISO/IEC 30107-3 states what results and facts hold, and names what they do not."""
+
+from __future__ import annotations
+
+from statistics import median
+
+import pandas as pd
+import pytest
+
+from fasdata.page.spelling import Absent
+from fastrain.evaluation.results import evaluate
+from fastrain.evaluation.results_lookup import HONEST, Results
+from fastrain.evaluation.scores import ScoreTable
+from fastrain.evaluation.sheet import NO_SPECIES, ItemUnderTest, iso_sheet
+from fastrain.evaluation.thresholds import fixed
+
+KINDS = {"bonafide": "", "print": "print", "replay": "replay"}
+
+
+def table(*, people: bool = True, species: bool = True, val: bool = True, shift: float = 0.0) -> ScoreTable:
+    """Six people in each part, a bona fide clip, a print and a replay each; of the target one print is accepted."""
+    rows = []
+    for part in ("val", "test") if val else ("test",):
+        for person in range(6):
+            for kind, attack in KINDS.items():
+                live = kind == "bonafide"
+                score = (0.9 if live else 0.1) - shift * live
+                if (part, person, kind) == ("test", 0, "print"):
+                    score = 0.95
+                rows.append(
+                    {
+                        "dataset": "here", "domain": "here", "part": part, "clip_id": f"{part}{person}{kind}",
+                        "subject": f"{part}{person}" if people else "", "label": "bonafide" if live else "attack",
+                        "attack_type": attack if species or live else "unknown", "pai": "", "frame_index": 0,
+                        "status": "ok", "score": score, "sample_id": f"{part}{person}{kind}/0",
+                    }
+                )  # fmt: skip
+    return ScoreTable(pd.DataFrame(rows))
+
+
+def results(scores: ScoreTable, **options: object) -> Results:
+    return Results(evaluate(scores, selection="last", resamples=50, **options))  # type: ignore[arg-type]
+
+
+def test_species_have_counts_people_and_intervals_worst_first() -> None:
+    sheet = iso_sheet(results(table()), ItemUnderTest())
+    assert [(line.name, line.presentations, line.people) for line in sheet.species] == [
+        ("print", 6, 6),
+        ("replay", 6, 6),
+    ]
+    assert [line.accepted() for line in sheet.species] == ["1 of 6", "0 of 6"]
+    assert str(sheet.species[0].apcer.shown()) == "16.67 % [0.42, 64.12] exact"  # Clopper-Pearson of 1 in 6
+    assert sheet.apcer.value == pytest.approx(1 / 6) and sheet.bpcer.value == 0.0
+    presented = dict(sheet.presented())
+    assert (presented["People"], presented["Bona fide presentations"], presented["Attack presentations"]) == (
+        "6", "6", "12",
+    )  # fmt: skip
+    assert presented["PAI species"] == "2: print, replay"
+    assert str(presented["Threshold from"]) == f"{HONEST}: found on other presentations (part val)"
+    assert str(dict(sheet.rates())["BPNRR"]).startswith("0.00 % [0.00, 45.93]")
+
+
+def test_what_nobody_stated_is_unknown_and_the_rest_is_not() -> None:
+    sheet = iso_sheet(results(table()), ItemUnderTest(product="Gate 3", detector="mtcnn", date="2026-11-29"))
+    assert set(sheet.unknown()) == {
+        "Method",
+        "Network",
+        "Bundle, SHA-256",
+        "Dataset",
+        "Protocol",
+        "Score of a presentation",
+    }
+    assert dict(sheet.tested.lines())["Product or run"] == "Gate 3"
+
+
+def test_the_least_scores_leave_most_lines_unknown_each_with_its_reason() -> None:
+    unknown = iso_sheet(results(table(people=False, species=False, val=False)), ItemUnderTest()).unknown()
+    assert unknown["People"] == "people are not named"
+    assert unknown["PAI species"] == NO_SPECIES
+    for title in ("Threshold", "Threshold from", "APCER max", "BPCER", "HTER (all species together)"):
+        assert unknown[title] == "there is no part val", title
+    assert "EER" not in unknown and "BPCER20" not in unknown  # found on these very clips
+
+
+def test_without_species_the_worst_is_unknown_and_the_whole_is_told() -> None:
+    sheet = iso_sheet(results(table(species=False)), ItemUnderTest())
+    assert sheet.unknown()["APCER max"].startswith(f"{NO_SPECIES}; all together: 8.33 % [")
+
+
+def test_a_threshold_that_is_given_says_so() -> None:
+    sheet = iso_sheet(results(table(val=False), policies=(fixed(0.5),)), ItemUnderTest())
+    assert (sheet.policy, sheet.threshold, sheet.threshold_from) == (
+        "fixed(0.5)",
+        "0.5000",
+        "fixed(0.5): given beforehand",
+    )
+    assert iso_sheet(results(table()), ItemUnderTest(), policy="fixed(0.5)").policy == "fixed(0.5)"
+
+
+def test_medians_over_runs_stand_beside_the_rates_of_one() -> None:
+    alone = results(table())
+    assert {point.over_runs for point in iso_sheet(alone, ItemUnderTest()).points} == {""}
+    others = [results(table(shift=shift)) for shift in (0.5, 0.0)]  # in one of them the threshold is lower
+    sheet = iso_sheet(alone, ItemUnderTest(), beside=others)
+    over = {point.title: str(point.over_runs) for point in sheet.points}
+    assert sheet.runs == 3
+    assert over["APCER, worst species"] == "16.67 % (16.67 to 16.67)"
+    rates = [run.metric("test", "clip", "hter", HONEST) or 0.0 for run in (alone, *others)]
+    assert over["HTER (all species together)"].startswith(f"{100 * median(rates):.2f} % (")
+
+
+def test_no_results_leave_a_sheet_that_says_why() -> None:
+    sheet = iso_sheet(Results({}, "results.json is not in the run folder"), ItemUnderTest())
+    assert set(sheet.unknown().values()) >= {"results.json is not in the run folder", "not stated"}
+    assert all(isinstance(words, Absent) for _, words in (*sheet.presented(), *sheet.rates()))
