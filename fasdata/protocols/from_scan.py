@@ -20,7 +20,7 @@ from fasdata.protocols.gate import require_expected
 from fasdata.protocols.plan import Plan
 from fasdata.protocols.recipe import DEFAULT
 from fasdata.protocols.recipe_lists import require_lists, select_clips
-from fasdata.protocols.show import domain_text
+from fasdata.protocols.show import domain_text, judged_text
 from fasdata.records import LABELS
 
 
@@ -44,7 +44,8 @@ class ScanPlan:
             self.plan.name.canonical,
             f"recipe   {self.plan.recipe.text}: {self.plan.recipe.title}",
             f"sources  {', '.join(map(domain_text, self.plan.sources))}",
-            f"target   {', '.join(map(domain_text, self.plan.targets))}",
+            f"target   {', '.join(map(domain_text, self.plan.targets))}"
+            + judged_text(self.plan.name.canonical, len(self.plan.targets)),
             "",
             "counted from paths, before clips without a face are dropped",
             *text_table(("part", "dataset", "label", "clips", "files"), rows),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from fasdata.datasets.card import SLUG
@@ -17,6 +18,8 @@ from fasdata.protocols.vocabulary import Pool, advice, intra
 
 __all__ = ["ProtocolName", "parse", "parse_in"]
 
+_EACH = re.compile(r"(?P<arrow>(?:->|=>|→|2|(?<![A-Za-z])to)[\s_]*)each(?:[\s_]+of)?[\s_]+(?=\S)", re.IGNORECASE)
+
 
 def parse(name: str, pool: str | None = None, names: Names | None = None) -> ProtocolName:
     """Parse a protocol name in any spelling of the literature, or the path of a protocol's file.
@@ -31,6 +34,8 @@ def parse(name: str, pool: str | None = None, names: Names | None = None) -> Pro
     'mcio:C2I'
     >>> parse("CASIA-FASD and WMCA to OULU-NPU").canonical
     'own:casia-fasd+wmca_to_oulu-npu'
+    >>> parse("CelebA-Spoof to each of CASIA-FASD, OULU-NPU").canonical, parse("B2CO").each
+    ('mcio:B2C+O', False)
     >>> name = parse("oulu:p3.2")
     >>> name.canonical, name.dataset, name.protocol, name.fold, name.intra
     ('oulu:P3.2', 'oulu', 'P3', '2', True)
@@ -45,16 +50,18 @@ def parse(name: str, pool: str | None = None, names: Names | None = None) -> Pro
         raise unknown_name("pool of protocol names", pool, names.pools)
     if text.lower().endswith((".yaml", ".yml")):
         return read_protocol_file(Path(text), names)
-    prefix, colon, rest = text.partition(":")
+    plain = _EACH.sub(r"\g<arrow>", text, count=1)
+    each = plain != text
+    prefix, colon, rest = plain.partition(":")
     if not colon:
-        return read_names(text, names) or _across(text, text, pool, names)
+        return read_names(text, plain, names, each=each) or _across(text, plain, pool, names, each=each)
     prefix, rest = prefix.strip().lower(), rest.strip()
     if prefix in names.pools:
         if pool not in (None, prefix):
             raise UserError(f"the protocol name {name!r} is of pool {prefix}", expected=f"pool {pool}")
-        return _across(text, rest, prefix, names)
+        return _across(text, rest, prefix, names, each=each)
     if prefix == OWN:
-        return read_own(text, rest, names)
+        return read_own(text, rest, names, each=each)
     if prefix == FILE:
         return named_by_canonical(text, rest)
     return _inside(text, prefix, rest, names)
@@ -69,12 +76,12 @@ def parse_in(library: Library, name: str) -> ProtocolName:
     return parse(name, names=Names.of(library))
 
 
-def _across(alias: str, text: str, pool: str | None, names: Names) -> ProtocolName:
+def _across(alias: str, text: str, pool: str | None, names: Names, *, each: bool) -> ProtocolName:
     body, _, variant = text.partition("@")
     body = body.strip()
     if pool and body.lower().startswith("to_"):
-        right = names.lexicon.split_sides(body[len("to_") :])
-        sources, targets = "", _letters(alias, pool, right.left, names)
+        sides = names.lexicon.split_sides(f"to {body[len('to_') :]}")
+        sources, targets = "", _letters(alias, pool, sides.right or (), names)
     else:
         sides = names.lexicon.split_sides(body)
         if not sides.left:
@@ -87,7 +94,9 @@ def _across(alias: str, text: str, pool: str | None, names: Names) -> ProtocolNa
     members = [[names.in_pool(pool, letter) for letter in letters] for letters in (sources, targets)]
     require_apart(alias, *members)
     sources, targets = entries.sort(sources), entries.sort(targets)
-    short = f"{sources}2{targets}" if sources else f"to_{targets}"
+    each = (each or sides.listed) and len(targets) > 1
+    tested = "+".join(targets) if each else targets
+    short = f"{sources}2{tested}" if sources else f"to_{tested}"
     variant = variant_of(alias, variant.strip()) if "@" in text else ("limited" if short in entries.limited else "")
     if variant == "limited" and len(sources) != 2:
         raise UserError(
@@ -95,7 +104,9 @@ def _across(alias: str, text: str, pool: str | None, names: Names) -> ProtocolNa
         )
     canonical = f"{pool}:{short}" + (f"@{variant}" if variant else "")
     before, after = (tuple(names.in_pool(pool, letter) for letter in letters) for letters in (sources, targets))
-    return ProtocolName(canonical, alias, pool, sources, targets, variant, source_sets=before, target_sets=after)
+    return ProtocolName(
+        canonical, alias, pool, sources, targets, variant, source_sets=before, target_sets=after, each=each
+    )
 
 
 def _pool_of(alias: str, sides: Sides, names: Names) -> str:

@@ -26,12 +26,14 @@ class Symbol:
 class Sides:
     """The datasets before and after the arrow. Without an arrow all are in `left` and `right` is None.
 
-    `joined` tells whether a separator stood between datasets of the left side.
+    `joined` tells whether a separator stood between datasets of the left side; `listed` whether the right side is a
+    list, letters with `+` between all of them.
     """
 
     left: tuple[Symbol, ...]
     right: tuple[Symbol, ...] | None
     joined: bool
+    listed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +65,7 @@ class Lexicon:
             return Sides(self._symbols(tokens), None, any(kind == "join" for kind, _ in tokens))
         left, right = tokens[: arrows[0]], tokens[arrows[0] + 1 :]
         joined = any(kind in ("join", "dash") for kind, _ in left)
-        return Sides(self._symbols(left), self._symbols(right), joined)
+        return Sides(self._symbols(left), self._symbols(right), joined, _is_list(right))
 
     def pools_of(self, text: str) -> set[str]:
         """Return the pools in which a word means a dataset; empty for a word that means none."""
@@ -131,6 +133,12 @@ class Lexicon:
                 "colon: see 'fasdata protocol list'",
             )
         return Symbol(text, meanings)
+
+
+def _is_list(tokens: list[tuple[str, str]]) -> bool:
+    """Tell whether tokens are letters and `+` by turns, two letters or more."""
+    turns = [kind if kind == "letters" else text.strip() for kind, text in tokens]
+    return len(turns) > 2 and turns == ["letters", "+"] * (len(turns) // 2) + ["letters"]
 
 
 def _dashed(name: str) -> str:

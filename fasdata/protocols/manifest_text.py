@@ -9,6 +9,7 @@ from fasdata.manifest.meta import recipe_text
 from fasdata.manifest.table import PARTS
 from fasdata.page.spelling import text_table
 from fasdata.protocols.recipe import DEFAULT
+from fasdata.protocols.show import judged_text
 
 _SHOWN = 12  # deviations and drops listed one by one
 
@@ -20,7 +21,8 @@ def describe(manifest: Manifest) -> str:
         _names(meta),
         f"recipe      {recipe_text(meta['recipe'])}: {meta['recipe']['title']}",
         f"sources     {', '.join(map(_domain, meta['domains']))}",
-        f"target      {', '.join(map(_domain, meta['target']))}",
+        f"target      {', '.join(map(_domain, meta['target']))}"
+        + judged_text(str(meta["canonical"]), len(meta["target"])),
         f"frames      {_frames(meta)}",
         *_particular(meta),
         f"validation  {_validation(meta)}",

@@ -2,7 +2,7 @@
 
 Between names of datasets only ` to ` and `->` are arrows, since such names hold hyphens and digits; `+`, `,`, `&` and
 `and` join them. Where all of them have a letter in one pool, the name is one of that pool. `own:to_mylab` names what is
-only tested on.
+only tested on. Several targets are one, judged together; `own:mine_to_each_a+b` (`mine to each of a, b`) judges each.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from fasdata.datasets.card import SLUG
 from fasdata.errors import UserError
 from fasdata.protocols.dataset_names import OWN, Member, Names
-from fasdata.protocols.protocol_name import ProtocolName, require_apart, variant_of
+from fasdata.protocols.protocol_name import EACH, ProtocolName, require_apart, variant_of
 
 _ARROW = re.compile(r"\s*->\s*|\s+to\s+", re.IGNORECASE)
 _JOINT = re.compile(r"\s*[+,&]\s*|\s+and\s+", re.IGNORECASE)
 _CANONICAL = re.compile(r"(?:(?P<left>[^_@]+)_)?to_(?P<right>[^_@]+)")
 
 
-def read_own(alias: str, rest: str, names: Names) -> ProtocolName:
-    """Read what stands after `own:`: slugs, as canonical names write them.
+def read_own(alias: str, rest: str, names: Names, *, each: bool = False) -> ProtocolName:
+    """Read what stands after `own:`: slugs, as canonical names write them; `each`: their targets are judged one by one.
 
     Raises:
         UserError: another form, or a dataset twice.
@@ -35,11 +35,13 @@ def read_own(alias: str, rest: str, names: Names) -> ProtocolName:
             expected=f"{OWN}:casia-fasd+oulu-npu_to_mylab, or names: 'CASIA-FASD + OULU-NPU to mylab'",
         )
     sources, targets = ([names.member(slug) for slug in side] for side in sides)
-    return own_name(alias, sources, targets, variant_of(alias, variant.strip()) if at else "")
+    return own_name(alias, sources, targets, variant_of(alias, variant.strip()) if at else "", each=each)
 
 
-def read_names(text: str, names: Names) -> ProtocolName | None:
+def read_names(alias: str, text: str, names: Names, *, each: bool = False) -> ProtocolName | None:
     """Read names of datasets around an arrow; None where that is no such name, or one of a pool.
+
+    `alias` is the whole spelling, `text` is without the words that say `each`.
 
     Raises:
         UserError: a dataset is unknown among known ones, or stands twice.
@@ -59,12 +61,14 @@ def read_names(text: str, names: Names) -> ProtocolName | None:
         return None
     for word, member in zip(spelled, flat, strict=True):
         if member is None:
-            raise _unknown(text, word, names)
+            raise _unknown(alias, word, names)
     sources, targets = ([member for member in side if member] for side in members)
-    return own_name(text, sources, targets, variant_of(text, variant.strip()) if at else "")
+    return own_name(alias, sources, targets, variant_of(alias, variant.strip()) if at else "", each=each)
 
 
-def own_name(alias: str, sources: Sequence[Member], targets: Sequence[Member], variant: str = "") -> ProtocolName:
+def own_name(
+    alias: str, sources: Sequence[Member], targets: Sequence[Member], variant: str = "", *, each: bool = False
+) -> ProtocolName:
     """Return the name of a protocol from some datasets to others, each side in alphabetical order.
 
     >>> own_name("", [Member("oulu-npu", "OULU-NPU"), Member("mine", "mine")], [Member("wmca", "WMCA")]).canonical
@@ -76,9 +80,12 @@ def own_name(alias: str, sources: Sequence[Member], targets: Sequence[Member], v
     require_apart(alias, list(sources), list(targets))
     before, after = (tuple(sorted(side, key=lambda member: member.dataset)) for side in (sources, targets))
     left = "+".join(member.dataset for member in before)
-    right = "+".join(member.dataset for member in after)
+    each = each and len(after) > 1
+    right = (EACH if each else "") + "+".join(member.dataset for member in after)
     canonical = f"{OWN}:{left}{'_' if left else ''}to_{right}" + (f"@{variant}" if variant else "")
-    return ProtocolName(canonical, alias or canonical, pool=OWN, variant=variant, source_sets=before, target_sets=after)
+    return ProtocolName(
+        canonical, alias or canonical, pool=OWN, variant=variant, source_sets=before, target_sets=after, each=each
+    )
 
 
 def _slugs(side: str | None) -> list[str]:

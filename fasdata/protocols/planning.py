@@ -71,8 +71,11 @@ def plan_across(name: ProtocolName, recipe: Recipe) -> Plan:
 
 def _require_covered(name: ProtocolName, recipe: Recipe, rules: PoolRecipe) -> None:
     """Stop where a recipe is for certain protocols alone, and this is none of them."""
-    short = f"{name.sources}2{name.targets}"
-    covered = [known for known in rules.covers if known == short or (not name.sources and known.endswith(short))]
+    shorts = [f"{name.sources}2{target}" for target in (name.targets if name.each else [name.targets])]
+    covered = all(
+        any(known == short or (not name.sources and known.endswith(short)) for known in rules.covers)
+        for short in shorts
+    )
     if rules.covers and not covered:
         raise UserError(
             f"the recipe {recipe.name} does not cover {name.canonical}",
@@ -162,6 +165,11 @@ def _shots(name: ProtocolName, recipe: Recipe, rules: PoolRecipe) -> int:
                 do="name the sources too, or leave the variant out",
             )
         return 0
+    if name.each and (rules.shots or asked):
+        raise UserError(
+            f"{name.canonical} tests one network on each of several targets, and few clips of each would train it",
+            do="name one target, or choose a recipe and a variant without shots",
+        )
     if rules.shots and asked not in (0, rules.shots.clips):
         raise UserError(
             f"{name.canonical} asks for {asked} shots", expected=f"{rules.shots.clips}, as the recipe {recipe.name} has"

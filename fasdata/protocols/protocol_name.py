@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fasdata.errors import UserError, unknown_name
-from fasdata.protocols.dataset_names import Member
+from fasdata.protocols.dataset_names import FILE, OWN, Member
 from fasdata.protocols.vocabulary import cross
 
 if TYPE_CHECKING:
     from fasdata.protocols.protocol_file import ProtocolFile
 
 _SHOT = re.compile(r"^shot([1-9]\d{0,3})$")
+EACH = "each_"  # before the datasets that a name in `own` tests one by one; letters of a pool are joined by `+` instead
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class ProtocolName:
 
     Across datasets: `pool` (`own` for datasets of any pool or none), `sources` and `targets` (canonical letters, in
     pool order; "" in `own`), `source_sets` and `target_sets` (the datasets themselves) and `variant`. Without sources
-    it names what is only tested on.
+    it names what is only tested on. `each`: there are several targets, and each is judged on its own; else the clips of
+    all target datasets are judged together, as one target.
     Inside one dataset: `dataset` (the prefix of the name), `protocol` and `fold`, and the dataset itself in
     `target_sets`. From a file: `file`, None where the canonical name was given and not the file.
     """
@@ -38,6 +40,7 @@ class ProtocolName:
     fold: str = ""
     source_sets: tuple[Member, ...] = ()
     target_sets: tuple[Member, ...] = ()
+    each: bool = False
     file: ProtocolFile | None = None
 
     @property
@@ -47,6 +50,19 @@ class ProtocolName:
 
     def __str__(self) -> str:
         return self.canonical
+
+
+def judges_each(canonical: str) -> bool:
+    """Tell from its canonical name whether a protocol has several targets that are judged one by one.
+
+    >>> [judges_each(name) for name in ("mcio:B2C+I", "mcio:B2CI", "own:a_to_each_c+d", "own:a_to_c+d")]
+    [True, False, True, False]
+    """
+    pool, _, rest = canonical.partition(":")
+    body = rest.partition("@")[0]
+    if pool == OWN:
+        return f"to_{EACH}" in body
+    return pool != FILE and "+" in body
 
 
 def variant_of(alias: str, text: str) -> str:

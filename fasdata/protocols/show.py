@@ -13,6 +13,7 @@ from fasdata.protocols.grammar import ProtocolName, parse
 from fasdata.protocols.parameters import UNCHANGED, Parameters
 from fasdata.protocols.plan import Domain, Plan, Take
 from fasdata.protocols.planning import make_plan
+from fasdata.protocols.protocol_name import judges_each
 from fasdata.protocols.recipe import DEFAULT, INSIDE, load_recipe, recipes
 from fasdata.protocols.vocabulary import IntraDataset, intra, shipped
 from fasdata.records import LABELS
@@ -47,6 +48,10 @@ def list_text(library: Library | None = None) -> str:
         "",
         f"any datasets (recipe {', '.join(r for r in recipes() if OWN in load_recipe(r).pools)})",
         "  'CASIA-FASD + OULU-NPU to mylab', canonical own:casia-fasd+oulu-npu_to_mylab; or a file: my.yaml",
+        "",
+        "one to many: train once, judge each target on its own and their mean",
+        "  B2C+I+O+M, 'CelebA-Spoof to each of CASIA-FASD, mylab' (own:celeba-spoof_to_each_casia-fasd+mylab);",
+        "  B2CIOM and own:…_to_a+b judge the clips of all targets together",
         *([f"  own datasets of {library.root}: {', '.join(own)}"] if library and own else []),
         "",
         "variants: @miss-D @miss-I @miss-DI (modalities taken away at test), @shot<k> (few clips of the target train)",
@@ -102,7 +107,7 @@ def _plan_lines(plan: Plan, val: str) -> list[str]:
         *wrap(recipe.differs, width=_WIDTH, initial_indent=" " * 12, subsequent_indent=" " * 12),
         f"sources     {', '.join(map(domain_text, plan.sources))}"
         + ("; mixed by their length" if rules.sources.mix == "by_length" else ""),
-        f"target      {', '.join(map(domain_text, plan.targets))}",
+        f"target      {', '.join(map(domain_text, plan.targets))}{judged_text(plan.name.canonical, len(plan.targets))}",
         f"modalities  {', '.join(plan.modalities)}"
         + (f"; {', '.join(plan.masked)} taken away at test" if plan.masked else ""),
         f"validation  {held}",
@@ -155,6 +160,13 @@ def domain_text(domain: Domain) -> str:
     letter = f" ({domain.letter})" if domain.letter else ""
     times = f" x{domain.repeats}" if domain.repeats > 1 else ""
     return f"{number}{domain.name}{letter}{' shots' if domain.shots else ''}{times}"
+
+
+def judged_text(canonical: str, targets: int) -> str:
+    """Return how several targets are judged; "" for a single one."""
+    if targets < 2:
+        return ""
+    return "; each judged on its own, and their mean" if judges_each(canonical) else "; judged together, as one target"
 
 
 def splits_text(take: Take) -> str:

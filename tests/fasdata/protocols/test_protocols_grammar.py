@@ -21,6 +21,12 @@ ALIASES = {
     "mcio:IM2C@limited": ["MI2C", "M&I to C", "M_I_to_C", "mcio:MI2C@limited", "mi2c@LIMITED"],
     "mcio:IM2O@limited": ["MI2O", "M&I to O", "M_I_to_O"],
     "mcio:C2I": ["c->i", "CI", "ci", "mcio:C2I", "mcio:c-i"],
+    "mcio:B2C+I+O+M": [
+        "B2C+I+O+M", "celeba to M + O+i +c", "CelebA-Spoof to each of CASIA, REPLAY, OULU, MSU", "B2each_CIOM",
+    ],
+    "mcio:B2CIOM": ["B2CIOM", "B to C, I, O, M", "B to casia+replay+oulu+msu"],
+    "mcio:to_C+M": ["mcio:to_M+C", "mcio:to_each_CM"],
+    "mcio:CIO2M@miss-D": ["CIO to each of M@miss-D"],
     "mcio:CIOB2M": ["CIO+CelebA to M", "CIO+CelebA-M", "OCI+celeba-spoof -> M"],
     "mm:CPS2W": ["SCP2W", "mm:SCP2W", "surf_cefa_padisi_to_wmca", "sufr+cefa+padisi to wmca"],
     "mm:CSW2P": ["SCW2P"],
@@ -137,18 +143,21 @@ def spelled(draw: st.DrawFn) -> tuple[str, str]:
     short = "".join(sorted(sources, key=order.index)) + "2" + "".join(sorted(targets, key=order.index))
     variant = draw(st.sampled_from(["", "all", "miss-D", "miss-I", "miss-DI", "shot5"]))
     shown = variant or ("limited" if short in cross().pools[pool].limited else "")
-    canonical = f"{pool}:{short}" + (f"@{shown}" if shown else "")
 
-    def side(chosen: list[str], glue: str) -> str:
+    def side(chosen: list[str], glue: str) -> list[str]:
         names = {entry.letter: entry.spellings for entry in entries}
         words = [draw(st.sampled_from([letter, letter.lower(), *(names[letter] if glue else [])])) for letter in chosen]
-        return glue.join(word.upper() if draw(st.booleans()) else word for word in words)
+        return [word.upper() if draw(st.booleans()) else word for word in words]
 
     glue = draw(st.sampled_from(["", "&", "+", " & ", "_", ", "]))
     arrow = draw(st.sampled_from(["2", "->", "→", " to ", "_to_", " -> "]))
     tail = draw(st.sampled_from([variant, variant.upper()]))
     prefix = f"{pool}:"  # a bare name of C alone would be ambiguous
-    return canonical, prefix + side(sources, glue) + arrow + side(targets, glue) + (f"@{tail}" if tail else "")
+    before, after = side(sources, glue), side(targets, glue)
+    listed = glue == "+" and len(after) > 1 and all(len(word) == 1 for word in after)
+    left, _, right = short.partition("2")
+    canonical = f"{pool}:{left}2{'+'.join(right) if listed else right}" + (f"@{shown}" if shown else "")
+    return canonical, prefix + glue.join(before) + arrow + glue.join(after) + (f"@{tail}" if tail else "")
 
 
 @settings(deadline=None)  # the machine may be busy
@@ -168,7 +177,7 @@ def test_any_spelling_prints_as_the_canonical_name_and_reads_back(pair):
 def test_the_pool_can_be_left_out_wherever_a_letter_decides_it(pair):
     canonical, spelling = pair
     bare = spelling.partition(":")[2]
-    letters = canonical.partition(":")[2].partition("@")[0].replace("2", "")
+    letters = canonical.partition(":")[2].partition("@")[0].replace("2", "").replace("+", "")
     if letters.replace("C", ""):
         assert parse(bare).canonical == canonical
 

@@ -85,6 +85,15 @@ def test_several_targets(mm_stores):
     assert {row["domain_id"] for row in rows(manifest, part="test")} == {-1}
 
 
+def test_several_targets_one_by_one_have_the_rows_of_each(mm_stores):
+    each, together = (build(mm_stores, name) for name in ("CW2P+S", "CW2PS"))
+    assert each.meta["canonical"] == "mm:CW2P+S"
+    assert each.table.drop(["protocol", "protocol_alias"]).equals(together.table.drop(["protocol", "protocol_alias"]))
+    assert "judged on its own" in describe(each) and "as one target" in describe(together)
+    with pytest.raises(UserError, match="few clips of each would train it"):
+        make_plan(parse("CW2P+S@shot5"), load_recipe("standard"))
+
+
 def test_no_clip_of_what_is_only_tested_on_trains():
     plan = make_plan(parse("mcio:to_M"), load_recipe("flip_5shot"))
     assert not plan.sources and not plan.shots and [domain.letter for domain in plan.targets] == ["M"]
