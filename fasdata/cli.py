@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from fasdata.commands import (
     audit,
     card_draft,
@@ -13,6 +11,7 @@ from fasdata.commands import (
     extract,
     faces,
     forget,
+    known,
     lists,
     lock,
     pack,
@@ -21,21 +20,17 @@ from fasdata.commands import (
     store,
     synth,
 )
+from fasdata.commands.entry import command_app
 from fasdata.errors import guarded
 
-app = typer.Typer(
-    help="Raw face anti-spoofing datasets to aligned, packed, described faces.\n\n"
-    "Example: fasdata extract CASIA-FASD --root /mnt/CASIA-FASD --out data",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+app = command_app(
+    "Raw face anti-spoofing datasets to aligned, packed, described faces.\n\n"
+    "Example: fasdata extract CASIA-FASD --root /mnt/CASIA-FASD --out data"
 )
 # The order of `fasdata --help`: raw data, stores, protocols, what is made of them, and care.
 for verbs in (
-    datasets, card_draft, synth, extract, store, faces, report, protocols, lists, audit, pack, export, lock, forget,
-    doctor,
+    datasets, card_draft, synth, extract, store, faces, report, protocols, known, lists, audit, pack, export, lock,
+    forget, doctor,
 ):  # fmt: skip
     app.add_typer(verbs.app)
 

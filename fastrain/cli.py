@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import typer
-
+from fasdata.commands.entry import command_app
 from fasdata.errors import guarded
 from fastrain.commands import (
     calibrate,
@@ -22,14 +21,9 @@ from fastrain.commands import (
     serve,
 )
 
-app = typer.Typer(
-    help="Manifests to trained face anti-spoofing methods, honestly evaluated.\n\n"
-    "Example: fastrain run hfn_mp --protocol CIO-M --data data",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+app = command_app(
+    "Manifests to trained face anti-spoofing methods, honestly evaluated.\n\n"
+    "Example: fastrain run hfn_mp --protocol CIO-M --data data"
 )
 for verb in (run, evaluate, landscape, report, compare, predict, export, calibrate, serve, plan_test, claims):
     app.add_typer(verb.app)

@@ -78,6 +78,7 @@ class TrainConfig(_Section):
     """How long and in what rhythm to train."""
 
     max_iterations: int = Field(20_000, ge=1, le=MOST_ITERATIONS)
+    """Iterations altogether."""
     steps_per_epoch: int = Field(100, ge=1, le=MOST_ITERATIONS)
     """Which of them opens an epoch is the method's own count; with HFN_MP and ERM iteration 100 opens epoch 2."""
     validate_every_epochs: int = Field(2, ge=1, le=MOST_ITERATIONS)
@@ -85,6 +86,7 @@ class TrainConfig(_Section):
     log_every: int = Field(10, ge=1, le=MOST_ITERATIONS)
     """Iterations whose losses are averaged into one line of the log."""
     seed: int = Field(0, ge=0, lt=2**32)
+    """Of weights, order, augmentation and everything else that a run draws; 0 for every method."""
     channels_last: bool = False
     """Keep images and weights with the channels innermost in memory, which convolutions are often faster with."""
     sync_batch_norm: bool = False
@@ -111,6 +113,7 @@ class EvaluateConfig(_Section):
     frames: Literal["all", "random_one"] = "all"
     """Which frames of a clip are scored: every one of the manifest, or one at random, another at each evaluation."""
     batch_size: int = Field(32, ge=1, le=LARGEST_BATCH)
+    """Images that are scored at once; scores do not depend on it."""
     fta: Literal["count", "exclude"] = "count"
     """Clips without a usable face count as errors (bona fide) or rejections (attack), or are left out."""
 
@@ -130,6 +133,11 @@ class RunConfig(_Section):
     data: DataConfig = Field(default_factory=lambda: DataConfig.model_validate({}))
     train: TrainConfig = Field(default_factory=lambda: TrainConfig.model_validate({}))
     evaluate: EvaluateConfig = Field(default_factory=lambda: EvaluateConfig.model_validate({}))
+
+
+def modalities_of(config: RunConfig) -> tuple[str, ...]:
+    """Return what the method of a configuration sees; methods without that setting see colour."""
+    return tuple(config.model.get("modalities") or ("rgb",))
 
 
 # The result does not depend on these, so a run may be continued with other values. (Of a pack that changes pixels the

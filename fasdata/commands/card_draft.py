@@ -7,8 +7,12 @@ from typing import Annotated
 
 import typer
 
+from fasdata.commands.entry import Group
+
 app = typer.Typer()
-card_app = typer.Typer(help="Describe your own data: a table that says what every recording is.", no_args_is_help=True)
+card_app = typer.Typer(
+    cls=Group, help="Describe your own data: a table that says what every recording is.", no_args_is_help=True
+)
 app.add_typer(card_app, name="card")
 
 

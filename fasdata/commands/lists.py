@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from fasdata.commands.entry import Group
 from fasdata.commands.options import Data, OwnCard
 
 app = typer.Typer()
-lists_app = typer.Typer(help="Read and write the list files of other projects.", no_args_is_help=True)
+lists_app = typer.Typer(cls=Group, help="Read and write the list files of other projects.", no_args_is_help=True)
 app.add_typer(lists_app, name="lists")
 
 Format = Annotated[

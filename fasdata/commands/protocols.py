@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fasdata.commands.entry import Group
 from fasdata.commands.offered import offering
 from fasdata.commands.options import Data, own_rule
 
@@ -17,7 +18,7 @@ TestFrames = Annotated[str, typer.Option(metavar="RULE", help="Frames of validat
 Val = Annotated[str, typer.Option(help="auto: official dev split or 20 % of the source subjects; none.")]
 
 app = typer.Typer()
-protocol_app = typer.Typer(help="Look at protocols, recipes and manifests.", no_args_is_help=True)
+protocol_app = typer.Typer(cls=Group, help="Look at protocols, recipes and manifests.", no_args_is_help=True)
 app.add_typer(protocol_app, name="protocol")
 
 

@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from fasdata.commands.entry import Group
 from fasdata.commands.options import Data, stored_slug
 
 app = typer.Typer()
-store = typer.Typer(help="Check and repair stores of extracted faces.", no_args_is_help=True, rich_markup_mode=None)
+store = typer.Typer(
+    cls=Group, help="Check and repair stores of extracted faces.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(store, name="store")
 
 

@@ -130,6 +130,13 @@ class View:
         return LANDMARK_GEOMETRY if self.needs_landmarks else BOX_GEOMETRY
 
     @property
+    def takes(self) -> tuple[str, ...]:
+        """The parameters that its text may have."""
+        if self.needs_landmarks:
+            return ("size", "border", "resize", *(("eye_dist", "eye_y") if self.name == MOVABLE else ()))
+        return ("size", "resize", "factor" if self.name == CONTEXT else "scale")
+
+    @property
     def needs_landmarks(self) -> bool:
         """Whether the view is aligned by landmarks; the others go by the box."""
         return self.name in TEMPLATES

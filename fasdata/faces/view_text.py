@@ -100,5 +100,17 @@ _READ: dict[str, Callable[[str, str], Any]] = {
 }
 
 
+SAID = {
+    "mxnet-256": "turned upright by five points, eyes at 0.4 of the height: MXNet's template",
+    "fas-256": "turned upright by five points, with eyes where eye_dist and eye_y put them",
+    "arcface-112": "turned upright by five points, close around the face: ArcFace's template",
+    "box": "the detector's box, stretched to a square, not turned; scale: so many times as large",
+    "box-224": "the same at 224 pixels",
+    "square": "the central square of the box, neither stretched nor turned",
+    "context": "the box at factor times its size, moved inside the frame, as deployed networks are fed",
+}
+"""What each view shows, in a line."""
+
+
 def _malformed(text: str) -> UserError:
     return UserError(f"cannot read the view {text!r}", expected="e.g. fas-256(size=224,eye_dist=0.3,border=reflect)")

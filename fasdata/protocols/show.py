@@ -14,7 +14,7 @@ from fasdata.protocols.parameters import UNCHANGED, Parameters
 from fasdata.protocols.plan import Domain, Plan, Take
 from fasdata.protocols.planning import make_plan
 from fasdata.protocols.protocol_name import judges_each
-from fasdata.protocols.recipe import DEFAULT, INSIDE, load_recipe, recipes
+from fasdata.protocols.recipe import DEFAULT, INSIDE, Recipe, load_recipe, recipes
 from fasdata.protocols.vocabulary import IntraDataset, intra, shipped
 from fasdata.records import LABELS
 
@@ -59,6 +59,45 @@ def list_text(library: Library | None = None) -> str:
     lines += ["", "recipes"]
     lines += text_table(("name", "what"), [(name, load_recipe(name).title) for name in recipes()])
     return "\n".join(lines)
+
+
+def recipes_text() -> str:
+    """List the recipes with the pools of datasets that each covers."""
+    rows = [(name, load_recipe(name).title, _pools(load_recipe(name))) for name in recipes()]
+    return "\n".join(text_table(("name", "what", "pools"), rows, indent=""))
+
+
+def recipe_text(name: str) -> str:
+    """Describe a recipe: in each pool what trains, validates and is tested, and how its authors score.
+
+    Raises:
+        UserError: it is unknown.
+    """
+    recipe = load_recipe(name)
+    lines = [f"{recipe.name}: {recipe.title}", *wrap(recipe.differs, width=_WIDTH)]
+    for pool, rules in recipe.pools.items():
+        lines += ["", _POOL_WORDS.get(pool, f"pool {pool}") + (f" ({', '.join(rules.covers)})" if rules.covers else "")]
+        lines += [f"  modalities  {', '.join(rules.modalities)}"]
+        for word, part in (("sources", rules.sources), ("validation", rules.validation), ("target", rules.target)):
+            taken = f"{' + '.join(part.splits) or 'people held out of the sources'}; frames {part.frames}"
+            others = ", ".join(f"{letter} {rule}" for letter, rule in part.frames_of.items())
+            lines += _folded(word, taken + (f" ({others})" if others else ""))
+        scoring = rules.scoring
+        lines += _folded("scoring", f"by {', then '.join(scoring.units)}; failure to acquire: {scoring.fta}")
+        lines += _folded("authors", f"select {scoring.selection}; threshold {scoring.threshold}")
+        lines += _folded("note", rules.note)
+    return "\n".join(lines)
+
+
+def _folded(word: str, text: str) -> list[str]:
+    return wrap(text, width=_WIDTH, initial_indent=f"  {word:<12}", subsequent_indent=" " * 14)
+
+
+_POOL_WORDS = {INSIDE: "inside one dataset", OWN: "any datasets"}
+
+
+def _pools(recipe: Recipe) -> str:
+    return ", ".join(_POOL_WORDS.get(pool, pool) for pool in recipe.pools)
 
 
 def recipes_for(name: ProtocolName) -> list[str]:

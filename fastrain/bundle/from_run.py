@@ -41,8 +41,9 @@ def predictor_of_run(
 def _trained(
     run: RunDir, about: RunFacts, finding: Finding, threshold: Threshold | None, accelerator: str
 ) -> Predictor:
+    from fastrain.config import modalities_of
     from fastrain.networks.checkpoint import Checkpoint
-    from fastrain.run.assembly import Data, assembly_of_run, load_network, modalities_of
+    from fastrain.run.assembly import Data, assembly_of_run, load_network
     from fastrain.run.plan import settled_view
 
     config = own_config(run)

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
+from fasdata.commands.entry import Group
 from fasdata.commands.options import own_view
 from fastrain.commands.options import BonafideIs, Columns, HigherIs, MapAttack
 
 
-class _Imports(TyperGroup):
+class _Imports(Group):
     """Takes `import METHOD FILE`, the older spelling, for `import checkpoint METHOD FILE`."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

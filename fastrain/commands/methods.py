@@ -1,19 +1,33 @@
-"""The verb `methods`: list them, begin a new one, check one against the rules that all keep."""
+"""The verb `methods`: list them, describe one, begin a new one, check one against the rules that all keep."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from fasdata.commands.entry import Group
+
 BROKEN = 1  # the exit code where a rule is broken
-app = typer.Typer()
+
+
+class _ByName(Group):
+    """A group whose first word may be a method: `methods erm` is `methods show erm`."""
+
+    def resolve_command(self, context: Any, words: list[str]) -> Any:
+        known = words[0] in self.commands or words[0].startswith("-")
+        return super().resolve_command(context, words if known else ["show", *words])
+
+
+app = typer.Typer(cls=_ByName)
 
 
 @app.callback(
     invoke_without_command=True,
-    epilog="Example: fastrain methods. Check your own: fastrain methods check mine.py:Mine --quick",
+    subcommand_metavar="[NAME | show NAME | new NAME | check NAME]",
+    epilog="Example: fastrain methods; of one: fastrain methods hfn_mp. Check your own: fastrain methods check "
+    "mine.py:Mine --quick",
 )
 def methods(context: typer.Context) -> None:
     """List the methods, the presets of each, and what installed packages offer; or check one."""
@@ -26,6 +40,27 @@ def methods(context: typer.Context) -> None:
         typer.echo(f"{name:10} {row.about}\n{'':10} presets: {', '.join(presets(name)) or 'none'}")
     for offer in offered_methods():
         typer.echo(f"{offer.name:10} from the package {offer.origin} ({offer.value})")
+
+
+@app.command(epilog="Example: fastrain methods hfn_mp --preset demo; for programs: fastrain methods erm --json")
+def show(
+    method: Annotated[str, typer.Argument(metavar="NAME|FILE.py:CLASS|MODULE:CLASS", help="The method.")],
+    preset: Annotated[
+        str | None, typer.Option(help="Show the values of a shipped preset, or of a YAML file, in place of defaults.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Describe a method: what it sees, its presets, every setting with what it takes, its default and its meaning."""
+    from fastrain.methods.registry import name_method
+    from fastrain.run.keys import as_data, as_text, method_text
+
+    text = method_text(name_method(method), preset)
+    if json:
+        from json import dumps
+
+        typer.echo(dumps(as_data(text), indent=1, ensure_ascii=False))
+    else:
+        typer.echo(as_text(text))
 
 
 @app.command(epilog="Example: fastrain methods new my_method --out my_method; pip install -e my_method")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fasdata.errors import UserError, naming
 from fastrain.augmentation import AugmentConfig
+from fastrain.config import modalities_of
 from fastrain.data.by_dataset import Preparation
 from fastrain.data.images import Images
 from fastrain.data.samples import Samples
@@ -116,11 +117,6 @@ class Assembly:
                 named = values if column == SCORE else {column: values[SCORE]}
                 scored[part] = (images, {**scored[part][1], **named})
         return scored
-
-
-def modalities_of(config: RunConfig) -> tuple[str, ...]:
-    """Return what the method of a configuration sees; methods without that setting see colour."""
-    return tuple(config.model.get("modalities") or ("rgb",))
 
 
 def build_method(config: RunConfig, *, n_domains: int, image_size: int) -> Method:

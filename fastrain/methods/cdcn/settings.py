@@ -17,6 +17,7 @@ class CDCNSettings(MethodSettings):
 
     # The network.
     network: Literal["cdcn", "cdcnpp"] = "cdcn"
+    """cdcn; cdcnpp: with the attention and the branches of CDCN++."""
     modalities: Modalities = ("rgb",)
     """One, or with network cdcn any of rgb, depth, ir: a trunk each."""
     width: PositiveInt = Field(128, ge=8, le=1024, multiple_of=2)

@@ -18,12 +18,14 @@ class ERMSettings(TrunkSettings):
     """early: modalities stacked as the channels of one image; late: a network each, whose scores are averaged."""
 
     optimiser: Literal["sgd", "adamw"] = "sgd"
+    """What steps: stochastic gradient descent with momentum, or AdamW."""
     lr: PositiveFloat = 0.001
     momentum: float = Field(0.9, ge=0, lt=1)
     """Of sgd; adamw keeps its own averages."""
     weight_decay: NonNegativeFloat = 0.0005
 
     schedule: Literal["none", "step", "cosine"] = "none"
+    """How the learning rate falls: not at all, in steps, or as half a cosine."""
     schedule_epochs: PositiveInt = 100
     """Epochs between two steps, or from the start of a cosine to its end."""
     schedule_factor: float = Field(0.1, ge=0, lt=1)

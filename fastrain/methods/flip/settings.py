@@ -66,12 +66,15 @@ class FLIPSettings(CLIPSettings):
     """Whose channel means and deviations; the published code takes ImageNet's."""
 
     text: Text = Text.model_validate({})
+    """The sentences that stand for the classes."""
     projection_width: PositiveInt = Field(4096, le=65_536)
     """Hidden width of the head that is contrasted (variant mcl)."""
     projection_out: PositiveInt = Field(256, le=65_536)
+    """Features that the contrastive head gives."""
     head: Head = Head.model_validate({})
 
     losses: Losses = Losses.model_validate({})
+    """Weights of the losses of variant mcl."""
     temperature: PositiveFloat = 0.1
     """Of the contrastive loss."""
 

@@ -44,6 +44,7 @@ class GACFASSettings(TrunkSettings):
     ce_scale: PositiveFloat | None = None
     """Factor of the cosines in loss ce; null: 1, as published."""
     contrastive_weight: NonNegativeFloat = 0.2
+    """Weight of the contrastive loss."""
     temperature: PositiveFloat = 0.1
     """Of the contrastive loss."""
 

@@ -19,29 +19,43 @@ class HFNMPSettings(TrunkSettings):
 
     # Meta training.
     order: Literal["extractor_first", "hfn_first"] = "extractor_first"
+    """Which of the two networks steps first in an iteration of mode meta."""
     meta_train_size: PositiveInt = 2
+    """Source domains that train the fusion network; the others train the extractor."""
     inner_loops: PositiveInt = Field(4, le=1000)
+    """Steps of the extractor for one of the fusion network."""
     meta_lr: PositiveFloat = 0.001
+    """Learning rate of the fusion network in mode meta; the extractor's is this times `inner_loops`."""
     # Synchronous training and the second stage.
     init_lr: PositiveFloat = 0.0001
+    """Learning rate of modes sync and second_stage."""
     # The second stage.
     extractor: str = ""
     """Where the extractor is from: the folder of an hfn_mp run (its selected checkpoint), or a checkpoint file."""
 
     optimiser: Literal["sgd", "adam"] = "sgd"
+    """What steps both networks."""
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay_hfn: NonNegativeFloat = 0.0
+    """Weight decay of the fusion network."""
     weight_decay_extractor: NonNegativeFloat = 0.0
+    """Weight decay of the extractor of the pattern."""
 
     lambda_rec: NonNegativeFloat = 0.0
+    """Weight of the reconstruction loss."""
     replicate_buffers: bool = False
     """Run the unused decoder, as the published code does, so that its batch norm statistics move as there."""
 
     pyramid_width: PositiveInt = Field(256, multiple_of=2, le=8192)
+    """Channels of every level of the feature pyramids."""
     dropout: float = Field(0.0, ge=0, lt=1)
+    """Before the last layer."""
     color_order: Literal["rgb", "bgr"] = "rgb"
+    """Order of the colour channels that the network sees; published: bgr."""
     normalize_rgb: bool = False
+    """Give the stream of colour ImageNet's mean and deviation; published: plain values in [0, 1]."""
     mean_std_normal: bool = True
+    """Give the stream of the pattern ImageNet's mean and deviation."""
 
     @model_validator(mode="after")
     def _adam_has_no_weight_decay(self) -> Self:

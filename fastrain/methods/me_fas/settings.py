@@ -89,18 +89,24 @@ class MEFASSettings(CLIPSettings):
     compat: Literal["reference", "paper"] = "reference"
     """The meaning of switches that are null: the published code, or the method as the paper describes it."""
     words: str = "a photo of a"
+    """What begins the sentence of each class."""
     classes: tuple[str, str] = ("spoof face", "real face")
     """The ends of the sentences of attack and bona fide, after the words."""
     prompts: Prompts = Prompts.model_validate({})
+    """Learned vectors in the sentences."""
     fusion_width: PositiveInt = Field(128, le=65_536)
     """Hidden width of the prompt fusion."""
     text: Text = Text.model_validate({})
+    """The text tower."""
     mask: Mask = Mask.model_validate({})
+    """Which patches of an image are masked, by their likeness to the sentences."""
     head_width: PositiveInt = Field(2048, le=65_536)
     """Hidden width of the contrastive head."""
     head_out: PositiveInt = Field(256, le=65_536)
+    """Features that the contrastive head gives."""
 
     losses: Losses = Losses.model_validate({})
+    """Weights of the losses."""
     temperature: PositiveFloat = 0.1
     """Of the contrastive loss."""
 
@@ -109,10 +115,12 @@ class MEFASSettings(CLIPSettings):
     """Learning rate of what CLIP does not have (prompts, fusion, heads); null: that of CLIP."""
     weight_decay: NonNegativeFloat = 1e-6
     schedule: Schedule = Schedule.model_validate({})
+    """How the learning rate moves, where `use` is true; else it stays."""
     freeze: tuple[str, ...] = ()
     """Prefixes of the names of parameters that are not trained, such as `clip.visual`."""
 
     eval: Evaluation = Evaluation.model_validate({})
+    """What an image is scored with, where training draws at random."""
 
     @property
     def final_norm(self) -> bool:

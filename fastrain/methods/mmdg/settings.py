@@ -25,11 +25,13 @@ class MMDGSettings(TrunkSettings):
     positions: Literal["new", "pretrained"] = "new"
     """new: noise in the place of the trunk's position embedding, as published; pretrained: three copies of it."""
     adapter_dropout: float = Field(0.2, ge=0, lt=1)
+    """In the adapters; its passes are what uncertainty is measured with."""
     uncertainty_train: Literal["mc", "expected"] = "mc"
     """mc: the deviation of random dropout passes; expected: of infinitely often repeated draws of them."""
     uncertainty_eval: Literal["mc", "expected"] = "expected"
     """As in training, for scores and prototypes. mc draws from `eval_seed`: every image gets the same numbers."""
     eval_seed: NonNegativeInt = 0
+    """Seed of the passes of uncertainty_eval mc."""
 
     # How fast each modality learns, and what is made of it.
     regrad: Literal["corrected", "released", "off"] = "corrected"

@@ -41,6 +41,7 @@ class MMDGFASSettings(MethodSettings):
     dropout: float = Field(0.5, ge=0, lt=1)
     """In front of both heads."""
     color_order: Literal["rgb", "bgr"] = "rgb"
+    """Order of the colour channels that the network sees; published: bgr, OpenCV's."""
 
     fusion: FusionSettings = Field(default_factory=lambda: FusionSettings.model_validate({}))
 
@@ -62,7 +63,9 @@ class MMDGFASSettings(MethodSettings):
     # The optimiser: SGD, with a cosine that restarts.
     lr: PositiveFloat = 0.1
     lr_lowest: NonNegativeFloat = 0.001
+    """Learning rate at the end of each cosine."""
     cycle_epochs: PositiveInt = 5
+    """Epochs of a cosine; then it restarts."""
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: NonNegativeFloat = 0.0005
 

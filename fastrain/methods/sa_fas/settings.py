@@ -39,6 +39,7 @@ class SAFASSettings(TrunkSettings):
     """How much of its direction a head keeps; the rest comes from the head that is farthest."""
 
     contrastive_weight: NonNegativeFloat = 0.1
+    """Weight of the contrastive loss."""
     temperature: PositiveFloat = 0.1
     """Of the contrastive loss."""
 

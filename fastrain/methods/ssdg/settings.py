@@ -36,9 +36,11 @@ class SSDGSettings(TrunkSettings):
 
     # The losses.
     lambda_triplet: NonNegativeFloat = 1.0
+    """Weight of the asymmetric triplet loss."""
     margin: NonNegativeFloat = 0.1
     """By how much a face of another kind has to be farther away than one of the same."""
     lambda_adversarial: NonNegativeFloat = 0.5
+    """Weight of the discriminator's loss."""
     grl_horizon: PositiveInt = 4000
     """Iterations over which the reversed gradient grows to its full strength; make it train.max_iterations."""
     disc_outputs: PositiveInt | None = None
@@ -51,6 +53,7 @@ class SSDGSettings(TrunkSettings):
     lr_steps: tuple[PositiveInt, ...] = (1500,)
     """Iterations after which the learning rate is multiplied by `lr_gamma`."""
     lr_gamma: float = Field(0.1, gt=0, le=1)
+    """Factor of the learning rate at each of `lr_steps`."""
 
     @property
     def plain(self) -> bool:
