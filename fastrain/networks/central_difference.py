@@ -44,9 +44,13 @@ class CentralDifference(nn.Module):
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
 
+    def kernel(self) -> Tensor:
+        """Return the kernels (O,I,3,3) that the input is convolved with."""
+        return folded(self.weight, self.theta)
+
     def forward(self, features: Tensor) -> Tensor:
         bias = None if self.bias is None else (1 - self.theta) * self.bias
-        return F.conv2d(features, folded(self.weight, self.theta), bias, self.stride, padding=1)
+        return F.conv2d(features, self.kernel(), bias, self.stride, padding=1)
 
     def extra_repr(self) -> str:
         return f"{self.weight.shape[1]}, {self.weight.shape[0]}, theta={self.theta}, stride={self.stride}"

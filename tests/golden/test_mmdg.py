@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 from fastrain.methods.base import Batch
-from fastrain.methods.mmdg.adapters import CentralDifference, UAdapter, certainty
+from fastrain.methods.mmdg.adapters import THETA, UAdapter, certainty
 from fastrain.methods.mmdg.method import MMDG
 from fastrain.methods.mmdg.network import Outcome
 from fastrain.methods.mmdg.published import convert, from_reference, to_reference
 from fastrain.methods.mmdg.rebalancing import agreeing, projection, prototype_loss
 from fastrain.methods.mmdg.settings import MMDGSettings
+from fastrain.networks.central_difference import CentralDifference
 from tests.fastrain.methods.memory_context import MemoryContext
 from tests.golden.fill_mmdg import ADAPTER_DROPOUT, MODALITIES, Fill, FilledChance, summary
 from tests.golden.location import golden_dir
@@ -75,7 +76,7 @@ def close(value: Tensor | float, expected: Any, **tolerance: float) -> None:
 
 def test_the_central_difference_convolution(folder: Path, fill: Fill) -> None:
     golden = np.load(folder / "adapter.npz")
-    convolution = CentralDifference(8).double()
+    convolution = CentralDifference(8, 8, theta=THETA).double()
     convolution.weight.data = fill.weight("conv.weight", (8, 8, 3, 3), "cd.")
     x = fill.signed("cd.x", 2, 8, 14, 14).requires_grad_()
     out = convolution(x)

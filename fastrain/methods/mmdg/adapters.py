@@ -1,4 +1,4 @@
-"""The parts of MMDG's network: the uncertainty of a modality, the U-Adapter, and its central-difference convolution."""
+"""The parts of MMDG's network: the uncertainty of a modality, and the U-Adapter."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from fastrain.networks.central_difference import CentralDifference
 
 # -- Uncertainty ------------------------------------------------------------------------------------------------------
 
@@ -100,25 +102,6 @@ def binomial(uniform: Tensor, samples: int = SAMPLES, dropped: float = DROPPED) 
 WIDTH, DROPOUT, THETA = 8, 0.2, 0.5
 
 
-class CentralDifference(nn.Module):
-    """A 3x3 convolution (no bias) less theta times the sum of its kernel at the centre: one kernel for both."""
-
-    def __init__(self, channels: int, theta: float = THETA) -> None:
-        super().__init__()
-        self.theta = theta
-        self.weight = nn.Parameter(torch.empty(channels, channels, 3, 3))
-        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-
-    def kernel(self) -> Tensor:
-        """Return (C,C,3,3): what the input is convolved with."""
-        centre = torch.zeros_like(self.weight[:1, :1])
-        centre[..., 1, 1] = self.theta
-        return self.weight - self.weight.sum(dim=(2, 3), keepdim=True) * centre
-
-    def forward(self, maps: Tensor) -> Tensor:
-        return F.conv2d(maps, self.kernel(), padding=1)
-
-
 class UAdapter(nn.Module):
     """Correct the tokens of a receiver by those of a source, whose certainty is the temperature of its queries.
 
@@ -132,7 +115,7 @@ class UAdapter(nn.Module):
         self.query, self.key, self.value = (nn.Linear(width, width, bias=False) for _ in range(3))
         self.out = nn.Linear(width, width)
         self.norm = nn.LayerNorm(width)
-        self.convolution = CentralDifference(width)
+        self.convolution = CentralDifference(width, width, theta=THETA)
         self.up = nn.Linear(width, tokens)
         for down in (self.down_own, self.down_source):
             nn.init.xavier_uniform_(down.weight)
