@@ -10,9 +10,11 @@ from pathlib import Path
 from fasdata.doctor.diagnosis import Check
 from fasdata.faces.detectors import DETECTORS
 from fasdata.faces.model_file import Bundled, ModelPacks, file_sha256
+from fasdata.foreign import read_yaml
+from fasdata.foreign.hub_names import CLIP_FILES, CLIP_REPOSITORIES, TRUNK_FILES, cached_at, hub_folder
+from fasdata.resources import configs_dir
 
 AREA = "weights"
-_SHOWN = 6
 
 
 def bundled(detector: str, weights: Bundled, folder: Path | None) -> Check:
@@ -45,20 +47,35 @@ def packs(detector: str, kind: ModelPacks, home: Path) -> list[Check]:
     return checks or [Check(AREA, name, "ok", f"none in {folder}")]
 
 
-def hub_folder(environment: Mapping[str, str]) -> Path:
-    """Return the folder where the hub caches pretrained weights."""
-    home = environment.get("HF_HOME") or str(Path(environment.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
-    return Path(environment.get("HF_HUB_CACHE") or str(Path(home) / "hub")).expanduser()
+def pretrained(configs: Path, folder: Path) -> list[Check]:
+    """Say of the weights that methods start from, by their files in `configs`, which are in the hub's cache `folder`.
+
+    Missing ones are no problem: the first training fetches them, where there is a network.
+    """
+    starting: dict[tuple[str, str], list[str]] = {}
+    for file in sorted(configs.glob("*.yaml")):
+        model = (read_yaml(file) or {}).get("model") or {}
+        named = ("." not in file.stem and model.get("pretrained")) is True
+        if named and (source := _on_the_hub(model)):
+            starting.setdefault(source, []).append(file.stem)
+    return [
+        _cached(repository, name, " ".join(methods), folder) for (repository, name), methods in sorted(starting.items())
+    ]
 
 
-def pretrained(folder: Path) -> Check:
-    """List the pretrained weights in the hub's cache; without a network training can use no others."""
-    names = sorted(path.name.removeprefix("models--").replace("--", "/") for path in folder.glob("models--*"))
-    if not names:
-        state = f"none cached in {folder}: a first training downloads those of its method"
-        return Check(AREA, "pretrained", "ok", state)
-    rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return Check(AREA, "pretrained", "ok", f"cached in {folder}: {', '.join(names[:_SHOWN])}{rest}")
+def _on_the_hub(model: Mapping[str, str]) -> tuple[str, str] | None:
+    if trunk := model.get("trunk"):
+        return f"timm/{trunk}", TRUNK_FILES[0]
+    repository = CLIP_REPOSITORIES.get(str(model.get("clip")).removesuffix("-quickgelu"))
+    return (repository, CLIP_FILES[0]) if repository else None
+
+
+def _cached(repository: str, name: str, methods: str, folder: Path) -> Check:
+    at, words = cached_at(folder, repository), f"{repository}, where {methods} start" + "s" * (" " not in methods)
+    if any(at.glob("snapshots/*/*")):
+        return Check(AREA, "pretrained", "ok", words)
+    do = f"with a network: hf download {repository} {name}; without: copy that folder from a machine that has it"
+    return Check(AREA, "pretrained", "note", f"missing: {words} (not in {at})", f"{do}, or --set pretrained=FILE")
 
 
 def weights() -> list[Check]:
@@ -69,4 +86,4 @@ def weights() -> list[Check]:
             checks.append(bundled(name, row.bundled, row.bundled.folder()))
         if row.packs:
             checks += packs(name, row.packs, Path.home())
-    return [*checks, pretrained(hub_folder(os.environ))]
+    return [*checks, *pretrained(configs_dir(), hub_folder(os.environ))]

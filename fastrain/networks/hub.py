@@ -9,8 +9,8 @@ import urllib.request
 from pathlib import Path
 
 from fasdata.errors import UserError
+from fasdata.foreign.hub_names import CLIP_FILES, CLIP_REPOSITORIES, TRUNK_FILES, cached_at
 
-FILE_NAMES = ("model.safetensors", "pytorch_model.bin")
 PATIENCE = 2.0  # seconds; the hub client by itself would retry for most of a minute
 
 
@@ -61,7 +61,7 @@ def hub_source(trunk: str) -> tuple[str, str | None, tuple[str, ...]]:
         UserError: timm knows no such model, or no weights for it.
     """
     if "." in trunk:
-        return f"timm/{trunk}", None, FILE_NAMES
+        return f"timm/{trunk}", None, TRUNK_FILES
     import timm
 
     from fastrain.networks.trunk import check_name
@@ -73,7 +73,7 @@ def hub_source(trunk: str) -> tuple[str, str | None, tuple[str, ...]]:
             f"timm has no pretrained weights for {trunk!r}", do="--set pretrained=false starts from scratch"
         )
     repo, _, revision = card.hf_hub_id.partition("@")
-    return repo, revision or None, (card.hf_hub_filename,) if card.hf_hub_filename else FILE_NAMES
+    return repo, revision or None, (card.hf_hub_filename,) if card.hf_hub_filename else TRUNK_FILES
 
 
 def hub_reachable(patience: float = PATIENCE) -> bool:
@@ -132,7 +132,7 @@ def _download(what: str, repo: str, revision: str | None, names: tuple[str, ...]
 def _absent(what: str, repo: str, name: str, reason: str) -> UserError:
     from huggingface_hub import constants
 
-    folder = Path(constants.HF_HUB_CACHE) / ("models--" + repo.replace("/", "--"))
+    folder = cached_at(Path(constants.HF_HUB_CACHE), repo)
     return UserError(
         f"no pretrained weights for {what}: {reason}",
         expected=f"{name} of {repo} under {folder}",
@@ -142,14 +142,6 @@ def _absent(what: str, repo: str, name: str, reason: str) -> UserError:
 
 
 # -- CLIP -------------------------------------------------------------------------------------------------------------
-
-CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-# The tag `openai` of open_clip: the weights of CLIP's authors.
-REPOSITORIES = {
-    "ViT-B-16": "timm/vit_base_patch16_clip_224.openai",
-    "ViT-B-32": "timm/vit_base_patch32_clip_224.openai",
-    "ViT-L-14": "timm/vit_large_patch14_clip_224.openai",
-}
 
 
 def find_clip_weights(name: str, pretrained: bool | str) -> Path | None:
@@ -163,10 +155,10 @@ def find_clip_weights(name: str, pretrained: bool | str) -> Path | None:
         UserError: no such weights are published, the file is missing, or the hub cannot be reached.
     """
     plain = name.removesuffix("-quickgelu")
-    if pretrained is True and plain not in REPOSITORIES:
+    if pretrained is True and plain not in CLIP_REPOSITORIES:
         raise UserError(
             f"no weights are known for CLIP model {name!r}",
-            expected="one of " + ", ".join(f"{known}-quickgelu" for known in REPOSITORIES),
+            expected="one of " + ", ".join(f"{known}-quickgelu" for known in CLIP_REPOSITORIES),
             do="--set pretrained=/path/to/its/weights, or --set pretrained=false to start from scratch",
         )
-    return find_file(f"CLIP model {name!r}", REPOSITORIES.get(plain, ""), None, CLIP_FILES, pretrained)
+    return find_file(f"CLIP model {name!r}", CLIP_REPOSITORIES.get(plain, ""), None, CLIP_FILES, pretrained)

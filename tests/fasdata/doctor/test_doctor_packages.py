@@ -17,9 +17,10 @@ from fasdata.doctor.packages import (
     torch_pair,
     video,
 )
-from fasdata.doctor.weights import bundled, hub_folder, packs, pretrained
+from fasdata.doctor.weights import bundled, packs, pretrained
 from fasdata.faces.detectors import DETECTORS
 from fasdata.faces.model_file import INSIGHTFACE_PACKS
+from fasdata.foreign.hub_names import hub_folder
 
 CPU = ("CPUExecutionProvider",)
 CUDA = ("CUDAExecutionProvider", "CPUExecutionProvider")
@@ -168,6 +169,22 @@ def test_the_hubs_cache_is_found_as_the_hub_finds_it(tmp_path):
     assert hub_folder({"HF_HUB_CACHE": "/a", "HF_HOME": "/b"}).as_posix() == "/a"
     assert hub_folder({"HF_HOME": "/b"}).as_posix() == "/b/hub"
     assert hub_folder({"XDG_CACHE_HOME": "/c"}).as_posix() == "/c/huggingface/hub"
-    (tmp_path / "models--timm--resnet18.tv_in1k").mkdir()
-    assert "timm/resnet18.tv_in1k" in pretrained(tmp_path).found
-    assert "none cached" in pretrained(tmp_path / "none").found
+
+
+def test_weights_that_methods_start_from_are_there_or_missing_by_name(tmp_path):
+    (tmp_path / "a.yaml").write_text("method: a\nmodel: {trunk: resnet18.tv_in1k, pretrained: true}\n")
+    (tmp_path / "b.yaml").write_text("method: b\nmodel: {trunk: resnet18.tv_in1k, pretrained: true}\n")
+    (tmp_path / "a.demo.yaml").write_text("method: a\nmodel: {trunk: resnet10t.x, pretrained: true}\n")
+    (tmp_path / "c.yaml").write_text("method: c\nmodel: {clip: ViT-B-16-quickgelu, pretrained: true}\n")
+    (tmp_path / "d.yaml").write_text("method: d\nmodel: {width: 3}\n")
+    snapshot = tmp_path / "models--timm--resnet18.tv_in1k" / "snapshots" / "1234"
+    snapshot.mkdir(parents=True)
+    assert [check.state for check in pretrained(tmp_path, tmp_path)] == ["note", "note"]  # an empty folder is none
+    (snapshot / "model.safetensors").write_bytes(b"weights")
+    resnet, clip = sorted(pretrained(tmp_path, tmp_path), key=lambda check: "clip" in check.found)
+    assert (resnet.state, resnet.found) == ("ok", "timm/resnet18.tv_in1k, where a b start")
+    assert clip.state == "note" and clip.found.startswith(
+        "missing: timm/vit_base_patch16_clip_224.openai, where c starts"
+    )
+    assert "hf download timm/vit_base_patch16_clip_224.openai open_clip_model.safetensors" in clip.do
+    assert "--set pretrained=FILE" in clip.do
