@@ -81,6 +81,22 @@ def ending_at_once(done: int, units: str) -> Iterator[None]:
         _at_once = None
 
 
+def spelt_exit(code: int | None) -> str:
+    """Return how a process ended, in words, by its exit code; a negative one is the signal that ended it.
+
+    >>> spelt_exit(-15), spelt_exit(1)
+    ('signal 15, SIGTERM', 'exit code 1')
+    """
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {-code}, {signal.Signals(-code).name}" + (
+            ": ended from outside, for want of memory?" if -code == signal.SIGKILL else ""
+        )
+    except ValueError:
+        return f"signal {-code}"
+
+
 def leave(stopped: Stopped, go_on: str) -> NoReturn:
     """Say what ended the command and what continues it, and exit as the signal demands.
 

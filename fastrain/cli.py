@@ -19,6 +19,7 @@ from fastrain.commands import (
     report,
     run,
     serve,
+    sweep,
 )
 
 app = command_app(
@@ -30,6 +31,7 @@ for verb in (run, evaluate, landscape, report, compare, predict, export, calibra
 app.add_typer(methods.app, name="methods")
 app.add_typer(imports.app, name="import")
 app.add_typer(lab.app, name="lab")
+app.add_typer(sweep.app, name="sweep")
 
 
 def main() -> None:

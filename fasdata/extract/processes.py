@@ -23,7 +23,7 @@ from fasdata.extract.child import ALIVE, READY, Lost, Work, serve
 from fasdata.extract.jobs import Job, Result
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detectors import DETECTORS
-from fasdata.stopping import SIGNALS
+from fasdata.stopping import SIGNALS, spelt_exit
 
 ENDED = "the decoder ended its process"
 START = 1800.0  # seconds a process may take to load what it needs: libraries may lie on a slow network
@@ -182,7 +182,7 @@ class _Life:
             with self._births:
                 code = self._process.exitcode
             atexit.unregister(self.end)
-            how = _spell_exit(code)
+            how = spelt_exit(code)
             if not self._ready.done():
                 self._ready.set_exception(CancelledError() if self._by_us else _Stillborn(how))
             self._tell(_Interrupted() if self._by_us else Lost(f"{ENDED}, twice ({how})"))
@@ -228,14 +228,3 @@ def _context(settings: ExtractSettings) -> ForkServerContext:
     preload = () if settings.detector_files else DETECTORS[settings.detector].preload
     context.set_forkserver_preload([*PRELOADED, *preload])
     return context
-
-
-def _spell_exit(code: int | None) -> str:
-    if code is None or code >= 0:
-        return f"exit code {code}"
-    try:
-        return f"signal {-code}, {signal.Signals(-code).name}" + (
-            ": ended from outside, for want of memory?" if -code == signal.SIGKILL else ""
-        )
-    except ValueError:
-        return f"signal {-code}"

@@ -109,8 +109,10 @@ def check_settings(request: RunRequest) -> RunConfig:
     return request.config()
 
 
-def make_plan(request: RunRequest, config: RunConfig) -> RunPlan:
+def make_plan(request: RunRequest, config: RunConfig, manifest_file: ManifestFile | None = None) -> RunPlan:
     """Find or build the manifest, open its stores, settle view and folder. A dry run builds, and saves nothing.
+
+    `manifest_file` is that of `manifest_of`, where it is at hand already.
 
     Raises:
         UserError: something is missing, the data are not those of the library's lock, or the folder holds a run with
@@ -121,7 +123,7 @@ def make_plan(request: RunRequest, config: RunConfig) -> RunPlan:
     library = Library.locate(Path(request.data) if request.data else None)
     view_of(config)  # a wrong name is told before anything is built
     _check_selection(config, request.val != "none", "--val none")
-    manifest_file = _manifest(request, library)
+    manifest_file = manifest_file or manifest_of(request, library)
     manifest = manifest_file.manifest
     if not any(tally["part"] == "train" for tally in manifest.meta["counts"]):
         raise UserError(
@@ -209,7 +211,12 @@ def default_out(config: RunConfig, canonical: str, recipe: str) -> Path:
     return Path("runs") / f"{config.method}-{canonical.replace(':', '-')}-{recipe}-seed{config.train.seed}"
 
 
-def _manifest(request: RunRequest, library: Library) -> ManifestFile:
+def manifest_of(request: RunRequest, library: Library) -> ManifestFile:
+    """Return the manifest that a request means: the one it names, or the library's, which is built where it is missing.
+
+    Raises:
+        UserError: as `given_manifest` and `find_manifest`, or there is no protocol.
+    """
     if request.manifest:
         if request.frames or request.test_frames:
             raise UserError("--manifest says which frames there are", expected="no --frames or --test-frames beside it")

@@ -6,6 +6,7 @@ import math
 import os
 import platform
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -157,6 +158,8 @@ def finite(value: Any) -> Any:
 
 
 def _carry_out(plan: RunPlan, fabric: Fabric, session: Session) -> None:
+    from fastrain.train.devices import peak_memory
+
     first = fabric.is_global_zero
     if first:
         view = f"view {plan.view.geometry} at {plan.view.size} pixels"
@@ -172,10 +175,16 @@ def _carry_out(plan: RunPlan, fabric: Fabric, session: Session) -> None:
     with _status(plan.run, about) if first else nullcontext():
         outcome = session.train()
         with ending_at_once(outcome.iterations, "iterations"):  # all is saved; what follows is done again from there
+            begun = time.monotonic()
             scored = session.score()
             iteration = session.engine.load_selected()
             if first:
                 about["train_seconds"] = round(outcome.seconds, 1)
+                about["cost"] = {
+                    "device_seconds": round((outcome.seconds + time.monotonic() - begun) * fabric.world_size, 1),
+                    "peak_memory_bytes": peak_memory(fabric),
+                    "images_per_second": outcome.rate and round(outcome.rate, 1),
+                }
                 about["selection"]["iteration"] = iteration
                 _conclude(plan, session, scored, about)
     if first:

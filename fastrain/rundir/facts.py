@@ -131,6 +131,18 @@ class TrainedOn(Facts):
         return f"trained on {self.protocol}, {recipe_text(recipe)}"
 
 
+class CostFacts(Facts):
+    """What a run took: device time of training and scoring, memory at its peak, training images a second.
+
+    The memory is that of the first CUDA device, else that of the process. The rate is of the last session, its
+    validations included.
+    """
+
+    device_seconds: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    peak_memory_bytes: Count | None = None
+    images_per_second: Annotated[FiniteFloat, Field(ge=0)] | None = None
+
+
 class RunFacts(Facts):
     """What `run.json` says of a run; with `evaluation_of` it is one that was scored again on other data."""
 
@@ -174,6 +186,7 @@ class RunFacts(Facts):
     versions: dict[str, str] = {}
     tool_version: str | None = None
     train_seconds: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    cost: CostFacts = CostFacts()
     started: str | None = None
     finished: str | None = None
     source: dict[str, Any] | None = None

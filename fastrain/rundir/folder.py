@@ -85,8 +85,12 @@ class RunDir:
         Raises:
             UserError: one does.
         """
-        if holder := holder_of(self.path / _LOCK):
+        if holder := self.holder():
             raise UserError(self._taken, found=holder, do=_ANOTHER)
+
+    def holder(self) -> str:
+        """Return which process works here, in words; "" where none does."""
+        return holder_of(self.path / _LOCK)
 
     @property
     def _taken(self) -> str:

@@ -92,6 +92,7 @@ class TrainingContext:
         self.devices = fabric.world_size
         self.iteration = 0
         self.epoch = 1
+        self.images_drawn = 0
         self._drawn: Batch = {"id": []}
 
     def move_to(self, iteration: int) -> None:
@@ -149,6 +150,7 @@ class TrainingContext:
     def draw(self, domains: Sequence[int]) -> Batch:
         """Return the next images of `domains` on the device, k bona fide then k attacks of each."""
         self._drawn = on_device(self._fabric, self._loader.draw(domains), self._dtype)
+        self.images_drawn += len(self._drawn["id"])
         return self._drawn
 
     def _require_finite(self, loss: Tensor) -> None:

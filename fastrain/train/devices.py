@@ -106,6 +106,17 @@ def gather(fabric: Fabric, value: Any) -> list[Any]:
     return gathered
 
 
+def peak_memory(fabric: Fabric) -> int:
+    """Return the most bytes that were taken at a time: of the CUDA device of this process, else of the process."""
+    import resource
+
+    import torch
+
+    if fabric.device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(fabric.device))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
 def _devices(text: str) -> Any:
     if text == "auto":
         return "auto"

@@ -45,11 +45,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How training ended: iterations done, seconds spent over all its sessions, the best validation if any."""
+    """How training ended: iterations done, seconds spent over all its sessions, the best validation if any.
+
+    `rate` are the images that all devices drew a second in this session, None where it had nothing left to do.
+    """
 
     iterations: int
     seconds: float
     best: Mapping[str, Any] | None
+    rate: float | None = None
 
 
 class Engine:
@@ -165,7 +169,9 @@ class Engine:
                     bar.advance(best_val_auc=ratio(self._best["auc"]))
                 elif bar:
                     bar.advance()
-        return Outcome(self._context.iteration, self._seconds, self._best)
+        images = self._context.images_drawn * self._fabric.world_size
+        rate = images / (time.monotonic() - started) if images else None
+        return Outcome(self._context.iteration, self._seconds, self._best, rate)
 
     def _asked_to_stop(self) -> signal.Signals | None:
         """Return what asks for a stop, on any of the devices."""
