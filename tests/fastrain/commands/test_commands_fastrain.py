@@ -15,7 +15,7 @@ from fastrain.cli import app, main
 
 COMMANDS = (
     "methods", "run", "eval", "import", "report", "compare", "landscape", "predict", "export", "calibrate", "serve",
-    "claims", "plan-test", "lab",
+    "claims", "plan-test", "lab", "sweep",
 )  # fmt: skip
 
 
