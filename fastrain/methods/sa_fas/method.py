@@ -43,12 +43,14 @@ class SAFAS(Method):
         self.config = config
         trunk, width = pooled_trunk(config.trunk, config.trunk_kwargs)
         load_trunk(trunk, config.trunk, config.pretrained)
-        self.n_heads = config.heads or n_domains
+        self.n_heads = config.heads_for(n_domains)
         if self.n_heads < n_domains:
-            raise UserError(f"{self.n_heads} heads cannot serve {n_domains} source domains", do="--set heads=null")
+            raise UserError(
+                f"{self.n_heads} heads cannot serve {n_domains} source domains", do=f"--set heads={n_domains}"
+            )
         sign, biased = config.head != "linear", config.head != "sign_without_bias"
         self.network = HeadsNetwork(trunk, width, self.n_heads, scale=config.scale, sign=sign, biased=biased)
-        if config.absent_head == "decay":  # which heads ever had a gradient
+        if config.absent_heads_decay:  # which heads ever had a gradient
             self.register_buffer("seen", torch.zeros(self.n_heads, dtype=torch.bool))
 
     def configure(self) -> dict[str, OptimSpec]:
@@ -103,7 +105,7 @@ class SAFAS(Method):
     def _leave_absent_heads(self, domain: Tensor) -> None:
         """Take the gradients of zeros from heads whose domain the batch lacks, so that nothing moves them."""
         present = torch.bincount(domain, minlength=self.n_heads) > 0
-        if self.config.absent_head == "decay":
+        if self.config.absent_heads_decay:
             self.seen |= present
             present = self.seen
         for head, there in zip(self.network.heads, present.tolist(), strict=True):

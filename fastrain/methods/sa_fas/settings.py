@@ -8,9 +8,14 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from fastrain.methods.settings import Trial, TrunkSettings
 
+PUBLISHED_SOURCES = 3
+
 
 class SAFASSettings(TrunkSettings):
     """Settings of SA-FAS: heads, alignment, losses and optimiser."""
+
+    compat: Literal["corrected", "released"] = "corrected"
+    """released: as the published code did it in its time, wherever a setting below is null."""
 
     trunk: str = "resnet18.tv_in1k"
 
@@ -21,11 +26,12 @@ class SAFASSettings(TrunkSettings):
     scale: PositiveFloat | None = 1.0
     """Factor of a head's output before the sigmoid; null: learned, another for each image."""
     heads: PositiveInt | None = None
-    """How many there are; null: as many as there are sources. Published: 3, also with two sources, where the third
+    """How many there are; null: as many as there are sources, released: 3, also with two sources, where the third
     never learns and yet counts in alignment, loss and score."""
-    absent_head: Literal["keep", "decay"] = "keep"
+    absent_head: Literal["keep", "decay"] | None = None
     """What a step does to the head of a domain that the batch lacks: nothing, as torch 2 does in the published code, or
-    weight decay and momentum, as older torch does once the head has had a gradient."""
+    weight decay and momentum, as older torch does once the head has had a gradient. Null: the first; released: the
+    second, for the paper is older than torch 2."""
     fuse: Literal["probability", "logit"] = "probability"
     """A score is the mean of the heads' probabilities, as published, or the probability of their mean output, as the
     paper describes."""
@@ -52,6 +58,15 @@ class SAFASSettings(TrunkSettings):
     lr_gamma: float = Field(0.5, gt=0, le=1)
     """Their factor."""
 
+    def heads_for(self, sources: int) -> int:
+        """Return how many heads there are in a training on `sources`."""
+        return self.heads or (PUBLISHED_SOURCES if self.compat == "released" else sources)
+
+    @property
+    def absent_heads_decay(self) -> bool:
+        """Whether weight decay and momentum move the head of a domain that the batch lacks."""
+        return (self.absent_head or ("decay" if self.compat == "released" else "keep")) == "decay"
+
     @classmethod
     def trial(cls) -> Trial:
         return (
@@ -60,6 +75,7 @@ class SAFASSettings(TrunkSettings):
             .with_more(
                 {"align_epoch": 0, "lr": 0.03},
                 {
+                    "compat": ("released", {}),
                     "head": ("sign", {}),
                     "scale": (None, {}),
                     "heads": (4, {}),

@@ -48,11 +48,11 @@ class SSDG(Method):
             feature_norm=config.feature_norm,
             weight_norm_axis=config.weight_norm_axis,
         )
-        outputs = config.disc_outputs or n_domains
+        outputs = config.domains_told(n_domains)
         if outputs < n_domains:
             raise UserError(
                 f"a discriminator of {outputs} outputs cannot tell {n_domains} source domains",
-                do="--set disc_outputs=null",
+                do=f"--set disc_outputs={n_domains}",
             )
         self.discriminator = Discriminator(config.embedding, outputs, dropout=config.dropout)
 
@@ -118,7 +118,7 @@ def reversal(iteration: int, horizon: int) -> float:
 
 def _trunk(config: SSDGSettings) -> tuple[nn.Module, int]:
     if config.plain:
-        plain = PlainTrunk(**config.trunk_kwargs, bn_init=config.bn_init)
+        plain = PlainTrunk(**config.trunk_kwargs, bn_init=config.norms_start_at)
         return plain, plain.width
     trunk, width = pooled_trunk(config.trunk, config.trunk_kwargs)
     load_trunk(trunk, config.trunk, config.pretrained)

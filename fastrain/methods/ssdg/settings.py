@@ -9,18 +9,23 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 from fastrain.methods.settings import Trial, TrunkSettings
 
 MADDG = "maddg"
+PUBLISHED_SOURCES = 3
 
 
 class SSDGSettings(TrunkSettings):
     """Settings of SSDG: network, losses, reversal and optimiser."""
+
+    compat: Literal["corrected", "released"] = "corrected"
+    """released: as the published code does it in its environment, wherever a setting below is null."""
 
     trunk: str = "resnet18.tv_in1k"
     """A residual network of timm, or `maddg`: the thirteen plain convolutions of SSDG-M, which have no weights to be
     loaded; its `trunk_kwargs` are `widths`, of which the published are [64, 128, 196]."""
     layer4_init: Literal["random", "imagenet"] = "random"
     """random: the last stage of a pretrained residual network starts anew, as published; imagenet: with the others."""
-    bn_init: Literal["ones", "uniform01"] = "ones"
-    """Weights of normalisation layers of maddg at the start: ones, or uniform in [0, 1] as PyTorch 0.4 drew them."""
+    bn_init: Literal["ones", "uniform01"] | None = None
+    """Weights of normalisation layers of maddg at the start: ones, or uniform in [0, 1] as PyTorch 0.4 drew them, the
+    published environment; null: the first, released: the second."""
 
     embedding: PositiveInt = 512
     """Width of the features, and of the discriminator."""
@@ -44,7 +49,7 @@ class SSDGSettings(TrunkSettings):
     grl_horizon: PositiveInt = 4000
     """Iterations over which the reversed gradient grows to its full strength; make it train.max_iterations."""
     disc_outputs: PositiveInt | None = None
-    """Domains that the discriminator can tell; null: as many as there are sources. Published: 3, whatever they are."""
+    """Domains that the discriminator can tell; null: as many as there are sources, released: 3, whatever they are."""
 
     # The optimiser: SGD.
     lr: PositiveFloat = 0.001
@@ -59,6 +64,15 @@ class SSDGSettings(TrunkSettings):
     def plain(self) -> bool:
         """Whether the trunk is maddg's."""
         return self.trunk == MADDG
+
+    @property
+    def norms_start_at(self) -> Literal["ones", "uniform01"]:
+        """How the normalisation layers of maddg start."""
+        return self.bn_init or ("uniform01" if self.compat == "released" else "ones")
+
+    def domains_told(self, sources: int) -> int:
+        """Return how many domains the discriminator can tell, of a training on `sources`."""
+        return self.disc_outputs or (PUBLISHED_SOURCES if self.compat == "released" else sources)
 
     def preflight(self) -> None:
         """Find (or fetch) the pretrained weights; maddg has none.
@@ -98,6 +112,7 @@ class SSDGSettings(TrunkSettings):
             .with_more(
                 {"embedding": 16, "dropout": 0.0, "lr": 0.05, "lambda_adversarial": 0.05},
                 {
+                    "compat": ("released", {"trunk": MADDG, "trunk_kwargs": {"widths": [4, 4, 6]}}),
                     "layer4_init": ("imagenet", {}),
                     "bn_init": ("uniform01", {"trunk": MADDG, "trunk_kwargs": {"widths": [4, 4, 6]}}),
                     "embedding": (24, {}),

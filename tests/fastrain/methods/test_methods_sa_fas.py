@@ -65,6 +65,14 @@ def test_a_head_without_images_stays_or_decays_once_it_has_learnt() -> None:
         assert seen == moves
 
 
+def test_released_is_its_switches_where_they_are_not_set() -> None:
+    ours, released = SAFASSettings(), SAFASSettings(compat="released")
+    assert (ours.heads_for(2), ours.absent_heads_decay) == (2, False)
+    assert (released.heads_for(2), released.absent_heads_decay) == (3, True)
+    switched = SAFASSettings(compat="released", heads=2, absent_head="keep")
+    assert (switched.heads_for(2), switched.absent_heads_decay) == (2, False)
+
+
 def test_an_idle_head_keeps_its_start_and_counts_in_the_score() -> None:
     method = tiny("sa_fas", heads=4, align_epoch=None)
     before = heads_of(method)[3]

@@ -148,6 +148,14 @@ def test_a_discriminator_with_too_few_outputs_is_refused() -> None:
         tiny("ssdg", disc_outputs=2)
 
 
+def test_released_is_its_switches_where_they_are_not_set() -> None:
+    ours, released = SSDGSettings(), SSDGSettings(compat="released")
+    assert (ours.domains_told(2), ours.norms_start_at) == (2, "ones")
+    assert (released.domains_told(2), released.norms_start_at) == (3, "uniform01")
+    switched = SSDGSettings(compat="released", disc_outputs=2, bn_init="ones")
+    assert (switched.domains_told(2), switched.norms_start_at) == (2, "ones")
+
+
 def test_the_presets_hold_the_published_table() -> None:
     table = {
         "ICM2O": (2.0, 0.1, (1500,)), "OCI2M": (1.0, 0.5, (1500,)), "OCM2I": (1.0, 0.5, (500,)),
