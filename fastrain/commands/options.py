@@ -21,7 +21,7 @@ VerifyKey = Annotated[
     typer.Option(metavar="PUB", help="Refuse a bundle that the owner of this public key (PEM) did not sign."),
 ]
 
-FORMS = {".md": "md", ".tex": "latex", ".html": "html", ".htm": "html"}
+FORMS = {".md": "md", ".tex": "latex", ".html": "html", ".htm": "html", ".csv": "csv"}
 
 
 def form_of(form: str | None, out: Path | None) -> str:

@@ -22,7 +22,7 @@ class Cell:
     """One number: the mean over seeds and its deviation (None with one seed), its interval, its test.
 
     `value` is None where it is undefined; `verdict` is None for the baseline itself and where nothing can be compared.
-    `best`: better than every other system of the table, distinguishably.
+    `best`: better than every other system of the table, distinguishably. `by_run` are the values of each run.
     """
 
     value: float | None
@@ -30,6 +30,7 @@ class Cell:
     interval: Interval | None
     verdict: Verdict | None = None
     best: bool = False
+    by_run: tuple[float, ...] = ()
 
     @property
     def mark(self) -> str:
@@ -127,7 +128,7 @@ def _cells(
             continue
         sd = float(values.std(ddof=1)) if len(values) > 1 else None
         verdict = of_system[name][column] if name in of_system else None
-        cells.append(Cell(float(values.mean()), sd, interval, verdict, best[column] == name))
+        cells.append(Cell(float(values.mean()), sd, interval, verdict, best[column] == name, tuple(values.tolist())))
     return tuple(cells)
 
 

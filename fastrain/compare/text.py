@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fasdata.errors import unknown_name
 from fasdata.page.spelling import metric, percent, ratio, text_table
 from fastrain.claims.published import RECIPES, Claim, disagreements, sources_of
 from fastrain.compare.comparison import Cell, Line, ProtocolTable
@@ -30,16 +29,14 @@ NOTE = (
 BEST = {"text": "“best”", "md": "Bold", "latex": "Bold", "html": "Bold"}  # how the best cell is set off in each form
 
 
-def rendered(tables: Sequence[ProtocolTable], published: Sequence[Claim], form: str, warning: str = "") -> str:
-    """Return the tables, one a protocol, with the published rows of it below.
+def warned(words: str, form: str) -> str:
+    """Return what has to be read first, set off."""
+    return {"text": f"WARNING: {words}", "md": f"**{words}**", "latex": f"% {words}"}[form]
 
-    Raises:
-        UserError: no form has that name.
-    """
-    if form not in FORMS:
-        raise unknown_name("form of a comparison", form, (*FORMS, "html"))
-    warnings = {"text": f"WARNING: {warning}", "md": f"**{warning}**", "latex": f"% {warning}"}
-    parts = [warnings[form]] if warning else []
+
+def rendered(tables: Sequence[ProtocolTable], published: Sequence[Claim], form: str) -> str:
+    """Return the tables, one a protocol, with the published rows of it below."""
+    parts = []
     for table in tables:
         rows = [_set_off(row_of(line, table), line, form) for line in table.lines]
         quoted = [result for result in published if result.protocol == table.protocol]
@@ -84,6 +81,15 @@ def _set_off(cells: list[str], line: Line, form: str) -> list[str]:
 _BOLD = "\0"  # before a cell that its form prints in bold, once it is escaped
 
 
+def score_of(title: str, name: str) -> str:
+    """Return the title of a number with its unit.
+
+    >>> score_of("HTER at source_eer", "hter"), score_of("AUC", "auc")
+    ('HTER at source_eer, %', 'AUC')
+    """
+    return title if name == "auc" else f"{title}, %"
+
+
 def cell_text(cell: Cell, name: str) -> str:
     """Return a metric as it is printed: AUC as a share, rates in percent, with deviation, interval and mark."""
     ends, rule = ((cell.interval.low, cell.interval.high), cell.interval.rule) if cell.interval else (None, "")
@@ -117,8 +123,8 @@ def _markdown(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str
 
 def _latex(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]]) -> str:
     def line(cells: Sequence[str]) -> str:
-        escaped = (rf"\textbf{{{_escaped(cell[1:])}}}" if cell.startswith(_BOLD) else _escaped(cell) for cell in cells)
-        return " & ".join(escaped) + r" \\"
+        spelt = (rf"\textbf{{{escaped(cell[1:])}}}" if cell.startswith(_BOLD) else escaped(cell) for cell in cells)
+        return " & ".join(spelt) + r" \\"
 
     body = [*map(line, rows), *([r"\midrule", *map(line, quoted)] if quoted else [])]
     return "\n".join(
@@ -153,7 +159,8 @@ def _foot(table: ProtocolTable, form: str) -> str:
     )
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return a text as LaTeX prints it."""
     special = {
         **{letter: f"\\{letter}" for letter in "%_&#${}"},
         **{"▲": r"$\blacktriangle$", "▼": r"$\blacktriangledown$"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -160,22 +160,3 @@ class SweepDir:
 
     def _failure(self, name: str) -> Path:
         return self.path / "failed" / f"{name}.json"
-
-
-def runs_in(folders: Sequence[Path]) -> list[Path]:
-    """Return run folders: a sweep stands for its finished runs, in their order; anything else for itself.
-
-    Raises:
-        UserError: a sweep has no finished run.
-    """
-    runs: list[Path] = []
-    for folder in folders:
-        if not SweepDir.is_one(folder):
-            runs.append(folder)
-            continue
-        sweep = SweepDir(folder)
-        finished = [name for name in sweep.facts().runs if sweep.run(name).state() == "finished"]
-        if not finished:
-            raise UserError(f"the sweep {folder} has no finished run", do=f"fastrain sweep status {folder}")
-        runs += [sweep.run(name).path for name in finished]
-    return runs

@@ -12,7 +12,7 @@ erring people come in; the start weighs as much as `PRIOR` of them. No error at 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +24,14 @@ PRIOR = 2.0  # erring people; `benchmarks/coverage.py` measures what it does to 
 
 # What an interval rests on, as it is named beside a number, and in words.
 EXACT, WORST, JOINED, RESAMPLED, TWO_LEVEL = "exact", "worst", "joined", "resampled", "two-level"
+AVERAGED = "averaged"
 RULES = {
     EXACT: "Clopper-Pearson on as many presentations as the people's are worth, which without errors is one a person",
     WORST: "over all species: the lowest end, corrected for their number, and the highest",
     JOINED: "the exact intervals of the two rates joined by squares (MOVER); at least the exact one of their mean",
     RESAMPLED: "people resampled, percentiles; never narrower than the exact interval at the same operating point",
     TWO_LEVEL: "the interval over people of the mean over seeds, widened by what the mean varies with the seeds",
+    AVERAGED: "the intervals of the protocols joined by squares, where their targets are different people",
 }
 
 
@@ -173,6 +175,28 @@ def mean_of_two(
     size = middle * (1 - middle) / variance
     ends = clopper_pearson(size * middle, size, level)
     return Interval(max(min(low, float(ends[0])), 0.0), min(max(high, float(ends[1])), 1.0), rule=JOINED, size=size)
+
+
+def mean_of_many(rates: Sequence[tuple[float, Interval]], people: Sequence[Hashable]) -> Interval:
+    """Return the interval of the mean of several rates, each given with its interval (MOVER: Zou and Donner 2008).
+
+    `people` tells whose each rate is. Those of different people are independent, and their distances from the middle
+    are joined by squares; those of the same people may err together, and their distances are added up.
+
+    >>> apart = [(0.2, Interval(0.1, 0.3)), (0.4, Interval(0.3, 0.5))]
+    >>> [round(end, 4) for end in vars(mean_of_many(apart, ["a", "b"])).values() if isinstance(end, float)][:2]
+    [0.2293, 0.3707]
+    >>> [round(end, 4) for end in vars(mean_of_many(apart, ["a", "a"])).values() if isinstance(end, float)][:2]
+    [0.2, 0.4]
+    """
+    middle = sum(rate for rate, _ in rates) / len(rates)
+    below: dict[Hashable, float] = {}
+    above: dict[Hashable, float] = {}
+    for (rate, of), whose in zip(rates, people, strict=True):
+        below[whose] = below.get(whose, 0.0) + rate - of.low
+        above[whose] = above.get(whose, 0.0) + of.high - rate
+    low, high = (float(np.sqrt(sum(d * d for d in ends.values()))) / len(rates) for ends in (below, above))
+    return Interval(max(middle - low, 0.0), min(middle + high, 1.0), rule=AVERAGED)
 
 
 # -- People and seeds together ----------------------------------------------------------------------------------------
