@@ -31,6 +31,9 @@ _STYLE: dict[Any, Any] = {
     "text.parse_math": False,  # a name from a file is text, not a formula
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "sans-serif"],
+    "figure.facecolor": "none",  # the page shows through, light or dark
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
     "font.size": 10,
     "axes.labelsize": 10,
     "legend.fontsize": 9.5,

@@ -16,6 +16,7 @@ from fasdata.page.page import fill
 
 THUMBNAIL = 128  # pixels, longest side
 JPEG_QUALITY = 85
+PICTURE = "data:image/jpeg;base64,"
 
 
 def data_uri(image: np.ndarray, longest: int = THUMBNAIL) -> str:
@@ -35,7 +36,7 @@ def data_uri(image: np.ndarray, longest: int = THUMBNAIL) -> str:
     done, encoded = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not done:
         raise ValueError(f"could not encode an image of {image.shape[1]} x {image.shape[0]} pixels")
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
+    return PICTURE + base64.b64encode(encoded.tobytes()).decode("ascii")
 
 
 @dataclass(frozen=True)

@@ -57,12 +57,17 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A report. `facts` are shown under the title."""
+    """A report. `facts` are shown under the title, then `answer`, a part that says what the page comes to.
+
+    `sheet` sets it close, to print on one page.
+    """
 
     title: str
     sections: Sequence[Section]
     facts: Sequence[tuple[str, Any]] = ()
     footer: str = ""
+    answer: Any = ""
+    sheet: bool = False
 
     def html(self) -> str:
         """Return the page as HTML text; the same page gives the same bytes."""

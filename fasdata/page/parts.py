@@ -1,16 +1,18 @@
-"""Define the parts of a section: paragraphs, notices, facts, folded details, cards with key figures, tables."""
+"""Define the parts of a section: paragraphs, notices, answers, facts, folded details, cards, tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from markupsafe import Markup
 
 from fasdata.page.page import fill
 
-# -- Text: paragraphs, notices, facts, code, folded details -----------------------------------------------------------
+# -- Text: paragraphs, notices, answers, facts, code, folded details --------------------------------------------------
+
+Kind: TypeAlias = Literal["good", "mixed", "bad", "plain"]
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,23 @@ class Notice:
 
     title: str
     sentences: Sequence[str]
-    kind: Literal["good", "mixed", "bad", "plain"] = "plain"
+    kind: Kind = "plain"
 
     def __html__(self) -> Markup:
         return fill("notice", notice=self)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a page is about in one sentence, with its interval; what that rests on; and what to do next."""
+
+    title: str
+    next: str
+    sentences: Sequence[str] = ()
+    kind: Kind = "plain"
+
+    def __html__(self) -> Markup:
+        return fill("answer", answer=self)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from fasdata.errors import UserError
 from fasdata.faces.detectors import DETECTORS, detector_licence
 from fastrain.bundle.finding import Finding
 from fastrain.bundle.form import LicenceFacts, RateFacts, Threshold
+from fastrain.bundle.opened import Bundle
 from fastrain.report.ledger import entries
 from fastrain.report.run_folder import RunFolder
 from fastrain.rundir import RunDir, RunFacts
@@ -93,3 +94,19 @@ def provenance_of(about: RunFacts) -> dict[str, Any]:
     tree = about.tree()
     kept = {name: tree[name] for name in names if tree.get(name) is not None}
     return {**kept, "selection": dict(tree.get("selection") or {})}
+
+
+def bundle_of_run(bundle: Path, run: Path) -> str:
+    """Return the SHA-256 of a bundle that was made of a run, and the threshold that it decides at.
+
+    Raises:
+        UserError: it is no bundle, or was made of another run.
+    """
+    opened, of_run = Bundle.read(bundle), provenance_of(RunDir(run).facts())
+    names = ("method", "manifest_fingerprint", "config_hash", "seed", "finished")
+    other = [name for name in names if opened.facts.provenance.get(name) != of_run.get(name)]
+    if other:
+        raise UserError(f"{bundle} was not made of the run {run}", found=f"another {', '.join(other)}",
+                        do=f"export it: fastrain export {run} --out pad.fasb")  # fmt: skip
+    threshold = opened.facts.threshold
+    return f"{opened.sha256}, deciding at {threshold}" if threshold else opened.sha256

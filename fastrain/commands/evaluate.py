@@ -27,9 +27,9 @@ def _show_formats(wanted: bool) -> None:
     cls=offering("method", "threshold policy"),
     epilog="Example: fastrain eval runs/hfn_mp-mcio-CIO2M-standard-seed0 --fta exclude. On data: "
     "fastrain eval runs/published --protocol CIO-M --data data. Scores alone: fastrain eval scores-eval.csv "
-    "--threshold 'fixed(0.5)'. Worse pictures: fastrain eval runs/a --corrupt jpeg,blur. Without depth or infrared: "
-    "fastrain eval runs/a --missing. Moved boxes: fastrain eval runs/a --jitter 0.1,0.2. Two runs together: "
-    "fastrain eval --fuse and runs/a runs/b",
+    "--threshold 'fixed(0.5)' --sheet sheet.html. Worse pictures: fastrain eval runs/a --corrupt jpeg,blur. Without "
+    "depth or infrared: fastrain eval runs/a --missing. Moved boxes: fastrain eval runs/a --jitter 0.1,0.2. Two "
+    "runs together: fastrain eval --fuse and runs/a runs/b",
 )
 def eval(  # the verb of the command line
     folders: Annotated[
@@ -105,6 +105,11 @@ def eval(  # the verb of the command line
             "rules: --threshold, --fusion, --fuse, scores alone."
         ),
     ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(help="Write the sheet of ISO/IEC 30107-3 of scores alone, one page, to this HTML file."),
+    ] = None,
+    product: Annotated[str, typer.Option(help="What the sheet calls what was tested. Default: the file's name.")] = "",
     with_: With = None,
     allow_changed_data: AllowChangedData = False,
 ) -> None:
@@ -127,11 +132,13 @@ def eval(  # the verb of the command line
     asked = Asked(protocol, recipe, manifest, data, on)
     if on and (protocol or manifest):
         raise UserError("--on names the data", expected="no --protocol or --manifest beside it")
+    if product and sheet is None:
+        raise UserError("--product is a line of the sheet", do="name its file: --sheet sheet.html")
     if as_ not in ("", "bob"):
         raise unknown_name("--as", as_, ("bob",))
     reading = Reading.of(higher_is, bonafide_is, columns, map_ or ())
     otherwise = (
-        any((threshold, fusion, species, write_scores, as_, reading != Reading()))
+        any((threshold, fusion, species, write_scores, as_, sheet, reading != Reading()))
         or not (folder / "run.json").is_file()
     )
     if missing:
@@ -179,7 +186,7 @@ def eval(  # the verb of the command line
         typer.echo(
             evaluate_scores(
                 folder, asked, fta=fta, thresholds=threshold or (), fusion=fusion, species=species, reading=reading,
-                as_bob=bool(as_), form=write_scores, out=out,
+                as_bob=bool(as_), form=write_scores, out=out, sheet=sheet, product=product,
             )
         )  # fmt: skip
         return

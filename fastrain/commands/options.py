@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-NoFaces = Annotated[bool, typer.Option("--no-faces", help="Leave pictures of people out of the report.")]
+Faces = Annotated[bool, typer.Option("--faces/--no-faces", help="Show pictures of people in the report.")]
 AllowChangedData = Annotated[
     bool, typer.Option("--allow-changed-data", help="Go on with data that a lock contradicts; the results say so.")
 ]

@@ -21,6 +21,7 @@ Known: TypeAlias = str | Absent
 
 NOT_STATED = Absent("not stated")
 NO_BUNDLE = Absent("no bundle is named (--bundle)")
+APCER, BPCER = "APCER max, worst species", "BPCER"
 NAMELESS = ("", "unknown")
 NO_SPECIES = "species are not named, so all attacks count as one and the worst is not known"
 
@@ -152,7 +153,7 @@ class IsoSheet:
 
     def rates(self) -> list[tuple[str, Known]]:
         """Return title and words of the rates that the standard asks for."""
-        rates = (("APCER max", self.apcer), ("BPCER", self.bpcer), ("APNRR", self.apnrr), ("BPNRR", self.bpnrr))
+        rates = ((APCER, self.apcer), (BPCER, self.bpcer), ("APNRR", self.apnrr), ("BPNRR", self.bpnrr))
         return [(title, rate.shown()) for title, rate in rates]
 
     def unknown(self) -> dict[str, str]:
@@ -166,8 +167,8 @@ class IsoSheet:
 
 # Title, metric, threshold policy ("" stands for that of the sheet).
 _POINTS = (
-    ("HTER (all species together)", "hter", ""),
-    ("ACER, worst species", "acer_max", ""),
+    ("HTER, all species together", "hter", ""),
+    ("ACER max, worst species", "acer_max", ""),
     ("APCER at a BPCER of 5 %", "apcer_at_bpcer_5", measured("apcer_at_bpcer_5").policy),
     *((name.upper(), name, measured(name).policy) for name in ("bpcer10", "bpcer20", "bpcer100")),
     ("EER", "eer", "the same part (oracle)"),
@@ -273,7 +274,7 @@ def _species(results: Results, policy: str) -> tuple[tuple[SpeciesLine, ...], st
 
 
 def _points(results: Results, policy: str, beside: Sequence[Results]) -> Iterator[OperatingPoint]:
-    for title, name, own in (("APCER, worst species", "apcer", ""), ("BPCER", "bpcer", ""), *_POINTS):
+    for title, name, own in ((APCER, "apcer", ""), (BPCER, "bpcer", ""), *_POINTS):
         at = "" if name in _FREE else own or policy
         # What finds its own threshold has no policy in its row of results.
         in_row = "" if name in _FREE else at

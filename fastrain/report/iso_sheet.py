@@ -1,100 +1,151 @@
-"""Show the summary of ISO/IEC 30107-3: operating points with intervals, one sheet to print."""
+"""Show the sheet of ISO/IEC 30107-3: as a section of a run's report, and alone on a page that prints on one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
-from fasdata.page.page import Section
-from fasdata.page.parts import Column, Facts, Notice, Paragraph, Row, Table
-from fasdata.page.spelling import Absent, begun, text
-from fastrain.evaluation.measures import measured
-from fastrain.evaluation.results_lookup import HONEST, ORACLE, TEST, VAL, Results
+from fasdata import __version__
+from fasdata.page.page import Page, Section
+from fasdata.page.parts import Answer, Column, Facts, Notice, Paragraph, Row, Table
+from fasdata.page.spelling import Absent, begun, count, text
+from fastrain.evaluation.planning import people_needed
+from fastrain.evaluation.sheet import IsoSheet, Known, iso_sheet
 from fastrain.evaluation.statistics.proportions import rules_note
 from fastrain.evaluation.thresholds import is_oracle
+from fastrain.report.item_under_test import item_of_run
 from fastrain.report.run_folder import RunFolder
 
-# Title, metric, threshold policy; the honest ones first.
-_LINES = (
-    ("APCER, worst species", "apcer", HONEST),
-    ("BPCER", "bpcer", HONEST),
-    ("ACER, worst species", "acer_max", HONEST),
-    ("HTER (all species together)", "hter", HONEST),
-    ("BPCER10", "bpcer10", measured("bpcer10").policy),
-    ("BPCER20", "bpcer20", measured("bpcer20").policy),
-    ("BPCER100", "bpcer100", measured("bpcer100").policy),
-    ("APCER at a BPCER of 5 %", "apcer_at_bpcer_5", measured("apcer_at_bpcer_5").policy),
-    ("HTER", "hter", ORACLE),
-    ("EER", "eer", ""),
-    ("AUC", "auc", ""),
+TITLE = "ISO/IEC 30107-3 sheet"
+_POINT_NOTE = (
+    "BPCER10, 20 and 100: the BPCER where the APCER of the worst species is 10, 5 and 1 %. Grey (oracle): the "
+    "operating point is found on the very presentations it is stated for, which a deployment cannot do."
 )
 
 
-def iso_section(run: RunFolder) -> Section:
-    """Return what ISO/IEC 30107-3 asks to be stated: the presentations, the non-responses, and the error rates."""
-    results = run.results
-    if results.absent:
-        return Section("iso", "ISO/IEC 30107-3 summary", [Paragraph(f"No error rates: {results.absent}.")])
-    lead = "Presentation attack detection as a subsystem, clip level. Fit to print: one sheet."
-    parts: list[Any] = [_presented(run), _points(results), *_people(results)]
-    return Section("iso", "ISO/IEC 30107-3 summary", parts, lead)
-
-
-def _presented(run: RunFolder) -> Facts:
-    results, counts = run.results, list(run.results.rows("counts", part=TEST))
-    of = {label: [row for row in counts if row.get("label") == label] for label in ("bonafide", "attack")}
-    clips = {label: sum(row.get("clips") or 0 for row in rows) for label, rows in of.items()}
-    people = max((sum(row.get("subjects") or 0 for row in rows) for rows in of.values()), default=0)
-    species = sorted({str(row.get("species")) for row in results.rows("species", part=TEST, level="clip")})
-    return Facts(
-        [
-            ("Test subjects", text(people or None, "not named")),
-            ("Bona fide presentations", text(clips["bonafide"])),
-            ("Attack presentations", text(clips["attack"])),
-            ("PAI species", text(", ".join(species), "none")),
-            ("Species distinguished by", text(results.data.get("species_by"))),
-            ("Bona fide non-response (BPNRR)", results.shown(TEST, "clip", "non_response_bonafide", interval=True)),
-            ("Attack non-response (APNRR)", results.shown(TEST, "clip", "non_response_attack", interval=True)),
-            ("Non-responses in the rates", text({"count": "counted: rejected", "exclude": "left out"}.get(
-                str(results.data.get("fta"))))),
-            ("Clip score", f"{results.data.get('fusion') or 'mean'} of its frames"),
-            ("Checkpoint", run.selection_words()),
-        ]
-    )  # fmt: skip
-
-
-def _points(results: Results) -> Table:
-    columns = [
-        Column("Rate"),
-        Column("Threshold from"),
-        *(Column(f"{results.named(part)} [95 %]", True) for part in (TEST, VAL)),
-    ]
-    rows = []
-    for title, name, policy in _LINES:
-        cells = [
-            Absent("the target's own")
-            if part == VAL and policy == ORACLE
-            else results.shown(part, "clip", name, policy, interval=True)
-            for part in (TEST, VAL)
-        ]
-        kind: Literal["", "strong", "muted"] = "muted" if is_oracle(policy) else ""
-        rows.append(Row((title, policy or "needs none", *cells), "strong" if policy == HONEST else kind))
-    note = (
-        "BPCER10, 20 and 100: the BPCER where the APCER of the worst species is 10, 5 and 1 %. Oracle: the operating "
-        "point is found on the very clips it is stated for, which a deployment cannot do. In brackets: 95 % interval "
-        f"with its rule. {begun(rules_note())}."
+def iso_section(runs: Sequence[RunFolder]) -> Section:
+    """Return the sheet of the first run, with medians over all of them where there are several."""
+    first = runs[0]
+    if first.results.absent:
+        return Section("iso", TITLE, [Paragraph(f"No error rates: {first.results.absent}.")])
+    lead = (
+        "Presentation attack detection as a subsystem, clip level. 'fastrain report RUN --sheet FILE' prints it alone."
     )
-    return Table("Operating points", columns, rows, note)
+    return Section("iso", TITLE, sheet_parts(sheet_of(runs)), lead)
 
 
-def _people(results: Results) -> list[Notice | Paragraph]:
-    about = {part: (results.data.get("uncertainty") or {}).get(part) for part in (TEST, VAL)}
-    words = [
-        f"{results.named(part)}: {facts.get('note')}; {facts.get('resamples')} resamples."
-        for part, facts in about.items()
-        if isinstance(facts, dict)
-    ]
-    if not words:
-        return []
-    words += list(dict.fromkeys(f"{facts['coverage']}." for facts in about.values() if facts and facts.get("coverage")))
-    few = any("too few to tell" in line for line in words)
-    return [Notice("Subjects that the intervals rest on", words, "mixed" if few else "plain")]
+def sheet_of(runs: Sequence[RunFolder], *, product: str = "", bundle: Known = "") -> IsoSheet:
+    """Return the sheet of the first run; the others are repetitions with other seeds."""
+    item = item_of_run(runs, product=product, bundle=bundle)
+    return iso_sheet(runs[0].results, item, beside=[run.results for run in runs[1:]])
+
+
+def write_sheet(folders: Sequence[Path], out: Path, *, product: str = "", bundle: Known = "") -> None:
+    """Write the sheet of the first run folder to `out`; the others are repetitions, whose medians stand beside.
+
+    Raises:
+        UserError: a folder is no run folder.
+    """
+    sheet_page(sheet_of([RunFolder.read(folder) for folder in folders], product=product, bundle=bundle)).write(out)
+
+
+def sheet_page(sheet: IsoSheet) -> Page:
+    """Return the sheet alone, set close: one page of A4 when a browser prints it."""
+    name = text(sheet.tested.product)
+    title = TITLE if isinstance(name, Absent) else f"{TITLE}: {name}"
+    section = Section("iso", "What was tested", sheet_parts(sheet))
+    footer = f"Written by fastrain {__version__}."
+    return Page(title, [section], (), footer, sheet_answer(sheet), sheet=True)
+
+
+# -- The answer --------------------------------------------------------------------------------------------------------
+
+
+def sheet_answer(sheet: IsoSheet) -> Answer:
+    """Return the two rates in one sentence with their intervals, and what a claim on them would take."""
+    unknown = len(sheet.unknown())
+    todo = f"{unknown} lines are not known: see below what would tell them." if unknown else ""
+    rates = sheet.apcer.shown(), sheet.bpcer.shown()
+    if all(isinstance(rate, Absent) for rate in rates):
+        why = f"{begun(sheet.apcer.why)}."
+        step = (
+            "score presentations of other people as part val, or name a threshold beforehand: --threshold 'fixed(0.5)'"
+        )
+        return Answer(
+            "There are no error rates at a threshold of other presentations.", f"{step}. {todo}", [why], "mixed"
+        )
+    worst = f" ({sheet.species[0].name})" if sheet.species else ""
+    sentence = (
+        f"Of attacks of the worst species{worst} {_told(rates[0])} are accepted, of bona fide presentations "
+        f"{_told(rates[1])} are rejected, at {sheet.policy}."
+    )
+    oracle = ["The threshold was found on these very presentations: no deployment sees such rates."]
+    return Answer(sentence, f"{_step(sheet)} {todo}".strip(), oracle if is_oracle(sheet.policy) else [], "plain")
+
+
+def _told(rate: Known) -> str:
+    return f"a share not known ({rate.why})" if isinstance(rate, Absent) else rate
+
+
+def _step(sheet: IsoSheet) -> str:
+    """Return what a claim at the next round limit above the APCER's interval would take, in people without an error."""
+    if sheet.apcer.value is None or sheet.apcer.ends is None:
+        return "name species and people in the scores, so that the worst species and intervals are known."
+    limit = next((limit for limit in (0.01, 0.05, 0.15) if sheet.apcer.value < limit), None)
+    if limit is None:
+        return "lower the APCER of the worst species before a claim: see its presentations first."
+    if sheet.apcer.ends[1] <= limit:
+        return f"the interval keeps an APCER of {100 * limit:g} %: state it with the species it was shown for."
+    return (
+        f"a claim of an APCER of at most {100 * limit:g} % takes {people_needed(limit)} people of whom none errs, for "
+        f"each species (fastrain plan-test --apcer {limit:g})."
+    )
+
+
+# -- The parts ---------------------------------------------------------------------------------------------------------
+
+
+def sheet_parts(sheet: IsoSheet) -> list[Any]:
+    """Return the parts of the sheet without its answer."""
+    presented = [*sheet.presented(), ("Non-responses in the rates", sheet.non_response)]
+    parts: list[Any] = [Facts(sheet.tested.lines()), Facts(presented)]
+    parts += [_species(sheet)] if sheet.species else []
+    parts += [_points(sheet), *_unknown(sheet)]
+    return [*parts, Notice("What the intervals rest on", [f"{begun(words)}." for words in sheet.basis])]
+
+
+def _species(sheet: IsoSheet) -> Table:
+    columns = [Column(f"PAI species, by {sheet.species_by}"), Column("Presentations", True), Column("People", True),
+               Column("Accepted", True), Column("APCER [95 %]", True)]  # fmt: skip
+    rows = [
+        Row((line.name, count(line.presentations), count(line.people, "not all named"), line.accepted(),
+             line.apcer.shown()))
+        for line in sheet.species
+    ]  # fmt: skip
+    return Table(f"Attacks of the {sheet.part}, by species, at {sheet.policy}", columns, rows)
+
+
+def _points(sheet: IsoSheet) -> Table:
+    several = sheet.runs > 1
+    over = [Column(f"Median of {sheet.runs} runs (lowest to highest)", True)] if several else []
+    columns = [Column("Rate"), Column(f"{begun(sheet.part)} [95 %]", True), *over, Column("Threshold from")]
+    rows = []
+    for title, rate in (("APNRR, attack non-response", sheet.apnrr), ("BPNRR, bona fide non-response", sheet.bpnrr)):
+        rows.append(Row((title, rate.shown(), *([Absent("see each run")] if several else []), "needs none")))
+    for point in sheet.points:
+        cells = (point.title, point.rate.shown(), *([point.over_runs] if several else []), point.policy)
+        rows.append(Row(cells, _kind(point.policy)))
+    rows.sort(key=lambda row: row.kind == "muted")
+    return Table("Operating points", columns, rows, f"{_POINT_NOTE} {begun(rules_note())}.")
+
+
+def _kind(policy: str) -> Literal["strong", "muted"]:
+    return "muted" if is_oracle(policy) else "strong"
+
+
+def _unknown(sheet: IsoSheet) -> list[Notice]:
+    lines = sheet.unknown()
+    reasons = dict.fromkeys(lines.values())
+    words = [f"{', '.join(title for title, own in lines.items() if own == why)}: {why}." for why in reasons]
+    return [Notice("Lines that are not known", words, "mixed")] if words else []

@@ -9,7 +9,7 @@ import numpy as np
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.page.figures import Gallery, Picture, data_uri
+from fasdata.page.figures import PICTURE, Gallery, Picture, data_uri
 from fasdata.page.page import Section
 from fasdata.page.parts import Notice, Paragraph
 from fasdata.page.spelling import score
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fasdata.store.reader import Store
 
 WORST = 10
-LEFT_OUT = "This report was written without faces (--no-faces)."
+LEFT_OUT = "Pictures of people are shown only when asked for (--faces)."
 
 
 def mistakes_section(run: RunFolder, *, faces: bool, why: str = LEFT_OUT) -> Section:
@@ -61,6 +61,11 @@ def mistakes_section(run: RunFolder, *, faces: bool, why: str = LEFT_OUT) -> Sec
     elif thumbnails.problems:
         parts.insert(0, Notice("Some pictures are missing", list(thumbnails.problems), "mixed"))
     return Section(anchor, title, parts, lead)
+
+
+def shows_people(page: Path) -> bool:
+    """Tell whether a report that was written before shows pictures of people; one that is not there shows none."""
+    return page.is_file() and PICTURE in page.read_text(encoding="utf-8")
 
 
 def worst_mistakes(clips: pd.DataFrame, threshold: float) -> pd.DataFrame:

@@ -29,10 +29,10 @@ from fastrain.report.training import configuration_section, environment_section,
 from fastrain.report.transfer import transfer_section
 
 
-def write_report(run_dirs: Sequence[Path], out: Path, *, control: Sequence[Path] = (), faces: bool = True) -> None:
+def write_report(run_dirs: Sequence[Path], out: Path, *, control: Sequence[Path] = (), faces: bool = False) -> None:
     """Write one self-contained HTML file on the first run in full and on all of them side by side.
 
-    `control` are runs with shuffled training labels; `faces` False leaves pictures of people out. The file needs no
+    `control` are runs with shuffled training labels; without `faces` there is no picture of a person. The file needs no
     network and no script, and is replaced whole. The page says what a run folder lacks.
 
     Raises:
@@ -57,7 +57,7 @@ def run_page(runs: Sequence[RunFolder], controls: Sequence[RunFolder], *, faces:
         sections.append(seeds_section(runs, controls))
     sections += [
         lines_section(first, several=len(runs) > 1),
-        iso_section(first),
+        iso_section(runs),
         scores_section(first),
         metrics_section(first),
         breakdown_section(first),
@@ -89,7 +89,7 @@ def _contestant_page(runs: Sequence[RunFolder], *, faces: bool) -> Page:
         sections.append(seeds_section(runs, []))
     sections += [
         lines_section(first, several=len(runs) > 1),
-        iso_section(first),
+        iso_section(runs),
         scores_section(first),
         metrics_section(first),
         breakdown_section(first),

@@ -18,13 +18,12 @@ from fasdata.errors import UserError
 from fasdata.foreign import opened, read_csv_rows
 from fasdata.manifest.meta import parameters_of, recipe_key
 from fastrain.evaluation.averaged import run_results
-from fastrain.evaluation.results_lookup import OUTSIDE_PARTS
 from fastrain.evaluation.score_columns import Reading
 from fastrain.evaluation.score_facts import cannot_tell
 from fastrain.evaluation.score_files import OutsideScores
 from fastrain.evaluation.scores import ScoreOrigin, ScoreTable
 from fastrain.evaluation.thresholds import STANDARD_POLICIES, named_policy
-from fastrain.rescore.scores_alone import number_lines, read_for, read_lines, require_both_labels
+from fastrain.rescore.scores_alone import as_outside, number_lines, read_for, read_lines, require_both_labels
 from fastrain.run.run import finite
 from fastrain.rundir import RunDir, RunFacts
 
@@ -129,13 +128,7 @@ def contestant_results(table: ScoreTable, about: Mapping[str, Any], fta: str) ->
     named = [named_policy(text) for text in (about.get("contestant") or {}).get("policies") or ()]
     results = run_results(table, selection=selection, fta=fta, policies=named or STANDARD_POLICIES)
     if not about.get("manifest_fingerprint"):
-        results["part_names"] = OUTSIDE_PARTS
-    if not about.get("manifest_fingerprint") and (table.frame["status"] == "ok").all():
-        why = "the file lists no presentation without a score"
-        results["metrics"] = [
-            {**row, "value": None, "reason": why} if row["metric"].startswith("non_response") else row
-            for row in results["metrics"]
-        ]
+        results = as_outside(results, table)
     return dict(finite(results))
 
 

@@ -189,9 +189,8 @@ def cells(facts: JitterFacts) -> list[tuple[str, str, str, str, str]]:
 
 
 def _report(directory: Any) -> None:
-    from fastrain.report.mistakes import LEFT_OUT
+    from fastrain.report.mistakes import shows_people
     from fastrain.report.run_report import write_report
 
     page = directory.file("report.html")
-    faces = not (page.is_file() and LEFT_OUT in page.read_text(encoding="utf-8"))
-    write_report([directory.path], page, faces=faces)
+    write_report([directory.path], page, faces=shows_people(page))

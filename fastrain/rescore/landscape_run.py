@@ -200,10 +200,9 @@ def _surfaces(landscape: Landscape, folder: Path) -> list[Path]:
 
 def _report(folder: Path) -> Path:
     """Write the run's report again; without pictures of people if it was so before."""
-    from fastrain.report.mistakes import LEFT_OUT
+    from fastrain.report.mistakes import shows_people
     from fastrain.report.run_report import write_report
 
     page = RunDir(folder).file("report.html")
-    faces = not (page.is_file() and LEFT_OUT in page.read_text(encoding="utf-8"))
-    write_report([folder], page, faces=faces)
+    write_report([folder], page, faces=shows_people(page))
     return page

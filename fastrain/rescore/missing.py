@@ -25,7 +25,7 @@ def score_missing(folder: Path, data: str | None = None) -> str:
             manifests of these were built otherwise; as `fastrain.rescore.other_data.score_again`.
     """
     from fastrain.report.missing_modalities import missing_modalities_text
-    from fastrain.report.mistakes import LEFT_OUT
+    from fastrain.report.mistakes import shows_people
     from fastrain.report.run_report import write_report
     from fastrain.rescore.other_data import Asked, score_again
 
@@ -53,9 +53,8 @@ def score_missing(folder: Path, data: str | None = None) -> str:
     for protocol in variants:
         score_again(folder, Asked(protocol=protocol, data=data))
     page = run.file("report.html")
-    faces = not (page.is_file() and LEFT_OUT in page.read_text(encoding="utf-8"))
     with run.locked():
-        write_report([folder], page, faces=faces)
+        write_report([folder], page, faces=shows_people(page))
     return f"{missing_modalities_text(folder)}\n\nreport: {page}"
 
 

@@ -13,15 +13,19 @@ from fasdata.protocols.built import Wanted
 from fastrain.data.manifests import find_manifest, given_manifest
 from fastrain.evaluation.averaged import networks, run_results
 from fastrain.evaluation.metrics.bob import CRITERIA, bob_rates, bob_threshold
-from fastrain.evaluation.results_lookup import ends_of
+from fastrain.evaluation.results_lookup import OUTSIDE_PARTS, Results, ends_of
 from fastrain.evaluation.score_columns import Reading
 from fastrain.evaluation.score_facts import holdings, other_way_round
 from fastrain.evaluation.score_files import OutsideScores, read_outside
 from fastrain.evaluation.score_ids import lined_up
 from fastrain.evaluation.score_writers import write_scores
 from fastrain.evaluation.scores import Samples, ScoreOrigin, ScoreTable
+from fastrain.evaluation.sheet import iso_sheet
 from fastrain.evaluation.statistics.proportions import rules_note
 from fastrain.evaluation.thresholds import STANDARD_POLICIES, code_of_policies, named_policy
+from fastrain.report.iso_sheet import sheet_page
+from fastrain.report.item_under_test import item_of_run, item_of_scores
+from fastrain.report.run_folder import RunFolder
 from fastrain.run.run import finite
 from fastrain.rundir import RunDir, RunFacts
 
@@ -45,13 +49,16 @@ def evaluate_scores(
     as_bob: bool = False,
     form: str | None = None,
     out: Path | None = None,
+    sheet: Path | None = None,
+    product: str = "",
 ) -> str:
     """Evaluate a run's scores or a score file, return the results as text; with `form` write the scores to `out`.
 
     With a protocol or a manifest the ids have to be those of it, and its labels are the ones that count. Scores that
     name their manifest have to name that one. Scores of one label alone are judged only at thresholds that are given.
     `as_bob` adds the numbers that bob.pad.base prints. Without `form`, `out` is a folder for `results.json`, which also
-    has the code of policies from outside.
+    has the code of policies from outside. `sheet` is the file of the sheet of ISO/IEC 30107-3, which calls what was
+    tested `product`.
 
     Raises:
         UserError: unreadable scores, one label only, ids or fingerprint of another manifest, an unknown policy, fusion,
@@ -78,6 +85,11 @@ def evaluate_scores(
         table, selection=selection, fta=fta or "count", policies=policies, fusion=fusion or "mean",
         species=species or "attack_type",
     )  # fmt: skip
+    if sheet:
+        stated = results if about.manifest_fingerprint or origin.manifest_fingerprint else as_outside(results, table)
+        item = item_of_run([RunFolder.read(path)], product) if run else item_of_scores(read, fusion or "mean", product)
+        sheet_page(iso_sheet(Results(stated), item)).write(sheet)
+        lines.append(f"sheet: {sheet}")
     if out and not form:
         lines.append(f"written: {_write_results(results, thresholds, out)}")
     if as_bob:
@@ -93,6 +105,19 @@ def _write_results(results: Mapping[str, Any], thresholds: Sequence[str], out: P
     code = code_of_policies(thresholds)
     place.write_json("results.json", finite({**results, **({"code": code} if code else {})}))
     return place.file("results.json")
+
+
+def as_outside(results: Mapping[str, Any], table: ScoreTable) -> dict[str, Any]:
+    """Return results of scores that no manifest vouches for: a rate that only a list of all presentations could tell
+    is absent, and nobody knows which domain took no part in training."""
+    stated = {**results, "part_names": OUTSIDE_PARTS}
+    if (table.frame["status"] == "ok").all():
+        why = "the file lists no presentation without a score"
+        stated["metrics"] = [
+            {**row, "value": None, "reason": why} if row["metric"].startswith("non_response") else row
+            for row in stated["metrics"]
+        ]
+    return stated
 
 
 def read_for(path: Path, asked: Asked, reading: Reading) -> tuple[OutsideScores, Manifest | None]:

@@ -38,7 +38,7 @@ class RunRequest:
     precision: str | None = None
     accelerator: str | None = None
     threads: int | None = None
-    faces: bool = True
+    faces: bool = False
     allow_changed_data: bool = False
     dry_run: bool = False
 

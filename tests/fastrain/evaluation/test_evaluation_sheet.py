@@ -11,7 +11,7 @@ from fasdata.page.spelling import Absent
 from fastrain.evaluation.results import evaluate
 from fastrain.evaluation.results_lookup import HONEST, Results
 from fastrain.evaluation.scores import ScoreTable
-from fastrain.evaluation.sheet import NO_SPECIES, ItemUnderTest, iso_sheet
+from fastrain.evaluation.sheet import APCER, NO_SPECIES, ItemUnderTest, iso_sheet
 from fastrain.evaluation.thresholds import fixed
 
 KINDS = {"bonafide": "", "print": "print", "replay": "replay"}
@@ -77,14 +77,14 @@ def test_the_least_scores_leave_most_lines_unknown_each_with_its_reason() -> Non
     unknown = iso_sheet(results(table(people=False, species=False, val=False)), ItemUnderTest()).unknown()
     assert unknown["People"] == "people are not named"
     assert unknown["PAI species"] == NO_SPECIES
-    for title in ("Threshold", "Threshold from", "APCER max", "BPCER", "HTER (all species together)"):
+    for title in ("Threshold", "Threshold from", APCER, "BPCER", "HTER, all species together"):
         assert unknown[title] == "there is no part val", title
     assert "EER" not in unknown and "BPCER20" not in unknown  # found on these very clips
 
 
 def test_without_species_the_worst_is_unknown_and_the_whole_is_told() -> None:
     sheet = iso_sheet(results(table(species=False)), ItemUnderTest())
-    assert sheet.unknown()["APCER max"].startswith(f"{NO_SPECIES}; all together: 8.33 % [")
+    assert sheet.unknown()[APCER].startswith(f"{NO_SPECIES}; all together: 8.33 % [")
 
 
 def test_a_threshold_that_is_given_says_so() -> None:
@@ -104,9 +104,9 @@ def test_medians_over_runs_stand_beside_the_rates_of_one() -> None:
     sheet = iso_sheet(alone, ItemUnderTest(), beside=others)
     over = {point.title: str(point.over_runs) for point in sheet.points}
     assert sheet.runs == 3
-    assert over["APCER, worst species"] == "16.67 % (16.67 to 16.67)"
+    assert over[APCER] == "16.67 % (16.67 to 16.67)"
     rates = [run.metric("test", "clip", "hter", HONEST) or 0.0 for run in (alone, *others)]
-    assert over["HTER (all species together)"].startswith(f"{100 * median(rates):.2f} % (")
+    assert over["HTER, all species together"].startswith(f"{100 * median(rates):.2f} % (")
 
 
 def test_no_results_leave_a_sheet_that_says_why() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from fasdata.errors import UserError
 from fastrain.evaluation.scores import ScoreTable
-from fastrain.report.mistakes import worst_mistakes
+from fastrain.report.mistakes import shows_people, worst_mistakes
 from fastrain.report.run_report import write_report
 from fastrain.report.training import block_means
 from tests.fasdata.page.markup import Markup
@@ -39,7 +39,7 @@ def runs(tmp_path_factory, library):
 @pytest.fixture(scope="module")
 def html(runs, tmp_path_factory):
     out = tmp_path_factory.mktemp("out") / "report.html"
-    write_report(runs[:1], out)
+    write_report(runs[:1], out, faces=True)
     return out.read_text("utf-8")
 
 
@@ -96,7 +96,7 @@ def test_all_sections_are_there(page):
 
 
 def test_same_runs_same_bytes(runs, html, tmp_path):
-    write_report(runs[:1], tmp_path / "again.html")
+    write_report(runs[:1], tmp_path / "again.html", faces=True)
     assert (tmp_path / "again.html").read_text("utf-8") == html
 
 
@@ -174,7 +174,7 @@ def test_mistakes_are_those_furthest_on_the_wrong_side(runs, page):
 @pytest.mark.usefixtures("undrawn")
 def test_no_more_than_ten_mistakes(library, tmp_path):
     run = fabricate_run(tmp_path / "run", library=library, gap=-0.3)
-    page = reported(run, tmp_path)
+    page = reported(run, tmp_path, faces=True)
     assert page.tags.count("img") == 10
     assert "Shown: the 10 furthest" in page.sections["mistakes"]
 
@@ -186,12 +186,20 @@ def test_pictures_come_from_the_store(page):
     assert len(sources) == page.sections["mistakes"].count("from the threshold")
 
 
+def test_whether_a_page_shows_people_is_read_off_it(html, tmp_path):
+    written = tmp_path / "r.html"
+    assert not shows_people(written)
+    for words, shown in ((html, True), (re.sub(r'src="data:[^"]*"', "", html), False)):
+        written.write_text(words, encoding="utf-8")
+        assert shows_people(written) is shown
+
+
 @pytest.mark.usefixtures("undrawn")
 def test_without_faces_there_is_no_picture(runs, tmp_path):
-    page = reported(runs[0], tmp_path, faces=False)
+    page = reported(runs[0], tmp_path)
     assert "img" not in page.tags
     assert "data:image" not in (tmp_path / "report.html").read_text()
-    assert "written without faces" in page.sections["mistakes"]
+    assert "shown only when asked for (--faces)" in page.sections["mistakes"]
     assert "from the threshold" in page.sections["mistakes"]
 
 
@@ -199,7 +207,7 @@ def test_without_faces_there_is_no_picture(runs, tmp_path):
 def test_without_a_store_the_report_says_so(copied, tmp_path):
     settings = json.loads((copied / "run.json").read_text())
     (copied / "run.json").write_text(json.dumps(settings | {"library": str(tmp_path / "nowhere")}))
-    page = reported(copied, tmp_path)
+    page = reported(copied, tmp_path, faces=True)
     assert "img" not in page.tags
     assert "no store of msu-mfsd in the library" in page.sections["mistakes"]
 

@@ -13,6 +13,7 @@ from fastrain.evaluation.metrics.calibration import cllr, min_cllr
 from fastrain.evaluation.scores import ScoreTable
 from fastrain.evaluation.statistics.clusters import Clusters
 from fastrain.evaluation.statistics.proportions import proportion_interval
+from fastrain.report.iso_sheet import write_sheet
 from fastrain.report.ledger import entries
 from fastrain.report.run_folder import RunFolder
 from fastrain.report.run_report import run_page, write_report
@@ -119,23 +120,42 @@ def test_the_iso_page_states_operating_points_with_their_intervals(page, results
     rows = {row["Rate"]: row for row in page.table("Operating points")}
     oracle = "of the same part (oracle)"
     for title, name, policy in (
-        ("APCER, worst species", "apcer", HONEST),
+        ("APCER max, worst species", "apcer", HONEST),
         ("BPCER", "bpcer", HONEST),
-        ("ACER, worst species", "acer_max", HONEST),
+        ("ACER max, worst species", "acer_max", HONEST),
         ("BPCER10", "bpcer10", f"apcer_max@0.1 {oracle}"),
         ("BPCER20", "bpcer20", f"apcer_max@0.05 {oracle}"),
         ("BPCER100", "bpcer100", f"apcer_max@0.01 {oracle}"),
         ("EER", "eer", ""),
     ):
-        for part, heading in (("test", "unseen domain [95 %]"), ("val", "held-out source [95 %]")):
-            entry = metric(results, part, name, policy)
-            numbers = [100 * entry[key] for key in ("value", "low", "high")]
-            number = "{:.2f} % [{:.2f}, {:.2f}] {}".format(*numbers, entry["rule"])
-            assert rows[title][heading] == number, (title, part)
-        assert rows[title]["Threshold from"] == (policy or "needs none")
+        entry = metric(results, "test", name, policy)
+        numbers = [100 * entry[key] for key in ("value", "low", "high")]
+        number = "{:.2f} % [{:.2f}, {:.2f}] {}".format(*numbers, entry["rule"])
+        assert rows[title]["Unseen domain [95 %]"] == number, title
+        assert rows[title]["Threshold from"] == (policy or "the same part (oracle)")
+    assert rows["BPNRR, bona fide non-response"]["Unseen domain [95 %]"].startswith("12.50 %")  # 1 of 8 gave no face
     section = page.sections["iso"]
     assert "8 subjects; fewer than 20: too few to tell; 10000 resamples" in section
-    assert "print, replay" in section and "12.50 %" in section  # 1 of 8 bona fide clips gave no face
+    species = {
+        row["PAI species, by attack_type"]: row for row in page.table("Attacks of the unseen domain, by species")
+    }
+    kept = {"part": "test", "level": "clip", "threshold_policy": HONEST}
+    for row in (row for row in results["species"] if kept.items() <= row.items()):
+        shown = species[row["species"]]
+        assert (shown["Presentations"], shown["People"]) == (str(row["n"]), "8")
+        assert shown["Accepted"] == f"{round(row['apcer'] * row['n'])} of {row['n']}"
+
+
+def test_the_sheet_alone_says_what_was_tested_which_seed_and_what_is_not_known(run, tmp_path):
+    write_sheet([run, run], tmp_path / "sheet.html", product="Gate 3")
+    sheet = Markup((tmp_path / "sheet.html").read_text("utf-8"))
+    assert "ISO/IEC 30107-3 sheet: Gate 3" in sheet.text
+    for words in ("seed 0 alone, first of 2 runs (seeds 0, 0)", "retinaface", "MSU-MFSD", "recipe standard",
+                  "Bundle, SHA-256: no bundle is named (--bundle).", "Next:"):  # fmt: skip
+        assert words in sheet.text, words
+    row = next(row for row in sheet.table("Operating points") if row["Rate"] == "BPCER")
+    value = row["Unseen domain [95 %]"].partition(" %")[0]
+    assert row["Median of 2 runs (lowest to highest)"] == f"{value} % ({value} to {value})"
 
 
 def test_a_source_threshold_is_followed_to_the_target(page, results):

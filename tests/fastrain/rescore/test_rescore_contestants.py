@@ -80,7 +80,7 @@ def test_each_has_its_report(outside: list[Path]) -> None:
     for folder, words in zip(outside, (("print/1", "10 people"), ("people not named", "No column")), strict=True):
         assert Called("fastrain", "report", folder).code == 0
         page = (folder / "report.html").read_text()
-        for text in ("ISO/IEC 30107-3 summary", "What these scores cannot tell", "test part", *words):
+        for text in ("ISO/IEC 30107-3 sheet", "What these scores cannot tell", "test part", *words):
             assert text.lower() in page.lower()
         for text in ("unseen domain</td>", "Did it learn", "--no-faces", "is not in the run folder", "<script"):
             assert text not in page

@@ -25,6 +25,7 @@ from fastrain.rescore.robustness_report import corrupt_run
 from fastrain.rescore.scores_alone import evaluate_scores
 from fastrain.run.run import evaluate_run, run
 from tests.commands import Called
+from tests.fasdata.page.markup import Markup
 from tests.fastrain.sessions import request
 from tests.fastrain.world import CANONICAL, RECIPE
 
@@ -223,3 +224,24 @@ def test_selection_on_the_target_is_named_an_oracle(library: Library, tmp_path: 
         if row["metric"] == "min_hter"
     }
     assert values["test", "frame"] == pytest.approx(best["min_hter_frame"], abs=1e-6)
+
+
+def test_the_sheet_of_the_least_scores_says_which_of_its_lines_are_unknown(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("label,score\nlive,0.9\nlive,0.4\nspoof,0.1\nspoof,0.6\n")
+    done = Called("fastrain", "eval", tmp_path / "s.csv", "--sheet", tmp_path / "sheet.html", "--product", "Gate 3")
+    assert done.code == 0, done.error
+    page = Markup((tmp_path / "sheet.html").read_text("utf-8"))
+    assert "ISO/IEC 30107-3 sheet: Gate 3" in page.text
+    for words in (
+        "Method, Network, Face detector, Dataset, Protocol, Tested on: not stated with the scores.",
+        "People: people are not named.",
+        "PAI species: species are not named",
+        "APNRR, BPNRR: the file lists no presentation without a score.",
+        "HTER, all species together, ACER max, worst species: there is no part val.",
+        "lines are not known: see below",
+    ):
+        assert words in page.text, words
+    given = Called("fastrain", "eval", tmp_path / "s.csv", "--sheet", tmp_path / "at.html", "--threshold", "fixed(0.5)")
+    assert given.code == 0, given.error
+    shown = Markup((tmp_path / "at.html").read_text("utf-8")).text
+    assert "fixed(0.5): given beforehand" in shown and "50.00 % [" in shown
