@@ -27,6 +27,15 @@ _GRADES: dict[str, tuple[tuple[float, str], ...]] = {
 GRADED = tuple(_GRADES)
 
 
+def grades_of(name: str) -> tuple[str, ...]:
+    """Return the grades of a measure from low to high.
+
+    >>> grades_of("yaw")
+    ('frontal (to 0.2)', 'turned (0.2 to 0.5)', 'far turned (over 0.5)')
+    """
+    return tuple(words for _, words in _GRADES[name])
+
+
 def grade(name: str, value: float) -> str:
     """Return the grade of a measure, for people and for tables; of `yaw` its side means nothing.
 

@@ -29,7 +29,8 @@ def _show_formats(wanted: bool) -> None:
     "fastrain eval runs/published --protocol CIO-M --data data. Scores alone: fastrain eval scores-eval.csv "
     "--threshold 'fixed(0.5)' --sheet sheet.html. Worse pictures: fastrain eval runs/a --corrupt jpeg,blur. Without "
     "depth or infrared: fastrain eval runs/a --missing. Moved boxes: fastrain eval runs/a --jitter 0.1,0.2. Two "
-    "runs together: fastrain eval --fuse and runs/a runs/b",
+    "runs together: fastrain eval --fuse and runs/a runs/b. By groups: fastrain eval runs/a --by device --by "
+    "species,device",
 )
 def eval(  # the verb of the command line
     folders: Annotated[
@@ -70,6 +71,14 @@ def eval(  # the verb of the command line
             metavar="RULE",
             help="One decision of several runs on the same clips: and, or, mean, weighted(3,1). With --out they "
             "become a contestant, for report and compare.",
+        ),
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD",
+            help="Print errors by groups of clips, and how far apart they are: any field (device, region), "
+            "dataset, subject, species, or species,device. Repeat for more.",
         ),
     ] = None,
     jitter: Annotated[
@@ -150,6 +159,22 @@ def eval(  # the verb of the command line
                 "--missing scores a run as it is", expected="a run folder, and no option but --data beside it"
             )
         typer.echo(score_missing(folder, data))
+        return
+    if by:
+        from fastrain.rescore.grouped import grouped_text
+
+        if any((on, fuse, jitter, corrupt, write_scores, as_, out, allow_changed_data)) or len(threshold or ()) > 1:
+            raise UserError(
+                "--by groups the scores there are",
+                expected="one --threshold at most, --fta, --fusion, --species and what says how to read them beside it",
+            )
+        policy = threshold[0] if threshold else ""
+        typer.echo(
+            grouped_text(
+                folder, by, asked, reading, policy=policy, fta=fta or "", fusion=fusion or "mean",
+                species=species or "attack_type",
+            )
+        )  # fmt: skip
         return
     if fuse:
         from fastrain.rescore.fused_runs import fuse_runs

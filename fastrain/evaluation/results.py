@@ -9,6 +9,7 @@ import numpy as np
 
 from fasdata.errors import unknown_name
 from fasdata.records import ATTACK, BONAFIDE
+from fastrain.evaluation.breakdowns import broken_down
 from fastrain.evaluation.measures import AT, BEST, FREE, Measured
 from fastrain.evaluation.metrics.curve import Roc
 from fastrain.evaluation.metrics.rates import apcer_by_species
@@ -47,7 +48,9 @@ def evaluate(
     At clip level a metric, a species and a non-response have `low` and `high`, the ends of the 95 % interval over
     subjects, and its `rule` (`statistics.proportions.RULES`); what is read off the curve is resampled so many times
     (`resamples`; 0 = no interval at all; see `affordable`). `uncertainty` says how many subjects they rest on, and a
-    species how many `people` where all of them are named. A threshold is held fixed.
+    species how many `people` where all of them are named. A threshold is held fixed. With intervals there are `groups`,
+    `differentials` and `species_groups` of the test part's clips (`evaluation.breakdowns`), at the first threshold that
+    needs none of their labels.
 
     The result is plain JSON: a number that does not exist is None and its row has a `reason`. Without part val the
     threshold of `source_eer` and all that rests on it are None. Threshold None with the reason "rejects everything"
@@ -82,6 +85,8 @@ def evaluate(
             for part, clips in tables.items():
                 result["metrics"] += _non_response(clips, part, intervals=resamples > 0)
                 result["counts"] += _counts(clips, part)
+            if resamples and "test" in tables:
+                result |= _broken_down(_counted(tables["test"], fta), thresholds, species)
     return result
 
 
@@ -211,6 +216,18 @@ def _non_response(clips: ScoreTable, part: str, *, intervals: bool) -> list[_Row
             _put(row, proportion_interval(lost[of_label], unit[of_label]))
         rows.append(row)
     return rows
+
+
+def _broken_down(
+    clips: Any, thresholds: Mapping[ThresholdPolicy, tuple[_Row, float]], species: str
+) -> dict[str, list[_Row]]:
+    """Return the rates of groups of the target's clips at the first threshold that knows nothing of their labels."""
+    for policy, (_, threshold) in thresholds.items():
+        if not policy.oracle and not np.isnan(threshold):
+            tables = broken_down(clips, threshold, species)
+            about = {"part": "test", "level": "clip", "threshold_policy": policy.name}
+            return {name: [about | row for row in rows] for name, rows in tables.items()}
+    return {}
 
 
 def _counts(clips: ScoreTable, part: str) -> list[_Row]:

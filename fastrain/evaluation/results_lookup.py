@@ -37,6 +37,11 @@ class Results:
         """Return how clips without a usable face were counted: `count` or `exclude`."""
         return "exclude" if self.data.get("fta") == "exclude" else "count"
 
+    @property
+    def species_by(self) -> str:
+        """Return what tells PAI species apart: `attack_type` or `pai`."""
+        return "pai" if self.data.get("species_by") == "pai" else "attack_type"
+
     def named(self, part: str) -> str:
         """Return what a part is called: of scores from outside nobody knows which domain took no part in training."""
         return str((self.data.get("part_names") or {}).get(part) or PARTS[part])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fasdata.errors import UserError, unknown_name
 from fasdata.foreign import csv_cells, first_lines, read_table
+from fastrain.evaluation.score_rules import FIELD_PREFIX
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +100,8 @@ def _check_columns(names: Sequence[str]) -> None:
 class Layout:
     """How a file is laid out: its separator, the names of its columns where it has no header, and the role of each.
 
-    `roles` maps a role to the name of its column; `form` is what people call the layout.
+    `roles` maps a role to the name of its column; `form` is what people call the layout. `fields` are columns to group
+    clips by: those of a header whose names begin with `FIELD_PREFIX`.
     """
 
     form: str
@@ -107,6 +109,7 @@ class Layout:
     names: tuple[str, ...] | None
     roles: Mapping[str, str]
     unread: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, path: Path, reading: Reading, *, labels_known: bool = False) -> Layout:
@@ -155,8 +158,9 @@ class Layout:
                 do="or say which column it is: --columns label=COLUMN,score=COLUMN",
             )  # fmt: skip
         bobs = {"test_label", "is_bonafide"} <= set(header)
-        unread = tuple(name for name in header if name not in roles.values())
-        return cls("bob's CSV" if bobs else "a CSV with a header", separator, None, roles, unread)
+        fields = tuple(name for name in header if name.startswith(FIELD_PREFIX) and name not in roles.values())
+        unread = tuple(name for name in header if name not in (*roles.values(), *fields))
+        return cls("bob's CSV" if bobs else "a CSV with a header", separator, None, roles, unread, fields)
 
     @classmethod
     def _without_header(cls, path: Path, lines: Sequence[str], columns: Sequence[str]) -> Layout:
@@ -178,7 +182,7 @@ class Layout:
         )  # fmt: skip
 
     def rows(self, path: Path) -> pd.DataFrame:
-        """Return the file's cells as text, one column a role.
+        """Return the file's cells as text, one column a role, and the fields.
 
         Raises:
             UserError: as `read_table`.
@@ -186,7 +190,7 @@ class Layout:
         table = read_table(path, separator=self.separator, names=self.names)
         if self.names is None:
             table.columns = [str(name).strip().strip('"') for name in table.columns]
-        return table[list(self.roles.values())].set_axis(list(self.roles), axis=1)
+        return table[[*self.roles.values(), *self.fields]].set_axis([*self.roles, *self.fields], axis=1)
 
 
 def _cells(line: str, separator: str, path: Path) -> list[str]:

@@ -23,6 +23,7 @@ columns a row is a recording, and the summary says so. An AUC below 0.5 is warne
    species   the attack (see below)
    part      test or val (eval, dev): from val comes the threshold that a deployment would have
    dataset   whose clips these are; id: a name of the row, where there is no clip
+   field_…   anything to group clips by (field_region, field_device): --by region, and the report's breakdown
 
    Names of your own: --columns label=is_live,score=p,clip=video      No header: --columns score,label,-,subject
 

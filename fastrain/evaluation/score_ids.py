@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from fasdata.errors import UserError
 from fastrain.evaluation.averaged import AT, BEST
-from fastrain.evaluation.score_rules import KEY_COLUMNS
+from fastrain.evaluation.score_rules import FIELD_PREFIX, KEY_COLUMNS
 from fastrain.evaluation.scores import ScoreTable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _LISTED = 6  # ids that an error names
+_CARRIED = (AT, FIELD_PREFIX)  # beginnings of columns that a table keeps beside its score
 
 
 def matched(names: Sequence[str], samples: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -56,7 +57,7 @@ def lined_up(table: ScoreTable, key: ScoreTable, *, own: bool = False) -> ScoreT
     wanted = key.frame[key.frame["part"].isin(parts) & (key.frame["status"] == "ok")]
     _require_scored(wanted["sample_id"][~wanted["sample_id"].isin(set(ids))], "samples", table.source)
     lost = key.frame[key.frame["part"].isin(parts) & (key.frame["status"] == "fta") & ~key.frame["sample_id"].isin(ids)]
-    kept = [name for name in table.frame.columns if name in ("score", "status", BEST) or name.startswith(AT)]
+    kept = [name for name in table.frame.columns if name in ("score", "status", BEST) or name.startswith(_CARRIED)]
     scored = rows.assign(**{name: table.frame[name].to_numpy() for name in kept})
     return ScoreTable(pd.concat([scored, lost], ignore_index=True), table.source)
 
@@ -73,7 +74,8 @@ def _by_clip(table: ScoreTable, key: ScoreTable, by_clip: dict[str, int]) -> Sco
     lacking = absent[absent["status"] == "ok"]
     _require_scored(lacking["dataset"] + "/" + lacking["clip_id"], "clips", table.source)
     own = table.frame.reset_index(drop=True)
-    frames = rows.assign(score=own["score"], status=own["status"], frame_index=own["frame_index"])
+    fields = {name: own[name] for name in own.columns if name.startswith(FIELD_PREFIX)}
+    frames = rows.assign(score=own["score"], status=own["status"], frame_index=own["frame_index"], **fields)
     single = not (names.duplicated().any() or (own["frame_index"] > 0).any())
     stem = frames["dataset"] + "/" + frames["clip_id"]
     frames["sample_id"] = stem if single else stem + "/" + frames["frame_index"].astype(str)

@@ -62,7 +62,7 @@ def rows_of(cells: pd.DataFrame, layout: Layout, reading: Reading, part: str, wh
         dataset=names_in(cells["dataset"]).replace("", NOT_STATED) if "dataset" in cells else NOT_STATED,
         domain="", part=parts_of(cells, part, where), subject=subject,
         label=np.where(live, BONAFIDE, ATTACK), attack_type=kind, pai=instrument, score=score,
-        status=np.where(np.isnan(score), "fta", "ok"),
+        status=np.where(np.isnan(score), "fta", "ok"), **{name: names_in(cells[name]) for name in layout.fields},
     )  # fmt: skip
     rows = _framed(cells, frame, layout, where) if "clip" in cells else _recordings(cells, frame, where)
     notes = rows.notes
@@ -73,7 +73,7 @@ def rows_of(cells: pd.DataFrame, layout: Layout, reading: Reading, part: str, wh
             *notes,
             f"columns not read: {', '.join(layout.unread[:8])}" + (", …" if len(layout.unread) > 8 else ""),
         )
-    return Rows(rows.frame[list(COLUMNS)], rows.are, notes, rows.has_ids)
+    return Rows(rows.frame[[*COLUMNS, *layout.fields]], rows.are, notes, rows.has_ids)
 
 
 # -- What a row is ----------------------------------------------------------------------------------------------------

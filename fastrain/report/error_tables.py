@@ -1,32 +1,29 @@
-"""Show every error rate with its selection and threshold policy, then by device, session and domain."""
+"""Show every error rate with its selection and threshold policy."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Paragraph, Row, Table
 from fasdata.page.spelling import Absent, count, on_two_lines, percent, score, text
-from fasdata.records import ATTACK, BONAFIDE, LABELS
+from fasdata.records import LABELS
 from fastrain.evaluation.results import FEW
-from fastrain.evaluation.results_lookup import HONEST, PARTS, TEST, VAL, Results, ends_of
-from fastrain.evaluation.score_rules import FIELD_PREFIX
-from fastrain.evaluation.statistics.clusters import Clusters
+from fastrain.evaluation.results_lookup import HONEST, PARTS, TEST, Results, ends_of
 from fastrain.evaluation.statistics.proportions import (
     EXACT,
     JOINED,
     RESAMPLED,
     WORST,
-    proportion_interval,
     rules_note,
 )
 from fastrain.evaluation.thresholds import held_out_threshold, is_oracle
 from fastrain.report.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
 LAST_ALONE = "Of the last network alone, at its own threshold: a mean over networks gives no clip a score. "
@@ -144,71 +141,3 @@ def _kind(part: str, policy: str) -> Literal["", "strong", "muted"]:
     if part == TEST and is_oracle(policy):
         return "muted"
     return "strong" if part == TEST and policy == HONEST else ""
-
-
-# -- Error rates by device, session and other fields of the target, and by domain of the sources ----------------------
-
-SOURCES = "domain of the held-out sources"
-MOST = 15  # values; a field with more (a serial number) is no way to group
-
-
-def breakdown_section(run: RunFolder) -> Section:
-    """Return a table for each grouping of the target's clips, and for the sources, at the threshold of the sources."""
-    title = "Breakdown"
-    threshold, note = shown_threshold(run)
-    scores = run.scores.clips() if run.scores else None
-    clips = scores.part(TEST) if scores else None
-    if scores is None or clips is None or threshold is None:
-        return Section("breakdown", title, [Paragraph("Nothing to show: no scores, or no threshold from the sources.")])
-    tables = [_table(name, clips.frame, column, threshold) for name, column in groupings(clips.frame)]
-    parts: list[Any] = tables or [Paragraph("The target is one dataset, and its clips have no fields to group by.")]
-    held_out = scores.part(VAL)
-    if held_out and held_out.frame["domain"].nunique() > 1:
-        parts.append(_table(SOURCES, held_out.frame, "domain", threshold))
-    lead = f"{note}Clips at {HONEST}; without a face: rejected. All tables but that of the sources are of the target."
-    return Section("breakdown", title, parts, lead)
-
-
-def groupings(frame: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Yield name and column of what the clips can be grouped by: columns of 2 to 15 values."""
-    fields = [(name.removeprefix(FIELD_PREFIX), name) for name in frame.columns if name.startswith(FIELD_PREFIX)]
-    for name, column in (("dataset", "dataset"), ("instrument", "pai"), *fields):
-        values = frame[column][frame[column] != ""].nunique()
-        if 1 < values <= MOST:
-            yield name, column
-
-
-def _table(name: str, frame: pd.DataFrame, column: str, threshold: float) -> Table:
-    title = name.replace("_", " ")
-    columns = [Column(title.capitalize()), Column("Bona fide clips", True), Column("BPCER", True),
-               Column("Attack clips", True), Column("APCER, all species", True)]  # fmt: skip
-    rows = []
-    for value, those in frame.groupby(column):
-        accepted = those["score"].fillna(float("-inf")) >= threshold
-        live, spoof = those["label"] == BONAFIDE, those["label"] == ATTACK
-        rows.append(
-            Row(
-                (
-                    str(value) or "unknown",
-                    count(int(live.sum())),
-                    _rate(~accepted[live], those[live]),
-                    count(int(spoof.sum())),
-                    _rate(accepted[spoof], those[spoof]),
-                )
-            )
-        )
-    return Table(f"By {title}", columns, rows, f"{_NOTES.get(name, '')}{_FEW} {_INTERVAL}")
-
-
-_NOTES = {
-    "training_range": "Outside: size, sharpness, brightness or pose of the face is not in the middle 98 % of the "
-    "training clips. Predictions of a bundle flag these faces as unlike anything seen. "
-}
-
-
-def _rate(wrong: pd.Series, clips: pd.DataFrame) -> Any:
-    if not len(wrong):
-        return Absent("no such clip")
-    interval = proportion_interval(wrong.to_numpy(), Clusters.of(clips.reset_index(drop=True)).unit)
-    shown = percent(float(wrong.mean()), ends=(interval.low, interval.high), rule=interval.rule)
-    return on_two_lines(str(shown) if len(wrong) >= FEW else str(shown).replace(" [", ", few [", 1))

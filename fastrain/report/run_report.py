@@ -11,9 +11,10 @@ from fasdata.page.page import Page, Section
 from fasdata.page.parts import Details, Facts, Notice
 from fasdata.page.spelling import text
 from fastrain.evaluation.results_lookup import HONEST
+from fastrain.report.breakdown import breakdown_section
 from fastrain.report.contestant_sections import NO_PICTURES, contestant_glance, contestant_source
 from fastrain.report.data_tables import data_section
-from fastrain.report.error_tables import breakdown_section, metrics_section
+from fastrain.report.error_tables import metrics_section
 from fastrain.report.fusion_section import fusion_section, fusion_source
 from fastrain.report.glance import glance_section, lines_section
 from fastrain.report.iso_sheet import iso_section

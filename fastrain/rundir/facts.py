@@ -268,6 +268,9 @@ class ResultFacts(Facts):
     metrics: list[MetricRow] = []
     species: list[dict[str, Any]] = []
     counts: list[dict[str, Any]] = []
+    groups: list[dict[str, Any]] = []
+    differentials: list[dict[str, Any]] = []
+    species_groups: list[dict[str, Any]] = []
     roc: dict[str, dict[str, Any]] = {}
     uncertainty: dict[str, dict[str, Any]] = {}
     averaged_over: Count | None = None

@@ -24,12 +24,14 @@ PRIOR = 2.0  # erring people; `benchmarks/coverage.py` measures what it does to 
 
 # What an interval rests on, as it is named beside a number, and in words.
 EXACT, WORST, JOINED, RESAMPLED, TWO_LEVEL = "exact", "worst", "joined", "resampled", "two-level"
-AVERAGED = "averaged"
+AVERAGED, APART = "averaged", "apart"
 RULES = {
     EXACT: "Clopper-Pearson on as many presentations as the people's are worth, which without errors is one a person",
     WORST: "over all species: the lowest end, corrected for their number, and the highest",
     JOINED: "the exact intervals of the two rates joined by squares (MOVER); at least the exact one of their mean",
     RESAMPLED: "people resampled, percentiles; never narrower than the exact interval at the same operating point",
+    APART: "exact intervals of two groups joined by squares (MOVER): the lowest end of all pairs, corrected for the "
+    "number of pairs, rates and fields compared, and the highest",
     TWO_LEVEL: "the interval over people of the mean over seeds, widened by what the mean varies with the seeds",
     AVERAGED: "the intervals of the protocols joined by squares, where their targets are different people",
 }

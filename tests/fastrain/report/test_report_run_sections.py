@@ -65,10 +65,11 @@ def rates(clips: pd.DataFrame, threshold: float) -> list[str]:
     live = clips["label"] == "bonafide"
     shown = []
     for wrong in (~accepted[live], accepted[~live]):
-        few = ", few" if len(wrong) < 20 else ""
-        interval = proportion_interval(wrong.to_numpy(), Clusters.of(clips.loc[wrong.index].reset_index()).unit)
+        unit = Clusters.of(clips.loc[wrong.index].reset_index()).unit
+        few = ", few" if len(set(unit)) < 20 else ""
+        interval = proportion_interval(wrong.to_numpy(), unit)
         ends = f"[{100 * interval.low:.2f}, {100 * interval.high:.2f}] exact"
-        shown += [str(len(wrong)), f"{100 * wrong.mean():.2f} %{few}{ends}"]
+        shown += [f"{len(wrong)}, {len(set(unit))}", f"{100 * wrong.mean():.2f} %{few}{ends}"]
     return shown
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from fasdata.errors import UserError
+from fastrain.evaluation.breakdowns import groupings
 from fastrain.evaluation.scores import ScoreTable
-from fastrain.report.error_tables import groupings
 from fastrain.run.conclude import with_fields
 from tests.fastrain.evaluation.tables import frame, row
 
