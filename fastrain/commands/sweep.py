@@ -10,7 +10,7 @@ import typer
 
 from fasdata.commands.options import own_view
 from fasdata.errors import EXIT_PARTIAL, UserError, unknown_name
-from fastrain.commands.options import AllowChangedData, NoFaces
+from fastrain.commands.options import AllowChangedData, Faces
 
 if TYPE_CHECKING:
     from fastrain.rundir.sweep_dir import SweepDir
@@ -64,7 +64,7 @@ def sweep(
         bool, typer.Option("--no-pack", help="Make no pack of the views that several runs share.")
     ] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try failed runs again.")] = False,
-    no_faces: NoFaces = False,
+    faces: Faces = False,
     allow_changed_data: AllowChangedData = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the runs, what is there and what comes first, and stop.")
@@ -87,9 +87,7 @@ def sweep(
         "methods": methods, "protocols": protocols, "recipes": recipes, "seeds": seeds, "presets": preset,
         "set": constant, "grid": settings_in(vary, "--vary"),
     }  # fmt: skip
-    common = Common(
-        data, frames, test_frames, val, precision, accelerator, devices, threads, not no_faces, allow_changed_data
-    )
+    common = Common(data, frames, test_frames, val, precision, accelerator, devices, threads, faces, allow_changed_data)
     local = LocalRuns.on(accelerator, devices, workers)
     outcomes = carry_out(
         read_grid(grid, given), common, out, local, places=local.places, dry_run=dry_run, retry_failed=retry_failed,

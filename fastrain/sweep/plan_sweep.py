@@ -40,7 +40,7 @@ class Common:
     accelerator: str | None = None
     devices: str | None = None
     threads: int | None = None
-    faces: bool = True
+    faces: bool = False
     allow_changed_data: bool = False
 
 
