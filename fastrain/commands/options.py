@@ -8,6 +8,9 @@ from typing import Annotated
 import typer
 
 Faces = Annotated[bool, typer.Option("--faces/--no-faces", help="Show pictures of people in the report.")]
+NoReport = Annotated[
+    bool, typer.Option("--no-report", help="Write no report.html; 'fastrain report RUN' makes it at any time.")
+]
 AllowChangedData = Annotated[
     bool, typer.Option("--allow-changed-data", help="Go on with data that a lock contradicts; the results say so.")
 ]

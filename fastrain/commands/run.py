@@ -8,7 +8,7 @@ import typer
 
 from fasdata.commands.offered import offering
 from fasdata.commands.options import own_rule, own_view
-from fastrain.commands.options import AllowChangedData, Faces, With
+from fastrain.commands.options import AllowChangedData, Faces, NoReport, With
 
 app = typer.Typer()
 
@@ -71,6 +71,7 @@ def run(
     ] = None,
     with_: With = None,
     faces: Faces = False,
+    no_report: NoReport = False,
     allow_changed_data: AllowChangedData = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the plan, refuse what the run would refuse, and stop.")
@@ -88,7 +89,7 @@ def run(
         method=method, protocol=protocol, recipe=recipe, manifest=manifest, preset=preset, overrides=tuple(overrides),
         frames=frames and own_rule(frames),
         test_frames=test_frames and own_rule(test_frames), val=val, data=data, out=out, resume=resume, devices=devices,
-        precision=precision, accelerator=accelerator, threads=threads, faces=faces,
+        precision=precision, accelerator=accelerator, threads=threads, faces=faces, report=not no_report,
         allow_changed_data=allow_changed_data, dry_run=dry_run,
     )  # fmt: skip
     carry_out(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,7 @@ import typer
 
 from fasdata.commands.options import own_view
 from fasdata.errors import EXIT_PARTIAL, UserError, unknown_name
-from fastrain.commands.options import AllowChangedData, Faces
+from fastrain.commands.options import AllowChangedData, Faces, NoReport
 
 if TYPE_CHECKING:
     from fastrain.rundir.sweep_dir import SweepDir
@@ -65,6 +66,7 @@ def sweep(
     ] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try failed runs again.")] = False,
     faces: Faces = False,
+    no_report: NoReport = False,
     allow_changed_data: AllowChangedData = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the runs, what is there and what comes first, and stop.")
@@ -87,7 +89,10 @@ def sweep(
         "methods": methods, "protocols": protocols, "recipes": recipes, "seeds": seeds, "presets": preset,
         "set": constant, "grid": settings_in(vary, "--vary"),
     }  # fmt: skip
-    common = Common(data, frames, test_frames, val, precision, accelerator, devices, threads, faces, allow_changed_data)
+    common = Common(
+        data=data, frames=frames, test_frames=test_frames, val=val, precision=precision, accelerator=accelerator,
+        devices=devices, threads=threads, faces=faces, report=not no_report, allow_changed_data=allow_changed_data,
+    )  # fmt: skip
     local = LocalRuns.on(accelerator, devices, workers)
     outcomes = carry_out(
         read_grid(grid, given), common, out, local, places=local.places, dry_run=dry_run, retry_failed=retry_failed,
@@ -111,7 +116,7 @@ def status(
         if not (watch and " running" in text.rpartition("\n\n")[2]):
             return
         time.sleep(5)
-        typer.clear()
+        typer.echo("\033[2J\033[H" if sys.stdout.isatty() else "", nl=False)
 
 
 @app.command(epilog="Example: fastrain sweep log sweeps/mcio erm-mcio-CIO2M-standard-seed0")

@@ -39,6 +39,7 @@ class RunRequest:
     accelerator: str | None = None
     threads: int | None = None
     faces: bool = False
+    report: bool = True
     allow_changed_data: bool = False
     dry_run: bool = False
 

@@ -254,6 +254,8 @@ def _conclude(plan: RunPlan, session: Session, scored: Any, about: dict[str, Any
 
 
 def _report(plan: RunPlan) -> None:
+    if not plan.request.report:
+        return
     from fastrain.report.run_report import write_report
 
     write_report([plan.run.path], plan.run.file("report.html"), faces=plan.request.faces)

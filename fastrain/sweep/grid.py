@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from fasdata.errors import UserError
 from fasdata.foreign import read_yaml, short, validated, yaml_of
+from fastrain.methods.registry import METHODS
 
 LARGEST_SEED = 2**32 - 1
 MOST_RUNS = 100_000  # beyond this a grid is a slip of the pen
@@ -161,7 +162,8 @@ def _of_method(grid: Grid, method: str) -> Iterator[Wish]:
 
 def _of(settings: Mapping[str, Any], method: str, methods: Sequence[str]) -> dict[str, Any]:
     """Return the settings of a method: those of all, and those under its own name."""
-    of_all = {key: value for key, value in settings.items() if not (key in methods and isinstance(value, Mapping))}
+    names = {*METHODS, *methods}  # settings of a method that this sweep leaves out do no harm
+    of_all = {key: value for key, value in settings.items() if not (key in names and isinstance(value, Mapping))}
     own = settings.get(method)
     return {**of_all, **own} if isinstance(own, Mapping) else of_all
 

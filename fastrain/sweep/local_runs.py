@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
+from typing import cast
 
 from fasdata.stopping import stop_requested
 from fastrain.sweep.run_process import Outcome, RunProcess, Task
@@ -58,7 +59,7 @@ class LocalRuns:
                     process = RunProcess(self._placed(waiting.pop()), self._environment(place))
                     at_work[process.sentinel] = place, process
                 for handle in wait(list(at_work), WAKE):
-                    place, process = at_work.pop(handle)  # type: ignore[call-overload]
+                    place, process = at_work.pop(cast(int, handle))
                     free.append(place)
                     yield process.outcome()
                 if until and time.monotonic() > until:

@@ -41,6 +41,7 @@ class Common:
     devices: str | None = None
     threads: int | None = None
     faces: bool = False
+    report: bool = True
     allow_changed_data: bool = False
 
 

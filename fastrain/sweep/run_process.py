@@ -50,7 +50,8 @@ class Task:
         }  # fmt: skip
         wanted += [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
         wanted += [word for setting in request.overrides for word in ("--set", setting)]
-        wanted += ["--faces"] * request.faces + ["--allow-changed-data"] * request.allow_changed_data
+        wanted += ["--faces"] * request.faces + ["--no-report"] * (not request.report)
+        wanted += ["--allow-changed-data"] * request.allow_changed_data
         return wanted
 
 

@@ -40,11 +40,11 @@ def standing(folder: SweepDir, name: str) -> Standing:
     """
     run, state = folder.run(name), folder.state(name)
     lines = read_log(run.file("metrics.jsonl")) if run.file("metrics.jsonl").is_file() else []
-    aucs = [value for line in lines if line.kind == "val" and is_number(value := line.values.get("auc"))]
+    validated = [line.values.get("auc") for line in lines if line.kind == "val"]
     wanted = run.config().train.max_iterations if run.file("config.yaml").is_file() else None
     seconds = spent(folder, name) if state == "finished" else None
     failure = folder.failure(name) if state == "failed" else None
-    best = max(aucs, default=None)
+    best = max((float(auc) for auc in validated if is_number(auc)), default=None)
     return Standing(
         name, state, lines[-1].iteration if lines else 0, wanted, best, seconds, failure.reason if failure else ""
     )

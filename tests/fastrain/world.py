@@ -23,6 +23,7 @@ from fasdata.store.writer import StoreWriter
 SOURCES = ("casia-fasd", "replay-attack", "oulu-npu")
 TARGET = "msu-mfsd"
 CANONICAL, ALIAS, RECIPE = "mcio:CIO2M", "CIO-M", "standard"
+SECOND = "mcio:COM2I"
 SIDE = 48
 FRAMES = (3, 9)
 LANDMARKS = ((16.0, 18.0), (32.0, 18.0), (24.0, 26.0), (18.0, 34.0), (30.0, 34.0))
@@ -63,12 +64,26 @@ def write_library(root: Path) -> Library:
     return library
 
 
-def write_manifest(library: Library, rows: list[dict[str, Any]]) -> Path:
+def write_second(library: Library) -> Path:
+    """Write the manifest of COM2I over the same stores: Replay-Attack is the target, MSU-MFSD a source in its place."""
+    domain = SOURCES.index("replay-attack")
+    rows = []
+    for old in rows_of(library):
+        person = int(old["subject"][1:])
+        role = {
+            "replay-attack": {"part": "test", "domain_id": -1, "domain": "I"},
+            TARGET: {"part": "train" if person < 2 else "val", "domain_id": domain, "domain": "M"},
+        }.get(old["dataset"], {})
+        rows.append({**old, **role, "protocol": SECOND, "protocol_alias": "COM-I"})
+    return write_manifest(library, rows, SECOND)
+
+
+def write_manifest(library: Library, rows: list[dict[str, Any]], canonical: str = CANONICAL) -> Path:
     """Write the manifest of these rows where the library keeps that protocol; return its path."""
     blank = {name: "" for name, kind in zip(SCHEMA.names, SCHEMA.types, strict=True) if kind == pa.string()}
     table = _as_stored(pa.Table.from_pylist([{**blank, **row} for row in rows], schema=SCHEMA))
-    manifest = Manifest(table, _meta(library, table, rows))
-    return manifest.write(library.protocol_dir(CANONICAL, RECIPE))
+    manifest = Manifest(table, _meta(library, table, rows, canonical))
+    return manifest.write(library.protocol_dir(canonical, RECIPE))
 
 
 def rows_of(library: Library) -> list[dict[str, Any]]:
@@ -146,10 +161,11 @@ def _face(domain: int, person: int, label: str, frame: int) -> np.ndarray:
     return image.clip(0, 255).astype(np.uint8)
 
 
-def _meta(library: Library, table: pa.Table, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _meta(library: Library, table: pa.Table, rows: list[dict[str, Any]], canonical: str) -> dict[str, Any]:
     def domain(number: int, dataset: str, letter: str) -> dict[str, Any]:
         return {"domain_id": number, "domain": letter, "dataset": dataset, "letter": letter, "name": dataset}
 
+    roles = sorted({r["domain_id"]: (r["dataset"], r["domain"]) for r in rows}.items())
     clips = {(r["part"], r["dataset"], r["label"], r["clip_id"], r["subject"], r["status"]) for r in rows}
     tallies = sorted({clip[:3] for clip in clips})
     counts = []
@@ -169,12 +185,12 @@ def _meta(library: Library, table: pa.Table, rows: list[dict[str, Any]]) -> dict
         )
     return {
         "format": 1,
-        "canonical": CANONICAL,
-        "alias": ALIAS,
+        "canonical": canonical,
+        "alias": rows[0]["protocol_alias"],
         "pool": "mcio",
         "recipe": {"name": RECIPE},
-        "domains": [domain(i, name, "CIO"[i]) for i, name in enumerate(SOURCES)],
-        "target": [domain(-1, TARGET, "M")],
+        "domains": [domain(number, *role) for number, role in roles if number >= 0],
+        "target": [domain(number, *role) for number, role in roles if number < 0],
         "frame_rules": dict.fromkeys(("train", "val", "test"), "linspace(2)@decoded"),
         "validation": {"mode": "auto", "seed": 0, "share": 0.2, "datasets": []},
         "counts": counts,
