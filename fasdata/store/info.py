@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -91,8 +91,11 @@ class StoreInfo:
         """
         if self.fingerprint == wanted.fingerprint:
             return
-        mine, other = {"dataset": self.dataset, **self.config}, {"dataset": wanted.dataset, **wanted.config}
-        keys = [key for key in sorted((mine.keys() | other.keys()) - {RULES}) if mine.get(key) != other.get(key)]
+        mine, other = (
+            _flat({"dataset": info.dataset, **{key: value for key, value in info.config.items() if key != RULES}})
+            for info in (self, wanted)
+        )
+        keys = [key for key in sorted(mine.keys() | other.keys()) if mine.get(key) != other.get(key)]
         raise UserError(
             f"the store {folder} was made with another configuration",
             expected=", ".join(f"{key}={_short(mine.get(key))}" for key in keys),
@@ -108,6 +111,15 @@ def canonical_json(data: object) -> str:
 
 def _are_rules(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(rule, str) for rule in value)
+
+
+def _flat(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Return the values of a tree by their paths, such as `reading.on_damage`."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        inside = _flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {}
+        flat |= inside or {above + key: value}
+    return flat
 
 
 def _short(value: object) -> str:

@@ -180,3 +180,14 @@ def test_keys_are_plain_text_and_ids_sort_naturally():
     assert crop_key("train__2", 7) == "crop/train__2/000007/rgb"
     assert CROP_KEY.match("crop/train__2/000007/rgb") and not CROP_KEY.match("crop/../2/000007/rgb")
     assert sorted(["a10", "a9", "b1", "a"], key=natural) == ["a", "a9", "a10", "b1"]
+
+
+def test_other_settings_are_told_one_by_one_also_those_inside_a_group(tmp_path):
+    detector = {"min_score": 0.5, "thresholds": [0.6, 0.7, 0.7], "pyramid": {"factor": 0.709, "smallest": 20}}
+    made = StoreInfo("msu-mfsd", {"context": 2.0, "detector_settings": detector, "frames": ["all"]}, "1")
+    other = {**detector, "pyramid": {"factor": 0.709, "smallest": 40}}
+    wanted = StoreInfo("msu-mfsd", {"context": 3.0, "detector_settings": other, "frames": ["first(1)"]}, "1")
+    with pytest.raises(UserError) as refused:
+        made.require_same(wanted, tmp_path)
+    assert "expected context=2.0, detector_settings.pyramid.smallest=20; found context=3.0" in str(refused.value)
+    assert "found context=3.0, detector_settings.pyramid.smallest=40;" in str(refused.value)
