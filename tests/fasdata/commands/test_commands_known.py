@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 import fasdata
 import fasdata.cli
 import fastrain.cli
+from fasdata.errors import UserError
 from fasdata.faces.detectors import DETECTORS
 from fasdata.faces.view import CONTEXT, NAMES, View
 from fasdata.protocols.recipe import recipes
@@ -59,3 +60,12 @@ def test_the_summaries_of_groups_are_whole_too() -> None:
         assert not cut_off(shown(*words, "--help"))
     for words in (["import"], ["methods"]):
         assert not cut_off(shown(*words, "--help", app=fastrain.cli.app))
+
+
+@pytest.mark.parametrize(
+    "words", [("extract", "MSU-MFSD", "--root", ""), ("extract", "MSU-MFSD", "--root="), ("parse", "")]
+)
+def test_an_empty_word_is_not_the_current_folder(words: tuple[str, ...]) -> None:
+    refused = CliRunner().invoke(fasdata.cli.app, list(words)).exception
+    assert isinstance(refused, UserError) and " is empty" in str(refused)
+    assert "a variable of the shell is unset" in str(refused)
