@@ -163,19 +163,95 @@ class SimCLRViews(_Strict):
     view_flip: Probability = 0.5
 
 
+class Printer(_Strict):
+    """The inks of a print: how much a dot of half the area grows, and their density over that of ISO 12647-2."""
+
+    dot_gain: AreaShare = (0.08, 0.25)
+    density: Interval = (0.6, 1.0)
+
+
+class Halftone(_Strict):
+    """The dots of a print, one screen an ink; `period` in pixels of the view (a finer one comes back as its moiré)."""
+
+    period: Interval = (1.5, 4.0)
+
+
+class Display(_Strict):
+    """The colours of a display: the power of its light over sRGB's, its white in kelvin, the share of flare on it."""
+
+    gamma: Interval = (0.8, 1.3)
+    white: Interval = (5500.0, 11000.0)
+    flare: AreaShare = (0.01, 0.12)
+
+    @model_validator(mode="after")
+    def _daylight(self) -> Self:
+        if not 4000 <= self.white[0] <= self.white[1] <= 25_000:
+            raise ValueError(
+                f"white: expected kelvin of daylight, 4000 to 25000; found {self.white[0]:g}, {self.white[1]:g}"
+            )
+        return self
+
+
+class Moire(_Strict):
+    """The grid of a display: how many of its pixels fall on one of the view, and how deep the grid is."""
+
+    pitch: Interval = (0.92, 1.08)
+    contrast: AreaShare = (0.08, 0.3)
+
+
+class Recapture(_Strict):
+    """The blur of a camera that takes a print or display again: the radius of a point in pixels of the view."""
+
+    radius: Interval = (0.5, 1.8)
+
+
+class Artefacts(_Strict):
+    """What printing or showing a face and taking it again leaves in colour (`fastrain.data.artefacts`); null = off.
+
+    A picture is either printed (`printer`, `halftone`) or shown (`display`, `moire`), with equal chance where both are
+    on, and then taken again (`recapture`). `label`: `attack` makes attacks of bona fide pictures, each attack drawn
+    being replaced by one of its domain with probability `p`; `keep` changes pictures of both labels alike, each with
+    probability `p`, and leaves their labels. Moiré and dots are what gives an attack away, so that `keep` teaches to
+    overlook them: it is for light colours and blur.
+    """
+
+    label: Literal["attack", "keep"] = "attack"
+    p: Probability = 0.3
+    printer: Printer | None = Printer()
+    halftone: Halftone | None = Halftone()
+    display: Display | None = Display()
+    moire: Moire | None = Moire()
+    recapture: Recapture | None = Recapture()
+
+    def instruments(self) -> tuple[str, ...]:
+        """Return what a picture may become, print or display: those of which a step is on."""
+        steps = {"print": (self.printer, self.halftone), "display": (self.display, self.moire)}
+        return tuple(name for name, of in steps.items() if any(of))
+
+    @model_validator(mode="after")
+    def _some_step(self) -> Self:
+        if not self.instruments() and (self.label == "attack" or not self.recapture):
+            blur = "a blur alone makes no attack" if self.recapture else "no step is on"
+            raise ValueError(f"{blur}: set printer, halftone, display or moire, or artefacts=null")
+        return self
+
+
 class AugmentConfig(_Strict):
     """The augmentation of a sample, all modalities together.
 
     Applied in this order: resize, levels and gamma (all modalities), colour jitter (rgb only), random resized crop,
     horizontal flip, rotation (uniform in ± `rotation` degrees; with `rotate_first` before the resized crop, and by the
     nearest pixel), random crop, then on the [0, 1] tensor random erasing, erasures, black square, cut-out and patch
-    shuffle. With `shared_geometry` every modality gets the same crop, flip, rotation, rectangles and permutation;
-    without it each has its own. `mix_crop_mask` comes after the rotation and replaces all later steps; with it, or with
-    `levels_gamma`, images of 16 bits are brought down to 8, for validation and test too. `depth_divisor` is the 16-bit
-    depth that becomes 1 (values above it become 1 too); null = by the unit of the data: 4096 of millimetres, 65535 of
-    anything else.
+    shuffle. `artefacts` (rgb only) come before all of it, and before the views of `base_views` and `simclr_views`: they
+    may take another picture, so the loader of training draws them, by random numbers of their own. With
+    `shared_geometry` every modality gets the same crop, flip, rotation, rectangles and permutation; without it each has
+    its own. `mix_crop_mask` comes after the rotation and replaces all later steps; with it, or with `levels_gamma`,
+    images of 16 bits are brought down to 8, for validation and test too. `depth_divisor` is the 16-bit depth that
+    becomes 1 (values above it become 1 too); null = by the unit of the data: 4096 of millimetres, 65535 of anything
+    else.
     """
 
+    artefacts: Artefacts | None = None
     resize: Annotated[int, Field(ge=1, le=LARGEST_IMAGE)] | None = None
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     levels_gamma: LevelsGamma | None = None
@@ -206,7 +282,7 @@ class AugmentConfig(_Strict):
 
     @model_validator(mode="after")
     def _nothing_beside_views(self) -> Self:
-        kept = ("resize", "interpolation", "shared_geometry", "depth_divisor")
+        kept = ("artefacts", "resize", "interpolation", "shared_geometry", "depth_divisor")
         own = "base_views" if self.base_views else "simclr_views"
         beside = [name for name in type(self).model_fields if name not in (*kept, own) and getattr(self, name)]
         if (self.base_views or self.simclr_views) and beside:

@@ -92,21 +92,27 @@ def _join(segments: Sequence[Segment], take: Callable[[BatchMemory], Tensor]) ->
     return torch.cat([take(source)[start:stop] for source, start, stop in segments])
 
 
-def collate(images: Images, members: np.ndarray, segments: Sequence[Segment]) -> dict[str, Any]:
+def collate(
+    images: Images, members: np.ndarray, segments: Sequence[Segment], made: Mapping[int, str] | None = None
+) -> dict[str, Any]:
     """Return the batch of `members`, whose images lie in `segments`, in the same order.
 
+    `made` are the places of bona fide samples that became attacks, with their species.
     With more than one view the batch has them all in `views`, and the first in `modalities` too. A modality that a
     sample lacks is zero there, and False in `available`. `maps` is there where the memory has any.
     """
     samples = images.samples
     label, domain = samples.label[members].astype(np.int64), samples.domain[members].astype(np.int64)
+    ids = samples.sample_ids(members)
+    for place, species in (made or {}).items():
+        label[place], ids[place] = 0, f"{ids[place]}+{species}"
     views, available = joined(segments)
     batch = {
         "modalities": views[0],
         "label": torch.from_numpy(label),
         "domain": torch.from_numpy(domain),
         "group": torch.from_numpy(2 * domain + label),
-        "id": samples.sample_ids(members),
+        "id": ids,
         "available": available,
     }
     maps = joined_maps(segments)

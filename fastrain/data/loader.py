@@ -14,6 +14,7 @@ import numpy as np
 
 from fasdata.errors import UserError
 from fastrain.config import LastBatch
+from fastrain.data.artefacts import Artefact, ArtefactDraws
 from fastrain.data.batches import BatchMemory, Segment, collate
 from fastrain.data.images import Images
 from fastrain.data.samplers import ALL_DOMAINS, Group, GroupStream, Sampler, Stream, by_sources, shuffled_together
@@ -52,17 +53,29 @@ class PositionalRandom:
 
 _AHEAD = 2  # batches a stream prepares before they are asked for
 _AT_ONCE = 4  # images a thread takes at a time
-_ORDER, _CHANGES, _FRAME = 0, 1, 2  # give each use random numbers of its own
+_ORDER, _CHANGES, _FRAME, _ARTEFACTS = 0, 1, 2, 3  # give each use random numbers of its own
+
+
+@dataclass(frozen=True)
+class _Items:
+    """Items of one stream: their samples, their positions in it, what happens to their pictures, the position after."""
+
+    members: np.ndarray
+    positions: range
+    artefacts: Sequence[Artefact | None]
+    end: int
+
+    def some(self, part: slice) -> _Items:
+        return _Items(self.members[part], self.positions[part], self.artefacts[part], self.end)
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """Items of one stream in preparation: their samples, their memory, and the stream's position after them."""
+    """Items of one stream in preparation, and their memory."""
 
-    members: np.ndarray
+    items: _Items
     segment: Segment
     done: Sequence[Future[None]]
-    end: int
 
 
 class TrainLoader:
@@ -73,6 +86,7 @@ class TrainLoader:
     There a domain with `repeats` n counts n times. With `clips` an item of a stream is a clip, of which a random frame
     is taken each time. With `views` above 1 every image is augmented that often, and the batch has
     `views`, of which `modalities` is the first. `targets` are maps that the batch has beside, by name; one view only.
+    Attacks that `changes.artefacts` makes of bona fide pictures have `+` and their species at the end of their id.
 
     What is drawn depends on `seed` and on what was drawn before, nothing else: the order of a stream is a function of
     its position, and the frame and the augmentation of an image of (seed, stream, position). So neither the number of
@@ -123,7 +137,10 @@ class TrainLoader:
                 )
                 for group, members in groups.items()
             }
-        uses = (_CHANGES, _FRAME)
+        artefacts = changes.artefacts
+        self._artefacts = ArtefactDraws(artefacts, images.samples, self._clips) if artefacts else None
+        self._makes_attacks = artefacts is not None and artefacts.label == "attack"
+        uses = (_CHANGES, _FRAME, *((_ARTEFACTS,) if artefacts else ()))
         self._random = {(use, group): PositionalRandom(seed, use, *group) for use in uses for group in self._streams}
         self._used = dict.fromkeys(self._streams, 0)
         self._waiting: dict[Group, deque[_Batch]] = {group: deque() for group in self._streams}
@@ -146,14 +163,17 @@ class TrainLoader:
                 lacking.append(group)
         self._begin(lacking)
         batches = [self._waiting[group].popleft() for group in groups]
-        self._used.update((group, batch.end) for group, batch in zip(groups, batches, strict=True))
+        self._used.update((group, batch.items.end) for group, batch in zip(groups, batches, strict=True))
         for _ in range(_AHEAD if self._pool else 0):
             self._begin([group for group in wanted if len(self._waiting[group]) < _AHEAD])
         for batch in batches:
             for done in batch.done:
                 done.result()
-        members = np.concatenate([batch.members for batch in batches])
-        return collate(self._images, members, [batch.segment for batch in batches])
+        members = np.concatenate([batch.items.members for batch in batches])
+        artefacts = [artefact for batch in batches for artefact in batch.items.artefacts]
+        made = {place: artefact.species for place, artefact in enumerate(artefacts) if artefact}
+        segments = [batch.segment for batch in batches]
+        return collate(self._images, members, segments, made if self._makes_attacks else {})
 
     def state(self) -> dict[str, int]:
         """Return the position of every stream, by `domain/label`; images prepared ahead do not count."""
@@ -197,23 +217,24 @@ class TrainLoader:
         ends: dict[Group, int] = {}
         for group in groups:
             waiting = self._waiting[group]
-            start = ends.get(group, waiting[-1].end if waiting else self._used[group])
-            members, positions, ends[group] = self._drawn(group, start)
-            drawn.append((group, members, positions, ends[group]))
-        count = sum(len(members) for _, members, _, _ in drawn)
+            start = ends.get(group, waiting[-1].items.end if waiting else self._used[group])
+            items = self._drawn(group, start)
+            ends[group] = items.end
+            drawn.append((group, items))
+        count = sum(len(items.members) for _, items in drawn)
         sides = {name: target.side for name, target in self._targets.items()}
         memory = BatchMemory(self._images.modalities, count, self._side, self._views, sides)
         at = 0
-        for group, members, positions, end in drawn:
-            done = []
-            for k in range(0, len(members), _AT_ONCE if self._pool else len(members)):
+        for group, items in drawn:
+            done, length = [], len(items.members)
+            for k in range(0, length, _AT_ONCE if self._pool else length):
                 some = slice(k, k + _AT_ONCE) if self._pool else slice(None)
-                done += self._submit(memory, at + k, group, members[some], positions[some])
-            self._waiting[group].append(_Batch(members, (memory, at, at + len(members)), done, end))
-            at += len(members)
+                done += self._submit(memory, at + k, group, items.some(some))
+            self._waiting[group].append(_Batch(items, (memory, at, at + length), done))
+            at += length
 
-    def _drawn(self, group: Group, start: int) -> tuple[np.ndarray, range, int]:
-        """Return the next samples of a stream for this device, their positions, and the position after them."""
+    def _drawn(self, group: Group, start: int) -> _Items:
+        """Return the next items of a stream for this device."""
         drawn = self._streams[group].batch(start, self._per_stream * self._devices)
         end = start + len(drawn)
         mine = slice(self._rank * self._per_stream, (self._rank + 1) * self._per_stream)
@@ -224,7 +245,11 @@ class TrainLoader:
                 self._clips.random_frame(c, random.at(p)) for c, p in zip(members.tolist(), positions, strict=True)
             ]
             members = np.array(frames)
-        return members, positions, end
+        if self._artefacts is None:
+            return _Items(members, positions, [None] * len(members), end)
+        random = self._random[_ARTEFACTS, group]
+        pairs = [self._artefacts.of(m, random.at(p)) for m, p in zip(members.tolist(), positions, strict=True)]
+        return _Items(np.array([m for m, _ in pairs], members.dtype), positions, [a for _, a in pairs], end)
 
     def _submit(self, *work: Any) -> list[Future[None]]:
         if self._pool:
@@ -232,12 +257,14 @@ class TrainLoader:
         self._prepare(*work)
         return []
 
-    def _prepare(self, memory: BatchMemory, at: int, group: Group, members: np.ndarray, positions: range) -> None:
+    def _prepare(self, memory: BatchMemory, at: int, group: Group, items: _Items) -> None:
         """Write augmented images into a memory, from place `at` on."""
-        for place, (i, position) in enumerate(zip(members.tolist(), positions, strict=True), start=at):
+        each = zip(items.members.tolist(), items.positions, items.artefacts, strict=True)
+        for place, (i, position, artefact) in enumerate(each, start=at):
             # One generator for all views, each going on where the last one stopped: the first is as without the others.
             rng, unit = self._random[_CHANGES, group].at(position), self._images.depth_unit(i)
             views = views_of(self._changes, rng)
             maps = MapWriter(self._targets, memory.maps_at(place)) if self._targets else None
             write = partial(augment_into, config=self._changes, rng=rng, depth_unit=unit, views=views, maps=maps)
-            memory.fill(place, self._images.load(i), write)
+            images = self._images.load(i)
+            memory.fill(place, artefact.on(images) if artefact else images, write)

@@ -148,12 +148,15 @@ class SamplingPlan:
         Raises:
             UserError: `data.source_weights` names what is no source of the manifest.
         """
+        from fastrain.augmentation import AugmentConfig
+        from fastrain.data.artefacts import notes_on
+
         rules = _sources(meta)
         one_frame, mixed = rules.get("draw", "all") == "one", _MIXES[rules.get("mix", "alike")]
         clips = one_frame if config.data.items == "recipe" else config.data.items == "clips"
         sampler: Sampler = config.data.sampler if config.data.sampler != "recipe" else "groups" if apart else mixed
         repeats = _repeats(config.data.source_weights, meta["domains"])
-        notes, deviations = [], []
+        notes, deviations = [*notes_on(AugmentConfig.model_validate(config.data.augment).artefacts)], []
         if one_frame and clips:
             notes.append("each clip gives one frame, drawn at random at every visit, as the recipe says")
         elif one_frame:

@@ -133,7 +133,7 @@ def make_plan(request: RunRequest, config: RunConfig, manifest_file: ManifestFil
     validated = any(tally["part"] == "val" for tally in manifest.meta["counts"])
     _check_selection(config, validated, f"no part val in {manifest_file.path}")
     view, view_note = settled_view(config, request.sets("data.view"), manifest)
-    _check_crop(config, view.size)
+    _check_augmentation(config, view.size)
     n_domains = len(manifest.meta["domains"])
     note = preset_note(config.published_for, manifest.meta["canonical"], n_domains)
     run = RunDir(
@@ -244,10 +244,13 @@ def _check_selection(config: RunConfig, validated: bool, missing: str) -> None:
         )
 
 
-def _check_crop(config: RunConfig, size: int) -> None:
+def _check_augmentation(config: RunConfig, size: int) -> None:
     from fastrain.augmentation import AugmentConfig
+    from fastrain.data.artefacts import require_colour_alone
+    from fastrain.run.assembly import modalities_of
 
     augment = AugmentConfig.model_validate(config.data.augment)
+    require_colour_alone(augment, modalities_of(config), shuffled=config.data.shuffle_labels)
     if augment.mix_crop_mask and augment.mix_crop_mask.crop > (augment.resize or size):
         raise UserError(
             f"data.augment.mix_crop_mask.crop {augment.mix_crop_mask.crop} is larger than the image",

@@ -154,6 +154,11 @@ def augmented(value: str, augment: str = "", *along: str, library: str = "plain"
     return Change(value, along=(f"data.augment={{{augment}}}", *along), library=library, method=method)
 
 
+def made(**steps: str) -> str:
+    """Return artefacts in every attack, some of their steps set otherwise."""
+    return "artefacts: {p: 1" + "".join(f", {name}: {value}" for name, value in steps.items()) + "}"
+
+
 def viewed(value: str) -> Change:
     """Return a change of the views that are made of a base, for a method that trains on several."""
     return augmented(value, BASE, method="gac_fas")
@@ -209,6 +214,23 @@ CHANGES: dict[str, Change] = {
     "evaluate.frames": Change("random_one", training, SHORT),
     "evaluate.batch_size": Change("7", training, SHORT),
     "evaluate.fta": Change("exclude", results, ("max_iterations=1",), "unacquired"),
+    "data.augment.artefacts": augmented("{}"),
+    "data.augment.artefacts.label": augmented("keep", made()),
+    "data.augment.artefacts.p": augmented("0", made()),
+    "data.augment.artefacts.printer": augmented("null", made(display="null")),
+    "data.augment.artefacts.printer.dot_gain": augmented("[0.3, 0.3]", made(display="null", moire="null")),
+    "data.augment.artefacts.printer.density": augmented("[0.3, 0.3]", made(display="null", moire="null")),
+    "data.augment.artefacts.halftone": augmented("null", made()),
+    "data.augment.artefacts.halftone.period": augmented("[3, 3]", made(display="null", moire="null")),
+    "data.augment.artefacts.display": augmented("null", made(printer="null")),
+    "data.augment.artefacts.display.gamma": augmented("[2, 2]", made(printer="null", halftone="null")),
+    "data.augment.artefacts.display.white": augmented("[4500, 4500]", made(printer="null", halftone="null")),
+    "data.augment.artefacts.display.flare": augmented("[0.3, 0.3]", made(printer="null", halftone="null")),
+    "data.augment.artefacts.moire": augmented("null", made()),
+    "data.augment.artefacts.moire.pitch": augmented("[1.2, 1.2]", made(printer="null", halftone="null")),
+    "data.augment.artefacts.moire.contrast": augmented("[0.5, 0.5]", made(printer="null", halftone="null")),
+    "data.augment.artefacts.recapture": augmented("null", made()),
+    "data.augment.artefacts.recapture.radius": augmented("[3, 3]", made()),
     "data.augment.resize": augmented("24"),
     "data.augment.interpolation": augmented("bicubic", "resize: 24"),
     "data.augment.colour_jitter": augmented("{brightness: 0.5}"),
