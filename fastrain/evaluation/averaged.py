@@ -11,7 +11,7 @@ from fastrain.evaluation.results import evaluate
 from fastrain.evaluation.scores import ScoreTable
 
 AT, BEST = "score_at_", "score_best"
-_NUMBER = {"thresholds": "value", "metrics": "value", "species": "apcer"}
+_NUMBER = {"thresholds": "value", "metrics": "value", "species": "apcer", "families": "apcer"}
 _Row = dict[str, Any]
 
 
@@ -56,7 +56,8 @@ def _averaged(all_results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(row.get(name) for name in ("part", "level", "metric", "species", "policy", "threshold_policy"))
+    names = ("part", "level", "metric", "family", "policy", "threshold_policy")
+    return (*(row.get(name) for name in names), str(row.get("species")))
 
 
 def _mean_row(row: _Row, rows: Sequence[_Row | None], number: str) -> _Row:

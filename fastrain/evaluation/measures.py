@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasdata.errors import unknown_name
+from fasdata.species import FAMILIES
 from fastrain.evaluation.metrics.curve import apcer_at_bpcer, auc, bpcer_at_apcer, eer, min_hter, tpr_at_fpr
 from fastrain.evaluation.metrics.rates import acer_max, acer_pooled, apcer_max, bpcer, hter
 from fastrain.evaluation.scores import Samples
@@ -150,13 +151,30 @@ AT = (
 )
 
 
+def _of_family(family: str) -> Measured:
+    def plain(samples: Samples, threshold: float) -> float:
+        kinds = samples.families.get(family, {})
+        return max((float((samples.scores[of] >= threshold).mean()) for of in kinds.values()), default=float("nan"))
+
+    return Measured(
+        f"apcer_{family}",
+        plain,
+        lambda w, t: w.apcer_in(family, t),
+        lambda decided, level: decided.apcer_in(family, level),
+    )
+
+
+# Of a family of attacks, its worst species; where digital attacks are among those of a target.
+OF_FAMILY = {family: _of_family(family) for family in FAMILIES}
+
+
 def measured(name: str) -> Measured:
     """Return the metric of that name.
 
     Raises:
         UserError: there is none; names the nearest.
     """
-    metrics = {metric.name: metric for metric in (*FREE, BEST, *AT)}
+    metrics = {metric.name: metric for metric in (*FREE, BEST, *AT, *OF_FAMILY.values())}
     if name not in metrics:
         raise unknown_name("metric", name, metrics)
     return metrics[name]

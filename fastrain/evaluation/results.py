@@ -10,6 +10,7 @@ import numpy as np
 from fasdata.errors import unknown_name
 from fasdata.records import ATTACK, BONAFIDE
 from fastrain.evaluation.breakdowns import broken_down
+from fastrain.evaluation.families import apcer_by_family
 from fastrain.evaluation.measures import AT, BEST, FREE, Measured
 from fastrain.evaluation.metrics.curve import Roc
 from fastrain.evaluation.metrics.rates import apcer_by_species
@@ -50,7 +51,7 @@ def evaluate(
     (`resamples`; 0 = no interval at all; see `affordable`). `uncertainty` says how many subjects they rest on, and a
     species how many `people` where all of them are named. A threshold is held fixed. With intervals there are `groups`,
     `differentials` and `species_groups` of the test part's clips (`evaluation.breakdowns`), at the first threshold that
-    needs none of their labels.
+    needs none of their labels. `families` tells physical and digital attacks apart, where there are digital ones.
 
     The result is plain JSON: a number that does not exist is None and its row has a `reason`. Without part val the
     threshold of `source_eer` and all that rests on it are None. Threshold None with the reason "rejects everything"
@@ -63,7 +64,8 @@ def evaluate(
         if given not in known:
             raise unknown_name(what, given, known)
     result: dict[str, Any] = {"selection": selection, "fta": fta, "fusion": fusion, "species_by": species}
-    result |= {"thresholds": [], "metrics": [], "species": [], "counts": [], "roc": {}, "uncertainty": {}}
+    result |= {"thresholds": [], "metrics": [], "species": [], "families": [], "counts": [], "roc": {}}
+    result |= {"uncertainty": {}}
     for level, scores in (("frame", table), ("clip", table.clips(fusion))):
         tables = {name: rows for name in PARTS if (rows := scores.part(name))}
         samples = {name: Samples.of(rows, fta, species) for name, rows in tables.items()}
@@ -80,6 +82,8 @@ def evaluate(
             for policy, (_, threshold) in thresholds.items():
                 if _applies(policy, part) and not np.isnan(threshold):
                     result["species"] += _species(those, part, level, policy, threshold, clusters)
+                    where = {"part": part, "level": level, "threshold_policy": policy.name}
+                    result["families"] += [{**where, **row} for row in apcer_by_family(those, threshold, clusters, FEW)]
             result["roc"][f"{part}/{level}"] = _curve(those)
         if level == "clip":
             for part, clips in tables.items():

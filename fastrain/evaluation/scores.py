@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fasdata.errors import UserError
 from fasdata.foreign import read_table
 from fasdata.records import BONAFIDE
-from fasdata.species import species_of
+from fasdata.species import FAMILIES, family_of, species_of
 from fastrain.evaluation.metrics.counts import ClassScores, fuse
 from fastrain.evaluation.score_rules import HIGHER_IS, KEY_COLUMNS, checked
 
@@ -175,12 +175,16 @@ class ScoreOrigin:
 
 @dataclass(frozen=True)
 class Samples:
-    """Arrays of one entry a sample: `scores`, `labels` (1 = bona fide), `species`, and the number of its `clip`."""
+    """Arrays of one entry a sample: `scores`, `labels` (1 = bona fide), `species`, and the number of its `clip`.
+
+    `attack_type` is there where species are told apart by something else, so that their families are known.
+    """
 
     scores: NDArray[np.float64]
     labels: NDArray[np.int64]
     species: NDArray[np.object_]
     clip: NDArray[np.int64]
+    attack_type: NDArray[np.object_] | None = None
 
     @classmethod
     def of(cls, table: ScoreTable, fta: str, species_by: str = "attack_type") -> Samples:
@@ -197,6 +201,7 @@ class Samples:
             np.asarray(rows["label"] == BONAFIDE, np.int64),
             np.asarray(names, object)[rows.groupby(pair, sort=False).ngroup().to_numpy()],
             np.asarray(rows.groupby(list(KEY_COLUMNS), sort=False).ngroup(), np.int64),
+            None if species_by == "attack_type" else rows["attack_type"].to_numpy(object),
         )
 
     @cached_property
@@ -205,6 +210,19 @@ class Samples:
         attacks = self.labels == 0
         names = sorted(dict.fromkeys(self.species[attacks]))
         return {str(name): (self.species == name) & attacks for name in names}
+
+    @cached_property
+    def families(self) -> dict[str, dict[str, NDArray[np.bool_]]]:
+        """Return the attacks of each family that occurs, species by species; those of unknown type are in none."""
+        types = self.species if self.attack_type is None else self.attack_type
+        of_type = {str(name): types == name for name in set(types.tolist())}
+        parts: dict[str, dict[str, NDArray[np.bool_]]] = {}
+        for family in FAMILIES:
+            members = [of for name, of in of_type.items() if family_of(name) == family]
+            for kind, of in self.kinds.items() if members else ():
+                if (both := of & np.any(members, axis=0)).any():
+                    parts.setdefault(family, {})[kind] = both
+        return parts
 
     @property
     def missing(self) -> str:

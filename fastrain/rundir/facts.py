@@ -267,6 +267,7 @@ class ResultFacts(Facts):
     thresholds: list[ThresholdRow] = []
     metrics: list[MetricRow] = []
     species: list[dict[str, Any]] = []
+    families: list[dict[str, Any]] = []
     counts: list[dict[str, Any]] = []
     groups: list[dict[str, Any]] = []
     differentials: list[dict[str, Any]] = []

@@ -7,7 +7,7 @@ of two people. What is read off the curve (EER, AUC, BPCER20) is resampled and n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +26,15 @@ from fastrain.evaluation.statistics.proportions import (
     worst_of,
 )
 
+_OTHER = -1  # the label of attacks of another family
+
 
 @dataclass(frozen=True)
 class Decided:
     """Decisions on samples: `wrong` (N,), the share of networks that decide each wrongly, `steps` of them.
 
-    `labels` and `unit` (the person) have an entry a sample too; `kinds` are the attacks of each species.
+    `labels` and `unit` (the person) have an entry a sample too; `kinds` are the attacks of each species, `families`
+    those of each family of attacks.
     """
 
     labels: NDArray[np.int64]
@@ -39,13 +42,14 @@ class Decided:
     unit: NDArray[np.int64]
     wrong: NDArray[np.float64]
     steps: int = 1
+    families: Mapping[str, Mapping[str, NDArray[np.bool_]]] = field(default_factory=dict)
 
     @classmethod
     def at(cls, networks: Sequence[tuple[Samples, float]], clusters: Clusters) -> Decided:
         """Return the decisions of networks on the same samples, each at its threshold: a score at it is accepted."""
         first = networks[0][0]
         wrong = [(samples.scores >= threshold) != (samples.labels == 1) for samples, threshold in networks]
-        return cls(first.labels, first.kinds, clusters.unit, np.mean(wrong, axis=0), len(networks))
+        return cls(first.labels, first.kinds, clusters.unit, np.mean(wrong, axis=0), len(networks), first.families)
 
     def bpcer(self, level: float = LEVEL) -> Interval:
         """Return the interval of the share of bona fide rejected."""
@@ -71,6 +75,12 @@ class Decided:
         strict = corrected(level, len(self.kinds))
         worst = worst_of(*([self.apcer_of(name, at) for name in self.kinds] for at in (level, strict)))
         return replace(worst, size=self._of(self._worst(), level).size)
+
+    def apcer_in(self, family: str, level: float = LEVEL) -> Interval:
+        """Return the interval of the APCER of the worst species of a family."""
+        kinds = self.families[family]
+        labels = np.where(np.any(list(kinds.values()), axis=0) | (self.labels == 1), self.labels, _OTHER)
+        return replace(self, labels=labels, kinds=kinds).apcer(level)
 
     def hter(self, level: float = LEVEL) -> Interval:
         """Return the interval of (FAR + BPCER) / 2."""

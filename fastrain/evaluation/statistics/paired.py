@@ -9,7 +9,7 @@ few people few exchanges exist, and no difference, however large, has a small p:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,13 +129,13 @@ def ranked(samples: Samples) -> Samples:
     from scipy.stats import rankdata
 
     ranks = np.where(np.isneginf(samples.scores), -np.inf, rankdata(samples.scores))
-    return Samples(ranks, samples.labels, samples.species, samples.clip)
+    return replace(samples, scores=ranks)
 
 
 def decided(samples: Samples, threshold: float) -> Samples:
     """Return the samples with their decisions as scores: 1 where they are accepted, 0 where not."""
     accepted = (samples.scores >= threshold).astype(np.float64)
-    return Samples(accepted, samples.labels, samples.species, samples.clip)
+    return replace(samples, scores=accepted)
 
 
 # -- Several tests -----------------------------------------------------------------------------------------------------

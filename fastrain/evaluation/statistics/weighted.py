@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TypeAlias
 
@@ -71,13 +71,22 @@ class Weighted:
 
     def apcer_max(self, threshold: float) -> Rates:
         """Return the APCER of the worst species among those in the resample."""
-        rates = []
-        for members, scores in self._order.species:
+        return self._apcer(self._order.species, threshold)
+
+    def _apcer(self, species: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]], threshold: float) -> Rates:
+        """Return the largest share accepted at `threshold` of some species, -1 where a resample has none of them."""
+        rates = [np.full(len(self._weights), -1.0)]
+        for members, scores in species:
             weights = self._weights[:, members]
             total = weights.sum(axis=1)
             accepted = weights[:, scores >= threshold].sum(axis=1)
             rates.append(np.where(total > 0, accepted / np.maximum(total, 1), -1.0))
         return np.asarray(np.max(rates, axis=0))
+
+    def apcer_in(self, family: str, threshold: float) -> Rates:
+        """Return the APCER of the worst species of a family of attacks; NaN where a resample has none of it."""
+        rates = self._apcer(self._order.families.get(family, ()), threshold)
+        return np.where(rates < 0, np.nan, rates)
 
     def acer_max(self, threshold: float) -> Rates:
         """Return (APCER of the worst species + BPCER) / 2."""
@@ -144,6 +153,10 @@ class ScoreOrder:
         self.spoof_below_cut = np.searchsorted(self.spoof_scores, cuts, side="left")
         names = samples.species[self.spoof]
         self.species = [(self.spoof[names == name], self.spoof_scores[names == name]) for name in np.unique(names)]
+        self.families = {
+            family: [(self.spoof[of[self.spoof]], self.spoof_scores[of[self.spoof]]) for of in kinds.values()]
+            for family, kinds in samples.families.items()
+        }
 
 
 Measure: TypeAlias = Callable[[Weighted], Rates]
