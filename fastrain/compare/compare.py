@@ -13,7 +13,7 @@ from fastrain.compare.by_protocol import ByProtocol, by_protocol
 from fastrain.compare.chosen import Gathered, Tried, gathered
 from fastrain.compare.comparison import ProtocolTable, compared
 from fastrain.compare.grid_text import csv_text, grid_text
-from fastrain.compare.judged import Columns, columns_with
+from fastrain.compare.judged import Columns, columns_with, families_told_apart
 from fastrain.compare.system import ScoredRun, require_same_data, systems_of
 from fastrain.compare.text import FORMS, rendered, warned
 from fastrain.evaluation.statistics.intervals import RESAMPLES
@@ -90,8 +90,10 @@ def comparison_of(
     """Compute a comparison; see `compare`."""
     if not folders:
         raise UserError("no run to compare", expected="two or more run folders, or a sweep")
-    columns = columns_with([named_policy(text) for text in thresholds])
+    policies = [named_policy(text) for text in thresholds]
+    columns_with(policies)  # a wrong policy is told before anything is read
     whole = gathered(folders, choose=choose)
+    columns = columns_with(policies, families_told_apart([run.scores for run in whole.runs]))
     warnings: list[str] = []
     blocks = []
     for recipe, runs in _by_recipe(whole).items():

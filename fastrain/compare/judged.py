@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasdata.errors import UserError
+from fasdata.species import DIGITAL, FAMILIES, family_of
 from fastrain.compare.pairing import LinedUp, target_of
 from fastrain.compare.system import System
 from fastrain.evaluation.averaged import networks
-from fastrain.evaluation.measures import measured
+from fastrain.evaluation.measures import OF_FAMILY, measured
 from fastrain.evaluation.scores import Samples, ScoreTable
 from fastrain.evaluation.statistics.intervals import resampled
 from fastrain.evaluation.statistics.proportions import Interval, with_seeds
@@ -29,8 +30,10 @@ COLUMNS: Columns = (
 )
 
 
-def columns_with(policies: Sequence[ThresholdPolicy]) -> Columns:
+def columns_with(policies: Sequence[ThresholdPolicy], families: Sequence[str] = ()) -> Columns:
     """Return what a table shows, with a column of HTER for each of further policies.
+
+    `families` are those of attacks whose APCER stands apart, at the threshold of the sources.
 
     Raises:
         UserError: a policy that looks at the data it is judged on, other than that of the table, or needs a development
@@ -48,7 +51,18 @@ def columns_with(policies: Sequence[ThresholdPolicy]) -> Columns:
                 do=f"see each by itself: fastrain eval RUN --threshold {policy.name.partition(' ')[0]}",
             )
         further.append((f"HTER at {policy.name}", "hter", policy))
+    for family in families:
+        further.append((f"APCER of {family} attacks at {SOURCE_EER.name}", OF_FAMILY[family].name, SOURCE_EER))
     return (*COLUMNS, *further)
+
+
+def families_told_apart(tables: Sequence[ScoreTable]) -> tuple[str, ...]:
+    """Return the families of attacks in some targets where there are digital ones, else none."""
+    types = {
+        str(name) for table in tables if (target := table.part("test")) for name in set(target.frame["attack_type"])
+    }
+    families = {family_of(name) for name in types}
+    return tuple(family for family in FAMILIES if family in families) if DIGITAL in families else ()
 
 
 @dataclass(frozen=True)

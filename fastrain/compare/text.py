@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fasdata.page.spelling import metric, percent, ratio, text_table
+from fasdata.species import DIGITAL
 from fastrain.claims.published import RECIPES, Claim, disagreements, sources_of
 from fastrain.compare.comparison import Cell, Line, ProtocolTable
 from fastrain.compare.judged import COLUMNS
+from fastrain.evaluation.measures import OF_FAMILY
+from fastrain.evaluation.results_lookup import OUTSIDE_30107
 from fastrain.evaluation.statistics.clusters import FEW
 from fastrain.evaluation.statistics.proportions import JOINED, RESAMPLED, TWO_LEVEL, rules_note
 from fastrain.evaluation.thresholds import SOURCE_EER
@@ -149,7 +152,8 @@ def note(table: ProtocolTable, form: str) -> str:
     """Return what stands below a table: what its brackets, marks and bold cells mean."""
     given = ", ".join(policy.name for _, _, policy in table.columns if policy and not policy.part)
     beforehand = f" {given}: given beforehand, the same for all." if given else ""
-    return NOTE.format(baseline=table.baseline, best=BEST[form]) + beforehand
+    digital = f" {OUTSIDE_30107}." if any(OF_FAMILY[DIGITAL].name == name for _, name, _ in table.columns) else ""
+    return NOTE.format(baseline=table.baseline, best=BEST[form]) + beforehand + digital
 
 
 def _foot(table: ProtocolTable, form: str) -> str:

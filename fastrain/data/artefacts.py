@@ -69,7 +69,8 @@ class Artefact:
         """Return the picture (H,W,3) changed; what was black all over stays so: it is beside the face, not of it."""
         light = self.medium.light(image) if self.medium else light_of(image)
         if self.radius:
-            light = cv2.filter2D(light, -1, disc(self.radius), borderType=cv2.BORDER_REFLECT_101)
+            blurred = cv2.filter2D(light, -1, disc(self.radius), borderType=cv2.BORDER_REFLECT_101)
+            light = np.asarray(blurred, np.float32)
         changed = pixels_of(light)
         changed[~image.any(axis=2)] = 0
         return changed

@@ -68,16 +68,17 @@ class Printed:
         their light adds up (Neugebauer 1937); where an overlap reflects the product of its inks, the sum is a product:
         R = paper · Π (1 - a_i (1 - ink_i)). Without a printer the mean light of a screen is that of the picture.
         """
-        inks, areas = (INKS**self.density, _separated(image, self.gain)) if self.gain is not None else (BLOCKS, 0)
         if self.gain is None:
-            areas = 1 - light_of(image)
-        reflected = np.ones(image.shape, np.float32)
+            inks, areas, paper = BLOCKS, 1 - light_of(image), np.ones(3, np.float32)
+        else:
+            inks, areas, paper = INKS**self.density, _separated(image, self.gain), PAPER
+        reflected = np.ones(image.shape, np.float32) * paper
         for number, ink in enumerate(inks):
             area = areas[..., number]
             if self.period:
                 area = self._dots(area, ANGLES[number] + self.turn, self.period)
             reflected *= 1 - area[..., None] * (1 - ink)
-        return reflected if self.gain is None else reflected * PAPER
+        return reflected
 
     def _dots(self, area: Light, angle: float, period: float) -> Light:
         """Return `area` in dots: 1 where the screen function stands above its threshold, 0 elsewhere, soft between.

@@ -14,6 +14,12 @@ HONEST = SOURCE_EER.name
 ORACLE = TARGET_EER.name
 BEST_ORACLE = TARGET_MIN_HTER.name
 
+# Said wherever digital attacks are counted.
+OUTSIDE_30107 = (
+    "Digital attacks (swapped, reenacted or generated faces, adversarial changes) are no presentations to a sensor, so "
+    "outside ISO/IEC 30107; their APCER is computed alike, the share accepted of the worst species"
+)
+
 VAL, TEST = "val", "test"
 PARTS = {TEST: "unseen domain", VAL: "held-out source"}
 OUTSIDE_PARTS = {TEST: "test part", VAL: "development part"}

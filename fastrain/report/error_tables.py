@@ -10,8 +10,9 @@ from fasdata.page.page import Section
 from fasdata.page.parts import Column, Paragraph, Row, Table
 from fasdata.page.spelling import Absent, count, on_two_lines, percent, score, text
 from fasdata.records import LABELS
+from fasdata.species import DIGITAL, FAMILIES
 from fastrain.evaluation.results import FEW
-from fastrain.evaluation.results_lookup import HONEST, PARTS, TEST, Results, ends_of
+from fastrain.evaluation.results_lookup import HONEST, OUTSIDE_30107, PARTS, TEST, Results, ends_of
 from fastrain.evaluation.statistics.proportions import (
     EXACT,
     JOINED,
@@ -72,7 +73,8 @@ def metrics_section(run: RunFolder) -> Section:
     if results.absent:
         return Section("metrics", "Error rates", [Paragraph(f"No error rates: {results.absent}.")])
     lead = _FTA.get(str(results.data.get("fta")), "It is not recorded how clips without a usable face were counted.")
-    return Section("metrics", "Error rates", [_rates(results), _species(results), _non_response(results)], lead)
+    tables = [_rates(results), _species(results), *_families(results), _non_response(results)]
+    return Section("metrics", "Error rates", tables, lead)
 
 
 def _rates(results: Results) -> Table:
@@ -105,6 +107,21 @@ def _species(results: Results) -> Table:
             rows.append(Row((*_leading(results, part, level, policy), *rates), _kind(part, policy)))
     note = f"“of n”: how many attacks of that species; {_FEW} {_INTERVAL}"
     return Table("Attacks accepted, by attack species", columns, rows, note if rows else "No attack was scored.")
+
+
+def _families(results: Results) -> list[Table]:
+    """Return the table of attacks accepted by family, none where no attack is digital."""
+    rows = []
+    for part, level, policy in results.lines():
+        where = {"part": part, "level": level, "threshold_policy": policy}
+        of = {str(row.get("family")): row for row in results.rows("families", **where)}
+        if of:
+            kinds = text(", ".join(str(name) for name in of.get(DIGITAL, {}).get("species") or ()), "none here")
+            cells = (species_cell(of.get(family)) for family in FAMILIES)
+            rows.append(Row((*_leading(results, part, level, policy), *cells, kinds), _kind(part, policy)))
+    columns = [*_LEADING, *(Column(f"APCER, {family}", numeric=True) for family in FAMILIES), Column("Digital species")]
+    note = f"{OUTSIDE_30107}. “of n”: how many attacks of that family; {_FEW} {_INTERVAL}"
+    return [Table("Attacks accepted, by family: the worst species of each", columns, rows, note)] if rows else []
 
 
 def species_cell(row: Mapping[str, Any] | None) -> Any:

@@ -170,6 +170,10 @@ _TERMS = [
     ("Bona fide", "a real person in front of the camera"),
     ("Attack", "a printout, a screen, a mask or the like shown to the camera in a person's place"),
     ("Attack species", "one kind of attack (PAI species), such as print or replay"),
+    (
+        "Digital attack",
+        "a picture that was changed or made (a swapped, reenacted or generated face) and fed in behind the camera",
+    ),
     ("Clip", "one recording; its score is the mean of its frames' scores"),
     ("Subject", "the person a clip shows, or whose likeness an attack uses"),
     ("Domain", "a dataset with its cameras, places and attacks; the unseen domain took no part in training"),

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.page.spelling import metric, reasoned, text_table
+from fasdata.page.spelling import metric, percent, reasoned, text_table
 from fasdata.protocols.built import Wanted
 from fastrain.data.manifests import find_manifest, given_manifest
 from fastrain.evaluation.averaged import networks, run_results
 from fastrain.evaluation.metrics.bob import CRITERIA, bob_rates, bob_threshold
-from fastrain.evaluation.results_lookup import OUTSIDE_PARTS, Results, ends_of
+from fastrain.evaluation.results_lookup import OUTSIDE_30107, OUTSIDE_PARTS, Results, ends_of
 from fastrain.evaluation.score_columns import Reading
 from fastrain.evaluation.score_facts import holdings, other_way_round
 from fastrain.evaluation.score_files import OutsideScores, read_outside
@@ -216,11 +216,23 @@ def number_lines(results: Mapping[str, Any]) -> list[str]:
         for row in results["metrics"]:
             if row["part"] == part and row["level"] == "clip" and row["metric"] in SHOWN:
                 lines.append(f"{part:5} {row['metric']:9} {_number(row):41} {row['threshold_policy']}".rstrip())
+    lines += _family_lines(results)
     if results["uncertainty"]:
         lines.append(f"intervals   95 %; {rules_note()}")
     measured = dict.fromkeys(about.get("coverage") for about in results["uncertainty"].values())
     lines += [f"            {words}" for words in measured if words]
     return [*lines, *(f"warning     {words}" for words in other_way_round(results))]
+
+
+def _family_lines(results: Mapping[str, Any]) -> list[str]:
+    """Return the APCER of physical and of digital attacks, where there are digital ones."""
+    lines = []
+    for row in results.get("families", ()):
+        if row["level"] == "clip":
+            share = percent(row["apcer"], str(row.get("reason") or "undefined"), **ends_of(row))
+            what = f"{row['family']} attacks ({', '.join(row['species'])}; {row['n']} clips)"
+            lines.append(f"{row['part']:5} {'apcer':9} {reasoned(share):41} {row['threshold_policy']}, {what}")
+    return [*lines, f"digital     {OUTSIDE_30107}"] if lines else []
 
 
 def _number(row: Mapping[str, Any]) -> str:

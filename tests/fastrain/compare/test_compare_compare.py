@@ -372,3 +372,23 @@ def test_networks_that_were_trained_on_other_data_are_no_seeds_of_one(tmp_path: 
     assert "trained on mcio:OCI2M, standard" in compare(folders, resamples=50)
     (alike,) = systems_of([ScoredRun.read(folder) for folder in folders[:2]]).values()
     assert [system.name for system in alike] == ["erm"]
+
+
+def test_digital_attacks_have_a_column_of_their_own_where_there_are_any(runs: list[Path]) -> None:
+    assert "attacks at" not in compare([runs[0], runs[2]], resamples=100)
+    for folder in (runs[0], runs[2]):
+        table = ScoreTable.read_csv(folder / "scores.csv").frame
+        swapped = (table["label"] == "attack") & table["clip_id"].str.endswith("1a")
+        ScoreTable(table.assign(attack_type=table["attack_type"].where(~swapped, "face-swap"))).write_csv(
+            folder / "scores.csv"
+        )
+    (systems,) = systems_of([ScoredRun.read(folder) for folder in (runs[0], runs[2])]).values()
+    text = compare([runs[0], runs[2]], resamples=100)
+    assert "APCER of physical attacks at source_eer" in text and "outside ISO/IEC 30107" in text
+    table = compared("mcio:CIO2M", systems, resamples=100, columns=columns_with([], ("physical", "digital")))
+    clips = systems[0].runs[0].scores.clips().part("test")
+    assert clips is not None
+    at, kind = held_out_threshold(systems[0].runs[0].scores), clips.frame["attack_type"]
+    accepted = [float((clips.frame["score"][kind == name] >= at).mean()) for name in ("print", "face-swap")]
+    assert [cell.value for cell in table.lines[0].cells[-2:]] == pytest.approx(accepted)
+    assert all(cell.interval and cell.verdict for cell in table.lines[0].cells[-2:])

@@ -11,8 +11,10 @@ from scipy.stats import binomtest
 
 from fasdata.errors import UserError
 from fastrain.evaluation.results import evaluate
+from fastrain.evaluation.results_lookup import OUTSIDE_30107
 from fastrain.evaluation.scores import ScoreTable
 from fastrain.evaluation.thresholds import DEV_EER, fixed, named_policy, source_bpcer
+from fastrain.rescore.scores_alone import number_lines
 from tests.fastrain.evaluation.tables import frame, row, twelve
 
 
@@ -265,3 +267,40 @@ def test_the_curve_of_many_samples_is_thinned() -> None:
 def test_an_unknown_fta_rule_is_refused() -> None:
     with pytest.raises(UserError, match="one of count, exclude"):
         evaluate(twelve(), selection="last", fta="ignore")
+
+
+def both_families() -> ScoreTable:
+    """Three prints (0.5 0.4 0.1), three face swaps (0.7 0.6 0.2), two perturbed (0.7 0.1), one of unknown kind; val."""
+    live = [row(f"b{i}", score) for i, score in enumerate([0.9, 0.8, 0.5, 0.3])]
+    kinds = {"print": [0.5, 0.4, 0.1], "face-swap": [0.7, 0.6, 0.2], "adversarial": [0.7, 0.1], "unknown": [0.9]}
+    instruments = {"face-swap": "simswap", "adversarial": "fgtm"}
+    attacks = [
+        row(f"{kind[0]}{i}", score, f"attack:{kind}", pai=instruments.get(kind, ""))
+        for kind, scores in kinds.items()
+        for i, score in enumerate(scores)
+    ]
+    source = {"part": "val", "dataset": "MSU-MFSD", "domain": "M"}
+    val = [row("v0", 0.8, **source), row("v1", 0.6, **source), row("v2", 0.4, "attack:print", **source)]
+    return ScoreTable(frame(*live, *attacks, *val))
+
+
+@pytest.mark.parametrize("by", ["attack_type", "pai"])
+def test_digital_attacks_are_counted_apart_by_their_worst_species(by: str) -> None:
+    result = evaluate(both_families(), selection="last", species=by)
+    at = {"part": "test", "level": "clip", "threshold_policy": "source_eer"}
+    rows = {of["family"]: of for of in result["families"] if at.items() <= of.items()}
+    # At 0.5: one print of three; two swapped faces of three and one perturbed of two; 0.9 of unknown kind is neither.
+    physical, digital = rows["physical"], rows["digital"]
+    assert (physical["n"], physical["apcer"], physical["species"]) == (3, pytest.approx(1 / 3), ["print"])
+    assert (digital["n"], digital["apcer"]) == (5, pytest.approx(2 / 3))
+    assert digital["species"] == (["adversarial", "face-swap"] if by == "attack_type" else ["fgtm", "simswap"])
+    exact = binomtest(1, 3).proportion_ci(method="exact")
+    assert (physical["low"], physical["high"]) == pytest.approx((exact.low, exact.high))
+    ends = [binomtest(2, 3).proportion_ci(level, method="exact") for level in (0.975, 0.95)]
+    assert digital["low"] <= ends[0].low + 1e-9 and digital["high"] >= ends[1].high - 1e-9 and digital["few"]
+    # The worst of all, unknown kinds included, is what it was.
+    assert number(result, "apcer", "source_eer") == 1
+    assert evaluate(twelve(), selection="last")["families"] == []  # no digital attack: nothing to tell apart
+    text = "\n".join(number_lines(result))
+    assert "apcer     33.33 % [0.84, 90.57] exact" in text and "physical attacks (print; 3 clips)" in text
+    assert f"digital     {OUTSIDE_30107}" in text

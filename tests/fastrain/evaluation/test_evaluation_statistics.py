@@ -31,6 +31,7 @@ BOTH = {
     "bpcer": (lambda s, y, k: bpcer(s, y, 0.25), lambda w: w.bpcer(0.25)),
     "hter": (lambda s, y, k: hter(s, y, 0.25), lambda w: w.hter(0.25)),
     "apcer": (lambda s, y, k: apcer_max(s, y, k, 0.25), lambda w: w.apcer_max(0.25)),
+    "family": (lambda s, y, k: apcer_max(s, y, k, 0.25), lambda w: w.apcer_in("physical", 0.25)),
     "acer": (lambda s, y, k: acer_max(s, y, k, 0.25), lambda w: w.acer_max(0.25)),
     "apcer_at": (lambda s, y, k: apcer_at_bpcer(s, y, k, 0.2).far, lambda w: w.apcer_at_bpcer(0.2)),
     "bpcer20": (lambda s, y, k: bpcer_at_apcer(s, y, k, 0.2).frr, lambda w: w.bpcer_at_apcer(0.2)),

@@ -210,3 +210,22 @@ def test_the_ledger_knows_own_data_by_the_card_that_their_store_keeps(run, tmp_p
     assert (entry.name, entry.licence, entry.research_only) == ("Entry-Hall", "in the house alone", research_only)
     (store / FILE).unlink()
     assert next(iter(entries(read))).research_only is None
+
+
+def test_digital_attacks_stand_apart_in_the_error_rates(run, page, tmp_path):
+    caption = "Attacks accepted, by family"
+    assert not [words for words in page.tables if words.startswith(caption)]
+    folder = tmp_path / "digital"
+    shutil.copytree(run, folder)
+    results = json.loads((folder / "results.json").read_text())
+    at = {"part": "test", "level": "clip", "threshold_policy": HONEST, "few": True}
+    results["families"] = [
+        {**at, "family": "physical", "species": ["print"], "n": 4, "apcer": 0.25, "low": 0.1, "high": 0.5},
+        {**at, "family": "digital", "species": ["face-swap"], "n": 8, "apcer": 0.5, "low": 0.2, "high": 0.7},
+    ]
+    (folder / "results.json").write_text(json.dumps(results))
+    write_report([folder], folder / "report.html", faces=False)
+    (cells,) = Markup((folder / "report.html").read_text("utf-8")).table(caption)
+    assert [cells[name].split("[")[0].strip() for name in ("APCER, physical", "APCER, digital", "Digital species")] == [
+        "25.00 % of 4, few", "50.00 % of 8, few", "face-swap",
+    ]  # fmt: skip
