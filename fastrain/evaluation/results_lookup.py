@@ -57,6 +57,12 @@ class Results:
         value = self._metric(part, level, name, policy).get("value")
         return value if is_number(value) else None
 
+    def ends(self, part: str, name: str, policy: str = "") -> tuple[float, float] | None:
+        """Return the ends of the interval of a metric of clips, None where there is none."""
+        row = self._metric(part, "clip", name, policy)
+        low, high = row.get("low"), row.get("high")
+        return (float(low), float(high)) if is_number(low) and is_number(high) else None  # type: ignore[arg-type]
+
     def shown(self, part: str, level: str, name: str, policy: str = "", *, interval: bool = False) -> str | Absent:
         """Return a metric as a report prints it, with its confidence interval if asked, or why it is undefined."""
         row = self._metric(part, level, name, policy)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from fasdata.page.page import Section
-from fasdata.page.parts import Card, Cards, Column, Facts, Notice, Paragraph, Row, Table
-from fasdata.page.spelling import begun, ratio, text
+from fasdata.page.parts import Answer, Card, Cards, Column, Facts, Kind, Notice, Paragraph, Row, Table
+from fasdata.page.spelling import begun, text
+from fastrain.evaluation.reached import GUESSING, Reached
 from fastrain.evaluation.results_lookup import HONEST, TEST, VAL
 from fastrain.evaluation.score_facts import other_way_round
 from fastrain.report.run_folder import RunFolder
@@ -20,11 +21,7 @@ NO_PICTURES = "A contestant has scores and no store of faces, so no picture can 
 def contestant_glance(runs: Sequence[RunFolder]) -> Section:
     """Return what can be said of the scores in a sentence or two, and cards with the numbers."""
     run = runs[0]
-    title, kind = "How good are these scores?", "plain"
-    sentences = [_answer(run), *(f"{begun(words)}." for words in other_way_round({"metrics": _metrics(run)}))]
-    if len(sentences) > 1:
-        title, kind = "These scores may be the other way round.", "bad"
-    notice = Notice(title, sentences, kind)  # type: ignore[arg-type]
+    answer = scores_answer(run)
     people = _people(run, TEST)
     cards = [
         Card(AUC.titled(run), AUC.shown(runs), f"clips of {people}{AUC.ends(runs)}"),
@@ -32,7 +29,7 @@ def contestant_glance(runs: Sequence[RunFolder]) -> Section:
         Card(HTER.titled(run), HTER.shown(runs), f"clips, threshold from part val ({HONEST}){HTER.ends(runs)}"),
         Card(VAL_AUC.titled(run), VAL_AUC.shown(runs), f"clips of {_people(run, VAL)}{VAL_AUC.ends(runs)}"),
     ]
-    return Section("glance", "At a glance", [notice, Cards(cards), *_unknown(run)])
+    return Section("glance", "At a glance", [answer, Cards(cards), *_unknown(run)])
 
 
 def contestant_source(run: RunFolder) -> Section:
@@ -85,16 +82,36 @@ def _unknown(run: RunFolder) -> list[Any]:
     return [Table("What these scores cannot tell", [Column("Topic"), Column("For want of")], rows)]
 
 
-def _answer(run: RunFolder) -> str:
-    auc = AUC.of(run)
-    if auc is None:
-        return "The file has no AUC: one of the labels is missing in its test part."
+def scores_answer(run: RunFolder) -> Answer:
+    """Return how good the scores are, as far as their interval tells, and what to do next."""
+    reached = AUC.reached([run])
+    if not reached:
+        step = "score presentations of both labels."
+        return Answer("How good are these scores? They have no AUC.", step, ["One of the labels is missing."], "bad")
     name = run.run.contestant.file if run.run.contestant else run.name
-    return (
-        f"In {name}, the bona fide clip scores higher in {round(100 * auc)} of 100 pairs of one bona fide and one "
-        f"attack clip (an AUC of {ratio(auc)}; guessing gives 0.500). How the network behind it was trained and chosen "
-        "is not known here."
-    )
+    sentences = [
+        f"In {name}, the bona fide clip scores higher in {round(100 * reached.middle)} of 100 pairs of one bona fide "
+        "and one attack clip (guessing gives 0.500). How the network behind it was trained and chosen is not known "
+        "here.",
+        *(f"{begun(words)}." for words in other_way_round({"metrics": _metrics(run)})),
+    ]
+    title, step, kind = _of_interval(reached, thresholds=HTER.of(run) is not None)
+    return Answer(f"{title} AUC {reached} on clips of {_people(run, TEST)}.", step, sentences, kind)
+
+
+def _of_interval(reached: Reached, *, thresholds: bool) -> tuple[str, str, Kind]:
+    ask = "How good are these scores?"
+    if reached.ends is None:
+        return f"{ask} Without an interval nothing is concluded.", "compute it again: fastrain eval RUN.", "mixed"
+    if reached.below(GUESSING):
+        step = "ask which class scores higher, and import them again with --higher-is attack if that is the attacks."
+        return "These scores may be the other way round.", step, "bad"
+    if not reached.above_guessing:
+        return f"{ask} It cannot be told: guessing is not ruled out.", "score more people.", "mixed"
+    step = "test them against another system on the same clips: fastrain compare RUN OTHER."
+    if not thresholds:
+        step = "score a development part (part val) too, so that a threshold comes from elsewhere than these clips."
+    return f"{ask} Better than guessing.", step, "plain"
 
 
 def _metrics(run: RunFolder) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Notice, Row, Table
 from fasdata.page.spelling import begun, metric, on_two_lines, text
+from fastrain.evaluation.reached import Reached
 from fastrain.evaluation.results_lookup import HONEST, ORACLE, PARTS, TEST, VAL
 from fastrain.report.run_folder import RunFolder
 
@@ -51,6 +52,13 @@ class Number:
         alone = runs[0].results.shown(self.part, "clip", self.metric, self.policy, interval=True)
         _, bracket, rest = str(alone).partition(" [")
         return f"; 95 %{bracket}{rest}" if bracket and len(runs) == 1 else ""
+
+    def reached(self, runs: Sequence[RunFolder]) -> Reached:
+        """Return its values in the runs that have it, with an interval over people and runs."""
+        having = [run for run in runs if self.of(run) is not None]
+        return Reached.of(
+            self.values(having), [run.results.ends(self.part, self.metric, self.policy) for run in having]
+        )
 
     def values(self, runs: Sequence[RunFolder]) -> list[float]:
         """Return its values in the runs that have it."""

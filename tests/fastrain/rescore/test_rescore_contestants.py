@@ -11,9 +11,12 @@ import pytest
 
 from fasdata.errors import UserError
 from fasdata.library import Library
+from fastrain.evaluation.results_lookup import Results
 from fastrain.evaluation.scores import ScoreTable
+from fastrain.report.contestant_sections import scores_answer
+from fastrain.report.run_folder import RunFolder
 from fastrain.run.run import run
-from fastrain.rundir import RunDir, selected_checkpoint
+from fastrain.rundir import RunDir, RunFacts, selected_checkpoint
 from tests.commands import Called
 from tests.fastrain.sessions import request
 
@@ -74,6 +77,24 @@ def test_contestants_alone_have_a_table_of_their_own(outside: list[Path]) -> Non
     assert text.startswith("protocol not stated; 10 subjects") and "its clips are those of the others" not in text
     twice = Called("fastrain", "compare", outside[0], outside[0], "--resamples", "200").line
     assert twice.startswith("vendor-with is given twice")
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        ((0.6, 0.8), "Better than guessing. AUC 0.700 [0.600, 0.800]"),
+        ((0.45, 0.9), "It cannot be told: guessing is not ruled out."),
+        ((0.2, 0.49), "These scores may be the other way round."),
+        (None, "Without an interval nothing is concluded."),
+    ],
+)
+def test_the_answer_on_scores_from_outside_follows_their_interval(
+    tmp_path: Path, ends: tuple[float, float] | None, words: str
+) -> None:
+    row = {"part": "test", "level": "clip", "metric": "auc", "threshold_policy": "", "value": 0.7}
+    row |= {"low": ends[0], "high": ends[1]} if ends else {}
+    run = RunFolder(tmp_path, RunFacts(), Results({"metrics": [row]}))
+    assert words in scores_answer(run).title
 
 
 def test_each_has_its_report(outside: list[Path]) -> None:
