@@ -163,7 +163,10 @@ def eval(  # the verb of the command line
     if by:
         from fastrain.rescore.grouped import grouped_text
 
-        if any((on, fuse, jitter, corrupt, write_scores, as_, out, allow_changed_data)) or len(threshold or ()) > 1:
+        if (
+            any((on, fuse, jitter, corrupt, write_scores, as_, out, sheet, allow_changed_data))
+            or len(threshold or ()) > 1
+        ):
             raise UserError(
                 "--by groups the scores there are",
                 expected="one --threshold at most, --fta, --fusion, --species and what says how to read them beside it",

@@ -90,9 +90,22 @@ def log(
 
 
 @app.command(
-    epilog="Example: fastrain lab verdict plan.yaml log.csv. By levels of your own: --levels mine.yaml --level A"
+    epilog="Example: fastrain lab verdict plan.yaml log.csv --sheet sheet.html. By levels of your own: "
+    "--levels mine.yaml --level A"
 )
-def verdict(path: PlanFile, file: LogFile, level: LevelName = "", levels: Levels = None) -> None:
+def verdict(
+    path: PlanFile,
+    file: LogFile,
+    level: LevelName = "",
+    levels: Levels = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page: verdict, ISO/IEC 30107-3 sheet, cards, errors by condition."),
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What is deployed: the sheet states its SHA-256.")
+    ] = None,
+) -> None:
     """Judge a log by a level: passed, failed, or not enough presentations, each rate with its interval over people.
 
     Exit code 0: passed; 1: failed; 3: not enough presentations to say; 2: a file cannot be used.
@@ -102,16 +115,25 @@ def verdict(path: PlanFile, file: LogFile, level: LevelName = "", levels: Levels
     from fastrain.lab.presentation_log import read_log
     from fastrain.lab.text import verdict_text
     from fastrain.lab.verdict import FAILED as BROKEN_LEVEL
-    from fastrain.lab.verdict import TOO_FEW, judge
+    from fastrain.lab.verdict import TOO_FEW, Judged, judge
 
+    if bundle and sheet is None:
+        raise UserError("--bundle is a line of the sheet", do="name its file: --sheet sheet.html")
     declared, known = read_plan(path), read_levels(levels)
     asked = level or declared.level
     if not asked:
         raise UserError(f"{path} names no level", expected=f"level, or --level {', '.join(known)}")
     entries = read_log(file, declared)
     _require_kept(file, entries.breaches)
-    judgement = judge(level_named(asked, known), declared, entries)
+    judged = Judged(declared, entries)
+    judgement = judge(level_named(asked, known), judged)
     typer.echo(verdict_text(declared, judgement))
+    if sheet:
+        from fasdata.faces.model_file import file_sha256
+        from fastrain.lab.verdict_page import verdict_page
+
+        verdict_page(judged, judgement, bundle=file_sha256(bundle) if bundle else "").write(sheet)
+        typer.echo(f"sheet        {sheet}")
     code = {BROKEN_LEVEL: FAILED, TOO_FEW: EXIT_PARTIAL}.get(judgement.outcome, 0)
     if code:
         raise typer.Exit(code)

@@ -25,7 +25,7 @@ _BEYOND = "beyond the columns"
 class Try:
     """One presentation: its line in the log, what was presented, and what the product answered.
 
-    `score` is None without a response, and where the log records decisions.
+    `score` is None without a response, and where the log records decisions; `time` is "" where it is not stated.
     """
 
     line: int
@@ -34,6 +34,7 @@ class Try:
     person: str
     response: str
     score: float | None = None
+    time: str = ""
     conditions: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -48,6 +49,11 @@ class PresentationLog:
 
     tries: tuple[Try, ...]
     breaches: tuple[UserError, ...]
+
+    def days(self) -> str:
+        """Return the first and the last day that the log names, "" where it names none."""
+        days = sorted({datetime.fromisoformat(entry.time).date().isoformat() for entry in self.tries if entry.time})
+        return " to ".join(dict.fromkeys(days[:1] + days[-1:]))
 
 
 def columns_of(plan: LabPlan) -> tuple[str, ...]:
@@ -124,7 +130,8 @@ def _read(number: int, cells: Mapping[str, str], plan: LabPlan) -> Try:
         if not cells[condition]:
             raise UserError(f"no {condition}", expected="a value for every condition of the plan", do="complete it")
     response, score = _answer(cells, plan)
-    return Try(number, name, species, person, response, score, {name: cells[name] for name in plan.conditions})
+    conditions = {condition: cells[condition] for condition in plan.conditions}
+    return Try(number, name, species, person, response, score, cells.get("time", ""), conditions)
 
 
 def _answer(cells: Mapping[str, str], plan: LabPlan) -> tuple[str, float | None]:

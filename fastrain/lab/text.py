@@ -25,13 +25,13 @@ def verdict_text(plan: LabPlan, verdict: Verdict) -> str:
         f"             {level.origin()}",
         f"decision     {plan.decided_by()}",
         f"no response  {NO_RESPONSE[plan.no_response]}",
-        *(f"note         {words}" for words in _not_shown(verdict)),
+        *(f"note         {words}" for words in not_shown(verdict)),
         *(f"intervals    95 % over people; {rule}: {RULES[rule]}" for rule in rules),
     ]
     return "\n".join(lines)
 
 
-def _not_shown(verdict: Verdict) -> list[str]:
+def not_shown(verdict: Verdict) -> list[str]:
     """Return what a pass by the observed rates leaves open: that the product's own rates keep the limits."""
     open_ = [criterion.name for criterion in verdict.criteria if criterion.interval.high > criterion.limit]
     if verdict.outcome != PASSED or not open_:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from fastrain.lab.levels import INTERVAL, Level
 from fastrain.lab.plan_file import LabPlan
 from fastrain.lab.presentation_log import ACCEPTED, NO_RESPONSE, PresentationLog, Try, uses_up
 from fastrain.lab.to_do import left_to_do
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PASSED, FAILED, TOO_FEW = "passed", "failed", "not enough presentations"
 KEPT, BROKEN, OPEN = "kept", "broken", "not enough presentations"
@@ -97,11 +101,16 @@ class Judged:
         """Return how many presentations of a species gave no response."""
         return sum(entry.species == species and entry.response == NO_RESPONSE for entry in self.log.tries)
 
+    @property
+    def counted_rows(self) -> pd.DataFrame:
+        """Return the rows of the table that the rates are of: those without a response by the plan's rule."""
+        rows = self.table.frame
+        kept = rows if self.plan.no_response == "count" else rows[rows["status"] == "ok"]
+        return kept.reset_index(drop=True)
+
     @cached_property
     def _decided(self) -> tuple[Samples, Clusters, Decided]:
-        table = self.table
-        rows = table.frame if self.plan.no_response == "count" else table.frame[table.frame["status"] == "ok"]
-        samples, clusters = Samples.of(table, self.plan.no_response, "pai"), Clusters.of(rows.reset_index(drop=True))
+        samples, clusters = Samples.of(self.table, self.plan.no_response, "pai"), Clusters.of(self.counted_rows)
         return samples, clusters, Decided.at([(samples, self.threshold)], clusters)
 
     def _row(self, entry: Try) -> dict[str, object]:
@@ -117,7 +126,7 @@ class Judged:
         }  # fmt: skip
 
 
-def judge(level: Level, plan: LabPlan, log: PresentationLog) -> Verdict:
+def judge(level: Level, judged: Judged) -> Verdict:
     """Judge a log against a level.
 
     A limit is broken as soon as it cannot be kept any more: by more errors than it allows of the presentations that are
@@ -125,7 +134,7 @@ def judge(level: Level, plan: LabPlan, log: PresentationLog) -> Verdict:
     these were made: who stopped as soon as the numbers look good would choose them by their outcome. All species of the
     plan count, also those beyond the number that the level asks for.
     """
-    judged = Judged(plan, log)
+    plan, log = judged.plan, judged.log
     criteria = (
         _criterion(judged, level, BONAFIDE, level.bona_fide, level.bpcer),
         *(_criterion(judged, level, name, level.attacks, level.apcer) for name in plan.species),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from markupsafe import Markup
@@ -30,12 +30,13 @@ from fastrain.report.error_tables import shown_threshold
 from fastrain.report.run_folder import RunFolder
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 SOURCES = "domain of the held-out sources"
 TITLES = {"bpcer": "BPCER", "apcer": "APCER, all species"}
 _FEW = f"“few”: fewer than {FEW} people, too few to tell."
-_INTERVAL = f"In brackets: 95 % interval over people ({rules_note(EXACT)})."
+READING = f"In brackets: 95 % interval over people ({rules_note(EXACT)}). {_FEW}"
 _NOTES = {
     "training_range": "Outside: size, sharpness, brightness or pose of the face is not in the middle 98 % of the "
     "training clips. Predictions of a bundle flag these faces as unlike anything seen."
@@ -51,24 +52,31 @@ def breakdown_section(run: RunFolder) -> Section:
     if scores is None or clips is None or threshold is None:
         return Section("breakdown", title, [Paragraph("Nothing to show: no scores, or no threshold from the sources.")])
     frame = clips.frame if run.results.fta == "count" else clips.frame[clips.frame["status"] == "ok"]
-    fields = dict(groupings(frame))
-    downs = [breakdown(frame, name, column, threshold, len(fields)) for name, column in fields.items()]
-    parts: list[Any] = [*_differences(downs), *(table_of(down) for down in downs if down.field not in GRADED)]
-    if not downs:
-        parts = [Paragraph("The target is one dataset, and its clips have no fields to group by.")]
-    for name, column in fields.items():
-        if name in DEVICES:
-            parts += _matrix(name, by_species(frame, column, threshold, run.results.species_by))
-    parts += _quality([down for down in downs if down.field in GRADED])
+    parts = grouped_parts(frame, dict(groupings(frame)), threshold, run.results.species_by)
+    parts = parts or [Paragraph("The target is one dataset, and its clips have no fields to group by.")]
     held_out = scores.part(VAL)
     if held_out and held_out.frame["domain"].nunique() > 1:
         parts.append(table_of(breakdown(held_out.frame, SOURCES, "domain", threshold)))
     lost = "rejected" if run.results.fta == "count" else "left out"
     lead = (
         f"{note}Clips at {HONEST}; without a face: {lost}. All tables but that of the sources are of the target. "
-        f"{_INTERVAL} {_FEW}"
+        f"{READING}"
     )
     return Section("breakdown", title, parts, lead)
+
+
+def grouped_parts(frame: pd.DataFrame, fields: Mapping[str, str], threshold: float, species: str) -> list[Any]:
+    """Return the largest differences between groups, a table a field, species by device, and errors against quality.
+
+    `frame` has a row a clip, `fields` the name and the column of what to group by; `species` is how species are told
+    apart.
+    """
+    downs = [breakdown(frame, name, column, threshold, len(fields)) for name, column in fields.items()]
+    parts = [*_differences(downs), *(table_of(down) for down in downs if down.field not in GRADED)]
+    for name, column in fields.items():
+        if name in DEVICES:
+            parts += _matrix(name, by_species(frame, column, threshold, species))
+    return parts + _quality([down for down in downs if down.field in GRADED])
 
 
 # -- Groups ------------------------------------------------------------------------------------------------------------

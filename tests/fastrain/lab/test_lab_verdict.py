@@ -10,14 +10,14 @@ from scipy.stats import binomtest
 from fastrain.lab.levels import read_levels
 from fastrain.lab.plan_file import read_plan
 from fastrain.lab.presentation_log import read_log
-from fastrain.lab.verdict import BROKEN, FAILED, KEPT, OPEN, PASSED, TOO_FEW, Verdict, judge
+from fastrain.lab.verdict import BROKEN, FAILED, KEPT, OPEN, PASSED, TOO_FEW, Judged, Verdict, judge
 from tests.commands import Called
 from tests.fastrain.lab.dry_run import complete_log, tries, write_log, write_plan
 
 
 def judged(folder: Path, log: Path, level: str = "small", **plan: str) -> Verdict:
     declared = read_plan(write_plan(folder, **plan))
-    return judge(read_levels(folder / "levels.yaml")[level], declared, read_log(log, declared))
+    return judge(read_levels(folder / "levels.yaml")[level], Judged(declared, read_log(log, declared)))
 
 
 def numbers(*wanted: tuple[str, int]) -> list[int]:
