@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fasdata.page.spelling import percent, reasoned, text_table
+from fasdata.page.spelling import reasoned, text_table
 from fastrain.evaluation.statistics.proportions import RULES
 from fastrain.lab.plan_file import NO_RESPONSE, LabPlan
 from fastrain.lab.verdict import PASSED, Criterion, Verdict
@@ -31,6 +31,14 @@ def verdict_text(plan: LabPlan, verdict: Verdict) -> str:
     return "\n".join(lines)
 
 
+def headline(verdict: Verdict) -> str:
+    """Return a verdict in one sentence, with the rates of the worst species and of bona fide, and their intervals."""
+    bona_fide, *attacks = verdict.criteria
+    worst = max(attacks, key=lambda criterion: (criterion.errors, criterion.presented))
+    rates = f"{worst.name}, the worst species, {reasoned(worst.shown())}, BPCER {reasoned(bona_fide.shown())}"
+    return f"Level {verdict.level.name}: {verdict.outcome}; {rates}."
+
+
 def not_shown(verdict: Verdict) -> list[str]:
     """Return what a pass by the observed rates leaves open: that the product's own rates keep the limits."""
     open_ = [criterion.name for criterion in verdict.criteria if criterion.interval.high > criterion.limit]
@@ -40,9 +48,7 @@ def not_shown(verdict: Verdict) -> list[str]:
 
 
 def _row(criterion: Criterion) -> list[object]:
-    ends = (criterion.interval.low, criterion.interval.high)
-    observed = reasoned(percent(criterion.rate, "none presented", ends=ends))
     return [
         criterion.name, criterion.errors, criterion.presented, criterion.asked, criterion.people, criterion.lost,
-        observed, f"{100 * criterion.limit:g} %", criterion.standing,
+        reasoned(criterion.shown()), f"{100 * criterion.limit:g} %", criterion.standing,
     ]  # fmt: skip

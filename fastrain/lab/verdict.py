@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fasdata.page.spelling import percent
 from fasdata.records import ATTACK, BONAFIDE
 from fasdata.species import read_attack_name
 from fastrain.evaluation.score_rules import FIELD_PREFIX
 from fastrain.evaluation.scores import Samples, ScoreTable
+from fastrain.evaluation.sheet import Known
 from fastrain.evaluation.statistics.clusters import Clusters
 from fastrain.evaluation.statistics.edges import Decided
 from fastrain.evaluation.statistics.proportions import Interval
@@ -49,6 +51,10 @@ class Criterion:
     interval: Interval
     limit: float
     standing: str
+
+    def shown(self) -> Known:
+        """Return the rate as it is printed, with its interval."""
+        return percent(self.rate, "none presented", ends=(self.interval.low, self.interval.high))
 
     @property
     def name(self) -> str:
@@ -167,10 +173,10 @@ def _allowed(limit: float, presented: int) -> int:
 def _broken(criteria: Sequence[Criterion], level: Level) -> Iterator[str]:
     for criterion in criteria:
         if criterion.standing == BROKEN:
-            shown = f"{criterion.errors} of {criterion.presented}, {criterion.rate:.2%}"
-            if level.judged_by == INTERVAL:
-                shown += f", may be {criterion.interval.high:.2%}"
-            yield f"{criterion.name}: {shown}; at most {100 * criterion.limit:g} % is allowed"
+            limit = (
+                f"{100 * criterion.limit:g} % {'at the upper end ' if level.judged_by == INTERVAL else ''}is allowed"
+            )
+            yield f"{criterion.name}: {criterion.errors} of {criterion.presented}, {criterion.shown()}; at most {limit}"
 
 
 def _lacking(criteria: Sequence[Criterion], level: Level, plan: LabPlan, log: PresentationLog) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from fasdata import __version__
 from fasdata.page.page import Page, Section
 from fasdata.page.parts import Answer, Column, Facts, Row, Table
-from fasdata.page.spelling import Absent, count, percent, text
+from fasdata.page.spelling import Absent, count, text
 from fastrain.evaluation.results import evaluate
 from fastrain.evaluation.results_lookup import TEST, Results
 from fastrain.evaluation.score_rules import FIELD_PREFIX
@@ -17,7 +17,7 @@ from fastrain.evaluation.statistics.intervals import RESAMPLES
 from fastrain.evaluation.statistics.proportions import EXACT, rules_note
 from fastrain.evaluation.thresholds import ThresholdPolicy, fixed
 from fastrain.lab.plan_file import NO_RESPONSE, LabPlan
-from fastrain.lab.text import not_shown
+from fastrain.lab.text import headline, not_shown
 from fastrain.lab.to_do import left_to_do
 from fastrain.lab.verdict import BROKEN, FAILED, PASSED, Criterion, Judged, Verdict
 from fastrain.report.breakdown import READING, grouped_parts
@@ -44,9 +44,8 @@ def verdict_page(judged: Judged, verdict: Verdict, *, bundle: Known = "", resamp
     facts = [("Product", plan.product), ("Plan", plan.title), ("Laboratory", text(plan.laboratory, "not stated")),
              ("Level", verdict.level.name), ("Presented", text(judged.log.days(), "no times in the log"))]  # fmt: skip
     footer = f"Written by fastrain {__version__}. This file is complete in itself: it loads nothing and runs no script."
-    return Page(
-        f"{plan.product}: {verdict.level.name} {verdict.outcome}", sections, facts, footer, _answer(judged, verdict)
-    )
+    title = f"{plan.product}: {verdict.level.name} {verdict.outcome}"
+    return Page(title, sections, facts, footer, _answer(judged, verdict))
 
 
 def _answer(judged: Judged, verdict: Verdict) -> Answer:
@@ -57,7 +56,7 @@ def _answer(judged: Judged, verdict: Verdict) -> Answer:
     )
     sentences = [f"{words}." for words in (*verdict.reasons, *not_shown(verdict))]
     sentences.append(f"{level.words()}; {level.origin()}.")
-    return Answer(f"Level {level.name}: {verdict.outcome}.", step, sentences, _KINDS.get(verdict.outcome, "mixed"))
+    return Answer(headline(verdict), step, sentences, _KINDS.get(verdict.outcome, "mixed"))
 
 
 def _rates(plan: LabPlan, verdict: Verdict) -> Section:
@@ -70,9 +69,8 @@ def _rates(plan: LabPlan, verdict: Verdict) -> Section:
 
 
 def _row(criterion: Criterion) -> Row:
-    ends = (criterion.interval.low, criterion.interval.high)
     cells = (
-        criterion.name, percent(criterion.rate, "none presented", ends=ends), f"{100 * criterion.limit:g} %",
+        criterion.name, criterion.shown(), f"{100 * criterion.limit:g} %",
         criterion.standing, count(criterion.errors), count(criterion.presented), count(criterion.asked),
         count(criterion.people), count(criterion.lost),
     )  # fmt: skip

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 SOURCES = "domain of the held-out sources"
 TITLES = {"bpcer": "BPCER", "apcer": "APCER, all species"}
+_NAMES = {"bpcer": "BPCER", "apcer": "APCER of all species"}
 _FEW = f"“few”: fewer than {FEW} people, too few to tell."
 READING = f"In brackets: 95 % interval over people ({rules_note(EXACT)}). {_FEW}"
 _NOTES = {
@@ -113,7 +114,7 @@ def rate_cell(rate: Rate) -> Any:
 def differential_words(of: Differential, field: str) -> str:
     """Return in a sentence how far apart two groups are, and whether that shows a difference."""
     low, high = (f"{100 * end:.2f}" for end in (of.interval.low, of.interval.high))
-    title, by = TITLES[of.rate], field.replace("_", " ")
+    title, by = _NAMES[of.rate], field.replace("_", " ")
     if of.value <= 0:
         return f"{title} by {by}: all groups have the same; a difference of up to {high} points is possible"
     return (
@@ -140,7 +141,7 @@ def _differences(downs: Sequence[Breakdown]) -> list[Any]:
     rows = []
     for down, of in pairs:
         ends = f"[{100 * of.interval.low:.2f}, {100 * of.interval.high:.2f}] {of.interval.rule}"
-        title = f"{TITLES[of.rate]} by {down.field.replace('_', ' ')}"
+        title = f"{_NAMES[of.rate]} by {down.field.replace('_', ' ')}"
         cells = (title, on_two_lines(f"{100 * of.value:.2f} {ends}"), of.highest, of.lowest, standing(of))
         rows.append(Row(cells, "strong" if of.shown else ""))
     note = f"In brackets: 95 % interval over people ({rules_note(APART)}). Groups may differ in the species they hold."

@@ -11,7 +11,9 @@ from fastrain.lab.levels import read_levels
 from fastrain.lab.plan_file import read_plan
 from fastrain.lab.presentation_log import read_log
 from fastrain.lab.verdict import BROKEN, FAILED, KEPT, OPEN, PASSED, TOO_FEW, Judged, Verdict, judge
+from fastrain.lab.verdict_page import NO_SCORES, lab_sheet, verdict_page
 from tests.commands import Called
+from tests.fasdata.page.markup import Markup
 from tests.fastrain.lab.dry_run import complete_log, tries, write_log, write_plan
 
 
@@ -44,9 +46,12 @@ def test_a_level_is_passed_with_as_many_errors_as_it_allows_and_failed_with_one_
     wrong = dict.fromkeys(numbers(("painted_plate", 3)), "accepted")
     verdict = judged(tmp_path, complete_log(tmp_path / "log.csv", wrong=wrong))
     assert verdict.outcome == FAILED
-    assert verdict.reasons == ("APCER of painted_plate: 3 of 40, 7.50%; at most 5 % is allowed",)
+    assert verdict.reasons == ("APCER of painted_plate: 3 of 40, 7.50 % [1.30, 22.00]; at most 5 % is allowed",)
     strict = judged(tmp_path, complete_log(tmp_path / "log.csv"), level="strict")
-    assert strict.outcome == FAILED and "APCER of tinfoil-mask: 0 of 40, 0.00%, may be 16.84%" in strict.reasons[1]
+    assert (
+        strict.outcome == FAILED
+        and "APCER of tinfoil-mask: 0 of 40, 0.00 % [0.00, 16.84]; at most 5 % at the upper" in strict.reasons[1]
+    )
 
 
 def test_a_log_in_the_making_is_judged_as_soon_as_the_outcome_is_certain(tmp_path: Path) -> None:
@@ -84,6 +89,30 @@ def test_scores_are_judged_at_the_threshold_of_the_plan(tmp_path: Path) -> None:
     for value, outcome in ((0.4, PASSED), (0.41, FAILED), (0.3, FAILED)):
         more = f"threshold: {{value: {value}, source: the manufacturer}}"
         assert judged(tmp_path, log, more=more).outcome == outcome
+
+
+def test_the_page_has_the_sheet_and_says_what_decisions_do_not_tell(tmp_path: Path) -> None:
+    plan = read_plan(write_plan(tmp_path, more="conditions: [light]"))
+    rows = (f"{n},{species},{person},{right},{'lamp' if n % 2 else 'sun'},2026-11-{10 + n % 3}"
+            for n, (species, person, right) in enumerate(tries()))  # fmt: skip
+    log = read_log(write_log(tmp_path / "log.csv", *rows, header="try,species,person,response,light,time"), plan)
+    judged_log = Judged(plan, log)
+    sheet = lab_sheet(judged_log, bundle="5f0c", resamples=50)
+    assert {line.name: (line.presentations, line.people, line.accepted()) for line in sheet.species} == {
+        "tinfoil-mask": (40, 20, "0 of 40"), "painted_plate": (40, 20, "0 of 40")
+    }  # fmt: skip
+    assert (sheet.tested.bundle, sheet.tested.date) == ("5f0c", "2026-11-10 to 2026-11-12")
+    unknown = {title for title, why in sheet.unknown().items() if why == NO_SCORES}
+    assert unknown == {"Threshold", "APCER at a BPCER of 5 %", "BPCER10", "BPCER20", "BPCER100", "EER"}
+    # The verdict's rates are the sheet's.
+    verdict = judge(read_levels(tmp_path / "levels.yaml")["small"], judged_log)
+    assert sheet.bpcer.ends == pytest.approx((verdict.criteria[0].interval.low, verdict.criteria[0].interval.high))
+    page = Markup(verdict_page(judged_log, verdict, resamples=50).html())
+    assert [row["Standing"] for row in page.table("Rates and limits")] == ["kept"] * 3
+    assert {"verdict", "iso", "cards", "breakdown"} <= set(page.sections)
+    assert "oil on a plate" in page.sections["cards"] and "By light" in page.sections["breakdown"]
+    nothing = Judged(plan, read_log(write_log(tmp_path / "none.csv", header="try,species,person,response,light"), plan))
+    assert "none presented" in verdict_page(nothing, judge(verdict.level, nothing)).html()
 
 
 def test_a_dry_run_goes_from_plan_to_log_to_verdict(tmp_path: Path) -> None:
