@@ -6,7 +6,8 @@ A study draws people, each with a rate of its own, and their presentations; its 
 rates  Proportions, `statistics.proportions`: 15, 30, 60, 200 people with 1, 4, 10, 40 or a random 1 to 40 clips each;
        true rates 0, 0.1, 1, 5, 20, 50 %; correlation within people 0, 0.2, 0.5 (beta-binomial).
 curve  HTER at a fixed threshold, EER and AUC, `evaluation.measures`: scores of both classes of the same people, normal,
-       as far apart as the rate asks, with a person's own shift of that share of the variance. 1, 4 or 10 clips a class.
+       as far apart as the rate asks, with a person's own shift of that share of the variance; as many clips of either
+       class. A metric of a resample is computed from sums over people, which a part of each cell checks.
 
 Beside each stands the percentile interval of resampled people alone. Every cell is written to `--log` as it is done,
 with its own seed; the same command goes on where it was stopped. Nothing but processor time is shared between cells.
@@ -33,7 +34,6 @@ from fastrain.evaluation.statistics.weighted import ScoreOrder, Weighted
 
 PEOPLE = (15, 30, 60, 200)
 CLIPS: tuple[int | str, ...] = (1, 4, 10, 40, "1-40")
-CURVE_CLIPS = (1, 4, 10)
 ALIKE = (0.0, 0.2, 0.5)
 RATES = (0.0, 0.001, 0.01, 0.05, 0.2, 0.5)
 Cell = dict[str, Any]
@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--curve-studies", type=int, default=50, help="of each cell of HTER, EER and AUC")
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--people", type=int, nargs="*", default=PEOPLE)
+    parser.add_argument("--clips", type=_clips, nargs="*", default=CLIPS, help="of a person: 1 4 10 40 1-40")
     parser.add_argument("--log", type=Path, default=Path("coverage.jsonl"))
     parser.add_argument("--only", choices=["rates", "curve"], help="one of the tables")
     given = parser.parse_args()
@@ -54,9 +55,9 @@ def main() -> None:
     wanted = [
         {"table": table, "people": people, "clips": clips, "alike": alike, "rate": rate, "resamples": given.resamples}
         | {"studies": given.studies if table == "rates" else given.curve_studies}
-        for table, clips_of in (("rates", CLIPS), ("curve", CURVE_CLIPS))
+        for table in ("rates", "curve")
         if given.only in (None, table)
-        for people, clips, alike, rate in product(given.people, clips_of, ALIKE, RATES)
+        for clips, people, alike, rate in product(given.clips, given.people, ALIKE, RATES)
     ]
     for cell in wanted:
         if _key(cell) in done:
@@ -68,6 +69,10 @@ def main() -> None:
     cells = [done[_key(cell)] for cell in wanted]
     for table in dict.fromkeys(cell["table"] for cell in cells):
         print("\n".join(lines([cell for cell in cells if cell["table"] == table])))
+
+
+def _clips(text: str) -> int | str:
+    return text if "-" in text else int(text)
 
 
 def _key(cell: Cell) -> str:
@@ -104,30 +109,80 @@ APART = 60.0  # standard deviations between the classes where the rate is 0
 
 
 def curve_cell(cell: Cell, rng: np.random.Generator) -> Cell:
-    """Return the coverage and mean width of each metric's interval and of percentiles alone."""
-    people, clips, alike, rate = (cell[name] for name in ("people", "clips", "alike", "rate"))
-    labels = np.repeat([1, 0], people * clips)
-    person = np.tile(np.repeat(np.arange(people), clips), 2)
-    clusters = Clusters(person, np.zeros(people, np.int64), people, 0)
-    weights = np.concatenate(list(clusters.weights(labels, cell["resamples"], 0)))
+    """Return the coverage and mean width of each metric's interval and of percentiles alone.
+
+    A hundred resampled values of the first study are compared with those of the product.
+    """
+    people, alike, rate = (cell[name] for name in ("people", "alike", "rate"))
+    each = Clusters(np.tile(np.arange(people), 2), np.zeros(people, np.int64), people, 0)
+    counts = np.concatenate(list(each.weights(np.repeat([1, 0], people), cell["resamples"], 0)))[:, :people]
+    drawn = counts.astype(np.float64)
     gap = -2 * float(ndtri(rate)) if rate else APART
     truths = {"hter": rate, "eer": rate, "auc": float(ndtr(gap / np.sqrt(2)))}
     ends: dict[str, list[tuple[float, float]]] = {f"{name}{way}": [] for name in truths for way in ("", " alone")}
-    for _ in range(cell["studies"]):
+    for study in range(cell["studies"]):
+        clips = rng.integers(1, 41, people) if cell["clips"] == "1-40" else np.full(people, cell["clips"])
+        person, labels = np.tile(np.repeat(np.arange(people), clips), 2), np.repeat([1, 0], clips.sum())
         shift = np.sqrt(alike) * rng.normal(size=people)[person]
         scores = gap * labels + shift + np.sqrt(1 - alike) * rng.normal(size=len(labels))
         samples = Samples(scores, labels, np.full(len(labels), "print", object), np.arange(len(labels)))
-        for name, values in _resampled(samples, weights, gap / 2).items():
-            interval = measured(name).interval([(samples, gap / 2)], clusters, values)
+        clusters = Clusters(person, each.stratum, people, 0)
+        values = by_person(samples, person, drawn, gap / 2)
+        if study == 0:
+            _require_same(values, samples, counts[:100, person], gap / 2)
+        for name, resampled in values.items():
+            interval = measured(name).interval([(samples, gap / 2)], clusters, resampled)
             ends[name].append((interval.low, interval.high))
-            low, high = np.quantile(values, [0.025, 0.975])
+            low, high = np.quantile(resampled, [0.025, 0.975])
             ends[f"{name} alone"].append((float(low), float(high)))
     return {name: _held(*np.array(both).T, truths[name.split()[0]]) for name, both in ends.items()}
 
 
-def _resampled(samples: Samples, weights: np.ndarray, threshold: float) -> dict[str, np.ndarray]:
+def by_person(samples: Samples, person: np.ndarray, drawn: np.ndarray, threshold: float) -> dict[str, np.ndarray]:
+    """Return HTER, EER and AUC in every resample, as `Weighted` does, from sums over each person's samples.
+
+    `drawn` (B, people) says how often each person is drawn. Holds for scores without ties, of people who have as many
+    samples of one class as of the other: then a resample has too, and its errors are nearest where half of all its
+    samples are below. That place is searched for in all resamples at once, by halving.
+    """
+    order, people = np.argsort(samples.scores), drawn.shape[1]
+    live, unit, weights = samples.labels[order] == 1, person[order], drawn.astype(np.float32)
+    below = _counted(unit, people, 1.0)  # row t: of every person, how many of the t lowest samples
+    rejected = _counted(unit, people, live)  # and how many of them are bona fide
+    size = drawn @ np.bincount(unit[live], minlength=people)  # of either class
+
+    def at(place: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        return np.einsum("bp,bp->b", counts[place], weights)
+
+    coarse = np.arange(0, len(order) + 1, len(order) // 64 + 1)
+    low = coarse[(below[coarse] @ weights.T <= size).sum(axis=0) - 1]
+    high = np.minimum(low + len(order) // 64 + 1, len(order))
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        up_to_half = at(middle, below) <= size
+        low, high = np.where(up_to_half, middle, low), np.where(up_to_half, high, middle)
+    gaps = [np.abs(size - at(place, below)) for place in (low, high)]
+    errors = [size - at(place, below) + 2 * at(place, rejected) for place in (low, high)]
+    nearest = np.where(gaps[0] < gaps[1], errors[0], np.where(gaps[0] > gaps[1], errors[1], np.minimum(*errors)))
+    of_person = np.argsort(unit[~live], kind="stable")
+    starts = np.searchsorted(unit[~live][of_person], np.arange(people))
+    lost = np.add.reduceat(rejected[:-1][~live][of_person], starts, axis=0, dtype=np.float64)
+    pairs = ((drawn @ lost) * drawn).sum(axis=1)
+    wrong = np.bincount(person, weights=(samples.scores >= threshold) != (samples.labels == 1), minlength=people)
+    return {"hter": drawn @ wrong / (2 * size), "eer": nearest / (2 * size), "auc": 1 - pairs / size**2}
+
+
+def _counted(unit: np.ndarray, people: int, of: Any) -> np.ndarray:
+    counts = np.zeros((len(unit) + 1, people), np.float32)
+    counts[np.arange(1, len(unit) + 1), unit] = of
+    return np.cumsum(counts, axis=0, out=counts)
+
+
+def _require_same(values: dict[str, np.ndarray], samples: Samples, weights: np.ndarray, threshold: float) -> None:
+    """Raise where the first values are not those that the product computes of these weights."""
     weighted = Weighted(ScoreOrder(samples), weights)
-    return {"hter": weighted.hter(threshold), "eer": weighted.eer(), "auc": weighted.auc()}
+    for name, own in values.items():
+        np.testing.assert_allclose(own[: len(weights)], measured(name).at(threshold)(weighted), 0, 1e-12, err_msg=name)
 
 
 # -- Tables ------------------------------------------------------------------------------------------------------------
