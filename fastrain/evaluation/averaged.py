@@ -7,32 +7,36 @@ from statistics import fmean, pstdev
 from typing import Any
 
 from fastrain.config import SOURCE_VAL
-from fastrain.evaluation.results import evaluate
+from fastrain.evaluation.results import groups_of, judge
+from fastrain.evaluation.row_intervals import add_intervals
 from fastrain.evaluation.scores import ScoreTable
+from fastrain.evaluation.statistics.intervals import RESAMPLES
 
 AT, BEST = "score_at_", "score_best"
 _NUMBER = {"thresholds": "value", "metrics": "value", "species": "apcer", "families": "apcer"}
 _Row = dict[str, Any]
 
 
-def run_results(table: ScoreTable, *, selection: str, fta: str, **options: Any) -> dict[str, Any]:
-    """Evaluate a run's scores, columns of further networks included; `options` are those of `evaluate`.
+def run_results(
+    table: ScoreTable, *, selection: str, fta: str, resamples: int = RESAMPLES, seed: int = 0, **options: Any
+) -> dict[str, Any]:
+    """Evaluate a run's scores, columns of further networks included; `options` are further ones of `evaluate`.
 
     With columns `score_at_<iteration>`, every threshold and rate is the mean over these networks and that of `score`,
-    and its row has `std`, the deviation over them (of the population, as GAC-FAS reports); `averaged_over` counts them.
-    ROC curves and counts are those of `score`; there are no intervals, since that of one network is not that of a mean.
+    with its interval over people, and its row has `std`, the deviation over the networks (of the population, as GAC-FAS
+    reports); `averaged_over` counts them. ROC curves, counts and groups are those of `score`.
     A column `score_best` gives `beside`: the metrics of the network that `source_val` would have chosen.
 
     Raises:
         UserError: as `evaluate`.
     """
-    results = evaluate(table, selection=selection, fta=fta, **options)
-    alone = {**options, "fta": fta, "resamples": 0}
-    *others, _ = networks(table)
-    if others:
-        results = _averaged([*(evaluate(other, selection=selection, **alone) for other in others), results])
+    judged = [judge(network, selection, fta, **options) for network in networks(table)]
+    results = judged[-1][0] if len(judged) == 1 else _averaged([of_network for of_network, _ in judged])
+    if resamples:
+        add_intervals(results, [parts for _, parts in judged], resamples=resamples, seed=seed)
+        results |= groups_of(judged[-1][1], results["species_by"])
     if BEST in table.frame.columns:
-        best = evaluate(_scored_by(table, BEST), selection=SOURCE_VAL, **alone)
+        best, _ = judge(_scored_by(table, BEST), SOURCE_VAL, fta, **options)
         results["beside"] = {name: best[name] for name in ("selection", "thresholds", "metrics")}
     return results
 
@@ -66,5 +70,4 @@ def _mean_row(row: _Row, rows: Sequence[_Row | None], number: str) -> _Row:
     if len(values) < len(rows):
         reason = next((other["reason"] for other in present if other.get("reason")), "not in every network")
         return {**row, number: None, "std": None, "reason": reason}
-    kept = {name: value for name, value in row.items() if name not in ("low", "high", "rule")}
-    return {**kept, number: fmean(values), "std": pstdev(values)}
+    return {**row, number: fmean(values), "std": pstdev(values)}

@@ -13,11 +13,10 @@ import numpy as np
 from fasdata.species import DIGITAL
 from fastrain.evaluation.measures import OF_FAMILY
 from fastrain.evaluation.scores import Samples
-from fastrain.evaluation.statistics.clusters import Clusters
 
 
-def apcer_by_family(samples: Samples, threshold: float, clusters: Clusters | None, few: int) -> list[dict[str, Any]]:
-    """Return a row a family, none where no attack is digital: its species, attacks, APCER, with its interval.
+def apcer_by_family(samples: Samples, threshold: float, few: int) -> list[dict[str, Any]]:
+    """Return a row a family, none where no attack is digital: its species, attacks, and APCER.
 
     A row is `few` where a species has fewer than that many clips. Attacks of unknown type are of no family.
     """
@@ -30,8 +29,5 @@ def apcer_by_family(samples: Samples, threshold: float, clusters: Clusters | Non
             "apcer": OF_FAMILY[family].plain(samples, threshold),
             "few": any(np.unique(samples.clip[of]).size < few for of in kinds.values()),
         }
-        if clusters:
-            interval = OF_FAMILY[family].interval([(samples, threshold)], clusters)
-            row |= {"low": interval.low, "high": interval.high, "rule": interval.rule}
         rows.append(row)
     return rows

@@ -11,15 +11,13 @@ from fasdata.errors import unknown_name
 from fasdata.records import ATTACK, BONAFIDE
 from fastrain.evaluation.breakdowns import broken_down
 from fastrain.evaluation.families import apcer_by_family
-from fastrain.evaluation.measures import AT, BEST, FREE, Measured
+from fastrain.evaluation.measures import AT, BEST, FREE
 from fastrain.evaluation.metrics.curve import Roc
 from fastrain.evaluation.metrics.rates import apcer_by_species
+from fastrain.evaluation.row_intervals import NON_RESPONSE, JudgedPart, add_intervals
 from fastrain.evaluation.scores import FTA_RULES, SPECIES, Samples, ScoreTable
-from fastrain.evaluation.statistics.clusters import Clusters, affordable
-from fastrain.evaluation.statistics.edges import Decided
-from fastrain.evaluation.statistics.intervals import RESAMPLES, resampled
-from fastrain.evaluation.statistics.proportions import LEVEL, Interval, proportion_interval
-from fastrain.evaluation.thresholds import STANDARD_POLICIES, ThresholdPolicy
+from fastrain.evaluation.statistics.intervals import RESAMPLES
+from fastrain.evaluation.thresholds import STANDARD_POLICIES, ThresholdPolicy, is_oracle
 
 FEW = 20  # clips; the APCER of a species with fewer is marked
 PARTS = ("val", "test")
@@ -46,12 +44,13 @@ def evaluate(
     those of the clips whatever `fta` is. `fusion` makes a clip's score of its frames'; `species` tells PAI species
     apart by `attack_type` or by `pai`.
 
-    At clip level a metric, a species and a non-response have `low` and `high`, the ends of the 95 % interval over
-    subjects, and its `rule` (`statistics.proportions.RULES`); what is read off the curve is resampled so many times
-    (`resamples`; 0 = no interval at all; see `affordable`). `uncertainty` says how many subjects they rest on, and a
-    species how many `people` where all of them are named. A threshold is held fixed. With intervals there are `groups`,
-    `differentials` and `species_groups` of the test part's clips (`evaluation.breakdowns`), at the first threshold that
-    needs none of their labels. `families` tells physical and digital attacks apart, where there are digital ones.
+    A metric, a species and a non-response have `low` and `high`, the ends of the 95 % interval over subjects, and its
+    `rule` (`statistics.proportions.RULES`); what is read off the curve is resampled so many times (`resamples`; 0 = no
+    interval at all; see `affordable`; at frame level at most `FRAME_RESAMPLES`). `uncertainty` says how many subjects
+    they rest on, and a species how many `people` where all of them are named. A threshold is held fixed. With intervals
+    there are `groups`, `differentials` and `species_groups` of the test part's clips (`evaluation.breakdowns`), at the
+    first threshold that needs none of their labels. `families` tells physical and digital attacks apart, where there
+    are digital ones.
 
     The result is plain JSON: a number that does not exist is None and its row has a `reason`. Without part val the
     threshold of `source_eer` and all that rests on it are None. Threshold None with the reason "rejects everything"
@@ -60,38 +59,49 @@ def evaluate(
     Raises:
         UserError: no failure-to-acquire rule, fusion or kind of species has that name.
     """
+    result, judged = judge(table, selection, fta, policies, fusion, species)
+    if resamples:
+        add_intervals(result, [judged], resamples=resamples, seed=seed)
+        result |= groups_of(judged, species)
+    return result
+
+
+def judge(
+    table: ScoreTable,
+    selection: str,
+    fta: str = "count",
+    policies: Sequence[ThresholdPolicy] = STANDARD_POLICIES,
+    fusion: str = "mean",
+    species: str = "attack_type",
+) -> tuple[dict[str, Any], list[JudgedPart]]:
+    """Compute what `evaluate` does, without intervals, and return with it what an interval is computed of."""
     for what, given, known in (("rule for failures to acquire", fta, FTA_RULES), ("kind of species", species, SPECIES)):
         if given not in known:
             raise unknown_name(what, given, known)
     result: dict[str, Any] = {"selection": selection, "fta": fta, "fusion": fusion, "species_by": species}
     result |= {"thresholds": [], "metrics": [], "species": [], "families": [], "counts": [], "roc": {}}
     result |= {"uncertainty": {}}
+    judged = []
     for level, scores in (("frame", table), ("clip", table.clips(fusion))):
         tables = {name: rows for name in PARTS if (rows := scores.part(name))}
         samples = {name: Samples.of(rows, fta, species) for name, rows in tables.items()}
         thresholds = {policy: _choose(policy, samples, level, tables) for policy in policies}
         result["thresholds"] += [row for row, _ in thresholds.values()]
         for part, those in samples.items():
-            rated = _rows(those, part, level, thresholds)
-            clusters = Clusters.of(_counted(tables[part], fta)) if level == "clip" and resamples else None
-            if clusters:
-                drawn = affordable(resamples, len(those.scores))
-                _add_intervals(rated, those, clusters, drawn, seed)
-                result["uncertainty"][part] = _uncertainty(clusters, drawn)
-            result["metrics"] += [row for row, _, _ in rated]
+            result["metrics"] += _rows(those, part, level, thresholds)
             for policy, (_, threshold) in thresholds.items():
                 if _applies(policy, part) and not np.isnan(threshold):
-                    result["species"] += _species(those, part, level, policy, threshold, clusters)
+                    result["species"] += _species(those, part, level, policy, threshold)
                     where = {"part": part, "level": level, "threshold_policy": policy.name}
-                    result["families"] += [{**where, **row} for row in apcer_by_family(those, threshold, clusters, FEW)]
+                    result["families"] += [{**where, **row} for row in apcer_by_family(those, threshold, FEW)]
             result["roc"][f"{part}/{level}"] = _curve(those)
+            named = {policy.name: threshold for policy, (_, threshold) in thresholds.items()}
+            judged.append(JudgedPart(part, level, tables[part], those, named))
         if level == "clip":
             for part, clips in tables.items():
-                result["metrics"] += _non_response(clips, part, intervals=resamples > 0)
+                result["metrics"] += _non_response(clips, part)
                 result["counts"] += _counts(clips, part)
-            if resamples and "test" in tables:
-                result |= _broken_down(_counted(tables["test"], fta), thresholds, species)
-    return result
+    return result, judged
 
 
 def _choose(
@@ -123,13 +133,12 @@ def _applies(policy: ThresholdPolicy, part: str) -> bool:
 
 def _rows(
     samples: Samples, part: str, level: str, thresholds: Mapping[ThresholdPolicy, tuple[_Row, float]]
-) -> list[tuple[_Row, Measured, float]]:
-    """Return the metrics of a part, each with what computes it and the threshold it holds at."""
+) -> list[_Row]:
+    """Return the metrics of a part, those free of a threshold first."""
     rows = []
     for measure in (*FREE, BEST) if part == "test" else FREE:
         value = measure.plain(samples, np.nan)
-        row = _metric(part, level, measure.name, value, measure.policy, samples.missing or _NO_LIMIT)
-        rows.append((row, measure, np.nan))
+        rows.append(_metric(part, level, measure.name, value, measure.policy, samples.missing or _NO_LIMIT))
     for policy, (about, threshold) in thresholds.items():
         if not _applies(policy, part):
             continue
@@ -137,56 +146,13 @@ def _rows(
         why = samples.missing if exists else about.get("reason", "")
         for measure in AT:
             value = measure.plain(samples, threshold) if exists else np.nan
-            rows.append((_metric(part, level, measure.name, value, policy.name, why), measure, threshold))
+            rows.append(_metric(part, level, measure.name, value, policy.name, why))
     return rows
 
 
-def _add_intervals(
-    rows: Sequence[tuple[_Row, Measured, float]], samples: Samples, clusters: Clusters, resamples: int, seed: int
-) -> None:
-    defined = [entry for entry in rows if entry[0]["value"] is not None]
-    drawn = resampled(
-        samples,
-        clusters,
-        {str(number): measure.at(at) for number, (_, measure, at) in enumerate(defined) if measure.resampled},
-        resamples=resamples,
-        seed=seed,
-    )
-    for number, (row, measure, threshold) in enumerate(defined):
-        _put(row, measure.interval([(samples, threshold)], clusters, drawn.get(str(number))))
-
-
-def _put(row: _Row, interval: Interval) -> None:
-    if not np.isnan(interval.low):
-        row.update(low=interval.low, high=interval.high, rule=interval.rule)
-
-
-def _counted(clips: ScoreTable, fta: str) -> Any:
-    return clips.frame if fta == "count" else clips.frame[clips.frame["status"] == "ok"]
-
-
-def _uncertainty(clusters: Clusters, resamples: int) -> _Row:
-    return {
-        "unit": clusters.level,
-        "subjects": clusters.subjects,
-        "clips_of_unknown_subject": clusters.unknown,
-        "note": clusters.note(),
-        "coverage": clusters.coverage(),
-        "level": LEVEL,
-        "resamples": resamples,
-    }
-
-
-def _species(
-    samples: Samples, part: str, level: str, policy: ThresholdPolicy, threshold: float, clusters: Clusters | None
-) -> list[_Row]:
-    rows = []
-    decided = Decided.at([(samples, threshold)], clusters) if clusters else None
-    people = {} if clusters is None or clusters.unknown else {
-        name: int(np.unique(clusters.unit[attacks]).size) for name, attacks in samples.kinds.items()
-    }  # fmt: skip
-    for name, rate in apcer_by_species(samples.scores, samples.labels, samples.species, threshold).items():
-        row = {
+def _species(samples: Samples, part: str, level: str, policy: ThresholdPolicy, threshold: float) -> list[_Row]:
+    return [
+        {
             "part": part,
             "level": level,
             "species": name,
@@ -194,12 +160,9 @@ def _species(
             "apcer": rate,
             "threshold_policy": policy.name,
             "few": samples.clips_of(name) < FEW,
-            **({"people": people[name]} if people else {}),
         }
-        if decided:
-            _put(row, decided.apcer_of(name))
-        rows.append(row)
-    return rows
+        for name, rate in apcer_by_species(samples.scores, samples.labels, samples.species, threshold).items()
+    ]
 
 
 def _curve(samples: Samples) -> _Row:
@@ -209,27 +172,23 @@ def _curve(samples: Samples) -> _Row:
     return {"fpr": fpr.tolist(), "tpr": tpr.tolist()}
 
 
-def _non_response(clips: ScoreTable, part: str, *, intervals: bool) -> list[_Row]:
-    rows, unit = [], Clusters.of(clips.frame).unit
+def _non_response(clips: ScoreTable, part: str) -> list[_Row]:
+    rows = []
     lost = (clips.frame["status"] == "fta").to_numpy()
     for label in (BONAFIDE, ATTACK):
         of_label = (clips.frame["label"] == label).to_numpy()
         rate = float(lost[of_label].mean()) if of_label.any() else np.nan
-        row = _metric(part, "clip", f"non_response_{label}", rate, "", f"no {label} clip")
-        if intervals:
-            _put(row, proportion_interval(lost[of_label], unit[of_label]))
-        rows.append(row)
+        rows.append(_metric(part, "clip", NON_RESPONSE + label, rate, "", f"no {label} clip"))
     return rows
 
 
-def _broken_down(
-    clips: Any, thresholds: Mapping[ThresholdPolicy, tuple[_Row, float]], species: str
-) -> dict[str, list[_Row]]:
+def groups_of(judged: Sequence[JudgedPart], species: str) -> dict[str, list[_Row]]:
     """Return the rates of groups of the target's clips at the first threshold that knows nothing of their labels."""
-    for policy, (_, threshold) in thresholds.items():
-        if not policy.oracle and not np.isnan(threshold):
-            tables = broken_down(clips, threshold, species)
-            about = {"part": "test", "level": "clip", "threshold_policy": policy.name}
+    clips = next((of for of in judged if (of.part, of.level) == ("test", "clip")), None)
+    for policy, threshold in (clips.thresholds if clips else {}).items():
+        if clips and not is_oracle(policy) and not np.isnan(threshold):
+            tables = broken_down(clips.counted, threshold, species)
+            about = {"part": "test", "level": "clip", "threshold_policy": policy}
             return {name: [about | row for row in rows] for name, rows in tables.items()}
     return {}
 

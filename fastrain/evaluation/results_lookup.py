@@ -64,12 +64,12 @@ class Results:
         return (float(low), float(high)) if is_number(low) and is_number(high) else None  # type: ignore[arg-type]
 
     def shown(self, part: str, level: str, name: str, policy: str = "", *, interval: bool = False) -> str | Absent:
-        """Return a metric as a report prints it, with its confidence interval if asked, or why it is undefined."""
+        """Return a metric as a report prints it, with deviation and interval if asked, or why it is undefined."""
         row = self._metric(part, level, name, policy)
         scored = any(True for _ in self.rows("metrics", part=part, level=level))
         absent = "not among these results" if scored else f"no {self.named(part)} scores"
         why = self.absent or (row.get("reason") or "undefined" if row else absent)
-        return metric(name, row.get("value"), str(why), **ends_of(row) if interval else {})
+        return metric(name, row.get("value"), str(why), **{"sd": row.get("std"), **ends_of(row)} if interval else {})
 
     def threshold(self, level: str, policy: str) -> float | None:
         """Return the value of a threshold, None where there is none."""

@@ -87,10 +87,17 @@ def _rates(results: Results) -> Table:
     note = (
         "A clip's score is the mean of its frames' scores. EER and AUC do not depend on the threshold and repeat from "
         "row to row; an EER is by definition an oracle on its own scores. The pooled ACER is the HTER. Shaded: "
-        "what a deployment would see. Grey: thresholds that need the target's labels. In brackets: 95 % interval over "
-        f"people, with its rule ({rules_note(EXACT, WORST, JOINED, RESAMPLED)})."
+        "what a deployment would see. Grey: thresholds that need the target's labels. "
+        f"{_mean_over(results)}In brackets: 95 % interval over people, whose frames and clips go together, with its "
+        f"rule ({rules_note(EXACT, WORST, JOINED, RESAMPLED)})."
     )
     return Table("Error rates at clip and frame level", columns, rows, note)
+
+
+def _mean_over(results: Results) -> str:
+    networks = results.data.get("averaged_over")
+    words = f"Each number is the mean over {networks} networks (± their deviation), its interval that of this mean. "
+    return words if networks else ""
 
 
 def _species(results: Results) -> Table:
@@ -105,7 +112,7 @@ def _species(results: Results) -> Table:
         if by_species:
             rates = (species_cell(by_species.get(name)) for name in names)
             rows.append(Row((*_leading(results, part, level, policy), *rates), _kind(part, policy)))
-    note = f"“of n”: how many attacks of that species; {_FEW} {_INTERVAL}"
+    note = f"“of n”: how many attacks of that species; {_mean_over(results)}{_FEW} {_INTERVAL}"
     return Table("Attacks accepted, by attack species", columns, rows, note if rows else "No attack was scored.")
 
 

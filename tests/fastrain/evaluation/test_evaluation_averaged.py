@@ -9,6 +9,8 @@ import pytest
 from fastrain.evaluation.averaged import networks, run_results
 from fastrain.evaluation.results import evaluate
 from fastrain.evaluation.scores import ScoreTable
+from fastrain.evaluation.statistics.proportions import clopper_pearson
+from fastrain.evaluation.thresholds import fixed
 from tests.fastrain.evaluation.tables import twelve
 
 
@@ -33,10 +35,45 @@ def test_every_number_is_the_mean_over_the_networks_with_their_deviation() -> No
                 assert None in values and row["reason"] and row["std"] is None
             else:
                 assert (row[number], row["std"]) == pytest.approx((fmean(values), pstdev(values)))
-            assert not {"low", "high", "rule"} & set(row)  # one network's interval is not that of a mean
+            if block != "thresholds" and row[number] is not None:
+                assert row["low"] <= row[number] <= row["high"] and row["high"] - row["low"] > 0.1
     assert results["beside"]["selection"] == "source_val"
     before = ScoreTable(table.frame.assign(score=table.frame["score_best"]))
     assert results["beside"]["metrics"] == evaluate(before, selection="source_val", resamples=0)["metrics"]
+
+
+def rows_of(results: dict, policy: str) -> dict:
+    return {
+        (row["level"], row.get("metric") or row["species"]): (row["low"], row["high"])
+        for row in (*results["metrics"], *results["species"])
+        if row["part"] == "test" and row["threshold_policy"] == policy
+    }
+
+
+def test_the_interval_is_that_of_the_mean() -> None:
+    """Of six people whose bona fide clips are rejected by 2, 6 and 2 of three networks, each by its own share."""
+    frame = twelve().frame
+    kept = (frame["part"] == "val") | (frame["status"] == "fta")
+    several = frame.assign(score_at_10=frame["score"].where(kept, -1.0), score_at_20=frame["score"])
+    results = run_results(ScoreTable(several), selection="last", fta="count", policies=[fixed(0.5)], resamples=50)
+    ends = rows_of(results, "fixed(0.5)")
+    # BPCER: 2/6, 6/6, 2/6 are 10/18, which is 3 1/3 of 6 people. Species: replay 2/3, 0, 2/3 are 4/9, 1 1/3 of 3.
+    assert ends["clip", "bpcer"] == pytest.approx(tuple(map(float, clopper_pearson(10 / 3, 6))))
+    assert ends["clip", "replay"] == pytest.approx(tuple(map(float, clopper_pearson(4 / 3, 3))))
+    assert ends["frame", "bpcer"] == ends["clip", "bpcer"]
+
+
+def test_networks_that_agree_are_as_sure_as_one_of_them() -> None:
+    alike = twelve().frame.assign(score_at_10=twelve().frame["score"], score_at_20=twelve().frame["score"])
+    results = run_results(ScoreTable(alike), selection="last", fta="count", resamples=50)
+    alone = evaluate(twelve(), selection="last", resamples=50)
+    for block in ("metrics", "species"):
+        for own, other in zip(results[block], alone[block], strict=True):
+            assert [own.get(name) for name in ("low", "high")] == pytest.approx(
+                [other.get(name) for name in ("low", "high")], abs=1e-12
+            )
+            assert own.get("rule") == other.get("rule")
+    assert results["uncertainty"] == alone["uncertainty"]
 
 
 def test_one_network_is_evaluated_as_it_is() -> None:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
@@ -84,9 +85,28 @@ def test_intervals_and_operating_points_of_the_twelve_worked_out_by_hand() -> No
     ends = [binomtest(2, 3).proportion_ci(level, method="exact") for level in (0.975, 0.95)]
     assert (worst["low"], worst["value"], worst["high"]) == pytest.approx((ends[0].low, 2 / 3, ends[1].high))
     assert result["uncertainty"]["test"]["note"] == "12 subjects; fewer than 20: too few to tell"
-    assert all("low" not in row for row in result["metrics"] if row["level"] == "frame")
+    for rate in (*result["metrics"], *result["species"]):
+        assert ("low" in rate) == (rate.get("value", rate.get("apcer")) is not None)
     without = evaluate(twelve(), selection="last", resamples=0)
     assert without["uncertainty"] == {} and all("low" not in row for row in without["metrics"])
+
+
+def test_frames_of_a_person_tell_no_more_than_a_clip() -> None:
+    """Ten frames of each clip that all score alike: at frame level every interval is that of the clips."""
+    once = twelve().frame[twelve().frame["status"] == "ok"]
+    tenfold = pd.concat([once.assign(frame_index=i, sample_id=once["sample_id"] + str(i)) for i in range(10)])
+    result = evaluate(ScoreTable(tenfold), selection="last", resamples=100)
+    ends = {
+        level: {
+            (rate["part"], rate.get("metric") or rate["species"], rate["threshold_policy"]): (rate["low"], rate["high"])
+            for rate in (*result["metrics"], *result["species"])
+            if rate["level"] == level and not rate.get("metric", "").startswith("non_response")
+        }
+        for level in ("clip", "frame")
+    }
+    assert len(ends["frame"]) == len(ends["clip"]) > 50
+    for key, (low, high) in ends["clip"].items():
+        assert ends["frame"][key] == pytest.approx((low, high)), key
 
 
 def test_policies_by_name() -> None:

@@ -53,6 +53,8 @@ def test_a_number_is_shown_with_its_interval_or_the_reason_for_its_absence() -> 
     assert results.shown("test", "clip", "hter", "fixed(0.5)", interval=True) == "50.00 % [25.00, 75.00] joined"
     assert results.shown("test", "clip", "auc", interval=True) == "0.900 [0.800, 0.950] resampled"
     assert results.shown("test", "clip", "hter", ORACLE, interval=True) == "25.00 %"
+    averaged = Results({"metrics": [{**metric_row("hter", 0.2, HONEST), "std": 0.05, "low": 0.1, "high": 0.4}]})
+    assert averaged.shown("test", "clip", "hter", HONEST, interval=True) == "20.00 ± 5.00 % [10.00, 40.00]"
     assert results.shown("test", "clip", "hter", HONEST) == Absent("rejects everything")
     assert results.shown("test", "clip", "eer") == Absent("undefined")
     assert results.shown("test", "clip", "bpcer", HONEST) == Absent("not among these results")

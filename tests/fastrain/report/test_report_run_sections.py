@@ -115,6 +115,7 @@ def test_clips_of_a_run_that_reports_a_mean_are_judged_at_the_threshold_of_their
         assert shown == rates(val[val["domain"] == group], row["value"])
     for section in ("breakdown", "mistakes"):
         assert "Of the last network alone, at its own threshold" in page.sections[section]
+    assert page.sections["metrics"].count("Each number is the mean over 3 networks") == 2
 
 
 def test_the_iso_page_states_operating_points_with_their_intervals(page, results):

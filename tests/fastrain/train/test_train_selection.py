@@ -65,13 +65,14 @@ def test_metrics_are_means_over_the_networks_with_their_deviation(finished: Path
     assert (results["selection"], results["averaged_over"]) == ("mean_last_3", 3)
 
     def metric_of(column: str, metric: str, policy: str) -> float:
-        results = evaluate(ScoreTable(table.frame.assign(score=table.frame[column])), selection="")
+        results = evaluate(ScoreTable(table.frame.assign(score=table.frame[column])), selection="", resamples=0)
         return value(results["metrics"], metric, policy)["value"]
 
     for metric, policy in (("auc", ""), ("hter", "target_eer (oracle)"), ("hter", "source_eer"), ("tpr_at_fpr_5", "")):
         each = [metric_of(column, metric, policy) for column in ("score_at_9", "score_at_12", "score")]
         row = value(results["metrics"], metric, policy)
         assert row["value"] == pytest.approx(fmean(each)) and row["std"] == pytest.approx(pstdev(each))
+        assert row["low"] <= row["value"] <= row["high"] and row["high"] - row["low"] > 0.05
         beside = value(results["beside"]["metrics"], metric, policy)
         assert beside["value"] == pytest.approx(metric_of("score_best", metric, policy))
     assert results["beside"]["selection"] == "source_val"
