@@ -2,10 +2,11 @@
 
 Run: python benchmarks/mutants.py [--mutants 200] [--seed 0] [--seconds 3600] [--log mutants.jsonl]
 A mutant is the package with one comparison, sign, constant or `and` changed; all places are listed, so many are drawn.
-The tests of its file (`TESTS`) run on a copy of the tree in a child process until one fails: the mutant is killed. A
-run of more than `--patience` seconds counts as killed. Each outcome is written to `--log` as it is known, and the same
-command goes on where it was stopped; what is printed is what the log holds. Survivors that change nothing that a test
-could see are named, with the reason, in `benchmarks/mutants_equivalent.json`; the others are gaps.
+The tests of its file (`TESTS`) that run its line (`mutants_lines.py`) run on a copy of the tree in a child process
+until one fails: the mutant is killed. A run of more than `--patience` seconds counts as killed. Each outcome is written
+to `--log` as it is known, and the same command goes on where it was stopped; what is printed is what the log holds.
+Survivors that change nothing that a test could see are named, with the reason, in `benchmarks/mutants_equivalent.json`;
+the others are gaps.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from mutants_lines import known_lines, tests_of
 
 TOP = Path(__file__).resolve().parent.parent
 ROOM = "fastrain/evaluation"
@@ -60,6 +63,8 @@ SLOW = (  # left out: a survivor of the others may be tried with them by hand
     "statistics.py::test_equal_systems_are_told_apart_as_often_as_the_level_says",
     "statistics.py::test_an_interval_covers_as_often_as_it_says",
 )
+OPTIONS = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "-W", "ignore"]
+OPTIONS += [f"--deselect={_E}{slow}" for slow in SLOW]
 COMPARISONS = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
@@ -83,14 +88,16 @@ def main() -> None:
     logged = given.log.read_text().splitlines() if given.log.is_file() else []
     outcomes = {entry["mutant"]: entry["killed_by"] for entry in map(json.loads, logged)}
     begun = time.monotonic()
+    every_test = sorted({test for tests in (*TESTS.values(), _FILES) for test in tests})
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         tree = copied(Path(folder))
+        known = known_lines(tree, ROOM, every_test, OPTIONS, given.log.with_suffix(".lines"))
         own, of = map(int, given.share.split("/"))
         for path, at in drawn[own - 1 :: of]:
             name, text = mutant(path, at)
             if name in outcomes or time.monotonic() - begun > given.seconds:
                 continue
-            outcomes[name] = tried(tree, path, text, given.patience)
+            outcomes[name] = tried(tree, path, text, covering(known, path, at), given.patience)
             with given.log.open("a") as log:
                 log.write(json.dumps({"mutant": name, "killed_by": outcomes[name]}) + "\n")
     report([mutant(path, at)[0] for path, at in drawn], outcomes, len(every))
@@ -194,9 +201,16 @@ def copied(folder: Path) -> Path:
     return folder
 
 
-def tried(tree: Path, path: str, text: str, patience: float) -> str:
+def covering(known: dict[str, Any], path: str, at: int) -> list[str]:
+    """Return the tests to try a mutant with: of those of its file the ones that run its line."""
+    source, of_file = (TOP / ROOM / path).read_text(encoding="utf-8"), TESTS.get(path, _FILES)
+    running = tests_of(known, path, source, list(changes(ast.parse(source)))[at][0])
+    return of_file if running is None else [test for test in running if test.partition("::")[0] in of_file]
+
+
+def tried(tree: Path, path: str, text: str, tests: list[str], patience: float) -> str:
     """Return which test killed a mutant, "" where all passed; the file in the copy is as before afterwards."""
-    target, tests = tree / ROOM / path, [test for test in TESTS.get(path, _FILES) if (tree / test).is_file()]
+    target = tree / ROOM / path
     whole = target.read_text(encoding="utf-8")
     target.write_text(text, encoding="utf-8")
     try:
@@ -271,10 +285,8 @@ def _child(tree: Path, tests: list[str], path: str, writing: int) -> int:
 
     module = f"{ROOM}/{path}".removesuffix(".py").replace("/", ".")
     examples = [f"tests/test_docstring_examples.py::test_examples_give_what_they_show[{module}]"]
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "-W", "ignore"]
-    options += [f"--deselect={_E}{slow}" for slow in SLOW]
     has_examples = ">>>" in (TOP / ROOM / path).read_text(encoding="utf-8")
-    code = pytest.main([*options, *(examples if has_examples else []), *tests], plugins=[Failed()])
+    code = pytest.main(["-x", *OPTIONS, *(examples if has_examples else []), *tests], plugins=[Failed()])
     if int(code) not in (0, 1):
         os.write(writing, f"pytest ended with {int(code)}".encode())
     return int(code)

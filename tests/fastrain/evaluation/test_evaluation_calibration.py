@@ -18,8 +18,8 @@ def test_cllr_by_hand() -> None:
     assert cllr([1.0, 0.0], [1, 0]) < 1e-9
     assert cllr([0.25, 0.75], [1, 0]) == pytest.approx(np.log2(4))
     assert np.isnan(cllr([0.2], [1]))
-    with pytest.raises(UserError, match="needs probabilities"):
-        cllr([1.2, 0.1], [1, 0])
+    with pytest.raises(UserError, match=r"needs probabilities; expected scores from 0 to 1; found 1\.2"):
+        cllr([0.0, 1.0, 1.2, 0.1], [1, 1, 1, 0])
 
 
 @given(score_sets())

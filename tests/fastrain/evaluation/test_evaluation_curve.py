@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fasdata.errors import UserError
+from fastrain.evaluation.metrics.counts import OperatingPoint
 from fastrain.evaluation.metrics.curve import Roc, apcer_at_bpcer, bpcer_at_apcer
 from fastrain.evaluation.metrics.rates import apcer_max, bpcer
 from tests.fastrain.evaluation.strategies import score_sets
@@ -50,6 +51,10 @@ def test_the_worst_species_decides() -> None:
     point = bpcer_at_apcer(scores, labels, species, 0.05)
     assert (point.frr, point.far, point.threshold) == (0.5, 0.05, 0.85)
     assert bpcer_at_apcer(scores, labels, species, 0.01).frr == 0.75  # none may be accepted: all up to 0.95 rejected
+
+
+def test_the_last_point_of_a_curve_has_no_lower_score_to_move_to() -> None:
+    assert Roc.of([0.9, 0.4], [1, 0]).point(2) == OperatingPoint(0.4, 1.0, 0.0)
 
 
 def test_what_was_not_acquired_is_never_accepted() -> None:

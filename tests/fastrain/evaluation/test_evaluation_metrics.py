@@ -226,6 +226,12 @@ def test_legacy_takes_the_last_of_equal_thresholds_and_hfn_the_first() -> None:
     assert variant("hfn")(scores, labels)["EER_THR"] == pytest.approx(0.2 + 0.6 / 100_000, abs=1e-12)
 
 
+def test_hfns_grid_ends_at_the_highest_score() -> None:
+    # The attack is a tenth of a cell below the bona fide score at 1: the highest grid value alone parts them.
+    numbers = variant("hfn")([1.0, 0.0, 1 - 1e-6], [1, 0, 0])
+    assert (numbers["MIN_HTER"], numbers["MIN_HTER_THR"], numbers["EER"], numbers["EER_THR"]) == (0.0, 1.0, 0.0, 1.0)
+
+
 @pytest.mark.parametrize("samples", [3, 60, 20_000])
 def test_a_thinned_curve_is_short_and_lies_on_the_full_one(samples: int) -> None:
     rng = np.random.default_rng(samples)

@@ -168,6 +168,12 @@ def test_optional_columns_and_columns_of_other_names(tmp_path: Path) -> None:
     assert any("numbered by their order" in note for note in read.notes)
 
 
+def test_names_of_columns_may_hold_commas_and_equals_signs(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text('"p(y=1, live)","label"\n0.9,live\n0.1,spoof\n')
+    read = read_outside(tmp_path / "s.csv", Reading(columns=("score=p(y=1, live)", "label=label")))
+    assert numbers(read)[2:] == (1.0, 0.0)
+
+
 def test_lines_without_a_header(tmp_path: Path) -> None:
     (tmp_path / "map.txt").write_text("".join(f"{at / 10:.4f} {int(at > 4)}\n" for at in range(10)))
     with pytest.raises(UserError, match=r"neither bonafide nor attack; .*found '0', '1'; .*--bonafide-is"):
@@ -336,9 +342,8 @@ def test_a_recording_without_any_score_keeps_one_row(tmp_path: Path) -> None:
     text = "label,score,clip,frame\nlive,0.5,a,0\nlive,,a,1\nlive,,b,0\nlive,,b,1\nlive,,b,2\nspoof,0.1,c,0\n"
     (tmp_path / "s.csv").write_text(text)
     table = read_outside(tmp_path / "s.csv", Reading()).table.frame
-    assert [(clip, status) for clip, status in zip(table["clip_id"], table["status"], strict=True)] == [
-        ("a", "ok"), ("b", "fta"), ("c", "ok"),
-    ]  # fmt: skip
+    rows = zip(table["clip_id"], table["status"], table["frame_index"], strict=True)
+    assert list(rows) == [("a", "ok", 0), ("b", "fta", -1), ("c", "ok", 0)]
 
 
 @pytest.mark.parametrize(("scores", "warned"), [("0,1", False), ("-0.1,0.5", True), ("0.5,1.5", True)])

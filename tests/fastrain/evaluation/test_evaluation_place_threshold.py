@@ -140,6 +140,15 @@ def test_more_people_make_the_threshold_surer(text):
     assert 0 < widths[1] < 0.7 * widths[0]
 
 
+def test_the_species_that_is_accepted_most_often_decides_how_sure_a_threshold_is() -> None:
+    """Three species apart from one another: whoever is drawn, the threshold lies among the scores of the highest."""
+    kinds = np.repeat(["print", "replay", "mask-3d"], [50, 50, 20])
+    scores = np.repeat([0.1, 0.2, 0.3], [50, 50, 20]) + np.arange(120) % 50 / 1000
+    low, high = threshold_interval(Promise("apcer", 0.5), scores, np.zeros(120, bool), [f"p{i}" for i in range(120)],
+                                   list(kinds))  # fmt: skip
+    assert 0.3 <= low < high < 0.32
+
+
 def test_attacks_without_a_face_are_rejected_so_that_the_lowest_score_may_be_the_threshold() -> None:
     """Of a hundred people's attacks one gave a face at all: accepting it is one error in a hundred."""
     scores = np.full(100, np.nan)

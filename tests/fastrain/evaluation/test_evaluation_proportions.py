@@ -141,6 +141,8 @@ def test_seeds_widen_what_people_give() -> None:
     # 0.19 and 0.21: 0.0002 / 2 = 1e-4; people (0.1 / 1.96)^2 = 2.603e-3. Degrees of freedom 2.703e-3^2 over
     # (6.777e-6 / 29 + 1e-8 / 1) are 29.98; Student's 2.0424 * 0.01 = 0.02042; hypotenuse with 0.1: 0.10206.
     assert with_seeds(people, np.array([0.19, 0.21]), 30).high == pytest.approx(0.30206, abs=1e-5)
+    # Three people have two degrees of freedom: 7.306e-6 / (6.777e-6 / 2 + 1e-8) are 2.150, Student's quantile 4.027.
+    assert with_seeds(people, np.array([0.19, 0.21]), 3).high == pytest.approx(0.2 + np.hypot(0.1, 0.04027), abs=1e-5)
 
 
 @given(score_sets(), st.integers(1, 8), st.booleans())

@@ -159,6 +159,7 @@ def test_the_band_of_a_roc_curve_lies_around_it() -> None:
     own = np.array([tpr_at_fpr(samples.scores, samples.labels, x) for x in band.fpr])
     assert (band.low <= own + 1e-9).all() and (own <= band.high + 1e-9).all()
     assert (np.diff(band.low) >= 0).all() and (np.diff(band.high) >= 0).all()
+    assert band.fpr[0] == 0 and band.fpr[-1] == 1 and np.diff(band.fpr).max() <= 0.02 + 1e-9
     assert band.high[-1] == band.low[-1] == 1.0
     assert (band.high - band.low).max() > 0.1
     # Four people told apart without an error: the curve stays at 1, and four people say no more than 1 - 0.6024.
