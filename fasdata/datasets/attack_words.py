@@ -17,6 +17,10 @@ _INSTRUMENTS = {
     "mannequin": "dummy doll bust",
     "partial": "glasses funnyeye papercut",
     "makeup": "cosmetic tattoo",
+    # Algorithms by which people name folders; what they do is in their papers.
+    "face-swap": "faceshifter simswap facedancer",
+    "reenactment": "face2face neuraltextures",
+    "adversarial": "fgsm pgd",
 }
 _TYPE_OF = {word: attack_type for attack_type, words in _INSTRUMENTS.items() for word in words.split()}
 _SCREENS = ("screen", "screens", "display", "displays", "monitor", "tv")
@@ -29,6 +33,8 @@ def attack_of_folder(name: str) -> tuple[str, str] | None:
 
     >>> attack_of_folder("print_1"), attack_of_folder("Latex mask"), attack_of_folder("masks"), attack_of_folder("anna")
     (('print', 'print_1'), ('mask-3d', 'Latex mask'), ('unknown', 'masks'), None)
+    >>> attack_of_folder("FaceSwap"), attack_of_folder("NeuralTextures"), attack_of_folder("digital_camera")
+    (('face-swap', 'FaceSwap'), ('reenactment', 'NeuralTextures'), None)
     """
     attack_type, species = read_attack_name(name)
     if attack_type != UNKNOWN:

@@ -6,12 +6,13 @@ Whatever is not known is `Absent`, with the reason; `IsoSheet.unknown` lists it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from statistics import median
 from typing import Any, TypeAlias
 
 from fasdata.page.spelling import Absent, count, is_number, metric, percent, score
 from fasdata.records import ATTACK, BONAFIDE
+from fasdata.species import DIGITAL, PHYSICAL, family_of
 from fastrain.evaluation.measures import measured
 from fastrain.evaluation.results_lookup import HONEST, TEST, Results
 from fastrain.evaluation.thresholds import is_oracle
@@ -23,6 +24,7 @@ NOT_STATED = Absent("not stated")
 NO_BUNDLE = Absent("no bundle is named (--bundle)")
 APCER, BPCER = "APCER max, worst species", "BPCER"
 NAMELESS = ("", "unknown")
+TO_BE_TOLD = "score the presentation attacks alone to have it"
 NO_SPECIES = "species are not named, so all attacks count as one and the worst is not known"
 
 
@@ -138,6 +140,8 @@ class IsoSheet:
     """How presentations without a response count in the rates."""
     basis: tuple[str, ...] = ()
     """What the intervals rest on, in words."""
+    outside: Known = ""
+    """The digital attacks among the tested, which are no presentations; "" where there are none."""
 
     def presented(self) -> list[tuple[str, Known]]:
         """Return title and words of what was presented, and of the threshold."""
@@ -147,6 +151,7 @@ class IsoSheet:
             ("Bona fide presentations", self.bonafide),
             ("Attack presentations", self.attacks),
             ("PAI species", f"{len(self.species)}: {names}" if names else Absent(self.why_no_species)),
+            *([("Digital attacks", self.outside)] if self.outside else []),
             ("Threshold", self.threshold),
             ("Threshold from", self.threshold_from),
         ]
@@ -195,7 +200,7 @@ def iso_sheet(results: Results, tested: ItemUnderTest, *, policy: str = "", besi
     def rate(name: str, at_policy: str = "") -> Rate:
         return Rate.of(name, _metric(results, name, at_policy))
 
-    return IsoSheet(
+    sheet = IsoSheet(
         tested=tested,
         part=results.named(TEST),
         people=people,
@@ -215,6 +220,44 @@ def iso_sheet(results: Results, tested: ItemUnderTest, *, policy: str = "", besi
         runs=1 + len(beside),
         non_response=_COUNTED[results.fta],
         basis=tuple(_basis(results)),
+    )
+    return _of_presentations(sheet, results)
+
+
+def _of_presentations(sheet: IsoSheet, results: Results) -> IsoSheet:
+    """Return the sheet without its digital attacks: what is no presentation to a sensor is outside the standard.
+
+    Of the rates that count attacks only the APCER is known of presentation attacks alone.
+    """
+    where = {"part": TEST, "level": "clip", "threshold_policy": sheet.policy}
+    families = {row.get("family"): row for row in results.rows("families", **where)}
+    digital = families.get(DIGITAL)
+    if digital is None:
+        return sheet
+    apart = set(map(str, digital.get("species") or ()))
+    species = tuple(line for line in sheet.species if line.name not in apart)
+    other = "" if species else "no presentation attack was tested, digital attacks alone"
+    apcer = Rate.of("apcer", families.get(PHYSICAL, {}), "apcer", other or NO_SPECIES)
+    if any(line.name in NAMELESS or not family_of(line.name) for line in species) and sheet.species_by == "attack_type":
+        apcer = Rate("apcer", why="attacks of unknown type are among the presentations")
+    whole = Absent(f"digital attacks are counted in it ({', '.join(sorted(apart))}); {TO_BE_TOLD}")
+    points = []
+    for point in sheet.points:
+        if point.rate.name not in ("apcer", "bpcer"):
+            point = replace(point, rate=Rate(point.rate.name, why=whole.why))
+        elif point.rate.name == "apcer":
+            point = replace(point, rate=apcer)
+        known = point.rate.name == "bpcer" or not point.over_runs
+        points.append(point if known else replace(point, over_runs=whole))
+    return replace(
+        sheet,
+        attacks=count(sum(line.presentations for line in species)),
+        species=species,
+        why_no_species=other or sheet.why_no_species,
+        apcer=apcer,
+        apnrr=Rate("non_response_attack", why=whole.why),
+        points=tuple(points),
+        outside=f"{count(digital.get('n'))}: {', '.join(sorted(apart))}; outside ISO/IEC 30107, see the error rates",
     )
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fasdata.records import ATTACK_TYPES
-from fasdata.species import UNKNOWN, read_attack_name, species_of, species_slug
+from fasdata.species import UNKNOWN, family_of, read_attack_name, species_of, species_slug
 
 
 @pytest.mark.parametrize("name", ATTACK_TYPES[1:])
@@ -26,6 +26,15 @@ def test_a_word_outside_the_field_is_a_species_of_its_own(name: str) -> None:
 def test_words_that_only_say_attack_name_no_species(name: str) -> None:
     assert read_attack_name(name) == (UNKNOWN, "")
     assert species_of(*read_attack_name(name)) == UNKNOWN
+
+
+def test_digital_attacks_are_a_family_of_their_own() -> None:
+    assert read_attack_name("Deepfakes") == ("digital-attack", "Deepfakes")
+    families = {name: family_of(name) for name in ATTACK_TYPES}
+    assert [name for name, family in families.items() if family == "digital"] == [
+        "face-swap", "reenactment", "synthetic-face", "adversarial", "digital-attack",
+    ]  # fmt: skip
+    assert [name for name, family in families.items() if not family] == ["bonafide", "unknown"]
 
 
 def test_a_word_of_the_field_keeps_what_it_says_beyond_the_type() -> None:

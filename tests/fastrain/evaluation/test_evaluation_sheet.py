@@ -113,3 +113,18 @@ def test_no_results_leave_a_sheet_that_says_why() -> None:
     sheet = iso_sheet(Results({}, "results.json is not in the run folder"), ItemUnderTest())
     assert set(sheet.unknown().values()) >= {"results.json is not in the run folder", "not stated"}
     assert all(isinstance(words, Absent) for _, words in (*sheet.presented(), *sheet.rates()))
+
+
+def test_digital_attacks_are_named_and_left_out_of_what_the_standard_asks() -> None:
+    both = ScoreTable(table().frame.assign(attack_type=lambda rows: rows["attack_type"].replace("print", "face-swap")))
+    sheet = iso_sheet(results(both), ItemUnderTest())
+    presented = dict(sheet.presented())
+    assert presented["Digital attacks"] == "6: face-swap; outside ISO/IEC 30107, see the error rates"
+    assert (presented["Attack presentations"], presented["PAI species"]) == ("6", "1: replay")
+    assert sheet.apcer.value == 0  # the attack that is accepted is a swapped face
+    assert next(point for point in sheet.points if point.rate.name == "apcer").rate == sheet.apcer
+    assert "digital attacks are counted in it" in sheet.unknown()["HTER, all species together"]
+    assert "digital attacks are counted in it" in sheet.unknown()["APNRR"] and sheet.bpcer.value == 0
+    alone = ScoreTable(both.frame[both.frame["attack_type"] != "replay"])
+    assert "no presentation attack was tested" in str(iso_sheet(results(alone), ItemUnderTest()).apcer.why)
+    assert not iso_sheet(results(table()), ItemUnderTest()).outside
