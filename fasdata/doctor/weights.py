@@ -11,7 +11,14 @@ from fasdata.doctor.diagnosis import Check
 from fasdata.faces.detectors import DETECTORS
 from fasdata.faces.model_file import Bundled, ModelPacks, file_sha256
 from fasdata.foreign import read_yaml
-from fasdata.foreign.hub_names import CLIP_FILES, CLIP_REPOSITORIES, TRUNK_FILES, cached_at, hub_folder
+from fasdata.foreign.hub_names import (
+    CLIP_FILES,
+    CLIP_REPOSITORIES,
+    TRUNK_FILES,
+    cached_at,
+    hub_folder,
+    trunk_repository,
+)
 from fasdata.resources import configs_dir
 
 AREA = "weights"
@@ -65,7 +72,7 @@ def pretrained(configs: Path, folder: Path) -> list[Check]:
 
 def _on_the_hub(model: Mapping[str, str]) -> tuple[str, str] | None:
     if trunk := model.get("trunk"):
-        return f"timm/{trunk}", TRUNK_FILES[0]
+        return (repository, TRUNK_FILES[0]) if (repository := trunk_repository(trunk)) else None
     repository = CLIP_REPOSITORIES.get(str(model.get("clip")).removesuffix("-quickgelu"))
     return (repository, CLIP_FILES[0]) if repository else None
 

@@ -13,6 +13,21 @@ CLIP_REPOSITORIES = {
     "ViT-B-32": "timm/vit_base_patch32_clip_224.openai",
     "ViT-L-14": "timm/vit_large_patch14_clip_224.openai",
 }
+# Parts of the names of timm's models whose weights are in repositories of others.
+_OTHER_OWNERS = ("cspnext_", ".msft_florence2", "fastvit_mci", "rdnet_", "vit_base_mci_", "vitamin_", ".robbyant")
+
+
+def trunk_repository(trunk: str) -> str | None:
+    """Return the repository of a timm model's weights; None where timm alone knows: without a tag, or not its own.
+
+    CLIP towers with the quick GELU share the weights of those without.
+
+    >>> trunk_repository("vit_base_patch16_clip_quickgelu_224.openai")
+    'timm/vit_base_patch16_clip_224.openai'
+    """
+    if "." not in trunk or any(part in trunk for part in _OTHER_OWNERS):
+        return None
+    return f"timm/{trunk.replace('_clip_quickgelu_', '_clip_')}"
 
 
 def hub_folder(environment: Mapping[str, str]) -> Path:

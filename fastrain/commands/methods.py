@@ -74,12 +74,18 @@ def new(
     typer.echo(write_package(name, out))
 
 
-@app.command(epilog="Example: fastrain methods check hfn_mp --quick; of your own: check mine.py:Mine")
+@app.command(
+    epilog="Example: fastrain methods check hfn_mp --quick; a preset: check erm --preset dinov2 --quick; "
+    "of your own: check mine.py:Mine"
+)
 def check(
     method: Annotated[str, typer.Argument(metavar="NAME|FILE.py:CLASS|MODULE:CLASS", help="The method to check.")],
     quick: Annotated[
         bool, typer.Option("--quick", help="Tiny networks in memory, within 20 seconds; nothing is run in full.")
     ] = False,
+    preset: Annotated[
+        str, typer.Option(metavar="NAME|FILE.yaml", help="Check a preset: its settings on a network as tiny.")
+    ] = "",
 ) -> None:
     """Try a method against the rules that every method keeps, and show which hold. Exit code 1: one is broken."""
     from fastrain.conformance.suite import checked, line_of, summary_of
@@ -87,9 +93,9 @@ def check(
 
     name = name_method(method)
     verdicts = []
-    for verdict in checked(name, quick=quick):
+    for verdict in checked(name, quick=quick, preset=preset):
         typer.echo(line_of(verdict))
         verdicts.append(verdict)
-    typer.echo(summary_of(name, verdicts))
+    typer.echo(summary_of(f"{name} with preset {preset}" if preset else name, verdicts))
     if any(verdict.word == "broken" for verdict in verdicts):
         raise typer.Exit(BROKEN)

@@ -25,6 +25,7 @@ class Rule:
     says: str
     tries: Callable[[Toy], str]
     quick: bool = True
+    of_presets: bool = True
 
 
 Word: TypeAlias = Literal["holds", "broken", "exempt"]

@@ -121,10 +121,29 @@ def _alike(first: Tensor, second: Tensor) -> bool:
     return first.shape == second.shape and torch.equal(first, second)
 
 
+def _preset_in_full(toy: Toy) -> str:
+    """Build a preset as large as it is, without memory, and show it its images."""
+    if not toy.preset:
+        return "no preset is checked"
+    config = resolve(layered(toy.name, toy.preset))
+    scratch = {"pretrained": False} if "pretrained" in toy.settings.model_fields else {}
+    size = View.named(config.data.view or toy.kind.default_view, config.data.image_size).size
+    with torch.device("meta"):
+        method = toy.kind(toy.settings(**{**config.model, **scratch}), n_domains=DOMAINS, image_size=size)
+        shapes = {name: (1, 3 if name == "rgb" else 1, size, size) for name in method.modalities}
+        batch = {"modalities": {name: torch.zeros(shape) for name, shape in shapes.items()}, "id": ["a"]}
+        score = scored(method, batch)
+    require(score.shape == (1,), f"predict returned {tuple(score.shape)} for one image")
+    learnt = sum(parameter.numel() for parameter in method.parameters() if parameter.requires_grad)
+    count = sum(parameter.numel() for parameter in method.parameters())
+    return f"{count:,} parameters, of which {learnt:,} learn, at {size} pixels"
+
+
 SETTINGS_RULES = (
-    Rule("defaults", "its settings have defaults, and its YAML file states them", _defaults),
-    Rule("unknown keys", "unknown settings are refused", _strangers),
-    Rule("presets", "its presets are valid", _presets),
-    Rule("demo", "the preset demo builds and steps", _demo),
-    Rule("settings", "every setting changes something", _each_matters),
+    Rule("defaults", "its settings have defaults, and its YAML file states them", _defaults, of_presets=False),
+    Rule("unknown keys", "unknown settings are refused", _strangers, of_presets=False),
+    Rule("presets", "its presets are valid", _presets, of_presets=False),
+    Rule("demo", "the preset demo builds and steps", _demo, of_presets=False),
+    Rule("settings", "every setting changes something", _each_matters, of_presets=False),
 )
+PRESET_RULES = (Rule("in full", "the preset builds in full and takes its images", _preset_in_full),)

@@ -14,7 +14,7 @@ from fasdata.errors import UserError, in_line
 from fastrain.conformance.rule import Broken, Rule, Verdict
 from fastrain.conformance.run_rules import RUN_RULES
 from fastrain.conformance.scoring_rules import SCORING_RULES
-from fastrain.conformance.settings_rules import SETTINGS_RULES
+from fastrain.conformance.settings_rules import PRESET_RULES, SETTINGS_RULES
 from fastrain.conformance.toys import Toy
 from fastrain.conformance.training_rules import TRAINING_RULES
 from fastrain.methods.registry import method_class
@@ -22,18 +22,19 @@ from fastrain.methods.registry import method_class
 RULES: tuple[Rule, ...] = (*SETTINGS_RULES, *SCORING_RULES, *TRAINING_RULES, *RUN_RULES)
 
 
-def rules(*, quick: bool) -> list[Rule]:
-    """Return the rules of a check."""
-    return [rule for rule in RULES if rule.quick or not quick]
+def rules(*, quick: bool, preset: bool = False) -> list[Rule]:
+    """Return the rules of a check, of a method or of a `preset`."""
+    chosen = (*PRESET_RULES, *(rule for rule in RULES if rule.of_presets)) if preset else RULES
+    return [rule for rule in chosen if rule.quick or not quick]
 
 
-def toy_of(name: str, folder: Path) -> Toy:
+def toy_of(name: str, folder: Path, preset: str = "") -> Toy:
     """Return the toy of a method that this process knows by name; `folder` takes the files that it needs.
 
     Raises:
-        UserError: there is no such method, or its trial exempts it from a rule that there is not.
+        UserError: there is no such method or preset, or its trial exempts it from a rule that there is not.
     """
-    toy = Toy(name, method_class(name), folder)
+    toy = Toy(name, method_class(name), folder, preset=preset)
     strange = sorted(set(toy.trial.exempt) - {rule.name for rule in RULES})
     if strange:
         raise UserError(
@@ -59,15 +60,15 @@ def tried(rule: Rule, toy: Toy) -> Verdict:
     return Verdict(rule, word, in_line(details), time.monotonic() - started)  # type: ignore[arg-type]
 
 
-def checked(name: str, *, quick: bool) -> Iterator[Verdict]:
-    """Try every rule on the method `name`, one after the other."""
+def checked(name: str, *, quick: bool, preset: str = "") -> Iterator[Verdict]:
+    """Try every rule on the method `name`, or on a preset of it, one after the other."""
     import torch
 
     if quick:
         torch.set_num_threads(1)  # tiny networks: more threads cost more than they save
     with TemporaryDirectory() as folder:
-        toy = toy_of(name, Path(folder))
-        for rule in rules(quick=quick):
+        toy = toy_of(name, Path(folder), preset)
+        for rule in rules(quick=quick, preset=bool(preset)):
             yield tried(rule, toy)
 
 

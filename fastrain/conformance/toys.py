@@ -15,6 +15,7 @@ from fastrain.conformance.memory_context import MemoryContext
 from fastrain.methods.base import Batch, Method
 from fastrain.methods.settings import FileOf, MethodSettings, Trial
 from fastrain.networks.checkpoint import Checkpoint
+from fastrain.run.settings import layered, resolve
 
 SIZE = 32
 DOMAINS = 3
@@ -82,13 +83,17 @@ def scored(method: Method, batch: Batch) -> Tensor:
 
 @dataclass(frozen=True)
 class Toy:
-    """A method that is checked, by the name it goes by, as small as its settings say; `folder` takes files it needs."""
+    """A method that is checked, by the name it goes by, as small as its settings say; `folder` takes files it needs.
+
+    With `preset` it has the settings of that preset, but for those that make it small.
+    """
 
     name: str
     kind: type[Method]
     folder: Path
     factor: int = 1
     """How many times as long the sides of its images are as its settings say."""
+    preset: str = ""
 
     @property
     def size(self) -> int:
@@ -103,7 +108,11 @@ class Toy:
     @cached_property
     def trial(self) -> Trial:
         """What its settings declare for a check."""
-        return self.settings.trial()
+        trial = self.settings.trial()
+        if not self.preset:
+            return trial
+        model = resolve(layered(self.name, self.preset)).model
+        return replace(trial, tiny={**model, **self.settings.tiny_of(model)})
 
     def tiny(self, *, seed: int = 0, **changes: Any) -> Method:
         """Return a small network, with `changes` to its settings; the same `seed` gives the same one."""

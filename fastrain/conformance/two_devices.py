@@ -2,7 +2,8 @@
 
 What the engine does there (`fastrain.train.context`, `devices`) is done here on tensors of two threads: gradients are
 averaged where an optimiser steps, rows are gathered with their gradients. Arithmetic is in float64, and layers that
-look at a whole batch or at chance (normalisation, dropout) are in eval mode: these differ between devices by design.
+look at a whole batch or at chance (normalisation, dropout, dropped paths) are in eval mode: these differ between
+devices by design.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from threading import Barrier, BrokenBarrierError, Thread
 from typing import Any
 
 import torch
+from timm.layers import DropPath
 from torch import Tensor, nn
 
 from fastrain.conformance.memory_context import MemoryContext
@@ -131,7 +133,7 @@ class _Device(MemoryContext):
         def training(mode: bool = True) -> Method:
             train(mode)
             for module in self.method.modules():
-                if isinstance(module, nn.modules.batchnorm._NormBase | nn.modules.dropout._DropoutNd):
+                if isinstance(module, nn.modules.batchnorm._NormBase | nn.modules.dropout._DropoutNd | DropPath):
                     module.eval()
             return self.method
 

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from fasdata.errors import UserError
 from fastrain.methods.settings import MethodSettings
+from fastrain.networks.weights import WeightFile
 from fastrain.pixel_targets import PixelTarget
 
 # Keys: `modalities` {name: float32 (B,C,S,S) in [0,1], RGB order}, `label` (B,) int64 with 1 = bona fide,
@@ -121,6 +122,9 @@ class Method(nn.Module):
         self.pixel_targets: dict[str, PixelTarget] = {}
         """The maps that its training batches hold, by their names in `maps`; a method that learns from some sets it.
         Such a method sees one view of each image."""
+        self.fixed: dict[str, WeightFile] = {}
+        """Entries of its state that never change, each with the file of weights that holds the very same numbers.
+        Checkpoints name these files in place of the entries."""
 
     def configure(self) -> dict[str, OptimSpec]:
         """Return the optimisers by the name that `training_step` uses for them."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, model_validator
 
 from fasdata.records import MODALITIES
 
@@ -94,6 +94,11 @@ class MethodSettings(Section):
         """Return how small the method can be and what else its settings can be, where the defaults are not enough."""
         return Trial()
 
+    @classmethod
+    def tiny_of(cls, model: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what makes the method small that a preset's settings `model` describe, without changing its kind."""
+        return cls.trial().tiny
+
 
 class TrunkSettings(MethodSettings):
     """Settings of a method whose network stands on one timm trunk."""
@@ -127,6 +132,85 @@ class TrunkSettings(MethodSettings):
                 "pretrained": (FileOf("trunk"), {}),
             },
         )
+
+
+SMALL_VIT = {
+    "trunk": "vit_base_patch16_224",
+    # Where layer scale begins at DINOv2's 1e-5, an untrained trunk says next to nothing of its image.
+    "trunk_kwargs": {
+        **{"patch_size": 8, "embed_dim": 16, "depth": 2, "num_heads": 2, "mlp_ratio": 2, "init_values": 1.0},
+    },
+}
+"""A vision transformer that computes in a blink."""
+
+
+def is_probe(model: Mapping[str, Any]) -> bool:
+    """Tell whether nothing of a trunk learns with these settings."""
+    return bool(model.get("freeze_trunk") and not model.get("last_blocks") and not model.get("lora_rank"))
+
+
+class FineTunedSettings(TrunkSettings):
+    """Settings of a method that may train a part of its trunk: what of it learns, and how fast."""
+
+    freeze_trunk: bool = False
+    """Keep the trunk as it is: a linear probe, unless `last_blocks` or `lora_rank` let a part of it learn."""
+    last_blocks: NonNegativeInt = 0
+    """How many of the last blocks of a frozen trunk learn all the same."""
+    lora_rank: NonNegativeInt = 0
+    """Rank of adapters (LoRA) beside the weights of a frozen trunk; 0 = none."""
+    lora_alpha: PositiveFloat = 16.0
+    """An adapter's part is this over its rank."""
+    lora_layers: tuple[str, ...] = Field(("attn.qkv", "attn.proj"), min_length=1)
+    """Which linear layers get an adapter: ends of their names. A vision transformer has `mlp.fc1` and `mlp.fc2` too."""
+    drop_path: float = Field(0.0, ge=0, lt=1)
+    """How often the last block of the trunk is left out of a training image's way; less often the earlier ones."""
+    layer_decay: float = Field(1.0, gt=0, le=1)
+    """Every block of the trunk has this times the learning rate of what follows it."""
+
+    @model_validator(mode="after")
+    def _something_to_tune(self) -> Self:
+        if not self.freeze_trunk and (self.last_blocks or self.lora_rank):
+            key = "last_blocks" if self.last_blocks else "lora_rank"
+            raise ValueError(f"{key} is for a trunk that else stays as it is: set freeze_trunk=true, or {key}=0")
+        if is_probe(dict(self)) and (self.drop_path or self.layer_decay < 1):
+            key = "drop_path" if self.drop_path else "layer_decay"
+            raise ValueError(f"nothing of the trunk learns, so {key} does nothing: set last_blocks or lora_rank too")
+        return self
+
+    def kwargs_of_trunk(self) -> dict[str, Any]:
+        """Return the arguments that timm builds the trunk with."""
+        return {**self.trunk_kwargs, **({"drop_path_rate": self.drop_path} if self.drop_path else {})}
+
+    @classmethod
+    def trial(cls) -> Trial:
+        """Return other values; adapters need a trunk with linear layers."""
+        adapted = {**SMALL_VIT, "freeze_trunk": True, "lora_rank": 2}
+        return (
+            super()
+            .trial()
+            .with_more(
+                {},
+                {
+                    "freeze_trunk": (True, {}),
+                    "last_blocks": (1, {"freeze_trunk": True}),
+                    "lora_rank": (3, adapted),
+                    "lora_alpha": (4.0, adapted),
+                    "lora_layers": (("mlp.fc1",), adapted),
+                    "drop_path": (0.5, {}),
+                    "layer_decay": (0.5, {}),
+                },
+            )
+        )
+
+    @classmethod
+    def tiny_of(cls, model: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a small trunk of the preset's own kind, if that is a vision transformer of which something learns.
+
+        The class token of one that never learnt says nothing of its image, so that a linear probe would learn nothing.
+        """
+        trunk = str(model.get("trunk", ""))
+        small = SMALL_VIT | {"trunk": trunk} if trunk.startswith("vit_") and not is_probe(model) else {}
+        return {**cls.trial().tiny, **small}
 
 
 class CLIPSettings(MethodSettings):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -108,10 +108,19 @@ class Checkpoint:
         checkpoint.about  # noqa: B018 (its form is checked here, so that nobody meets another)
         return checkpoint
 
-    def load_into(self, module: nn.Module, prefix: str, *, what: str, any_precision: bool = False) -> None:
+    def load_into(
+        self,
+        module: nn.Module,
+        prefix: str,
+        *,
+        what: str,
+        any_precision: bool = False,
+        elsewhere: Container[str] = (),
+    ) -> None:
         """Load the tensors `<prefix>…` into a module, which `what` calls by name in an error.
 
-        With `any_precision` floating point numbers of another precision are converted.
+        With `any_precision` floating point numbers of another precision are converted. Entries of the module that are
+        `elsewhere` may be missing, and stay as they are.
 
         Raises:
             UserError: they are not exactly those of the module, by names, shapes and types of numbers.
@@ -120,7 +129,7 @@ class Checkpoint:
         kind = partial(_kind, any_precision=any_precision)
         state = {name.removeprefix(prefix): tensor for name, tensor in self.tensors.items() if name.startswith(prefix)}
         problems = [
-            *_listed("lacks", [name for name in wanted if name not in state]),
+            *_listed("lacks", [name for name in wanted if name not in state and name not in elsewhere]),
             *_listed("has an unknown", [name for name in state if name not in wanted]),
             *_listed(
                 "has another",
@@ -135,7 +144,7 @@ class Checkpoint:
             raise UserError(
                 f"{self.where} does not fit {what}", expected="its own tensors", found="; ".join(problems), do=HELP
             )
-        module.load_state_dict(state)
+        module.load_state_dict(state, strict=False)
 
     def part(self, prefix: str) -> dict[str, Tensor]:
         """Return the tensors whose names start with `prefix/`, without it."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, FiniteFloat
 
-from fastrain.rundir.facts import Count, Facts, Number
+from fastrain.rundir.facts import Count, Facts, FixedWeights, Number
 
 FORMAT: Literal[1] = 1
 Word: TypeAlias = Annotated[int, Field(ge=0, lt=2**32)]
@@ -19,7 +19,8 @@ PythonState: TypeAlias = Annotated[list[Any], Field(min_length=3, max_length=3)]
 class CheckpointFacts(Facts):
     """What every checkpoint says: whose network it is, and of which data and configuration.
 
-    `identity` names protocol, recipe, manifest and configuration, `lock` the data, `source` an imported file.
+    `identity` names protocol, recipe, manifest and configuration, `lock` the data, `source` an imported file, `fixed`
+    the files of weights that hold what never changed and is not here.
     """
 
     format: Literal[1] = FORMAT
@@ -28,6 +29,7 @@ class CheckpointFacts(Facts):
     identity: dict[str, str] = Field(default_factory=dict)
     lock: dict[str, Any] | None = None
     source: dict[str, Any] | None = None
+    fixed: list[FixedWeights] = Field(default_factory=list)
 
 
 class Best(Facts):

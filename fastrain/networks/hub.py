@@ -9,7 +9,7 @@ import urllib.request
 from pathlib import Path
 
 from fasdata.errors import UserError
-from fasdata.foreign.hub_names import CLIP_FILES, CLIP_REPOSITORIES, TRUNK_FILES, cached_at
+from fasdata.foreign.hub_names import CLIP_FILES, CLIP_REPOSITORIES, TRUNK_FILES, cached_at, trunk_repository
 
 PATIENCE = 2.0  # seconds; the hub client by itself would retry for most of a minute
 
@@ -55,13 +55,13 @@ def find_file(
 def hub_source(trunk: str) -> tuple[str, str | None, tuple[str, ...]]:
     """Return repository, revision and possible file names of a trunk's weights on the hub.
 
-    A name with its tag is the repository's name, which saves importing timm (seconds).
+    A name with its tag tells the repository, which saves importing timm (seconds).
 
     Raises:
         UserError: timm knows no such model, or no weights for it.
     """
-    if "." in trunk:
-        return f"timm/{trunk}", None, TRUNK_FILES
+    if repository := trunk_repository(trunk):
+        return repository, None, TRUNK_FILES
     import timm
 
     from fastrain.networks.trunk import check_name

@@ -55,13 +55,26 @@ def feature_trunk(name: str, kwargs: dict[str, Any]) -> tuple[nn.Module, list[in
     return trunk, list(trunk.feature_info.channels())
 
 
-def pooled_trunk(name: str, kwargs: dict[str, Any]) -> tuple[nn.Module, int]:
+def pooled_trunk(name: str, kwargs: dict[str, Any], image_size: int | None = None) -> tuple[nn.Module, int]:
     """Return a trunk that maps (B,3,S,S) to pooled features (B,F), and F.
 
+    A model that knows one image size alone, such as a vision transformer, is built for `image_size`, if that is given.
+
     Raises:
-        UserError: unknown name, or arguments the model does not take.
+        UserError: unknown name, arguments the model does not take, or patches that do not fill the images.
     """
+    check_name(name)
+    card = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    if image_size and "img_size" not in kwargs and card and card.fixed_input_size and card.input_size[1] != image_size:
+        kwargs = {**kwargs, "img_size": image_size}
     trunk = _create(name, {**kwargs, "num_classes": 0})
+    patch = getattr(getattr(trunk, "patch_embed", None), "patch_size", None)
+    if image_size and patch and image_size % patch[0]:
+        raise UserError(
+            f"images of {image_size} pixels do not divide into the patches of {name}",
+            expected=f"a multiple of {patch[0]}",
+            do=f"--set data.image_size={max(1, round(image_size / patch[0])) * patch[0]}",
+        )
     return trunk, int(trunk.num_features)
 
 

@@ -138,6 +138,8 @@ def environment_section(run: RunFolder) -> Section:
         ("Device", text(of.device)),
         ("Precision", text(of.precision)),
         ("Parameters", count(of.n_parameters)),
+        *([("Trained of them", count(of.n_trained))] if of.n_trained not in (None, of.n_parameters) else []),
+        *[("Fixed weights", f"{weights.tensors} tensors of {weights.text}") for weights in of.fixed_weights],
         ("Training time", _duration(of.train_seconds)),
         ("Started", text(of.started)),
         ("Finished", text(of.finished, "not finished")),

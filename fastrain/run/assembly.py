@@ -15,6 +15,7 @@ from fastrain.data.images import Images
 from fastrain.data.samples import Samples
 from fastrain.methods.registry import method_class, settings_class
 from fastrain.networks.checkpoint import Checkpoint
+from fastrain.run.fixed_files import with_files_found
 from fastrain.rundir.folder import HELP, MANIFEST, RUN
 from fastrain.train.devices import open_devices, place, require_cuda
 from fastrain.train.scoring import SCORE, Scorer
@@ -140,7 +141,8 @@ def assembly_of_run(
     """
     with naming(str(run.file(RUN))) if accelerator == "auto" else nullcontext():
         fabric = open_devices(accelerator, "1", about.precision or "32-true")
-    return Assembly.of(config, data, fabric, n_domains=about.n_domains or _domains(run), parts=parts)
+    n_domains = about.n_domains or _domains(run)
+    return Assembly.of(with_files_found(run, about, config), data, fabric, n_domains=n_domains, parts=parts)
 
 
 def _domains(run: RunDir) -> int:

@@ -194,6 +194,8 @@ def _carry_out(plan: RunPlan, fabric: Fabric, session: Session) -> None:
 
 def _begun(plan: RunPlan, session: Session, fabric: Fabric) -> dict[str, Any]:
     """Write the files that a run folder has from its start: configuration, manifest, `run.json`."""
+    from fastrain.train.training_state import fixed_weights
+
     run, config, manifest = plan.run, plan.config, plan.manifest_file.manifest
     before = run.facts() if plan.state != "new" else None
     if before is None:
@@ -223,6 +225,10 @@ def _begun(plan: RunPlan, session: Session, fabric: Fabric) -> dict[str, Any]:
         "config_hash": config_hash(config),
         "selection": session.about_selection(),
         "n_parameters": sum(parameter.numel() for parameter in session.method.parameters()),
+        "n_trained": sum(parameter.numel() for parameter in session.method.parameters() if parameter.requires_grad),
+        "fixed_weights": [
+            weights.tree() for weights in (before.fixed_weights if before else fixed_weights(session.method))
+        ],
         "train_seconds": None,
         "started": (before and before.started) or _now(),
         "finished": None,

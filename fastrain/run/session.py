@@ -11,6 +11,7 @@ from fastrain.config import SOURCE_VAL, TARGET_ORACLE, config_hash
 from fastrain.data.loader import TrainLoader
 from fastrain.run.assembly import Assembly, Data, Scored
 from fastrain.run.code import code_identity
+from fastrain.run.fixed_files import with_files_found
 from fastrain.run.plan import RunPlan
 from fastrain.rundir import read_log
 from fastrain.train.engine import Engine, Outcome
@@ -34,8 +35,9 @@ class Session:
         config, rank = plan.config, fabric.global_rank
         self._plan, self._fabric = plan, fabric
         generators = Generators.seeded(config.train.seed, rank)
+        begun = plan.state != "new"
         self._assembly = Assembly.of(
-            config,
+            with_files_found(plan.run, plan.run.facts(), config) if begun else config,
             Data(plan.manifest_file.manifest, plan.stores, plan.view, plan.images),
             fabric,
             n_domains=plan.n_domains,

@@ -116,6 +116,23 @@ class CodeFacts(Facts):
     files: dict[str, str] = {}
 
 
+class FixedWeights(Facts):
+    """A file of weights that a network of the run rests on: the `tensors` entries that never changed are in it alone.
+
+    `where` is the path that the user gave, or the repository on the hub.
+    """
+
+    file: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    where: str
+    tensors: Count
+
+    @property
+    def text(self) -> str:
+        """In words, for errors."""
+        return f"{self.file} (sha256 {self.sha256})"
+
+
 class TrainedOn(Facts):
     """The protocol and recipe that a network was trained in, where its scores are of other data."""
 
@@ -179,6 +196,9 @@ class RunFacts(Facts):
     config_hash: str | None = None
     n_domains: Annotated[PositiveInt, Field(le=MOST_DOMAINS)] | None = None
     n_parameters: Count | None = None
+    n_trained: Count | None = None
+    """How many of them learn; runs of earlier versions do not state it."""
+    fixed_weights: list[FixedWeights] = []
     selection: Selected = Selected()
     device: str | None = None
     devices: str | None = None

@@ -274,7 +274,7 @@ class Engine:
             checkpoint = pack(self._method, self._optimizers, stands)
             if stands.iteration in self._kept[:-1]:
                 tensors = {name: tensor for name, tensor in checkpoint.tensors.items() if name.startswith("method/")}
-                facts = {name: checkpoint.facts[name] for name in ("method", "iteration", "identity", "lock")}
+                facts = {name: checkpoint.facts[name] for name in ("method", "iteration", "identity", "lock", "fixed")}
                 Checkpoint(tensors, facts).write(checkpoint_path(self._folder, f"at-{stands.iteration}"))
             if improved:  # best first: a stop in between repeats the iterations since `last` and finds the same best
                 checkpoint.write(best)

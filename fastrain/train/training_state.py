@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import Tensor
 from fasdata.errors import UserError, naming
 from fasdata.foreign import short
 from fastrain.networks.checkpoint import HELP, Checkpoint
+from fastrain.rundir.facts import FixedWeights
 from fastrain.train.optimizer_state import pack_optimizer, plain, plain_state, restore_scheduler, unpack_optimizer
 
 if TYPE_CHECKING:
@@ -39,8 +41,12 @@ class Progress:
 
 
 def pack(method: Method, optimizers: Mapping[str, OptimSpec], progress: Progress) -> Checkpoint:
-    """Collect the state of the method, its optimisers and schedules, and of training itself."""
-    tensors: dict[str, Tensor] = {f"method/{name}": tensor for name, tensor in method.state_dict().items()}
+    """Collect the state of the method, its optimisers and schedules, and of training itself.
+
+    What never changes and is in a file of weights is left out; the file is named.
+    """
+    state = method.state_dict()
+    tensors: dict[str, Tensor] = {f"method/{name}": state[name] for name in state if name not in method.fixed}
     optimizer_facts, scheduler_facts = {}, {}
     for name, spec in optimizers.items():
         packed, optimizer_facts[name] = pack_optimizer(spec.optimizer)
@@ -57,6 +63,7 @@ def pack(method: Method, optimizers: Mapping[str, OptimSpec], progress: Progress
         "scaler": plain(progress.scaler),
         "identity": dict(progress.identity),
         "lock": dict(progress.lock),
+        "fixed": [weights.tree() for weights in fixed_weights(method)],
         "window": {name: {"sum": total, "count": count} for name, (total, count) in progress.window.items()},
         "frozen": [name for name, parameter in method.named_parameters() if not parameter.requires_grad],
         "optimizers": optimizer_facts,
@@ -115,13 +122,33 @@ def _require_names(key: str, wanted: Iterable[str], seen: Iterable[str], *, some
 
 
 def load_method(checkpoint: Checkpoint, method: Method) -> None:
-    """Load the parameters and buffers of `method` alone.
+    """Load the parameters and buffers of `method` alone; those that are in a file of weights, it has already.
 
     Raises:
-        UserError: the checkpoint belongs to another method or to another size of its network.
+        UserError: the checkpoint belongs to another method or to another size of its network, or rests on another file
+            of weights than the method read.
     """
     require_method(checkpoint, method)
-    checkpoint.load_into(method, "method/", what=f"the network of {method.name}")
+    own = fixed_weights(method)
+    for rest in checkpoint.about.fixed:
+        if rest.sha256 not in [weights.sha256 for weights in own]:
+            raise UserError(
+                f"{checkpoint.where} holds what was trained; the rest is in another file than the one that was read",
+                expected=rest.text,
+                found=", ".join(f"{weights.text} at {weights.where}" for weights in own) or "no such file",
+                do=f"put that file back; it was {rest.where}",
+            )
+    elsewhere = method.fixed if checkpoint.about.fixed else ()
+    checkpoint.load_into(method, "method/", what=f"the network of {method.name}", elsewhere=elsewhere)
+
+
+def fixed_weights(method: Method) -> list[FixedWeights]:
+    """Return the files of weights that hold what never changes of a method, with how many entries each holds."""
+    files = Counter(method.fixed.values())
+    return [
+        FixedWeights(file=file.name, sha256=file.sha256, where=file.where, tensors=count)
+        for file, count in files.items()
+    ]
 
 
 def require_method(checkpoint: Checkpoint, method: Method) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import ClassVar, cast
+from copy import deepcopy
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import SGD, AdamW, Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, StepLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, StepLR
 
 from fastrain.methods.base import Batch, Method, OptimSpec, StepContext
 from fastrain.methods.erm.settings import ERMSettings
+from fastrain.networks.fine_tuning import fix, fixed_entries, hold_still, learns, rates_by_depth
+from fastrain.networks.lora import LoRA, merge_adapters, put_adapters
 from fastrain.networks.modality_fusion import availability, mean_of_available, stacked, widen_first_layer
 from fastrain.networks.trunk import pooled_trunk, statistics_of
 from fastrain.networks.weights import load_trunk
@@ -22,10 +26,11 @@ class ERM(Method):
     """A trunk, a linear layer with two outputs, and the mean cross entropy over a domain-balanced batch.
 
     Several modalities are either stacked for a trunk whose first layer is widened, or get a trunk and a linear layer
-    each, whose scores are averaged (see `fastrain.networks.modality_fusion`).
+    each, whose scores are averaged (see `fastrain.networks.modality_fusion`). Of a frozen trunk the last blocks, or
+    adapters beside its weights, may learn (`fastrain.networks.fine_tuning`, `fastrain.networks.lora`).
 
     Raises:
-        UserError: the trunk is unknown or its weights cannot be had.
+        UserError: the trunk is unknown, its weights cannot be had, or it has not what is to learn.
     """
 
     name: ClassVar[str] = "erm"
@@ -41,14 +46,12 @@ class ERM(Method):
         self.trunk: nn.Module
         self.head: nn.Module
         if self.late:
-            pairs = {name: _trunk_and_head(config, (name,)) for name in config.modalities}
-            self.trunk = nn.ModuleDict({name: trunk for name, (trunk, _) in pairs.items()})
-            self.head = nn.ModuleDict({name: head for name, (_, head) in pairs.items()})
+            trunks = {name: self._trunk((name,), f"trunk.{name}.") for name in config.modalities}
+            self.trunk = nn.ModuleDict({name: trunk for name, (trunk, _) in trunks.items()})
+            self.head = nn.ModuleDict({name: head for name, (_, head) in trunks.items()})
         else:
-            self.trunk, self.head = _trunk_and_head(config, config.modalities)
+            self.trunk, self.head = self._trunk(config.modalities, "trunk.")
         self._statistics = statistics_of(config.trunk) if config.normalize else None
-        if config.freeze_trunk:
-            self.trunk.requires_grad_(False)
 
     def configure(self) -> dict[str, OptimSpec]:
         optimiser = self._optimiser()
@@ -56,8 +59,8 @@ class ERM(Method):
 
     def training_step(self, batch: Batch | None, ctx: StepContext) -> dict[str, Tensor]:
         assert batch is not None
-        if self.config.freeze_trunk:
-            self.trunk.eval()  # its statistics stay too
+        for trunk in self._trunks():
+            hold_still(trunk)
         loss, terms = self.loss(batch)
         ctx.zero_grad("all")
         ctx.backward(loss)
@@ -110,13 +113,43 @@ class ERM(Method):
 
     def _outputs(self, trunk: nn.Module, head: nn.Module, batch: Batch, modalities: Sequence[str]) -> Tensor:
         image = stacked(batch, modalities, self._statistics)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.freeze_trunk):
+        with torch.set_grad_enabled(torch.is_grad_enabled() and learns(trunk)):
             features = trunk(image)
         return head(features)
 
+    def for_deployment(self) -> Method:
+        """Return itself, with adapters folded into the weights of a copy."""
+        return cast(Method, merge_adapters(deepcopy(self))) if self.config.lora_rank else self
+
+    # -- What learns --------------------------------------------------------------------------------------------------
+
+    def _trunk(self, modalities: Sequence[str], prefix: str) -> tuple[nn.Module, nn.Linear]:
+        """Return a trunk and its linear layer; note which of its entries, named with `prefix`, stay those of a file."""
+        config = self.config
+        trunk, width = pooled_trunk(config.trunk, config.kwargs_of_trunk(), self.image_size)
+        head = nn.Linear(width, 2)
+        read = load_trunk(trunk, config.trunk, config.pretrained)
+        widen_first_layer(trunk, modalities)
+        if config.freeze_trunk:
+            fix(trunk, config.last_blocks)
+        if config.lora_rank:
+            channels = sum(3 if name == "rgb" else 1 for name in modalities)
+            image = head.weight.new_zeros(1, channels, self.image_size, self.image_size)
+            put_adapters(trunk, LoRA(config.lora_rank, config.lora_alpha, config.lora_layers), image)
+        self.fixed |= {prefix + name: file for name, file in fixed_entries(trunk, read).items()}
+        return trunk, head
+
+    def _trunks(self) -> list[nn.Module]:
+        return list(cast(nn.ModuleDict, self.trunk).values()) if self.late else [self.trunk]
+
     def _optimiser(self) -> Optimizer:
         config = self.config
-        learnt = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        learnt: list[Any] = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        if config.layer_decay < 1:
+            of_trunks = [
+                group for trunk in self._trunks() for group in rates_by_depth(trunk, config.lr, config.layer_decay)
+            ]
+            learnt = [*of_trunks, {"params": list(self.head.parameters())}]
         if config.optimiser == "adamw":
             return AdamW(learnt, lr=config.lr, weight_decay=config.weight_decay)
         return SGD(learnt, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
@@ -126,13 +159,10 @@ class ERM(Method):
         if config.schedule == "step":
             return StepLR(optimiser, config.schedule_epochs, gamma=config.schedule_factor)
         if config.schedule == "cosine":
-            return CosineAnnealingLR(optimiser, config.schedule_epochs, eta_min=config.lr * config.schedule_factor)
+            return LambdaLR(optimiser, lambda epoch: self._part_of_rate(epoch))
         return None
 
-
-def _trunk_and_head(config: ERMSettings, modalities: Sequence[str]) -> tuple[nn.Module, nn.Linear]:
-    trunk, width = pooled_trunk(config.trunk, config.trunk_kwargs)
-    head = nn.Linear(width, 2)
-    load_trunk(trunk, config.trunk, config.pretrained)
-    widen_first_layer(trunk, modalities)
-    return trunk, head
+    def _part_of_rate(self, epoch: int) -> float:
+        """Return what part of each learning rate is left after so many epochs of a cosine."""
+        end = self.config.schedule_factor
+        return end + (1 - end) * (1 + math.cos(math.pi * epoch / self.config.schedule_epochs)) / 2

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from fastrain.methods.settings import Modalities, Trial, TrunkSettings
+from fastrain.methods.settings import FineTunedSettings, Modalities, Trial, is_probe
 
 
-class ERMSettings(TrunkSettings):
+class ERMSettings(FineTunedSettings):
     """Settings of the baseline: one trunk and linear layer (late fusion: one a modality), one optimiser."""
 
     modalities: Modalities = ("rgb",)
@@ -33,8 +34,6 @@ class ERMSettings(TrunkSettings):
 
     normalize: bool = True
     """Normalise images by the mean and deviation that the trunk was pretrained with; ImageNet's where it has none."""
-    freeze_trunk: bool = False
-    """Train the linear layer alone on the features of a fixed trunk: a linear probe."""
 
     @model_validator(mode="after")
     def _several_to_fuse(self) -> Self:
@@ -63,7 +62,12 @@ class ERMSettings(TrunkSettings):
                     "schedule_epochs": (1, {"schedule": "step"}),
                     "schedule_factor": (0.5, {"schedule": "cosine", "schedule_epochs": 2}),
                     "normalize": (False, {}),
-                    "freeze_trunk": (True, {}),
                 },
             )
         )
+
+    @classmethod
+    def tiny_of(cls, model: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a learning rate that is enough for 20 steps, too."""
+        rate = 0.3 if is_probe(model) else 0.01 if model.get("optimiser") == "adamw" else 0.02
+        return {**super().tiny_of(model), "lr": rate}
