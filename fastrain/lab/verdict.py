@@ -173,10 +173,9 @@ def _allowed(limit: float, presented: int) -> int:
 def _broken(criteria: Sequence[Criterion], level: Level) -> Iterator[str]:
     for criterion in criteria:
         if criterion.standing == BROKEN:
-            limit = (
-                f"{100 * criterion.limit:g} % {'at the upper end ' if level.judged_by == INTERVAL else ''}is allowed"
-            )
-            yield f"{criterion.name}: {criterion.errors} of {criterion.presented}, {criterion.shown()}; at most {limit}"
+            end = " at the upper end" if level.judged_by == INTERVAL else ""
+            observed = f"{criterion.errors} of {criterion.presented}, {criterion.shown()}"
+            yield f"{criterion.name}: {observed}; at most {100 * criterion.limit:g} % is allowed{end}"
 
 
 def _lacking(criteria: Sequence[Criterion], level: Level, plan: LabPlan, log: PresentationLog) -> Iterator[str]:
