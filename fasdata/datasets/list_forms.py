@@ -62,14 +62,17 @@ def read_casia_surf(files: ListFiles, clip_of: ClipOf) -> ListFacts:
 
 # -- CeFA challenge: dev and test folders are anonymous numbers; the lists of protocol 4 have their labels ------------
 
+_CEFA_RERELEASE = r"CASIA_CeFA@p(?P<protocol>[1-4](?:\.\d)?)_(?:image|video)_(?P<part>train|dev|test)\.txt"
 _CEFA_ROW = r"4@(?P<fold>[123])_(?P<part>train|dev|test)(?:_(?P<kind>ref|res))?\.txt"
 
 
 def read_casia_surf_cefa(files: ListFiles, clip_of: ClipOf) -> ListFacts:
     """Read labels, and as field `4@<k>` the part in each fold of the challenge that a clip belongs to.
 
-    A line holds a frame (train) or a folder (dev, test), then 1 for bona fide or 0. Files of results may have no label,
-    or a score instead; the labels of reference files override theirs.
+    The lists of the re-release (`CASIA_CeFA@p1.1_video_train.txt`) give the part in each of its protocols, as field
+    `P<k>`; paths say what their label says. In those of the challenge a line holds a frame (train) or a folder (dev,
+    test), then 1 for bona fide or 0. Files of results may have no label, or a score instead; the labels of reference
+    files override theirs.
     """
     result = ListFacts()
     named = sorted(files.named(_CEFA_ROW), key=lambda file: file[1]["kind"] == "ref")
@@ -81,6 +84,13 @@ def read_casia_surf_cefa(files: ListFiles, clip_of: ClipOf) -> ListFacts:
             clip = next((clip for clip in map(clip_of, words) if clip), "")
             if clip:
                 result.add(clip, _cefa_facts(fold, part, label, match["kind"], f"{path} line {number}"))
+        result.sources.append(path.name)
+    for path, match in files.named(_CEFA_RERELEASE):
+        facts = ClipFacts(fields={f"P{match['protocol']}": match["part"].lower()})
+        for _, line in read_lines(path):
+            clip = clip_of(line.split()[0])
+            if clip and result.facts.get(clip) is not facts:  # a hundred lines a clip in the image lists
+                result.add(clip, facts)
         result.sources.append(path.name)
     return result
 

@@ -76,6 +76,15 @@ def test_cefa_challenge_folders_get_labels_and_folds(tmp_path):
     assert real.fields == {"4@1": "dev"} and tested.fields == {"4@3": "test"} and trained.fields["4@2"] == "train"
 
 
+def test_cefa_lists_of_the_rerelease_give_the_part_in_each_protocol(tmp_path):
+    real, mask = "Ethnicity/AF/AF-223/1_223_1_1_1", "Mask/3D-Mask/073/1_073_1_0_2_1_2"
+    (tmp_path / "CASIA_CeFA@p1.1_image_dev.txt").write_text(f"CASIA_CeFA/{real}/color/0001.jpg 0\n" * 3)
+    (tmp_path / "CASIA_CeFA@p4.1_video_test.txt").write_text(f"CASIA_CeFA/{mask}/color 1\nCASIA_CeFA/{real}/color 0\n")
+    live, worn = clips_of("CeFA", tmp_path, f"{real}/color/0001.jpg", f"{mask}/color/0001.jpg")
+    assert (live.fields["P1.1"], live.fields["P4.1"], worn.fields["P4.1"]) == ("dev", "test", "test")
+    assert facts(live) == ("dev", "bonafide", "bonafide") and facts(worn) == ("test", "attack", "mask-3d")
+
+
 @pytest.mark.parametrize("header", ["", "path,client,type,group\n"])
 def test_wmca_splits_come_from_the_protocol_files(tmp_path, header):
     path = "WMCA_preprocessed_RGB/WMCA/face-station/12.02.18/100_03_015_2_10.hdf5"
