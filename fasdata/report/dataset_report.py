@@ -11,7 +11,9 @@ from fasdata.datasets.registry import find_card
 from fasdata.errors import UserError, unknown_name
 from fasdata.library import Library
 from fasdata.page.page import Page
+from fasdata.report.answer import dataset_answer
 from fasdata.report.dataset_section import SAMPLE, DatasetSummary, dataset_section, summarise
+from fasdata.report.notices import notices
 from fasdata.report.overview import overview
 from fasdata.store.reader import Store
 
@@ -61,7 +63,8 @@ def dataset_page(datasets: Sequence[DatasetSummary], *, faces: bool) -> Page:
     """Return the page: an overview where there are several datasets, then a section each."""
     names = [dataset.survey.name for dataset in datasets]
     sections = [overview(datasets)] if len(datasets) > 1 else []
-    sections += [dataset_section(dataset, faces=faces) for dataset in datasets]
+    boxes = [notices(of.survey, of.release, of.sample, of.duplicates) for of in datasets]
+    sections += [dataset_section(dataset, own, faces=faces) for dataset, own in zip(datasets, boxes, strict=True)]
     facts: list[tuple[str, Any]] = [
         ("Datasets", ", ".join(names)),
         ("Library", str(datasets[0].survey.store.folder.parent)),
@@ -71,4 +74,5 @@ def dataset_page(datasets: Sequence[DatasetSummary], *, faces: bool) -> Page:
         f"Written by fasdata {__version__}. This file is self-contained: it loads nothing and runs no script. "
         "Clip names are those of the release."
     )
-    return Page(f"Faces of {names[0] if len(names) == 1 else f'{len(names)} datasets'}", sections, facts, footer)
+    title = f"Faces of {names[0] if len(names) == 1 else f'{len(names)} datasets'}"
+    return Page(title, sections, facts, footer, dataset_answer(datasets, boxes))

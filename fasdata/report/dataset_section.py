@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fasdata.datasets.verify import Verification
 from fasdata.errors import UserError
 from fasdata.page.page import Contents, Section
-from fasdata.page.parts import Card, Cards
+from fasdata.page.parts import Card, Cards, Notice
 from fasdata.page.spelling import Absent, begun, count, percent
 from fasdata.records import ATTACK, BONAFIDE
 from fasdata.report.duplicates import Duplicates, duplicates, find_duplicates
 from fasdata.report.gallery import gallery, look_first
 from fasdata.report.holdings import against_release, holdings, origin
 from fasdata.report.measures import measures
-from fasdata.report.notices import notices
 from fasdata.report.pixels import PixelSample, sample_pixels
 from fasdata.report.recordings import losses, recordings
 from fasdata.report.survey import LABEL_NAMES, Survey, survey
@@ -46,8 +46,8 @@ def summarise(store: Store, sample: int = SAMPLE) -> DatasetSummary:
     return DatasetSummary(read, sample_pixels(read, sample), against_release(read), find_duplicates(read))
 
 
-def dataset_section(summary: DatasetSummary, *, faces: bool) -> Section:
-    """Return the section of a dataset: key figures and notices first, then its tables and charts."""
+def dataset_section(summary: DatasetSummary, boxes: Sequence[Notice], *, faces: bool) -> Section:
+    """Return the section of a dataset: key figures and its notices, `boxes`, first, then its tables and charts."""
     read, slug = summary.survey, summary.survey.slug.replace(".", "-")
     parts = [
         holdings(read, summary.release, f"{slug}-holdings"),
@@ -60,7 +60,6 @@ def dataset_section(summary: DatasetSummary, *, faces: bool) -> Section:
         origin(read, f"{slug}-origin"),
     ]
     about = read.card.about if read.card else "data without a dataset card"
-    boxes = notices(read, summary.release, summary.sample, summary.duplicates)
     lead = f"{begun(about)}."
     return Section(slug, read.name, [_cards(summary), *boxes, Contents(parts), *parts], lead)
 

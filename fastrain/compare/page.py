@@ -11,6 +11,7 @@ from fasdata.page.page import Page, Section
 from fasdata.page.parts import Column, Notice, Paragraph, Row, Table
 from fasdata.page.spelling import Absent, on_two_lines, percent, ratio
 from fastrain.claims.published import RECIPES, Claim, disagreements, sources_of
+from fastrain.compare.answer import comparison_answer
 from fastrain.compare.by_protocol import ByProtocol
 from fastrain.compare.chosen import Tried
 from fastrain.compare.comparison import ProtocolTable
@@ -44,7 +45,8 @@ def page(blocks: Blocks, published: Sequence[Claim], warning: str = "", notes: S
     names = list(dict.fromkeys(line.system.name for table in every for line in table.lines))
     aliases = list(dict.fromkeys(table.alias for table in every))
     facts = [("Systems", ", ".join(names)), ("Protocols", ", ".join(aliases))]
-    return Page(f"Comparison of {len(names)} systems", sections, facts, "Written by fastrain compare.").html()
+    title, footer = f"Comparison of {len(names)} systems", "Written by fastrain compare."
+    return Page(title, sections, facts, footer, comparison_answer(every)).html()
 
 
 def grid_section(recipe: str, grids: Sequence[ByProtocol], tried: Sequence[Tried]) -> Section:

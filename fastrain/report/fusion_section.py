@@ -8,9 +8,9 @@ from typing import Any, Literal, NamedTuple
 from fasdata.errors import UserError
 from fasdata.foreign import read_json, validated
 from fasdata.page.page import Section
-from fasdata.page.parts import Column, Facts, Notice, Paragraph, Row, Table
+from fasdata.page.parts import Answer, Column, Facts, Notice, Paragraph, Row, Table
 from fasdata.page.spelling import begun, on_two_lines, ratio, score, text
-from fastrain.evaluation.results_lookup import PARTS, Results
+from fastrain.evaluation.results_lookup import HONEST, PARTS, TEST, Results
 from fastrain.evaluation.statistics.proportions import EXACT, JOINED, RESAMPLED, WORST, rules_note
 from fastrain.evaluation.thresholds import is_oracle
 from fastrain.report.error_tables import species_cell
@@ -43,7 +43,7 @@ def fusion_section(run: RunFolder) -> Section:
         return Section("fusion", "Fusion", [Notice("This part could not be read", [f"{error}."], "bad")])
     systems = [(of.name, Results(of.results.tree()), False) for of in facts.runs]
     systems.append((f"fused: {facts.rule}", run.results, True))
-    parts: list[Any] = [Paragraph(f"{begun(facts.words)}."), _thresholds(systems)]
+    parts: list[Any] = [_answer(systems), Paragraph(f"{begun(facts.words)}."), _thresholds(systems)]
     for part in PARTS:
         lines = [
             Judged(name, results, fused, part, policy)
@@ -55,6 +55,19 @@ def fusion_section(run: RunFolder) -> Section:
             where = run.results.named(part)
             parts += [_rates(lines, where), _species(lines, where)]
     return Section("fusion", "Fusion", parts, LEAD)
+
+
+def _answer(systems: Sequence[tuple[str, Results, bool]]) -> Answer:
+    """Return the HTER of the fused decision beside that of the best run alone; what differs is tested elsewhere."""
+    compare = "test it against each run on the same people: fastrain compare FUSED RUN..."
+    rates = {name: (results, results.metric(TEST, "clip", "hter", HONEST)) for name, results, _ in systems}
+    *alone, fused = rates
+    known = {name: rate for name, (_, rate) in rates.items() if rate is not None}
+    best = min((name for name in alone if name in known), key=known.__getitem__, default="")
+    if fused not in known or not best:
+        return Answer("One decision of several runs; no HTER at a threshold of the sources.", compare)
+    shown = [f"{name} {rates[name][0].shown(TEST, 'clip', 'hter', HONEST, interval=True)}" for name in (fused, best)]
+    return Answer(f"HTER at {HONEST}: {shown[0]}; the best run alone, {shown[1]}.", compare)
 
 
 def fusion_source(run: RunFolder) -> Section:

@@ -11,7 +11,7 @@ from typing import Any
 from fasdata.page.charts import Axis, Line, line_chart
 from fasdata.page.figures import Chart, Charts
 from fasdata.page.page import Page, Section
-from fasdata.page.parts import Column, Row, Table
+from fasdata.page.parts import Answer, Column, Row, Table
 from fasdata.page.spelling import metric, on_two_lines, text_table
 from fasdata.store.atomic import write_text
 from fastrain.evaluation.scores import ScoreOrigin
@@ -60,7 +60,34 @@ def write_page(rungs: Sequence[Rung], out: Path, title: str) -> None:
         Section("curves", "By severity", [Charts(charts)], _note(rungs)),
         Section("table", "All numbers", [Table("Robustness", columns, rows, _note(rungs))]),
     ]
-    Page(title, sections, (), "Written by fastrain eval --corrupt.").write(out)
+    Page(title, sections, (), "Written by fastrain eval --corrupt.", robustness_answer(rungs)).write(out)
+
+
+def robustness_answer(rungs: Sequence[Rung]) -> Answer:
+    """Return what the worst of the corruptions does to the HTER, as far as intervals tell, and what to do next."""
+    clean = next(rung for rung in rungs if rung.corruption is None)
+    worse = [rung for rung in rungs if rung.corruption is not None and rung.numbers["hter"] is not None]
+    own = clean.numbers["hter"]
+    if own is None or not worse:
+        return Answer("No HTER is defined on these pictures.", "score clips of both labels.", (), "bad")
+    worst = max(worse, key=lambda rung: rung.numbers["hter"] or 0.0)
+    before, after = (str(metric("hter", rung.numbers["hter"], **_interval(rung, "hter"))) for rung in (clean, worst))
+    numbers = f"HTER {before} on the pictures as they are, {after} at {worst.name}, the worst"
+    apart = {rung.corruption.kind for rung in worse if rung.corruption and _above(rung, clean)}
+    if apart:
+        step = (
+            f"train on such pictures ({', '.join(sorted(apart))}: data.augment of the configuration), or refuse them "
+            "where they are taken."
+        )
+        return Answer(f"Worse pictures make it err more: {numbers}.", step, (), "bad")
+    step = "test on more people: whether it errs more on worse pictures is inside the intervals."
+    return Answer(f"No corruption is distinguishable from the pictures as they are: {numbers}.", step, (), "mixed")
+
+
+def _above(rung: Rung, clean: Rung) -> bool:
+    """Tell whether the interval of a rung's HTER lies above that of the clean pictures."""
+    own, other = rung.ends.get("hter"), clean.ends.get("hter")
+    return own is not None and other is not None and own.low > other.high
 
 
 def _note(rungs: Sequence[Rung]) -> str:

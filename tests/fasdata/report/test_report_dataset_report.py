@@ -3,13 +3,17 @@
 import base64
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 from fasdata.errors import UserError
 from fasdata.library import Library
+from fasdata.page.parts import Notice
+from fasdata.report.answer import dataset_answer
 from fasdata.report.dataset_report import asked_stores, dataset_page, write_dataset_report
 from fasdata.report.dataset_section import summarise
 from fasdata.store.reader import Store
@@ -229,3 +233,22 @@ def test_help_says_what_it_writes():
     done = Called("fasdata", "report", "--help")
     assert done.code == 0
     assert "Example: fasdata report" in done.out
+
+
+@pytest.mark.parametrize(
+    ("kinds", "words", "kind"),
+    [
+        (("good", "good"), "name it in a protocol", "good"),
+        (("good", "mixed"), "read the notes on B", "mixed"),
+        (("bad", "mixed"), "mend what stands under Problems of A", "bad"),
+    ],
+)
+def test_the_answer_counts_faces_with_an_interval_and_names_the_worst_set(kinds, words, kind):
+    def of(name, usable):
+        clips = pd.DataFrame({"status": ["ok"] * usable + ["fta"] * (40 - usable)})
+        return SimpleNamespace(survey=SimpleNamespace(name=name, clips=clips))
+
+    answer = dataset_answer([of("A", 40), of("B", 30)], [[Notice("t", [], own)] for own in kinds])
+    assert answer.title == "2 datasets: 70 of 80 clips have a face to use, 87.50 % [78.21, 93.84]."
+    assert answer.sentences[0] == "The least of them is B: 75.00 % [58.80, 87.31]."
+    assert words in answer.next and answer.kind == kind

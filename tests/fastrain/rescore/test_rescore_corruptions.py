@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
 
 from fasdata.errors import UserError
+from fastrain.evaluation.statistics.proportions import Interval
 from fastrain.rescore.corruptions import SEVERITIES, Corruption, kept_frames, parse_corruptions
+from fastrain.rescore.robustness import Rung
+from fastrain.rescore.robustness_report import robustness_answer
 
 KINDS = ("jpeg", "blur", "resize", "noise", "gamma")
 
@@ -70,3 +75,23 @@ def test_dropped_frames_leave_one_at_least() -> None:
     assert len(kept_frames(np.arange(2), 5, rng)) == 1
     kept = kept_frames(np.arange(100, 120), 4, rng)
     assert (np.diff(kept) > 0).all() and kept.min() >= 100 and len(kept) == 5
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words", "kind"),
+    [
+        (0.35, 0.60, "Worse pictures make it err more: HTER 10.00 % [5.00, 20.00] on the pictures as they are, 45.00 % "
+                     "[35.00, 60.00] at blur 5, the worst.", "bad"),
+        (0.15, 0.60, "No corruption is distinguishable from the pictures as they are", "mixed"),
+    ],
+)  # fmt: skip
+def test_the_answer_of_a_robustness_page_follows_the_intervals(low: float, high: float, words: str, kind: str) -> None:
+    nothing: Any = None
+    rungs = [
+        Rung(None, {"hter": 0.1}, {"hter": Interval(0.05, 0.2)}, nothing),
+        Rung(Corruption("blur", 5), {"hter": 0.45}, {"hter": Interval(low, high)}, nothing),
+        Rung(Corruption("blur", 1), {"hter": 0.1}, {"hter": Interval(0.05, 0.2)}, nothing),
+    ]
+    answer = robustness_answer(rungs)
+    assert words in answer.title
+    assert answer.kind == kind and answer.next.endswith(".")
