@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 # By what a checkpoint is chosen. `target_oracle` looks at the target's labels, which no deployment could do.
-SelectionName: TypeAlias = Literal["source_val", "last", "mean_last", "target_oracle"]
-SOURCE_VAL, LAST, MEAN_LAST, TARGET_ORACLE = get_args(SelectionName)
+SelectionName: TypeAlias = Literal["source_val", "last", "mean_last", "target_oracle", "ema", "swa"]
+SOURCE_VAL, LAST, MEAN_LAST, TARGET_ORACLE, EMA, SWA = get_args(SelectionName)
 
 
 LastBatch: TypeAlias = Literal["keep", "fill", "drop"]
@@ -93,6 +93,12 @@ class TrainConfig(_Section):
     """Batch statistics over all devices instead of each one's own; for several CUDA devices."""
     compile: bool = False
     """Let torch compile the method's networks; for CUDA."""
+    ema: float | None = Field(None, gt=0, lt=1)
+    """Keep an exponential average of weights and buffers with this decay, such as 0.999, beside the network that
+    trains: `checkpoints/ema.safetensors`, scored with `evaluate.select=ema`."""
+    swa: int | None = Field(None, ge=1, le=10_000)
+    """Keep the mean of the weights at the ends of the last so many epochs, the statistics of its batch norms taken anew
+    over one training pass: `checkpoints/swa.safetensors`, scored with `evaluate.select=swa`."""
 
 
 class EvaluateConfig(_Section):
@@ -102,7 +108,8 @@ class EvaluateConfig(_Section):
     """Which checkpoint makes the scores: the best on the held-out part of the sources, or the last. `mean_last`: each
     of the last `last_n` epochs is validated and kept; every metric is the mean over them, with its deviation, the
     scores are those of the last, and what `source_val` would have chosen is told beside. `target_oracle`: the best on
-    the target's own test data, as most papers do; for replication, and named so beside every number."""
+    the target's own test data, as most papers do; for replication, and named so beside every number. `ema`, `swa`: one
+    network, the average of weights that `train.ema` or `train.swa` keeps (`mean_last` averages metrics)."""
     last_n: int = Field(10, ge=1, le=10_000)
     """Epochs that `mean_last` takes."""
     metric: Literal["auc", "eer", "min_hter", "eer_frame", "min_hter_frame", "acer_frame"] = "auc"
@@ -143,6 +150,8 @@ def modalities_of(config: RunConfig) -> tuple[str, ...]:
 # The result does not depend on these, so a run may be continued with other values. (Of a pack that changes pixels the
 # run's facts tell.)
 WITHOUT_EFFECT = ("data.workers", "data.cache", "data.images")
+# Keys that came later: without a value they change nothing, and runs of earlier versions go on.
+_UNLESS_SET = ("train.ema", "train.swa")
 
 
 def config_hash(config: RunConfig) -> str:
@@ -168,6 +177,6 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in tree.items():
         if isinstance(value, Mapping) and value:
             flat.update(_flat(value, f"{prefix}{key}."))
-        else:
+        elif value is not None or prefix + key not in _UNLESS_SET:
             flat[prefix + key] = value
     return flat

@@ -84,3 +84,5 @@ class TrainingFacts(CheckpointFacts):
     optimizers: dict[str, OptimizerFacts]
     schedulers: dict[str, dict[str, Any]]
     window: dict[str, LossSum] = Field(default_factory=dict)
+    averages: dict[str, Count] = Field(default_factory=dict)
+    """Of how many networks each average of weights is."""

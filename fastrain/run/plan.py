@@ -12,7 +12,7 @@ from fasdata.lock.lock import Lock
 from fasdata.manifest.meta import recipe_key
 from fasdata.protocols.built import Wanted
 from fasdata.protocols.grammar import parse
-from fastrain.config import SOURCE_VAL, RunConfig
+from fastrain.config import EMA, SOURCE_VAL, SWA, RunConfig
 from fastrain.data.image_source import ImageSource, image_source
 from fastrain.data.manifests import (
     ManifestFile,
@@ -236,6 +236,10 @@ def _protocol(request: RunRequest) -> str:
 
 
 def _check_selection(config: RunConfig, validated: bool, missing: str) -> None:
+    for name, kept in ((EMA, config.train.ema), (SWA, config.train.swa)):
+        if config.evaluate.select == name and not kept:
+            do = f"--set train.{name}={'0.999' if name == EMA else '10'}"
+            raise UserError(f"select={name} needs the average of weights that train.{name} keeps", do=do)
     if config.evaluate.select == SOURCE_VAL and not validated:
         raise UserError(
             f"select={SOURCE_VAL} needs validation clips",

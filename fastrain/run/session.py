@@ -61,6 +61,7 @@ class Session:
             folder=plan.run.checkpoints,
             identity=_identity(plan),
             lock=plan.lock.as_json(),
+            training=self._training_images(),
         )
 
     @cached_property

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, 
 from fasdata.manifest.meta import recipe_text
 from fastrain.config import LARGEST_IMAGE
 
+CheckpointName = Literal["best", "last", "ema", "swa"]
 Status = Literal["running", "stopped", "finished", "imported", "evaluated", "contestant"]
 MOST_DOMAINS = 1000
 LONGEST_PATH = 4096
@@ -52,7 +53,7 @@ class Selected(Facts):
 
     policy: str | None = None
     metric: str | None = None
-    checkpoint: Literal["best", "last"] | None = None
+    checkpoint: CheckpointName | None = None
     iteration: Count | None = None
 
 

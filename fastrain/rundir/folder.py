@@ -48,7 +48,7 @@ class RunDir:
         if about.selection.checkpoint is None:
             raise UserError(
                 f"{self.file(RUN)} does not name the selected checkpoint",
-                expected="selection.checkpoint: best or last",
+                expected="selection.checkpoint: best, last, ema or swa",
                 do=HELP,
             )
         return self.checkpoints / f"{about.selection.checkpoint}.safetensors"

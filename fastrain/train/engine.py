@@ -18,10 +18,11 @@ from fasdata.page.spelling import is_number, ratio
 from fasdata.progress import Bar, progress
 from fasdata.stopping import Stopped, stop_requested
 from fasdata.store.atomic import replacing
-from fastrain.config import TrainConfig
+from fastrain.config import SWA, TrainConfig
 from fastrain.data.images import Images
 from fastrain.data.loader import TrainLoader
 from fastrain.networks.checkpoint import HELP, Checkpoint
+from fastrain.train.averaging import Averages, with_statistics
 from fastrain.train.context import TrainingContext
 from fastrain.train.devices import gather, share_state
 from fastrain.train.logbook import Logbook, OpenWindow
@@ -30,6 +31,7 @@ from fastrain.train.scoring import SCORE, Scorer, validation_metrics
 from fastrain.train.selection import Selection
 from fastrain.train.training_state import (
     Progress,
+    fixed_weights,
     load_method,
     pack,
     require_identity,
@@ -59,8 +61,9 @@ class Outcome:
 class Engine:
     """Trains `method` and keeps its checkpoints (`last`, `best`, those the selection asks for) in `folder`.
 
-    `validation` is None when there is no held-out part. `identity` and `lock` (the data's hashes) are written into
-    every checkpoint.
+    Averages of weights that the configuration asks for (`ema`, `swa`) are written there at the end; `training` are the
+    images that the statistics of the latter are taken of. `validation` is None when there is no held-out part.
+    `identity` and `lock` (the data's hashes) are written into every checkpoint.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Engine:
         folder: Path,
         identity: Mapping[str, str],
         lock: Mapping[str, Any],
+        training: Images,
     ) -> None:
         self._fabric, self._method, self._loader = fabric, method, loader
         self._scorer, self._validation, self._selection = scorer, validation, selection
@@ -95,6 +99,7 @@ class Engine:
             method=method,
         )
         self._kept = selection.kept(config)
+        self._averages, self._training = Averages(method, config), training
         self._best: Mapping[str, Any] | None = None
         self._seconds = 0.0
         self.open_window: OpenWindow = {}  # what a stopped run had not logged yet
@@ -110,6 +115,7 @@ class Engine:
             return 0
         checkpoint = self._own("last")
         stood = unpack(checkpoint, self._method, self._optimizers)
+        self._averages.restore(checkpoint)
         with naming(f"the description inside {checkpoint.where}"):
             self._require_own_course(stood)
             self._loader.restore(stood.streams)
@@ -152,6 +158,7 @@ class Engine:
         with self._bar(last - first + 1) as bar:
             for iteration in range(first, last + 1):
                 losses = self._iterate(iteration)
+                self._averages.after(iteration)
                 if logbook:
                     logbook.train(iteration, self._context.epoch, losses)
                 if (
@@ -169,6 +176,7 @@ class Engine:
                     bar.advance(best_val_auc=ratio(self._best["auc"]))
                 elif bar:
                     bar.advance()
+        self._write_averages()
         images = self._context.images_drawn * self._fabric.world_size
         rate = images / (time.monotonic() - started) if images else None
         return Outcome(self._context.iteration, self._seconds, self._best, rate)
@@ -271,17 +279,38 @@ class Engine:
         if self._fabric.is_global_zero:
             path = checkpoint_path(self._folder, "last")
             best = checkpoint_path(self._folder, "best")
-            checkpoint = pack(self._method, self._optimizers, stands)
+            checkpoint = self._averages.added_to(pack(self._method, self._optimizers, stands))
             if stands.iteration in self._kept[:-1]:
-                tensors = {name: tensor for name, tensor in checkpoint.tensors.items() if name.startswith("method/")}
-                facts = {name: checkpoint.facts[name] for name in ("method", "iteration", "identity", "lock", "fixed")}
-                Checkpoint(tensors, facts).write(checkpoint_path(self._folder, f"at-{stands.iteration}"))
+                self._write_network(f"at-{stands.iteration}", self._method.state_dict())
             if improved:  # best first: a stop in between repeats the iterations since `last` and finds the same best
                 checkpoint.write(best)
                 self._replace(best, path)
             else:
                 checkpoint.write(path)
         self._fabric.barrier()
+
+    def _write_averages(self) -> None:
+        """Write the averages of weights, each as a network that can be scored."""
+        for name, average in self._averages.by_name.items():
+            tensors = average.tensors
+            if name == SWA:
+                seed = self._config.seed
+                tensors = with_statistics(tensors, self._method, self._scorer, self._training, seed)
+            if self._fabric.is_global_zero:
+                self._write_network(name, tensors)
+        self._fabric.barrier()
+
+    def _write_network(self, name: str, tensors: Mapping[str, torch.Tensor]) -> None:
+        facts = {
+            "method": self._method.name,
+            "iteration": self._context.iteration,
+            "identity": self._identity,
+            "lock": self._lock,
+            "fixed": [weights.tree() for weights in fixed_weights(self._method)],
+        }
+        fixed = self._method.fixed  # in files of weights, which are named
+        of_method = {f"method/{key}": tensor for key, tensor in tensors.items() if key not in fixed}
+        Checkpoint(of_method, facts).write(checkpoint_path(self._folder, name))
 
     def _replace(self, source: Path, target: Path) -> None:
         for suffix in (".json", ".safetensors"):  # as a checkpoint is written

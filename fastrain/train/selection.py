@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from fastrain.config import LAST, MEAN_LAST, SOURCE_VAL, TARGET_ORACLE, EvaluateConfig, TrainConfig
+from fastrain.config import EMA, LAST, MEAN_LAST, SOURCE_VAL, SWA, TARGET_ORACLE, EvaluateConfig, TrainConfig
+from fastrain.rundir.facts import CheckpointName
 
 HIGHER_IS_BETTER = {
     "auc": True, "eer": False, "min_hter": False, "eer_frame": False, "min_hter_frame": False, "acer_frame": False,
@@ -20,7 +21,7 @@ class SourceVal:
 
     metric: str
     name: str = SOURCE_VAL
-    checkpoint: Literal["best", "last"] = "best"
+    checkpoint: CheckpointName = "best"
     ties: Literal["first", "last"] = "first"
 
     @property
@@ -44,10 +45,10 @@ class SourceVal:
 
 @dataclass(frozen=True)
 class Last:
-    """The last checkpoint, whatever the validations said."""
+    """The last checkpoint, or an average of weights at the end (`ema`, `swa`), whatever the validations said."""
 
     name: str = LAST
-    checkpoint: Literal["best", "last"] = "last"
+    checkpoint: CheckpointName = "last"
     compared: str = "auc"
 
     def improves(self, validation: Mapping[str, float], best: Mapping[str, Any] | None) -> bool:
@@ -65,7 +66,7 @@ class MeanLast:
 
     n: int
     beside: SourceVal
-    checkpoint: Literal["best", "last"] = "last"
+    checkpoint: CheckpointName = "last"
     name: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -82,9 +83,18 @@ class MeanLast:
 
     def kept(self, train: TrainConfig) -> list[int]:
         """Return the iterations whose networks are kept: the last one and the ends of the epochs before, `n` in all."""
-        last, epoch = train.max_iterations, train.steps_per_epoch
-        ends = range(epoch, last, epoch)
-        return [*ends[max(0, len(ends) - self.n + 1) :], last]
+        return ends_of_epochs(train, self.n)
+
+
+def ends_of_epochs(train: TrainConfig, n: int) -> list[int]:
+    """Return the last iteration and the ends of the epochs before it, `n` in all or as many as there are.
+
+    >>> ends_of_epochs(TrainConfig.model_validate({"max_iterations": 13, "steps_per_epoch": 3}), 3)
+    [9, 12, 13]
+    """
+    last, epoch = train.max_iterations, train.steps_per_epoch
+    ends = range(epoch, last, epoch)
+    return [*ends[max(0, len(ends) - n + 1) :], last]
 
 
 @dataclass(frozen=True)
@@ -105,4 +115,6 @@ def selection_of(config: EvaluateConfig) -> Selection:
         return TargetOracle(config.metric, ties=config.ties)
     if config.select == MEAN_LAST:
         return MeanLast(config.last_n, SourceVal(config.metric, ties=config.ties))
+    if config.select in (EMA, SWA):
+        return Last(config.select, EMA if config.select == EMA else SWA)
     return SourceVal(config.metric, ties=config.ties) if config.select == SOURCE_VAL else Last()

@@ -207,6 +207,8 @@ CHANGES: dict[str, Change] = {
     "train.channels_last": Change("true", training, SHORT),
     "train.sync_batch_norm": Change("true", training, SHORT),  # refused without CUDA
     "train.compile": Change("true", training, SHORT),  # refused without CUDA
+    "train.ema": Change("0.9", training, SHORT),
+    "train.swa": Change("2", training, SHORT),
     "evaluate.select": Change("target_oracle", training, SHORT),
     "evaluate.last_n": Change("2", training, (*SHORT, "evaluate.select=mean_last", "evaluate.last_n=1")),
     "evaluate.metric": Change("eer", training, SHORT),
