@@ -44,7 +44,7 @@ def standing(folder: SweepDir, name: str) -> Standing:
     wanted = run.config().train.max_iterations if run.file("config.yaml").is_file() else None
     seconds = spent(folder, name) if state == "finished" else None
     failure = folder.failure(name) if state == "failed" else None
-    best = max((float(auc) for auc in validated if is_number(auc)), default=None)
+    best = max((float(auc) for auc in validated if auc is not None and is_number(auc)), default=None)
     return Standing(
         name, state, lines[-1].iteration if lines else 0, wanted, best, seconds, failure.reason if failure else ""
     )
