@@ -113,11 +113,18 @@ def _of_seeds(values: NDArray[np.float64]) -> float:
 
 # -- In words ----------------------------------------------------------------------------------------------------------
 
+OUT_OF_REACH = "distinguishable: with these people no difference could be"
+
 
 def sentence(
     names: tuple[str, str], columns: Columns, verdicts_of: Sequence[Verdict | None], clusters: Clusters
 ) -> str:
-    """Return the tests of a system against another as a sentence, one column after the other."""
+    """Return the tests of a system against another as a sentence, one column after the other.
+
+    What could not be seen is said once where it is the same of all.
+    """
+    unseen = {_not_seen(verdict, name) for (_, name, _), verdict in zip(columns, verdicts_of, strict=True) if verdict}
+    none = unseen == {f", not {OUT_OF_REACH}"}
     parts = []
     for (title, name, _), verdict in zip(columns, verdicts_of, strict=True):
         if verdict is None:
@@ -125,7 +132,9 @@ def sentence(
             continue
         test = verdict.test
         words = f"{title} {p_value(test.p)}, corrected {p_value(verdict.corrected)}"
-        parts.append(f"{words} (smallest reachable {test.smallest:.2g}){_not_seen(verdict, name)}")
+        not_seen = "" if none else _not_seen(verdict, name)
+        parts.append(f"{words} (smallest reachable {test.smallest:.2g}){not_seen}")
+    parts += [f"none {OUT_OF_REACH}"] if none else []
     few = "" if enough_people(clusters) else f"; {_too_few(clusters)}: nothing is marked"
     first = next((verdict.test for verdict in verdicts_of if verdict), None)
     how = "all exchanges of" if first and first.exact else "exchanges of"
@@ -136,7 +145,7 @@ def _not_seen(verdict: Verdict, name: str) -> str:
     if verdict.distinguishable:
         return ""
     if not verdict.enough or verdict.test.smallest >= CLEAR:
-        return ", not distinguishable: with these people no difference could be"
+        return f", not {OUT_OF_REACH}"
     if not np.isfinite(verdict.unseen):
         return ", not distinguishable"
     size = f"{verdict.unseen:.3f}" if name == "auc" else f"{100 * verdict.unseen:.2f} points"
