@@ -23,7 +23,7 @@ _RANGE = re.compile(r"^(\d+)\.\.(\d+)$")
 MOST_CLIPS = 10_000_000  # of a release: a card may claim any number, and its clips are counted one by one
 # The readers of list files, in `list_forms`, that a card may name as its hook.
 HOOKS = ("casia_surf", "casia_surf_cefa", "celeba_spoof", "hifimask", "hq_wmca", "padisi_face", "siw_mv2",
-         "uniattackdata", "wmca")  # fmt: skip
+         "uniattackdata", "uniattackdata_plus", "wmca")  # fmt: skip
 
 Split = Literal["train", "dev", "test", "all"]
 Modality = Literal["rgb", "depth", "ir"]

@@ -18,6 +18,7 @@ from fasdata.datasets.list_files import (
     read_rows,
     split_of,
 )
+from fasdata.datasets.unified_lists import read_uniattackdata, read_uniattackdata_plus
 from fasdata.errors import UserError
 from fasdata.foreign import read_json
 
@@ -308,27 +309,6 @@ def read_siw_mv2(files: ListFiles, clip_of: ClipOf) -> ListFacts:
     return result
 
 
-# -- UniAttackData: the lists of six protocols name the part of each clip or image -------------------------------------
-
-_UNI_ROW = r"(?:UniAttackData@)?p(?P<protocol>[12](?:\.[123])?)_(?:image|video)_(?P<part>train|dev|test)\.txt"
-
-
-def read_uniattackdata(files: ListFiles, clip_of: ClipOf) -> ListFacts:
-    """Read, as field `P<k>`, the part of each of the release's protocols that a clip belongs to.
-
-    A line holds a folder or an image, then 0 for live and another number for an attack; paths say more, so it is not
-    needed. No split is taken from the lists: every part of protocol 1 has attacks on all 1800 people.
-    """
-    result = ListFacts()
-    for path, match in files.named(_UNI_ROW):
-        facts = ClipFacts(fields={f"P{match['protocol']}": match["part"].lower()})
-        for _, line in read_lines(path):
-            if clip := clip_of(line.split()[0]):
-                result.add(clip, facts)
-        result.sources.append(path.name)
-    return result
-
-
 # -- The readers, by the name that a card gives as its hook -----------------------------------------------------------
 
 Reader = Callable[[ListFiles, ClipOf], ListFacts]
@@ -343,5 +323,6 @@ READERS: dict[str, Reader] = {
     "padisi_face": read_padisi_face,
     "siw_mv2": read_siw_mv2,
     "uniattackdata": read_uniattackdata,
+    "uniattackdata_plus": read_uniattackdata_plus,
     "wmca": read_wmca,
 }

@@ -36,7 +36,7 @@ def test_datasets_are_found_by_any_of_their_names():
     assert set(load_cards()) == {
         *("casia-fasd", "replay-attack", "oulu-npu", "msu-mfsd", "rose-youtu", "celeba-spoof", "siw", "siw-mv2"),
         *("casia-surf", "casia-surf-cefa", "wmca", "padisi-face", "hq-wmca", "replay-mobile", "3dmad", "hifimask"),
-        *("uniattackdata", "casia-surf-3dmask", "hkbu-mars-v2", "wfas", "suhifimask"),
+        *("uniattackdata", "uniattackdata-plus", "casia-surf-3dmask", "hkbu-mars-v2", "wfas", "suhifimask"),
         "folder",
     }
 

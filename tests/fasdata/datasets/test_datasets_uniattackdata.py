@@ -1,4 +1,4 @@
-"""UniAttackData: a small tree in the names of the release; what its paths and lists mean, and what nobody checked."""
+"""UniAttackData, and its successor: small trees in their names, what paths and lists mean, and what nobody checked."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from fasdata.datasets.registry import find_card
 from fasdata.datasets.verify import describe_verification, verify
+from fasdata.errors import UserError
 from fasdata.records import Clip
 from fasdata.species import family_of
 
@@ -73,4 +74,35 @@ def test_verify_says_what_is_missing_and_what_it_could_not_check(release):
     text = describe_verification(verify(find_card("UniAttackData"), release))
     assert re.search(r"attack +10 of 26906 clips  <- differs", text)
     assert f"{1800 + 5400 + 9000 - 6} missing" in text  # of the clips that a complete copy must hold, six are here
-    assert text.count("not checked:") == 3 and "nobody here has seen the release" in text
+    assert text.count("not checked:") == 4 and "nobody here has seen the release" in text
+
+
+def plus(tmp_path: Path, *lines: str) -> list[Clip]:
+    root = tmp_path / "UniAttackData+"
+    for line in lines:
+        place = root / line.split()[0]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
+        with (root / f"Protocol-{place.parent.name.removeprefix('Data-')}.txt").open("a") as file:
+            file.write(line + "\n")
+    result = verify(find_card("UniAttackDataPlus"), root).result
+    assert not result.unmatched
+    return result.clips
+
+
+def test_the_challenge_of_2025_says_kinds_in_its_lists(tmp_path):
+    lines = ("Data-train/00000.png 0_0_0", "Data-train/00001.png 2_0_1", "Data-val/00001.png 1_0_2",
+             "Data-val/00002.png 2_2_2", "Data-test/00000.png")  # fmt: skip
+    clips = {c.clip_id: (c.split, c.label, c.attack_type, c.pai) for c in plus(tmp_path, *lines)}
+    assert clips == {
+        "train__00000": ("train", "bonafide", "bonafide", ""),
+        "train__00001": ("train", "attack", "face-swap", ""),
+        "val__00001": ("dev", "attack", "print", "print-cut"),
+        "val__00002": ("dev", "attack", "synthetic-face", "prompt"),
+        "test__00000": ("test", "", "", ""),  # the lists of the test had no codes while the challenge ran
+    }
+
+
+def test_a_code_that_the_challenge_does_not_have_is_told(tmp_path):
+    with pytest.raises(UserError, match=r"Protocol-train\.txt line 1: a code.*'3_0_0'"):
+        plus(tmp_path, "Data-train/00000.png 3_0_0")
