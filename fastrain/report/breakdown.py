@@ -141,13 +141,13 @@ def _differences(downs: Sequence[Breakdown]) -> list[Any]:
     rows = []
     for down, of in pairs:
         ends = f"[{100 * of.interval.low:.2f}, {100 * of.interval.high:.2f}] {of.interval.rule}"
-        title = f"{_NAMES[of.rate]} by {down.field.replace('_', ' ')}"
+        title = f"{_NAMES[of.rate]} by {_spelt(down)}"
         cells = (title, on_two_lines(f"{100 * of.value:.2f} {ends}"), of.highest, of.lowest, standing(of))
         rows.append(Row(cells, "strong" if of.shown else ""))
     note = f"In brackets: 95 % interval over people ({rules_note(APART)}). Groups may differ in the species they hold."
     table = Table("Largest difference between groups", columns, rows, note)
     shown = [differential_words(of, down.field) for down, of in pairs if of.shown]
-    small = [f"By {down.field.replace('_', ' ')}: {', '.join(_small(down))}" for down in downs if _small(down)]
+    small = [f"{_NAMES[of.rate]} by {_spelt(down)}, {', '.join(of.small)}" for down, of in pairs if of.small]
     sentences = [f"{words}." for words in shown] or ["No group is shown to differ from another."]
     if small:
         sentences += [f"Groups of fewer than {FEW} people, too few to tell: {'; '.join(small)}."]
@@ -155,8 +155,8 @@ def _differences(downs: Sequence[Breakdown]) -> list[Any]:
     return [Notice("Do errors fall on some groups?", sentences, kind), table]
 
 
-def _small(down: Breakdown) -> list[str]:
-    return list(dict.fromkeys(name for of in down.differentials for name in of.small))
+def _spelt(down: Breakdown) -> str:
+    return down.field.replace("_", " ")
 
 
 # -- Species and device, quality ---------------------------------------------------------------------------------------
