@@ -15,6 +15,10 @@ from fasdata.foreign import read_declared
 from fasdata.records import BONAFIDE
 
 TO_FILL = "TO FILL IN"  # what a draft leaves to the laboratory; a plan that still has it is refused
+# The columns of a log beside the plan's conditions: what a row has to say, what came back, what may stand beside it.
+REQUIRED = ("try", "species", "person")
+ANSWER = ("response", "score")
+OPTIONAL = ("instrument", "time", "operator", "note")
 NO_RESPONSE = {
     "count": "counted: a presentation without a response is rejected, an error where it is bona fide",
     "exclude": "left out of the rates and to be repeated; its share is stated beside them",
@@ -123,7 +127,7 @@ def read_plan(path: Path) -> LabPlan:
     file = read_declared(path, _File)
     _require_once(path, "person", file.people)
     _require_once(path, "species", [species.name for species in file.species])
-    _require_once(path, "condition", file.conditions)
+    _require_once(path, "condition or column of a log", [*file.conditions, *REQUIRED, *ANSWER, *OPTIONAL])
     _require_filled(path, file)
     tries = dict.fromkeys(((BONAFIDE, person) for person in _people(path, file, file.bona_fide, "bona_fide")),
                           file.bona_fide.each_person)  # fmt: skip

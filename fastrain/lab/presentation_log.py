@@ -12,12 +12,10 @@ from pathlib import Path
 from fasdata.errors import UserError, nearest, unknown_name
 from fasdata.foreign import read_sheet
 from fasdata.records import BONAFIDE
-from fastrain.lab.plan_file import LabPlan
+from fastrain.lab.plan_file import ANSWER, OPTIONAL, REQUIRED, LabPlan
 
 ACCEPTED, REJECTED, NO_RESPONSE = "accepted", "rejected", "no-response"
 RESPONSES = (ACCEPTED, REJECTED, NO_RESPONSE)
-REQUIRED = ("try", "species", "person")
-OPTIONAL = ("instrument", "time", "operator", "note")
 _BEYOND = "beyond the columns"
 
 
@@ -58,7 +56,7 @@ class PresentationLog:
 
 def columns_of(plan: LabPlan) -> tuple[str, ...]:
     """Return the columns that a log of this plan has, in order; the last ones (`OPTIONAL`) may be absent."""
-    answer = ("response",) if plan.threshold is None else ("response", "score")
+    answer = ANSWER[:1] if plan.threshold is None else ANSWER
     return (*REQUIRED, *answer, *plan.conditions, *OPTIONAL)
 
 

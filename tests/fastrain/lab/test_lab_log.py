@@ -52,6 +52,7 @@ def test_a_draft_has_what_a_level_asks_for_and_is_refused_until_its_cards_are_fi
         ("each_person: 2}\nsp", "each_person: 0}\nsp", "bona_fide.each_person"),
         ("held up,", "held up, people: [p99],", "painted_plate: unknown person 'p99'"),
         ("no_response: count", "no_response: ignore", "no_response: .*found 'ignore'"),
+        ("no_response: count", "no_response: count\nconditions: [light, time]", "column of a log time is there twice"),
         ("name: painted_plate", "name: bonafide", "a species of attacks is called bonafide"),
     ],
 )
