@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -92,11 +93,20 @@ def _average(
     shared = [seed for seed in of_seeds[0] if all(seed in values for values in of_seeds)]
     means = [float(np.mean([values[seed] for values in of_seeds])) for seed in shared]
     sd = float(np.std(means, ddof=1)) if len(means) > 1 else None
-    people = [_target(system, table) for (_, system), table in zip(known, tables, strict=True)]
+    people = _whose([_target(system) for _, system in known])
     return Cell(float(np.mean([rate for rate, _ in rates])), sd, mean_of_many(rates, people))
 
 
-def _target(system: System, table: ProtocolTable) -> tuple[str, ...]:
+def _target(system: System) -> set[str]:
     """Return the datasets whose people a protocol is tested on; those of an unknown target may be anybody."""
     target = system.runs[0].manifest.target
-    return tuple(sorted(str(role.get("dataset")) for role in target)) if target else ("unknown",)
+    return {str(role.get("dataset")) for role in target} if target else {"unknown"}
+
+
+def _whose(targets: Sequence[set[str]]) -> list[int]:
+    """Return a number for each target, the same where they share a dataset, by way of a third one too."""
+    whose = list(range(len(targets)))
+    for first, second in combinations(range(len(targets)), 2):
+        if targets[first] & targets[second]:
+            whose = [whose[first] if number == whose[second] else number for number in whose]
+    return whose

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fasdata.errors import UserError, unknown_name
+from fasdata.protocols.protocol_name import judges_each
 from fasdata.store.atomic import write_text
 from fastrain.claims.published import Claim, load_published
 from fastrain.compare.by_protocol import ByProtocol, by_protocol
@@ -14,6 +15,7 @@ from fastrain.compare.chosen import Gathered, Tried, gathered
 from fastrain.compare.comparison import ProtocolTable, compared
 from fastrain.compare.grid_text import csv_text, grid_text
 from fastrain.compare.judged import Columns, columns_with, families_told_apart
+from fastrain.compare.one_to_many import compared_each
 from fastrain.compare.system import ScoredRun, require_same_data, systems_of
 from fastrain.compare.text import FORMS, rendered, warned
 from fastrain.evaluation.statistics.intervals import RESAMPLES
@@ -129,7 +131,8 @@ def _tables(
                 raise
             warnings.append(str(difference).partition("; do")[0].split("; train on")[0])
         own = baseline if baseline in [system.name for system in systems] else None
-        tables.append(compared(protocol, systems, baseline=own, resamples=resamples, columns=columns))
+        judge = compared_each if judges_each(protocol) else compared
+        tables.append(judge(protocol, systems, baseline=own, resamples=resamples, columns=columns))
     return tables
 
 

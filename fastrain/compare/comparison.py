@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from fasdata.errors import unknown_name
 from fastrain.compare.judged import COLUMNS, Columns, Judged
-from fastrain.compare.pairing import line_up, notes_on
+from fastrain.compare.pairing import LinedUp, line_up, notes_on
 from fastrain.compare.pairwise import Verdict, better_of, enough_people, sentence, verdicts
 from fastrain.compare.system import System
-from fastrain.evaluation.statistics.clusters import Clusters, affordable
+from fastrain.evaluation.statistics.clusters import affordable
 from fastrain.evaluation.statistics.intervals import RESAMPLES
 from fastrain.evaluation.statistics.proportions import Interval
 
@@ -63,6 +63,15 @@ class ProtocolTable:
     notes: tuple[str, ...] = ()
     """On scores from outside: what is not known of them."""
     columns: Columns = COLUMNS
+    metric: str = ""
+    """Of a table with a column a target: the number that all of its columns are."""
+    each: tuple[ProtocolTable, ...] = ()
+    """Of a one-to-many protocol, whose own cells are means over targets: for each column a table of all targets."""
+
+    @property
+    def shown(self) -> tuple[ProtocolTable, ...]:
+        """Return the tables that a reader sees."""
+        return self.each or (self,)
 
 
 def compared(
@@ -82,22 +91,41 @@ def compared(
     Raises:
         UserError: the runs scored different clips, or no system is called `baseline`.
     """
+    lined_up = line_up(systems)
+    resamples = affordable(resamples, len(lined_up.reference.frame))
+    judged = {system.name: Judged.of(system, lined_up, resamples, columns) for system in systems}
+    return table_of(protocol, systems, judged, lined_up, baseline=baseline, resamples=resamples)
+
+
+def table_of(
+    protocol: str,
+    systems: Sequence[System],
+    judged: Mapping[str, Judged],
+    lined_up: LinedUp,
+    *,
+    baseline: str | None,
+    resamples: int,
+    metric: str = "",
+) -> ProtocolTable:
+    """Return the table of systems that are judged, with all tests of it.
+
+    Raises:
+        UserError: no system is called `baseline`.
+    """
     names = [system.name for system in systems]
     if baseline is not None and baseline not in names:
         raise unknown_name("baseline", baseline, names)
     base = baseline or next((system.name for system in systems if system.about.method == BASELINE), names[0])
-    lined_up = line_up(systems)
-    resamples = affordable(resamples, len(lined_up.reference.frame))
-    judged = {system.name: Judged.of(system, lined_up, resamples, columns) for system in systems}
+    columns = judged[names[0]].columns
     against = next(system for system in systems if system.name == base)
     apart = {system.name: lined_up.apart(system) or lined_up.apart(against) for system in systems}
     tested = [name for name in names if name != base and not apart[name]]
     places = range(len(columns))
     each = [(judged[name], judged[base], column) for name in tested for column in places]
-    all_verdicts = verdicts(each, lined_up.clusters, resamples)
+    all_verdicts = verdicts(each, resamples)
     of_system = {name: all_verdicts[at * len(columns) : (at + 1) * len(columns)] for at, name in enumerate(tested)}
     comparable = {name: judged[name] for name in names if not lined_up.apart(_named(systems, name))}
-    best = [_best(comparable, base, of_system, column, lined_up.clusters, resamples) for column in places]
+    best = [_best(comparable, base, of_system, column, resamples) for column in places]
     lines = [Line(system, _cells(system.name, judged[system.name], of_system, best)) for system in systems]
     tests = [
         sentence((name, base), columns, of_system[name], lined_up.clusters)
@@ -110,7 +138,7 @@ def compared(
     measured = lined_up.clusters.coverage()
     people = lined_up.clusters.note() + (f" ({measured})" if measured else "")
     notes = tuple(notes_on(systems, lined_up))
-    return ProtocolTable(protocol, alias, base, tuple(lines), people, resamples, tuple(tests), notes, columns)
+    return ProtocolTable(protocol, alias, base, tuple(lines), people, resamples, tuple(tests), notes, columns, metric)
 
 
 def _named(systems: Sequence[System], name: str) -> System:
@@ -137,7 +165,6 @@ def _best(
     base: str,
     of_system: Mapping[str, Sequence[Verdict | None]],
     column: int,
-    clusters: Clusters,
     draws: int,
 ) -> str:
     """Return the system that is distinguishably better than every other one in a column; "" where none is.
@@ -145,7 +172,7 @@ def _best(
     The tests against the baseline are there already; those against the others are made, and corrected, together.
     """
     names = [name for name, own in judged.items() if own.intervals[column] is not None]
-    if len(names) < 2 or not enough_people(clusters):
+    if len(names) < 2 or not enough_people(*(part.clusters for part in judged[names[0]].on[column])):
         return ""
     metric = judged[names[0]].columns[column][1]
     first = names[better_of([float(judged[name].by_run[column].mean()) for name in names], metric)]
@@ -155,5 +182,5 @@ def _best(
         return ""
     if first == base:
         return first if all(verdict and verdict.better < 0 for verdict in against_base) else ""
-    others = verdicts([(judged[first], judged[name], column) for name in rivals], clusters, draws)
+    others = verdicts([(judged[first], judged[name], column) for name in rivals], draws)
     return first if all(verdict and verdict.distinguishable for verdict in others) else ""

@@ -124,6 +124,14 @@ def csv_text(blocks: Sequence[tuple[str, Sequence[ProtocolTable], Sequence[ByPro
                     if cell is not None:
                         about = [recipe, protocol, row.name, name, policy.name if policy else "", row.seeds, row.tried]
                         writer.writerow([*about, *_numbers(cell)])
+        for table in (each for whole in tables for each in whole.each):
+            by_name = {row.name: row for row in grids[0].rows}
+            for line in table.lines:  # the last column, the mean, is what the table of methods by protocols has
+                row = by_name[line.system.name]
+                for (target, name, policy), cell in list(zip(table.columns, line.cells, strict=True))[:-1]:
+                    on = f"{table.alias}: {target}"
+                    about = [recipe, on, row.name, name, policy.name if policy else "", row.seeds, row.tried]
+                    writer.writerow([*about, *_numbers(cell)])
     return out.getvalue()
 
 

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from fasdata.errors import UserError
 from fasdata.species import DIGITAL, FAMILIES, family_of
-from fastrain.compare.pairing import LinedUp, target_of
+from fastrain.compare.pairing import LinedUp
 from fastrain.compare.system import System
 from fastrain.evaluation.averaged import networks
 from fastrain.evaluation.measures import OF_FAMILY, measured
 from fastrain.evaluation.scores import Samples, ScoreTable
+from fastrain.evaluation.statistics.clusters import Clusters
 from fastrain.evaluation.statistics.intervals import resampled
 from fastrain.evaluation.statistics.proportions import Interval, with_seeds
 from fastrain.evaluation.thresholds import SOURCE_EER, TARGET_EER, ThresholdPolicy, held_out_threshold
@@ -66,19 +67,35 @@ def families_told_apart(tables: Sequence[ScoreTable]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
+class OnPeople:
+    """Networks, each with its samples and its threshold, and whose samples these are."""
+
+    networks: tuple[tuple[Samples, float], ...]
+    clusters: Clusters
+
+
+@dataclass(frozen=True)
 class Judged:
     """Of each column: the value of every run, the mean over the runs in every resample, and its interval.
 
-    `networks` has the samples and the threshold of every network of every run. Where a run reports the mean over
-    several of its networks, its value is that mean. An interval, over people and seeds, is None where the number is
-    undefined.
+    `on` has the samples and the threshold of every network of every run, on the target's people; of a mean over several
+    targets, on those of each. Where a run reports the mean over several of its networks, its value is that mean. An
+    interval, over people and seeds, is None where the number is undefined; `of_people` are those over people alone.
     """
 
     columns: Columns
     by_run: list[NDArray[np.float64]]
     resampled: list[NDArray[np.float64]]
-    networks: list[list[tuple[Samples, float]]]
-    intervals: list[Interval | None]
+    on: list[list[OnPeople]]
+    of_people: list[Interval | None]
+
+    @property
+    def intervals(self) -> list[Interval | None]:
+        """Return the interval of each column over people and seeds."""
+        return [
+            of and with_seeds(of, values, sum(len(part.clusters.stratum) for part in on))
+            for of, values, on in zip(self.of_people, self.by_run, self.on, strict=True)
+        ]
 
     @classmethod
     def of(cls, system: System, lined_up: LinedUp, resamples: int, columns: Columns = COLUMNS) -> Judged:
@@ -87,10 +104,10 @@ class Judged:
         drawn: list[list[NDArray[np.float64]]] = [[] for _ in columns]
         judged: list[list[tuple[Samples, float]]] = [[] for _ in columns]
         for run in system.runs:
-            order, clusters = lined_up.orders.get(run.folder), lined_up.clusters_of(run)
+            clusters = lined_up.clusters_of(run)
             of_run: list[list[float]] = [[] for _ in columns]
             for scores in networks(run.scores):
-                samples = Samples.of(target_of(scores, run.folder, order), "count")
+                samples = Samples.of(lined_up.target_of(scores, run.folder), "count")
                 measures = {}
                 for number, (_, name, policy) in enumerate(columns):
                     metric, threshold = measured(name), threshold_of(scores, samples, policy)
@@ -107,14 +124,13 @@ class Judged:
         # Every run of a system has as many networks: the mean over all of them is the mean over runs of their means.
         means = [np.mean(rows, axis=0) if len(set(map(len, rows))) == 1 else np.zeros(0) for rows in drawn]
         values_of = [np.array(column) for column in by_run]
-        people = len(clusters.stratum)
-        intervals = [
+        of_people = [
             None
             if np.isnan(values_of[number]).any()
-            else with_seeds(measured(name).interval(judged[number], clusters, means[number]), values_of[number], people)
+            else measured(name).interval(judged[number], clusters, means[number])
             for number, (_, name, _) in enumerate(columns)
         ]
-        return cls(columns, values_of, means, judged, intervals)
+        return cls(columns, values_of, means, [[OnPeople(tuple(of), clusters)] for of in judged], of_people)
 
 
 def threshold_of(scores: ScoreTable, target: Samples, policy: ThresholdPolicy | None) -> float:

@@ -31,7 +31,7 @@ def page(blocks: Blocks, published: Sequence[Claim], warning: str = "", notes: S
         if grids:
             sections.append(grid_section(recipe, grids, tried))
         after = f"-{recipe}" if len(blocks) > 1 else ""
-        for table in tables:
+        for table in (shown for whole in tables for shown in whole.shown):
             quoted = [result for result in published if result.protocol == table.protocol]
             sections.append(_section(table, quoted, after))
     if notes:
@@ -72,14 +72,16 @@ def _section(table: ProtocolTable, published: Sequence[Claim], after: str) -> Se
     for line in table.lines:
         cells = list(zip(_cells(row_of(line, table)), best_of(line), strict=True))
         rows.append(Row([_bold(cell) if best else cell for cell, best in (cells[place] for place in order)]))
-    parts: list[object] = [Table(f"{table.alias}, target at clip level", columns, rows, note(table, "html"))]
+    of = f"{table.metric} on each target" if table.metric else "target"
+    parts: list[object] = [Table(f"{table.alias}, {of} at clip level", columns, rows, note(table, "html"))]
     parts += [Paragraph(f"{sentence}.") for sentence in table.tests]
     if table.notes:
         parts.append(Notice(OUTSIDE, [f"{note}." for note in table.notes], "mixed"))
     parts += _published(table.alias, published) if published else []
     lead = f"{table.protocol}: {table.people}; {table.resamples} resamples."
-    anchor = table.protocol.translate(str.maketrans(":@ ", "---")) + after
-    return Section(anchor, table.alias + after.replace("-", ", recipe ", 1), parts, lead)
+    anchor = f"{table.protocol} {table.metric}".strip().translate(str.maketrans(":@ +()", "------")) + after
+    title = f"{table.alias}, {table.metric}" if table.metric else table.alias
+    return Section(anchor, title + after.replace("-", ", recipe ", 1), parts, lead)
 
 
 def _published(alias: str, claims: Sequence[Claim]) -> list[object]:

@@ -44,14 +44,35 @@ class LinedUp:
     clusters: Clusters
     orders: Mapping[Path, Order]
     why: Mapping[Path, str]
+    dataset: str = ""
+    """The one of several targets that is looked at; "": all clips of the target."""
 
-    def order(self, system: System) -> list[Order | None]:
-        """Return the order of each run of a system, None for one that stands apart."""
-        return [self.orders.get(run.folder) for run in system.runs]
+    def of_dataset(self, dataset: str) -> LinedUp:
+        """Return the clips of one of several targets alone."""
+        rows = (self.reference.frame["dataset"] == dataset).to_numpy()
+        reference = ScoreTable(self.reference.frame[rows].reset_index(drop=True), self.reference.source)
+        orders = {folder: order[rows] for folder, order in self.orders.items()}
+        return LinedUp(reference, Clusters.of(reference.frame), orders, self.why, dataset)
+
+    def target_of(self, scores: ScoreTable, folder: Path) -> ScoreTable:
+        """Return a run's clips of the target: in the order of the reference, or in their own where it stands apart.
+
+        Raises:
+            UserError: the target was not scored.
+        """
+        own = target_of(scores, folder, self.orders.get(folder))
+        if not self.dataset or folder in self.orders:
+            return own
+        rows = own.frame[own.frame["dataset"] == self.dataset]
+        if rows.empty:
+            raise UserError(f"the run {folder} has no scores of {self.dataset}", do="leave it out of this comparison")
+        return ScoreTable(rows.reset_index(drop=True), own.source)
 
     def clusters_of(self, run: ScoredRun) -> Clusters:
         """Return the people that a run's clips are resampled by: those of the reference, or its own."""
-        return self.clusters if run.folder in self.orders else Clusters.of(target_of(run.scores, run.folder).frame)
+        if run.folder in self.orders:
+            return self.clusters
+        return Clusters.of(self.target_of(run.scores, run.folder).frame)
 
     def apart(self, system: System) -> str:
         """Return why a system cannot be tested clip by clip, "" where it can."""

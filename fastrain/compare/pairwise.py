@@ -13,7 +13,7 @@ from fastrain.compare.judged import Columns, Judged
 from fastrain.evaluation.measures import measured
 from fastrain.evaluation.scores import Samples
 from fastrain.evaluation.statistics.clusters import FEW, Clusters
-from fastrain.evaluation.statistics.paired import FlipTest, Pair, decided, holm, ranked, sign_flip
+from fastrain.evaluation.statistics.paired import FlipTest, Group, Pair, decided, holm, ranked, sign_flip_of_mean
 from fastrain.evaluation.thresholds import ThresholdPolicy
 
 CLEAR, VERY_CLEAR = 0.05, 0.01
@@ -47,14 +47,14 @@ class Verdict:
         return ("▲" if self.better > 0 else "▼") * (2 if self.corrected < VERY_CLEAR else 1)
 
 
-def enough_people(clusters: Clusters) -> bool:
+def enough_people(*clusters: Clusters) -> bool:
     """Tell whether people suffice for marks: fewer than twenty do not, nor do clips of people that nobody names."""
-    return clusters.subjects >= FEW
+    return sum(of.subjects for of in clusters) >= FEW
 
 
-def verdicts(tested: Sequence[tuple[Judged, Judged, int]], clusters: Clusters, draws: int) -> list[Verdict | None]:
+def verdicts(tested: Sequence[tuple[Judged, Judged, int]], draws: int) -> list[Verdict | None]:
     """Return the verdict of each (system, other, column), None where one lacks the number; p is corrected for all."""
-    tests = [_test(own, other, column, clusters, draws) for own, other, column in tested]
+    tests = [_test(own, other, column, draws) for own, other, column in tested]
     corrected = iter(holm([test.p for test in tests if test]))
     out: list[Verdict | None] = []
     for (own, other, column), test in zip(tested, tests, strict=True):
@@ -62,8 +62,9 @@ def verdicts(tested: Sequence[tuple[Judged, Judged, int]], clusters: Clusters, d
             out.append(None)
             continue
         sign = _BETTER.get(own.columns[column][1], -1) * (int(test.difference > 0) - int(test.difference < 0))
-        unseen = _unseen(own, other, column, clusters)
-        out.append(Verdict(test, next(corrected), sign, unseen, enough_people(clusters)))
+        clusters = [part.clusters for part in own.on[column]]
+        unseen = _unseen(own, other, column, sum(len(of.stratum) for of in clusters))
+        out.append(Verdict(test, next(corrected), sign, unseen, enough_people(*clusters)))
     return out
 
 
@@ -72,31 +73,39 @@ def better_of(values: Sequence[float], name: str) -> int:
     return int(np.argmax(values) if _BETTER.get(name, -1) > 0 else np.argmin(values))
 
 
-def _test(own: Judged, other: Judged, column: int, clusters: Clusters, draws: int) -> FlipTest | None:
-    first, second = own.networks[column], other.networks[column]
-    if own.intervals[column] is None or other.intervals[column] is None:
+def _test(own: Judged, other: Judged, column: int, draws: int) -> FlipTest | None:
+    if own.of_people[column] is None or other.of_people[column] is None:
         return None
     _, name, policy = own.columns[column]
-    if len(first) == len(second):
-        places = [(at, at) for at in range(len(first))]
-    else:  # the mean over all pairs is the difference of the means
-        places = [(a, b) for a in range(len(first)) for b in range(len(second))]
-    on_scale = [[_on_one_scale(policy, *network) for network in networks] for networks in (first, second)]
-    pairs: list[Pair] = [(on_scale[0][a], on_scale[1][b]) for a, b in places]
     if policy is None:
         measure = measured(name).at(np.nan)
     elif policy.part == "test":  # its threshold is that of the EER, whatever is exchanged
         measure = measured("eer").at(np.nan)
     else:
         measure = measured(name).at(0.5)
-    return sign_flip(pairs, clusters, measure, draws=draws)
+    groups = [
+        Group(_pairs(mine.networks, others.networks, policy), mine.clusters)
+        for mine, others in zip(own.on[column], other.on[column], strict=True)
+    ]
+    return sign_flip_of_mean(groups, measure, draws=draws)
+
+
+def _pairs(
+    first: Sequence[tuple[Samples, float]], second: Sequence[tuple[Samples, float]], policy: ThresholdPolicy | None
+) -> list[Pair]:
+    if len(first) == len(second):
+        places = [(at, at) for at in range(len(first))]
+    else:  # the mean over all pairs is the difference of the means
+        places = [(a, b) for a in range(len(first)) for b in range(len(second))]
+    on_scale = [[_on_one_scale(policy, *network) for network in networks] for networks in (first, second)]
+    return [(on_scale[0][a], on_scale[1][b]) for a, b in places]
 
 
 def _on_one_scale(policy: ThresholdPolicy | None, samples: Samples, threshold: float) -> Samples:
     return decided(samples, threshold) if policy is not None and policy.part != "test" else ranked(samples)
 
 
-def _unseen(own: Judged, other: Judged, column: int, clusters: Clusters) -> float:
+def _unseen(own: Judged, other: Judged, column: int, people: int) -> float:
     """Return how large a difference has to be to be seen with these people and seeds; NaN without resamples."""
     from scipy.special import stdtrit
 
@@ -104,7 +113,7 @@ def _unseen(own: Judged, other: Judged, column: int, clusters: Clusters) -> floa
     if not drawn[0].size or len(drawn[0]) != len(drawn[1]):
         return float("nan")
     variance = float((drawn[0] - drawn[1]).var(ddof=1)) + sum(_of_seeds(each.by_run[column]) for each in (own, other))
-    return float(stdtrit(max(len(clusters.stratum) - 1, 1), 0.975)) * float(np.sqrt(variance))
+    return float(stdtrit(max(people - 1, 1), 0.975)) * float(np.sqrt(variance))
 
 
 def _of_seeds(values: NDArray[np.float64]) -> float:

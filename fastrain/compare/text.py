@@ -12,7 +12,7 @@ from fastrain.compare.judged import COLUMNS
 from fastrain.evaluation.measures import OF_FAMILY
 from fastrain.evaluation.results_lookup import OUTSIDE_30107
 from fastrain.evaluation.statistics.clusters import FEW
-from fastrain.evaluation.statistics.proportions import JOINED, RESAMPLED, TWO_LEVEL, rules_note
+from fastrain.evaluation.statistics.proportions import AVERAGED, JOINED, RESAMPLED, TWO_LEVEL, rules_note
 from fastrain.evaluation.thresholds import SOURCE_EER
 
 OWN_DATA = "Rows with a paper in brackets are published numbers, on that paper's own data and policies:"
@@ -29,6 +29,10 @@ NOTE = (
     f"better than every other system. {SOURCE_EER.name} is fixed on held-out source subjects; (oracle) looks at the "
     "target's labels."
 )
+OF_TARGETS = (
+    f" Every target is judged on its own; their mean counts each once, and its interval is over the people of all "
+    f"({rules_note(AVERAGED)})."
+)
 BEST = {"text": "“best”", "md": "Bold", "latex": "Bold", "html": "Bold"}  # how the best cell is set off in each form
 
 
@@ -40,7 +44,7 @@ def warned(words: str, form: str) -> str:
 def rendered(tables: Sequence[ProtocolTable], published: Sequence[Claim], form: str) -> str:
     """Return the tables, one a protocol, with the published rows of it below."""
     parts = []
-    for table in tables:
+    for table in (shown for whole in tables for shown in whole.shown):
         rows = [_set_off(row_of(line, table), line, form) for line in table.lines]
         quoted = [result for result in published if result.protocol == table.protocol]
         further = ["-"] * (len(table.columns) - len(COLUMNS))
@@ -120,6 +124,7 @@ def _markdown(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str
         return "| " + " | ".join(f"**{cell[1:]}**" if cell.startswith(_BOLD) else cell for cell in escaped) + " |"
 
     name = table.alias if table.alias == table.protocol else f"{table.alias} (`{table.protocol}`)"
+    name += f": {table.metric}" if table.metric else ""
     head = [f"### {name}", "", line(head_of(table)), "|" + "---|" * len(head_of(table))]
     return "\n".join([*head, *map(line, rows), *map(line, quoted), "", _foot(table, "md").replace("*", "\\*")])
 
@@ -145,15 +150,21 @@ def _latex(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]])
 
 
 def _named(table: ProtocolTable) -> str:
-    return table.alias if table.alias == table.protocol else f"{table.alias} ({table.protocol})"
+    name = table.alias if table.alias == table.protocol else f"{table.alias} ({table.protocol})"
+    return name + (f": {table.metric}" if table.metric else "")
 
 
 def note(table: ProtocolTable, form: str) -> str:
     """Return what stands below a table: what its brackets, marks and bold cells mean."""
-    given = ", ".join(policy.name for _, _, policy in table.columns if policy and not policy.part)
+    given = ", ".join(dict.fromkeys(policy.name for _, _, policy in table.columns if policy and not policy.part))
     beforehand = f" {given}: given beforehand, the same for all." if given else ""
     digital = f" {OUTSIDE_30107}." if any(OF_FAMILY[DIGITAL].name == name for _, name, _ in table.columns) else ""
-    return NOTE.format(baseline=table.baseline, best=BEST[form]) + beforehand + digital
+    return (
+        NOTE.format(baseline=table.baseline, best=BEST[form])
+        + beforehand
+        + digital
+        + (OF_TARGETS if table.metric else "")
+    )
 
 
 def _foot(table: ProtocolTable, form: str) -> str:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean, pstdev
 from typing import Any
 
 from fastrain.config import SOURCE_VAL
-from fastrain.evaluation.results import groups_of, judge
-from fastrain.evaluation.row_intervals import add_intervals
+from fastrain.evaluation.results import PARTS, groups_of, judge
+from fastrain.evaluation.results_lookup import TEST, VAL
+from fastrain.evaluation.row_intervals import Drawn, JudgedPart, add_intervals
 from fastrain.evaluation.scores import ScoreTable
+from fastrain.evaluation.several_targets import (
+    OnTarget,
+    mean_over_targets,
+    of_parts,
+    of_target,
+    people_of_all,
+    targets_of,
+)
 from fastrain.evaluation.statistics.intervals import RESAMPLES
 
 AT, BEST = "score_at_", "score_best"
@@ -26,19 +36,64 @@ def run_results(
     with its interval over people, and its row has `std`, the deviation over the networks (of the population, as GAC-FAS
     reports); `averaged_over` counts them. ROC curves, counts and groups are those of `score`.
     A column `score_best` gives `beside`: the metrics of the network that `source_val` would have chosen.
+    Of a protocol that judges each of several targets, `targets` has the results of part test with each target alone, by
+    dataset, and what is said of part test else is their mean (`several_targets.mean_over_targets`).
 
     Raises:
         UserError: as `evaluate`.
     """
-    judged = [judge(network, selection, fta, **options) for network in networks(table)]
-    results = judged[-1][0] if len(judged) == 1 else _averaged([of_network for of_network, _ in judged])
-    if resamples:
-        add_intervals(results, [parts for _, parts in judged], resamples=resamples, seed=seed)
-        results |= groups_of(judged[-1][1], results["species_by"])
+    targets = targets_of(table)
+    whole = _OfNetworks.judged(table, selection, fta, resamples, seed, (VAL,) if targets else PARTS, options)
+    results = whole.results
+    if targets:
+        alone = {
+            target: _OfNetworks.judged(of_target(table, target), selection, fta, resamples, seed, (TEST,), options)
+            for target in targets
+        }
+        results = mean_over_targets(whole.results, {target: of.as_target() for target, of in alone.items()}, seed)
+        if resamples:
+            results["uncertainty"][TEST] = people_of_all(whole.parts, results["targets"])
     if BEST in table.frame.columns:
-        best, _ = judge(_scored_by(table, BEST), SOURCE_VAL, fta, **options)
-        results["beside"] = {name: best[name] for name in ("selection", "thresholds", "metrics")}
+        results["beside"] = _beside(table, fta, targets, options)
     return results
+
+
+@dataclass(frozen=True)
+class _OfNetworks:
+    """The results of some parts, the mean over networks; those of each network; and what intervals were made of."""
+
+    results: dict[str, Any]
+    each: list[dict[str, Any]]
+    drawn: Drawn
+    parts: list[JudgedPart]
+
+    @classmethod
+    def judged(
+        cls, table: ScoreTable, selection: str, fta: str, resamples: int, seed: int, parts: Sequence[str],
+        options: Mapping[str, Any],
+    ) -> _OfNetworks:  # fmt: skip
+        of_networks = [judge(network, selection, fta, **options) for network in networks(table)]
+        each = [of_parts(results, parts) for results, _ in of_networks]
+        results = each[-1] if len(each) == 1 else _averaged(each)
+        drawn: Drawn = {}
+        if resamples:
+            wanted = [[judged for judged in of if judged.part in parts] for _, of in of_networks]
+            drawn = add_intervals(results, wanted, resamples=resamples, seed=seed)
+            results |= groups_of(of_networks[-1][1], results["species_by"])
+        return cls(results, each, drawn, of_networks[-1][1])
+
+    def as_target(self) -> OnTarget:
+        return OnTarget(self.results, self.each, self.drawn)
+
+
+def _beside(table: ScoreTable, fta: str, targets: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
+    best = _scored_by(table, BEST)
+    results, _ = judge(best, SOURCE_VAL, fta, **options)
+    if targets:
+        alone = {target: judge(of_target(best, target), SOURCE_VAL, fta, **options)[0] for target in targets}
+        on_each = {target: OnTarget(of_parts(of, (TEST,)), [of_parts(of, (TEST,))], {}) for target, of in alone.items()}
+        results = mean_over_targets(of_parts(results, (VAL,)), on_each, 0)
+    return {name: results[name] for name in ("selection", "thresholds", "metrics")}
 
 
 def networks(table: ScoreTable) -> list[ScoreTable]:

@@ -48,8 +48,33 @@ class Results:
         """Return what tells PAI species apart: `attack_type` or `pai`."""
         return "pai" if self.data.get("species_by") == "pai" else "attack_type"
 
-    def named(self, part: str) -> str:
-        """Return what a part is called: of scores from outside nobody knows which domain took no part in training."""
+    def targets(self) -> dict[str, Results]:
+        """Return the results of each of several targets, by dataset, with those of part val; none of a single one."""
+        return {name: Results(self._with_val(block)) for name, block in (self.data.get("targets") or {}).items()}
+
+    def _with_val(self, block: Mapping[str, Any]) -> dict[str, Any]:
+        tables = ("metrics", "species", "families", "counts")
+        rows = {name: [*self.rows(name, part=VAL), *block.get(name, [])] for name in tables}
+        curves = {name: of for name, of in (self.data.get("roc") or {}).items() if name.startswith(VAL)}
+        people = {part: of for part, of in (self.data.get("uncertainty") or {}).items() if part == VAL}
+        shared: dict[str, Any] = {
+            name: self.data[name] for name in ("averaged_over", "part_names") if name in self.data
+        }
+        return {
+            **block,
+            **shared,
+            **rows,
+            "roc": {**curves, **(block.get("roc") or {})},
+            "uncertainty": {**people, **(block.get("uncertainty") or {})},
+        }
+
+    def named(self, part: str, *, pooled: bool = False) -> str:
+        """Return what a part is called: of scores from outside nobody knows which domain took no part in training.
+
+        The numbers of several targets are those of their mean; what shows their clips says so with `pooled`.
+        """
+        if part == TEST and self.data.get("targets"):
+            return f"{'all' if pooled else 'mean of'} {len(self.data['targets'])} targets"
         return str((self.data.get("part_names") or {}).get(part) or PARTS[part])
 
     def metric(self, part: str, level: str, name: str, policy: str = "") -> float | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fasdata.records import LABELS
 from fastrain.evaluation.measures import OF_FAMILY, Measured, measured
@@ -41,27 +42,35 @@ class JudgedPart:
         return rows if len(rows) == len(self.samples.labels) else rows[rows["status"] == "ok"]
 
 
+# By part, level, metric and policy: the values of a rate in resamples of people, of those that are resampled.
+Drawn: TypeAlias = dict[tuple[str, str, str, str], NDArray[np.float64]]
+
+
 def add_intervals(
     results: dict[str, Any], networks: Sequence[Sequence[JudgedPart]], *, resamples: int, seed: int
-) -> None:
+) -> Drawn:
     """Add `low`, `high` and `rule` to every rate of `results`, the mean over `networks`, and `uncertainty`.
 
     A person's frames go together as their clips do. The interval is over people, for these very networks: it does not
-    say how another training would have ended.
+    say how another training would have ended. Returns the values in resamples that the intervals were made of.
     """
+    values: Drawn = {}
     for of_networks in zip(*networks, strict=True):
         first, clusters = of_networks[0], Clusters.of(of_networks[0].counted)
         wanted = resamples if first.level == "clip" else min(resamples, FRAME_RESAMPLES)
         drawn = affordable(wanted, len(networks) * len(first.samples.labels))
         here = {name: _rows(results, name, first) for name in ("metrics", "species", "families")}
-        _add_to_metrics(here["metrics"], of_networks, clusters, drawn, seed)
+        values |= _add_to_metrics(here["metrics"], of_networks, clusters, drawn, seed)
         _add_to_species(here["species"], of_networks, clusters)
         for row in here["families"]:
             if row["apcer"] is not None:
-                _put(row, OF_FAMILY[row["family"]].interval(_at(of_networks, row["threshold_policy"]), clusters))
+                put_interval(
+                    row, OF_FAMILY[row["family"]].interval(_at(of_networks, row["threshold_policy"]), clusters)
+                )
         if first.level == "clip":
             _add_to_non_response(here["metrics"], first.rows)
-            results["uncertainty"][first.part] = _uncertainty(clusters, drawn)
+            results["uncertainty"][first.part] = uncertainty_of(clusters, drawn)
+    return values
 
 
 def _rows(results: Mapping[str, Any], table: str, of: JudgedPart) -> list[_Row]:
@@ -70,7 +79,7 @@ def _rows(results: Mapping[str, Any], table: str, of: JudgedPart) -> list[_Row]:
 
 def _add_to_metrics(
     rows: Sequence[_Row], networks: Sequence[JudgedPart], clusters: Clusters, resamples: int, seed: int
-) -> None:
+) -> Drawn:
     defined: dict[str, tuple[_Row, Measured, list[tuple[Samples, float]]]] = {}
     for number, row in enumerate(rows):
         if row["value"] is not None and not row["metric"].startswith(NON_RESPONSE):
@@ -85,9 +94,13 @@ def _add_to_metrics(
         )
         for place, network in enumerate(networks)
     ]
+    of_rows: Drawn = {}
     for key, (row, measure, judged) in defined.items():
         values = np.mean([of_network[key] for of_network in drawn], axis=0) if measure.resampled else None
-        _put(row, measure.interval(judged, clusters, values))
+        put_interval(row, measure.interval(judged, clusters, values))
+        if values is not None:
+            of_rows[row["part"], row["level"], row["metric"], row["threshold_policy"]] = values
+    return of_rows
 
 
 def _add_to_species(rows: Sequence[_Row], networks: Sequence[JudgedPart], clusters: Clusters) -> None:
@@ -100,7 +113,7 @@ def _add_to_species(rows: Sequence[_Row], networks: Sequence[JudgedPart], cluste
     for policy, of_policy in by_policy.items():
         decided = Decided.at(_at(networks, policy), clusters)
         for row in of_policy:
-            _put(row, decided.apcer_of(row["species"]))
+            put_interval(row, decided.apcer_of(row["species"]))
 
 
 def _add_to_non_response(rows: Sequence[_Row], clips: ScoreTable) -> None:
@@ -109,7 +122,7 @@ def _add_to_non_response(rows: Sequence[_Row], clips: ScoreTable) -> None:
         of_label = (clips.frame["label"] == label).to_numpy()
         for row in rows:
             if row["metric"] == NON_RESPONSE + label:
-                _put(row, proportion_interval(lost[of_label], unit[of_label]))
+                put_interval(row, proportion_interval(lost[of_label], unit[of_label]))
 
 
 def _at(networks: Sequence[JudgedPart], policy: str) -> list[tuple[Samples, float]]:
@@ -117,12 +130,14 @@ def _at(networks: Sequence[JudgedPart], policy: str) -> list[tuple[Samples, floa
     return [(network.samples, network.thresholds.get(policy, np.nan)) for network in networks]
 
 
-def _put(row: _Row, interval: Interval) -> None:
+def put_interval(row: _Row, interval: Interval) -> None:
+    """Put the ends of an interval and its rule into a row; nothing where there are no ends."""
     if not np.isnan(interval.low):
         row.update(low=interval.low, high=interval.high, rule=interval.rule)
 
 
-def _uncertainty(clusters: Clusters, resamples: int) -> _Row:
+def uncertainty_of(clusters: Clusters, resamples: int) -> _Row:
+    """Return what the intervals of a part rest on."""
     return {
         "unit": clusters.level,
         "subjects": clusters.subjects,

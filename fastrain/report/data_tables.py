@@ -152,7 +152,7 @@ def _scored(run: RunFolder) -> list[Any]:
 def _who(row: Mapping[str, Any], run: RunFolder) -> tuple[Any, ...]:
     part, label = str(row.get("part")), str(row.get("label"))
     return (
-        run.results.named(part) if part in PARTS else _NAMES.get(part, part),
+        run.results.named(part, pooled=True) if part in PARTS else _NAMES.get(part, part),
         text(row.get("dataset")),
         _LABELS.get(label, label),
     )

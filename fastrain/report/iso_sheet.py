@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fasdata import __version__
-from fasdata.page.page import Page, Section
+from fasdata.errors import UserError
+from fasdata.page.page import Page, Section, Subsection
 from fasdata.page.parts import Answer, Column, Facts, Notice, Paragraph, Row, Table
 from fasdata.page.spelling import Absent, begun, count, text
 from fastrain.evaluation.planning import people_needed
+from fastrain.evaluation.results_lookup import Results
 from fastrain.evaluation.sheet import IsoSheet, Known, iso_sheet
 from fastrain.evaluation.statistics.proportions import rules_note
 from fastrain.evaluation.thresholds import is_oracle
@@ -32,6 +34,12 @@ def iso_section(runs: Sequence[RunFolder]) -> Section:
     lead = (
         "Presentation attack detection as a subsystem, clip level. 'fastrain report RUN --sheet FILE' prints it alone."
     )
+    if first.targets:  # presentations of several targets are no one evaluation
+        sheets = [
+            Subsection(f"iso-{number}", name, sheet_parts(sheet_of([run.targets[name] for run in runs])))
+            for number, name in enumerate(first.targets, 1)
+        ]
+        return Section("iso", TITLE, sheets, f"{lead} One sheet a target.")
     return Section("iso", TITLE, sheet_parts(sheet_of(runs)), lead)
 
 
@@ -45,9 +53,25 @@ def write_sheet(folders: Sequence[Path], out: Path, *, product: str = "", bundle
     """Write the sheet of the first run folder to `out`; the others are repetitions, whose medians stand beside.
 
     Raises:
-        UserError: a folder is no run folder.
+        UserError: a folder is no run folder, or its run is judged on each of several targets.
     """
-    sheet_page(sheet_of([RunFolder.read(folder) for folder in folders], product=product, bundle=bundle)).write(out)
+    runs = [RunFolder.read(folder) for folder in folders]
+    require_one_target(runs[0].results, str(folders[0]))
+    sheet_page(sheet_of(runs, product=product, bundle=bundle)).write(out)
+
+
+def require_one_target(results: Results, source: str) -> None:
+    """Stop where a sheet would be of several targets: it states one evaluation.
+
+    Raises:
+        UserError: names the targets.
+    """
+    if targets := results.targets():
+        raise UserError(
+            f"{source} is judged on each of several targets: {', '.join(targets)}",
+            expected="one target, for one sheet",
+            do="score its network on one of them, fastrain eval RUN --on DATASET, and make the sheet of that",
+        )
 
 
 def sheet_page(sheet: IsoSheet) -> Page:

@@ -43,8 +43,8 @@ def mistakes_section(run: RunFolder, *, faces: bool, why: str = LEFT_OUT) -> Sec
     scored = int((clips["part"].eq(TEST) & clips["score"].notna()).sum())
     wrong = len(worst)
     lead = (
-        f"{note}{wrong} of {scored} scored clips of the {run.results.named(TEST)} are on the wrong side of the honest "
-        f"threshold ({HONEST}, {score(threshold)}). "
+        f"{note}{wrong} of {scored} scored clips of the {run.results.named(TEST, pooled=True)} are on the wrong side "
+        f"of the honest threshold ({HONEST}, {score(threshold)}). "
     )
     missed = int((clips["part"].eq(TEST) & clips["label"].eq(BONAFIDE) & clips["score"].isna()).sum())
     if missed:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,10 +86,28 @@ class RunFolder:
 
     def target(self) -> str:
         """Return the names of the target's datasets, "" where neither manifest nor scores name them."""
+        each = ", each on its own" if self.results.data.get("targets") else ""
         if self.manifest:
-            return " and ".join(domain.name for domain in self.manifest.target)
+            return " and ".join(domain.name for domain in self.manifest.target) + each
         test = self.scores.part(TEST) if self.scores else None
-        return " and ".join(test.frame["dataset"].unique()) if test else ""
+        return " and ".join(test.frame["dataset"].unique()) + each if test else ""
+
+    @cached_property
+    def targets(self) -> dict[str, RunFolder]:
+        """Return the run with each of several targets alone, by the target's name; none where there is one target."""
+        from fastrain.evaluation.several_targets import of_target
+
+        known = {domain.dataset: domain for domain in self.manifest.target} if self.manifest else {}
+        alone = {}
+        for dataset, results in self.results.targets().items():
+            name = known[dataset].name if dataset in known else dataset
+            named = Results({**results.data, "part_names": {TEST: name, VAL: results.named(VAL)}})
+            scores = of_target(self.scores, dataset) if self.scores else None
+            manifest = self.manifest
+            if manifest and dataset in known:
+                manifest = manifest.model_copy(update={"target": [known[dataset]]})
+            alone[name] = replace(self, results=named, scores=scores, manifest=manifest)
+        return alone
 
     def held_out_subjects(self) -> int | None:
         """Return the number of people in the held-out source clips, None where they are not all named."""

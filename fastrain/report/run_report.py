@@ -26,6 +26,7 @@ from fastrain.report.mistakes import LEFT_OUT, mistakes_section
 from fastrain.report.run_folder import RESULTS, SCORES, RunFolder
 from fastrain.report.score_charts import scores_section
 from fastrain.report.seeds import seeds_section
+from fastrain.report.targets_section import targets_section
 from fastrain.report.training import configuration_section, environment_section, missing_section, training_section
 from fastrain.report.transfer import transfer_section
 
@@ -51,6 +52,7 @@ def run_page(runs: Sequence[RunFolder], controls: Sequence[RunFolder], *, faces:
     first = runs[0]
     if first.run.contestant is not None:
         return _fusion_page(first) if first.run.contestant.kind == "fusion" else _contestant_page(runs, faces=faces)
+    targets = targets_section(first)
     modalities, landscape = missing_modalities_section(first), landscape_section(runs)
     jitter = jitter_section(first)
     sections = [glance_section(runs, controls)]
@@ -58,6 +60,7 @@ def run_page(runs: Sequence[RunFolder], controls: Sequence[RunFolder], *, faces:
         sections.append(seeds_section(runs, controls))
     sections += [
         lines_section(first, several=len(runs) > 1),
+        *([targets] if targets else []),
         iso_section(runs),
         scores_section(first),
         metrics_section(first),
@@ -88,8 +91,10 @@ def _contestant_page(runs: Sequence[RunFolder], *, faces: bool) -> Page:
     sections = [contestant_glance(runs)]
     if len(runs) > 1:
         sections.append(seeds_section(runs, []))
+    targets = targets_section(first)
     sections += [
         lines_section(first, several=len(runs) > 1),
+        *([targets] if targets else []),
         iso_section(runs),
         scores_section(first),
         metrics_section(first),
@@ -121,8 +126,9 @@ def _contestant_page(runs: Sequence[RunFolder], *, faces: bool) -> Page:
 
 def _fusion_page(run: RunFolder) -> Page:
     """Return the page on several runs as one decision."""
-    sections = [fusion_section(run), scores_section(run), metrics_section(run), data_section(run),
-                fusion_source(run), glossary_section()]  # fmt: skip
+    targets = targets_section(run)
+    sections = [fusion_section(run), *([targets] if targets else []), scores_section(run), metrics_section(run),
+                data_section(run), fusion_source(run), glossary_section()]  # fmt: skip
     about = run.run
     facts = [
         ("Fused", text(about.contestant.file if about.contestant else "")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +32,8 @@ MOST_ROWS = 12  # of a histogram by species; the rarest share the last
 
 def scores_section(run: RunFolder) -> Section:
     """Return the ROC curves and the histograms by label and by attack type."""
-    charts: list[Chart | Notice] = [_roc(run.results), roc_band_chart(run), det_chart(run.results)]
+    bands = [roc_band_chart(of, number) for number, of in enumerate(run.targets.values(), 1)] or [roc_band_chart(run)]
+    charts: list[Chart | Notice] = [_roc(run), *bands, det_chart(run)]
     if run.scores is None:
         charts.append(Notice("No histograms", [f"{run.missing[SCORES]}."]))
     else:
@@ -44,14 +46,21 @@ def scores_section(run: RunFolder) -> Section:
     return Section("scores", "Scores", [Charts(charts)], "Higher scores mean: more like a bona fide face.")
 
 
-def _roc(results: Results) -> Chart | Notice:
-    lines = []
-    for colour, part in enumerate((VAL, TEST)):
-        for dash, level in enumerate(LEVELS):
-            x, y = _thin(*results.roc(part, level))
-            auc = results.metric(part, level, "auc")
+def _tested(run: RunFolder) -> dict[str, Results]:
+    """Return the results that curves of the target are drawn from, by name: of the target, or of each of several."""
+    return {name: of.results for name, of in run.targets.items()} or {run.results.named(TEST): run.results}
+
+
+def _roc(run: RunFolder) -> Chart | Notice:
+    lines, results, tested = [], run.results, _tested(run)
+    several = len(tested) > 1
+    of_parts = [(results.named(VAL), VAL, results), *((name, TEST, of) for name, of in tested.items())]
+    for colour, (name, part, of) in enumerate(of_parts):
+        for dash, level in enumerate(LEVELS[:1] if several else LEVELS):
+            x, y = _thin(*of.roc(part, level))
+            auc = of.metric(part, level, "auc")
             if x and auc is not None:
-                lines.append(Line(f"{results.named(part)}, {level}s: AUC {ratio(auc)}", x, y, colour=colour, dash=dash))
+                lines.append(Line(f"{name}, {level}s: AUC {ratio(auc)}", x, y, colour=colour, dash=dash))
     if not lines:
         return Notice("No ROC curves", [f"{results.absent or 'No part has scores of both labels'}."])
     svg = line_chart(
@@ -60,7 +69,7 @@ def _roc(results: Results) -> Chart | Notice:
         Axis("bona fide accepted (1 − BPCER)", -0.01, 1.01),
         name="roc",
         alt="ROC curves: " + "; ".join(line.name for line in lines),
-        points=_honest_point(results),
+        points=_honest_points(tested),
         diagonal="guessing",
     )
     return Chart(
@@ -73,13 +82,14 @@ def _roc(results: Results) -> Chart | Notice:
     )
 
 
-def _honest_point(results: Results) -> list[tuple[str, float, float]]:
-    both = results.metric(TEST, "clip", "acer_pooled", HONEST)
-    rejected = results.metric(TEST, "clip", "bpcer", HONEST)
-    if both is None or rejected is None:
-        return []
-    # The pooled ACER is the mean of the two rates.
-    return [(f"{results.named(TEST)}, clips, at threshold {HONEST}", 2 * both - rejected, 1 - rejected)]
+def _honest_points(tested: Mapping[str, Results]) -> list[tuple[str, float, float]]:
+    points = []
+    for name, of in tested.items():
+        both = of.metric(TEST, "clip", "acer_pooled", HONEST)
+        rejected = of.metric(TEST, "clip", "bpcer", HONEST)
+        if both is not None and rejected is not None:  # the pooled ACER is the mean of the two rates
+            points.append((f"{name}, clips, at threshold {HONEST}", 2 * both - rejected, 1 - rejected))
+    return points
 
 
 def _thin(x: list[float], y: list[float]) -> tuple[list[float], list[float]]:
@@ -91,7 +101,7 @@ def _thin(x: list[float], y: list[float]) -> tuple[list[float], list[float]]:
 
 def _histogram(clips: pd.DataFrame, results: Results, part: str, *, by: str) -> Chart | Notice:
     what = "label" if by == "label" else "attack type"
-    title = f"Clip scores by {what}: {results.named(part)}"
+    title = f"Clip scores by {what}: {results.named(part, pooled=True)}"
     scored = clips[(clips["part"] == part) & clips["score"].notna()]
     if scored.empty:
         return Notice(title, ["Nothing to draw: no clip of this part has a score."])
@@ -142,18 +152,20 @@ TICKS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95)
 EDGE = 0.0005  # a normal deviate of 0 would lie at infinity
 
 
-def det_chart(results: Results) -> Chart | Notice:
+def det_chart(run: RunFolder) -> Chart | Notice:
     """Draw the DET curves at clip level: both errors on normal-deviate axes, where two Gaussian classes give a line."""
-    curves = {part: results.roc(part, "clip") for part in (VAL, TEST)}
+    results = run.results
+    curves = {results.named(VAL): results.roc(VAL, "clip")}
+    curves |= {name: of.roc(TEST, "clip") for name, of in _tested(run).items()}
     if not any(x for x, _ in curves.values()):
         return Notice("No DET curves", [f"{results.absent or 'No part has scores of both labels'}."])
 
     def paint(figure: Figure) -> None:
         axes = figure.add_subplot()
-        for place, (part, (x, y)) in enumerate(curves.items()):
+        for place, (name, (x, y)) in enumerate(curves.items()):
             if x:
                 fars, frrs = np.array(x), 1 - np.array(y)
-                axes.plot(_deviate(fars), _deviate(frrs), label=f"{results.named(part)}, clips", color=COLOURS[place],
+                axes.plot(_deviate(fars), _deviate(frrs), label=f"{name}, clips", color=COLOURS[place % len(COLOURS)],
                           linestyle=DASHES[0], drawstyle="steps-post")  # fmt: skip
         _ticks(axes)
         figure.legend(loc="outside lower center", ncols=1)
@@ -166,8 +178,11 @@ def det_chart(results: Results) -> Chart | Notice:
     return Chart("DET curves", draw(paint, name="det", alt=alt, height=3.6), reading)
 
 
-def roc_band_chart(run: RunFolder) -> Chart | Notice:
-    """Draw the target's ROC curve with the band in which 95 of 100 resamplings of its people lie."""
+def roc_band_chart(run: RunFolder, number: int = 0) -> Chart | Notice:
+    """Draw the target's ROC curve with the band in which 95 of 100 resamplings of its people lie.
+
+    `number` tells the charts of several targets apart.
+    """
     from fastrain.evaluation.scores import Samples
     from fastrain.evaluation.statistics.clusters import Clusters, affordable
     from fastrain.evaluation.statistics.intervals import BAND_RESAMPLES, roc_band
@@ -197,7 +212,7 @@ def roc_band_chart(run: RunFolder) -> Chart | Notice:
         figure.legend(loc="outside lower center", ncols=2)
 
     reading = f"How far the curve may lie from what more people would show: {clusters.note()}; {drawn} resamples."
-    return Chart(title, draw(paint, name="rocband", alt=title), reading)
+    return Chart(title, draw(paint, name=f"rocband{number or ''}", alt=title), reading)
 
 
 def _deviate(rates: np.ndarray) -> np.ndarray:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 def transfer_section(run: RunFolder) -> Section:
     """Return the rates of one threshold on both sides, the costs of calibration, and the reliability diagram."""
-    samples, names = _samples(run), {part: run.results.named(part) for part in (VAL, TEST)}
-    parts: list[Any] = [_rates(run), _calibration(samples, names), _reliability(samples, names)]
+    samples = _samples(run)
+    parts: list[Any] = [_rates(run), _calibration(samples), _reliability(samples)]
     lead = "A threshold set on the sources is what a deployment has; this is what it does on faces from elsewhere."
     return Section("transfer", "Threshold transfer and calibration", parts, lead)
 
@@ -31,8 +31,10 @@ def _samples(run: RunFolder) -> dict[str, Samples]:
 
     if run.scores is None:
         return {}
-    clips = run.scores.clips()
-    return {part: Samples.of(rows, "exclude") for part in (VAL, TEST) if (rows := clips.part(part))}
+    targets = run.targets or {run.results.named(TEST): run}
+    tables = {run.results.named(VAL): run.scores.part(VAL)}
+    tables |= {name: of.scores.part(TEST) if of.scores else None for name, of in targets.items()}
+    return {name: Samples.of(rows.clips(), "exclude") for name, rows in tables.items() if rows}
 
 
 def _rates(run: RunFolder) -> Table:
@@ -52,19 +54,19 @@ def _rates(run: RunFolder) -> Table:
     return Table("One threshold, two places", columns, rows, note)
 
 
-def _calibration(samples: dict[str, Samples], names: Mapping[str, str]) -> Table:
+def _calibration(samples: Mapping[str, Samples]) -> Table:
     from fastrain.evaluation.metrics.calibration import cllr, min_cllr
 
     columns = [Column("Clips of"), Column("Cllr", True), Column("min Cllr", True), Column("Lost by calibration", True)]
     rows = []
-    for part, those in samples.items():
+    for name, those in samples.items():
         best = min_cllr(those.scores, those.labels)
         try:
             cost = cllr(those.scores, those.labels)
         except UserError:
             cost = float("nan")
         why = "scores are no probabilities"
-        rows.append(Row((names[part], ratio(cost, why), ratio(best, "one label is missing"), ratio(cost - best, why))))
+        rows.append(Row((name, ratio(cost, why), ratio(best, "one label is missing"), ratio(cost - best, why))))
     note = (
         "Cllr: the cost in bits of taking the scores at their word (0 perfect, 1 no information, above 1 misleading); "
         "min Cllr: after the best monotone recalibration. Clips without a face are left out."
@@ -72,18 +74,18 @@ def _calibration(samples: dict[str, Samples], names: Mapping[str, str]) -> Table
     return Table("Calibration", columns, rows, note if rows else "No clip has a score.")
 
 
-def _reliability(samples: dict[str, Samples], names: Mapping[str, str]) -> Chart | Notice:
+def _reliability(samples: Mapping[str, Samples]) -> Chart | Notice:
     from fastrain.evaluation.metrics.calibration import reliability
 
     title = "Reliability diagram, clips"
     lines = []
-    for place, (part, those) in enumerate(samples.items()):
+    for place, (name, those) in enumerate(samples.items()):
         try:
             diagram = reliability(those.scores, those.labels)
         except UserError as error:
             return Notice(title, [f"Nothing to draw: {error}."])
-        name = f"{names[part]}: error {ratio(diagram.error)}"
-        lines.append(Line(name, diagram.predicted.tolist(), diagram.observed.tolist(), colour=place, dots=True))
+        words = f"{name}: error {ratio(diagram.error)}"
+        lines.append(Line(words, diagram.predicted.tolist(), diagram.observed.tolist(), colour=place, dots=True))
     if not lines:
         return Notice(title, ["Nothing to draw: no clip has a score."])
     svg = line_chart(

@@ -42,6 +42,7 @@ class Judged:
         """Judge clips at these policies: every rate of a fusion, on paper and on the page, is from here."""
         contestant = {**(about.get("contestant") or {}), "policies": list(policies)}
         about = {**about, "contestant": contestant}
+        table = ScoreOrigin(protocol=str(about.get("protocol") or "")).on(table)  # which says how targets are judged
         return cls(name, table, about, contestant_results(table, about, fta))
 
 

@@ -69,6 +69,7 @@ def target_spellings(on: str, about: RunFacts, names: Names) -> Iterator[str]:
     """Yield the names that mean the target alone: in the run's pool first, then in others, then on its own."""
     from fasdata.protocols.dataset_names import FILE, OWN
     from fasdata.protocols.grammar import parse
+    from fasdata.protocols.protocol_name import EACH
 
     member = names.find(on) if len(on) > 1 else None
     if member is None:
@@ -82,9 +83,10 @@ def target_spellings(on: str, about: RunFacts, names: Names) -> Iterator[str]:
         if parsed.intra or parsed.pool == FILE:
             yield on if parsed.pool == FILE else parsed.canonical
         elif parsed.pool == OWN:
-            yield f"{OWN}:to_{'+'.join(target.dataset for target in parsed.target_sets)}{_masks(parsed)}"
+            each = EACH if parsed.each else ""
+            yield f"{OWN}:to_{each}{'+'.join(target.dataset for target in parsed.target_sets)}{_masks(parsed)}"
         else:
-            yield f"{parsed.pool}:to_{parsed.targets}{_masks(parsed)}"
+            yield f"{parsed.pool}:to_{('+' if parsed.each else '').join(parsed.targets)}{_masks(parsed)}"
         return
     own = str(about.protocol).partition(":")[0]
     for pool in sorted(names.pools, key=lambda pool: pool != own):

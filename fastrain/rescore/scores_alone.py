@@ -23,7 +23,7 @@ from fastrain.evaluation.scores import Samples, ScoreOrigin, ScoreTable
 from fastrain.evaluation.sheet import iso_sheet
 from fastrain.evaluation.statistics.proportions import rules_note
 from fastrain.evaluation.thresholds import STANDARD_POLICIES, code_of_policies, named_policy
-from fastrain.report.iso_sheet import sheet_page
+from fastrain.report.iso_sheet import require_one_target, sheet_page
 from fastrain.report.item_under_test import item_of_run, item_of_scores
 from fastrain.report.run_folder import RunFolder
 from fastrain.run.run import finite
@@ -86,6 +86,7 @@ def evaluate_scores(
         species=species or "attack_type",
     )  # fmt: skip
     if sheet:
+        require_one_target(Results(results), str(path))
         stated = results if about.manifest_fingerprint or origin.manifest_fingerprint else as_outside(results, table)
         item = item_of_run([RunFolder.read(path)], product) if run else item_of_scores(read, fusion or "mean", product)
         sheet_page(iso_sheet(Results(stated), item)).write(sheet)
@@ -212,11 +213,15 @@ def number_lines(results: Mapping[str, Any]) -> list[str]:
         lost, clips = (sum(row[name] for row in counts) for name in ("fta_clips", "clips"))
         if lost:
             lines.append(f"no score    {part}: {lost} of {clips} clips, failures to acquire")
+    targets = results.get("targets") or {}
+    if targets:
+        lines.append(f"targets     {', '.join(targets)}: what is said of part test is their mean; each one's below")
     for part in ("val", "test"):
-        for row in results["metrics"]:
-            if row["part"] == part and row["level"] == "clip" and row["metric"] in SHOWN:
-                lines.append(f"{part:5} {row['metric']:9} {_number(row):41} {row['threshold_policy']}".rstrip())
+        lines += _metric_lines(results, part)
     lines += _family_lines(results)
+    for target, block in targets.items():
+        lines += ["", f"{target}: {(block['uncertainty'].get('test') or {}).get('note', '')}".rstrip(": ")]
+        lines += [*_metric_lines(block, "test"), *_family_lines(block)]
     if results["uncertainty"]:
         lines.append(f"intervals   95 %; {rules_note()}")
     measured = dict.fromkeys(about.get("coverage") for about in results["uncertainty"].values())
@@ -233,6 +238,14 @@ def _family_lines(results: Mapping[str, Any]) -> list[str]:
             what = f"{row['family']} attacks ({', '.join(row['species'])}; {row['n']} clips)"
             lines.append(f"{row['part']:5} {'apcer':9} {reasoned(share):41} {row['threshold_policy']}, {what}")
     return [*lines, f"digital     {OUTSIDE_30107}"] if lines else []
+
+
+def _metric_lines(results: Mapping[str, Any], part: str) -> list[str]:
+    return [
+        f"{part:5} {row['metric']:9} {_number(row):41} {row['threshold_policy']}".rstrip()
+        for row in results["metrics"]
+        if row["part"] == part and row["level"] == "clip" and row["metric"] in SHOWN
+    ]
 
 
 def _number(row: Mapping[str, Any]) -> str:

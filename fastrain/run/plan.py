@@ -12,7 +12,8 @@ from fasdata.lock.lock import Lock
 from fasdata.manifest.meta import recipe_key
 from fasdata.protocols.built import Wanted
 from fasdata.protocols.grammar import parse
-from fastrain.config import EMA, SOURCE_VAL, SWA, RunConfig
+from fasdata.protocols.protocol_name import judges_each
+from fastrain.config import EMA, SOURCE_VAL, SWA, TARGET_ORACLE, RunConfig
 from fastrain.data.image_source import ImageSource, image_source
 from fastrain.data.manifests import (
     ManifestFile,
@@ -132,6 +133,7 @@ def make_plan(request: RunRequest, config: RunConfig, manifest_file: ManifestFil
         )
     validated = any(tally["part"] == "val" for tally in manifest.meta["counts"])
     _check_selection(config, validated, f"no part val in {manifest_file.path}")
+    _check_one_network(config, manifest.meta["canonical"])
     view, view_note = settled_view(config, request.sets("data.view"), manifest)
     _check_augmentation(config, view.size)
     n_domains = len(manifest.meta["domains"])
@@ -245,6 +247,15 @@ def _check_selection(config: RunConfig, validated: bool, missing: str) -> None:
             f"select={SOURCE_VAL} needs validation clips",
             found=missing,
             do="build the protocol with --val auto, or --set select=last",
+        )
+
+
+def _check_one_network(config: RunConfig, canonical: str) -> None:
+    """Stop where a network would be chosen with the labels of targets that it is judged on one by one."""
+    if config.evaluate.select == TARGET_ORACLE and judges_each(canonical):
+        raise UserError(
+            f"select={TARGET_ORACLE} chooses a network for one target, and {canonical} judges one network on each",
+            do=f"choose it on the sources, --set select={SOURCE_VAL}, or train for one target at a time",
         )
 
 

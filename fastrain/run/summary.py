@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fasdata.page.spelling import metric, reasoned, score
 from fastrain.evaluation.thresholds import SOURCE_EER, TARGET_EER
@@ -34,7 +34,7 @@ def summary(run: RunFacts, results: ResultFacts) -> str:
         + ", ".join(f"{row.policy} {_value(row)}" for row in results.thresholds if row.level == "clip")
         + " (clip level)",
         "",
-        *_aligned([["scores of", "level", *(title for title, _, _ in _RATES)], *_rows(results.metrics)]),
+        *_aligned([["scores of", "level", *(title for title, _, _ in _RATES)], *_all_rows(results)]),
     ]
     beside = results.beside
     if beside:
@@ -43,9 +43,22 @@ def summary(run: RunFacts, results: ResultFacts) -> str:
     return "\n".join(lines)
 
 
-def _rows(metrics: Sequence[MetricRow], levels: Sequence[str] = ("clip", "frame")) -> list[list[str]]:
+def _all_rows(results: ResultFacts) -> list[list[str]]:
+    """Return the rows of both parts; where there are several targets, their mean's and then each one's of clips."""
+    if not results.targets:
+        return _rows(results.metrics)
+    parts = {**PARTS, "test": f"mean of {len(results.targets)} targets"}
+    each = [
+        row for name, of in results.targets.items() for row in _rows(of.metrics, ("clip",), {"test": f"target {name}"})
+    ]
+    return [*_rows(results.metrics, parts=parts), *each]
+
+
+def _rows(
+    metrics: Sequence[MetricRow], levels: Sequence[str] = ("clip", "frame"), parts: Mapping[str, str] = PARTS
+) -> list[list[str]]:
     rows = []
-    for part, words in PARTS.items():
+    for part, words in parts.items():
         for level in levels:
             matching = [row for row in metrics if row.part == part and row.level == level]
             if matching:

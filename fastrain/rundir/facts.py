@@ -282,8 +282,18 @@ class BesideRows(Facts):
     metrics: list[MetricRow]
 
 
+class TargetRows(Facts):
+    """The numbers of one of several targets, judged on its own."""
+
+    thresholds: list[ThresholdRow] = []
+    metrics: list[MetricRow] = []
+
+
 class ResultFacts(Facts):
-    """What `results.json` says; the tables that a summary and a report look numbers up in."""
+    """What `results.json` says; the tables that a summary and a report look numbers up in.
+
+    With `targets` (by dataset), what is said of part test is their mean.
+    """
 
     thresholds: list[ThresholdRow] = []
     metrics: list[MetricRow] = []
@@ -296,6 +306,7 @@ class ResultFacts(Facts):
     roc: dict[str, dict[str, Any]] = {}
     uncertainty: dict[str, dict[str, Any]] = {}
     averaged_over: Count | None = None
+    targets: dict[str, TargetRows] = {}
     beside: BesideRows | None = None
     changed_data: list[str] = []
 

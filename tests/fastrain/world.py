@@ -80,10 +80,19 @@ def write_second(library: Library) -> Path:
 
 def write_manifest(library: Library, rows: list[dict[str, Any]], canonical: str = CANONICAL) -> Path:
     """Write the manifest of these rows where the library keeps that protocol; return its path."""
+    rows = [{**row, "protocol": canonical} for row in rows]
     blank = {name: "" for name, kind in zip(SCHEMA.names, SCHEMA.types, strict=True) if kind == pa.string()}
     table = _as_stored(pa.Table.from_pylist([{**blank, **row} for row in rows], schema=SCHEMA))
     manifest = Manifest(table, _meta(library, table, rows, canonical))
     return manifest.write(library.protocol_dir(canonical, RECIPE))
+
+
+def rows_tested_on(library: Library, *targets: str) -> list[dict[str, Any]]:
+    """Return the rows of the library's manifest with these datasets as targets; the others are sources."""
+    sources = [name for name in SOURCES if name not in targets]
+    roles = {name: {"part": "test", "domain_id": -1} for name in targets}
+    rows = [row for row in rows_of(library) if row["dataset"] in (*sources, *targets)]
+    return [{**row, **roles.get(row["dataset"], {"domain_id": row["domain_id"]})} for row in rows]
 
 
 def rows_of(library: Library) -> list[dict[str, Any]]:
@@ -165,7 +174,7 @@ def _meta(library: Library, table: pa.Table, rows: list[dict[str, Any]], canonic
     def domain(number: int, dataset: str, letter: str) -> dict[str, Any]:
         return {"domain_id": number, "domain": letter, "dataset": dataset, "letter": letter, "name": dataset}
 
-    roles = sorted({r["domain_id"]: (r["dataset"], r["domain"]) for r in rows}.items())
+    roles = sorted({(r["domain_id"], r["dataset"], r["domain"]) for r in rows})
     clips = {(r["part"], r["dataset"], r["label"], r["clip_id"], r["subject"], r["status"]) for r in rows}
     tallies = sorted({clip[:3] for clip in clips})
     counts = []
@@ -189,8 +198,8 @@ def _meta(library: Library, table: pa.Table, rows: list[dict[str, Any]], canonic
         "alias": rows[0]["protocol_alias"],
         "pool": "mcio",
         "recipe": {"name": RECIPE},
-        "domains": [domain(number, *role) for number, role in roles if number >= 0],
-        "target": [domain(number, *role) for number, role in roles if number < 0],
+        "domains": [domain(*role) for role in roles if role[0] >= 0],
+        "target": [domain(*role) for role in roles if role[0] < 0],
         "frame_rules": dict.fromkeys(("train", "val", "test"), "linspace(2)@decoded"),
         "validation": {"mode": "auto", "seed": 0, "share": 0.2, "datasets": []},
         "counts": counts,
@@ -200,7 +209,7 @@ def _meta(library: Library, table: pa.Table, rows: list[dict[str, Any]], canonic
         "left_out": [],
         "deviations": [],
         "warnings": [],
-        "stores": {name: Store.open(library.store_dir(name)).content_hash() for name in (*SOURCES, TARGET)},
+        "stores": {name: Store.open(library.store_dir(name)).content_hash() for _, name, _ in roles},
         "fingerprint": table_fingerprint(table),
         "tool_version": "0",
     }

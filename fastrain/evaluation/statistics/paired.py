@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,22 @@ class FlipTest:
     exact: bool
 
 
+@dataclass(frozen=True)
+class Group:
+    """Pairs of networks on the same samples, in the same order, and whose samples these are."""
+
+    pairs: Sequence[Pair]
+    clusters: Clusters
+
+    @cached_property
+    def differ(self) -> NDArray[np.int64]:
+        """Return the people whom some pair answers differently."""
+        differ = np.zeros(len(self.clusters.unit), bool)
+        for first, second in self.pairs:
+            differ |= first.scores != second.scores
+        return np.unique(self.clusters.unit[differ])
+
+
 def sign_flip(
     pairs: Sequence[Pair], clusters: Clusters, measure: Measure, *, draws: int = RESAMPLES, seed: int = 0
 ) -> FlipTest:
@@ -50,28 +67,46 @@ def sign_flip(
     Raises:
         UserError: the samples are not the same presentations.
     """
-    for first, second in pairs:
+    return sign_flip_of_mean([Group(pairs, clusters)], measure, draws=draws, seed=seed)
+
+
+def sign_flip_of_mean(groups: Sequence[Group], measure: Measure, *, draws: int = RESAMPLES, seed: int = 0) -> FlipTest:
+    """Test the mean over groups, whose people are different ones, of what `sign_flip` tests in each.
+
+    Raises:
+        UserError: as `sign_flip`.
+    """
+    for first, second in (pair for group in groups for pair in group.pairs):
         if len(first.labels) != len(second.labels) or (first.labels != second.labels).any():
             raise UserError(
                 "two systems can only be compared on the same presentations", expected="one order, same labels"
             )
-    differ = np.zeros(len(clusters.unit), bool)
-    for first, second in pairs:
-        differ |= first.scores != second.scores
-    people = np.unique(clusters.unit[differ])
-    exact = len(people) <= EXACT_PEOPLE
-    drawn = 2 ** (len(people) - 1) if exact and len(people) else affordable(draws, 4 * len(pairs) * len(differ))
-    smallest = 2.0 ** (1 - len(people)) if exact else max(1 / (drawn + 1), 2.0 ** (1 - len(people)))
-    observed = float(_differences(pairs, clusters, measure, np.zeros((1, len(people)), bool), people)[0])
-    if not len(people):
+    people = sum(len(group.differ) for group in groups)
+    samples = [len(group.pairs) * len(group.clusters.unit) for group in groups]
+    exact = people <= EXACT_PEOPLE
+    drawn = 2 ** (people - 1) if exact and people else affordable(draws, 4 * sum(samples))
+    smallest = 2.0 ** (1 - people) if exact else max(1 / (drawn + 1), 2.0 ** (1 - people))
+    observed = float(_mean_differences(groups, measure, np.zeros((1, people), bool))[0])
+    if not people:
         return FlipTest(observed, 1.0, 1.0, 0, True)
     at_least = 0
-    for flips in _flips(len(people), drawn, exact, seed, max(1, _CELLS // (2 * len(differ)))):
-        differences = _differences(pairs, clusters, measure, flips, people)
+    largest = max(len(group.clusters.unit) for group in groups)
+    for flips in _flips(people, drawn, exact, seed, max(1, _CELLS // (2 * largest))):
+        differences = _mean_differences(groups, measure, flips)
         at_least += int((np.abs(differences) >= abs(observed) - _SAME).sum())
     # The exchanges gone through hold the one that was observed; those drawn do not, and it counts with them.
     p = at_least / drawn if exact else (at_least + 1) / (drawn + 1)
-    return FlipTest(observed, p, smallest, len(people), exact)
+    return FlipTest(observed, p, smallest, people, exact)
+
+
+def _mean_differences(groups: Sequence[Group], measure: Measure, flips: NDArray[np.bool_]) -> NDArray[np.float64]:
+    ends = np.cumsum([len(group.differ) for group in groups])
+    parts = np.split(flips, ends[:-1], axis=1)
+    of_groups = [
+        _differences(group.pairs, group.clusters, measure, part, group.differ)
+        for group, part in zip(groups, parts, strict=True)
+    ]
+    return np.asarray(np.mean(of_groups, axis=0))
 
 
 def _flips(people: int, number: int, exact: bool, seed: int, chunk: int) -> Iterator[NDArray[np.bool_]]:

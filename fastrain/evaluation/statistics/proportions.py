@@ -33,7 +33,7 @@ RULES = {
     APART: "exact intervals of two groups joined by squares (MOVER): the lowest end of all pairs, corrected for the "
     "number of pairs, rates and fields compared, and the highest",
     TWO_LEVEL: "the interval over people of the mean over seeds, widened by what the mean varies with the seeds",
-    AVERAGED: "the intervals of the protocols joined by squares, where their targets are different people",
+    AVERAGED: "the intervals of the protocols or targets joined by squares, where their people are different ones",
 }
 
 

@@ -87,6 +87,8 @@ def test_an_evaluation_says_which_run_holds_the_network(contestant: Path, finish
         ("CASIA-FASD to WMCA@shot5", "own:to_wmca"),
         ("CASIA-FASD to WMCA@miss-D", "own:to_wmca@miss-D"),
         ("CASIA-FASD to WMCA + SiW", "own:to_siw+wmca"),
+        ("CASIA-FASD to each of WMCA, SiW", "own:to_each_siw+wmca"),
+        ("CI2M+O", "mcio:to_O+M"),
         ("CIO-M@shot5", "mcio:to_M"),
         ("SCP2W@miss-I", "mm:to_W@miss-I"),
     ],
