@@ -68,7 +68,7 @@ def test_daylight_is_bluer_the_hotter_and_flare_lifts_black() -> None:
     assert daylight(5000)[0] > daylight(5000)[2] and daylight(9000)[2] > daylight(9000)[0]
     dark = np.full((8, 8, 3), 1, np.uint8)
     flare = seen(dark, display={"flare": [0.1, 0.1], "white": [6500, 6500], "gamma": [1, 1]})
-    assert flare.mean() == pytest.approx(float(pixels_of(np.float32(0.1))), abs=2)
+    assert flare.mean() == pytest.approx(float(pixels_of(np.full(1, 0.1, np.float32))[0]), abs=2)
 
 
 @pytest.mark.parametrize(("pitch", "fringes"), [(1.0, 0), (1.0625, 8), (0.9375, 8), (1.125, 16)])
@@ -93,20 +93,22 @@ def test_blur_keeps_light_and_spreads_a_point_over_its_disc() -> None:
 
 @pytest.mark.parametrize("step", ["printer", "halftone", "display", "moire", "recapture"])
 def test_every_step_changes_a_picture_and_leaves_black_and_the_original(step: str) -> None:
+    alone: dict[str, Any] = {step: {}}
     image = np.random.default_rng(1).integers(1, 255, (48, 48, 3)).astype(np.uint8)
     image[:6] = 0
     before = image.copy()
-    changed = seen(image, **{step: {}})
+    changed = seen(image, **alone)
     assert np.array_equal(image, before) and not changed[:6].any()
     assert np.abs(changed[6:].astype(int) - image[6:]).mean() > 2
-    assert np.array_equal(changed, seen(image, **{step: {}}))  # of the same random numbers
+    assert np.array_equal(changed, seen(image, **alone))  # of the same random numbers
     depth = np.full((48, 48), 700, np.uint16)
-    drawn = Artefact.draw(settings("keep", **{step: {}}), np.random.default_rng(0))
+    drawn = Artefact.draw(settings("keep", **alone), np.random.default_rng(0))
     assert drawn.on({"rgb": image, "depth": depth})["depth"] is depth
 
 
 def test_settings_that_make_no_attack_are_refused() -> None:
-    for steps in ({}, {"recapture": {}}):
+    refused: list[dict[str, Any]] = [{}, {"recapture": {}}]
+    for steps in refused:
         with pytest.raises(ValueError, match="artefacts=null"):
             settings(**steps)
     assert settings("keep", recapture={}).instruments() == ()
