@@ -51,14 +51,14 @@ def claims_text(
 
 def cells(claim: Claim) -> list[str]:
     """Return a claim as a row; "" where it says nothing."""
-    place = " ".join(filter(None, [f"{claim.table}:" if claim.table else "", claim.row]))
+    place, year = " ".join(filter(None, [f"{claim.table}:" if claim.table else "", claim.row])), str(claim.year or "")
     return [
         claim.method,
         claim.protocol,
         str(percent(claim.hter, sd=claim.hter_sd, unit="")) if claim.hter is not None else "",
         str(ratio(claim.auc, sd=claim.auc_sd)) if claim.auc is not None else "",
         str(percent(claim.acer, unit="")) if claim.acer is not None else "",
-        ", ".join(filter(None, [claim.paper, str(claim.year or "")])),
+        claim.paper if year in claim.paper else ", ".join(filter(None, [claim.paper, year])),
         claim.quoted_in,
         place,
         claim.recipe,

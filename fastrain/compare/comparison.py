@@ -135,8 +135,7 @@ def table_of(
         if name != base
     ]
     alias = next((run.about.protocol_alias for s in systems for run in s.runs if run.about.protocol_alias), protocol)
-    measured = lined_up.clusters.coverage()
-    people = lined_up.clusters.note() + (f" ({measured})" if measured else "")
+    people = lined_up.clusters.basis()
     notes = tuple(notes_on(systems, lined_up))
     return ProtocolTable(protocol, alias, base, tuple(lines), people, resamples, tuple(tests), notes, columns, metric)
 

@@ -142,7 +142,7 @@ def sentence(
         test = verdict.test
         words = f"{title} {p_value(test.p)}, corrected {p_value(verdict.corrected)}"
         not_seen = "" if none else _not_seen(verdict, name)
-        parts.append(f"{words} (smallest reachable {test.smallest:.2g}){not_seen}")
+        parts.append(f"{words} (smallest reachable {test.smallest:.3g}){not_seen}")
     parts += [f"none {OUT_OF_REACH}"] if none else []
     few = "" if enough_people(clusters) else f"; {_too_few(clusters)}: nothing is marked"
     first = next((verdict.test for verdict in verdicts_of if verdict), None)

@@ -219,7 +219,7 @@ def iso_sheet(results: Results, tested: ItemUnderTest, *, policy: str = "", besi
         points=tuple(_points(results, at, beside)),
         runs=1 + len(beside),
         non_response=_COUNTED[results.fta],
-        basis=tuple(_basis(results)),
+        basis=tuple(basis_of(results)),
     )
     return _of_presentations(sheet, results)
 
@@ -331,11 +331,13 @@ def _points(results: Results, policy: str, beside: Sequence[Results]) -> Iterato
         yield OperatingPoint(title, own or policy, rate, over)
 
 
-def _basis(results: Results) -> Iterator[str]:
-    about = (results.data.get("uncertainty") or {}).get(TEST)
+def basis_of(results: Results) -> Iterator[str]:
+    """Yield in words what the intervals rest on: people, resamples, and how often intervals over as few have held."""
+    about, averaged = (results.data.get("uncertainty") or {}).get(TEST), results.data.get("averaged_over")
+    if averaged:
+        yield f"each number is the mean over {averaged} networks"
     if not isinstance(about, dict):
-        averaged = results.data.get("averaged_over")
-        yield f"no intervals: means over {averaged} networks" if averaged else "no intervals were computed"
+        yield "no intervals were computed"
         return
     yield f"intervals rest on {about.get('note')}; {about.get('resamples')} resamples"
     if about.get("coverage"):

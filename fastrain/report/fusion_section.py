@@ -11,6 +11,7 @@ from fasdata.page.page import Section
 from fasdata.page.parts import Answer, Column, Facts, Notice, Paragraph, Row, Table
 from fasdata.page.spelling import begun, on_two_lines, ratio, score, text
 from fastrain.evaluation.results_lookup import HONEST, PARTS, TEST, Results
+from fastrain.evaluation.sheet import basis_of
 from fastrain.evaluation.statistics.proportions import EXACT, JOINED, RESAMPLED, WORST, rules_note
 from fastrain.evaluation.thresholds import is_oracle
 from fastrain.report.error_tables import species_cell
@@ -54,7 +55,8 @@ def fusion_section(run: RunFolder) -> Section:
         if lines:
             where = run.results.named(part)
             parts += [_rates(lines, where), _species(lines, where)]
-    return Section("fusion", "Fusion", parts, LEAD)
+    basis = [f"{begun(words)}." for words in basis_of(run.results)]
+    return Section("fusion", "Fusion", [*parts, Notice("What the intervals rest on", basis)] if basis else parts, LEAD)
 
 
 def _answer(systems: Sequence[tuple[str, Results, bool]]) -> Answer:

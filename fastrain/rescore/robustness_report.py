@@ -15,6 +15,7 @@ from fasdata.page.parts import Answer, Column, Row, Table
 from fasdata.page.spelling import metric, on_two_lines, text_table
 from fasdata.store.atomic import write_text
 from fastrain.evaluation.scores import ScoreOrigin
+from fastrain.evaluation.statistics.clusters import Clusters
 from fastrain.evaluation.statistics.proportions import rules_note
 from fastrain.evaluation.thresholds import SOURCE_EER
 from fastrain.rescore.corruptions import parse_corruptions
@@ -92,7 +93,9 @@ def _above(rung: Rung, clean: Rung) -> bool:
 
 def _note(rungs: Sequence[Rung]) -> str:
     origin = ScoreOrigin.of(rungs[0].scores)
-    return f"{NOTE} Checkpoint selected by {origin.selection}: {origin.checkpoint}."
+    target = rungs[0].scores.clips().part("test")
+    people = Clusters.of(target.frame).basis() if target else "no target"
+    return f"{NOTE} They rest on {people}. Checkpoint selected by {origin.selection}: {origin.checkpoint}."
 
 
 def _chart(rungs: Sequence[Rung], name: str) -> Chart:

@@ -93,6 +93,10 @@ class Clusters:
         """Return how often intervals over as few people held in trials; "" with sixty or more, where 93 % is kept."""
         return MEASURED if len(self.stratum) < ENOUGH else ""
 
+    def basis(self) -> str:
+        """Return how many people there are and, if they are few, how often intervals over as few held in trials."""
+        return self.note() + (f" ({self.coverage()})" if self.coverage() else "")
+
     def weights(
         self, labels: NDArray[np.int64], resamples: int, seed: int, chunk: int = 256
     ) -> Iterator[NDArray[np.int64]]:

@@ -142,7 +142,7 @@ def test_systems_are_tested_on_the_same_people(runs: list[Path]) -> None:
     assert [cell.verdict.better for cell in cells] == [1, 1, 1, 1]
     (line,) = (line for line in compare([runs[0], runs[2]], resamples=400).splitlines() if line.startswith("hfn_mp ag"))
     assert line.startswith("hfn_mp against erm, exchanges of 24 people: AUC p = 0.002, corrected p = 0.010 (smallest")
-    assert "reachable 0.0025)" in line  # 1 / 401
+    assert "reachable 0.00249)" in line  # 1 / 401
 
 
 def test_a_threshold_that_is_given_or_of_the_sources_gets_a_column(runs: list[Path]) -> None:
@@ -223,7 +223,7 @@ def test_four_people_get_no_mark_in_any_form(four_people: list[Path], form: str)
     assert "hfn" in table and "(baseline)" in table
     for mark in ("*", "▲", "▼", "blacktriangle", "<strong>", "textbf", "best"):
         assert mark not in table, mark
-    assert "all exchanges of 4 people" in note and "(smallest reachable 0.12)" in note
+    assert "all exchanges of 4 people" in note and "(smallest reachable 0.125)" in note
     assert note.count("none distinguishable: with these people no difference could be") == 1  # of four columns
     assert "fewer than 20 people: nothing is marked" in note
 
@@ -236,7 +236,7 @@ def test_a_system_like_the_baseline_is_not_marked(tmp_path: Path) -> None:
     assert not set("▲▼") & set(text.splitlines()[3])
     swapped = compare(folders, resamples=400, baseline="hfn_mp")
     assert "erm against hfn_mp, " in swapped and "hfn_mp against erm, " in text
-    (words,) = re.findall(r"AUC p = [\d.]+, corrected p = [\d.]+ \(smallest reachable 0.0025\), not distinguishable; "
+    (words,) = re.findall(r"AUC p = [\d.]+, corrected p = [\d.]+ \(smallest reachable 0.00249\), not distinguishable; "
                           r"a difference below 0\.(\d+) would not be seen with these people", text)  # fmt: skip
     (systems,) = systems_of([ScoredRun.read(folder) for folder in folders]).values()
     verdict = compared("mcio:CIO2M", systems, resamples=400).lines[1].cells[0].verdict

@@ -98,7 +98,9 @@ def test_runs_are_fused_on_the_command_line(library: Library, tmp_path: Path) ->
         "source_eer" in Called("fastrain", "eval", "--fuse", "mean", tmp_path / "a", tmp_path / "b", "--out", both).out
     )
     assert Called("fastrain", "report", both).code == 0
-    assert "Fused decision, mean:erm+erm on" in (both / "report.html").read_text()
+    page = (both / "report.html").read_text()
+    assert "Fused decision, mean:erm+erm on" in page and "What the intervals rest on" in page
+    assert "in simulated studies of 15 and 30 people" in page.lower()
     assert "mean:erm+erm" in Called("fastrain", "compare", both, tmp_path / "a").out  # of one manifest
     assert "or --fuse RULE" in Called("fastrain", "eval", tmp_path / "a", tmp_path / "b").line
     assert "two or more run folders" in Called("fastrain", "eval", "--fuse", "and", tmp_path / "a").line

@@ -136,6 +136,7 @@ def test_the_command_writes_a_table_and_a_page(finished: Path, tmp_path: Path) -
     text = corrupt_run(finished, "blur:1,blur:5", tmp_path / "out")
     assert "as they are" in text and "blur 5" in text
     assert "at source_eer" in text and "Checkpoint selected by source_val: best@" in text
+    assert "They rest on" in text and "too few to tell (in simulated studies of 15 and 30 people" in text
     rows = list(csv.DictReader((tmp_path / "out" / "robustness.csv").open()))
     assert [(row["corruption"], row["severity"]) for row in rows] == [("none", "0"), ("blur", "1"), ("blur", "5")]
     assert np.isfinite([float(row["auc"]) for row in rows]).all()
