@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from fasdata.errors import UserError
 from fasdata.library import Library
+from fastrain.report.iso_sheet import write_sheet
 from fastrain.rescore.other_data import Asked, score_again
+from fastrain.run.plan import check_settings, make_plan
 from fastrain.run.run import run
 from fastrain.rundir import RunDir
 from tests.fastrain.sessions import request
@@ -35,6 +38,12 @@ def trained(world: Library, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_no_network_is_chosen_with_the_labels_of_many_targets(world: Library, tmp_path: Path) -> None:
+    wanted = request("erm", world, tmp_path / "run", "evaluate.select=target_oracle", protocol=MANY)
+    with pytest.raises(UserError, match=r"for one target, and mcio:CI2O\+M judges one network on each"):
+        make_plan(wanted, check_settings(wanted))
+
+
 def said_of_target(results: dict[str, Any]) -> dict[str, Any]:
     """What results say of part test, and their thresholds."""
     rows = {name: [row for row in results[name] if row["part"] == "test"] for name in ("metrics", "species", "counts")}
@@ -56,5 +65,7 @@ def test_one_to_many_equals_separate_evaluations(trained: Path, world: Library) 
         assert [row for row in results["metrics"] if row["part"] == "val"] == [
             row for row in alone["metrics"] if row["part"] == "val"
         ]
+    with pytest.raises(UserError, match="is judged on each of several targets: oulu-npu, msu-mfsd"):
+        write_sheet([trained], trained / "sheet.html")
     page = (trained / "report.html").read_text()
     assert all(target in page for target in TARGETS) and "Each target" in page
