@@ -97,13 +97,18 @@ def _spelled(
 def on_two_lines(cell: str | Absent, *marks: str) -> Any:
     """Put the interval of a spelled number, or what begins with one of `marks`, below it: narrower columns of a page.
 
+    What stands behind the interval, its rule, has a line of its own where a table is wide or the window narrow.
+
     >>> on_two_lines("8.33 % [2.08, 16.67] exact")
-    Markup('8.33 %<br>[2.08, 16.67] exact')
+    Markup('8.33 %<br>[2.08, 16.67] <small>exact</small>')
     """
     for mark in (" [", *marks):
         number, separator, rest = str(cell).partition(mark)
         if separator and not isinstance(cell, Absent):
-            return Markup("{}<br>{}").format(number, (mark + rest).strip())
+            interval, end, rule = (mark + rest).strip().partition("] ")
+            if end:
+                return Markup("{}<br>{}] <small>{}</small>").format(number, interval, rule)
+            return Markup("{}<br>{}").format(number, interval)
     return cell
 
 

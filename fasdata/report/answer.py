@@ -25,7 +25,7 @@ def dataset_answer(datasets: Sequence[DatasetSummary], boxes: Sequence[Sequence[
     total, of_all = sum(clips), sum(usable)
     title = f"{whole}: {count(of_all)} of {count(total)} clips have a face to use, {share(of_all, total)}."
     sentences = [f"The interval takes each clip for one of another person ({LEVEL:.0%}, Clopper-Pearson)."]
-    if len(names) > 1:
+    if len(names) > 1 and of_all < total:
         least = min(range(len(names)), key=lambda at: usable[at] / clips[at])
         sentences.insert(0, f"The least of them is {names[least]}: {share(usable[least], clips[least])}.")
     if bad:

@@ -79,9 +79,9 @@ class Rate:
         whole = (float(ends[0]), float(ends[1])) if is_number(ends[0]) and is_number(ends[1]) else None  # type: ignore[arg-type]
         return cls(name, float(row[value]), whole, str(row.get("rule") or ""))
 
-    def shown(self) -> Known:
-        """Return it as a page prints it, with its interval, or the reason why there is none."""
-        return metric(self.name, self.value, self.why, ends=self.ends, rule=self.rule)
+    def shown(self, *, rule: bool = True) -> Known:
+        """Return it as a page prints it, with its interval and the rule of that, or the reason why there is none."""
+        return metric(self.name, self.value, self.why, ends=self.ends, rule=self.rule if rule else "")
 
 
 @dataclass(frozen=True)

@@ -51,10 +51,10 @@ _FEW = f"“few”: fewer than {FEW} clips, too few to rely on."
 _LEADING = (
     Column("Scores of"),
     Column("Level"),
-    Column("Checkpoint selected by"),
     Column("Threshold policy"),
     Column("Threshold", numeric=True),
 )
+SIDE_BY_SIDE = 7  # species in a table that fits a window of 1280 pixels
 _RATES = {
     "hter": "HTER",
     "apcer": "APCER, worst species",
@@ -73,7 +73,7 @@ def metrics_section(run: RunFolder) -> Section:
     if results.absent:
         return Section("metrics", "Error rates", [Paragraph(f"No error rates: {results.absent}.")])
     lead = _FTA.get(str(results.data.get("fta")), "It is not recorded how clips without a usable face were counted.")
-    tables = [_rates(results), _species(results), *_families(results), _non_response(results)]
+    tables = [_rates(results), *_species(results), *_families(results), _non_response(results)]
     return Section("metrics", "Error rates", tables, lead)
 
 
@@ -91,7 +91,8 @@ def _rates(results: Results) -> Table:
         f"{_mean_over(results)}In brackets: 95 % interval over people, whose frames and clips go together, with its "
         f"rule ({rules_note(EXACT, WORST, JOINED, RESAMPLED)})."
     )
-    return Table("Error rates at clip and frame level", columns, rows, note)
+    selected = f"checkpoint selected by {results.data.get('selection') or 'a policy that is not recorded'}"
+    return Table(f"Error rates at clip and frame level; {selected}", columns, rows, note)
 
 
 def _mean_over(results: Results) -> str:
@@ -100,20 +101,31 @@ def _mean_over(results: Results) -> str:
     return words if networks else ""
 
 
-def _species(results: Results) -> Table:
+def _species(results: Results) -> list[Table]:
     lines = {}
     for part, level, policy in results.lines():
         rows_of_line = results.rows("species", part=part, level=level, threshold_policy=policy)
         lines[part, level, policy] = {str(row.get("species")): row for row in rows_of_line}
     names = list(dict.fromkeys(name for by_species in lines.values() for name in by_species))
-    columns = [*_LEADING, *(Column(f"APCER {name}", numeric=True) for name in names)]
-    rows = []
-    for (part, level, policy), by_species in lines.items():
-        if by_species:
-            rates = (species_cell(by_species.get(name)) for name in names)
-            rows.append(Row((*_leading(results, part, level, policy), *rates), _kind(part, policy)))
     note = f"“of n”: how many attacks of that species; {_mean_over(results)}{_FEW} {_INTERVAL}"
-    return Table("Attacks accepted, by attack species", columns, rows, note if rows else "No attack was scored.")
+    caption = "Attacks accepted, by attack species"
+    if not names:
+        return [Table(caption, _LEADING, [], "No attack was scored.")]
+    tables = []
+    for first in range(0, len(names), SIDE_BY_SIDE):
+        shown = names[first : first + SIDE_BY_SIDE]
+        rows = [
+            Row(
+                (*_leading(results, *line), *(species_cell(by_species.get(name)) for name in shown)),
+                _kind(line[0], line[2]),
+            )
+            for line, by_species in lines.items()
+            if by_species
+        ]
+        columns = [*_LEADING, *(Column(f"APCER {name}", numeric=True) for name in shown)]
+        which = f" {first + 1} to {first + len(shown)} of {len(names)}" if len(names) > SIDE_BY_SIDE else ""
+        tables.append(Table(caption + which, columns, rows, note))
+    return tables
 
 
 def _families(results: Results) -> list[Table]:
@@ -158,7 +170,7 @@ def _non_response(results: Results) -> Table:
 def _leading(results: Results, part: str, level: str, policy: str) -> tuple[str | Absent, ...]:
     threshold = results.threshold_row(level, policy)
     value = score(threshold.get("value"), str(threshold.get("reason") or "not recorded"))
-    return (results.named(part), level, text(results.data.get("selection")), policy, value)
+    return (results.named(part), level, policy, value)
 
 
 def _kind(part: str, policy: str) -> Literal["", "strong", "muted"]:

@@ -89,8 +89,9 @@ def sheet_page(sheet: IsoSheet) -> Page:
 def sheet_answer(sheet: IsoSheet) -> Answer:
     """Return the two rates in one sentence with their intervals, and what a claim on them would take."""
     unknown = len(sheet.unknown())
-    todo = f"{unknown} lines are not known: see below what would tell them." if unknown else ""
-    rates = sheet.apcer.shown(), sheet.bpcer.shown()
+    lines = "1 line is" if unknown == 1 else f"{unknown} lines are"
+    todo = f"{lines} not known: see below what would tell." if unknown else ""
+    rates = sheet.apcer.shown(rule=False), sheet.bpcer.shown(rule=False)
     if all(isinstance(rate, Absent) for rate in rates):
         why = f"{begun(sheet.apcer.why)}."
         step = (
@@ -140,13 +141,12 @@ def sheet_parts(sheet: IsoSheet) -> list[Any]:
 
 
 def _species(sheet: IsoSheet) -> Table:
-    columns = [Column(f"PAI species, by {sheet.species_by}"), Column("Presentations", True), Column("People", True),
-               Column("Accepted", True), Column("APCER [95 %]", True)]  # fmt: skip
-    rows = [
-        Row((line.name, count(line.presentations), count(line.people, "not all named"), line.accepted(),
-             line.apcer.shown()))
-        for line in sheet.species
-    ]  # fmt: skip
+    numbers = ("APCER [95 %]", "Accepted", "Presentations", "People")  # what counts first: of a narrow window
+    columns = [Column(f"PAI species, by {sheet.species_by}"), *(Column(title, True) for title in numbers)]
+    rows = []
+    for line in sheet.species:
+        presented = count(line.presentations), count(line.people, "not recorded")
+        rows.append(Row((line.name, line.apcer.shown(), line.accepted(), *presented)))
     return Table(f"Attacks of the {sheet.part}, by species, at {sheet.policy}", columns, rows)
 
 

@@ -48,10 +48,13 @@ class Number:
         return metric(self.metric, median(values) if values else None, "no run has it")
 
     def ends(self, runs: Sequence[RunFolder]) -> str:
-        """Return the interval of its value in one run, as the end of a note; "" where there is none."""
-        alone = runs[0].results.shown(self.part, "clip", self.metric, self.policy, interval=True)
+        """Return the interval of its value in one run, or of its median over several, as the end of a note."""
+        alone: Any = runs[0].results.shown(self.part, "clip", self.metric, self.policy, interval=True)
+        if len(runs) > 1:
+            reached = self.reached(runs)
+            alone = metric(self.metric, reached.middle, ends=reached.ends) if reached else ""
         _, bracket, rest = str(alone).partition(" [")
-        return f"; 95 %{bracket}{rest}" if bracket and len(runs) == 1 else ""
+        return f"; 95 %{bracket}{rest}" if bracket else ""
 
     def reached(self, runs: Sequence[RunFolder]) -> Reached:
         """Return its values in the runs that have it, with an interval over people and runs."""

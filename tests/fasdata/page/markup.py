@@ -37,6 +37,8 @@ class Markup(HTMLParser):
             self.tables[self._caption] = []
         elif tag == "tr":
             self.tables[self._caption].append([])
+        elif tag == "small" and any(name in ("td", "th") for name, _ in self._open):
+            self.tables[self._caption][-1][-1] += " "  # on a line of its own
         elif tag in ("td", "th"):
             self.tables[self._caption][-1].append("")
 

@@ -66,7 +66,7 @@ def test_p_values():
 def test_an_interval_names_its_rule_and_stands_below_its_number_on_a_page():
     assert percent(0.25, ends=(0.1, 0.5), rule="exact") == "25.00 % [10.00, 50.00] exact"
     assert percent(0.25, rule="exact") == "25.00 %"
-    assert str(on_two_lines("25.00 % [10.00, 50.00] exact")) == "25.00 %<br>[10.00, 50.00] exact"
+    assert str(on_two_lines("25.00 % [10.00, 50.00] exact")) == "25.00 %<br>[10.00, 50.00] <small>exact</small>"
     assert (on_two_lines("8.60 at last", " at "), on_two_lines("8.60")) == ("8.60<br>at last", "8.60")
     assert on_two_lines(Absent("no [number]")) == Absent("no [number]")
 

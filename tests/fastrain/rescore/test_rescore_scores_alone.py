@@ -239,7 +239,7 @@ def test_the_sheet_of_the_least_scores_says_which_of_its_lines_are_unknown(tmp_p
         "PAI species: species are not named",
         "APNRR, BPNRR: the file lists no presentation without a score.",
         "HTER, all species together, ACER max, worst species: there is no part val.",
-        "lines are not known: see below",
+        "lines are not known: see below what would tell.",
     ):
         assert words in page.text, words
     given = Called("fastrain", "eval", tmp_path / "s.csv", "--sheet", tmp_path / "at.html", "--threshold", "fixed(0.5)")
