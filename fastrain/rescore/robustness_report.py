@@ -72,7 +72,9 @@ def robustness_answer(rungs: Sequence[Rung]) -> Answer:
     if own is None or not worse:
         return Answer("No HTER is defined on these pictures.", "score clips of both labels.", (), "bad")
     worst = max(worse, key=lambda rung: rung.numbers["hter"] or 0.0)
-    before, after = (str(metric("hter", rung.numbers["hter"], **_interval(rung, "hter"))) for rung in (clean, worst))
+    before, after = (
+        str(metric("hter", rung.numbers["hter"], ends=_interval(rung, "hter").get("ends"))) for rung in (clean, worst)
+    )
     numbers = f"HTER {before} on the pictures as they are, {after} at {worst.name}, the worst"
     apart = {rung.corruption.kind for rung in worse if rung.corruption and _above(rung, clean)}
     if apart:
