@@ -86,6 +86,8 @@ def _weights(run: RunFolder) -> Iterator[Entry]:
         yield Entry("starting weights", Path(pretrained).name, "your own file: as its owner says", None)
     elif trunk.endswith(".tv_in1k"):
         yield Entry("starting weights", trunk, "BSD-3-Clause (torchvision); learnt from ImageNet, for research", None)
+    elif trunk.endswith(".lvd142m"):
+        yield Entry("starting weights", trunk, "Apache-2.0 (DINOv2); learnt from pictures of the web", None)
     elif trunk.endswith(".openai"):
         yield Entry("starting weights", trunk, "MIT; learnt from pictures of the web", None)
     elif pretrained:
