@@ -44,10 +44,10 @@ def measured(preset: str, options: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(options.threads)
     config = resolve(layered("erm", preset or None))
     size = View.named(config.data.view or ERM.default_view, config.data.image_size).size
+    before = peak_mib()
     with TemporaryDirectory() as folder:
         file = Path(folder) / "weights.safetensors"
         save_file(pooled_trunk(config.model["trunk"], config.model["trunk_kwargs"])[0].state_dict(), file)
-        before = peak_mib()
         method = ERM(ERMSettings(**{**config.model, "pretrained": str(file)}), n_domains=3, image_size=size)
         per_group = max(1, options.images // 6)
         batch = images(range(3), per_group=per_group, size=size, views=1)
