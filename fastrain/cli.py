@@ -13,6 +13,7 @@ from fastrain.commands import (
     imports,
     lab,
     landscape,
+    leaderboard,
     methods,
     plan_test,
     predict,
@@ -26,7 +27,20 @@ app = command_app(
     "Manifests to trained face anti-spoofing methods, honestly evaluated.\n\n"
     "Example: fastrain run hfn_mp --protocol CIO-M --data data"
 )
-for verb in (run, evaluate, landscape, report, compare, predict, export, calibrate, serve, plan_test, claims):
+for verb in (
+    run,
+    evaluate,
+    landscape,
+    report,
+    compare,
+    predict,
+    export,
+    calibrate,
+    serve,
+    plan_test,
+    claims,
+    leaderboard,
+):
     app.add_typer(verb.app)
 app.add_typer(methods.app, name="methods")
 app.add_typer(imports.app, name="import")

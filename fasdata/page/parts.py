@@ -111,7 +111,7 @@ class Cards:
 class Column:
     """A column: its heading, and whether it holds numbers (set flush right, never broken)."""
 
-    title: str
+    title: Any
     numeric: bool = False
 
 

@@ -15,7 +15,7 @@ from fastrain.cli import app, main
 
 COMMANDS = (
     "methods", "run", "eval", "import", "report", "compare", "landscape", "predict", "export", "calibrate", "serve",
-    "claims", "plan-test", "lab", "sweep",
+    "claims", "plan-test", "lab", "sweep", "leaderboard",
 )  # fmt: skip
 
 
