@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-EXECUTORS = ("local",)
+EXECUTORS = ("local", "slurm")
 Folder = Annotated[Path, typer.Argument(metavar="SWEEP", help="The folder of a sweep.")]
 
 
@@ -57,7 +57,11 @@ def sweep(
     accelerator: Annotated[str | None, typer.Option(help="auto (default), cpu, cuda or mps.")] = None,
     devices: Annotated[str | None, typer.Option(help="Devices of each run. Default: 1.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Of each run. Default: the cores shared out.")] = None,
-    executor: Annotated[str, typer.Option(help="Where runs are carried out: local.")] = "local",
+    executor: Annotated[str, typer.Option(help="Where runs are carried out: local or slurm.")] = "local",
+    slurm: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="A parameter of submitit, as slurm_partition=gpu; repeat for more."),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", "-j", min=1, help="Runs at once. Default: one a CUDA device, else one.")
     ] = None,
@@ -79,10 +83,14 @@ def sweep(
         raise UserError("no folder for the sweep", expected="--out sweeps/NAME")
     if executor not in EXECUTORS:
         raise unknown_name("executor", executor, EXECUTORS)
+    if slurm and executor != "slurm":
+        raise UserError(f"--slurm with --executor {executor}", expected="--executor slurm")
+    from fastrain.sweep.carry_out import Executor
     from fastrain.sweep.carry_out import sweep as carry_out
     from fastrain.sweep.grid import read_grid, settings_in
     from fastrain.sweep.local_runs import LocalRuns
     from fastrain.sweep.plan_sweep import Common
+    from fastrain.sweep.slurm_runs import SlurmRuns
 
     constant = settings_in([*(settings or ()), *([f"data.view={own_view(view)}"] if view else [])], "--set")
     given: dict[str, Any] = {
@@ -93,9 +101,14 @@ def sweep(
         data=data, frames=frames, test_frames=test_frames, val=val, precision=precision, accelerator=accelerator,
         devices=devices, threads=threads, faces=faces, report=not no_report, allow_changed_data=allow_changed_data,
     )  # fmt: skip
-    local = LocalRuns.on(accelerator, devices, workers)
+    runs: Executor
+    if executor == "slurm":
+        runs = SlurmRuns.on(out, settings_in(slurm, "--slurm"), workers)
+    else:
+        runs = LocalRuns.on(accelerator, devices, workers)
+    places = runs.places if isinstance(runs, LocalRuns) else workers or 1
     outcomes = carry_out(
-        read_grid(grid, given), common, out, local, places=local.places, dry_run=dry_run, retry_failed=retry_failed,
+        read_grid(grid, given), common, out, runs, places=places, dry_run=dry_run, retry_failed=retry_failed,
         pack=not no_pack,
     )  # fmt: skip
     if any(outcome.state == "failed" for outcome in outcomes):

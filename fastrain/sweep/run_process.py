@@ -75,8 +75,10 @@ class RunProcess:
         context.set_forkserver_preload(PRELOADED)
         resource_tracker.ensure_running()  # whose start would unblock the signals
         self._pipe, there = context.Pipe(duplex=False)
-        self._process = context.Process(target=_carry_out, args=(there, task, log, dict(environment or {})))
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # a terminal's signals are for this process alone
+        arguments = (there, task, log, dict(environment or {}))
+        self._process = context.Process(target=_carry_out, args=arguments, daemon=True)
+        # A terminal's signals, and those of a batch system to a whole job, are for this process alone.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (*SIGNALS, signal.SIGUSR1, signal.SIGUSR2))
         try:
             self._process.start()
         finally:
@@ -96,9 +98,13 @@ class RunProcess:
         """End the process at once."""
         self._process.kill()
 
+    def wait(self) -> None:
+        """Wait for the end."""
+        wait([self.sentinel])
+
     def outcome(self) -> Outcome:
         """Wait for the end; return what became of the run, and write down why it failed if it did."""
-        wait([self.sentinel])
+        self.wait()
         self._process.join()
         outcome: Outcome | None = None
         with suppress(EOFError, OSError):
