@@ -47,9 +47,9 @@ def test_only_a_list_of_targets_is_judged_one_by_one() -> None:
 
 @pytest.mark.parametrize("fta", ["count", "exclude"])
 def test_each_target_has_the_numbers_that_it_would_have_alone(fta: str) -> None:
-    results = run_results(scored(), selection="last", fta=fta, resamples=40)
+    results = run_results(scored(), selection="last", fta=fta, resamples=10)
     for target in TARGETS:
-        alone = evaluate(of_target(scored(), target), selection="last", fta=fta, resamples=40)
+        alone = evaluate(of_target(scored(), target), selection="last", fta=fta, resamples=10)
         block = results["targets"][target]
         assert block["thresholds"] == alone["thresholds"]
         for name in ("metrics", "species", "counts"):
@@ -71,7 +71,7 @@ def value(results: dict[str, Any], metric: str, policy: str = "", level: str = "
 
 
 def test_a_mean_is_that_of_the_targets_and_better_known_than_any() -> None:
-    results = run_results(scored(), selection="last", fta="count", resamples=200)
+    results = run_results(scored(), selection="last", fta="count", resamples=100)
     means = [row for row in results["metrics"] if row["part"] == "test"]
     blocks = [results["targets"][target]["metrics"] for target in TARGETS]
     assert len(means) == len(blocks[0]) == len(blocks[1])
@@ -93,7 +93,7 @@ def test_a_mean_is_that_of_the_targets_and_better_known_than_any() -> None:
 def test_networks_deviate_as_their_means_over_targets_do() -> None:
     frame = scored().frame
     table = ScoreTable(frame.assign(score_at_10=frame["score"] + (frame["label"] == "attack") * 0.2))
-    results = run_results(table, selection="last", fta="count", resamples=30)
+    results = run_results(table, selection="last", fta="count", resamples=10)
     tables = [ScoreTable(of.frame.drop(columns="score_at_10")) for of in networks(table)]
     alone = [run_results(of, selection="last", fta="count", resamples=0) for of in tables]
     means = [value(of, "auc")["value"] for of in alone]
@@ -119,7 +119,7 @@ def test_the_mean_varies_as_that_of_people_drawn_inside_each_dataset() -> None:
     tables = [part for _, part in clips.frame.groupby("dataset")]
     drawn = [
         resampled(
-            Samples.of(table, "count"), Clusters.of(table.frame), {"auc": Weighted.auc}, resamples=4000, seed=0
+            Samples.of(table, "count"), Clusters.of(table.frame), {"auc": Weighted.auc}, resamples=1500, seed=0
         )["auc"]
         for table in (ScoreTable(rows.reset_index(drop=True)) for rows in tables)
     ]  # fmt: skip
@@ -127,11 +127,11 @@ def test_the_mean_varies_as_that_of_people_drawn_inside_each_dataset() -> None:
     both = Samples.of(ScoreTable(pd.concat(tables, ignore_index=True)), "count")
     first = np.arange(len(both.labels)) < len(tables[0])
     joint = []
-    for weights in together.weights(both.labels, 4000, seed=1):
+    for weights in together.weights(both.labels, 1500, seed=1):
         halves = []
         for half in (first, ~first):
             samples = Samples(both.scores[half], both.labels[half], both.species[half], both.clip[half])
             halves.append(Weighted(ScoreOrder(samples), weights[:, half]).auc())
         joint.append(np.mean(halves, axis=0))
     own, oracle = interval_of(mean_of_resamples(drawn, 0)), interval_of(np.concatenate(joint))
-    assert (own.low, own.high) == pytest.approx((oracle.low, oracle.high), abs=0.006)
+    assert (own.low, own.high) == pytest.approx((oracle.low, oracle.high), abs=0.012)
