@@ -86,7 +86,7 @@ def test_a_wrong_override_is_refused_with_advice(override: str, words: str) -> N
         ("train.max_iterations=0", "train.max_iterations: Input should be greater than or equal to 1; found 0"),
         (
             "evaluate.select=target",
-            "evaluate.select: Input should be 'source_val', 'last', 'mean_last' or 'target_oracle'",
+            "evaluate.select: Input should be 'source_val', 'last', 'mean_last', 'target_oracle', 'ema' or 'swa'",
         ),
         ("model.meta_lr=-1", "model.meta_lr"),
         ("augment.horizontal_flip=2", "data.augment.horizontal_flip"),
