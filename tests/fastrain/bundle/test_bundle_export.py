@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from fastrain.bundle.finding import Recording
 from fastrain.bundle.from_run import predictor_of_run
 from fastrain.bundle.loading import load
 from fastrain.bundle.opened import Bundle
+from fastrain.bundle.said_of_run import bundle_of_run
 from tests.commands import Called
 from tests.fastrain.bundle.seen import files_of
 
@@ -28,6 +30,15 @@ ASSETS, MODELS = os.environ.get("FAS_ASSETS", ""), os.environ.get("FAS_DETECTOR_
 @pytest.fixture(autouse=True)
 def few_pictures(monkeypatch):
     monkeypatch.setattr(export, "PICTURES", 6)
+
+
+def test_a_sheet_states_the_hash_of_the_bundle_of_its_run_and_of_no_other(erm, erm_bundle, tmp_path):
+    bundle = Bundle.read(erm_bundle)
+    assert bundle_of_run(erm_bundle, erm) == f"{bundle.sha256}, deciding at {bundle.facts.threshold}"
+    facts = json.loads((erm / "run.json").read_text())
+    (tmp_path / "run.json").write_text(json.dumps({**facts, "seed": 99}))
+    with pytest.raises(UserError, match=r"was not made of the run .*another seed"):
+        bundle_of_run(erm_bundle, tmp_path)
 
 
 def test_a_bundle_says_what_it_is(erm, erm_bundle):
