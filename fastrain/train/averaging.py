@@ -95,6 +95,11 @@ class Averages:
             average.tensors = {key: tensor.to(own[key].device, copy=True) for key, tensor in tensors.items()}
 
 
+def _is_trained(norm: nn.Module) -> bool:
+    parameters = list(norm.parameters())
+    return not parameters or any(parameter.requires_grad for parameter in parameters)
+
+
 def with_statistics(
     average: Mapping[str, Tensor], method: Method, scorer: Scorer, images: Images, seed: int
 ) -> dict[str, Tensor]:
@@ -107,7 +112,8 @@ def with_statistics(
     before = {name: tensor.detach().clone() for name, tensor in method.state_dict().items()}
     training = method.training
     norms = [module for module in method.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-    norms = [norm for norm in norms if norm.track_running_stats]
+    # The statistics of a part that is not trained are its own, as its weights are.
+    norms = [norm for norm in norms if norm.track_running_stats and _is_trained(norm)]
     momenta = [norm.momentum for norm in norms]
     method.load_state_dict({**before, **average})
     method.eval()

@@ -71,6 +71,16 @@ def test_statistics_of_swa_are_those_of_the_averaged_network(calm, library: Libr
     assert all(torch.equal(tensor, state[key]) for key, tensor in method.state_dict().items())  # given back as it was
 
 
+def test_statistics_that_a_method_holds_stay_those_of_its_fixed_part(library: Library, tmp_path: Path) -> None:
+    scoring = session(request("erm", library, tmp_path / "run", *ASKED, "freeze_trunk=true"))
+    method = scoring.method
+    state = {name: tensor.clone() for name, tensor in method.state_dict().items()}
+    scorer = Scorer(open_devices("cpu", "1", "32-true"), method, AugmentConfig(), 24, 0)
+    anew = with_statistics(state, method, scorer, scoring.true_images["train"], seed=3)
+    running = [name for name in state if "running_" in name]
+    assert running and all(torch.equal(anew[name], state[name]) for name in running)
+
+
 def first_pair(method: nn.Module) -> tuple[nn.Module, nn.Module]:
     modules = [module for module in method.modules() if isinstance(module, nn.Conv2d | nn.BatchNorm2d)]
     at = next(place for place, module in enumerate(modules) if isinstance(module, nn.BatchNorm2d))
