@@ -39,7 +39,7 @@ def test_an_unknown_person_is_refused_with_the_nearest_name(library: Library) ->
     before = files(library.root)
     line = refused("fasdata", "forget", DATASET, "S3", "--data", library.root)
     assert "no data of a person 'S3' in casia-fasd" in line and "5 other people" in line and "'s3'" in line
-    assert "empty name" in forget(library, "").line
+    assert "an argument is empty" in forget(library, "").line
     assert "CASIA-FASD" in Called("fasdata", "forget", "CASIA-FSD", WHO, "--data", library.root).line
     assert files(library.root) == before
 
