@@ -60,7 +60,8 @@ def little_to_compare(scenery, monkeypatch):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_trained_predicted_exported_and_predicted_again(seen, tmp_path, method):
-    run = trained(seen, method, tmp_path / "run", "train.seed=666")
+    # Of some seeds the smallest hfn_mp says nearly the same of all; which ones differs between machines.
+    run = trained(seen, method, tmp_path / "run", *(("train.seed=3",) if method == "hfn_mp" else ()))
     expected = evaluated(run)
     assert np.ptp(list(expected.values())) > 1e-3  # a network that says the same of all would agree with anything
     assert largest_difference(scores_of(load(run), seen), expected) <= 1e-6
