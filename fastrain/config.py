@@ -144,7 +144,8 @@ class RunConfig(_Section):
 
 def modalities_of(config: RunConfig) -> tuple[str, ...]:
     """Return what the method of a configuration sees; methods without that setting see colour."""
-    return tuple(config.model.get("modalities") or ("rgb",))
+    named = config.model.get("modalities")  # what a run folder says may be anything
+    return tuple(map(str, named)) if isinstance(named, list | tuple) and named else ("rgb",)
 
 
 # The result does not depend on these, so a run may be continued with other values. (Of a pack that changes pixels the

@@ -9,7 +9,7 @@ from fasdata.page.parts import Column, Notice, Row, Table
 from fasdata.page.spelling import count, percent
 from fastrain.evaluation.statistics.proportions import EXACT, rules_note
 from fastrain.report.run_folder import RunFolder
-from fastrain.rundir.facts import JITTER, JitterFacts
+from fastrain.rundir.result_facts import JITTER, JitterFacts
 
 LEAD = (
     "The same network, threshold and clips; the box that the detector found is moved by a share of its side, to eight "

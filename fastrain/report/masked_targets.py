@@ -9,6 +9,7 @@ from typing import Any
 
 from fasdata.errors import UserError
 from fasdata.manifest.meta import recipe_key
+from fastrain.config import modalities_of
 from fastrain.evaluation.results_lookup import HONEST, Results
 from fastrain.rundir import RunDir, RunFacts
 
@@ -58,16 +59,6 @@ def only_masked(trained: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     )
 
 
-def modalities_of(run: RunDir) -> tuple[str, ...]:
-    """Return the modalities that a run was configured for; methods without that setting see colour.
-
-    Raises:
-        UserError: the configuration is missing or damaged.
-    """
-    named = run.config().model.get("modalities")
-    return tuple(map(str, named)) if isinstance(named, list) and named else ("rgb",)
-
-
 # -- The evaluations on them ------------------------------------------------------------------------------------------
 
 TOLERANCE = 1e-4  # of a threshold on scores: the same network on the same pictures, perhaps on another device
@@ -111,7 +102,7 @@ class MaskedTargets:
         """
         run = RunDir(folder)
         about, trained = run.facts(), run.manifest().tree()
-        variants = masked_variants(trained, modalities_of(run))
+        variants = masked_variants(trained, modalities_of(run.config()))
         if not variants or (about.evaluation_of is not None and not run.checkpoints.is_dir()):
             return None
         complete = TargetResults((), Results(run.results().tree()), folder)

@@ -25,7 +25,7 @@ from fasdata.records import BONAFIDE
 from fasdata.store.atomic import write_text
 from fastrain.evaluation.statistics.clusters import Clusters
 from fastrain.evaluation.statistics.proportions import EXACT, proportion_interval, rules_note
-from fastrain.rundir.facts import JITTER, JitterFacts, JitterRow
+from fastrain.rundir.result_facts import JITTER, JitterFacts, JitterRow
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,8 @@ from fasdata.errors import UserError
 from fasdata.library import Library
 from fasdata.manifest.manifest import TABLE
 from fasdata.manifest.meta import parameters_of, recipe_key
-from fastrain.report.masked_targets import masked_variants, modalities_of, only_masked
+from fastrain.config import modalities_of
+from fastrain.report.masked_targets import masked_variants, only_masked
 from fastrain.rundir import RunDir, selected_checkpoint
 
 
@@ -30,7 +31,7 @@ def score_missing(folder: Path, data: str | None = None) -> str:
     from fastrain.rescore.other_data import Asked, score_again
 
     run = RunDir(folder)
-    about, modalities = run.facts(), modalities_of(run)
+    about, modalities = run.facts(), modalities_of(run.config())
     if len(modalities) < 2:
         raise UserError(
             f"the network of {folder} sees {modalities[0]} alone, and cannot lose it",

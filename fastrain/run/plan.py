@@ -13,7 +13,7 @@ from fasdata.manifest.meta import recipe_key
 from fasdata.protocols.built import Wanted
 from fasdata.protocols.grammar import parse
 from fasdata.protocols.protocol_name import judges_each
-from fastrain.config import EMA, SOURCE_VAL, SWA, TARGET_ORACLE, RunConfig
+from fastrain.config import EMA, SOURCE_VAL, SWA, TARGET_ORACLE, RunConfig, modalities_of
 from fastrain.data.image_source import ImageSource, image_source
 from fastrain.data.manifests import (
     ManifestFile,
@@ -262,7 +262,6 @@ def _check_one_network(config: RunConfig, canonical: str) -> None:
 def _check_augmentation(config: RunConfig, size: int) -> None:
     from fastrain.augmentation import AugmentConfig
     from fastrain.data.artefacts import require_colour_alone
-    from fastrain.run.assembly import modalities_of
 
     augment = AugmentConfig.model_validate(config.data.augment)
     require_colour_alone(augment, modalities_of(config), shuffled=config.data.shuffle_labels)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from fasdata.page.spelling import metric, reasoned, score
 from fastrain.evaluation.thresholds import SOURCE_EER, TARGET_EER
 from fastrain.rundir import ResultFacts, RunFacts, other_views_learned
-from fastrain.rundir.facts import MetricRow, ThresholdRow
+from fastrain.rundir.result_facts import MetricRow, ThresholdRow
 
 PARTS = {"val": "held-out source", "test": "target"}
 _RATES = (

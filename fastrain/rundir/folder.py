@@ -17,7 +17,8 @@ from fasdata.errors import UserError
 from fasdata.foreign import read_json, read_yaml, validated
 from fasdata.store.atomic import is_temporary, require_writable, sweep, write_text
 from fastrain.config import RunConfig, differences
-from fastrain.rundir.facts import Facts, ManifestFacts, ProbeFacts, ResultFacts, RunFacts
+from fastrain.rundir.facts import Facts, ManifestFacts, RunFacts
+from fastrain.rundir.result_facts import ProbeFacts, ResultFacts
 
 RunState = Literal["new", "unfinished", "finished"]
 File = TypeVar("File", bound=Facts)

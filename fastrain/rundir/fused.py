@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import FiniteFloat
 
-from fastrain.rundir.facts import Facts, ResultFacts
+from fastrain.rundir.facts import Facts
+from fastrain.rundir.result_facts import ResultFacts
 
 FUSION = "fusion.json"
 

@@ -109,3 +109,8 @@ def test_full_lists_give_the_published_counts():
         clips = parse_paths(card, paths).clips
         assert Counter(clip.label for clip in clips) == card.counts["all"].model_dump()
         assert len({clip.subject for clip in clips}) == int(card.people)
+
+
+def test_a_copy_of_hkbu_mars_may_be_folders_of_pictures():
+    (clip,) = parse_paths(find_card("HKBU-MARs-V2"), ["attack/09/04_02_9/17.png", "attack/09/04_02_9/18.png"]).clips
+    assert (clip.clip_id, clip.label, clip.fields["container"]) == ("attack__09__04-02", "attack", "frames")

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 from fasdata.cli import app
 from fasdata.datasets.registry import find_card
 from fasdata.datasets.scan import parse_paths
+from fasdata.errors import UserError
+from fasdata.forget.removal import plan_forget
 from fasdata.library import Library
 from tests.commands import Called, refused
 from tests.fasdata.forget.forgetting import DATASET, WHO, files, forget
@@ -39,7 +41,8 @@ def test_an_unknown_person_is_refused_with_the_nearest_name(library: Library) ->
     before = files(library.root)
     line = refused("fasdata", "forget", DATASET, "S3", "--data", library.root)
     assert "no data of a person 'S3' in casia-fasd" in line and "5 other people" in line and "'s3'" in line
-    assert "an argument is empty" in forget(library, "").line
+    with pytest.raises(UserError, match="the empty name stands for unknown people"):
+        plan_forget(library, DATASET, "")
     assert "CASIA-FASD" in Called("fasdata", "forget", "CASIA-FSD", WHO, "--data", library.root).line
     assert files(library.root) == before
 

@@ -16,7 +16,7 @@ from fasdata.manifest import Manifest
 from fastrain.data.samples import Samples
 from fastrain.rescore.jitter import Move, cells, flipped, jitter_text, moves, parse_amounts, rows_of
 from fastrain.run.run import run
-from fastrain.rundir.facts import JitterFacts
+from fastrain.rundir.result_facts import JitterFacts
 from tests.commands import Called
 from tests.fastrain.sessions import request
 from tests.fastrain.world import CANONICAL, RECIPE
