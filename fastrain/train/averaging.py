@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from fasdata.errors import UserError
 from fastrain.config import EMA, SWA, TrainConfig
 from fastrain.networks.checkpoint import HELP, Checkpoint
+from fastrain.networks.fine_tuning import learns
 from fastrain.train.selection import ends_of_epochs
 
 if TYPE_CHECKING:
@@ -95,11 +96,6 @@ class Averages:
             average.tensors = {key: tensor.to(own[key].device, copy=True) for key, tensor in tensors.items()}
 
 
-def _is_trained(norm: nn.Module) -> bool:
-    parameters = list(norm.parameters())
-    return not parameters or any(parameter.requires_grad for parameter in parameters)
-
-
 def with_statistics(
     average: Mapping[str, Tensor], method: Method, scorer: Scorer, images: Images, seed: int
 ) -> dict[str, Tensor]:
@@ -113,7 +109,7 @@ def with_statistics(
     training = method.training
     norms = [module for module in method.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     # The statistics of a part that is not trained are its own, as its weights are.
-    norms = [norm for norm in norms if norm.track_running_stats and _is_trained(norm)]
+    norms = [norm for norm in norms if norm.track_running_stats and (learns(norm) or not norm.affine)]
     momenta = [norm.momentum for norm in norms]
     method.load_state_dict({**before, **average})
     method.eval()
