@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fasdata.errors import UserError, unknown_name
 from fasdata.page.spelling import Absent, percent, ratio, text_table
+from fasdata.page.table_forms import markdown_table
 from fasdata.protocols.grammar import parse
 from fasdata.store.atomic import write_text
 from fastrain.claims.published import RECIPES, Claim, disagreements, load_published, sources_of
@@ -77,13 +78,10 @@ def _text(title: str, claims: Sequence[Claim]) -> str:
 
 
 def _markdown(title: str, claims: Sequence[Claim]) -> str:
-    def line(values: Sequence[str]) -> str:
-        return "| " + " | ".join(value.replace("|", "\\|") for value in values) + " |"
-
-    rows = [line(HEAD), "|" + "---|" * len(HEAD), *(line(cells(claim)) for claim in claims)]
+    lines = markdown_table(HEAD, [cells(claim) for claim in claims])
     apart = "\n".join(f"- {words}" for words in disagreements(claims))
     sources = "\n".join(f"- {source}" for source in sources_of(claims))
-    parts = filter(None, [f"### {title}", "\n".join(rows), apart, RECIPES, sources])
+    parts = filter(None, [f"### {title}", "\n".join(lines), apart, RECIPES, sources])
     return "\n\n".join(parts)
 
 

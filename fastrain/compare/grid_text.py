@@ -7,10 +7,11 @@ import io
 from collections.abc import Sequence
 
 from fasdata.page.spelling import metric, text_table
+from fasdata.page.table_forms import Strong, latex_table, markdown_table
 from fastrain.compare.by_protocol import AVERAGE, ByProtocol
 from fastrain.compare.chosen import Tried
 from fastrain.compare.comparison import Cell, ProtocolTable
-from fastrain.compare.text import BEST, escaped, score_of
+from fastrain.compare.text import BEST, score_of
 from fastrain.evaluation.statistics.proportions import AVERAGED, RULES
 
 CSV_HEAD = (
@@ -72,40 +73,16 @@ def _plain(grid: ByProtocol) -> str:
 
 
 def _markdown(grid: ByProtocol) -> str:
-    def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cells) + " |"
-
-    def cell(text: str, best: bool) -> str:
-        plain = text.replace("|", "\\|").replace("*", "\\*")
-        return f"**{plain}**" if best else plain
-
-    head = head_of_grid(grid)
-    rows = [line([cell(*each) for each in row]) for row in rows_of_grid(grid)]
-    return "\n".join([f"### {_title(grid)}", "", line(head), "|" + "---|" * len(head), *rows])
+    return "\n".join([f"### {_title(grid)}", "", *markdown_table(head_of_grid(grid), _set_off(grid))])
 
 
 def _latex(grid: ByProtocol) -> str:
-    def line(cells: Sequence[str]) -> str:
-        return " & ".join(cells) + r" \\"
-
-    rows = [
-        line([rf"\textbf{{{escaped(text)}}}" if best else escaped(text) for text, best in row])
-        for row in rows_of_grid(grid)
-    ]
     head = head_of_grid(grid)
-    columns = "l" + "r" * (len(head) - 3) + "ll"
-    return "\n".join(
-        [
-            f"% {_title(grid)}",
-            rf"\begin{{tabular}}{{{columns}}}",
-            r"\toprule",
-            line([escaped(title) for title in head]),
-            r"\midrule",
-            *rows,
-            r"\bottomrule",
-            r"\end{tabular}",
-        ]
-    )
+    return "\n".join([f"% {_title(grid)}", *latex_table("l" + "r" * (len(head) - 3) + "ll", head, _set_off(grid))])
+
+
+def _set_off(grid: ByProtocol) -> list[list[str]]:
+    return [[Strong(text) if best else text for text, best in row] for row in rows_of_grid(grid)]
 
 
 # -- CSV: one number a row ---------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fasdata.page.spelling import metric, percent, ratio, text_table
+from fasdata.page.table_forms import Strong, latex_table, markdown_table
 from fasdata.species import DIGITAL
 from fastrain.claims.published import RECIPES, Claim, disagreements, sources_of
 from fastrain.compare.comparison import Cell, Line, ProtocolTable
@@ -82,10 +83,7 @@ def best_of(line: Line) -> list[bool]:
 def _set_off(cells: list[str], line: Line, form: str) -> list[str]:
     if form == "text":
         return [f"{cell} best" if best else cell for cell, best in zip(cells, best_of(line), strict=True)]
-    return [_BOLD + cell if best else cell for cell, best in zip(cells, best_of(line), strict=True)]
-
-
-_BOLD = "\0"  # before a cell that its form prints in bold, once it is escaped
+    return [Strong(cell) if best else cell for cell, best in zip(cells, best_of(line), strict=True)]
 
 
 def score_of(title: str, name: str) -> str:
@@ -119,34 +117,15 @@ def _text(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]]) 
 
 
 def _markdown(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]]) -> str:
-    def line(cells: Sequence[str]) -> str:
-        escaped = [cell.replace("|", "\\|").replace("*", "\\*") for cell in cells]
-        return "| " + " | ".join(f"**{cell[1:]}**" if cell.startswith(_BOLD) else cell for cell in escaped) + " |"
-
     name = table.alias if table.alias == table.protocol else f"{table.alias} (`{table.protocol}`)"
     name += f": {table.metric}" if table.metric else ""
-    head = [f"### {name}", "", line(head_of(table)), "|" + "---|" * len(head_of(table))]
-    return "\n".join([*head, *map(line, rows), *map(line, quoted), "", _foot(table, "md").replace("*", "\\*")])
+    lines = markdown_table(head_of(table), [*rows, *quoted])
+    return "\n".join([f"### {name}", "", *lines, "", _foot(table, "md").replace("*", "\\*")])
 
 
 def _latex(table: ProtocolTable, rows: list[list[str]], quoted: list[list[str]]) -> str:
-    def line(cells: Sequence[str]) -> str:
-        spelt = (rf"\textbf{{{escaped(cell[1:])}}}" if cell.startswith(_BOLD) else escaped(cell) for cell in cells)
-        return " & ".join(spelt) + r" \\"
-
-    body = [*map(line, rows), *([r"\midrule", *map(line, quoted)] if quoted else [])]
-    return "\n".join(
-        [
-            r"\begin{tabular}{lll" + "r" * len(table.columns) + "}",
-            r"\toprule",
-            line(head_of(table)),
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-            f"% {_named(table)}. {_foot(table, 'latex')} Packages: booktabs, amssymb.",
-        ]
-    )
+    lines = latex_table("lll" + "r" * len(table.columns), head_of(table), rows, quoted)
+    return "\n".join([*lines, f"% {_named(table)}. {_foot(table, 'latex')} Packages: booktabs, amssymb."])
 
 
 def _named(table: ProtocolTable) -> str:
@@ -172,13 +151,3 @@ def _foot(table: ProtocolTable, form: str) -> str:
     return f"{table.people}; {table.resamples} resamples. {note(table, form)}" + "".join(
         f" {sentence}." for sentence in sentences
     )
-
-
-def escaped(text: str) -> str:
-    """Return a text as LaTeX prints it."""
-    special = {
-        **{letter: f"\\{letter}" for letter in "%_&#${}"},
-        **{"▲": r"$\blacktriangle$", "▼": r"$\blacktriangledown$"},
-        **{"±": r"$\pm$", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
-    }
-    return "".join(special.get(letter, letter) for letter in text)
