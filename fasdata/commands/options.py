@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fasdata.cores import usable_cores
+
 if TYPE_CHECKING:
     from fasdata.datasets.card import Card
     from fasdata.library import Library
@@ -41,11 +43,7 @@ BonafideIs = Annotated[
 
 def processes(workers: int) -> int:
     """Return the number of processes that `--workers` asks for."""
-    import os
-
-    if workers:
-        return workers
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return workers or usable_cores()
 
 
 def own_view(text: str) -> str:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fasdata.cores import usable_cores
 from fasdata.doctor.diagnosis import Check
 from fasdata.doctor.packages import import_failure
 from fasdata.faces.detectors import detectors_that_need
@@ -41,7 +42,7 @@ def machine() -> list[Check]:
 def cores() -> Check:
     """Check how many cores this process may use, and what limits them."""
     every = os.cpu_count() or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else every
+    allowed = usable_cores()
     quota = _quota(_read(_CGROUP / "cpu.max"))
     number = f"{allowed} of {every} usable" if allowed < every else f"{every}"
     if quota is not None and quota < allowed:

@@ -111,16 +111,16 @@ def _answers(
     quiet: bool,
     frames: bool,
 ) -> list[Answer]:
-    import os
     from contextlib import nullcontext
 
+    from fasdata.cores import usable_cores
     from fasdata.progress import progress
     from fasdata.stopping import stoppable
     from fastrain.bundle.finding import recordings_in, recordings_of
 
     recordings = [*recordings_of([Path(text) for text in inputs]), *(recordings_in(table) if table else [])]
     if workers is None:
-        workers = 0 if len(recordings) < FEW else min(os.cpu_count() or 1, len(recordings))
+        workers = 0 if len(recordings) < FEW else min(usable_cores(), len(recordings))
     shown = len(recordings) >= FEW
     answers = []
     with stoppable(), progress("predict", len(recordings), "files") if shown else nullcontext() as bar:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fasdata.cores import usable_cores
 from fasdata.errors import UserError
 from fasdata.stopping import SIGNALS
 from fastrain.bundle.answers import ONE
@@ -98,12 +98,7 @@ def room_of(request: ServeRequest) -> Room:
     if predictor.threshold is None:
         raise UserError(f"{request.bundle} has no threshold", do="give one: --threshold 0.5, or calibrate it")
     predictor = replace(predictor, several=request.several, strict=request.strict)
-    return Room(bundle, predictor, request.limits, request.finders or cores(), request.keep)
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Room(bundle, predictor, request.limits, request.finders or usable_cores(), request.keep)
 
 
 def is_loopback(host: str) -> bool:

@@ -7,10 +7,10 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from fasdata.cores import usable_cores
 from fasdata.library import Library
 from fasdata.stopping import Stopped, leave, stop_requested, stoppable
 from fastrain.sweep.grid import Grid
-from fastrain.sweep.local_runs import cores
 from fastrain.sweep.plan_sweep import Common, SweepPlan, kept, plan_sweep, share
 from fastrain.sweep.run_process import Outcome, Task
 from fastrain.sweep.standing import described, estimate_text
@@ -53,7 +53,7 @@ def sweep(
     outcomes: list[Outcome] = []
     with plan.folder.locked(), stoppable():
         plan.folder.add(kept(plan.members))
-        for line in share(plan.packs, Library.locate(Path(common.data) if common.data else None), cores()):
+        for line in share(plan.packs, Library.locate(Path(common.data) if common.data else None), usable_cores()):
             print(line)
         try:
             _each(plan, tasks, executor, outcomes, places)

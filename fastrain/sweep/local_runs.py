@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from typing import cast
 
+from fasdata.cores import usable_cores
 from fasdata.stopping import stop_requested
 from fastrain.sweep.run_process import Outcome, RunProcess, Task
 
@@ -41,7 +42,7 @@ class LocalRuns:
         places = workers or len(devices) or 1
         if devices:
             return cls(places, devices)
-        return cls(places, threads=max(1, cores() // places) if places > 1 else None)
+        return cls(places, threads=max(1, usable_cores() // places) if places > 1 else None)
 
     def outcomes(self, tasks: Sequence[Task]) -> Generator[Outcome]:
         """Yield how each run ended, as they end. Once a stop is requested none is begun, and those at work save."""
@@ -75,11 +76,6 @@ class LocalRuns:
 
     def _environment(self, place: int) -> dict[str, str]:
         return {"CUDA_VISIBLE_DEVICES": self.devices[place % len(self.devices)]} if self.devices else {}
-
-
-def cores() -> int:
-    """Return how many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cuda_devices() -> tuple[str, ...]:
