@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-runs test conformance lint format clean
+.PHONY: help install demo demo-runs docs docs-test test conformance lint format clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -15,6 +15,8 @@ help:
 	@echo "make test     the test suite (ten to twenty minutes on two cores)"
 	@echo "make conformance  every method against every rule in full: toy runs, 500 steps (half an hour; METHODS=erm for one)"
 	@echo "make lint     ruff, mypy, and the layers of the packages (import-linter)"
+	@echo "make docs     the site, in docs/_build/html/index.html (half a minute)"
+	@echo "make docs-test  every command of README, site and method READMEs, on synthetic data (ten minutes)"
 	@echo "make install  only set up $(VENV)"
 
 install: $(STAMP)
@@ -48,6 +50,11 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The site. It reads nothing from the network, and neither do its pages.
+docs: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 format: install
 	$(BIN)/ruff check --fix .
@@ -89,4 +96,4 @@ $(DEMO)/runs/shuffled%:
 	OMP_NUM_THREADS=1 $(BIN)/fastrain run hfn_mp $(demo_options) --seed $* --set data.shuffle_labels=true --out $@
 
 clean:
-	rm -rf $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(DEMO) docs/_build docs/generated build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

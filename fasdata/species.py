@@ -21,7 +21,7 @@ from fasdata.records import ATTACK_TYPES, MANIPULATIONS, PRESENTATIONS
 UNKNOWN = "unknown"
 PHYSICAL, DIGITAL = "physical", "digital"
 FAMILIES = (PHYSICAL, DIGITAL)  # of attacks; one of unknown type is of neither
-_MEANS = {
+MEANS = {
     "print": "print printed prints print-attack photo photos printed-photo printed-photos paper paper-print",
     "replay": "replay replays replay-attack replayed video videos video-replay video-attack screen display",
     "mask-paper": "mask-paper paper-mask papermask cut-paper-mask paper-cut",
@@ -37,7 +37,7 @@ _MEANS = {
     "digital-attack": "digital-attack digital-attacks deepfake deepfakes deep-fake forgery face-forgery",
     UNKNOWN: "unknown attack attacks spoof spoofs fake fakes imposter impostor",
 }
-_WORDS = {word: attack_type for attack_type, words in _MEANS.items() for word in words.split()}
+_WORDS = {word: attack_type for attack_type, words in MEANS.items() for word in words.split()}
 
 
 def read_attack_name(name: str) -> tuple[str, str]:

@@ -33,7 +33,7 @@ FAILURES = "failures.csv"
 DERIVED = (CLIPS, INDEX, FAILURES)
 FAILURE_COLUMNS = ["clip_id", "relpath", "label", "attack_type", "status", "reason"]
 _TEXT, _WHOLE, _REAL, _TRUTH = "string", "int64", "double", "bool"
-_CLIP_TYPES = {
+CLIP_TYPES = {
     **dict.fromkeys(
         ["clip_id", "split", "label", "attack_type", "pai", "subject", "fields", "layout", "relpath_rgb",
          "relpath_depth", "relpath_ir", "status", "reason"], _TEXT,
@@ -99,12 +99,12 @@ def rebuild(folder: Path) -> None:
             failures = csv.writer(file, lineterminator="\n")
             failures.writerow(FAILURE_COLUMNS)
             frames = open_files.enter_context(pq.ParquetWriter(temporary[INDEX], _schema(FRAME_TYPES)))
-            clips = open_files.enter_context(pq.ParquetWriter(temporary[CLIPS], _schema(_CLIP_TYPES)))
+            clips = open_files.enter_context(pq.ParquetWriter(temporary[CLIPS], _schema(CLIP_TYPES)))
             records = _measured_records(folder)
             while some := list(islice(records, _AT_ONCE)):
                 failures.writerows(failure_rows(record for _, record in some))
                 frames.write_table(pa.Table.from_pylist(list(frame_rows(some)), _schema(FRAME_TYPES)))
-                clips.write_table(pa.Table.from_pylist(list(clip_rows(some)), _schema(_CLIP_TYPES)))
+                clips.write_table(pa.Table.from_pylist(list(clip_rows(some)), _schema(CLIP_TYPES)))
 
 
 def clip_rows(records: Iterable[tuple[int, ClipRecord]]) -> Iterator[dict[str, Any]]:
@@ -195,8 +195,8 @@ def read_columns(folder: Path, *columns: str) -> dict[str, list[Any]]:
     try:
         table = pq.ParquetFile(folder / CLIPS).read(columns=list(columns))
         for name in columns:
-            if table.schema.field(name).type != pa.type_for_alias(_CLIP_TYPES[name]) or table.column(name).null_count:
-                raise ValueError(f"the column {name} is not all {_CLIP_TYPES[name]}")
+            if table.schema.field(name).type != pa.type_for_alias(CLIP_TYPES[name]) or table.column(name).null_count:
+                raise ValueError(f"the column {name} is not all {CLIP_TYPES[name]}")
         return {name: table.column(name).to_pylist() for name in columns}
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise UserError(

@@ -7,6 +7,7 @@ import inspect
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from textwrap import dedent, fill
 from typing import Any, get_args
 
@@ -102,7 +103,7 @@ def _keys(
     model: type[BaseModel], values: Mapping[str, Any] | None, prefix: str, inner: Mapping[str, type[BaseModel]]
 ) -> Iterator[Key]:
     texts = documented(model)
-    schema = model.model_json_schema()
+    schema = _schema(model)
     kinds = schema.get("$defs", {})
     for name, field in model.model_fields.items():
         path = prefix + name
@@ -116,6 +117,11 @@ def _keys(
             yield from _keys(section, value if isinstance(value, Mapping) else None, path + ".", inner)
 
 
+@cache
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema()
+
+
 def _plain(value: Any) -> Any:
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
@@ -127,6 +133,7 @@ def _section(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
+@cache
 def documented(model: type[BaseModel]) -> dict[str, str]:
     """Return what the text below each field of a class says, its parents' included, as one line each.
 
