@@ -106,6 +106,7 @@ def _held(low: Any, high: Any, truth: float) -> list[float]:
 # -- HTER, EER and AUC -------------------------------------------------------------------------------------------------
 
 APART = 60.0  # standard deviations between the classes where the rate is 0
+BLOCK = 64  # sorted samples that are taken together
 
 
 def curve_cell(cell: Cell, rng: np.random.Generator) -> Cell:
@@ -143,39 +144,57 @@ def by_person(samples: Samples, person: np.ndarray, drawn: np.ndarray, threshold
 
     `drawn` (B, people) says how often each person is drawn. Holds for scores without ties, of people who have as many
     samples of one class as of the other: then a resample has too, and its errors are nearest where half of all its
-    samples are below. That place is searched for in all resamples at once, by halving.
+    samples are below. The sorted samples are taken in blocks, so that no sum over all samples before each is kept.
     """
     order, people = np.argsort(samples.scores), drawn.shape[1]
-    live, unit, weights = samples.labels[order] == 1, person[order], drawn.astype(np.float32)
-    below = _counted(unit, people, 1.0)  # row t: of every person, how many of the t lowest samples
-    rejected = _counted(unit, people, live)  # and how many of them are bona fide
+    live, unit = samples.labels[order] == 1, person[order]
     size = drawn @ np.bincount(unit[live], minlength=people)  # of either class
-
-    def at(place: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        return np.einsum("bp,bp->b", counts[place], weights)
-
-    coarse = np.arange(0, len(order) + 1, len(order) // 64 + 1)
-    low = coarse[(below[coarse] @ weights.T <= size).sum(axis=0) - 1]
-    high = np.minimum(low + len(order) // 64 + 1, len(order))
-    while (high - low > 1).any():
-        middle = (low + high) // 2
-        up_to_half = at(middle, below) <= size
-        low, high = np.where(up_to_half, middle, low), np.where(up_to_half, high, middle)
-    gaps = [np.abs(size - at(place, below)) for place in (low, high)]
-    errors = [size - at(place, below) + 2 * at(place, rejected) for place in (low, high)]
-    nearest = np.where(gaps[0] < gaps[1], errors[0], np.where(gaps[0] > gaps[1], errors[1], np.minimum(*errors)))
-    of_person = np.argsort(unit[~live], kind="stable")
-    starts = np.searchsorted(unit[~live][of_person], np.arange(people))
-    lost = np.add.reduceat(rejected[:-1][~live][of_person], starts, axis=0, dtype=np.float64)
-    pairs = ((drawn @ lost) * drawn).sum(axis=1)
+    below, rejected = _in_blocks(unit, people), _in_blocks(unit, people, live)
+    pairs = ((drawn @ _lost(unit, live, below - rejected, rejected)) * drawn).sum(axis=1)
     wrong = np.bincount(person, weights=(samples.scores >= threshold) != (samples.labels == 1), minlength=people)
+    nearest = _nearest(unit, live, drawn.astype(np.float32), size, _before(below), _before(rejected))
     return {"hter": drawn @ wrong / (2 * size), "eer": nearest / (2 * size), "auc": 1 - pairs / size**2}
 
 
-def _counted(unit: np.ndarray, people: int, of: Any) -> np.ndarray:
-    counts = np.zeros((len(unit) + 1, people), np.float32)
-    counts[np.arange(1, len(unit) + 1), unit] = of
-    return np.cumsum(counts, axis=0, out=counts)
+def _in_blocks(unit: np.ndarray, people: int, of: Any = None) -> np.ndarray:
+    """Return how many samples each person has in each block (blocks, people), of those with `of`."""
+    counts = np.bincount(np.arange(len(unit)) // BLOCK * people + unit, of, -(-len(unit) // BLOCK) * people)
+    return counts.reshape(-1, people).astype(np.float32)
+
+
+def _before(counts: np.ndarray) -> np.ndarray:
+    return np.cumsum(counts, axis=0) - counts
+
+
+def _lost(unit: np.ndarray, live: np.ndarray, attacks: np.ndarray, bonafide: np.ndarray) -> np.ndarray:
+    """Return how many bona fide samples of the one person (columns) lie below attacks of the other (rows)."""
+    people, (at_block, at) = attacks.shape[1], np.divmod(np.arange(len(unit)), BLOCK)
+    kind = np.full((len(attacks), BLOCK), -1)
+    kind[at_block, at] = live
+    block, upper, lower = np.nonzero(np.tri(BLOCK, k=-1, dtype=bool) & (kind[:, :, None] == 0) & (kind[:, None] == 1))
+    inside = np.bincount(unit[block * BLOCK + upper] * people + unit[block * BLOCK + lower], minlength=people**2)
+    return (attacks.T @ _before(bonafide)).astype(np.float64) + inside.reshape(people, people)
+
+
+def _nearest(unit: Any, live: Any, weights: Any, size: Any, below: np.ndarray, rejected: np.ndarray) -> np.ndarray:
+    """Return the errors of both classes of every resample where they are nearest to each other."""
+    errors = np.empty(len(size))
+    coarse = below @ weights.T
+    of_block = (coarse <= size).sum(axis=0) - 1
+    for block in np.unique(of_block):
+        these, own = np.flatnonzero(of_block == block), slice(block * BLOCK, (block + 1) * BLOCK)
+        steps = np.zeros((2, len(these), len(unit[own]) + 1))
+        steps[0, :, 1:] = weights[these][:, unit[own]]
+        steps[1, :, 1:] = steps[0, :, 1:] * live[own]
+        steps[:, :, 0] = coarse[block, these], weights[these] @ rejected[block]
+        under, lost = np.cumsum(steps, axis=2)
+        half = size[these]
+        low = (under <= half[:, None]).sum(axis=1) - 1
+        ends = [(under[rows, place], lost[rows, place]) for rows in [np.arange(len(these))] for place in (low, low + 1)]
+        gaps = [np.abs(half - held) for held, _ in ends]
+        both = [half - held + 2 * of_bonafide for held, of_bonafide in ends]
+        errors[these] = np.where(gaps[0] < gaps[1], both[0], np.where(gaps[0] > gaps[1], both[1], np.minimum(*both)))
+    return errors
 
 
 def _require_same(values: dict[str, np.ndarray], samples: Samples, weights: np.ndarray, threshold: float) -> None:
