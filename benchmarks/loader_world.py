@@ -81,8 +81,8 @@ def many_images(folder: Path, rows: int, side: int) -> Any:
     return Pack(folder, PackInfo("mcio:CIO2M", "standard", "", {}, View.named("box", side), "raw", 1), rows)
 
 
-def make_world(root: Path, side: int, clips: int) -> World:
-    """Write stores, a protocol, its raw pack, and zips of the same faces."""
+def make_world(root: Path, side: int, clips: int, *, zipped: bool = True) -> World:
+    """Write stores, a protocol, its raw pack, and with `zipped` zips of the same faces."""
     from fasdata.packs.make import make_pack, plan_pack
     from fasdata.protocols.build import build_protocol
 
@@ -93,7 +93,7 @@ def make_world(root: Path, side: int, clips: int) -> World:
     make_pack(plan_pack("CIO-M", "standard", library, VIEW, "raw"))
     world = World(library, manifest, {})
     images = images_of(world, packed=True)
-    for i in range(len(images.samples)):
+    for i in range(len(images.samples) if zipped else 0):
         world.zips[images.samples.sample_id(i)] = write_zip(root / "zips" / f"{i}.zip", images, i)
     return world
 

@@ -197,7 +197,9 @@ def run_extract(
     from fasdata.store.reader import Store
 
     executor.require(plan.settings)
-    info = StoreInfo(plan.dataset, plan.settings.recorded(), __version__)
+    searches = plan.settings.looks_at_pixels and (plan.new or plan.wider or (retry_failed and plan.failed))
+    devices = (plan.settings.device.partition(":")[0],) if searches else ()
+    info = StoreInfo(plan.dataset, plan.settings.recorded(), __version__, devices=devices)
     report = ExtractReport(plan.dataset, plan.folder, clips=len(plan.clips))
     with Library(plan.folder.parent).in_use([plan.dataset]), StoreWriter(plan.folder, info) as writer:
         if plan.about:

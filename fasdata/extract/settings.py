@@ -24,7 +24,12 @@ TRACKING = ("off", "on", "careful")
 
 @dataclass(frozen=True)
 class ExtractSettings:
-    """How clips become crops. `workers` and `device` change the speed, never the result, and are not recorded.
+    """How clips become crops.
+
+    On a processor frames are searched one by one, so that the number of workers changes the speed, never the result. A
+    `device` of CUDA searches up to `batch` frames of a clip, and those of several clips, at once. Its sums are rounded
+    otherwise than a processor's, and perhaps otherwise with the size of a batch: a face near a threshold may be found
+    or not, a box may move by a rounding. `store.json` names the devices that worked on a store (`StoreInfo.devices`).
 
     `context` is the side of the stored region in units of the longer box side; `max_side` its limit in pixels (0 =
     none); `min_score` the detector score from which a face counts; `fallbacks` whether a frame without a face may take

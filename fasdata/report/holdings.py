@@ -152,6 +152,7 @@ def origin(survey: Survey, anchor: str) -> Subsection:
         ("Sha256 of its weights or faces", text(config.get("detector_weights_sha256"), "it has none")),
         ("Detector settings", text(spell(config.get("detector_settings")), "none")),
         ("Licence of the detector's weights", detector_licence(detector)),
+        ("Faces searched on", text(", ".join(info.devices), "not recorded")),
         ("Frame rules", text(", ".join(survey.rules), "no clip was decoded")),
         ("Layout", text(", ".join(sorted({clip.layout for clip in survey.records if clip.layout})))),
         ("Made with fasdata", text(info.tool_version)),

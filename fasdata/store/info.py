@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,16 @@ RULES = "frames"  # the key of the configuration that holds the frame rules so f
 class StoreInfo:
     """The dataset, and every setting that decides the pixels of the store.
 
-    The frame rules are no part of the fingerprint, because frames can be added later.
+    The frame rules are no part of the fingerprint, because frames can be added later. Nor are the `devices` that faces
+    were searched on: two of them put a face at the same place but for rounding (`benchmarks/on_gpu.py` counts where).
+    Stores of earlier versions name none.
     """
 
     dataset: str
     config: dict[str, Any]
     tool_version: str
     format: int = FORMAT
+    devices: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -41,10 +44,10 @@ class StoreInfo:
         """Return the frame rules that were asked for, as text."""
         return tuple(map(str, self.config.get(RULES) or ()))
 
-    def with_rules(self, rules: Iterable[str]) -> StoreInfo:
-        """Return the same store with these frame rules too."""
-        wider = sorted({*self.rules, *rules})
-        return replace(self, config={**self.config, RULES: wider}) if wider else self
+    def widened(self, other: StoreInfo) -> StoreInfo:
+        """Return the same store with the frame rules and devices of another one too."""
+        rules, devices = sorted({*self.rules, *other.rules}), tuple(sorted({*self.devices, *other.devices}))
+        return replace(self, config={**self.config, RULES: rules} if rules else self.config, devices=devices)
 
     def write(self, folder: Path) -> None:
         """Write `store.json` atomically."""
@@ -53,6 +56,7 @@ class StoreInfo:
             "dataset": self.dataset,
             "tool_version": self.tool_version,
             "config": self.config,
+            **({"devices": list(self.devices)} if self.devices else {}),
         }
         write_text(folder / FILE, json.dumps(text, indent=2, sort_keys=True) + "\n")
 
@@ -71,7 +75,8 @@ class StoreInfo:
             not isinstance(data, dict)
             or not isinstance(data.get("dataset"), str)
             or not isinstance(data.get("config"), dict)
-            or not _are_rules(data["config"].get(RULES, []))
+            or not _are_texts(data["config"].get(RULES, []))
+            or not _are_texts(data.get("devices", []))
         ):
             raise UserError(f"{path} does not describe a store", expected="the keys format, dataset, config")
         if data.get("format") != FORMAT:
@@ -81,7 +86,8 @@ class StoreInfo:
                 found=str(data.get("format")),
                 do="use the version of fasdata that made it",
             )
-        return cls(data["dataset"], data["config"], str(data.get("tool_version", "")))
+        devices = tuple(data.get("devices", ()))
+        return cls(data["dataset"], data["config"], str(data.get("tool_version", "")), devices=devices)
 
     def require_same(self, wanted: StoreInfo, folder: Path) -> None:
         """Check that a run that adds to this store has the same settings.
@@ -109,8 +115,8 @@ def canonical_json(data: object) -> str:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def _are_rules(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(rule, str) for rule in value)
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 
 def _flat(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:

@@ -34,7 +34,7 @@ class StoreWriter:
         first_map: int = FIRST_MAP,
         extracts: bool = True,
     ) -> None:
-        """Create the store or continue it; frame rules that it does not have yet are added to its description.
+        """Create the store or continue it; frame rules and devices that it lacks are added to its description.
 
         A writer that `extracts` nothing leaves the mark of a repair, whose lost clips are still missing, when it ends.
 
@@ -55,7 +55,7 @@ class StoreWriter:
             before = StoreInfo.read(folder) if (folder / FILE).is_file() else None
             if before is not None:
                 before.require_same(info, folder)  # another process may have made it since
-            self.info = (before or info).with_rules(info.rules)
+            self.info = (before or info).widened(info)
             self._changed = False
             self._shards = ShardWriter(folder, shard_bytes=shard_bytes, first_map=first_map)
             self._shard_of: dict[str, int] = {}

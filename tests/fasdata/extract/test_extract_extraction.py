@@ -128,6 +128,7 @@ def test_an_unfinished_extraction_is_not_taken_for_a_whole_one(tree, tmp_path):
     lib = tmp_path / "lib"
     Called("fasdata", "extract", "folder", "--root", tree, "--out", lib, "--frames", "first(1)", "-j", 1)
     assert Library(lib).require_store("folder") == lib / "folder"
+    assert Store.open(lib / "folder").info.devices == ("cpu",)
     (lib / "folder" / "clips.parquet").unlink()  # what an interruption leaves behind
     with pytest.raises(UserError, match="was not finished"):
         Library(lib).require_store("folder")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,22 @@ def test_the_rules_are_not_part_of_the_fingerprint_and_everything_else_is():
         assert StoreInfo("demo-set", config, "0").fingerprint != INFO.fingerprint
     assert StoreInfo("other-set", INFO.config, "0").fingerprint != INFO.fingerprint
     assert StoreInfo("demo-set", INFO.config, "9").fingerprint == INFO.fingerprint
+
+
+def test_a_store_names_every_device_that_worked_on_it_and_is_the_same_store(tmp_path):
+    content = fill(tmp_path / "s", [1]).content_hash()
+    assert StoreInfo.read(tmp_path / "s").devices == ()  # as in stores of earlier versions
+    for device, named in (("cuda", ("cuda",)), ("cpu", ("cpu", "cuda")), ("cuda", ("cpu", "cuda"))):
+        fill(tmp_path / "s", [], replace(INFO, devices=(device,)))
+        assert StoreInfo.read(tmp_path / "s").devices == named
+    fill(tmp_path / "s", [])
+    store = Store.open(tmp_path / "s")
+    assert store.info.devices == ("cpu", "cuda") and store.content_hash() == content
+    store.info.write(tmp_path / "s")
+    text = (tmp_path / "s" / "store.json").read_text()
+    (tmp_path / "s" / "store.json").write_text(text.replace('"cuda"', "7"))
+    with pytest.raises(UserError, match="does not describe a store"):
+        StoreInfo.read(tmp_path / "s")
 
 
 def test_asking_for_fewer_rules_changes_nothing(tmp_path):
