@@ -1,3 +1,49 @@
-"""Raw face anti-spoofing datasets to aligned, packed, described faces."""
+"""Raw face anti-spoofing datasets to aligned, packed, described faces.
+
+`fasdata.open("data")` looks at what was extracted, `fasdata.manifest("CIO-M", data="data")` gives a protocol's frames.
+Nothing is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fasdata.api.browse import OpenedLibrary, StoredClip, StoredDataset, StoredFrame
+    from fasdata.api.browse import open_library as open
+    from fasdata.api.manifests import manifest
+    from fasdata.errors import UserError
+    from fasdata.faces.view import View
+    from fasdata.manifest.manifest import Manifest
 
 __version__ = "0.1.0"
+__all__ = [
+    "Manifest", "OpenedLibrary", "StoredClip", "StoredDataset", "StoredFrame", "UserError", "View", "__version__",
+    "manifest", "open",
+]  # fmt: skip
+
+_HOMES = {
+    "Manifest": "fasdata.manifest.manifest:Manifest",
+    "OpenedLibrary": "fasdata.api.browse:OpenedLibrary",
+    "StoredClip": "fasdata.api.browse:StoredClip",
+    "StoredDataset": "fasdata.api.browse:StoredDataset",
+    "StoredFrame": "fasdata.api.browse:StoredFrame",
+    "UserError": "fasdata.errors:UserError",
+    "View": "fasdata.faces.view:View",
+    "manifest": "fasdata.manifest",
+    "open": "fasdata.api.browse:open_library",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    home, _, inside = _HOMES[name].partition(":")
+    module = import_module(home)
+    return getattr(module, inside) if inside else module
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fasdata.commands.options import Data, stored_slug
+from fasdata.commands.options import Data
 
 app = typer.Typer()
 
@@ -25,6 +25,7 @@ def faces(
 
     It has no faces of frames that were never searched: extract with frame rules that the store has.
     """
+    from fasdata.datasets.registry import stored_slug
     from fasdata.faces.json_faces import faces_line
     from fasdata.library import Library
     from fasdata.store.atomic import replacing

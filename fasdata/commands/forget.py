@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fasdata.commands.options import Data, stored_slug
+from fasdata.commands.options import Data
 
 app = typer.Typer()
 
@@ -35,6 +35,7 @@ def forget(
 
     It shows what will go and asks, except to continue a removal that was confirmed before.
     """
+    from fasdata.datasets.registry import stored_slug
     from fasdata.errors import EXIT_PARTIAL
     from fasdata.forget import text
     from fasdata.forget.carry_out import carry_out, require_removable

@@ -12,7 +12,6 @@ from fasdata.cores import usable_cores
 
 if TYPE_CHECKING:
     from fasdata.datasets.card import Card
-    from fasdata.library import Library
 
 Data = Annotated[Path | None, typer.Option("--data", help="The library. Default: $FASDATA_DATA, else ./data.")]
 Workers = Annotated[int, typer.Option("--workers", "-j", min=0, help="Processes; 0 = one per core.")]
@@ -77,18 +76,6 @@ def own_rule(text: str) -> str:
 def own_rules(text: str) -> str:
     """Return several frame rules, joined as `--frames` of an extraction joins them, each as `own_rule` does."""
     return " ".join(own_rule(part) for part in re.split(r"[+\s;]+", text.strip()) if part)
-
-
-def stored_slug(library: Library, dataset: str) -> str:
-    """Return the slug of a dataset: the name of a store in the library, else of a card with that name.
-
-    Raises:
-        UserError: there is neither.
-    """
-    from fasdata.datasets.registry import find_card
-
-    # The name of a store comes first: a dataset with a card of its own has no other.
-    return dataset.lower() if dataset.lower() in library.stores() else find_card(dataset).slug
 
 
 def card_of(dataset: str, card: Path | None, bonafide_is: str, data: Path | None) -> Card:

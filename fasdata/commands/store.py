@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fasdata.commands.entry import Group
-from fasdata.commands.options import Data, stored_slug
+from fasdata.commands.options import Data
 
 app = typer.Typer()
 store = typer.Typer(
@@ -56,6 +56,7 @@ def store_folder(dataset: str, data: Path | None) -> Path:
     Raises:
         UserError: there is no such folder or dataset, or the library has no store of it.
     """
+    from fasdata.datasets.registry import stored_slug
     from fasdata.errors import UserError
     from fasdata.library import Library
     from fasdata.store.info import FILE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fasdata.datasets.card import SLUG, Card, spelling_key
 from fasdata.datasets.own_table import TABLES
@@ -12,6 +13,9 @@ from fasdata.datasets.tree import ending
 from fasdata.errors import UserError, unknown_name
 from fasdata.foreign import read_declared
 from fasdata.resources import manifests_dir
+
+if TYPE_CHECKING:
+    from fasdata.library import Library
 
 
 @cache
@@ -76,6 +80,16 @@ def find_card(name: str, card_file: Path | None = None, bonafide_is: str = "") -
     if card is None:
         raise unknown_name("dataset", name, [*(card.name for card in cards), *own_cards()])
     return card
+
+
+def stored_slug(library: Library, dataset: str) -> str:
+    """Return the slug of a dataset: the name of a store in the library, else of a card with that name.
+
+    Raises:
+        UserError: there is neither.
+    """
+    # The name of a store comes first: a dataset with a card of its own has no other.
+    return dataset.lower() if dataset.lower() in library.stores() else find_card(dataset).slug
 
 
 def _own_file(name: str) -> Path | None:

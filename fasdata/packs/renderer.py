@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from fasdata.faces.context import to_thousandths
 from fasdata.faces.detectors import DETECTORS
 from fasdata.faces.region import require_same_field, way_of
 from fasdata.faces.view import CONTEXT
-from fasdata.records import MODALITIES, Box
+from fasdata.records import MODALITIES, Box, FrameRecord
 
 if TYPE_CHECKING:
     from fasdata.faces.view import View
@@ -30,6 +30,25 @@ class Frame(NamedTuple):
     scale: float
     box: Sequence[float]
     landmarks: Sequence[Sequence[float]] | None
+
+
+def frame_of_record(dataset: str, clip_id: str, record: FrameRecord) -> Frame:
+    """Return a frame of a store as a manifest has it: with the precision of its columns.
+
+    Raises:
+        UserError: no crop was stored, or it has no box.
+    """
+    if record.crop is None or record.box is None:
+        raise UserError(
+            f"frame {record.index} of {dataset}/{clip_id} has no {'crop' if record.crop is None else 'box'}",
+            expected="a frame whose face was stored",
+        )
+    landmarks = None
+    if record.landmarks:
+        landmarks = np.full((5, 2), np.nan, np.float32)
+        landmarks[: len(record.landmarks)] = record.landmarks
+    scale, box = float(np.float32(record.crop.scale)), np.asarray(record.box, np.float32)
+    return Frame(dataset, clip_id, record.index, record.crop.region, scale, cast(Any, box), cast(Any, landmarks))
 
 
 class Renderer:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fasdata import __version__
-from fasdata.datasets.registry import find_card
+from fasdata.datasets.registry import stored_slug
 from fasdata.errors import UserError, unknown_name
 from fasdata.library import Library
 from fasdata.page.page import Page
@@ -33,10 +33,8 @@ def asked_stores(library: Library, names: Sequence[str]) -> list[Path]:
 
 def _slug(library: Library, name: str) -> str:
     """Return the slug of a dataset; own data have the name that they were extracted under."""
-    if name.lower() in library.stores():
-        return name.lower()
     try:
-        return find_card(name).slug
+        return stored_slug(library, name)
     except UserError:
         raise unknown_name("dataset", name, library.stores()) from None
 

@@ -63,5 +63,5 @@ def answer_to(predictor: Predictor, finder: PictureFinder, name: str, picture: n
     before = time.perf_counter()
     clip = FoundClip.of(*finder.record({"rgb": picture}), predictor.finding)
     none = without_score(name, clip, predictor.finding.smallest, predictor.several)
-    answer: Answer = none or predictor.decided(name, clip, predictor.scores([clip])[0])
+    answer: Answer = none or predictor.decided(name, clip, predictor.scores_of([clip])[0])
     return replace(answer, milliseconds=round(1000 * (time.perf_counter() - before), 1))

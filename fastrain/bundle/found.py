@@ -10,9 +10,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from fasdata.errors import UserError
 from fasdata.faces.view import View
-from fasdata.packs.renderer import Frame, Renderer
+from fasdata.packs.renderer import Renderer, frame_of_record
 from fasdata.protocols.sampling import FrameRule
 from fasdata.protocols.usable import loss_reason, select_frames
 from fasdata.records import ClipRecord, FrameRecord
@@ -100,7 +99,7 @@ class FoundFaces:
         """
         clip, frame = self.samples.faces[i]
         assert frame.crop is not None
-        place = _place(clip, frame)
+        place = frame_of_record(DATASET, clip.record.clip.clip_id, frame)
         there = [name for name in self.modalities if name in frame.crop.modalities]
         return {name: self.shown.apply(self._renderer.image(place, name), DATASET) for name in there}
 
@@ -142,19 +141,3 @@ class FoundSamples:
     def sample_ids(self, members: np.ndarray) -> list[str]:
         """Return the names of several."""
         return [self.sample_id(int(i)) for i in members]
-
-
-def _place(clip: FoundClip, frame: FrameRecord) -> Frame:
-    """Return a frame's face with the precision that a manifest has."""
-    assert frame.crop is not None
-    if frame.box is None:
-        raise UserError("a face was found without its box")
-    box = np.asarray(frame.box, np.float32)
-    landmarks = None
-    if frame.landmarks:
-        landmarks = np.full((5, 2), np.nan, np.float32)
-        landmarks[: len(frame.landmarks)] = frame.landmarks
-    scale = float(np.float32(frame.crop.scale))
-    return Frame(
-        DATASET, clip.record.clip.clip_id, frame.index, frame.crop.region, scale, cast(Any, box), cast(Any, landmarks)
-    )

@@ -66,6 +66,7 @@ def _trained(
         threshold,
         by_dataset=Preparation.of(config.data),
         details={"assembly": assembly},
+        run=run.path,
     )
 
 
@@ -78,7 +79,7 @@ def _outside(
     networks = tuple(load_networks(run.path, about.contestant.networks, accelerator))
     scorer: Scorer = OutsideScorer(networks)
     finding = with_views(finding, [network.view for network in networks])
-    return Predictor(str(run.path), finding, scorer, networks[0].view, ("rgb",), threshold)
+    return Predictor(str(run.path), finding, scorer, networks[0].view, ("rgb",), threshold, run=run.path)
 
 
 def with_views(finding: Finding, views: list[View]) -> Finding:

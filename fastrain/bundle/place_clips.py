@@ -104,7 +104,7 @@ def clips_of_store(bundle: Bundle, name: str, data: str = "", detector_model: st
             if not clip.label:
                 continue
             stored = _StoredClip.in_store(FoundClip.of(record, {}, predictor.finding), store)
-            scores.append(float(np.mean(predictor.scores([stored])[0])) if stored.frames else np.nan)
+            scores.append(float(np.mean(predictor.scores_of([stored])[0])) if stored.frames else np.nan)
             bonafide.append(clip.label == BONAFIDE)
             people.append(f"{slug}/{clip.subject}" if clip.subject else "")
             species.append(species_of(clip.attack_type, clip.pai))

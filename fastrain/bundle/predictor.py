@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from fastrain.bundle.form import SeenFacts, Threshold
 from fastrain.bundle.found import FoundClip, FoundFaces
 from fastrain.bundle.seen import unlike
 from fastrain.data.by_dataset import AS_THEY_ARE, Preparation
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 AT_ONCE = 64  # faces that are collected before they are scored
 
@@ -46,6 +49,7 @@ class Predictor:
     `several` says what becomes of a recording with several faces: `one` gives no answer, `choose` takes the face that
     evaluation would take. `seen` is what the training data measure; if `strict`, a face unlike them gets no answer.
     `by_dataset` is what is done to images of some datasets; `shown` what is done to those that are judged here.
+    `run` is the folder of a run.
     """
 
     name: str
@@ -60,6 +64,7 @@ class Predictor:
     by_dataset: Preparation = AS_THEY_ARE
     shown: Preparation = AS_THEY_ARE
     details: dict[str, Any] = field(default_factory=dict)
+    run: Path | None = None
 
     def __post_init__(self) -> None:
         if self.several not in SEVERAL:
@@ -84,6 +89,31 @@ class Predictor:
         ready = replace(ready, several=several) if several else ready
         recordings = recordings_of([Path(path) for path in inputs])
         return [judged.answer for judged in ready.judge(recordings, workers)]
+
+    def scores(
+        self, *inputs: str | Path, frames: bool = False, threshold: float | None = None, several: str | None = None,
+        workers: int = 0, like: str = "",
+    ) -> pd.DataFrame:  # fmt: skip
+        """Return the answers as a pandas frame: a row a file, with `frames` a row a scored frame.
+
+        Its columns are those of `fastrain predict --csv` (`--schema` explains them). Without `inputs` it is the score
+        table that a run wrote of the parts it was tested on.
+
+        Raises:
+            UserError: as `predict`; without inputs, a bundle, which holds no scores.
+        """
+        if not inputs:
+            if self.run is None:
+                raise UserError(f"{self.name} holds no scores", do="name pictures or videos, or load the run folder")
+            from fastrain.evaluation.scores import ScoreTable
+
+            return ScoreTable.read_csv(self.run / "scores.csv").frame
+        import pandas as pd
+
+        from fastrain.bundle.text import columns_of, rows_of
+
+        answers = self.predict(*inputs, threshold=threshold, several=several, workers=workers, like=like)
+        return pd.DataFrame(list(rows_of(answers, frames=frames)), columns=list(columns_of(frames=frames)))
 
     def with_threshold(self, value: float | None) -> Predictor:
         """Return the same with a threshold of one's own; None keeps what there is.
@@ -155,7 +185,7 @@ class Predictor:
             else:
                 answers[place] = none
         before = time.perf_counter()
-        scores = self.scores([clip for _, clip in scored])
+        scores = self.scores_of([clip for _, clip in scored])
         each = (time.perf_counter() - before) / max(1, len(scored))
         for (place, clip), own in zip(scored, scores, strict=True):
             answers[place] = self.decided(recordings[place].name, clip, own)
@@ -171,7 +201,7 @@ class Predictor:
         others = unlike(clip.frames, self.seen) if self.seen else ()
         return decision(name, clip.frames, scores, self.threshold, others, strict=self.strict)
 
-    def scores(self, clips: Sequence[FoundClip]) -> list[np.ndarray]:
+    def scores_of(self, clips: Sequence[FoundClip]) -> list[np.ndarray]:
         """Return the scores of the frames of each clip."""
         faces = self.faces(clips)
         if not len(faces.samples):

@@ -45,8 +45,8 @@ def seen_of(clips: Sequence[Mapping[str, float]], datasets: Sequence[str] = ()) 
 def seen_of_run(about: RunFacts) -> SeenFacts | None:
     """Return what the training clips of a run measure; None where its manifest or its stores are not at hand."""
     from fasdata.library import Library
+    from fasdata.protocols.find_manifest import given_manifest
     from fasdata.store.reader import Store
-    from fastrain.data.manifests import given_manifest
 
     if not (about.manifest_path and about.library and Path(about.manifest_path).exists()):
         return None

@@ -33,7 +33,7 @@ def answer_of(
     if not clip.frames:
         return None
     frame = clip.frames[0]
-    score = float(predictor.scores([clip])[0][0])
+    score = float(predictor.scores_of([clip])[0][0])
     limit = bundle.facts.threshold
     return Expected(
         pictures=dict(names),  # type: ignore[arg-type]

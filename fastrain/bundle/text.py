@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fasdata.errors import in_line
@@ -75,16 +75,27 @@ def as_csv(answers: Iterable[Answer], *, frames: bool = False) -> str:
     """Return answers as a CSV table; with `frames` a row a frame."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*COLUMNS, *(FRAME_COLUMNS if frames else ())])
+    writer.writerow(columns_of(frames=frames))
+    for row in rows_of(answers, frames=frames):
+        writer.writerow(["" if value is None else value for value in row])
+    return buffer.getvalue()
+
+
+def columns_of(*, frames: bool = False) -> tuple[str, ...]:
+    """Return the names of the columns of `rows_of`."""
+    return (*COLUMNS, *(FRAME_COLUMNS if frames else ()))
+
+
+def rows_of(answers: Iterable[Answer], *, frames: bool = False) -> Iterator[list[Any]]:
+    """Yield answers as rows of a table, with `frames` a row a scored frame; None where there is no value."""
     for answer in answers:
         of = object_of(answer, frames=frames)
         if not frames or not of["frames"]:
-            writer.writerow([*_cells(of, of["box"]), *([""] * len(FRAME_COLUMNS) if frames else ())])
+            yield [*_cells(of, of["box"]), *([None] * len(FRAME_COLUMNS) if frames else ())]
             continue
         for frame in of["frames"]:
             own = [frame["frame"], frame["time"], frame["score"], frame["face"], frame["faces"]]
-            writer.writerow([*_cells(of, frame["box"]), *own])
-    return buffer.getvalue()
+            yield [*_cells(of, frame["box"]), *own]
 
 
 def _frame(frame: FrameScore) -> dict[str, Any]:
@@ -95,8 +106,8 @@ def _frame(frame: FrameScore) -> dict[str, Any]:
 
 
 def _cells(of: dict[str, Any], box: Any) -> list[Any]:
-    values = {**of, **dict(zip(("x0", "y0", "x1", "y1"), box or [""] * 4, strict=True))}
-    return ["" if values[name] is None else values[name] for name in COLUMNS]
+    values = {**of, **dict(zip(("x0", "y0", "x1", "y1"), box or [None] * 4, strict=True))}
+    return [values[name] for name in COLUMNS]
 
 
 def about_bundle(bundle: Bundle) -> str:

@@ -41,9 +41,21 @@ class OutsideScores:
     own: bool = False
 
 
-def read_scores(path: Path, *, key: ScoreTable | None = None, higher: str = "") -> ScoreTable:
-    """Return the score table of `read_outside`, for files that need no more to be said of them."""
-    return read_outside(path, Reading.of(higher), key=key).table
+def read_scores(path: str | Path, *, key: ScoreTable | None = None, higher: str = "") -> ScoreTable:
+    """Return the score table of a run folder, or of any file that `read_outside` reads and that says all by itself.
+
+    `frame` of it is a pandas frame.
+
+    Raises:
+        UserError: as `read_outside`.
+
+    >>> import fastrain
+    >>> scores = fastrain.read_scores("runs/a")
+    >>> scores.parts(), scores.frame["score"].dtype.name
+    (('val', 'test'), 'float64')
+    """
+    own = Path(path) / "scores.csv"
+    return read_outside(own if own.is_file() else Path(path), Reading.of(higher), key=key).table
 
 
 def read_outside(path: Path, reading: Reading, *, key: ScoreTable | None = None) -> OutsideScores:

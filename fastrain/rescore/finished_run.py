@@ -41,7 +41,8 @@ class FinishedRun:
         """
         from fasdata.faces.view import View
         from fasdata.lock.lock import Lock
-        from fastrain.data.manifests import against_training, given_manifest
+        from fasdata.protocols.find_manifest import given_manifest
+        from fastrain.data.manifests import against_training
         from fastrain.run.assembly import Data, assembly_of_run, load_network
 
         run = RunDir(folder)

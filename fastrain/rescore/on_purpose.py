@@ -12,7 +12,7 @@ from fasdata.library import Library
 from fasdata.manifest.leakage import contents_of
 from fasdata.manifest.manifest import TABLE
 from fasdata.protocols.built import Wanted
-from fastrain.data.manifests import ManifestFile, find_manifest, given_manifest
+from fasdata.protocols.find_manifest import ManifestFile, find_manifest, given_manifest
 from fastrain.rundir import RunDir, RunFacts
 
 if TYPE_CHECKING:

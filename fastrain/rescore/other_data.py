@@ -14,15 +14,9 @@ from fasdata.library import Library
 from fasdata.lock.lock import Lock
 from fasdata.manifest.meta import parameters_of, recipe_key
 from fasdata.protocols.built import Wanted
+from fasdata.protocols.find_manifest import ManifestFile, find_manifest, given_manifest
 from fastrain.data.image_source import image_source
-from fastrain.data.manifests import (
-    ManifestFile,
-    against_library,
-    against_training,
-    find_manifest,
-    given_manifest,
-    with_changes,
-)
+from fastrain.data.manifests import against_library, against_training, with_changes
 from fastrain.networks.checkpoint import Checkpoint
 from fastrain.outside.networks import FOLDER as NETWORKS
 from fastrain.report.masked_targets import only_masked

@@ -10,7 +10,7 @@ from fasdata.errors import UserError
 from fasdata.library import Library
 from fasdata.page.spelling import metric, percent, reasoned, text_table
 from fasdata.protocols.built import Wanted
-from fastrain.data.manifests import find_manifest, given_manifest
+from fasdata.protocols.find_manifest import find_manifest, given_manifest
 from fastrain.evaluation.averaged import networks, run_results
 from fastrain.evaluation.metrics.bob import CRITERIA, bob_rates, bob_threshold
 from fastrain.evaluation.results_lookup import OUTSIDE_30107, OUTSIDE_PARTS, Results, ends_of

@@ -11,17 +11,12 @@ from fasdata.library import Library
 from fasdata.lock.lock import Lock
 from fasdata.manifest.meta import recipe_key
 from fasdata.protocols.built import Wanted
+from fasdata.protocols.find_manifest import ManifestFile, find_manifest, given_manifest
 from fasdata.protocols.grammar import parse
 from fasdata.protocols.protocol_name import judges_each
 from fastrain.config import EMA, SOURCE_VAL, SWA, TARGET_ORACLE, RunConfig, modalities_of
 from fastrain.data.image_source import ImageSource, image_source
-from fastrain.data.manifests import (
-    ManifestFile,
-    against_library,
-    find_manifest,
-    given_manifest,
-    require_same_data,
-)
+from fastrain.data.manifests import against_library, require_same_data
 from fastrain.data.samplers import SamplingPlan
 from fastrain.methods.registry import method_class
 from fastrain.run.code import require_own_code

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from fasdata.errors import UserError, naming
 from fasdata.library import Library
 from fasdata.manifest.meta import recipe_key
+from fasdata.protocols.find_manifest import ManifestFile
 from fastrain.config import RunConfig, config_hash
-from fastrain.data.manifests import ManifestFile
 from fastrain.methods.registry import name_method
 from fastrain.run.plan import RunPlan, check_settings, make_plan, manifest_of
 from fastrain.run.request import RunRequest

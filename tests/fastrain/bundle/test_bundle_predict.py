@@ -17,7 +17,7 @@ import fastrain
 from fasdata.errors import UserError
 from fastrain.bundle.finding import Recording
 from fastrain.bundle.scenes import pictures
-from fastrain.bundle.text import SCHEMA
+from fastrain.bundle.text import COLUMNS, SCHEMA
 from tests.commands import Called
 from tests.fastrain.bundle.planting import planted
 from tests.fastrain.bundle.seen import files_of, trained
@@ -146,6 +146,20 @@ def test_in_python(erm_bundle, folder):
     assert model.predict(folder / "face.png", threshold=2.0)[0].word == "attack"
     with pytest.raises(AttributeError, match="nothing"):
         _ = fastrain.nothing
+
+
+def test_scores_are_a_frame(erm, erm_bundle, folder):
+    run, bundle = fastrain.load(erm), fastrain.load(erm_bundle)
+    table = bundle.scores(folder / "clip.mp4", folder / "nobody.png")
+    assert tuple(table.columns) == COLUMNS and table["decision"].tolist()[1] == "no answer"
+    assert np.isnan(table["score"][1]) and table["kind"].tolist() == [None, "no face"]
+    by_frame = bundle.scores(folder / "clip.mp4", frames=True)
+    assert by_frame["frame"].tolist() == [0, 11] and by_frame["frame_score"].mean() == pytest.approx(table["score"][0])
+    assert run.scores(folder / "clip.mp4")["score"][0] == pytest.approx(table["score"][0], abs=1e-4)
+    pd.testing.assert_frame_equal(run.scores(), fastrain.read_scores(erm).frame)
+    assert set(run.scores()["part"]) == {"val", "test"}
+    with pytest.raises(UserError, match="holds no scores; name pictures or videos"):
+        bundle.scores()
 
 
 def test_without_a_threshold_there_is_no_decision(erm_bundle, folder, tmp_path):

@@ -12,7 +12,7 @@ from fasdata.errors import UserError
 from fasdata.library import Library
 from fasdata.manifest import Manifest
 from fasdata.manifest.table import table_fingerprint
-from fastrain.data.manifests import given_manifest
+from fasdata.protocols.find_manifest import given_manifest
 from fastrain.run.plan import check_settings, make_plan
 from tests.fastrain.sessions import request
 
