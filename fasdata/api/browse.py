@@ -78,7 +78,7 @@ class OpenedLibrary:
 
     @property
     def names(self) -> list[str]:
-        """The names of the datasets, sorted: the folders of their stores."""
+        """The names of the datasets, sorted; each is the folder of a store."""
         return self.library.stores()
 
     def __getitem__(self, name: str) -> StoredDataset:
@@ -233,7 +233,7 @@ class StoredClip:
 
     @property
     def split(self) -> str:
-        """The official split: train, dev or test; "" where there is none."""
+        """The official split, which is train, dev or test; "" where there is none."""
         return self.record.clip.split
 
     @property
@@ -253,7 +253,7 @@ class StoredClip:
 
     @property
     def status(self) -> str:
-        """`ok`, `fta` (failure to acquire: no usable face) or `failed` (could not be decoded); see `record.reason`."""
+        """`ok`, `fta` (failure to acquire, no usable face) or `failed` (not to be decoded); see `record.reason`."""
         return self.record.status
 
     @cached_property
@@ -312,7 +312,7 @@ class StoredFrame:
 
     @property
     def status(self) -> str:
-        """Where its face comes from: ok, rotated, interp, hold, given, shift, center."""
+        """Where its face comes from (ok, rotated, interp, hold, given, shift, center)."""
         return self.record.status
 
     @property
@@ -323,12 +323,12 @@ class StoredFrame:
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """What was stored of the frame: rgb, depth, ir."""
+        """What was stored of the frame (rgb, depth, ir)."""
         return self.record.crop.modalities if self.record.crop else ()
 
     @property
     def image(self) -> np.ndarray:
-        """The stored region around the face in colour: RGB uint8 (h, w, 3), in native pixels."""
+        """The stored region around the face in colour, RGB uint8 (h, w, 3), in native pixels."""
         return self.crop("rgb")
 
     def crop(self, modality: str = "rgb") -> np.ndarray:
@@ -358,7 +358,7 @@ class StoredFrame:
 
     @property
     def quality(self) -> dict[str, float | None]:
-        """The measures of `fasdata.quality`: sharpness, brightness, face_size, eye_distance, roll, yaw, pitch.
+        """The measures of `fasdata.quality` (sharpness, brightness, face_size, eye_distance, roll, yaw, pitch).
 
         None where one is not known. What the store did not keep is measured on the stored picture.
         """

@@ -100,17 +100,17 @@ class FaceDataset(Dataset[Sample]):
 
     @property
     def labels(self) -> np.ndarray:
-        """The label of every sample, int64 (N,): 1 = bona fide."""
+        """The label of every sample, int64 (N,), with 1 = bona fide."""
         return self.samples.label.astype(np.int64)
 
     @property
     def domains(self) -> np.ndarray:
-        """The source of every sample, int64 (N,): its place in the manifest's sources, -1 for the target."""
+        """The source of every sample, int64 (N,), by its place in the manifest's sources; -1 for the target."""
         return self.samples.domain.astype(np.int64)
 
     @property
     def ids(self) -> list[str]:
-        """The id of every sample: `<dataset>/<clip>/<frame>`."""
+        """The id of every sample, `<dataset>/<clip>/<frame>`."""
         return self.samples.sample_ids(np.arange(len(self)))
 
     def set_epoch(self, epoch: int) -> None:
