@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fasdata.api.browse import OpenedLibrary, StoredClip, StoredDataset, StoredFrame
     from fasdata.api.browse import open_library as open
-    from fasdata.api.manifests import manifest
+    from fasdata.api.manifest_by_name import manifest
     from fasdata.errors import UserError
     from fasdata.faces.view import View
     from fasdata.manifest.manifest import Manifest

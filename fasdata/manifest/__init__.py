@@ -17,7 +17,7 @@ class _Room(ModuleType):
     """
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
-        return import_module("fasdata.api.manifests").manifest(*arguments, **options)
+        return import_module("fasdata.api.manifest_by_name").manifest(*arguments, **options)
 
 
 sys.modules[__name__].__class__ = _Room

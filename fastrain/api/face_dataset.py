@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from torch.utils.data import Dataset
 
 from fasdata.api.browse import OpenedLibrary
-from fasdata.api.manifests import manifest as manifest_of
+from fasdata.api.manifest_by_name import manifest as manifest_of
 from fasdata.errors import UserError, unknown_name
 from fasdata.faces.own_view import name_view
 from fasdata.faces.view import View

@@ -49,7 +49,7 @@ def test_every_name_says_what_it_is(package: ModuleType) -> None:
 
 
 def test_what_is_used_first_has_an_example() -> None:
-    from fasdata.api.manifests import manifest
+    from fasdata.api.manifest_by_name import manifest
 
     shown = (
         fasdata.open, manifest, fasdata.OpenedLibrary, fasdata.StoredDataset, fasdata.StoredClip, fasdata.StoredFrame,
