@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import platform
-import socket
 import sys
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +20,9 @@ from fasdata.extract.local import IN_FLIGHT, WAKE, Grace
 from fasdata.extract.processes import ClipProcess, persevere
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detectors import detector_identity
+from fasdata.ray_cluster import RETRIES, ray_cluster
+from fasdata.ray_cluster import require_ray as require_package
 
-RETRIES = 8  # times a job is started again because its node was lost
 PATIENCE = 30.0  # seconds without a result, after which the cluster is checked for nodes
 
 
@@ -45,8 +41,7 @@ def require_ray(settings: ExtractSettings) -> None:
     Raises:
         UserError: it is not, or the device has a number (Ray itself deals out the GPUs).
     """
-    if find_spec("ray") is None:
-        raise UserError("--executor ray needs the package ray", do="pip install 'fasdata[ray]', here and on every node")
+    require_package()
     if ":" in settings.device:
         raise UserError(f"--device {settings.device} with --executor ray", expected="cuda: Ray deals out the GPUs")
 
@@ -69,7 +64,7 @@ def extract_clips(
         UserError: no cluster at `address`, a node that does not see the recordings or has another version, what the
             detector needs is missing.
     """
-    with _cluster(address, workers) as ray:
+    with ray_cluster(address, workers or None) as ray:
         task = ray.remote(run_job).options(
             num_cpus=1, num_gpus=0 if settings.device == "cpu" else 1, max_retries=RETRIES, scheduling_strategy="SPREAD"
         )
@@ -146,40 +141,3 @@ def result_of(ray: Any, reference: Any, job: Job) -> Result:
 
 def _cores(ray: Any) -> int:
     return int(ray.cluster_resources().get("CPU", 0))
-
-
-def _require_answer(address: str) -> None:
-    """Check that something listens at the address: Ray itself would try for minutes."""
-    host, colon, port = address.rpartition("://")[2].rpartition(":")
-    if not (colon and port.isdigit()):
-        return
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
-    except (OSError, OverflowError) as error:
-        raise UserError(
-            f"nothing answers at {address}", expected="the head of a Ray cluster, host:port", found=str(error)
-        ) from None
-
-
-@contextmanager
-def _cluster(address: str, workers: int) -> Iterator[Any]:
-    """Connect to the cluster, or start one on this machine; use a connection that exists already."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
-    import ray
-
-    if ray.is_initialized():
-        yield ray
-        return
-    address = address or os.environ.get("RAY_ADDRESS", "")
-    _require_answer(address)
-    where: dict[str, Any] = {"address": address} if address else {"address": "local", "num_cpus": workers or None}
-    try:
-        ray.init(**where, include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise UserError(
-            f"no Ray cluster can be used at {address or 'this machine'}", found=" ".join(str(error).split())[:200]
-        ) from None
-    try:
-        yield ray
-    finally:
-        ray.shutdown()

@@ -11,6 +11,10 @@ Faces = Annotated[bool, typer.Option("--faces/--no-faces", help="Show pictures o
 NoReport = Annotated[
     bool, typer.Option("--no-report", help="Write no report.html; 'fastrain report RUN' makes it at any time.")
 ]
+Track = Annotated[
+    str | None,
+    typer.Option(metavar="NAMES", help="Who is told how training goes: tensorboard (default), wandb, mlflow; or none."),
+]
 AllowChangedData = Annotated[
     bool, typer.Option("--allow-changed-data", help="Go on with data that a lock contradicts; the results say so.")
 ]

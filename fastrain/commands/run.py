@@ -8,7 +8,7 @@ import typer
 
 from fasdata.commands.offered import offering
 from fasdata.commands.options import own_rule, own_view
-from fastrain.commands.options import AllowChangedData, Faces, NoReport, With
+from fastrain.commands.options import AllowChangedData, Faces, NoReport, Track, With
 
 app = typer.Typer()
 
@@ -70,6 +70,7 @@ def run(
         int | None, typer.Option(min=1, help="Threads torch computes with. Default: $OMP_NUM_THREADS, else all.")
     ] = None,
     with_: With = None,
+    track: Track = None,
     faces: Faces = False,
     no_report: NoReport = False,
     allow_changed_data: AllowChangedData = False,
@@ -89,7 +90,7 @@ def run(
         method=method, protocol=protocol, recipe=recipe, manifest=manifest, preset=preset, overrides=tuple(overrides),
         frames=frames and own_rule(frames),
         test_frames=test_frames and own_rule(test_frames), val=val, data=data, out=out, resume=resume, devices=devices,
-        precision=precision, accelerator=accelerator, threads=threads, faces=faces, report=not no_report,
-        allow_changed_data=allow_changed_data, dry_run=dry_run,
+        precision=precision, accelerator=accelerator, threads=threads, track=track, faces=faces,
+        report=not no_report, allow_changed_data=allow_changed_data, dry_run=dry_run,
     )  # fmt: skip
     carry_out(request)

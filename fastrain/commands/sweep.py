@@ -11,14 +11,14 @@ import typer
 
 from fasdata.commands.options import own_view
 from fasdata.errors import EXIT_PARTIAL, UserError, unknown_name
-from fastrain.commands.options import AllowChangedData, Faces, NoReport
+from fastrain.commands.options import AllowChangedData, Faces, NoReport, Track
 
 if TYPE_CHECKING:
     from fastrain.rundir.sweep_dir import SweepDir
 
 app = typer.Typer()
 
-EXECUTORS = ("local", "slurm")
+EXECUTORS = ("local", "ray", "slurm")
 Folder = Annotated[Path, typer.Argument(metavar="SWEEP", help="The folder of a sweep.")]
 
 
@@ -57,7 +57,10 @@ def sweep(
     accelerator: Annotated[str | None, typer.Option(help="auto (default), cpu, cuda or mps.")] = None,
     devices: Annotated[str | None, typer.Option(help="Devices of each run. Default: 1.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Of each run. Default: the cores shared out.")] = None,
-    executor: Annotated[str, typer.Option(help="Where runs are carried out: local or slurm.")] = "local",
+    executor: Annotated[str, typer.Option(help="Where runs are carried out: local, ray or slurm.")] = "local",
+    ray_address: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Of the cluster's head. Default: $RAY_ADDRESS, else this machine.")
+    ] = "",
     slurm: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="A parameter of submitit, as slurm_partition=gpu; repeat for more."),
@@ -69,6 +72,7 @@ def sweep(
         bool, typer.Option("--no-pack", help="Make no pack of the views that several runs share.")
     ] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try failed runs again.")] = False,
+    track: Track = None,
     faces: Faces = False,
     no_report: NoReport = False,
     allow_changed_data: AllowChangedData = False,
@@ -83,32 +87,37 @@ def sweep(
         raise UserError("no folder for the sweep", expected="--out sweeps/NAME")
     if executor not in EXECUTORS:
         raise unknown_name("executor", executor, EXECUTORS)
-    if slurm and executor != "slurm":
-        raise UserError(f"--slurm with --executor {executor}", expected="--executor slurm")
+    for name, given, only in (("--slurm", slurm, "slurm"), ("--ray-address", ray_address, "ray")):
+        if given and executor != only:
+            raise UserError(f"{name} with --executor {executor}", expected=f"--executor {only}")
     from fastrain.sweep.carry_out import Executor
     from fastrain.sweep.carry_out import sweep as carry_out
     from fastrain.sweep.grid import read_grid, settings_in
     from fastrain.sweep.local_runs import LocalRuns
     from fastrain.sweep.plan_sweep import Common
+    from fastrain.sweep.ray_runs import RayRuns
     from fastrain.sweep.slurm_runs import SlurmRuns
 
     constant = settings_in([*(settings or ()), *([f"data.view={own_view(view)}"] if view else [])], "--set")
-    given: dict[str, Any] = {
+    axes: dict[str, Any] = {
         "methods": methods, "protocols": protocols, "recipes": recipes, "seeds": seeds, "presets": preset,
         "set": constant, "grid": settings_in(vary, "--vary"),
     }  # fmt: skip
     common = Common(
         data=data, frames=frames, test_frames=test_frames, val=val, precision=precision, accelerator=accelerator,
-        devices=devices, threads=threads, faces=faces, report=not no_report, allow_changed_data=allow_changed_data,
+        devices=devices, threads=threads, track=track, faces=faces, report=not no_report,
+        allow_changed_data=allow_changed_data,
     )  # fmt: skip
     runs: Executor
     if executor == "slurm":
         runs = SlurmRuns.on(out, settings_in(slurm, "--slurm"), workers)
+    elif executor == "ray":
+        runs = RayRuns.on(ray_address, accelerator, devices, threads, workers)
     else:
         runs = LocalRuns.on(accelerator, devices, workers)
     places = runs.places if isinstance(runs, LocalRuns) else workers or 1
     outcomes = carry_out(
-        read_grid(grid, given), common, out, runs, places=places, dry_run=dry_run, retry_failed=retry_failed,
+        read_grid(grid, axes), common, out, runs, places=places, dry_run=dry_run, retry_failed=retry_failed,
         pack=not no_pack,
     )  # fmt: skip
     if any(outcome.state == "failed" for outcome in outcomes):

@@ -72,7 +72,11 @@ def gathered(folders: Sequence[Path], *, choose: bool = True) -> Gathered:
         if not finished:
             raise UserError(f"the sweep {folder} has no finished run", do=f"fastrain sweep status {folder}")
         if len(finished) < len(members):
-            notes.append(f"{folder}: {len(finished)} of {len(members)} runs are finished, the others are not shown")
+            failed = sum(sweep.failure(name) is not None for name in members if name not in finished)
+            words = f"; {failed} failed: fastrain sweep status {folder}" if failed else ""
+            notes.append(
+                f"{folder}: {len(finished)} of {len(members)} runs are finished, the others are not shown{words}"
+            )
         for number in _numbers(sweep, members, finished, choose):
             tried.append(number[0])
             runs += [ScoredRun.read(sweep.run(name).path) for name in number[1]]

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import timm
 from torch import Tensor, nn
 
 from fasdata.errors import UserError, nearest
+from fastrain.lean_imports import unseen
+
+with unseen("wandb"):
+    import timm
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

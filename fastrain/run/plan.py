@@ -23,6 +23,7 @@ from fastrain.run.code import require_own_code
 from fastrain.run.request import RunRequest
 from fastrain.rundir import RunDir
 from fastrain.rundir.folder import RunState
+from fastrain.train.trackers import trackers_named
 
 if TYPE_CHECKING:
     from fasdata.faces.view import View
@@ -116,6 +117,7 @@ def make_plan(request: RunRequest, config: RunConfig, manifest_file: ManifestFil
     """
     if request.val not in (None, *VALIDATION):
         raise unknown_name("value of --val", str(request.val), VALIDATION)
+    trackers_named(request.track)  # a wrong name, or one that is not installed
     library = Library.locate(Path(request.data) if request.data else None)
     view_of(config)  # a wrong name is told before anything is built
     _check_selection(config, request.val != "none", "--val none")

@@ -14,7 +14,7 @@ from fastrain.rundir import RunDir
 # What `run.json` keeps of a request, so that `--resume RUN` alone says everything.
 _KEPT = (
     "method", "protocol", "recipe", "manifest", "preset", "frames", "test_frames", "val", "data", "devices",
-    "precision", "accelerator",
+    "precision", "accelerator", "track",
 )  # fmt: skip
 
 
@@ -38,6 +38,7 @@ class RunRequest:
     precision: str | None = None
     accelerator: str | None = None
     threads: int | None = None
+    track: str | None = None
     faces: bool = False
     report: bool = True
     allow_changed_data: bool = False

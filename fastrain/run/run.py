@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from fasdata import __version__
 from fasdata.errors import EXIT_USER_ERROR, UserError
-from fasdata.manifest.meta import parameters_of
+from fasdata.manifest.meta import parameters_of, recipe_key
 from fasdata.stopping import Stopped, StoppedExit, ending_at_once, leave, stoppable
 from fastrain.config import config_hash
 from fastrain.data.manifests import with_changes
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
     from fastrain.run.session import Session
+    from fastrain.train.trackers import Trackers
 
 _VERSIONED = (
     "torch",
@@ -172,8 +173,8 @@ def _carry_out(plan: RunPlan, fabric: Fabric, session: Session) -> None:
         for note in (*plan.sampling.notes, *plan.sampling.deviations):
             print(f"note: {note}")
     about = _begun(plan, session, fabric) if first else {}
-    with _status(plan.run, about) if first else nullcontext():
-        outcome = session.train()
+    with _status(plan.run, about) if first else nullcontext(), _tracked(plan, session, about) as trackers:
+        outcome = session.train(trackers)
         with ending_at_once(outcome.iterations, "iterations"):  # all is saved; what follows is done again from there
             begun = time.monotonic()
             scored = session.score()
@@ -186,7 +187,8 @@ def _carry_out(plan: RunPlan, fabric: Fabric, session: Session) -> None:
                     "images_per_second": outcome.rate and round(outcome.rate, 1),
                 }
                 about["selection"]["iteration"] = iteration
-                _conclude(plan, session, scored, about)
+                results = _conclude(plan, session, scored, about)
+                trackers.conclude(_of_target(results), outcome.iterations)
     if first:
         show(plan.run)
     fabric.barrier()
@@ -241,7 +243,33 @@ def _begun(plan: RunPlan, session: Session, fabric: Fabric) -> dict[str, Any]:
     return about
 
 
-def _conclude(plan: RunPlan, session: Session, scored: Any, about: dict[str, Any]) -> None:
+@contextmanager
+def _tracked(plan: RunPlan, session: Session, about: dict[str, Any]) -> Iterator[Trackers]:
+    """Give the trackers that the run was asked to tell; of several devices the first one alone tells any."""
+    from fastrain.train.trackers import Tracked, Trackers, opened, trackers_named
+
+    if not about:
+        yield Trackers({})
+        return
+    meta = plan.manifest_file.manifest.meta
+    names = {"protocol": meta["canonical"], "recipe": recipe_key(meta["recipe"])}
+    settings = {**names, **plan.config.model_dump(mode="json")}
+    tracked = Tracked.of(plan.run.path, f"{about['started']} {about['config_hash']}", settings)
+    with opened(trackers_named(plan.request.track), tracked, session.restored) as trackers:
+        yield trackers
+
+
+def _of_target(results: Mapping[str, Any]) -> dict[str, float]:
+    """Return what trackers are told at the end: the clips of the target, at a threshold of the sources."""
+    from fastrain.evaluation.results_lookup import HONEST, TEST, Results
+
+    numbers = {"auc": "", "hter": HONEST}
+    values = {name: Results(dict(results)).metric(TEST, "clip", name, policy) for name, policy in numbers.items()}
+    return {f"{TEST}/{name}": value for name, value in values.items() if value is not None}
+
+
+def _conclude(plan: RunPlan, session: Session, scored: Any, about: dict[str, Any]) -> dict[str, Any]:
+    """Write scores, results and page of a run; return the results."""
     from fastrain.evaluation.averaged import run_results
     from fastrain.evaluation.scores import ScoreOrigin
     from fastrain.run.conclude import probe, score_table, trained_clips, with_fields
@@ -251,12 +279,14 @@ def _conclude(plan: RunPlan, session: Session, scored: Any, about: dict[str, Any
     table = with_fields(score_table(manifest, scored), plan.stores, trained_clips(manifest))
     table = ScoreOrigin.of_run(RunFacts.model_validate(about)).on(table)
     table.write_csv(run.file("scores.csv"))
-    results = run_results(table, selection=about["selection"]["policy"], fta=plan.config.evaluate.fta)
-    run.write_json("results.json", finite(with_changes(results, plan.changed_data)))
+    judged = run_results(table, selection=about["selection"]["policy"], fta=plan.config.evaluate.fta)
+    results: dict[str, Any] = finite(with_changes(judged, plan.changed_data))
+    run.write_json("results.json", results)
     run.write_json("probe.json", finite(probe(session.true_images)))
     about |= {"status": "finished", "finished": _now()}
     run.write_json("run.json", about)
     _report(plan)
+    return results
 
 
 def _report(plan: RunPlan) -> None:

@@ -18,6 +18,7 @@ from fastrain.train.engine import Engine, Outcome
 from fastrain.train.logbook import Logbook
 from fastrain.train.randomness import Generators
 from fastrain.train.selection import selection_of
+from fastrain.train.trackers import Trackers
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -76,8 +77,8 @@ class Session:
             read_log(log, start)
         return start
 
-    def train(self) -> Outcome:
-        """Train to the end, from the last checkpoint where there is one.
+    def train(self, trackers: Trackers | None = None) -> Outcome:
+        """Train to the end, from the last checkpoint where there is one; the first device tells the `trackers`.
 
         Raises:
             UserError: a loss is not finite, a checkpoint does not fit, an image cannot be read.
@@ -91,7 +92,7 @@ class Session:
             run = self._plan.run
             with Logbook(
                 run.file("metrics.jsonl"),
-                run.file("tensorboard"),
+                trackers or Trackers({}),
                 window=self._plan.config.train.log_every,
                 start=start,
                 open_window=self.engine.open_window,

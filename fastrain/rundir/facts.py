@@ -72,6 +72,7 @@ class KeptRequest(Facts):
     devices: str | None = None
     precision: str | None = None
     accelerator: str | None = None
+    track: str | None = None
     overrides: list[str] = []
 
 

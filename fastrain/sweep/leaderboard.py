@@ -25,6 +25,7 @@ from fastrain.compare.system import ScoredRun, System
 from fastrain.evaluation.statistics.intervals import RESAMPLES
 from fastrain.evaluation.thresholds import SOURCE_EER, TARGET_EER
 from fastrain.rundir import ResultFacts, RunDir
+from fastrain.sweep.failed_runs import ANCHOR, FailedRun, failed_runs, failed_section
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,11 +47,12 @@ def leaderboard(sweeps: Sequence[Path], out: Path, *, resamples: int = RESAMPLES
     """
     comparison = comparison_of(sweeps, resamples=resamples)
     claims = load_published()
+    failed = failed_runs(sweeps)
     names = list(dict.fromkeys(line.system.name for table in comparison.tables for line in table.lines))
     orders = max(len(_titles(_headline(block))) for block in comparison.blocks)
-    pages = {out / INDEX: _index(comparison, None)}
-    pages |= {out / _sorted_by(place): _index(comparison, place) for place in range(orders)}
-    pages |= {out / page_of(name): _of_system(name, comparison, claims, out) for name in names}
+    pages = {out / INDEX: _index(comparison, failed, None)}
+    pages |= {out / _sorted_by(place): _index(comparison, failed, place) for place in range(orders)}
+    pages |= {out / page_of(name): _of_system(name, comparison, failed, claims, out) for name in names}
     out.mkdir(parents=True, exist_ok=True)
     for path, page in pages.items():
         write_text(path, page.html())
@@ -73,14 +75,20 @@ def _link(target: str, words: object) -> Markup:
 # -- The index: methods by protocols, and error against cost -----------------------------------------------------------
 
 
-def _index(comparison: Comparison, order: int | None) -> Page:
+def _index(comparison: Comparison, failed: Sequence[FailedRun], order: int | None) -> Page:
     """Return the index with its rows in the order of a column, by default of the average error."""
-    sections = [_block_section(block, order) for block in comparison.blocks]
+    sections = [_block_section(block, failed, order) for block in comparison.blocks]
+    if failed:
+        sections.append(failed_section(failed, _aliases(comparison)))
     runs = [run for block in comparison.blocks for run in _runs(block)]
     hours = [run.about.cost.device_seconds / 3600 for run in runs if run.about.cost.device_seconds is not None]
     facts = [("Runs", str(len(runs))), ("Device time", f"{sum(hours):.2f} hours")]
     facts += [("Note", note) for note in comparison.notes]
     return Page("Leaderboard", sections, facts, "Written by fastrain leaderboard.")
+
+
+def _aliases(comparison: Comparison) -> dict[str, str]:
+    return {table.protocol: table.alias for table in comparison.tables}
 
 
 def _headline(block: Block) -> ByProtocol:
@@ -96,7 +104,7 @@ def _sorted_by(place: int) -> str:
     return f"sorted-{place}.html"
 
 
-def _block_section(block: Block, order: int | None) -> Section:
+def _block_section(block: Block, failed: Sequence[FailedRun], order: int | None) -> Section:
     grid = _headline(block)
     titles, last = _titles(grid), len(grid.protocols) + (len(grid.protocols) > 1)
     by_key: list[tuple[list[tuple[bool, float | str]], Row]] = []
@@ -104,7 +112,8 @@ def _block_section(block: Block, order: int | None) -> Section:
         page, hours = page_of(row.name), _hours(block, row.name)
         numbers = [*row.cells, row.average][:last]
         places = [*(f"{page}#{_anchor(at)}" for at in grid.protocols), page]
-        cells = [_number(cell, place) for cell, place in zip(numbers, places, strict=False)]
+        absent = [*(_absent(block, row.name, table, failed) for table in block.tables), Absent("not on all protocols")]
+        cells = [_number(cell, place, none) for cell, place, none in zip(numbers, places, absent, strict=False)]
         cost = f"{hours:.3f}" if hours is not None else Absent("not recorded")
         values = [*(cell.value if cell else None for cell in numbers), hours]
         keys: list[tuple[bool, float | str]] = [
@@ -130,9 +139,19 @@ def _error(row: GridRow) -> float:
     return cell.value if cell and cell.value is not None else float("inf")
 
 
-def _number(cell: Cell | None, target: str) -> object:
+def _absent(block: Block, name: str, table: ProtocolTable, failed: Sequence[FailedRun]) -> object:
+    """Return what stands for the number that a system lacks on a protocol; failed runs are linked to."""
+    methods = {line.system.about.method for each in block.tables for line in each.lines if line.system.name == name}
+    there = [
+        run for run in failed
+        if run.facts.method in methods and (run.facts.protocol, run.facts.recipe) == (table.protocol, block.recipe)
+    ]  # fmt: skip
+    return _link(f"#{ANCHOR}", "failed") if there else Absent("no run")
+
+
+def _number(cell: Cell | None, target: str, absent: object) -> object:
     if cell is None or cell.value is None:
-        return Absent("no run")
+        return absent
     ends = (cell.interval.low, cell.interval.high) if cell.interval else None
     words, bracket, interval = str(percent(cell.value, sd=cell.sd, ends=ends, unit="")).partition(" [")
     shown = Markup("{} {}").format(words, cell.mark) if cell.mark else Markup("{}").format(words)
@@ -178,13 +197,18 @@ def _against_cost(block: Block, grid: ByProtocol) -> Markup | None:
 # -- A page a method: its runs, and what papers claim ------------------------------------------------------------------
 
 
-def _of_system(name: str, comparison: Comparison, claims: Sequence[Claim], out: Path) -> Page:
-    sections = []
+def _of_system(
+    name: str, comparison: Comparison, failed: Sequence[FailedRun], claims: Sequence[Claim], out: Path
+) -> Page:
+    sections, method = [], None
     for block in comparison.blocks:
         for table in block.tables:
             system = next((line.system for line in table.lines if line.system.name == name), None)
             if system is not None:
+                method = system.about.method
                 sections.append(_protocol_section(system, table, block, claims, out))
+    if of_method := [run for run in failed if run.facts.method == method]:
+        sections.append(failed_section(of_method, _aliases(comparison), methods=False))
     back = ("All methods", _link(INDEX, "leaderboard"))
     return Page(name, sections, [back], "Written by fastrain leaderboard.")
 

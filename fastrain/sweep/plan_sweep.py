@@ -40,6 +40,7 @@ class Common:
     accelerator: str | None = None
     devices: str | None = None
     threads: int | None = None
+    track: str | None = None
     faces: bool = False
     report: bool = True
     allow_changed_data: bool = False

@@ -24,7 +24,7 @@ from fastrain.run.request import RunRequest
 from fastrain.rundir.sweep_dir import SweepDir
 
 # What every run imports: the server of the processes does so once, before it has any thread or state.
-PRELOADED = ["cv2", "torch", "torchvision", "lightning_fabric", "timm", "fastrain.sweep.preloaded"]
+PRELOADED = ["cv2", "torch", "torchvision", "fastrain.sweep.preloaded"]
 _PR_SET_PDEATHSIG = 1  # of Linux: the signal that a process gets when the one that started it ends
 PATIENCE = 120.0  # seconds in which a process of an earlier, broken-off sweep may save its run and end
 
@@ -46,7 +46,7 @@ class Task:
             "protocol": request.protocol, "recipe": request.recipe, "preset": request.preset, "frames": request.frames,
             "test-frames": request.test_frames, "val": request.val, "data": request.data, "devices": request.devices,
             "precision": request.precision, "accelerator": request.accelerator, "threads": request.threads,
-            "out": request.out,
+            "track": request.track, "out": request.out,
         }  # fmt: skip
         wanted += [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
         wanted += [word for setting in request.overrides for word in ("--set", setting)]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from fasdata.errors import UserError
 from fastrain.config import TrainConfig
+from fastrain.lean_imports import unseen
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -37,7 +38,9 @@ def open_devices(accelerator: str, devices: str, precision: str, threads: int | 
         UserError: the machine does not have what is asked for.
     """
     import torch
-    from lightning_fabric import Fabric
+
+    with unseen("torchmetrics"):
+        from lightning_fabric import Fabric
 
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)  # after the import, which sets it to talk
     warnings.filterwarnings("ignore", module="lightning_fabric")

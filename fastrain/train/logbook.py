@@ -1,4 +1,4 @@
-"""Write what training logs: `metrics.jsonl` and TensorBoard events."""
+"""Write what training logs: `metrics.jsonl`, and trackers that show it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from fastrain.rundir import read_log
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from fastrain.train.trackers import Trackers
+
 
 OpenWindow: TypeAlias = Mapping[str, tuple[float | None, int]]  # sum (None: not finite) and count of each loss
 
@@ -28,14 +30,19 @@ class Logbook:
     """
 
     def __init__(
-        self, metrics: Path, tensorboard: Path, *, window: int, start: int = 0, open_window: OpenWindow | None = None
+        self,
+        metrics: Path,
+        trackers: Trackers,
+        *,
+        window: int,
+        start: int = 0,
+        open_window: OpenWindow | None = None,
     ) -> None:
         import torch
-        from torch.utils.tensorboard import SummaryWriter
 
         keep_until(metrics, start)
         self._file = metrics.open("a", encoding="utf-8")
-        self._events = SummaryWriter(str(tensorboard), purge_step=start + 1)  # type: ignore[no-untyped-call]
+        self._trackers = trackers
         self._window = window
         carried = open_window or {}
         self._sums: dict[str, Tensor] = {
@@ -78,15 +85,13 @@ class Logbook:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
-        self._events.close()  # type: ignore[no-untyped-call]
 
     def _write(self, kind: str, iteration: int, epoch: int, values: Mapping[str, float]) -> None:
         finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
         line: dict[str, Any] = {"kind": kind, "iteration": iteration, "epoch": epoch, **finite}
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
-        for name, value in values.items():
-            self._events.add_scalar(f"{kind}/{name}", value, iteration)  # type: ignore[no-untyped-call]
+        self._trackers.log({f"{kind}/{name}": value for name, value in values.items()}, iteration)
 
 
 def keep_until(metrics: Path, iteration: int) -> None:

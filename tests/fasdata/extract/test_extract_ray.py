@@ -154,6 +154,6 @@ def test_what_cannot_run_is_refused_before_anything_is_written(
     assert "expected --executor ray" in Called("fasdata", *command, "--ray-address", "head:6379").line
     with pytest.raises(UserError, match="Ray deals out the GPUs"):
         require_ray(replace(SETTINGS, detector="mtcnn", device="cuda:1"))
-    monkeypatch.setattr("fasdata.extract.ray.find_spec", lambda name: None)
+    monkeypatch.setattr("fasdata.ray_cluster.find_spec", lambda name: None)
     assert "pip install 'fasdata[ray]'" in Called("fasdata", *command, "--executor", "ray").line
     assert not (tmp_path / "lib").exists()

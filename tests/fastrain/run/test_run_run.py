@@ -51,6 +51,16 @@ def test_a_run_folder_is_complete_and_consistent(finished: Path, library: Librar
     assert about["n_parameters"] > 10_000
 
 
+def test_tensorboard_has_the_curves_and_the_result(finished: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(finished / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("val/auc")] == [3, 6, 9, 12]
+    rows = json.loads((finished / "results.json").read_text())["metrics"]
+    of_target = [r["value"] for r in rows if (r["part"], r["level"], r["metric"]) == ("test", "clip", "auc")]
+    assert [event.value for event in events.Scalars("test/auc")] == pytest.approx(of_target)
+
+
 def test_scores_hold_every_validation_and_target_frame_and_nothing_else(finished: Path, library: Library) -> None:
     table = ScoreTable.read_csv(finished / "scores.csv").frame
     rows = [r for r in rows_of(library) if r["part"] != "train"]

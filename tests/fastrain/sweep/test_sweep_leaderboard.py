@@ -6,6 +6,9 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
+from fasdata.errors import UserError
 from fastrain.rundir.sweep_dir import MemberFacts, SweepDir
 from fastrain.sweep.leaderboard import leaderboard
 from tests.fastrain.compare.test_compare_compare import write_run
@@ -36,3 +39,39 @@ def test_pages_lead_to_one_another_and_to_reports(tmp_path: Path) -> None:
     by_cost = (tmp_path / "site" / "sorted-2.html").read_text()
     assert by_cost.index("erm.html") < by_cost.index("hfn_mp.html") and "Error against cost" in by_cost
     assert others
+
+
+def test_runs_that_failed_stand_there_with_their_reasons(tmp_path: Path) -> None:
+    sweep = SweepDir(tmp_path / "mcio")
+    sweep.path.mkdir()
+    finished = {"erm-M": ("erm", "mcio:CIO2M", "CIO-M"), "erm-I": ("erm", "mcio:COM2I", "COM-I")}
+    finished |= {"hfn_mp-M": ("hfn_mp", "mcio:CIO2M", "CIO-M")}
+    failed = {"hfn_mp-I": ("hfn_mp", "mcio:COM2I", ""), "flip-I": ("flip", "mcio:COM2I", "")}
+    for name, (method, protocol, alias) in {**finished, **failed}.items():
+        facts = MemberFacts(method=method, protocol=protocol, recipe="standard", seed=0, settings="aa")
+        sweep.add({name: facts})
+        if alias:
+            write_run(sweep.run(name).path, method, 2.0, 0, protocol=protocol, protocol_alias=alias)
+            (sweep.run(name).path / "results.json").write_text('{"metrics": []}')
+    sweep.note_failure("hfn_mp-I", "the loss is not finite <at 12>", "now")
+    sweep.note_failure("flip-I", "no weights at /home/alice/w/clip.safetensors", "now")
+    sweep.note_failure("flip-I", "no weights at /home/alice/w/clip.safetensors", "later")
+    pages = {page.name: page.read_text() for page in leaderboard([sweep.path], tmp_path / "site", resamples=50)}
+    index = pages["index.html"]
+    assert "3 of 5 runs are finished, the others are not shown; 2 failed" in index
+    assert "Failed: 2 runs" in index and "the loss is not finite &lt;at 12&gt;" in index
+    assert "no weights at …/clip.safetensors" in index and "alice" not in "".join(pages.values())
+    assert index.count('<a href="#failed">failed</a>') == 1  # the number that hfn_mp lacks
+    assert "Failed: 1 run<" in pages["hfn_mp.html"] and "Failed:" not in pages["erm.html"]
+    row = re.search(r"flip</th>(.*?)</tr>", index, re.S)
+    assert row and re.findall(r"<td>\s*([^<]*?)\s*</td>", row[1])[:5] == ["COM-I", "standard", "0", "as all", "2"]
+
+
+def test_a_sweep_of_failed_runs_alone_has_no_pages(tmp_path: Path) -> None:
+    sweep = SweepDir(tmp_path / "mcio")
+    sweep.path.mkdir()
+    sweep.add({"a": MemberFacts(method="erm", protocol="mcio:CIO2M", recipe="standard", seed=0, settings="aa")})
+    sweep.note_failure("a", "no memory", "now")
+    with pytest.raises(UserError, match="no finished run"):
+        leaderboard([sweep.path], tmp_path / "site", resamples=50)
+    assert not (tmp_path / "site").exists()
