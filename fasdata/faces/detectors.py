@@ -10,7 +10,8 @@ and, only where `--detector-model` may name more than a file, a third:
     find_model(request, what)  returns the file that is meant, or raises a UserError that says `what` was expected
 
 The file is imported when the detector is used. The row holds what has to be known before: the help and the settings of
-an extraction, `fasdata doctor`, reports and the licence ledger read it there. The README has a line for each row.
+an extraction, `fasdata doctor`, reports and the licence ledger read it there. `docs/guides/extraction.md` has a
+line for each row.
 """
 
 from __future__ import annotations

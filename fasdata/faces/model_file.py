@@ -107,7 +107,7 @@ def answering(model: Path, expected: str, *, device: str = "cpu") -> Iterator[No
             f"{model} cannot be used as --detector-model",
             expected=expected,
             found=" ".join(str(error).split())[:160] or type(error).__name__,
-            do="see README, detectors",
+            do="see: fasdata detectors",
         ) from None
 
 

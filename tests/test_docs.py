@@ -1,0 +1,68 @@
+"""The documents: each block runs or says why not, the quick ones are run here, and the generated pages are whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from docs.blocks.reading import Block, blocks_of, documents, read_blocks
+from docs.blocks.running import Failed, Programs, shell_of
+from docs.written import copies, pages
+
+QUICK = [block for name in documents() for block in blocks_of(name) if "quick" in block.comments]
+LIGHT = ("pydantic", "typer", "yaml", "fasdata.cli", "fastrain.cli")
+
+
+@pytest.mark.parametrize("document", documents())
+def test_each_block_runs_or_says_why(document):
+    silent = [
+        block.place
+        for block in blocks_of(document)
+        for word in ("not run", "dry run")
+        if block.is_code and len(block.comments.get(word, "a reason that is long enough")) < 12
+    ]
+    assert silent == []
+
+
+def test_documents_have_blocks_that_run():
+    running = [block for name in documents() for block in blocks_of(name) if block.runs]
+    assert len(running) > 50 and len(QUICK) > 8
+
+
+def test_quick_blocks_end_as_they_say(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with Programs(tmp_path / "programs", LIGHT) as programs:
+        for block in QUICK:
+            assert programs.run(block, folder, folder).strip(), block.place
+        with pytest.raises(Failed, match="no dataset"):
+            programs.run(Block("made up", 1, "sh", "fasdata datasets NOWHERE", {}), folder, folder)
+
+
+def test_a_dry_run_and_mnt_are_put_into_commands():
+    block = Block(
+        "made up", 1, "sh", "for s in 0 1; do\n  fastrain run erm --data /mnt/data\ndone", {"dry run": "hours"}
+    )
+    script = shell_of(block, Path("/raw"))
+    assert script.endswith("\n  tried fastrain run --dry-run erm --data /raw/data\ndone")
+
+
+def test_comments_count_right_before_a_block_alone():
+    text = "<!-- not run: it deletes the moon -->\n\n    fastrain run x\n\n"
+    text += "<!-- quick -->\nWords.\n\n```sh\nfasdata views\n```\n"
+    first, second = read_blocks(text)
+    assert (first.is_code, first.runs, first.comments) == (True, False, {"not run": "it deletes the moon"})
+    assert (second.runs, second.comments) == (True, {})
+
+
+def test_generated_pages_say_what_the_code_knows():
+    texts = dict(pages())
+    assert "`--detector-model <str>`" in texts["commands/fasdata.md"]
+    assert "`train.max_iterations`" in texts["settings/every_run.md"] and "| `model.lr` |" in texts["settings/erm.md"]
+    assert "Michigan State University" in texts["field_guide/datasets.md"]
+    assert (
+        "| `sample_id` |" in texts["parts/manifest_columns.md"] and "`networks[].view`" in texts["parts/bundle_keys.md"]
+    )
+    for source, page in copies.copied().items():
+        assert texts[page].splitlines()[0].startswith("# "), source
