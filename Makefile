@@ -56,6 +56,10 @@ docs: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
+# Each block of each document on the synthetic world; what was made is thrown away.
+docs-test: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) docs/test_documents.py
+
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

@@ -36,7 +36,7 @@ def test_quick_blocks_end_as_they_say(tmp_path):
     with Programs(tmp_path / "programs", LIGHT) as programs:
         for block in QUICK:
             assert programs.run(block, folder, folder).strip(), block.place
-        with pytest.raises(Failed, match="no dataset"):
+        with pytest.raises(Failed, match="unknown dataset"):
             programs.run(Block("made up", 1, "sh", "fasdata datasets NOWHERE", {}), folder, folder)
 
 
