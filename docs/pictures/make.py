@@ -68,11 +68,22 @@ def main() -> None:
     for name in options.names:
         if name in ("faces", "views"):
             picture = {"faces": faces, "views": views}[name]()
-            cv2.imwrite(str(HERE / f"{name}.jpg"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
+            cv2.imwrite(
+                str(HERE / f"{name}.jpg"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88]
+            )
         elif name == "report":
             photograph(Path("runs/erm/report.html"), name, (1000, 900), options.chromium)
         elif name == "table":
-            command = [sys.executable, "-m", "fastrain", "compare", "sweeps/table", "--published", "--out", "table.html"]
+            command = [
+                sys.executable,
+                "-m",
+                "fastrain",
+                "compare",
+                "sweeps/table",
+                "--published",
+                "--out",
+                "table.html",
+            ]
             subprocess.run(command, check=True)
             photograph(Path("table.html"), name, (1000, 700), options.chromium)
         else:
