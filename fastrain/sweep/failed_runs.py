@@ -26,7 +26,16 @@ class FailedRun:
     @property
     def reason(self) -> str:
         """Why it failed, without the folders of this machine: pages go to others."""
-        return _FOLDERS.sub("…/", self.failure.reason)
+        return without_folders(self.failure.reason)
+
+
+def without_folders(words: str) -> str:
+    """Return words in which the folders of absolute paths are left out.
+
+    >>> without_folders("no file /home/me/w.pth, see a/b")
+    'no file …/w.pth, see a/b'
+    """
+    return _FOLDERS.sub("…/", words)
 
 
 def failed_runs(sweeps: Sequence[Path]) -> list[FailedRun]:
@@ -44,16 +53,16 @@ def failed_runs(sweeps: Sequence[Path]) -> list[FailedRun]:
     ]
 
 
-def failed_section(failed: Sequence[FailedRun], aliases: Mapping[str, str], methods: bool = True) -> Section:
-    """Return a section with a row for each of these runs; `aliases` are what protocols are called on the page."""
-    rows = []
+def failed_section(failed: Sequence[FailedRun], aliases: Mapping[str, str]) -> Section:
+    """Return a section on these runs, seeds of one fate together; `aliases` are what the page calls protocols."""
+    seeds: dict[tuple[str, ...], list[str]] = {}
     for run in failed:
-        settings = ", ".join(run.facts.varied) or "as all"
-        about = [aliases.get(run.facts.protocol, run.facts.protocol), run.facts.recipe, str(run.facts.seed), settings]
-        rows.append(
-            Row([*([run.facts.method] if methods else []), *about, str(run.failure.attempts), run.reason], "muted")
-        )
-    titles = [*(["Method"] if methods else []), "Protocol", "Recipe", "Seed", "Settings", "Attempts", "Reason"]
+        facts, attempts = run.facts, run.failure.attempts
+        on = f"{facts.method} on {aliases.get(facts.protocol, facts.protocol)}"
+        about = ", ".join([on, f"recipe {facts.recipe}", *facts.varied])
+        tries = f" ({attempts} attempts)" if attempts > 1 else ""
+        seeds.setdefault((about, run.reason + tries), []).append(str(facts.seed))
+    rows = [Row([about, ", ".join(of), reason], "muted") for (about, reason), of in seeds.items()]
     note = "They have no number in any table. 'fastrain sweep … --retry-failed' tries them again."
-    table = Table("Runs that failed", [Column(title) for title in titles], rows, note)
+    table = Table("Runs that failed", [Column("Run"), Column("Seeds"), Column("Reason")], rows, note)
     return Section(ANCHOR, f"Failed: {len(failed)} run{'s' * (len(failed) > 1)}", [table])

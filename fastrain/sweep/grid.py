@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -17,6 +18,9 @@ from fastrain.methods.registry import METHODS
 
 LARGEST_SEED = 2**32 - 1
 MOST_RUNS = 100_000  # beyond this a grid is a slip of the pen
+
+_ARROW = re.compile(r"\sto\s|->", re.IGNORECASE)  # between names of datasets
+_IN_LETTERS = re.compile(r"[A-Za-z]+(-[A-Za-z]|2[A-Za-z+]+)(@.*)?")
 
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -40,10 +44,15 @@ class Grid(BaseModel):
     grid: dict[str, Any] = {}
     exclude: tuple[dict[str, Any], ...] = ()
 
-    @field_validator("methods", "protocols", "recipes", mode="before")
+    @field_validator("methods", "recipes", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return names_in(value) if isinstance(value, str) else value
+
+    @field_validator("protocols", mode="before")
+    @classmethod
+    def _protocols(cls, value: Any) -> Any:
+        return protocols_in(value) if isinstance(value, str) else value
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -71,6 +80,22 @@ def names_in(text: str) -> tuple[str, ...]:
     ('hfn_mp', 'erm')
     """
     return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
+def protocols_in(text: str) -> tuple[str, ...]:
+    """Return the protocols in a text, separated by commas, as datasets after an arrow may be too.
+
+    >>> protocols_in("CIO-M, A to each of B-C, mine, B2C+I, mylab:split")
+    ('CIO-M', 'A to each of B-C, mine', 'B2C+I', 'mylab:split')
+    """
+    names: list[str] = []
+    for part in names_in(text):
+        begins = _ARROW.search(part) or ":" in part or _IN_LETTERS.fullmatch(part) or part.endswith((".yaml", ".yml"))
+        if names and _ARROW.search(names[-1]) and not begins:
+            names[-1] += f", {part}"
+        else:
+            names.append(part)
+    return tuple(names)
 
 
 def seeds_in(text: str) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fasdata.errors import UserError
-from fastrain.sweep.grid import Grid, read_grid, seeds_in, settings_in, spread
+from fastrain.sweep.grid import Grid, protocols_in, read_grid, seeds_in, settings_in, spread
 
 GRID = """
 methods: [erm, gac_fas]
@@ -38,6 +38,14 @@ def test_options_lie_over_the_file(tmp_path: Path) -> None:
     given = {"seeds": "7", "set": settings_in(["max_iterations=9"], "--set"), "grid": None}
     grid = read_grid(tmp_path / "grid.yaml", given)
     assert grid.seeds == (7,) and grid.set == {"max_iterations": 9, "gac_fas": {"rho": 0.2}}
+
+
+def test_commas_separate_protocols_and_datasets_of_one() -> None:
+    names = "B2C+I+O+M,CelebA-Spoof to each of CASIA-SURF, mylab,mcio:CIO2M,A -> B,C2I@limited,mine.yaml"
+    assert protocols_in(names) == (
+        "B2C+I+O+M", "CelebA-Spoof to each of CASIA-SURF, mylab", "mcio:CIO2M", "A -> B", "C2I@limited", "mine.yaml",
+    )  # fmt: skip
+    assert read_grid(None, {"methods": "erm", "protocols": names}).protocols == protocols_in(names)
 
 
 def test_seeds_are_numbers_and_ranges() -> None:

@@ -51,7 +51,8 @@ def test_runs_that_failed_stand_there_with_their_reasons(tmp_path: Path) -> None
         facts = MemberFacts(method=method, protocol=protocol, recipe="standard", seed=0, settings="aa")
         sweep.add({name: facts})
         if alias:
-            write_run(sweep.run(name).path, method, 2.0, 0, protocol=protocol, protocol_alias=alias)
+            cost, strength = {"device_seconds": 3600}, 4.0 if method == "hfn_mp" else 1.0
+            write_run(sweep.run(name).path, method, strength, 0, protocol=protocol, protocol_alias=alias, cost=cost)
             (sweep.run(name).path / "results.json").write_text('{"metrics": []}')
     sweep.note_failure("hfn_mp-I", "the loss is not finite <at 12>", "now")
     sweep.note_failure("flip-I", "no weights at /home/alice/w/clip.safetensors", "now")
@@ -63,8 +64,10 @@ def test_runs_that_failed_stand_there_with_their_reasons(tmp_path: Path) -> None
     assert "no weights at …/clip.safetensors" in index and "alice" not in "".join(pages.values())
     assert index.count('<a href="#failed">failed</a>') == 1  # the number that hfn_mp lacks
     assert "Failed: 1 run<" in pages["hfn_mp.html"] and "Failed:" not in pages["erm.html"]
-    row = re.search(r"flip</th>(.*?)</tr>", index, re.S)
-    assert row and re.findall(r"<td>\s*([^<]*?)\s*</td>", row[1])[:5] == ["COM-I", "standard", "0", "as all", "2"]
+    row = re.search(r"<tr[^>]*>\s*<th[^>]*>flip on COM-I, recipe standard</th>(.*?)</tr>", index, re.S)
+    assert row and "(2 attempts)" in row[1]
+    assert str(tmp_path) not in index and "Not on all protocols: hfn_mp." in index
+    assert index.index('href="erm.html"') < index.index('href="hfn_mp.html"')  # which lacks a protocol
 
 
 def test_a_sweep_of_failed_runs_alone_has_no_pages(tmp_path: Path) -> None:
