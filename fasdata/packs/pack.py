@@ -138,6 +138,28 @@ class Pack:
         read = self._read_raw if self._raw else self._read_encoded
         return read(modality, int(offsets[place]), length)
 
+    def read_into(self, rows: np.ndarray, modality: str, block: np.ndarray) -> bool | None:
+        """Read the views of some rows into `block`, one after the other; return whether all are of its shape and bits.
+
+        None: they have to be read one by one, because they are encoded, or one is not there.
+
+        Raises:
+            UserError: the file ends too early.
+        """
+        places = self._place[rows]
+        offsets, lengths = self._where[modality]
+        wanted = lengths[places]
+        if not self._raw or places.min(initial=0) < 0 or not wanted.all():
+            return None
+        of_one = self._kinds.get((modality == "rgb", int(wanted[0]))) if len(wanted) else None
+        if of_one != (block.shape[1:], block.dtype) or (wanted != wanted[0]).any():
+            return False
+        length = int(wanted[0])
+        for place, offset in zip(block, offsets[places].tolist(), strict=True):
+            if os.preadv(self._file, [place.data], offset) != length:
+                raise self._damaged("ends too early")
+        return True
+
     def _read_raw(self, modality: str, offset: int, length: int) -> np.ndarray:
         image = np.empty(*self._kinds[modality == "rgb", length])
         if os.preadv(self._file, [image.data], offset) != length:

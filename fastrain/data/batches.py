@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,16 +13,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fastrain.data import plain
 from fastrain.data.images import Images
 from fastrain.data.transforms import AugmentConfig, output_side, write_into
 
 CHANNELS = {"rgb": 3, "depth": 1, "ir": 1}
+_FULL = np.float32(255)
 
 
 class Write(Protocol):
     """Writes images into arrays, both by modality."""
 
     def __call__(self, images: Mapping[str, np.ndarray], /, *, out: dict[str, np.ndarray]) -> object: ...
+
+
+class StagedWrite(Protocol):
+    """Writes images into arrays, or their 8-bit planes to a stage."""
+
+    def __call__(
+        self, images: Mapping[str, np.ndarray], /, *, out: dict[str, np.ndarray], stage: ByteStage
+    ) -> object: ...
 
 
 class BatchMemory:
@@ -55,13 +66,75 @@ class BatchMemory:
 
     def fill(self, place: int, images: Mapping[str, np.ndarray], write: Write) -> None:
         """Let `write` put the images of one sample (by modality) into each of its views."""
+        self._mark(place, images)
+        for view in self._arrays if images else ():
+            write(images, out={name: view[name][place] for name in images})
+
+    def view(self, name: str) -> np.ndarray:
+        """Return the images of a modality in the first view, float32 (count,C,side,side), to be written into."""
+        return self._arrays[0][name]
+
+    def mark(self, name: str, start: int, stop: int) -> None:
+        """Note that samples `start` to `stop` have a modality."""
+        self._available[name][start:stop] = True
+
+    def _mark(self, place: int, images: Mapping[str, np.ndarray]) -> None:
         for name, available in self._available.items():
             available[place] = name in images
             if name not in images:
                 for view in self._arrays:
                     view[name][place] = 0
-        for view in self._arrays if images else ():
-            write(images, out={name: view[name][place] for name in images})
+
+
+class ByteStage:
+    """Fills places `start` to `stop` of a memory, dividing the 8-bit images among them together when it is `done`.
+
+    A call of numpy for each image would cost a thread more of the interpreter's lock than of its core: of all that a
+    thread does between two images, only what holds that lock cannot be done by several threads at once. What a thread
+    stages is overwritten by what it stages next.
+    """
+
+    _own = threading.local()
+
+    def __init__(self, memory: BatchMemory, start: int, stop: int) -> None:
+        self._memory, self._start, self._count = memory, start, stop - start
+        self._staged: dict[tuple[int, str], tuple[np.ndarray, list[int]]] = {}
+        self._place = self._view = 0
+
+    def fill(self, place: int, images: Mapping[str, np.ndarray], write: StagedWrite) -> None:
+        """Let `write` put the images of one sample into each of its views, or to `stage`."""
+        memory = self._memory
+        memory._mark(place, images)
+        self._place = place
+        for number, view in enumerate(memory._arrays if images else ()):
+            self._view = number
+            write(images, out={name: view[name][place] for name in images}, stage=self)
+
+    def planes(self, modality: str) -> np.ndarray:
+        """Return where the planes of the image that is being written belong, uint8 CxHxW."""
+        key = (self._view, modality)
+        if key not in self._staged:
+            shape = (self._count, *self._memory._arrays[self._view][modality].shape[1:])
+            self._staged[key] = (self._planes_of(key, shape), [])
+        planes, places = self._staged[key]
+        places.append(self._place)
+        return planes[self._place - self._start]
+
+    def done(self) -> None:
+        """Write what was staged into the memory, as float32 in [0, 1]."""
+        for (view, modality), (planes, places) in self._staged.items():
+            target = self._memory._arrays[view][modality]
+            if len(places) == self._count:
+                np.divide(planes, _FULL, out=target[self._start : self._start + self._count])
+                continue
+            for place in places:
+                np.divide(planes[place - self._start], _FULL, out=target[place])
+
+    def _planes_of(self, key: tuple[int, str], shape: tuple[int, ...]) -> np.ndarray:
+        kept: dict[tuple[int, str], np.ndarray] = self._own.__dict__.setdefault("planes", {})
+        if key not in kept or kept[key].shape[1:] != shape[1:] or len(kept[key]) < shape[0]:
+            kept[key] = np.empty(shape, np.uint8)
+        return kept[key][: shape[0]]
 
 
 Segment = tuple[BatchMemory, int, int]  # first place, and the place after the last
@@ -120,7 +193,20 @@ def collate(
 
 
 _AHEAD = 2  # batches in preparation besides the one that is in use
-_AT_ONCE = 4  # images a thread takes at a time
+AT_ONCE = 8  # images a thread takes at a time, at most
+
+
+def shares(count: int, workers: int) -> list[tuple[int, int]]:
+    """Return the first place and the place after the last of what a thread takes at a time, of `count` images.
+
+    Few images would cost a thread more words than work; so many that not every thread gets some, or that one is busy
+    when the others are done, would leave cores idle.
+
+    >>> shares(24, 2), shares(3, 16)
+    ([(0, 6), (6, 12), (12, 18), (18, 24)], [(0, 1), (1, 2), (2, 3)])
+    """
+    at_once = max(1, min(AT_ONCE, count // (2 * max(1, workers))))
+    return [(start, min(start + at_once, count)) for start in range(0, count, at_once)]
 
 
 def ordered_batches(
@@ -134,9 +220,14 @@ def ordered_batches(
     chunks = [members[start : start + size] for start in range(0, len(members), size)]
 
     def prepare(memory: BatchMemory, chunk: np.ndarray, start: int, stop: int) -> None:
-        for place in range(start, stop):
-            i = int(chunk[place])
-            memory.fill(place, images.load(i), partial(write_into, config=config, depth_unit=images.depth_unit(i)))
+        members = chunk[start:stop].tolist()
+        unturned = dict.fromkeys(images.modalities, [False] * len(members))
+        if plain.only_converts(config) and plain.fill(images, memory, start, members, unturned):
+            return
+        stage = ByteStage(memory, start, stop)
+        for place, i in enumerate(members, start):
+            stage.fill(place, images.load(i), partial(write_into, config=config, depth_unit=images.depth_unit(i)))
+        stage.done()
 
     if not workers:
         for chunk in chunks:
@@ -148,8 +239,7 @@ def ordered_batches(
 
         def begin(chunk: np.ndarray) -> tuple[np.ndarray, BatchMemory, list[Future[None]]]:
             memory, n = BatchMemory(images.modalities, len(chunk), side), len(chunk)
-            starts = range(0, n, _AT_ONCE)
-            return chunk, memory, [pool.submit(prepare, memory, chunk, at, min(at + _AT_ONCE, n)) for at in starts]
+            return chunk, memory, [pool.submit(prepare, memory, chunk, *part) for part in shares(n, workers)]
 
         waiting = deque(begin(chunk) for chunk in chunks[: _AHEAD + 1])
         for following in [*chunks[_AHEAD + 1 :], *[None] * len(waiting)]:

@@ -92,6 +92,23 @@ class Images:
             self._kept[row] = self._views(i)
         return self._kept[row]
 
+    def read_into(self, members: Sequence[int], modality: str, block: np.ndarray) -> bool:
+        """Write a modality of some samples that have it into `block`, one after the other; return whether they fit.
+
+        They do if all are of its shape and bits; otherwise what it holds is undefined. From a raw pack they come there
+        straight from the file.
+        """
+        direct = self._pack if self._kept is None and not self._prepares else None
+        done = direct.read_into(self.samples.row[members], modality, block) if direct else None
+        if done is not None:
+            return done
+        for i, place in zip(members, block, strict=True):
+            image = self._view(i, modality) if self._kept is None else self.load(i)[modality]
+            if image.shape != place.shape or image.dtype != place.dtype:
+                return False
+            place[:] = image
+        return True
+
     def colour(self, i: int) -> np.ndarray:
         """Return the rgb view of sample `i`, even where the network sees other modalities."""
         return self.load(i)["rgb"] if "rgb" in self.modalities else self._view(i, "rgb")

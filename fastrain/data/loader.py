@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from fasdata.errors import UserError
 from fastrain.config import LastBatch
+from fastrain.data import plain
 from fastrain.data.artefacts import Artefact, ArtefactDraws
-from fastrain.data.batches import BatchMemory, Segment, collate
+from fastrain.data.batches import AT_ONCE, BatchMemory, ByteStage, Segment, collate, shares
 from fastrain.data.images import Images
 from fastrain.data.samplers import ALL_DOMAINS, Group, GroupStream, Sampler, Stream, by_sources, shuffled_together
 from fastrain.data.samples import ClipFrames
@@ -51,8 +53,7 @@ class PositionalRandom:
         return np.random.Generator(bits), bits, state, state["state"]["counter"]
 
 
-_AHEAD = 2  # batches a stream prepares before they are asked for
-_AT_ONCE = 4  # images a thread takes at a time
+_AHEAD = 2  # batches a stream prepares before they are asked for, and more of small ones for many threads
 _ORDER, _CHANGES, _FRAME, _ARTEFACTS = 0, 1, 2, 3  # give each use random numbers of its own
 
 
@@ -65,8 +66,8 @@ class _Items:
     artefacts: Sequence[Artefact | None]
     end: int
 
-    def some(self, part: slice) -> _Items:
-        return _Items(self.members[part], self.positions[part], self.artefacts[part], self.end)
+
+_Sample = tuple[Group, int, int, Artefact | None]  # stream, number among the samples, position, what happens to it
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ class TrainLoader:
         self._images, self._changes, self._seed = images, changes, seed
         self._targets = require_movable(targets or {}, changes, views)
         self._rank, self._devices, self._views = rank, devices, views
+        self._plain = views == 1 and not self._targets and plain.only_mirrors(changes)
         self._clips = ClipFrames.of(images.samples) if clips else None
         groups = images.samples.groups(n_domains)
         if self._clips:
@@ -144,6 +146,7 @@ class TrainLoader:
         self._random = {(use, group): PositionalRandom(seed, use, *group) for use in uses for group in self._streams}
         self._used = dict.fromkeys(self._streams, 0)
         self._waiting: dict[Group, deque[_Batch]] = {group: deque() for group in self._streams}
+        self._workers = workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="images") if workers else None
         self._side = output_side(changes, images.size, random=True)
 
@@ -164,8 +167,10 @@ class TrainLoader:
         self._begin(lacking)
         batches = [self._waiting[group].popleft() for group in groups]
         self._used.update((group, batch.items.end) for group, batch in zip(groups, batches, strict=True))
-        for _ in range(_AHEAD if self._pool else 0):
-            self._begin([group for group in wanted if len(self._waiting[group]) < _AHEAD])
+        # Enough that every thread has work while another does its last piece.
+        ahead = max(_AHEAD, -(-2 * self._workers * AT_ONCE // max(1, sum(len(b.items.members) for b in batches))))
+        for _ in range(ahead if self._pool else 0):
+            self._begin([group for group in wanted if len(self._waiting[group]) < ahead])
         for batch in batches:
             for done in batch.done:
                 done.result()
@@ -221,17 +226,26 @@ class TrainLoader:
             items = self._drawn(group, start)
             ends[group] = items.end
             drawn.append((group, items))
-        count = sum(len(items.members) for _, items in drawn)
+        samples = [sample for group, items in drawn for sample in self._samples(group, items)]
         sides = {name: target.side for name, target in self._targets.items()}
-        memory = BatchMemory(self._images.modalities, count, self._side, self._views, sides)
+        memory = BatchMemory(self._images.modalities, len(samples), self._side, self._views, sides)
+        parts = shares(len(samples), self._workers)
+        if self._pool:
+            work = [(part, self._pool.submit(self._prepare, memory, part[0], samples[slice(*part)])) for part in parts]
+        else:
+            work = []
+            for part in parts:
+                self._prepare(memory, part[0], samples[slice(*part)])
         at = 0
         for group, items in drawn:
-            done, length = [], len(items.members)
-            for k in range(0, length, _AT_ONCE if self._pool else length):
-                some = slice(k, k + _AT_ONCE) if self._pool else slice(None)
-                done += self._submit(memory, at + k, group, items.some(some))
-            self._waiting[group].append(_Batch(items, (memory, at, at + length), done))
-            at += length
+            end = at + len(items.members)
+            done = [future for (first, stop), future in work if first < end and stop > at]
+            self._waiting[group].append(_Batch(items, (memory, at, end), done))
+            at = end
+
+    def _samples(self, group: Group, items: _Items) -> Iterator[_Sample]:
+        members = items.members.tolist()
+        return zip(repeat(group, len(members)), members, items.positions, items.artefacts, strict=True)
 
     def _drawn(self, group: Group, start: int) -> _Items:
         """Return the next items of a stream for this device."""
@@ -251,20 +265,21 @@ class TrainLoader:
         pairs = [self._artefacts.of(m, random.at(p)) for m, p in zip(members.tolist(), positions, strict=True)]
         return _Items(np.array([m for m, _ in pairs], members.dtype), positions, [a for _, a in pairs], end)
 
-    def _submit(self, *work: Any) -> list[Future[None]]:
-        if self._pool:
-            return [self._pool.submit(self._prepare, *work)]
-        self._prepare(*work)
-        return []
-
-    def _prepare(self, memory: BatchMemory, at: int, group: Group, items: _Items) -> None:
-        """Write augmented images into a memory, from place `at` on."""
-        each = zip(items.members.tolist(), items.positions, items.artefacts, strict=True)
-        for place, (i, position, artefact) in enumerate(each, start=at):
+    def _prepare(self, memory: BatchMemory, start: int, samples: Sequence[_Sample]) -> None:
+        """Write augmented images into a memory, from place `start` on."""
+        images, changes, random = self._images, self._changes, self._random
+        if self._plain:
+            generators = (random[_CHANGES, group].at(position) for group, _, position, _ in samples)
+            turned = plain.mirrored(changes, images.modalities, generators)
+            if plain.fill(images, memory, start, [i for _, i, _, _ in samples], turned):
+                return
+        stage = ByteStage(memory, start, start + len(samples))
+        for place, (group, i, position, artefact) in enumerate(samples, start):
             # One generator for all views, each going on where the last one stopped: the first is as without the others.
-            rng, unit = self._random[_CHANGES, group].at(position), self._images.depth_unit(i)
-            views = views_of(self._changes, rng)
+            rng, unit = random[_CHANGES, group].at(position), images.depth_unit(i)
+            views = views_of(changes, rng)
             maps = MapWriter(self._targets, memory.maps_at(place)) if self._targets else None
-            write = partial(augment_into, config=self._changes, rng=rng, depth_unit=unit, views=views, maps=maps)
-            images = self._images.load(i)
-            memory.fill(place, artefact.on(images) if artefact else images, write)
+            write = partial(augment_into, config=changes, rng=rng, depth_unit=unit, views=views, maps=maps)
+            loaded = images.load(i)
+            stage.fill(place, artefact.on(loaded) if artefact else loaded, write)
+        stage.done()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, MutableMapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
@@ -24,16 +24,24 @@ _DEPTH_DIVISOR = {"mm": 4096.0}  # by unit; the depth cameras of these datasets 
 _own = threading.local()
 
 
+class Stage(Protocol):
+    """Takes 8-bit planes, to make numbers of those of several images by one division (`fastrain.data.batches`)."""
+
+    def planes(self, modality: str) -> np.ndarray:
+        """Return where the planes of the image that is being written belong, uint8 CxHxW."""
+
+
 def write_into(
     images: Mapping[str, np.ndarray],
     config: AugmentConfig,
     depth_unit: str = "",
     *,
     out: MutableMapping[str, np.ndarray],
+    stage: Stage | None = None,
 ) -> None:
     """Do as `to_tensors` does and write the results to `out`, as `augment_into` does."""
     for name, image in resized(images, config, depth_unit).items():
-        write(image, name, config, depth_unit, out)
+        write(image, name, config, depth_unit, out, stage)
 
 
 def output_side(config: AugmentConfig, side: int, *, random: bool) -> int:
@@ -114,26 +122,47 @@ def resample(
 
 
 def write(
-    image: np.ndarray, modality: str, config: AugmentConfig, depth_unit: str, out: MutableMapping[str, np.ndarray]
+    image: np.ndarray,
+    modality: str,
+    config: AugmentConfig,
+    depth_unit: str,
+    out: MutableMapping[str, np.ndarray],
+    stage: Stage | None = None,
 ) -> np.ndarray:
-    """Write an image to `out` as float32 CxHxW in [0, 1], and return it.
+    """Write an image to `out` as float32 CxHxW in [0, 1], or its 8-bit planes to `stage`; return what was written.
 
     Raises:
         ValueError: there is an array of another shape.
     """
+    if stage is not None and image.dtype == np.uint8:
+        return _as_planes(image, modality, stage.planes(modality))
     full, divisor = _FULL_SCALE[image.dtype], _divisor(image, modality, config, depth_unit)
     planes = cv2.split(image, _planes(image)) if image.ndim == 3 else (image,)
     shape = (len(planes), *image.shape[:2])
     if modality not in out:
         out[modality] = np.empty(shape, np.float32)
     target = out[modality]
-    if target.shape != shape:
-        raise ValueError(f"{modality}: expected {target.shape} (channels, height, width), found {shape}")
+    _require_shape(modality, target, shape)
     for number, plane in enumerate(planes):
         np.divide(plane, divisor, out=target[number])
     if divisor < full:
         np.minimum(target, np.float32(1), out=target)
     return target
+
+
+def _as_planes(image: np.ndarray, modality: str, target: np.ndarray) -> np.ndarray:
+    height, width, *channels = image.shape
+    _require_shape(modality, target, (channels[0] if channels else 1, height, width))
+    if len(target) > 1:
+        cv2.split(image, list(target))
+    else:
+        target[0] = image.reshape(height, width)
+    return target
+
+
+def _require_shape(modality: str, target: np.ndarray, shape: tuple[int, ...]) -> None:
+    if target.shape != shape:
+        raise ValueError(f"{modality}: expected {target.shape} (channels, height, width), found {shape}")
 
 
 def _divisor(image: np.ndarray, modality: str, config: AugmentConfig, depth_unit: str) -> np.float32:

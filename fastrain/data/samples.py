@@ -84,7 +84,8 @@ class Samples:
     def sample_ids(self, members: np.ndarray) -> list[str]:
         """Return the `sample_id` of several samples, quicker than one by one."""
         names = [self.datasets[dataset] for dataset in self.dataset[members].tolist()]
-        clips = self.clip_ids.take(self.clip[members]).to_pylist()
+        ids = self.clip_ids
+        clips = [ids[clip].as_py() for clip in self.clip[members].tolist()]  # of a few, less than a call of `take`
         places = zip(names, clips, self.frame_index[members].tolist(), strict=True)
         return [f"{name}/{clip}/{index}" for name, clip, index in places]
 

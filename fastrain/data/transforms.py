@@ -20,7 +20,7 @@ from fastrain.data.base_views import ViewMaker
 from fastrain.data.colours import Colours, LevelsGammaDraw
 from fastrain.data.geometry import Geometry, Rectangle, fill_with_mean
 from fastrain.data.mixcropmask import GeneratorDice, mix_crop_mask
-from fastrain.data.preparing import output_side, resample, resized, write, write_into
+from fastrain.data.preparing import Stage, output_side, resample, resized, write, write_into
 from fastrain.data.simclr_views import SimCLRViewMaker
 from fastrain.data.target_maps import MapWriter
 
@@ -55,9 +55,11 @@ def augment_into(
     out: MutableMapping[str, np.ndarray],
     views: Views | None = None,
     maps: MapWriter | None = None,
+    stage: Stage | None = None,
 ) -> None:
     """Do as `augment` does and write the results to `out`: modality -> float32 CxHxW; missing arrays are added.
 
+    What needs no numbers, but the 8 bits of an image alone, goes to `stage` in place of `out`, where there is one.
     With `config.base_views` or `config.simclr_views` the image is the next one of `views`; without `views` the base.
     Maps are taken from the images before they are changed, and move with the first modality.
 
@@ -69,7 +71,7 @@ def augment_into(
     if views:
         _require_rgb_alone(images, config)
         image = images["rgb"] if config.simclr_views else resized(images, config, depth_unit)["rgb"]
-        write(views.next(image), "rgb", config, depth_unit, out)
+        write(views.next(image), "rgb", config, depth_unit, out, stage)
         return
     changed = resized(images, config, depth_unit)
     height, width = next(iter(changed.values())).shape[:2]
@@ -89,7 +91,9 @@ def augment_into(
     if config.mix_crop_mask and dice:
         changed = mix_crop_mask(changed, config.mix_crop_mask, dice, shared_crop=config.shared_geometry)
     for name, image in changed.items():
-        _mask(write(image, name, config, depth_unit, out), geometries[name], config.patch_shuffle)
+        geometry = geometries[name]
+        written = write(image, name, config, depth_unit, out, None if geometry.cut else stage)
+        _mask(written, geometry, config.patch_shuffle)
     if maps:
         _write_maps(maps, planes, next(iter(geometries.values())), config)
 

@@ -25,6 +25,12 @@ def test_a_pack_holds_the_very_pixels_of_the_stores(own: Library, codec: str) ->
     for (number, name), image in expected.items():
         packed = pack.image(number, name)
         assert packed.dtype == image.dtype and np.array_equal(packed, image)
+    rows = np.array([number for number, _ in expected][::-7])
+    together = np.zeros((len(rows), VIEW.size, VIEW.size, 3), np.uint8)
+    assert pack.read_into(rows, "rgb", together) is (True if codec == "raw" else None)
+    if codec == "raw":
+        assert all(np.array_equal(a, expected[row, "rgb"]) for a, row in zip(together, rows.tolist(), strict=True))
+        assert pack.read_into(rows, "rgb", together[:, :-1]) is False
 
 
 def test_a_jpeg_pack_is_near_and_says_that_it_is_not_exact(own: Library) -> None:
@@ -84,6 +90,8 @@ def test_damaged_files_are_refused(own: Library) -> None:
         file.truncate(10)
     with pytest.raises(UserError, match="ends too early"):
         opened.image(5, "rgb")
+    with pytest.raises(UserError, match="ends too early"):
+        opened.read_into(np.array([5, 6]), "rgb", np.zeros((2, VIEW.size, VIEW.size, 3), np.uint8))
 
 
 def test_an_image_of_another_size_in_a_png_pack_is_refused(own: Library) -> None:
