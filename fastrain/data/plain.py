@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
@@ -17,7 +17,6 @@ from fasdata.records import MODALITIES
 from fastrain.augmentation import AugmentConfig
 
 if TYPE_CHECKING:
-    from fastrain.data.batches import BatchMemory
     from fastrain.data.images import Images
 
 _FULL = np.float32(255)
@@ -25,6 +24,16 @@ _own = threading.local()
 _SHAPES = 8  # numbers of images that a thread keeps memory for
 # The only step, and what decides nothing about 8 bits where no step that reads it is on.
 _LEFT = ("horizontal_flip", "shared_geometry", "interpolation", "depth_divisor", "rotate_first")
+
+
+class Memory(Protocol):
+    """What is filled: `fastrain.data.batches.BatchMemory`."""
+
+    def view(self, name: str) -> np.ndarray:
+        """Return the images of a modality in the first view, float32 (count,C,side,side), to be written into."""
+
+    def mark(self, name: str, start: int, stop: int) -> None:
+        """Note that samples `start` to `stop` have a modality."""
 
 
 def only_mirrors(config: AugmentConfig) -> bool:
@@ -51,7 +60,7 @@ def mirrored(
 
 
 def fill(
-    images: Images, memory: BatchMemory, start: int, members: Sequence[int], turned: Mapping[str, Sequence[bool]]
+    images: Images, memory: Memory, start: int, members: Sequence[int], turned: Mapping[str, Sequence[bool]]
 ) -> bool:
     """Write the images of some samples into one view of a memory, from place `start` on; return whether that is all.
 
