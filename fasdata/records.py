@@ -126,6 +126,9 @@ class ClipRecord:
     alone, so a recording copied under another name keeps it; `content_hash` covers the whole record too. `registered`
     (exact, scaled or none) is how depth and ir lie on rgb and `depth_unit` what a depth value means; both are empty
     where only rgb was stored.
+
+    `way` is how the frames of a video were read (`fasdata.media.frame.way_read`). It is no content: it belongs to no
+    hash, makes no two records differ, and is left out of the stored form where it is empty.
     """
 
     clip: Clip
@@ -144,6 +147,7 @@ class ClipRecord:
     depth_unit: str = ""
     pixel_hash: str = ""
     content_hash: str = ""
+    way: str = field(default="", compare=False)
 
     def frame(self, index: int) -> FrameRecord | None:
         """Return the record of frame `index`, or None if it was not scanned."""
@@ -161,6 +165,8 @@ def clip_record_to_json(record: ClipRecord, *, hashed: bool = False) -> dict[str
     from dataclasses import asdict
 
     data = asdict(record)
+    if hashed or not data["way"]:
+        del data["way"]
     for frame in data["frames"]:
         for name in UNHASHED:
             if hashed or frame[name] is None:

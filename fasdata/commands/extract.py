@@ -109,6 +109,13 @@ def extract(
             "OpenCV's reader, so that others' frame lists fit. Default: the store's own, in a new one skip."
         ),
     ] = "",
+    read: Annotated[
+        str,
+        typer.Option(
+            help="needed: decode only the groups of pictures that hold wanted frames, where a video's packets prove "
+            "which these are; all: decode everything, so that damage is found anywhere. The crops are the same."
+        ),
+    ] = "needed",
     card: Annotated[
         Path | None, typer.Option(help="Your own dataset card (YAML) or table (CSV with path and label).")
     ] = None,
@@ -172,7 +179,7 @@ def extract(
         detect_every=detect_every, context=2.0 if context is None else context,
         views=tuple(map(own_view, split_views(views or ()))),
         max_side=max_side, codec=codec, fallbacks=fallbacks == "on", borders=borders, face_rule=face_rule,
-        on_damage=on_damage, device=device,
+        on_damage=on_damage, read=read, device=device,
     )  # fmt: skip
     plan = plan_extract(described, root, Library.locate(out), settings, lists, layout)
     typer.echo(describe_plan(plan))

@@ -12,7 +12,15 @@ from fasdata.extract.orientation import unseen_turn
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detector import Detector
 from fasdata.faces.tracking import Outcome, fall_back
-from fasdata.media.frame import FrameSource, UnreadableMedia, claimed_frames
+from fasdata.media.frame import (
+    BY_GROUPS,
+    FrameSource,
+    Unproven,
+    UnreadableMedia,
+    claimed_frames,
+    read_in_order,
+    way_read,
+)
 from fasdata.records import Clip, ClipRecord, Face, FaceStatus, FrameRecord
 from fasdata.store.keys import crop_key
 
@@ -44,9 +52,19 @@ class ClipExtractor:
         rules at once, except for two things that depend on the frames searched before: with tracking, fractions of a
         pixel of followed faces, and which of several faces in view is kept.
         """
-        search = FaceSearch(self.settings, self.detector, source, clip, given or {}, earlier)
-        try:
+
+        def attempt() -> tuple[ClipRecord, dict[str, bytes]]:
+            search = FaceSearch(self.settings, self.detector, source, clip, given or {}, earlier)
             return self._extract(clip, source, search, earlier)
+
+        try:
+            try:
+                return attempt()
+            except Unproven as unproven:
+                read_in_order(source, str(unproven))
+                if earlier:
+                    _require_same_count(source, earlier)
+                return attempt()
         except UnreadableMedia as error:
             return ClipRecord(clip, "failed", str(error), notes=joined_notes(source.notes)), {}
 
@@ -94,6 +112,7 @@ class ClipExtractor:
             ),
             registered=form.registered if modalities - {"rgb"} else "",
             depth_unit=form.depth_unit if "depth" in modalities else "",
+            way=way_read(source) if earlier is None or earlier.way in ("", BY_GROUPS) else earlier.way,
         )
         keyed = {
             crop_key(clip.clip_id, index, name): data
@@ -184,6 +203,21 @@ def _of_size(frame: FrameRecord, own: tuple[int, int] | None, usual: tuple[int, 
     """Return the record of a frame with its size, where that is not the clip's."""
     size = own if own != usual else None
     return frame if frame.size == size else replace(frame, size=size)
+
+
+def _require_same_count(source: FrameSource, earlier: ClipRecord) -> None:
+    """Check that a recording has as many frames as an earlier, perhaps sparse reading of it says.
+
+    Raises:
+        UnreadableMedia: it has not: its frames have other numbers than those that are stored.
+    """
+    for _ in source.frames((), to_end=True):
+        pass
+    if source.n_decoded != earlier.n_frames:
+        raise UnreadableMedia(
+            f"{source.n_decoded} frames can be decoded in order, stored ones are numbered among {earlier.n_frames}: "
+            f"{source.damage or 'the file has changed'}"
+        )
 
 
 def _central(width: int, height: int) -> Face:

@@ -54,11 +54,13 @@ class ExtractReport:
     failed: list[str] = field(default_factory=list)  # relpath: reason
     not_widened: list[str] = field(default_factory=list)  # relpath: why no frames were added
     notes: Reasons = field(default_factory=Reasons)
+    ways: Counter[str] = field(default_factory=Counter)  # in which videos were read
     content_hash: str = ""
 
     def count(self, record: ClipRecord) -> None:
         """Add one clip."""
         label, path = record.clip.label or "unknown", record.clip.relpaths.get("rgb", record.clip.clip_id)
+        self.ways.update([record.way] if record.way else [])
         self.outcomes[label, record.clip.attack_type or "unknown", record.status] += 1
         if record.status != "ok":
             self.reasons.add(record.reason, path, label, record.status)

@@ -14,7 +14,7 @@ from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.choice import choose_face
 from fasdata.faces.detector import Detector
 from fasdata.faces.tracking import REACH, Tracker, still_to_search
-from fasdata.media.frame import Frame, FrameSource, UnreadableMedia, left_out, turn
+from fasdata.media.frame import Frame, FrameSource, UnreadableMedia, left_out, proven_frames, read_in_order, turn
 from fasdata.records import Box, Clip, ClipRecord, Face
 
 FEW = 32  # frames searched at once whose crops are kept in case a rule selects them
@@ -97,6 +97,8 @@ class FaceSearch:
         if self._earlier is not None:
             self._start(state_of(self._earlier))
             n = self._earlier.n_frames
+            if proven_frames(self.source) not in (None, n):
+                read_in_order(self.source, "frames were counted otherwise before")
             self._expect(n)
         else:
             self._start(SearchState(extra_turn=listed_turn(self.clip, self.settings, self.detector, self.source)))

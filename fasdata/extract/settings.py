@@ -20,6 +20,7 @@ from fasdata.store.codec import STORE_CODECS, Codec
 AUTO = "auto"
 BORDERS = ("cut", "keep")
 TRACKING = ("off", "on", "careful")
+READ = ("needed", "all")
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,10 @@ class ExtractSettings:
     detector `auto` stands until `settled` knows that form. `detector_model` is what the detector's row asks for; it is
     downloaded only if `allow_download`. `detector_code` is how a detector from outside is named, "" for one of ours;
     `rule_code` how frame rules from outside are. `detector_files` are the networks of a detector, out of a bundle,
-    and no file is opened. With `tracking` a face is followed from frame to frame (`fasdata.faces.tracking`), and the
-    complete frame is searched at least every `detect_every` frames. `face_rule` says which of several faces is kept
+    and no file is opened. `read` says what of a video is decoded where its packets prove which frame is which: the
+    groups of pictures that are `needed` for rules that are content with few frames, or `all`, which finds damage
+    anywhere. With `tracking` a face is followed from frame to frame (`fasdata.faces.tracking`), and the complete frame
+    is searched at least every `detect_every` frames. `face_rule` says which of several faces is kept
     (`fasdata.faces.choice`), `on_damage` what a damaged packet costs (`fasdata.media.container.Reading`); "" leaves
     either to the store, in a new one `confident` and `skip`. `container`
     is the version of what is believed of a video's container. With `views`, texts of views, the region is the smallest
@@ -67,6 +70,7 @@ class ExtractSettings:
     container: int = CONTAINER
     views: tuple[str, ...] = ()
     form: MediaForm = field(default_factory=MediaForm)
+    read: str = "needed"
     batch: int = 16
     device: str = "cpu"
 
@@ -82,6 +86,8 @@ class ExtractSettings:
             raise unknown_name("value of --face-rule", self.face_rule, FACE_RULES)
         if self.on_damage not in ("", *ON_DAMAGE):
             raise unknown_name("value of --on-damage", self.on_damage, ON_DAMAGE)
+        if self.read not in READ:
+            raise unknown_name("value of --read", self.read, READ)
         if Codec.parse(self.codec).name not in STORE_CODECS:
             raise unknown_name("codec of a store", self.codec, STORE_CODECS)
         object.__setattr__(self, "codec", str(Codec.parse(self.codec)))
@@ -178,8 +184,12 @@ class ExtractSettings:
 
     @property
     def reading(self) -> Reading:
-        """What is believed of a video's container, and what damage costs."""
-        return Reading(cast(Literal["skip", "stop"], self.on_damage or "skip"), self.container)
+        """What is believed of a video's container, what damage costs, and what need not be decoded."""
+        on_damage = cast(Literal["skip", "stop"], self.on_damage or "skip")
+        plain = Reading(on_damage, self.container)
+        # Where the first damage ends a recording, it has to be looked for.
+        sparse = self.read == "needed" and on_damage == "skip" and plain.believes_all
+        return replace(plain, sparse=sparse and all(rule.sparse for rule in self.rules))
 
     @property
     def detector_request(self) -> DetectorRequest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fasdata.extract.extraction import ExtractPlan, ExtractReport
 from fasdata.extract.settings import ExtractSettings
+from fasdata.media.frame import BY_GROUPS
 from fasdata.records import BONAFIDE, LABELS, MODALITIES
 from fasdata.store.codec import GENTLE, Codec
 from fasdata.store.tables import FAILURES
@@ -26,6 +27,10 @@ def describe_plan(plan: ExtractPlan) -> str:
     lines.append(f"faces by the rule {plan.settings.choice}, stored: {region}")
     if plan.settings.reading.on_damage == "stop":
         lines.append("a recording ends at its first damaged packet (--on-damage stop)")
+    if plan.settings.reading.sparse:
+        lines.append(
+            "of a video that proves which frame is which, only what is needed is decoded (--read all: everything)"
+        )
     if plan.failed:
         lines.append(f"on record as not decodable: {plan.failed} clips (--retry-failed tries them again)")
     if 0 < Codec.parse(plan.settings.codec).quality < GENTLE:
@@ -61,6 +66,8 @@ def describe_report(report: ExtractReport) -> str:
     lines += ["", *_outcomes(report)]
     statuses = ", ".join(f"{status} {number}" for status, number in sorted(report.frames.items()))
     lines += ["", f"face status of the selected frames: {statuses or 'none'}"]
+    if report.ways:
+        lines.append(f"videos: {_ways(report)}")
     if set(report.modalities) - {"rgb"}:
         images = ", ".join(f"{name} {report.modalities[name]}" for name in MODALITIES if report.modalities[name])
         lines.append(f"stored images: {images}")
@@ -99,6 +106,18 @@ def _outcomes(report: ExtractReport) -> list[str]:
         if label != BONAFIDE and types != ["unknown"]:
             rows += [_row(f"  {type_}", report.counts(label, type_)) for type_ in types]
     return rows
+
+
+def _ways(report: ExtractReport) -> str:
+    """Return how videos were read, and why in order."""
+    by_groups, others = report.ways[BY_GROUPS], report.ways.total() - report.ways[BY_GROUPS]
+    why = [f"{n} x {way.partition(': ')[2]}" for way, n in report.ways.most_common() if ": " in way]
+    words = [
+        f"of {by_groups} only the groups of pictures were decoded that hold wanted frames (--read all looks for damage "
+        "in the others)" if by_groups else "",
+        f"{others} were read in order" + (f" ({', '.join(why)})" if why else "") if others else "",
+    ]  # fmt: skip
+    return "; ".join(filter(None, words))
 
 
 def _row(name: str, counts: tuple[int, int, int]) -> str:

@@ -17,6 +17,7 @@ from fasdata.errors import raise_if_memory_is_short
 
 Point = tuple[float, float]
 MAX_PIXELS = 64_000_000  # of a frame: more than any camera of a face dataset has; an image bomb claims more
+BY_GROUPS, IN_ORDER = "groups", "in order"  # how a video is read
 MAX_CLAIM = 1_000_000  # frames that a header may claim, nine hours of video; lists get the claimed length
 
 
@@ -73,8 +74,32 @@ def left_out(source: FrameSource) -> Collection[int]:
     return frames
 
 
+def way_read(source: FrameSource) -> str:
+    """Return how a video was read (`way`): `BY_GROUPS`, or `IN_ORDER` and why; "" where there is no choice."""
+    return str(getattr(source, "way", ""))
+
+
+def read_in_order(source: FrameSource, why: str) -> None:
+    """Have a source that may raise `Unproven` read its videos in order from now on."""
+    begin_anew: Any = source
+    begin_anew.read_in_order(why)
+
+
+def proven_frames(source: FrameSource) -> int | None:
+    """Return how many frames a video's packets prove (`n_proven`), None where it is read in order."""
+    n: int | None = getattr(source, "n_proven", None)
+    return n
+
+
 class UnreadableMedia(Exception):
     """A recording from which not one frame could be decoded; the text says why."""
+
+
+class Unproven(Exception):
+    """Which frame of a video is which is not proven: it has to be read in order (`read_in_order`), from the beginning.
+
+    The text says why in one of few phrases.
+    """
 
 
 def describe_damage(error: Exception) -> str:

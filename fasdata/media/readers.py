@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -54,6 +54,7 @@ class Reading:
     `on_damage`: with `skip` a damaged packet costs its own frames; with `stop` the first one ends the recording, as
     OpenCV's reader does, whose frame lists it serves. `container` 2 believes all of what is said here; 1 is how the
     first stores were read: the first stream, quarter turns alone, pixels as they are coded, concealed frames like any.
+    `sparse` decides nothing: where packets prove which frame is which, only what is needed is decoded.
 
     >>> Reading.recorded_in({})
     Reading(on_damage='stop', container=1)
@@ -61,6 +62,7 @@ class Reading:
 
     on_damage: Literal["skip", "stop"] = "skip"
     container: int = CONTAINER
+    sparse: bool = field(default=False, repr=False)
 
     @classmethod
     def recorded_in(cls, config: Mapping[str, object]) -> Reading:

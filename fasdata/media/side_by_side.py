@@ -11,7 +11,18 @@ import numpy as np
 
 from fasdata.datasets.tree import VIDEO, ending
 from fasdata.media.container import Orientation, Reading, squared_size
-from fasdata.media.frame import MAX_PIXELS, Frame, FrameSource, IndexedSource, UnreadableMedia, claimed_frames, left_out
+from fasdata.media.frame import (
+    BY_GROUPS,
+    MAX_PIXELS,
+    Frame,
+    FrameSource,
+    IndexedSource,
+    UnreadableMedia,
+    claimed_frames,
+    left_out,
+    proven_frames,
+    way_read,
+)
 from fasdata.media.stills import StillsSource, images_of, read_still
 from fasdata.media.video import VideoSource
 
@@ -79,6 +90,23 @@ class SideBySide:
     def left_out(self) -> Collection[int]:
         """Colour frames that count and are never shown."""
         return left_out(self._colour)
+
+    @property
+    def way(self) -> str:
+        """How its videos were read: in order, if one of them was."""
+        ways = [way for way in map(way_read, (self._colour, *self._others.values())) if way]
+        return next((way for way in ways if way != BY_GROUPS), ways[0] if ways else "")
+
+    @property
+    def n_proven(self) -> int | None:
+        """How many colour frames the packets prove, None where it is read in order."""
+        return proven_frames(self._colour)
+
+    def read_in_order(self, why: str) -> None:
+        """Forget every pass so far, and read all of its videos in order from now on."""
+        for source in (self._colour, *self._others.values()):
+            if isinstance(source, VideoSource):
+                source.read_in_order(why)
 
     @property
     def damage(self) -> str:

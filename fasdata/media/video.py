@@ -19,7 +19,18 @@ from fasdata.media.container import (
     stream_note,
     with_square_pixels,
 )
-from fasdata.media.frame import MAX_CLAIM, MAX_PIXELS, Frame, UnreadableMedia, decoded, error_line
+from fasdata.media.frame import (
+    BY_GROUPS,
+    IN_ORDER,
+    MAX_CLAIM,
+    MAX_PIXELS,
+    Frame,
+    Unproven,
+    UnreadableMedia,
+    decoded,
+    error_line,
+)
+from fasdata.media.groups import GroupDecoder, Groups, survey
 from fasdata.media.readers import Reading
 
 _LEAST_BYTES = 4  # that a frame takes in any container, its entry in the index included
@@ -35,6 +46,9 @@ class VideoSource:
     damaged packet costs its own frames. A frame that the decoder made up from its neighbours (`concealed`) counts and
     is left out. Frames before the first whole one are none: they hang on a key frame that the file does not have.
     `damage` says all of it once a pass has reached the end.
+
+    With a `sparse` reading, packets that prove which frame is which save decoding the others (`fasdata.media.groups`);
+    damage there is not looked for. Then a pass may raise `Unproven`; after `read_in_order` none does.
     """
 
     def __init__(self, path: Path, *, reading: Reading | None = None, threads: int = 1) -> None:
@@ -51,6 +65,8 @@ class VideoSource:
         self.orientation = Orientation()
         self._notes: list[str] = []
         self._concealed: set[int] = set()
+        self._groups: Groups | None = None
+        self.way = IN_ORDER
         if not path.is_file():
             raise UnreadableMedia("the file is missing")
         if path.stat().st_size == 0:
@@ -63,11 +79,14 @@ class VideoSource:
             claimed = counted or self._frames_from_duration(container, stream)
             if self.reading.believes_all and (note := stream_note(container, stream)):
                 self._notes.append(note)
+            if self.reading.sparse:
+                self._survey(container, stream)
         self.n_hint = claimed if 0 < claimed <= min(MAX_CLAIM, path.stat().st_size // _LEAST_BYTES) else 0
         # Length times mean rate is a guess of where to look: only a count is a claim that frames can be missing from.
         self.n_claimed = self.n_hint if counted or not self.reading.believes_all else 0
         if self.n_hint != claimed:
             self._notes.append(f"the container claims {claimed} frames, which is not believed")
+        self._n_claimed_at_first = self.n_claimed
 
     @property
     def rotation(self) -> int:
@@ -85,8 +104,34 @@ class VideoSource:
         """Frames, as far as passes have met them, that are counted and not shown because the decoder made them up."""
         return self._concealed
 
+    @property
+    def n_proven(self) -> int | None:
+        """How many frames the packets prove, None where the video is read in order."""
+        return self._groups.n if self._groups else None
+
+    def read_in_order(self, why: str) -> None:
+        """Forget every pass so far, and read the whole video from now on."""
+        self._groups, self.way = None, f"{IN_ORDER}: {why}"
+        self.n_decoded, self.damage, self.n_claimed = None, "", self._n_claimed_at_first
+        self.orientation = Orientation()
+        self._concealed.clear()
+
+    def _survey(self, container: av.container.InputContainer, stream: av.VideoStream) -> None:
+        try:
+            self._groups, self.way = survey(container, stream), BY_GROUPS
+        except Unproven as unproven:
+            self.way = f"{IN_ORDER}: {unproven}"
+
     def frames(self, indices: Collection[int] | None = None, *, to_end: bool = False) -> Iterator[Frame]:
-        """Yield upright frames in decode order; only the wanted ones are converted to RGB."""
+        """Yield upright frames in decode order; only the wanted ones are converted to RGB.
+
+        Raises:
+            UnreadableMedia: there is no frame, or a wanted one cannot be shown.
+            Unproven: a sparse reading came upon what its packets did not tell.
+        """
+        if self._groups is not None:
+            yield from self._frames_of_groups(self._groups, indices, to_end=to_end)
+            return
         last = max(indices, default=-1) if indices is not None else None
         if last == -1 and not to_end:
             return
@@ -98,11 +143,7 @@ class VideoSource:
             if self.reading.believes_all and picture.is_corrupt:
                 self._concealed.add(position)
             elif indices is None or position in indices:
-                try:
-                    frame = self._convert(picture, position)
-                except (av.error.FFmpegError, ValueError) as error:
-                    raise UnreadableMedia(f"frame {position} cannot be converted: {error_line(error)}") from None
-                yield frame
+                yield self._shown(picture, position)
             if not (to_end or last is None or position < last):
                 return
         self.n_decoded = position + 1
@@ -111,6 +152,23 @@ class VideoSource:
             self.n_claimed = 0
         if self.n_decoded == 0:
             raise UnreadableMedia(self.damage or "the file has no decodable frame")
+
+    def _frames_of_groups(self, groups: Groups, indices: Collection[int] | None, *, to_end: bool) -> Iterator[Frame]:
+        wanted = range(groups.n) if indices is None else indices
+        if any(index < groups.n for index in wanted):
+            with self._opened() as (container, stream):
+                self._set_up(stream, concealed=True)
+                for position, picture in GroupDecoder(groups, container, stream).pictures(wanted):
+                    yield self._shown(picture, position)
+        if to_end or max(wanted, default=0) >= groups.n:
+            self.n_decoded = groups.n
+            self.n_claimed = 0 if groups.slots >= self.n_claimed else self.n_claimed
+
+    def _shown(self, picture: av.VideoFrame, position: int) -> Frame:
+        try:
+            return self._convert(picture, position)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise UnreadableMedia(f"frame {position} cannot be converted: {error_line(error)}") from None
 
     def _convert(self, picture: av.VideoFrame, position: int) -> Frame:
         width, height = squared_size(picture.width, picture.height, self.pixel_aspect)
@@ -140,6 +198,14 @@ class VideoSource:
             if width * height > MAX_PIXELS:
                 raise UnreadableMedia(f"{width}x{height} pixels, more than the limit of {MAX_PIXELS}")
             yield container, stream
+
+    def _set_up(self, stream: av.VideoStream, *, concealed: bool) -> None:
+        stream.thread_type = "AUTO"
+        codec = stream.codec_context
+        codec.thread_count = self.threads
+        codec.options = {"max_pixels": str(MAX_PIXELS)}  # pictures may be larger than the header says
+        if concealed:
+            codec.flags |= _KEEPS_CONCEALED
 
     @staticmethod
     def _frames_from_duration(container: av.container.InputContainer, stream: av.VideoStream) -> int:
@@ -206,13 +272,8 @@ class _Pictures:
     def _decode(self, *, concealed: bool) -> Iterator[av.VideoFrame]:
         source, loss, n = self._source, self._loss, 0
         with source._opened() as (container, stream):
-            stream.thread_type = "AUTO"
-            codec = stream.codec_context
-            codec.thread_count = source.threads
-            codec.options = {"max_pixels": str(MAX_PIXELS)}  # pictures may be larger than the header says
-            if concealed:
-                codec.flags |= _KEEPS_CONCEALED
-            self._codec = codec.name
+            source._set_up(stream, concealed=concealed)
+            self._codec = stream.codec_context.name
             packets = container.demux(stream)
             while True:
                 try:

@@ -98,6 +98,15 @@ class FrameRule:
         """Whether the number of selected frames grows with the clip."""
         return self.kind in DENSE
 
+    @property
+    def sparse(self) -> bool:
+        """Whether few frames decide the rule: known from the number of frames alone, or looked for at the ends."""
+        return not self.dense and (self.on == "decoded" or self.kind == "first" or self._looks_at_ends)
+
+    @property
+    def _looks_at_ends(self) -> bool:
+        return self.kind == "linspace" and self.args[0] <= 2
+
     def positions(self, n: int, clip_id: str = "") -> list[int]:
         """Return the selected positions among `n` counted frames."""
         if n <= 0:

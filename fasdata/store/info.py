@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ class StoreInfo:
     The frame rules are no part of the fingerprint, because frames can be added later. Nor are the `devices` that faces
     were searched on: two of them put a face at the same place but for rounding (`benchmarks/on_gpu.py` counts where).
     Stores of earlier versions name none.
+    `videos_read` counts the ways in which videos were read (`ClipRecord.way`); it decides nothing, and makes no two of
+    these differ.
     """
 
     dataset: str
@@ -32,6 +34,7 @@ class StoreInfo:
     tool_version: str
     format: int = FORMAT
     devices: tuple[str, ...] = ()
+    videos_read: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     @property
     def fingerprint(self) -> str:
@@ -51,13 +54,15 @@ class StoreInfo:
 
     def write(self, folder: Path) -> None:
         """Write `store.json` atomically."""
-        text = {
+        text: dict[str, Any] = {
             "format": self.format,
             "dataset": self.dataset,
             "tool_version": self.tool_version,
             "config": self.config,
             **({"devices": list(self.devices)} if self.devices else {}),
         }
+        if self.videos_read:
+            text["videos_read"] = dict(self.videos_read)
         write_text(folder / FILE, json.dumps(text, indent=2, sort_keys=True) + "\n")
 
     @classmethod
@@ -87,7 +92,10 @@ class StoreInfo:
                 do="use the version of fasdata that made it",
             )
         devices = tuple(data.get("devices", ()))
-        return cls(data["dataset"], data["config"], str(data.get("tool_version", "")), devices=devices)
+        ways = data.get("videos_read")
+        counts = {str(way): n for way, n in ways.items() if type(n) is int} if isinstance(ways, dict) else {}
+        version = str(data.get("tool_version", ""))
+        return cls(data["dataset"], data["config"], version, devices=devices, videos_read=counts)
 
     def require_same(self, wanted: StoreInfo, folder: Path) -> None:
         """Check that a run that adds to this store has the same settings.

@@ -69,7 +69,7 @@ def _clip(clip: Clip) -> None:
 
 def _recording(record: ClipRecord) -> None:
     _need(record.status in ("ok", "fta", "failed"), "ok, fta or failed", record.status)
-    texts = (record.reason, record.registered, record.depth_unit, *record.notes)
+    texts = (record.reason, record.registered, record.depth_unit, record.way, *record.notes)
     _need(all(type(text) is str for text in texts), "texts", texts)
     _need(_whole(record.n_frames, MOST_FRAMES), "a number of frames", record.n_frames)
     _need(_whole(record.width, FARTHEST) and _whole(record.height, FARTHEST), "a size in pixels", record.width)

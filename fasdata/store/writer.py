@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -63,6 +64,7 @@ class StoreWriter:
             self.done: dict[str, str] = {}
             self.clips: dict[str, Clip] = {}
             self.rules: dict[str, frozenset[str]] = {}
+            self._ways: dict[str, str] = {}
             self._same_rules: dict[frozenset[str], frozenset[str]] = {}  # one set for the many clips that share it
             self._read()
             if self.info != before:
@@ -121,7 +123,7 @@ class StoreWriter:
         if clip_id not in self.done:
             raise ValueError(f"clip {clip_id} is not in the store")
         self._erase(self._shard_of[clip_id], [clip_id])
-        for by_clip in (self.done, self.clips, self.rules, self._shard_of):
+        for by_clip in (self.done, self.clips, self.rules, self._ways, self._shard_of):
             del by_clip[clip_id]
 
     def remove_strays(self, clip_ids: Collection[str]) -> None:
@@ -160,6 +162,7 @@ class StoreWriter:
                 for shard in sorted(self._to_compact):
                     self._shards.compact(shard)
                 self._shards.close()
+                self._count_ways()
                 tables.rebuild(self.folder)
                 writer_lock.clear_mark(self.folder, keep_lost=not self._extracts)
         finally:
@@ -181,7 +184,14 @@ class StoreWriter:
     def _remember(self, record: ClipRecord, shard: int) -> None:
         clip_id, rules = record.clip.clip_id, frozenset(record.selections)
         self.done[clip_id], self.clips[clip_id], self._shard_of[clip_id] = record.status, record.clip, shard
+        self._ways[clip_id] = record.way
         self.rules[clip_id] = self._same_rules.setdefault(rules, rules)
+
+    def _count_ways(self) -> None:
+        ways = dict(sorted(Counter(way for way in self._ways.values() if way).items()))
+        if ways != self.info.videos_read:
+            self.info = replace(self.info, videos_read=ways)
+            self.info.write(self.folder)
 
     def _stored_crops(self, clip_id: str) -> dict[str, str]:
         """Return the sha256 of each crop that the store has of a clip, by key text."""
