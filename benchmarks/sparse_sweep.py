@@ -118,7 +118,7 @@ def compare(path: Path, wanted: Collection[int], whole: Path | None = None) -> s
     if expected != outcome:
         where = f"{path} {sorted(wanted)}: {expected} {outcome}"
         assert whole is not None and sparse.way == "groups" and not outcome.error, where
-        assert expected.error or in_order.damage, where
+        assert expected.error or in_order.damage or in_order.n_decoded != sparse.n_decoded, where
         in_either = {frame[1:] for file in (path, whole) for frame in everything(file)}
         assert in_either.issuperset(frame[1:] for frame in outcome.frames), where
         return "groups, damage not met"

@@ -95,14 +95,15 @@ class Av1(Coded):
     def __init__(self, extradata: bytes) -> None:
         given = extradata[4:] if extradata[:1] == b"\x81" else extradata
         self._given = {unit for kind, unit in _obus(given) if kind == 1}
-        self._seen = set(self._given)
+        self._seen: set[bytes] = set()
 
     def start(self, data: bytes) -> str:
         shown, first = 0, ""
-        self.brings = frozenset(unit for kind, unit in _obus(data) if kind == 1)
-        for kind, unit in _obus(data):
+        units = _obus(data)
+        self.brings = frozenset(unit for kind, unit in units if kind == 1)
+        self._seen |= self.brings
+        for kind, unit in units:
             if kind == 1:
-                self._seen.add(unit)
                 if Bits(unit).take(5) & 1:
                     raise Unclear("packets hold units of a kind that is not followed")
             elif kind in (3, 6):
@@ -118,7 +119,9 @@ class Av1(Coded):
         return CLOSED if first == "key" else ""
 
     def suffices(self, brings: frozenset[bytes]) -> bool:
-        return len(self._seen) == 1 and bool(self._given or brings)
+        if len(self._seen) == 1 and self._seen <= brings:
+            return True
+        return len(self._given) == 1 and self._seen <= self._given
 
 
 def _obus(data: bytes) -> list[tuple[int, bytes]]:

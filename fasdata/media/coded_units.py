@@ -360,18 +360,15 @@ def _time_bits(headers: bytes) -> int:
         return 0
     bits = Bits(headers[layer + 4 :])
     bits.take(9)
-    version = 1
     if bits.take(1):
-        version = bits.take(4)
-        bits.take(3)
+        bits.take(7)
     if bits.take(4) == 15:
         bits.take(16)
     if bits.take(1):
         bits.take(3)
         if bits.take(1):
             bits.take(79)
-    shape = bits.take(2)
-    if shape or version > 4:
+    if bits.take(2):  # no rectangle
         raise Unclear("packets hold units of a kind that is not followed")
     bits.take(1)
     return max(1, (bits.take(16) - 1).bit_length())
