@@ -161,10 +161,11 @@ def forms(only: str = "") -> Iterator[Form]:
 
 
 def written(form: Form, folder: Path) -> Path | None:
-    """Write a recording, None where the container does not take the codec."""
+    """Write a recording, None where the container does not take the codec, or nobody knows it there."""
     path = folder / f"{form.name.replace(' ', '-')}.{form.suffix}"
     try:
-        return form.write(path)
+        form.write(path)
+        return path if opened(path, sparse=False) else None
     except (av.error.FFmpegError, ValueError, OverflowError):
         path.unlink(missing_ok=True)
         return None

@@ -240,7 +240,7 @@ class GroupDecoder:
         """Yield every frame of a run; the last one when all that was decoded for it proved whole."""
         groups, number = self._groups, run.frames.start
         begins, last = groups.pts[run.packets.start], None
-        expected = sum(groups.shown[place] and groups.pts[place] >= begins for place in run.packets)
+        expected = len([place for place in run.packets if groups.shown[place] and groups.pts[place] >= begins])
         for place in (*run.packets, None):
             for picture in self._decode(self._no_more if place is None else self._packet(place)):
                 if picture.pts is None or (picture.pts < begins and number > run.frames.start):
