@@ -6,6 +6,7 @@ from fasdata.commands import (
     audit,
     card_draft,
     datasets,
+    describe,
     doctor,
     export,
     extract,
@@ -29,8 +30,8 @@ app = command_app(
 )
 # The order of `fasdata --help`: raw data, stores, protocols, what is made of them, and care.
 for verbs in (
-    datasets, card_draft, synth, extract, store, faces, report, protocols, known, lists, audit, pack, export, lock,
-    forget, doctor,
+    datasets, card_draft, synth, extract, store, faces, report, describe, protocols, known, lists, audit, pack, export,
+    lock, forget, doctor,
 ):  # fmt: skip
     app.add_typer(verbs.app)
 

@@ -10,17 +10,19 @@ from pathlib import Path
 from fasdata.store.atomic import replacing
 from fastrain.bundle.archive import packed
 from fastrain.bundle.form import NAME, BundleFacts, FileFacts
+from fastrain.bundle.model_card import CARD, model_card
 from fastrain.bundle.opened import Bundle
 from fastrain.bundle.signature import signer
 
 
 def write_bundle(facts: BundleFacts, members: Mapping[str, bytes], out: Path, key: Path | None = None) -> None:
-    """Write a bundle, whole or not at all; signed, where there is a `key`.
+    """Write a bundle with its model card, whole or not at all; signed, where there is a `key`.
 
     Raises:
         UserError: the file holds no key to sign with.
     """
-    _write({NAME: _text(facts), **members}, out, key)
+    facts, files = with_files(facts, {**members, CARD: model_card(facts).encode()})
+    _write({NAME: _text(facts), **files}, out, key)
 
 
 def write_signed(bundle: Bundle, out: Path, key: Path) -> None:

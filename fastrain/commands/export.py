@@ -12,10 +12,15 @@ from fastrain.commands.options import Sign, With
 app = typer.Typer()
 
 
-@app.command(epilog="Example: fastrain export runs/erm-seed0 --out pad.fasb. Then: fastrain predict pad.fasb face.jpg")
+@app.command(
+    epilog="Example: fastrain export runs/erm-seed0 --out pad.fasb --card card.md. "
+    "Then: fastrain predict pad.fasb face.jpg"
+)
 def export(
     run: Annotated[Path, typer.Argument(help="A finished or imported run; or a bundle, to --sign it.")],
-    out: Annotated[Path, typer.Option(help="The bundle to write.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The bundle to write. It may be left out where a bundle's --card is all.")
+    ] = None,
     threshold: Annotated[
         str, typer.Option(help="A number, or a policy of the run's results. Default: the sources' own, source_eer.")
     ] = "",
@@ -38,12 +43,24 @@ def export(
     with_: With = None,
     name: Annotated[str, typer.Option(help="What the bundle is called. Default: method and protocol.")] = "",
     sign: Sign = None,
+    card: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the model card, which is in the bundle, here too.")
+    ] = None,
 ) -> None:
     """Write a run into one file that finds faces, scores and decides without torch, once it was seen to agree."""
+    from fasdata.errors import UserError
     from fastrain.bundle.export import ExportRequest, export
+    from fastrain.bundle.model_card import write_card
 
+    if out is None:
+        if card is None:
+            raise UserError("there is nothing to write", expected="--out FILE, the bundle; or --card FILE of a bundle")
+        typer.echo(write_card(run, card))
+        return
     request = ExportRequest(
         run, out, threshold, precision, commercial, allow_drift, detector, detector_model, tuple(clips or ()), name,
         sign,
     )  # fmt: skip
     typer.echo(export(request))
+    if card is not None:
+        typer.echo(write_card(out, card))
