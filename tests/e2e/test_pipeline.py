@@ -12,6 +12,7 @@ from fasdata.manifest import Manifest
 from fasdata.store.reader import Store
 from fasdata.synth.world import write_world
 from tests.commands import Called
+from tests.e2e.notebooks import TOP, cells_of, execute
 from tests.e2e.replication import commands, toy
 
 SETS = ("CASIA-FASD", "Replay-Attack", "OULU-NPU", "MSU-MFSD")
@@ -88,6 +89,34 @@ def test_a_method_runs_from_the_manifest_to_a_report(library, tmp_path, method):
         ("source_eer", "frame"),
     }
     assert (out / "checkpoints" / "last.safetensors").is_file()
+
+
+# -- The notebook of the first hour, in a folder where its world and its stores are made already ----------------------
+
+NOTEBOOK = TOP / "docs" / "notebooks" / "first_hour.ipynb"
+
+
+def test_the_notebook_of_the_first_hour_runs_to_a_roc_and_a_face_grid(raw, library, tmp_path, monkeypatch):
+    (tmp_path / "raw").symlink_to(raw)
+    (tmp_path / "data").symlink_to(library.root)
+    monkeypatch.chdir(tmp_path)
+    left = execute(NOTEBOOK, iterations=6)
+    shown = [axis for axis in left["grid"].axes if axis.images]
+    assert len(shown) == 24 and {axis.get_title() for axis in shown} >= {"bonafide", "print", "replay"}
+    assert all(axis.images[0].get_array().shape == (112, 112, 3) for axis in shown)
+    (roc,) = left["curve"].axes
+    assert roc.lines[0].get_xdata()[-1] == roc.lines[0].get_ydata()[-1] == 1
+    results = json.loads((tmp_path / "runs" / "erm" / "results.json").read_text())
+    (row,) = (r for r in results["metrics"] if (r["part"], r["level"], r["metric"]) == ("test", "clip", "auc"))
+    assert (left["auc"], left["ends"].low, left["ends"].high) == (row["value"], row["low"], row["high"])
+    assert left["answers"]["decision"].isin(["bonafide", "attack", "no answer"]).all() and len(left["answers"]) == 2
+
+
+def test_the_notebook_is_kept_without_outputs_and_names_no_place_of_a_machine():
+    text = NOTEBOOK.read_text(encoding="utf-8")
+    code = [cell for cell in cells_of(NOTEBOOK) if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
+    assert not re.search(r"/(?:home|Users|tmp|root|work)\b", text)
 
 
 # -- Own data, in the library beside the others -----------------------------------------------------------------------
