@@ -100,7 +100,7 @@ def test_the_notebook_of_the_first_hour_runs_to_a_roc_and_a_face_grid(raw, libra
     (tmp_path / "raw").symlink_to(raw)
     (tmp_path / "data").symlink_to(library.root)
     monkeypatch.chdir(tmp_path)
-    left = execute(NOTEBOOK, iterations=6)
+    left = execute(NOTEBOOK, iterations=6, seed=3)
     shown = [axis for axis in left["grid"].axes if axis.images]
     assert len(shown) == 24 and {axis.get_title() for axis in shown} >= {"bonafide", "print", "replay"}
     assert all(axis.images[0].get_array().shape == (112, 112, 3) for axis in shown)
