@@ -14,7 +14,7 @@ from fasdata.faces.view import View
 from fasdata.packs.renderer import Renderer, frame_of_record
 from fasdata.protocols.sampling import FrameRule
 from fasdata.protocols.usable import loss_reason, select_frames
-from fasdata.records import ClipRecord, FrameRecord
+from fasdata.records import MODALITIES, ClipRecord, FrameRecord
 from fasdata.store.codec import decode
 from fasdata.store.keys import crop_key
 from fastrain.bundle.finding import DATASET, Finding
@@ -103,6 +103,10 @@ class FoundFaces:
         there = [name for name in self.modalities if name in frame.crop.modalities]
         return {name: self.shown.apply(self._renderer.image(place, name), DATASET) for name in there}
 
+    def read_into(self, members: Sequence[int], modality: str, out: np.ndarray) -> bool:
+        """Return that images are not read a piece of a batch at a time: a few recordings gain nothing by it."""
+        return False
+
     def depth_unit(self, i: int) -> str:
         """Return what a depth value means."""
         return str(self.config.get("depth_unit", "")) if "depth" in self.modalities else ""
@@ -132,6 +136,12 @@ class FoundSamples:
     def domain(self) -> np.ndarray:
         """Nothing is known of it."""
         return np.zeros(len(self), np.int16)
+
+    @property
+    def available(self) -> dict[str, np.ndarray]:
+        """Which faces have a modality, bool (N,), by modality."""
+        held = [frame.crop.modalities if frame.crop else () for _, frame in self.faces]
+        return {name: np.array([name in of for of in held], bool) for name in MODALITIES}
 
     def sample_id(self, i: int) -> str:
         """Return what names a face in an error."""
