@@ -1,4 +1,4 @@
-"""How many threads are of use to the loader: what an image holds of the interpreter's lock, two threads against one.
+"""How many workers are of use to the loader: what an image holds of the interpreter's lock, two workers against one.
 
 Run: python benchmarks/loader_threads.py [--seconds 10] [--rounds 6]
 
@@ -7,9 +7,12 @@ nothing but Python is left of an image's time: that is at most what it holds the
 threads stop to help (the cap). It counts the thread that asks for batches too. Augmentations: a mirror alone, and
 `full` with brightness and erasing, which go the long way.
 
-Two threads against one: rounds in turns. Beside the clock stands the same without the time that threads were ready and
-waited for a core: on a machine with other work the clock favours whoever has more threads, and this does not. It is
-the scheduler's own count (Linux: schedstat), so what is left of a second is work, or waiting for the lock.
+With processes (`data.processes`) the cap is 1 / the processor seconds that an image takes of the process that asks.
+
+Two workers against one, as threads and as processes: rounds in turns. Beside the clock stands the same without the time
+that workers were ready and waited for a core: on a machine with other work the clock favours whoever has more of them,
+and this does not. It is the scheduler's own count (Linux: schedstat), so what is left of a second is work, or waiting
+for the lock.
 """
 
 from __future__ import annotations
@@ -56,7 +59,9 @@ def main() -> None:
         sources = {f"pack of {side}": packed(Path(folder) / str(side), side) for side in SIDES}
         sources[f"stores, crops of {given.crop}, views of 256"] = images_of(world, packed=False)
         for name, images in sources.items():
-            print(f"{name}: {scaling(images, changes['flip'], given.seconds / given.rounds, given.rounds)}", flush=True)
+            for kind in ("threads", "processes"):
+                text = scaling(images, changes["flip"], kind, given.seconds / given.rounds, given.rounds)
+                print(f"{name}, {kind}: {text}", flush=True)
 
 
 def packed(folder: Path, side: int) -> Images:
@@ -65,9 +70,12 @@ def packed(folder: Path, side: int) -> Images:
     return Images(samples, {}, View.named("box", side), pack=many_images(folder, ROWS, side))
 
 
-def loader_of(images: Images, changes: AugmentConfig, workers: int) -> TrainLoader:
+def loader_of(images: Images, changes: AugmentConfig, workers: int, kind: str = "threads") -> TrainLoader:
     """Return a loader of 24 images a batch."""
-    return TrainLoader(images, changes, n_domains=3, per_group=4, seed=0, workers=workers, last_batch="fill")
+    return TrainLoader(
+        images, changes, n_domains=3, per_group=4, seed=0, workers=workers, last_batch="fill",
+        processes=kind == "processes",
+    )  # fmt: skip
 
 
 def microseconds(loader: TrainLoader, span: float) -> float:
@@ -81,39 +89,45 @@ def microseconds(loader: TrainLoader, span: float) -> float:
     return 1e6 * sorted(taken)[len(taken) // 10]
 
 
-def scaling(images: Images, changes: AugmentConfig, span: float, rounds: int) -> str:
-    """Return two threads against one, by the clock and without waiting for a core."""
-    clock, undisturbed = [], []
-    loaders = [loader_of(images, changes, workers) for workers in (1, 2)]
+def scaling(images: Images, changes: AugmentConfig, kind: str, span: float, rounds: int) -> str:
+    """Return two workers against one, by the clock and without waiting for a core, and what this process takes."""
+    clock, undisturbed, own = [], [], []
+    loaders = [loader_of(images, changes, workers, kind) for workers in (1, 2)]
     for loader in loaders:
         loader.draw(range(3))
     for _ in range(rounds):
-        one_thread, two_threads = (rates(loader, span) for loader in loaders)
-        clock.append((one_thread[0], two_threads[0]))
-        undisturbed.append((one_thread[1], two_threads[1]))
+        single, double = (rates(loader, span) for loader in loaders)
+        clock.append((single[0], double[0]))
+        undisturbed.append((single[1], double[1]))
+        own.append(double[2])
     for loader in loaders:
         loader.close()
     texts = []
     for name, pairs in (("by the clock", clock), ("without waiting for a core", undisturbed)):
-        single, double = (median(rate) for rate in zip(*pairs, strict=True))
-        texts.append(f"{name} {single:,.0f} and {double:,.0f} images/s, {median(b / a for a, b in pairs):.2f} x")
-    return "; ".join(texts)
+        alone, both = (median(rate) for rate in zip(*pairs, strict=True))
+        texts.append(f"{name} {alone:,.0f} and {both:,.0f} images/s, {median(b / a for a, b in pairs):.2f} x")
+    return "; ".join([*texts, f"this process {1e6 * median(own):.0f} us an image"])
 
 
-def rates(loader: TrainLoader, span: float) -> tuple[float, float]:
-    """Return images a second: by the clock, and of the time that the loader's threads did not wait for a core."""
-    threads = [thread.native_id for thread in loader._pool._threads]  # type: ignore[union-attr]
-    before, started, count = [waited(thread) for thread in threads], time.monotonic(), 0
+def rates(loader: TrainLoader, span: float) -> tuple[float, float, float]:
+    """Return images a second, by the clock and while no worker waited for a core, and seconds of this process."""
+    if loader._crew:
+        workers = [process.pid for _, process in loader._crew._members]
+    else:
+        workers = [thread.native_id for thread in loader._pool._threads]  # type: ignore[union-attr]
+    before, started, count = [waited(worker) for worker in workers], time.monotonic(), 0
+    busy = time.process_time()
     while time.monotonic() - started < span:
         count += len(loader.draw(range(3))["id"])
     spent = time.monotonic() - started
-    queued = sum(waited(thread) - then for thread, then in zip(threads, before, strict=True)) / len(threads)
-    return count / spent, count / (spent - queued)
+    busy = time.process_time() - busy
+    queued = sum(waited(worker) - then for worker, then in zip(workers, before, strict=True)) / len(workers)
+    return count / spent, count / (spent - queued), busy / count
 
 
-def waited(thread: int | None) -> float:
-    """Return the seconds that a thread was ready and had no core."""
-    return int(Path(f"/proc/self/task/{thread}/schedstat").read_text().split()[1]) / 1e9
+def waited(worker: int | None) -> float:
+    """Return the seconds that a thread, or a process of one thread, was ready and had no core."""
+    return int(Path(f"/proc/{worker}/schedstat").read_text().split()[1]) / 1e9
 
 
 if __name__ == "__main__":

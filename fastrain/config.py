@@ -70,6 +70,10 @@ class DataConfig(_Section):
     """Control experiment: permute the labels of the training clips within each domain."""
     workers: int = Field(2, ge=0, le=MOST_WORKERS)
     """Threads that prepare images ahead; 0 = none. The result does not depend on it."""
+    processes: bool = False
+    """Those of training are processes, each with an interpreter of its own, in place of threads, which take turns at
+    it: more images a second where the loader is what limits. Each takes memory; with `cache=memory` they stay threads,
+    as where the system cannot fork. The result does not depend on it."""
     cache: Literal["none", "memory"] = "none"
     """`memory` keeps every rendered view (before augmentation) after its first use."""
 
@@ -150,7 +154,7 @@ def modalities_of(config: RunConfig) -> tuple[str, ...]:
 
 # The result does not depend on these, so a run may be continued with other values. (Of a pack that changes pixels the
 # run's facts tell.)
-WITHOUT_EFFECT = ("data.workers", "data.cache", "data.images")
+WITHOUT_EFFECT = ("data.workers", "data.processes", "data.cache", "data.images")
 # Keys that came later: without a value they change nothing, and runs of earlier versions go on.
 _UNLESS_SET = ("train.ema", "train.swa")
 

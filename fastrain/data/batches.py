@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from fastrain.data.transforms import AugmentConfig, output_side, write_into
 
 CHANNELS = {"rgb": 3, "depth": 1, "ir": 1}
 _FULL = np.float32(255)
+_ALIGNED = 64  # bytes
 
 
 class Write(Protocol):
@@ -35,6 +37,28 @@ class StagedWrite(Protocol):
     ) -> object: ...
 
 
+class _Arrays:
+    """Gives out arrays, of new memory or one after the other of lent bytes."""
+
+    def __init__(self, lent: np.ndarray | None) -> None:
+        self._lent, self._at = lent, 0
+
+    def take(self, shape: tuple[int, ...], kind: type) -> np.ndarray:
+        """Return an array; what is in it is undefined."""
+        if self._lent is None:
+            return np.empty(shape, kind)
+        size = math.prod(shape) * np.dtype(kind).itemsize
+        start, self._at = self._at, self._at + -(-size // _ALIGNED) * _ALIGNED
+        return self._lent[start : start + size].view(kind).reshape(shape)
+
+
+def bytes_of(modalities: Sequence[str], count: int, side: int, views: int, maps: Mapping[str, int]) -> int:
+    """Return how many bytes a `BatchMemory` of these arguments may take of what is lent to it."""
+    floats = views * sum(CHANNELS[name] for name in modalities) * side * side + sum(n * n for n in maps.values())
+    arrays = (views + 1) * len(modalities) + len(maps)
+    return count * (4 * floats + len(modalities)) + arrays * _ALIGNED
+
+
 class BatchMemory:
     """Memory for `count` samples: `views` tensors a modality, float32 (count,C,side,side), and which are available.
 
@@ -49,20 +73,28 @@ class BatchMemory:
         side: int,
         views: int = 1,
         maps: Mapping[str, int] | None = None,
+        *,
+        lent: np.ndarray | None = None,
+        begun: bool = False,
     ) -> None:
+        """Take memory, or what of `lent` bytes is needed (`bytes_of`); with `begun` it is what another process sees."""
         self.count = count
-        self.maps = {name: torch.zeros((count, 1, n, n), dtype=torch.float32) for name, n in (maps or {}).items()}
-        self.views = [
-            {name: torch.empty((count, CHANNELS[name], side, side), dtype=torch.float32) for name in modalities}
+        arrays = _Arrays(lent)
+        self._arrays = [
+            {name: arrays.take((count, CHANNELS[name], side, side), np.float32) for name in modalities}
             for _ in range(views)
         ]
-        self.available = {name: torch.zeros(count, dtype=torch.bool) for name in modalities}
-        self._arrays = [{name: tensor.numpy() for name, tensor in view.items()} for view in self.views]
-        self._available = {name: tensor.numpy() for name, tensor in self.available.items()}
+        self._maps = {name: arrays.take((count, 1, n, n), np.float32) for name, n in (maps or {}).items()}
+        self._available = {name: arrays.take((count,), np.bool_) for name in modalities}
+        for array in (*self._maps.values(), *self._available.values()) if not begun else ():
+            array[:] = 0
+        self.views = [{name: torch.from_numpy(array) for name, array in view.items()} for view in self._arrays]
+        self.maps = {name: torch.from_numpy(array) for name, array in self._maps.items()}
+        self.available = {name: torch.from_numpy(array) for name, array in self._available.items()}
 
     def maps_at(self, place: int) -> dict[str, np.ndarray]:
         """Return the maps of one sample, (1,side,side) each, to be written into."""
-        return {name: tensor.numpy()[place] for name, tensor in self.maps.items()}
+        return {name: array[place] for name, array in self._maps.items()}
 
     def fill(self, place: int, images: Mapping[str, np.ndarray], write: Write) -> None:
         """Let `write` put the images of one sample (by modality) into each of its views."""
@@ -200,12 +232,12 @@ def shares(count: int, workers: int) -> list[tuple[int, int]]:
     """Return the first place and the place after the last of what a thread takes at a time, of `count` images.
 
     Few images would cost a thread more words than work; so many that not every thread gets some, or that one is busy
-    when the others are done, would leave cores idle.
+    when the others are done, would leave cores idle. Without workers, and for processes, it is all of them.
 
-    >>> shares(24, 2), shares(3, 16)
-    ([(0, 6), (6, 12), (12, 18), (18, 24)], [(0, 1), (1, 2), (2, 3)])
+    >>> shares(24, 2), shares(3, 16), shares(24, 0)
+    ([(0, 6), (6, 12), (12, 18), (18, 24)], [(0, 1), (1, 2), (2, 3)], [(0, 24)])
     """
-    at_once = max(1, min(AT_ONCE, count // (2 * max(1, workers))))
+    at_once = max(1, min(AT_ONCE, count // (2 * workers)) if workers else count)
     return [(start, min(start + at_once, count)) for start in range(0, count, at_once)]
 
 

@@ -63,6 +63,11 @@ class Images:
             pixels = view.size**2 * sum(3 if name == "rgb" else 2 for name in self.modalities)
             _check_memory(len(samples) * pixels, samples.part)
 
+    @property
+    def cached(self) -> bool:
+        """Whether views are kept after their first use."""
+        return self._kept is not None
+
     def relabelled(self, samples: Samples) -> Images:
         """Return the same images, sharing the cache, with other labels."""
         other = copy(self)

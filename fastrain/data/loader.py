@@ -17,7 +17,8 @@ from fasdata.errors import UserError
 from fastrain.config import LastBatch
 from fastrain.data import plain
 from fastrain.data.artefacts import Artefact, ArtefactDraws
-from fastrain.data.batches import AT_ONCE, BatchMemory, ByteStage, Segment, collate, shares
+from fastrain.data.batches import AT_ONCE, BatchMemory, ByteStage, Segment, bytes_of, collate, shares
+from fastrain.data.crew import AVAILABLE, Crew, SharedSlots
 from fastrain.data.images import Images
 from fastrain.data.samplers import ALL_DOMAINS, Group, GroupStream, Sampler, Stream, by_sources, shuffled_together
 from fastrain.data.samples import ClipFrames
@@ -54,6 +55,7 @@ class PositionalRandom:
 
 
 _AHEAD = 2  # batches a stream prepares before they are asked for, and more of small ones for many threads
+_IN_USE = 4  # batches that whoever asked may still hold
 _ORDER, _CHANGES, _FRAME, _ARTEFACTS = 0, 1, 2, 3  # give each use random numbers of its own
 
 
@@ -91,7 +93,8 @@ class TrainLoader:
 
     What is drawn depends on `seed` and on what was drawn before, nothing else: the order of a stream is a function of
     its position, and the frame and the augmentation of an image of (seed, stream, position). So neither the number of
-    threads nor a stop and restart changes a batch. Of `devices` processes, each gets its own images of every stream.
+    `workers`, nor whether they are threads or `processes`, nor a stop and restart changes a batch. Of `devices`
+    processes, each gets its own images of every stream.
     """
 
     def __init__(
@@ -109,6 +112,7 @@ class TrainLoader:
         views: int = 1,
         last_batch: LastBatch = "keep",
         workers: int = 0,
+        processes: bool = False,
         rank: int = 0,
         devices: int = 1,
         targets: Mapping[str, PixelTarget] | None = None,
@@ -149,6 +153,16 @@ class TrainLoader:
         self._workers = workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="images") if workers else None
         self._side = output_side(changes, images.size, random=True)
+        self._map_sides = {name: target.side for name, target in self._targets.items()}
+        self._slots: SharedSlots | None = None
+        self._crew: Crew | None = None
+        # Each process would keep a cache of its own.
+        self._by_processes = processes and workers > 0 and AVAILABLE and not images.cached
+        if self._by_processes:
+            most = len(self._streams) * self._per_stream
+            size = bytes_of(images.modalities, most, self._side, views, self._map_sides)
+            self._slots = SharedSlots(self._ahead(most) + _IN_USE, size)
+            self._crew = Crew(workers, self._fill_slot)
 
     def draw(self, domains: Sequence[int]) -> dict[str, Any]:
         """Return the next batch: for each of `domains`, in the given order, bona fide then attack images.
@@ -167,8 +181,7 @@ class TrainLoader:
         self._begin(lacking)
         batches = [self._waiting[group].popleft() for group in groups]
         self._used.update((group, batch.items.end) for group, batch in zip(groups, batches, strict=True))
-        # Enough that every thread has work while another does its last piece.
-        ahead = max(_AHEAD, -(-2 * self._workers * AT_ONCE // max(1, sum(len(b.items.members) for b in batches))))
+        ahead = self._ahead(sum(len(batch.items.members) for batch in batches))
         for _ in range(ahead if self._pool else 0):
             self._begin([group for group in wanted if len(self._waiting[group]) < ahead])
         for batch in batches:
@@ -199,9 +212,11 @@ class TrainLoader:
             waiting.clear()
 
     def close(self) -> None:
-        """End the threads and drop the batches that were prepared ahead."""
+        """End threads and processes and drop the batches that were prepared ahead."""
         if self._pool:
             self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._crew:
+            self._crew.close()
 
     def _groups_of(self, domains: Sequence[int]) -> list[Group]:
         numbers = [int(domain) for domain in domains]
@@ -227,15 +242,16 @@ class TrainLoader:
             ends[group] = items.end
             drawn.append((group, items))
         samples = [sample for group, items in drawn for sample in self._samples(group, items)]
-        sides = {name: target.side for name, target in self._targets.items()}
-        memory = BatchMemory(self._images.modalities, len(samples), self._side, self._views, sides)
-        parts = shares(len(samples), self._workers)
+        memory, slot = self._memory(len(samples))
+        parts = shares(len(samples), 0 if self._crew else self._workers)
         if self._pool:
-            work = [(part, self._pool.submit(self._prepare, memory, part[0], samples[slice(*part)])) for part in parts]
+            work = [
+                (part, self._pool.submit(self._prepare, memory, slot, part[0], samples[slice(*part)])) for part in parts
+            ]
         else:
             work = []
             for part in parts:
-                self._prepare(memory, part[0], samples[slice(*part)])
+                self._fill(memory, part[0], samples[slice(*part)])
         at = 0
         for group, items in drawn:
             end = at + len(items.members)
@@ -265,7 +281,31 @@ class TrainLoader:
         pairs = [self._artefacts.of(m, random.at(p)) for m, p in zip(members.tolist(), positions, strict=True)]
         return _Items(np.array([m for m, _ in pairs], members.dtype), positions, [a for _, a in pairs], end)
 
-    def _prepare(self, memory: BatchMemory, start: int, samples: Sequence[_Sample]) -> None:
+    def _ahead(self, count: int) -> int:
+        """Return how many batches of that many images are prepared: enough that no worker is idle."""
+        images = self._workers * (max(count, AT_ONCE) if self._by_processes else 2 * AT_ONCE)
+        return max(_AHEAD, -(-images // max(1, count)) + self._by_processes)
+
+    def _memory(self, count: int) -> tuple[BatchMemory, int | None]:
+        """Return memory for a batch, and the number of its piece of shared memory, where one is free."""
+        form = (self._images.modalities, count, self._side, self._views, self._map_sides)
+        lent = self._slots.lend(bytes_of(*form)) if self._slots else None
+        return (BatchMemory(*form, lent=lent[1]), lent[0]) if lent else (BatchMemory(*form), None)
+
+    def _prepare(self, memory: BatchMemory, slot: int | None, start: int, samples: Sequence[_Sample]) -> None:
+        """Fill a part of a memory: a child does it where the memory is shared, otherwise this thread."""
+        if self._crew and slot is not None:
+            self._crew.do(slot, memory.count, start, samples)
+        else:
+            self._fill(memory, start, samples)
+
+    def _fill_slot(self, slot: int, count: int, start: int, samples: Sequence[_Sample]) -> None:
+        """Fill a part of a batch in a piece of shared memory, in a child."""
+        assert self._slots
+        form = (self._images.modalities, count, self._side, self._views, self._map_sides)
+        self._fill(BatchMemory(*form, lent=self._slots.bytes_of(slot), begun=True), start, samples)
+
+    def _fill(self, memory: BatchMemory, start: int, samples: Sequence[_Sample]) -> None:
         """Write augmented images into a memory, from place `start` on."""
         images, changes, random = self._images, self._changes, self._random
         if self._plain:

@@ -135,6 +135,7 @@ class Session:
             seed=config.train.seed,
             last_batch=config.data.last_batch,
             workers=config.data.workers,
+            processes=config.data.processes,
             rank=rank,
             devices=devices,
         )

@@ -53,7 +53,9 @@ def test_a_draw_is_bona_fide_then_attack_for_each_domain_in_the_given_order(libr
     assert batch["available"]["rgb"].tolist() == [True] * 8
 
 
-@pytest.mark.parametrize("other", [{"workers": 3}, {"cache": True}, {"workers": 2, "cache": True}])
+@pytest.mark.parametrize(
+    "other", [{"workers": 3}, {"cache": True}, {"workers": 2, "cache": True}, {"workers": 2, "processes": True}]
+)
 def test_neither_threads_nor_cache_change_a_batch(library: Library, other: dict[str, Any]) -> None:
     plain, ahead = loader(library), loader(library, **other)
     for domains in ([0, 1], [2], [1, 2, 0], [0], [0], [0, 2]):

@@ -66,16 +66,19 @@ def darkened(wanted: RunRequest) -> Any:
 
 
 def reading(wanted: RunRequest) -> Any:
-    """Whether the thread that trains reads the images itself, and whether it keeps them."""
+    """Whether the thread that trains reads the images itself, or a process does, and whether it keeps them."""
     readers = set()
-    load = Images.load
 
-    def recorded(self: Images, i: int) -> dict[str, np.ndarray]:
-        readers.add(threading.current_thread() is threading.main_thread())
-        return load(self, i)
+    def recorded(read: Callable[..., Any]) -> Callable[..., Any]:
+        def reader(*of: Any) -> Any:
+            readers.add(threading.current_thread() is threading.main_thread())
+            return read(*of)
+
+        return reader
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Images, "load", recorded)
+        for way in ("load", "read_into"):
+            patch.setattr(Images, way, recorded(getattr(Images, way)))
         running = session(wanted)
         running.loader.draw([0, 1, 2])
         running.loader.close()
@@ -198,6 +201,7 @@ CHANGES: dict[str, Change] = {
     "data.last_batch": Change("fill", along=("data.batch_per_group=3",)),
     "data.shuffle_labels": Change("true"),
     "data.workers": Change("1", reading),
+    "data.processes": Change("true", reading, ("data.workers=1",)),
     "data.cache": Change("memory", reading),
     "train.max_iterations": Change("3", training, SHORT),
     "train.steps_per_epoch": Change("1", training, SHORT),
