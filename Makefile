@@ -53,7 +53,7 @@ lint: install
 
 # The site. It reads nothing from the network, and neither do its pages.
 docs: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -a -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 # Each block of each document on the synthetic world; what was made is thrown away.

@@ -16,6 +16,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "docs.
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["README.md", "_build", "generated/parts", "notebooks"]
 suppress_warnings = ["toc.empty_glob"]
+smartquotes = False  # options begin with two hyphens
 nitpicky = False  # types of other libraries are spelled, not linked
 
 html_theme = "furo"

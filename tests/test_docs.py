@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import doctest
 from pathlib import Path
 
 import pytest
 
+from docs.blocks import parsing, reading, running
+from docs.blocks.parsing import commands_of, fault_of
 from docs.blocks.reading import Block, blocks_of, documents, read_blocks
 from docs.blocks.running import Failed, Programs, shell_of
-from docs.written import copies, pages
+from docs.written import copies, formats, pages, tables
 
 QUICK = [block for name in documents() for block in blocks_of(name) if "quick" in block.comments]
 LIGHT = ("pydantic", "typer", "yaml", "fasdata.cli", "fastrain.cli")
@@ -28,6 +31,21 @@ def test_each_block_runs_or_says_why(document):
 def test_documents_have_blocks_that_run():
     running = [block for name in documents() for block in blocks_of(name) if block.runs]
     assert len(running) > 50 and len(QUICK) > 8
+
+
+def test_every_command_is_one_that_the_programs_take():
+    """Those that are not run too: what a document says exists, by name, option and number of arguments."""
+    commands = [
+        (block.place, words) for name in documents() for block in blocks_of(name) for words in commands_of(block)
+    ]
+    faults = [(place, " ".join(words), fault) for place, words in commands if (fault := fault_of(words))]
+    assert faults == [] and len(commands) > 150
+
+
+@pytest.mark.parametrize("module", [copies, formats, parsing, reading, running, tables])
+def test_examples_give_what_they_show(module):
+    outcome = doctest.testmod(module)
+    assert outcome.attempted and not outcome.failed
 
 
 def test_quick_blocks_end_as_they_say(tmp_path):
@@ -59,7 +77,8 @@ def test_comments_count_right_before_a_block_alone():
 def test_generated_pages_say_what_the_code_knows():
     texts = dict(pages())
     assert "`--detector-model <str>`" in texts["commands/fasdata.md"]
-    assert "`train.max_iterations`" in texts["settings/every_run.md"] and "| `model.lr` |" in texts["settings/erm.md"]
+    assert "`train.max_iterations` = " in texts["settings/every_run.md"]
+    assert "`model.lr` = " in texts["settings/erm.md"]
     assert "Michigan State University" in texts["field_guide/datasets.md"]
     assert (
         "| `sample_id` |" in texts["parts/manifest_columns.md"] and "`networks[].view`" in texts["parts/bundle_keys.md"]

@@ -24,7 +24,7 @@ _TRIED = """tried() {
 }
 """
 _CLIENT = Path(__file__).with_name("client.py")
-LIMIT = 900  # seconds that a block may take
+LIMIT = 1800  # seconds that a block may take
 
 
 class Failed(AssertionError):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from docs.written.tables import cell, code, prose, table
 
-HEAD = ("key", "takes", "default", "what it means")
 BASELINE = "erm"  # whose run settings are shown on the common page: every method has them
 
 
@@ -25,20 +25,14 @@ def pages() -> Iterator[tuple[str, str]]:
     }
     lines = ["# Settings of every run", "", *_how()]
     lines += ["Where the default is *the method's*, methods differ: the page of each says what it takes.", ""]
-    section = ""
-    rows: list[list[str]] = []
+    sections: dict[str, list[str]] = {}
     for path, key in common.items():
         if key.takes == "section":
-            lines += _flushed(rows)
-            lines += [f"## {path}", "", cell(key.about), ""]
-            section = path
+            sections[path] = [f"## {path}", "", cell(key.about), ""]
             continue
         differs = agreed[path] is None and key.default is not None
-        shown = "*the method's*" if differs else code(json.dumps(key.default, ensure_ascii=False))
-        if not path.startswith(section):
-            section = path.rpartition(".")[0]
-        rows.append([code(path), prose(key.takes), shown, prose(key.about)])
-    yield "settings/every_run.md", "\n".join([*lines, *_flushed(rows)])
+        sections.setdefault(path.rpartition(".")[0], []).extend(_entry(key, "*the method's*" if differs else ""))
+    yield "settings/every_run.md", "\n".join([*lines, *chain.from_iterable(sections.values())])
     for name, text in texts.items():
         yield f"settings/{name}.md", _method(text, agreed)
 
@@ -52,10 +46,10 @@ def _how() -> list[str]:
     ]
 
 
-def _flushed(rows: list[list[str]]) -> list[str]:
-    lines = [table(HEAD, rows)] if rows else []
-    rows.clear()
-    return lines
+def _entry(key: Any, default: str = "") -> list[str]:
+    """Return the lines of a definition: a setting with its default, then what it takes and means."""
+    shown = default or f"`{json.dumps(key.default, ensure_ascii=False)}`"
+    return [f"`{key.path}` = {shown}", f": *{cell(key.takes)}.* {prose(key.about, in_table=False)}".rstrip(), ""]
 
 
 def _default(text: Any, path: str) -> Any:
@@ -70,8 +64,7 @@ def _method(text: Any, agreed: dict[str, Any]) -> str:
     lines += [f"Sees {', '.join(text.modalities)}, as view `{text.view}`. What it is, where it leaves the published code, and "
               f"how it compares: [the method's own page](../methods/{text.name}.md).", "", *_how()]  # fmt: skip
     lines += ["## Its own settings", ""]
-    lines += [table(HEAD, [[code(k.path), prose(k.takes), code(json.dumps(k.default, ensure_ascii=False)), prose(k.about)]
-                           for k in own])]  # fmt: skip
+    lines += chain.from_iterable(map(_entry, own))
     others = [
         (key.path, key.default) for key in text.keys
         if key.path in agreed and agreed[key.path] is None and key.default is not None and key.takes != "section"

@@ -11,7 +11,10 @@ def cell(text: object) -> str:
     >>> cell("a | b\\n*c* <d>")
     'a \\\\| b \\\\*c\\\\* &lt;d>'
     """
-    words = " ".join(str(text).split())
+    return _escaped(" ".join(str(text).split()))
+
+
+def _escaped(words: str) -> str:
     for sign in ("|", "*", "_", "[", "]"):
         words = words.replace(sign, "\\" + sign)
     return words.replace("<", "&lt;")
@@ -27,14 +30,15 @@ def code(text: object) -> str:
     return f"`{words}`".replace("|", "\\|") if words else ""
 
 
-def prose(text: object) -> str:
-    """Return prose that has code in backticks as it may stand in a cell.
+def prose(text: object, *, in_table: bool = True) -> str:
+    """Return prose that has code in backticks as it may stand in a cell, or outside of tables.
 
-    >>> prose("as `x|y` <z>")
-    'as `x\\\\|y` &lt;z>'
+    >>> prose("as `x|y` <z>"), prose("`a`: b")
+    ('as `x\\\\|y` &lt;z>', '`a`: b')
     """
     pieces = " ".join(str(text).split()).split("`")
-    return "`".join(piece.replace("|", "\\|") if place % 2 else cell(piece) for place, piece in enumerate(pieces))
+    bar = "\\|" if in_table else "|"
+    return "`".join(piece.replace("|", bar) if place % 2 else _escaped(piece) for place, piece in enumerate(pieces))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
