@@ -51,7 +51,7 @@ def fault_of(words: list[str]) -> str:
     except Exception as error:
         text = str(error)
         # Code of one's own is looked for while options are read; the document writes it before.
-        if type(error).__name__ == "Exit" or text.startswith("there is no file") and "FILE.py" in text:
+        if type(error).__name__ == "Exit" or (text.startswith("there is no file") and "FILE.py" in text):
             return ""
         return str(getattr(error, "message", error))
     return ""
