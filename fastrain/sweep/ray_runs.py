@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Generator, Sequence
@@ -126,6 +127,7 @@ def carried_out(shared: Shared, task: Task) -> Outcome:
     environment = {"FASDATA_DATA": str(shared.library)}
     if "CUDA_VISIBLE_DEVICES" in os.environ:  # Ray's choice for this task: processes serve many
         environment["CUDA_VISIBLE_DEVICES"] = os.environ["CUDA_VISIBLE_DEVICES"]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a shell's background jobs
     process = RunProcess(task, environment)
     try:
         while not wait([process.sentinel], WAKE):  # a cancellation is seen between two waits
