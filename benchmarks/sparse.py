@@ -1,19 +1,21 @@
 """What it costs to take few frames out of a video, against reading it in order; and where the rest of the time goes.
 
-Run: python benchmarks/sparse.py [CLIPS] [--full] [--part decoding|whole|shares]
+Run: python benchmarks/sparse.py [CLIPS] [--full] [--part decoding|whole|shares|start]
 CLIPS is a folder of real clips (default: $FAS_REAL_CLIPS). Beside them, recordings of 450 frames of 1920 x 1080 are
 made from the first of them, as a phone does (H.264 in mp4, no reordering), with a key frame every 30 or 250 frames.
 Both ways take turns in one process, on one thread; times are processor seconds, the least of the rounds.
 
 decoding: opening, demuxing and decoding what an extraction asks of a video in which every frame shows a face.
 whole: complete extractions, MTCNN and crops included.
-shares: what a complete extraction of two frames spends its time on, both ways, and what the start of a worker costs.
+shares: what a complete extraction of two frames spends its time on, both ways.
+start: what the first process that searches for faces spends on imports and weights, with and without torchvision.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -49,14 +51,13 @@ from fasdata.records import Clip, Face
 from fasdata.store.info import StoreInfo
 from fasdata.store.writer import StoreWriter
 
-PARTS = ("decoding", "whole", "shares")
+PARTS = ("decoding", "whole", "shares", "start")
 SIZE, RATE, FRAMES = (1920, 1080), 30, 450
 TWO = "ssdg(2)@decoded"
 RULES = {
     "two frames, `ssdg(2)`": TWO,
     "default frames of an MCIO set": " + ".join(frame_rules_for("CASIA-FASD")),
     "first and last face too": f"{TWO} + quarter + linspace(2)@with_face",
-    "twenty, `equidistant(20)`": "equidistant(20)",
     "every fifth, `every(5)`": "every(5)",
 }
 
@@ -248,6 +249,17 @@ def part_shares(clips: dict[str, list[Path]], rounds: int, detector: Detector) -
             print(f"| {name} | {read} | {total / len(paths):.3f} | {shown} |", flush=True)
 
 
+def part_start(rounds: int) -> None:
+    """Print what a process spends until MTCNN is ready, and what it did when the networks came with their package."""
+    measured = (
+        "import time; {first}; from fasdata.faces.mtcnn import MtcnnDetector as M; M(); print(time.process_time())"
+    )
+    for words, first in (("weights alone", "pass"), ("with facenet_pytorch and torchvision", "import facenet_pytorch")):
+        command = [sys.executable, "-c", measured.format(first=first)]
+        took = [float(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(rounds)]
+        print(f"{words}: {min(took):.2f} processor seconds", flush=True)
+
+
 def main() -> None:
     """Run the parts asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -277,7 +289,9 @@ def main() -> None:
         mtcnn.detect([np.zeros((480, 640, 3), np.uint8)])  # what is loaded once is nobody's cost
         for part in given.part or PARTS:
             print(f"\n## {part}", flush=True)
-            if part == "shares":
+            if part == "start":
+                part_start(given.rounds)
+            elif part == "shares":
                 part_shares(clips, given.rounds, mtcnn)
             else:
                 part_ratios(clips, given.rounds, part, SeesAFace() if part == "decoding" else mtcnn)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from fasdata.errors import UserError, raise_if_memory_is_short
 from fasdata.faces.cascade_windows import without_overlapping
+from fasdata.faces.model_file import FACENET_WEIGHTS
 from fasdata.foreign.graphs import outputs_of, session_of
+from fasdata.foreign.states import read_state_dict
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 NAMES = ("pnet", "rnet", "onet")
 # Pixels that a network is shown in one go: as many as fit the cache, or the memory of a GPU.
@@ -32,22 +39,21 @@ class Networks(Protocol):
 
 
 class TorchNetworks:
-    """The networks of the installed package facenet-pytorch, on a device of torch."""
+    """The networks of the installed package facenet-pytorch, on a device of torch.
+
+    Its weights alone are taken: the package would import torchvision, which takes nearly as long as torch itself.
+    """
 
     def __init__(self, device: str) -> None:
         """Load them."""
         import torch
-        from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 
         self._device = torch.device(device)
         self.at_once = AT_ONCE[self._device.type]
         if self._device.type == "cuda":  # otherwise a detection would depend on the rest of the batch
             torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic = False, True
-        # Channels last: on a CPU pooling is several times as fast in this layout.
-        self._nets = {
-            name: net().eval().to(self._device, memory_format=torch.channels_last)
-            for name, net in zip(NAMES, (PNet, RNet, ONet), strict=True)
-        }
+        self._nets = {name: self._weights(name) for name in NAMES}
+        self._suppress = _torchvision_nms()
 
     def run(self, name: str, pixels: np.ndarray) -> list[np.ndarray]:
         """Return the outputs of a network."""
@@ -55,14 +61,61 @@ class TorchNetworks:
 
         with torch.inference_mode():
             batch = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2)
-            return [output.cpu().numpy() for output in self._nets[name](batch)]
+            return [output.cpu().numpy() for output in self._outputs(name, batch)]
+
+    def _weights(self, name: str) -> dict[str, Tensor]:
+        import torch
+
+        folder = FACENET_WEIGHTS.folder()
+        assert folder is not None  # whoever took the fingerprint of the weights knows
+        tensors = read_state_dict(folder / f"{name}.pt").tensors
+        # Channels last: on a CPU pooling is several times as fast in this layout. The others as a layer would hold
+        # them: the file has dense weights turned over, with which sums are rounded otherwise.
+        layouts = {4: torch.channels_last}
+        return {
+            key: tensor.to(self._device).contiguous(memory_format=layouts.get(tensor.dim(), torch.contiguous_format))
+            for key, tensor in tensors.items()
+        }
+
+    def _outputs(self, name: str, x: Tensor) -> Iterator[Tensor]:
+        from torch.nn import functional
+
+        weights = self._nets[name]
+
+        def weighted(layer: str, x: Tensor) -> Tensor:
+            apply = functional.conv2d if layer.startswith("conv") else functional.linear
+            return apply(x, weights[f"{layer}.weight"], weights[f"{layer}.bias"])
+
+        for layer in _LAYERS[name]:
+            if isinstance(layer, tuple):
+                window, stride = layer
+                x = functional.max_pool2d(x, window, stride, ceil_mode=True)
+                continue
+            if layer.startswith("dense") and x.dim() == 4:
+                x = x.permute(0, 3, 2, 1).contiguous().flatten(1)
+            x = functional.prelu(weighted(layer, x), weights[f"prelu{layer[-1]}.weight"])
+        for head, is_class in _HEADS[name]:
+            y = weighted(head, x)
+            yield y.softmax(1) if is_class else y
 
     def suppress(self, boxes: np.ndarray, scores: np.ndarray, overlap: float) -> np.ndarray:
         """Return the places of the boxes to keep, by torchvision, which is quicker with many."""
         import torch
-        from torchvision.ops import nms
 
-        return np.asarray(nms(torch.from_numpy(boxes), torch.from_numpy(scores), overlap).numpy())
+        return np.asarray(self._suppress(torch.from_numpy(boxes), torch.from_numpy(scores), overlap).numpy())
+
+
+def _torchvision_nms() -> Any:
+    """Return torchvision's function of that name, out of its library, without importing the package."""
+    import torch
+
+    spec = find_spec("torchvision")
+    library = Path(spec.origin).parent / "_C.so" if spec and spec.origin else None
+    if library is not None and library.is_file():
+        torch.ops.load_library(str(library))
+    else:  # on another system, or of another version
+        import torchvision.ops  # noqa: F401
+    return torch.ops.torchvision.nms
 
 
 class OnnxNetworks:

@@ -90,7 +90,7 @@ DETECTORS: dict[str, DetectorRow] = {
         bundled=FACENET_WEIGHTS,
         searches=True,
         cuda=True,
-        preload=("facenet_pytorch", "torch"),
+        preload=("torch",),
         doubtful=0.98,  # upside down it takes shirts and chins for faces; others find nothing, or the face
     ),
     "retinaface": DetectorRow(
