@@ -162,15 +162,20 @@ def clip_record_to_json(record: ClipRecord, *, hashed: bool = False) -> dict[str
 
     With `hashed` it has only what a content hash covers.
     """
-    from dataclasses import asdict
-
-    data = asdict(record)
+    # `dataclasses.asdict` copies every number on its own, and takes ten times as long.
+    clip = {**record.clip.__dict__, "relpaths": dict(record.clip.relpaths), "fields": dict(record.clip.fields)}
+    frames = [_frame_to_json(frame, hashed=hashed) for frame in record.frames]
+    data = {**record.__dict__, "clip": clip, "frames": frames, "selections": dict(record.selections)}
     if hashed or not data["way"]:
         del data["way"]
-    for frame in data["frames"]:
-        for name in UNHASHED:
-            if hashed or frame[name] is None:
-                del frame[name]
+    return data
+
+
+def _frame_to_json(frame: FrameRecord, *, hashed: bool) -> dict[str, Any]:
+    data = {**frame.__dict__, "crop": None if frame.crop is None else dict(frame.crop.__dict__)}
+    for name in UNHASHED:
+        if hashed or data[name] is None:
+            del data[name]
     return data
 
 

@@ -22,8 +22,10 @@ def _ours(metadata: dict[bytes, bytes] | None) -> dict[bytes, bytes] | None:
     return metadata and {key: value for key, value in metadata.items() if key != b"pandas"}
 
 
-def read_parquet(path: Path, *, do: str = "") -> pa.Table:
+def read_parquet(path: Path, *, do: str = "", checksums: bool = False) -> pa.Table:
     """Return the table that a parquet file holds; `do` says in an error what helps.
+
+    With `checksums` those of its pages are compared, where its writer put any.
 
     Raises:
         UserError: as `opened`; it is no parquet file, or claims more rows than it can hold.
@@ -34,7 +36,9 @@ def read_parquet(path: Path, *, do: str = "") -> pa.Table:
     with opened(path, largest=LARGEST_PARQUET) as file:
         size = os.fstat(file.fileno()).st_size
         try:
-            parquet = pq.ParquetFile(path)  # Arrow reads a file of its own faster than one of Python's
+            parquet = pq.ParquetFile(
+                path, page_checksum_verification=checksums
+            )  # Arrow reads a file of its own faster than one of Python's
             rows = parquet.metadata.num_rows
             if rows > max(_HARMLESS, _ROWS_A_BYTE * size):
                 raise UserError(f"{path} claims {rows:,} rows", expected=f"as many as {size:,} bytes can hold", do=do)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from hashlib import sha256
 from typing import Literal
 
 from fasdata.errors import UserError
 from fasdata.manifest.meta import Crossing
-from fasdata.records import OBSERVED, ClipRecord
+from fasdata.records import ClipRecord
+from fasdata.store.hashes import frame_content
 
 _SHOWN = 3
 Kind = Literal["clip", "person", "content"]
@@ -68,11 +68,7 @@ def contents_of(record: ClipRecord) -> frozenset[str]:
     share such frames. Stores that were made before faces were measured have the first alone.
     """
     whole = {record.pixel_hash} - {""}
-    return frozenset(whole).union(
-        sha256(f"{frame.index} {frame.box} {frame.landmarks} {frame.sharpness} {frame.brightness}".encode()).hexdigest()
-        for frame in record.frames
-        if frame.sharpness is not None and frame.landmarks and frame.status in OBSERVED
-    )
+    return frozenset(whole).union(content.hex() for frame in record.frames if (content := frame_content(frame)))
 
 
 def same_content(contents: Iterable[Collection[str]]) -> list[str]:

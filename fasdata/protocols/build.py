@@ -97,6 +97,7 @@ def build_protocol(
             unknown; a store missing or without the frames the recipe needs; a list missing; leakage; a part with one
             label only; with `strict`, counts off the full datasets.
     """
+    from fasdata.store.deriving import keep_frames
     from fasdata.store.reader import Store
 
     options = Options(validation, seed, strict, lists, allow_leakage, frames, test_frames)
@@ -113,6 +114,9 @@ def build_protocol(
         if reuse and (folder / TABLE).is_file():
             return Manifest.read(folder)
         stores = {dataset: Store.open(folder) for dataset, folder in folders.items()}
+        if write:
+            for folder_of in folders.values():
+                keep_frames(folder_of)
         manifest = assemble(plan, stores, options)
         if write:
             return replace(manifest, path=manifest.write(folder))

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from fasdata import __version__
 from fasdata.manifest.table import SCHEMA
-from fasdata.protocols.collect import FrameColumns, absent_row
+from fasdata.protocols.collect import ABSENT, FrameColumns
 from fasdata.protocols.plan import Plan
 from fasdata.protocols.tallies import PlacedClip
 from fasdata.records import MODALITIES
@@ -24,10 +24,11 @@ def make_table(
     `detectors` names the detector of each dataset.
     """
     kept = [member for member in placed if member.kept]
-    nothing = absent_row(columns)
-    spans = [member.usable.rows if member.frames else (nothing, nothing + 1) for member in kept]
-    frame_rows = np.concatenate([np.arange(start, stop) for start, stop in spans]) if spans else np.empty(0, np.int64)
-    clip_rows = pa.array(np.repeat(np.arange(len(kept)), [stop - start for start, stop in spans]))
+    spans = [member.usable.rows if member.frames else (ABSENT, ABSENT + 1) for member in kept]
+    starts, stops = np.array(spans, np.int64).reshape(-1, 2).T
+    places = np.repeat(np.arange(len(kept)), stops - starts)
+    frame_rows = np.arange(len(places)) - np.repeat(np.cumsum(stops - starts) - stops, stops - starts)
+    clip_rows = pa.array(places)
     made = columns.take(frame_rows)
     for name, values in _clip_columns(plan, kept, detectors).items():
         made[name] = values.take(clip_rows)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from fasdata.errors import UserError, unknown_name
 from fasdata.foreign import whole_number
 from fasdata.protocols.own_rules import OWN, is_own, own_positions
-from fasdata.records import ClipRecord
+from fasdata.records import Clip, ClipRecord
 
 Counted = Literal["decoded", "with_face"]
 # kind -> (fewest, most) integer arguments
@@ -230,15 +230,34 @@ def choose(rule: FrameRule, record: ClipRecord) -> tuple[int, ...]:
     if stored is not None:
         return tuple(stored)
     has_face = {frame.index: frame.face_observed for frame in record.frames}
-    indices = rule.resolve(record.n_frames, has_face, record.clip.clip_id)
     # A frame that was only searched has no crop, and "no face there" does not prove that no fallback would have served:
     # extraction worked that out only for frames that some rule selected.
     settled = {frame.index for frame in record.frames if frame.crop is not None}
     settled |= {index for selected in record.selections.values() for index in selected}
-    if indices is None or not settled.issuperset(indices):
+    return applied(rule, record.clip, record.n_frames, has_face, settled, record.selections)
+
+
+def applied(
+    rule: FrameRule,
+    clip: Clip,
+    n_frames: int,
+    has_face: Mapping[int, bool],
+    settled: Collection[int],
+    rules: Iterable[str],
+) -> tuple[int, ...]:
+    """Return the frames that a rule selects of a clip whose extraction did not know it.
+
+    `has_face` tells for each searched frame whether it shows a face; of `settled` ones the store has the crop, or knows
+    that there is none. `rules` are those that the clip was extracted by.
+
+    Raises:
+        UserError: as `choose`.
+    """
+    indices = rule.resolve(n_frames, has_face, clip.clip_id)
+    if indices is None or not set(settled).issuperset(indices):
         raise UserError(
-            f"clip {record.clip.clip_id} of {record.clip.dataset} lacks frames of the rule {rule}",
-            found="rules " + ", ".join(record.selections),
+            f"clip {clip.clip_id} of {clip.dataset} lacks frames of the rule {rule}",
+            found="rules " + ", ".join(rules),
             do=f"run the same 'fasdata extract' with --frames '{rule}': it adds those frames to the store",
         )
     return indices

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from fasdata.protocols.sampling import FrameRule, choose
 from fasdata.records import ClipRecord, FrameRecord
 
-_WHY = {
+WHY = {
     "skip": "no face, and none near enough to stand in",
     "interp": "no face; interpolation is not accepted",
     "hold": "no face; holding the last box is not accepted",
@@ -46,16 +46,16 @@ def select_frames(
             continue
         frame = known.get(index)
         if frame is None or frame.crop is None:
-            missed.append(_WHY["skip"])
+            missed.append(WHY["skip"])
         elif frame.status == "ok" or frame.face_observed or frame.status in accepted:
             frames.append(frame)
         else:
-            missed.append(_WHY[frame.status])
+            missed.append(WHY[frame.status])
     return Selection(tuple(sorted(frames, key=lambda frame: frame.index)), tuple(missed))
 
 
-def loss_reason(record: ClipRecord, selection: Selection) -> str:
-    """Return why a clip has no usable frame, in words."""
-    if record.status != "ok":
-        return f"{record.status}: {record.reason or 'no reason recorded'}"
-    return selection.missed[0] if selection.missed else "the frame rule takes no frame of it"
+def loss_reason(status: str, reason: str, missed: Sequence[str]) -> str:
+    """Return why a clip has no usable frame, in words: of its record, and of the frames that it misses."""
+    if status != "ok":
+        return f"{status}: {reason or 'no reason recorded'}"
+    return missed[0] if missed else "the frame rule takes no frame of it"

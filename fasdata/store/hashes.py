@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fasdata.records import ClipRecord
+from fasdata.records import OBSERVED, ClipRecord, FrameRecord
 from fasdata.store import keys
 from fasdata.store.info import canonical_json
 from fasdata.store.record_bytes import to_bytes
@@ -37,6 +37,17 @@ def sealed(record: ClipRecord, crops: Mapping[str, str]) -> ClipRecord:
 def digest(data: bytes) -> str:
     """Return the sha256 of some bytes."""
     return hashlib.sha256(data).hexdigest()
+
+
+def frame_content(frame: FrameRecord) -> bytes | None:
+    """Return the sha256 of where a face was found on a frame, and how sharp and bright; None where that is not known.
+
+    Copies of a recording that two stores hold differently share it (`fasdata.manifest.leakage.contents_of`).
+    """
+    if frame.sharpness is None or not frame.landmarks or frame.status not in OBSERVED:
+        return None
+    text = f"{frame.index} {frame.box} {frame.landmarks} {frame.sharpness} {frame.brightness}"
+    return hashlib.sha256(text.encode()).digest()
 
 
 def store_hash(fingerprint: str, clips: Mapping[str, str]) -> str:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from fasdata.errors import UserError
 from fasdata.quality import COLUMNS as QUALITY
 from fasdata.records import ClipRecord
-from fasdata.store import keys, shards, tables
+from fasdata.store import frames_file, keys, shards, tables
+from fasdata.store.columns import Columns
 from fasdata.store.hashes import store_hash
 from fasdata.store.info import StoreInfo
 from fasdata.store.record_bytes import from_bytes
@@ -59,6 +60,30 @@ class Store:
         """Yield every clip record, in natural order of the clip ids."""
         for clip_id in self.clip_ids():
             yield self.record(clip_id)
+
+    def columns(self) -> Columns:
+        """Return what choosing frames needs of all clips: by `frames.parquet` where it is current, else by the records.
+
+        Raises:
+            UserError: a shard, or a record that is read, is damaged.
+        """
+        kept = self.kept_columns()
+        if kept is not None:
+            return kept
+        return Columns.of((self._shard_of[clip_id], self.record(clip_id)) for clip_id in self.clip_ids())
+
+    def kept_columns(self) -> Columns | None:
+        """Return the columns that `frames.parquet` holds, None where it is not current.
+
+        Raises:
+            UserError: a shard is damaged.
+        """
+        if not (self.folder / tables.CLIPS).is_file():
+            return None
+        for path in shards.shard_paths(self.folder):
+            with shards.reading(path):  # whoever reads the records hears of damaged pages, and so does who need not
+                pass
+        return frames_file.current(self.folder, tables.read_columns(self.folder, "clip_id", "content_hash", "shard"))
 
     def record(self, clip_id: str) -> ClipRecord:
         """Return one clip's record.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
-from fasdata.store import shards, tables, writer_lock
+from fasdata.store import deriving, shards, tables, writer_lock
 from fasdata.store.atomic import sweep
 from fasdata.store.check import StoreReport, check_store, some
 from fasdata.store.salvage import Salvage
@@ -39,7 +39,7 @@ def repair(report: StoreReport) -> list[str]:
             lost |= report.lost
             writer_lock.mark_unfinished(folder, lost=lost)
         shards.close_readers(folder)
-        tables.rebuild(folder)
+        deriving.rebuild(folder)
         done.append(f"rebuilt {', '.join(tables.DERIVED)}")
         if complete:
             writer_lock.clear_mark(folder)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError
 from fasdata.foreign import read_csv_cells
 from fasdata.records import ClipRecord
+from fasdata.store import frames_file
+from fasdata.store.columns import table_of
 from fasdata.store.tables import (
     ADDED,
     CLIPS,
@@ -16,11 +18,15 @@ from fasdata.store.tables import (
     FAILURE_COLUMNS,
     FAILURES,
     FRAME_TYPES,
+    FRAMES,
     INDEX,
     clip_rows,
     failure_rows,
     frame_rows,
 )
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _OF_PIXELS = ("sharpness", "brightness")
 
@@ -28,7 +34,8 @@ _OF_PIXELS = ("sharpness", "brightness")
 class TableCheck:
     """Compares the tables of a store with the records it is given, which come in the order of the shards.
 
-    A missing table is not compared: a store without tables is unfinished, which the check notes by itself.
+    A missing table is not compared: a store without tables is unfinished, which the check notes by itself. Stores of
+    earlier versions have no `frames.parquet`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -41,21 +48,28 @@ class TableCheck:
         self._older = {name: absent for name in there if (absent := _absent_columns(folder / name))}
         self._rows = {name: read(folder / name) for name, read in there.items() if name not in self._older}
         self._differ: set[str] = set()
+        self._frames = _frame_batches(folder) if (folder / FRAMES).is_file() else None
 
     def compare(self, shard: int, record: ClipRecord) -> None:
         """Compare the rows of one clip."""
         self._next(CLIPS, clip_rows([(shard, record)]))
         self._next(INDEX, frame_rows([(shard, record)]))
         self._next(FAILURES, failure_rows([record]))
+        if self._frames is not None and FRAMES not in self._differ:
+            row = next(self._frames, None)
+            if row is None or not row.equals(table_of([(shard, record)])):
+                self._differ.add(FRAMES)
 
     def differences(self) -> list[str]:
         """Return what is wrong with the tables, after the last clip."""
         for name, rows in self._rows.items():
             if next(rows, None) is not None:
                 self._differ.add(name)
+        if self._frames is not None and next(self._frames, None) is not None:
+            self._differ.add(FRAMES)
         lacking = {name: " and no ".join(absent) for name, absent in self._older.items()}
         older = [f"{name} is of an earlier version: it has no {absent}" for name, absent in lacking.items()]
-        return older + [f"{name} does not agree with the shards" for name in DERIVED if name in self._differ]
+        return older + [f"{name} does not agree with the shards" for name in (*DERIVED, FRAMES) if name in self._differ]
 
     def _next(self, name: str, expected: Iterable[Any]) -> None:
         rows = self._rows.get(name)
@@ -100,6 +114,21 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
             yield from batch.to_pylist()
     except (OSError, ValueError, pa.ArrowException):
         yield {}  # equals no row
+
+
+def _frame_batches(folder: Path) -> Iterator[pa.Table]:
+    """Yield the rows of `frames.parquet`, each a table; one that equals none where it is not of these shards."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        if not frames_file.is_of(folder, frames_file.state_of(folder)):
+            yield pa.table({})
+        for batch in pq.ParquetFile(folder / FRAMES, page_checksum_verification=True).iter_batches(batch_size=256):
+            for row in range(batch.num_rows):
+                yield pa.Table.from_batches([batch.slice(row, 1)]).replace_schema_metadata(None)
+    except (UserError, OSError, ValueError, pa.ArrowException):
+        yield pa.table({})
 
 
 def _csv_rows(path: Path) -> Iterator[list[str]]:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fasdata.errors import UserError
 from fasdata.five_points import misfit
 from fasdata.quality import COLUMNS as QUALITY
-from fasdata.quality import face_in_crop, geometry, measure
-from fasdata.records import MODALITIES, ClipRecord, FrameRecord
+from fasdata.quality import geometry
+from fasdata.records import MODALITIES, ClipRecord
 from fasdata.store import keys, shards
-from fasdata.store.atomic import replacing
-from fasdata.store.codec import decode
 from fasdata.store.record_bytes import from_bytes
 
 if TYPE_CHECKING:
@@ -31,6 +24,7 @@ CLIPS = "clips.parquet"
 INDEX = "index.parquet"
 FAILURES = "failures.csv"
 DERIVED = (CLIPS, INDEX, FAILURES)
+FRAMES = "frames.parquet"  # see `frames_file`; a store is complete without it
 FAILURE_COLUMNS = ["clip_id", "relpath", "label", "attack_type", "status", "reason"]
 _TEXT, _WHOLE, _REAL, _TRUTH = "string", "int64", "double", "bool"
 CLIP_TYPES = {
@@ -50,7 +44,6 @@ FRAME_TYPES = {
 }  # fmt: skip
 # Columns of `index.parquet` that its first version did not have.
 ADDED = ("misfit", "frame_width", "frame_height", *QUALITY)
-_AT_ONCE = 256  # clips whose rows are in memory at a time
 
 
 def read_shard(path: Path) -> Iterator[ClipRecord]:
@@ -60,10 +53,11 @@ def read_shard(path: Path) -> Iterator[ClipRecord]:
         UserError: the shard is damaged, or a record is not of the form this version writes.
     """
     with shards.reading(path) as transaction:
-        yield from _records(path, transaction)
+        yield from records_in(path, transaction)
 
 
-def _records(path: Path, transaction: lmdb.Transaction) -> Iterator[ClipRecord]:
+def records_in(path: Path, transaction: lmdb.Transaction) -> Iterator[ClipRecord]:
+    """Yield the clip records of an opened shard in key order."""
     for key, value in shards.entries(transaction, keys.CLIP):
         clip_id = key[len(keys.CLIP) :].decode(errors="replace")
         yield from_bytes(value, f"{clip_id} in {path}", clip_id)
@@ -82,29 +76,9 @@ def present(folder: Path) -> bool:
 
 
 def remove(folder: Path) -> None:
-    """Remove the derived tables: a store without them is being written, or was interrupted."""
-    for name in DERIVED:
+    """Remove what is derived from the shards: a store without its tables is being written, or was interrupted."""
+    for name in (*DERIVED, FRAMES):
         (folder / name).unlink(missing_ok=True)
-
-
-def rebuild(folder: Path) -> None:
-    """Write the tables from the shards; `clips.parquet`, which marks a store as complete, comes last."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with ExitStack() as stack:
-        temporary = {name: stack.enter_context(replacing(folder / name)) for name in DERIVED}
-        with ExitStack() as open_files:
-            file = open_files.enter_context(temporary[FAILURES].open("w", encoding="utf-8", newline=""))
-            failures = csv.writer(file, lineterminator="\n")
-            failures.writerow(FAILURE_COLUMNS)
-            frames = open_files.enter_context(pq.ParquetWriter(temporary[INDEX], _schema(FRAME_TYPES)))
-            clips = open_files.enter_context(pq.ParquetWriter(temporary[CLIPS], _schema(CLIP_TYPES)))
-            records = _measured_records(folder)
-            while some := list(islice(records, _AT_ONCE)):
-                failures.writerows(failure_rows(record for _, record in some))
-                frames.write_table(pa.Table.from_pylist(list(frame_rows(some)), _schema(FRAME_TYPES)))
-                clips.write_table(pa.Table.from_pylist(list(clip_rows(some)), _schema(CLIP_TYPES)))
 
 
 def clip_rows(records: Iterable[tuple[int, ClipRecord]]) -> Iterator[dict[str, Any]]:
@@ -145,33 +119,6 @@ def frame_rows(records: Iterable[tuple[int, ClipRecord]]) -> Iterator[dict[str, 
                 "frame_height": (frame.size or (record.width, record.height))[1],
                 "sharpness": frame.sharpness, "brightness": frame.brightness, **geometry(frame.box, frame.landmarks),
             }  # fmt: skip
-
-
-def _measured_records(folder: Path) -> Iterator[tuple[int, ClipRecord]]:
-    """Yield what `read_shards` does, with sharpness and brightness of all stored frames: older records have none."""
-    for path in shards.shard_paths(folder):
-        with shards.reading(path) as transaction:
-            for record in _records(path, transaction):
-                yield int(path.stem), _measured(record, transaction)
-
-
-def _measured(record: ClipRecord, transaction: lmdb.Transaction) -> ClipRecord:
-    if all(frame.sharpness is not None for frame in record.frames if frame.crop):
-        return record
-
-    def measured(frame: FrameRecord) -> FrameRecord:
-        if frame.crop is None or frame.sharpness is not None:
-            return frame
-        data = transaction.get(keys.crop_key(record.clip.clip_id, frame.index).encode())
-        try:
-            image = decode(bytes(data or b""))
-        except ValueError:
-            return frame  # the check of the store tells of it
-        inside = face_in_crop(image, frame.box or (math.nan,), frame.crop.region, frame.crop.scale)
-        sharpness, brightness = measure(inside)
-        return replace(frame, sharpness=sharpness, brightness=brightness)
-
-    return replace(record, frames=tuple(map(measured, record.frames)))
 
 
 def failure_rows(records: Iterable[ClipRecord]) -> Iterator[list[str]]:
@@ -287,7 +234,8 @@ def medians(folder: Path, columns: Sequence[str]) -> dict[str, dict[str, float]]
     }
 
 
-def _schema(types: dict[str, str]) -> pa.Schema:
+def schema_of(types: dict[str, str]) -> pa.Schema:
+    """Return the schema of a table by the names of its types."""
     import pyarrow as pa
 
     return pa.schema([(name, pa.type_for_alias(alias)) for name, alias in types.items()])

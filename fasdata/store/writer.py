@@ -10,7 +10,7 @@ from types import TracebackType
 
 from fasdata.errors import UserError
 from fasdata.records import Clip, ClipRecord
-from fasdata.store import keys, shards, tables, writer_lock
+from fasdata.store import deriving, keys, shards, tables, writer_lock
 from fasdata.store.atomic import sweep
 from fasdata.store.hashes import digest, sealed
 from fasdata.store.info import FILE, StoreInfo
@@ -163,7 +163,7 @@ class StoreWriter:
                     self._shards.compact(shard)
                 self._shards.close()
                 self._count_ways()
-                tables.rebuild(self.folder)
+                deriving.rebuild(self.folder)
                 writer_lock.clear_mark(self.folder, keep_lost=not self._extracts)
         finally:
             self._shards.close()

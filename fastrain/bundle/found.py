@@ -35,7 +35,12 @@ class FoundClip:
     def of(cls, record: ClipRecord, crops: Mapping[str, bytes], finding: Finding) -> FoundClip:
         """Choose the frames that a protocol would take."""
         selection = select_frames(record, FrameRule.parse(finding.frames), finding.accepted)
-        return cls(record, crops, selection.frames, "" if selection.frames else loss_reason(record, selection))
+        return cls(
+            record,
+            crops,
+            selection.frames,
+            "" if selection.frames else loss_reason(record.status, record.reason, selection.missed),
+        )
 
     # What a renderer asks of a store.
 

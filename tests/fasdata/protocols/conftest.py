@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import pytest
 
 from fasdata.records import Clip, ClipRecord, CropRecord, FrameRecord
+from fasdata.store.columns import Columns
 
 FRAMES = 20
 
@@ -72,8 +73,8 @@ class FakeStore:
     def info(self) -> SimpleNamespace:
         return SimpleNamespace(config=self.config)
 
-    def records(self) -> Iterator[ClipRecord]:
-        return iter(self.clip_records)
+    def columns(self) -> Columns:
+        return Columns.of((0, record) for record in self.clip_records)
 
     def content_hash(self) -> str:
         return self.content

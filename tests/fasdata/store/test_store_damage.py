@@ -21,7 +21,7 @@ from fasdata.extract.settings import ExtractSettings
 from fasdata.library import Library
 from fasdata.protocols.sampling import parse_rules
 from fasdata.records import ClipRecord
-from fasdata.store import keys, shards, tables
+from fasdata.store import deriving, keys, shards
 from fasdata.store.check import check_store, describe_check
 from fasdata.store.reader import Store
 from fasdata.store.repair import repair
@@ -197,7 +197,7 @@ def test_a_clip_that_was_removed_does_not_come_back_from_old_pages(world: World,
     with lmdb.open(str(path), subdir=False, map_size=1 << 24) as env, env.begin(write=True) as transaction:
         for key in (f"clip/{gone}", *world.clips[0][1]):
             assert transaction.delete(key.encode())
-    tables.rebuild(folder)
+    deriving.rebuild(folder)
     shards.close_readers(folder)
     path.write_bytes(b"\0" * 8192 + path.read_bytes()[8192:])
     repair(check_store(folder))
