@@ -2,7 +2,7 @@
 
 Run: python benchmarks/build_protocol.py [--frames 1000000] [--naive-frames 50000] [--work FOLDER]
 The library is made here (and kept in FOLDER, where that is given): four datasets whose frames have boxes, points and
-measures by chance, and crops of a few bytes. `columns` builds from `frames.parquet`, `records` from the records in JSON,
+measures by chance, and crops of a few bytes. `columns` builds from `frames.parquet`, `records` from records in JSON,
 which is what a store without that file costs. Times are processor seconds; each way runs in a process of its own, whose
 peak memory is printed. The naive way is measured on fewer frames and stated for the same number.
 """

@@ -54,7 +54,8 @@ def read_still(path: Path, modality: str) -> np.ndarray:
                 )
             sixteen = ";16" in str([tile[3] for tile in image.tile])
             image.load()
-            return _pixels(ImageOps.exif_transpose(image), modality, sixteen)
+            ImageOps.exif_transpose(image, in_place=True)
+            return _pixels(image, modality, sixteen)
     except UnreadableMedia as error:
         text = str(error)
         raise UnreadableMedia(text if text.startswith(f"{modality}: ") else f"{modality}: {text}") from None
@@ -95,7 +96,8 @@ def _pixels(image: Image.Image, modality: str, sixteen: bool) -> np.ndarray:
             raise UnreadableMedia(f"{modality}: values outside 0 to 65535")
         plane = values.astype(np.uint16)
         return np.repeat((plane // 257).astype(np.uint8)[:, :, None], 3, axis=2) if modality == "rgb" else plane
-    return np.array(image.convert("RGB" if modality == "rgb" else "L"))
+    wanted = "RGB" if modality == "rgb" else "L"
+    return np.array(image if image.mode == wanted else image.convert(wanted))
 
 
 # -- A clip of image files --------------------------------------------------------------------------------------------

@@ -106,7 +106,8 @@ def _look_up(known: Columns, owners: np.ndarray, indices: np.ndarray) -> tuple[n
 
 
 def _key(owners: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    return (owners << 32) + indices
+    keys: np.ndarray = (owners << 32) + indices
+    return keys
 
 
 def _missed(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,10 +45,11 @@ class ShardWriter:
             shards.require_writable(shards.shard_path(self.folder, shard))
             self._sound.add(shard)
 
-    def last(self) -> int:
-        """Return the number of the shard that a new clip goes to."""
+    def last(self, waiting: Callable[[int], int] = lambda shard: 0) -> int:
+        """Return the number of the shard that a new clip goes to; `waiting` tells the bytes that a shard will get."""
         path = shards.shard_path(self.folder, self._last)
-        if path.exists() and self._used(self._open(self._last)) > self._shard_bytes:
+        used = self._used(self._open(self._last)) if path.exists() else 0
+        if used + waiting(self._last) > self._shard_bytes:
             self._last += 1
         return self._last
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from fasdata.errors import UserError
 from fasdata.records import Clip, ClipRecord
 from fasdata.store import deriving, keys, shards, tables, writer_lock
 from fasdata.store.atomic import sweep
+from fasdata.store.group import Group
 from fasdata.store.hashes import digest, sealed
 from fasdata.store.info import FILE, StoreInfo
 from fasdata.store.record_bytes import from_bytes, to_bytes
@@ -19,8 +21,9 @@ from fasdata.store.shard_writer import FIRST_MAP, SHARD_BYTES, ShardWriter
 
 
 class StoreWriter:
-    """Adds clips to a store; a change survives a crash once `add`, `extend`, `describe` or `remove` has returned.
+    """Adds clips to a store; a change survives a crash once `flush` or `close` has returned.
 
+    `add`, `extend` and `describe` commit in groups (`fasdata.store.group`), `remove` at once.
     A second writer is refused. From the first change on the store is marked as unfinished and its derived tables are
     gone; `close` writes them anew. `done` gives the status of every stored clip, `clips` its description, `rules` the
     frame rules whose frames it has.
@@ -59,6 +62,7 @@ class StoreWriter:
             self.info = (before or info).widened(info)
             self._changed = False
             self._shards = ShardWriter(folder, shard_bytes=shard_bytes, first_map=first_map)
+            self._group = Group(self._shards)
             self._shard_of: dict[str, int] = {}
             self._to_compact: set[int] = set()
             self.done: dict[str, str] = {}
@@ -88,7 +92,7 @@ class StoreWriter:
         A clip that failed before is replaced.
 
         Raises:
-            UserError: the disk is full; nothing of this clip was written.
+            UserError: the disk is full; nothing was written of this clip, nor of those that waited for their commit.
             ValueError: the clip is already in the store, or its crops are not those of its record.
         """
         clip_id = record.clip.clip_id
@@ -102,13 +106,21 @@ class StoreWriter:
         Crops that the store has and the record still names stay as they are, unless given anew.
 
         Raises:
-            UserError: the disk is full; the clip stays as it was.
+            UserError: the disk is full; the clip stays as it was, as do those that waited for their commit.
             ValueError: the store has no such clip, or a crop of the record is neither there nor given.
         """
         clip_id = record.clip.clip_id
         if clip_id not in self.done:
             raise ValueError(f"clip {clip_id} is not in the store")
         return self._put(record, crops, self._stored_crops(clip_id))
+
+    def flush(self) -> None:
+        """Commit what waits for it.
+
+        Raises:
+            UserError: the disk is full; the clips that waited stay as they were.
+        """
+        self._group.flush()
 
     def describe(self, clip: Clip) -> None:
         """Replace the description of a stored clip; its crops stay as they are."""
@@ -123,7 +135,7 @@ class StoreWriter:
         if clip_id not in self.done:
             raise ValueError(f"clip {clip_id} is not in the store")
         self._erase(self._shard_of[clip_id], [clip_id])
-        for by_clip in (self.done, self.clips, self.rules, self._ways, self._shard_of):
+        for by_clip in self._by_clip():
             del by_clip[clip_id]
 
     def remove_strays(self, clip_ids: Collection[str]) -> None:
@@ -132,6 +144,7 @@ class StoreWriter:
             self._erase(int(path.stem), clip_ids)
 
     def _erase(self, shard: int, clip_ids: Collection[str]) -> None:
+        self.flush()
         with self._shards.read(shard) as transaction:
             entries = [key for clip_id in clip_ids for key in shards.keys_of(transaction, clip_id)]
         if entries:
@@ -146,6 +159,7 @@ class StoreWriter:
             KeyError: the store has no such clip.
         """
         shard = self._shard_of[clip_id]
+        self._settle(clip_id)
         with self._shards.read(shard) as transaction:
             value = bytes(transaction.get(keys.clip_key(clip_id)) or b"")
         return from_bytes(value, f"{clip_id} in {shards.shard_path(self.folder, shard)}", clip_id)
@@ -155,8 +169,9 @@ class StoreWriter:
         return sorted(clips, key=lambda clip: self._shard_of[clip.clip_id])
 
     def close(self, *, finish: bool = True) -> None:
-        """Close the shards and, with `finish`, compact those that lost a clip and write the derived tables."""
+        """Commit, close the shards and, with `finish`, compact those that lost a clip and write the derived tables."""
         try:
+            self.flush()
             if finish and (self._changed or not tables.present(self.folder)):
                 self._change()
                 for shard in sorted(self._to_compact):
@@ -181,11 +196,22 @@ class StoreWriter:
             self._changed, self._to_compact = True, to_compact
             tables.remove(self.folder)
 
-    def _remember(self, record: ClipRecord, shard: int) -> None:
+    def _remember(self, record: ClipRecord, shard: int) -> Callable[[], None]:
+        """Take up what is known of a clip; return what takes it back."""
         clip_id, rules = record.clip.clip_id, frozenset(record.selections)
+        before = [(by_clip, by_clip.get(clip_id)) for by_clip in self._by_clip()]
         self.done[clip_id], self.clips[clip_id], self._shard_of[clip_id] = record.status, record.clip, shard
         self._ways[clip_id] = record.way
         self.rules[clip_id] = self._same_rules.setdefault(rules, rules)
+
+        def take_back() -> None:
+            for by_clip, value in before:
+                if value is None:
+                    by_clip.pop(clip_id, None)
+                else:
+                    by_clip[clip_id] = value
+
+        return take_back
 
     def _count_ways(self) -> None:
         ways = dict(sorted(Counter(way for way in self._ways.values() if way).items()))
@@ -193,8 +219,17 @@ class StoreWriter:
             self.info = replace(self.info, videos_read=ways)
             self.info.write(self.folder)
 
+    def _by_clip(self) -> tuple[dict[str, Any], ...]:
+        return self.done, self.clips, self.rules, self._ways, self._shard_of
+
+    def _settle(self, clip_id: str) -> None:
+        """Commit a clip that waits for it: it is about to be read."""
+        if clip_id in self._group:
+            self.flush()
+
     def _stored_crops(self, clip_id: str) -> dict[str, str]:
         """Return the sha256 of each crop that the store has of a clip, by key text."""
+        self._settle(clip_id)
         with self._shards.read(self._shard_of[clip_id]) as transaction:
             stored = shards.entries(transaction, keys.crop_prefix(clip_id))
             return {key.decode(errors="replace"): digest(value) for key, value in stored}
@@ -215,12 +250,11 @@ class StoreWriter:
         values.update({key.encode(): None for key in stored.keys() - expected})
         values[keys.clip_key(clip_id)] = to_bytes(record)
         is_new = clip_id not in self._shard_of
-        shard = self._shards.last() if is_new else self._shard_of[clip_id]
+        shard = self._shards.last(self._group.size_in) if is_new else self._shard_of[clip_id]
         if not is_new:
             self._shards.require_sound(shard)
         self._change()
-        self._shards.write(shard, values)
-        self._remember(record, shard)
+        self._group.add(shard, clip_id, values, self._remember(record, shard))
         return record
 
     def _change(self, *, compact: int | None = None) -> None:

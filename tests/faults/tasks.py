@@ -12,7 +12,7 @@ from fasdata.exchange.folder import ExportFolder
 from fasdata.library import Library
 from fasdata.packs.make import make_pack
 from fasdata.packs.writer import PackWriter
-from fasdata.store import tables
+from fasdata.store import deriving, group
 from fasdata.store.info import StoreInfo
 from fasdata.store.shard_writer import ShardWriter
 from fasdata.store.writer import StoreWriter
@@ -32,15 +32,27 @@ def telling(work: Callable[..., Any]) -> Callable[..., Any]:
 
 
 for owner, name in (
-    (ShardWriter, "write"), (ShardWriter, "compact"), (StoreInfo, "write"), (tables, "rebuild"),
+    (ShardWriter, "write"), (ShardWriter, "compact"), (StoreInfo, "write"), (deriving, "rebuild"),
     (PackWriter, "add"), (ExportFolder, "note"),
 ):  # fmt: skip
     setattr(owner, name, telling(getattr(owner, name)))
 
 
+group.GROUP_BYTES = 0  # every clip is a step, unless a task says otherwise
+
+
 def extract(root: str, out: str, rules: str) -> None:
     """Extract with the faces of the file."""
     world.extract(Path(root), Path(out), rules)
+
+
+def extract_in_groups(root: str, out: str, rules: str) -> None:
+    """Extract with commits of several clips."""
+    group.GROUP_BYTES, group.GROUP_SECONDS = GROUP, 1e9
+    extract(root, out, rules)
+
+
+GROUP = 40_000  # bytes: some clips
 
 
 def search(root: str, out: str, rules: str) -> None:

@@ -162,6 +162,7 @@ def test_a_reader_beside_a_writer_sees_whole_clips_only(tmp_path):
         for number in range(12):
             writer.add(*clip(number, side=60))
             if number in (0, 11):
+                writer.flush()
                 arguments = [sys.executable, "-c", READ, str(tmp_path / "s"), str(number + 1)]
                 subprocess.run(arguments, check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
 

@@ -88,6 +88,22 @@ def test_an_extraction_killed_anywhere_is_continued_to_the_same_content(raw, cal
     assert len({clips for clips in left if 0 < clips < report.clips}) >= 2  # some hit the middle
 
 
+def test_clips_that_are_committed_together_are_all_there_or_made_anew(raw, calm, forked, tmp_path):
+    course = forked.run("extract_in_groups", raw, tmp_path / "timed", FEW)
+    groups = course.steps - 2
+    assert 3 <= groups <= 9, groups  # of 18 clips
+    left = []
+    moments = spread(3, SEED + 3)
+    for attempt in range(9):
+        out = tmp_path / str(attempt)
+        if forked.kill("extract_in_groups", raw, out, FEW, moment=next(moments), course=course):
+            left.append(clips_of(out))
+            assert extract(raw, out).already == left[-1] and sound_hash(out) == sound_hash(calm[FEW])
+        if len(left) == 3:
+            break
+    assert len(left) == 3 and any(0 < clips < 18 for clips in left)
+
+
 def test_a_widening_killed_anywhere_is_continued_to_the_content_of_the_union(raw, calm, forked, tmp_path):
     union = f"{FEW} + {MORE}"
     expected = sound_hash(calm[union])

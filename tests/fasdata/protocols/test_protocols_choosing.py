@@ -43,7 +43,7 @@ def some_frame(chance: random.Random, index: int) -> FrameRecord:
     """Return a frame in any state that a record may have it in, and in some that extraction makes none of."""
     status = chance.choice(STATUSES)
     points = tuple((chance.uniform(0, 99), chance.uniform(0, 99)) for _ in range(chance.choice((0, 2, 5))))
-    box = tuple(chance.uniform(0, 99) for _ in range(4)) if chance.random() < 0.7 else None
+    box = tuple(chance.uniform(0, 99) for _ in range(2)) if chance.random() < 0.7 else None
     shown = tuple(chance.sample(MODALITIES, chance.randint(1, 3)))
     crop = CropRecord((chance.randrange(9), 1, 50, chance.randrange(51, 99)), chance.uniform(0.1, 2), "png", shown)
     sharp = chance.choice((None, chance.uniform(0, 9)))
@@ -69,13 +69,13 @@ def some_record(chance: random.Random, number: int) -> ClipRecord:
                       selections=selections, pixel_hash=hashed)  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_frames_from_columns_are_those_from_records(seed):
     chance = random.Random(seed)
-    records = [some_record(chance, number) for number in range(60)]
+    records = [some_record(chance, number) for number in range(40)]
     known = Columns.of(enumerate(records))
-    assert known.clips == [record.clip for record in records] and known.shards == list(range(60))
-    contents = [{digest.tobytes().hex() for digest in known.contents.of(row)} for row in range(60)]
+    assert known.clips == [record.clip for record in records] and known.shards == list(range(40))
+    contents = [{digest.tobytes().hex() for digest in known.contents.of(row)} for row in range(40)]
     assert contents == [set(contents_of(record)) - {record.pixel_hash} for record in records]
     for rule, accepted, within in product(RULES, ACCEPTED, (None, 5)):
         chosen = choose_frames(known, rule, accepted, within)

@@ -9,10 +9,12 @@ import pytest
 
 from fasdata.errors import UserError
 from fasdata.records import clip_record_from_json, clip_record_to_json
-from fasdata.store import shards, tables
+from fasdata.store import group, shards, tables
+from fasdata.store.check import check_store
 from fasdata.store.info import StoreInfo
 from fasdata.store.keys import CROP_KEY, crop_key
 from fasdata.store.reader import Store, natural
+from fasdata.store.shard_writer import ShardWriter
 from fasdata.store.writer import StoreWriter
 from tests.fasdata.store.making import INFO, clip, failed, fill, picture
 
@@ -114,22 +116,78 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
         StoreWriter(tmp_path, INFO)
 
 
-def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
+@pytest.mark.parametrize("together", [False, True])
+def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, together):
+    monkeypatch.setattr(group, "GROUP_BYTES", (1 << 40) * together)
+    monkeypatch.setattr(group, "GROUP_SECONDS", 1e9)
     with StoreWriter(tmp_path / "s", INFO) as writer:
-        writer.add(*clip(1))
+        for made in (clip(1), (failed(3), {})):
+            writer.add(*made)
+        writer.flush()
 
         class Full:
             def begin(self, **_):
                 raise lmdb.DiskError("mdb_txn_commit: No space left on device")
 
         monkeypatch.setattr(writer._shards, "_open", lambda shard: Full())
-        monkeypatch.setattr(writer._shards, "last", lambda: 0)
+        monkeypatch.setattr(writer._shards, "last", lambda waiting: 0)
         with pytest.raises(UserError, match=r"No space left.*free some space"):
             writer.add(*clip(2))
+            assert together and writer.done["train__2"] == "ok"
+            writer.add(*clip(3))
+            writer.flush()
         monkeypatch.undo()
-        assert writer.done == {"train__1": "ok"}
+        assert writer.done == {"train__1": "ok", "train__3": "failed"} and writer.clips.keys() == writer.done.keys()
         writer.add(*clip(2))
-    assert Store.open(tmp_path / "s").content_hash() == fill(tmp_path / "t", [1, 2]).content_hash()
+        writer.add(*clip(3))
+    assert Store.open(tmp_path / "s").content_hash() == fill(tmp_path / "t", [1, 2, 3]).content_hash()
+
+
+def test_a_group_is_one_transaction_and_is_there_once_it_is_flushed(tmp_path, monkeypatch):
+    monkeypatch.setattr(group, "GROUP_SECONDS", 1e9)
+    writes: list[int] = []
+    write = ShardWriter.write
+    monkeypatch.setattr(ShardWriter, "write", lambda self, *of: (writes.append(len(of[1])), write(self, *of))[1])
+
+    def readable() -> list[str]:
+        shards.close_readers(tmp_path / "s")
+        return sorted(record.clip.clip_id for _, record in tables.read_shards(tmp_path / "s"))
+
+    with StoreWriter(tmp_path / "s", INFO) as writer:
+        writer.add(*clip(1))  # the first change finds no commit before it
+        assert writes == [3]
+        for number in (2, 3, 4):
+            writer.add(*clip(number))
+        assert writes == [3] and len(writer.done) == 4
+        assert writer.record("train__1") and writes == [3]
+        writer.flush()
+        assert writes == [3, 9]
+        writer.add(*clip(5))
+        assert writer.record("train__5").clip.clip_id == "train__5" and writes == [3, 9, 3]  # what is read is committed
+        writer.add(*clip(6))
+        writer.describe(replace(clip(6)[0].clip, subject="7"))
+        writer.remove("train__2")  # at once, after what waited
+        assert writes == [3, 9, 3, 3, 1, 3]
+        monkeypatch.setattr(group, "GROUP_BYTES", len(clip(7)[1][crop_key("train__7", 0)]))
+        writer.add(*clip(7))
+        assert writes[6:] == [3]  # large enough for a commit of its own
+        monkeypatch.setattr(group, "GROUP_BYTES", 1 << 40)
+        monkeypatch.setattr(group, "GROUP_SECONDS", 0)
+        writer.add(*clip(8))
+        assert writes[7:] == [3]  # so long after the last commit that it waits for no other
+        monkeypatch.setattr(group, "GROUP_SECONDS", 1e9)
+        writer.add(*clip(9))
+    assert writes[8:] == [3]  # `close` commits
+    assert readable() == [f"train__{number}" for number in (1, 3, 4, 5, 6, 7, 8, 9)]
+    assert check_store(tmp_path / "s", rehash=True).intact
+
+
+def test_an_interrupted_writer_commits_what_waits(tmp_path):
+    with pytest.raises(KeyboardInterrupt), StoreWriter(tmp_path / "s", INFO) as writer:
+        for number in (1, 2, 3):
+            writer.add(*clip(number))
+        raise KeyboardInterrupt
+    assert Store.open(tmp_path / "s").clip_ids() == ["train__1", "train__2", "train__3"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"format": 99, "dataset": "x", "config": {}}', '{"dataset": 3}'])
