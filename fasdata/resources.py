@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from fasdata.errors import UserError
 
 
+@cache
 def data_dir(name: str, package: str) -> Path:
     """Return the folder `name` that belongs to `package` (`fasdata` or `fastrain`).
 

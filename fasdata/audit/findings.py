@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from fasdata.records import ATTACK, BONAFIDE, Clip
@@ -56,12 +57,15 @@ def _problem(clip: Clip) -> str:
         return f"bona fide with the attack type {clip.attack_type}"
     if clip.label == ATTACK and clip.attack_type == BONAFIDE:
         return "attack with the attack type bonafide"
-    belongs = next(
-        (kind for start, kind in _SPECIES.items() if clip.pai == start or clip.pai.startswith(f"{start}-")), ""
-    )
+    belongs = _attack_type_of(clip.pai)
     if belongs and clip.attack_type not in ("", "unknown", belongs):
         return f"species {clip.pai} with the attack type {clip.attack_type}"
     return ""
+
+
+@lru_cache(maxsize=4096)
+def _attack_type_of(pai: str) -> str:
+    return next((kind for start, kind in _SPECIES.items() if pai == start or pai.startswith(f"{start}-")), "")
 
 
 # -- Presenters: people who hold or wear an attack --------------------------------------------------------------------

@@ -25,11 +25,12 @@ class Form(BaseModel):
 
 def _compiles(pattern: str, about: ValidationInfo) -> str:
     """Return the pattern; one from a file that we do not ship is foreign, and runs under a time limit."""
+    where = (about.context or {}).get("where", "")
+    if where and Path(where).is_relative_to(manifests_dir()):
+        return pattern  # of a card of ours: the tests have seen that it compiles, and there are hundreds
     if why := why_no_expression(pattern):
         raise ValueError(f"not a regular expression: {why}")
-    where = (about.context or {}).get("where", "")
-    shipped = not where or Path(where).is_relative_to(manifests_dir())
-    return pattern if shipped else ForeignPattern(pattern, where)
+    return ForeignPattern(pattern, where) if where else pattern
 
 
 Pattern = Annotated[str, AfterValidator(_compiles)]

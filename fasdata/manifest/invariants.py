@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -128,12 +129,12 @@ class _Invariants:
         usable = self._is("status", "ok")
         padded = pc.utf8_lpad(index, 6, "0")
         any_key = np.zeros(self.table.num_rows, bool)
-        available = self.table.column("modalities_available")
+        available, reasons = self._coded("modalities_available"), self._coded("missing_reason")
         for modality in MODALITIES:
             key = self.table.column(f"key_{modality}")
             present = pc.not_equal(key, "").to_numpy()
-            named = pc.match_substring_regex(available, f"(^|,){modality}(,|$)").to_numpy()
-            missing = pc.match_substring_regex(self.table.column("missing_reason"), f"(^|,){modality}:").to_numpy()
+            named = _of_words(available, lambda text, name=modality: name in text.split(","))
+            missing = _of_words(reasons, lambda text, name=modality: f",{name}:" in f",{text}")
             self._require(~(named & missing), "column missing_reason", "a reason only for what is not available")
             self._require(named == present, "column modalities_available", "exactly the modalities that have a key")
             if not present.any():
@@ -207,6 +208,10 @@ class _Invariants:
         if without:
             raise self._error("description, stores", "the store of every dataset", f"none for {', '.join(without)}")
 
+    def _coded(self, column: str) -> pa.DictionaryArray:
+        """Return a column that has few words by the number of each."""
+        return self.table.column(column).combine_chunks().dictionary_encode()
+
     def _unique(self, column: str) -> list[str]:
         return sorted(pc.unique(self.table.column(column)).to_pylist())
 
@@ -232,3 +237,9 @@ class _Invariants:
         return UserError(
             f"{self.where}: {what}", expected=expected, found=actual, do="build it again with 'fasdata build-protocol'"
         )
+
+
+def _of_words(coded: pa.DictionaryArray, holds: Callable[[str], bool]) -> np.ndarray:
+    """Return in which rows something holds of the word."""
+    words = np.array([holds(text) for text in coded.dictionary.to_pylist()], bool)
+    return np.asarray(words[coded.indices.to_numpy()])

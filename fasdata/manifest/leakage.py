@@ -80,7 +80,10 @@ def same_content(contents: Iterable[Collection[str]]) -> list[str]:
     key_of: dict[str, str] = {}
     keys = []
     for known in contents:
-        key = next((key_of[content] for content in sorted(known) if content in key_of), min(known, default=""))
+        if not known:
+            keys.append("")
+            continue
+        key = next((key_of[content] for content in sorted(known) if content in key_of), min(known))
         key_of.update((content, key) for content in known if content not in key_of)
         keys.append(key)
     return keys

@@ -17,7 +17,7 @@ from fasdata.manifest.meta import FORMAT, Deviation, KeptCode, KeptRecipe, Leaka
 from fasdata.manifest.meta import Domain as DomainMeta
 from fasdata.manifest.table import PARTS, PartName, table_fingerprint
 from fasdata.protocols.assign import MODES, UNUSED, Assignment, assign
-from fasdata.protocols.collect import CollectedStore, FrameColumns, StoreLike, collect
+from fasdata.protocols.collect import CollectedStore, FrameColumns, StoreLike, collect, take_key
 from fasdata.protocols.dataset_names import Names
 from fasdata.protocols.gate import check_leakage, deviations, label_warnings, require_expected
 from fasdata.protocols.grammar import parse
@@ -186,14 +186,15 @@ def _place(
     }
     for domain in plan.domains:
         takes: dict[str, Take] = {take.part: take for take in domain.takes}
+        keys = {part: take_key(take) for part, take in takes.items()}
         parts = by_role[domain.domain_id, domain.dataset].parts
         for clip, part in zip(collected[domain.dataset].clips, parts, strict=True):
             if part == UNUSED:
                 continue
-            usable = clip.usable_by(takes[part])
+            usable = clip.usable[keys[part]]
             if usable.error:
                 raise usable.error
-            by_part[part].append(PlacedClip(domain, takes[part], clip, usable))
+            by_part[part].append(PlacedClip.of(domain, takes[part], clip, usable))
     return [member for part in PARTS for member in by_part[part]]
 
 

@@ -121,10 +121,6 @@ class CollectedClip:
     digests: np.ndarray
     usable: Mapping[TakeKey, UsableFrames]
 
-    def usable_by(self, take: Take) -> UsableFrames:
-        """Return the frames that a take can use."""
-        return self.usable[take_key(take)]
-
     @property
     def contents(self) -> frozenset[str]:
         """What the clip is known by without its name."""

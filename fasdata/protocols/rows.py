@@ -99,8 +99,14 @@ def _keys(made: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
     index = made["frame_index"].cast(pa.string())
     padded = pc.utf8_lpad(index, 6, "0")
     keys = {"sample_id": pc.binary_join_element_wise(made["dataset"], made["clip_id"], index, "/")}
+    coded = made["modalities_available"].dictionary_encode()
     for modality in MODALITIES:
-        present = pc.match_substring_regex(made["modalities_available"], f"(^|,){modality}(,|$)")
+        present = pa.array([modality in text.split(",") for text in coded.dictionary.to_pylist()], pa.bool_()).take(
+            coded.indices
+        )
+        if not pc.any(present).as_py():
+            keys[f"key_{modality}"] = pa.repeat(pa.scalar("", pa.string()), len(index))
+            continue
         key = pc.binary_join_element_wise("crop", made["clip_id"], padded, modality, "/")
         keys[f"key_{modality}"] = pc.if_else(present, key, "")
     return keys

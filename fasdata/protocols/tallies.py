@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fasdata.manifest.meta import Loss, Tally, Unused
 from fasdata.manifest.table import PARTS
@@ -18,29 +18,26 @@ _EXAMPLES = 3
 Cell = tuple[str, str, str]  # part, dataset, label
 
 
-@dataclass(frozen=True)
-class PlacedClip:
-    """A clip in a part of the manifest, with the frames that this part uses of it."""
+class PlacedClip(NamedTuple):
+    """A clip in a part of the manifest, with the frames that this part uses of it.
+
+    `clip` is the clip as the store has it, and `frames` how many usable frames the part has of it. A tuple, since there
+    are a hundred thousand, and every count asks all of them.
+    """
 
     domain: Domain
     take: Take
     collected: CollectedClip
     usable: UsableFrames
+    clip: Clip
+    part: str
+    frames: int
 
-    @property
-    def clip(self) -> Clip:
-        """The clip as the store has it."""
-        return self.collected.clip
-
-    @property
-    def part(self) -> str:
-        """The part of the manifest that the clip is in."""
-        return self.take.part
-
-    @property
-    def frames(self) -> int:
-        """How many usable frames the part has of it."""
-        return self.usable.rows[1] - self.usable.rows[0]
+    @classmethod
+    def of(cls, domain: Domain, take: Take, collected: CollectedClip, usable: UsableFrames) -> PlacedClip:
+        """Place a clip."""
+        start, stop = usable.rows
+        return cls(domain, take, collected, usable, collected.clip, take.part, stop - start)
 
     @property
     def kept(self) -> bool:

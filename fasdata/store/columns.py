@@ -7,9 +7,9 @@ crop, in the same order. `fasdata.store.frames_file` keeps such a table beside t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain, islice, permutations
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 STATUSES: tuple[str, ...] = get_args(FaceStatus)
 SHOWN = tuple(",".join(order) for most in range(len(MODALITIES) + 1) for order in permutations(MODALITIES, most))
-_CLIP = ("clip_id", "dataset", "relpaths", "split", "label", "attack_type", "pai", "subject", "fields", "layout")
+_PLAIN = ("clip_id", "dataset", "split", "label", "attack_type", "pai", "subject", "layout")
+_CLIP = (*_PLAIN, "fields", "elsewhere", *MODALITIES)  # paths by modality; others, of which we make none, in JSON
 _RECORD = ("status", "reason", "pixel_hash", "content_hash")
 _POINTS = 5
 _CONTENT = 32  # bytes
@@ -73,10 +74,16 @@ def table_of(records: Sequence[tuple[int, ClipRecord]]) -> pa.Table:
 
 
 def _texts(records: Sequence[ClipRecord]) -> dict[str, list[str]]:
-    texts = {name: [getattr(record.clip, name) for record in records] for name in _CLIP}
-    for name in ("relpaths", "fields"):
-        texts[name] = [json.dumps(dict(pairs), ensure_ascii=False) for pairs in texts[name]]
+    texts = {name: [getattr(record.clip, name) for record in records] for name in _PLAIN}
+    texts["fields"] = [_json_of(record.clip.fields) for record in records]
+    paths = [record.clip.relpaths for record in records]
+    texts["elsewhere"] = [_json_of({name: of[name] for name in of if name not in MODALITIES}) for of in paths]
+    texts |= {name: [of.get(name, "") for of in paths] for name in MODALITIES}
     return texts | {name: [getattr(record, name) for record in records] for name in _RECORD}
+
+
+def _json_of(pairs: Mapping[str, str]) -> str:
+    return json.dumps(dict(pairs), ensure_ascii=False) if pairs else ""
 
 
 def _searched(frames: Sequence[FrameRecord]) -> dict[str, np.ndarray]:
@@ -203,7 +210,7 @@ class Columns:
     @cached_property
     def clips(self) -> list[Clip]:
         """The descriptions of the clips."""
-        return [_clip(row) for row in zip(*(self._texts[name] for name in _CLIP), strict=True)]
+        return list(_clips(self._texts))
 
     def rules_of(self, row: int) -> list[str]:
         """Return the frame rules that a clip was extracted by."""
@@ -226,13 +233,22 @@ class Columns:
         return has, Ragged(np.concatenate([[0], np.cumsum(lengths)]), selections.values)
 
 
-def _clip(texts: Sequence[str]) -> Clip:
-    values: dict[str, Any] = dict(zip(_CLIP, texts, strict=True))
-    for name in ("relpaths", "fields"):
-        values[name] = {} if values[name] == "{}" else quick_json(values[name].encode())
-    clip = object.__new__(Clip)  # a hundred thousand of them: half the time of __init__
-    clip.__dict__.update(values)
-    return clip
+def _clips(texts: Mapping[str, list[str]]) -> Iterator[Clip]:
+    fields_of, none = lru_cache(_pairs), dict[str, str]()  # many clips have the same fields
+    plain = zip(*(texts[name] for name in _PLAIN), strict=True)
+    paths = zip(*(texts[name] for name in MODALITIES), strict=True)
+    for values, fields, elsewhere, by_modality in zip(plain, texts["fields"], texts["elsewhere"], paths, strict=True):
+        clip = object.__new__(Clip)  # a hundred thousand of them: half the time of __init__
+        clip.__dict__.update(zip(_PLAIN, values, strict=True))
+        relpaths = {name: path for name, path in zip(MODALITIES, by_modality, strict=True) if path}
+        relpaths.update(_pairs(elsewhere) if elsewhere else none)
+        clip.__dict__.update(relpaths=relpaths, fields=fields_of(fields) if fields else none)
+        yield clip
+
+
+def _pairs(text: str) -> dict[str, str]:
+    pairs: dict[str, str] = quick_json(text.encode())
+    return pairs
 
 
 def _ragged(column: pa.ChunkedArray) -> Ragged:

@@ -20,6 +20,7 @@ from fasdata.store.record_bytes import from_bytes
 if TYPE_CHECKING:
     import numpy as np
 
+_DIGITS = re.compile(r"(\d+)")
 _REPAIR = "run 'fasdata store check --repair', then extract again"
 
 
@@ -80,9 +81,6 @@ class Store:
         """
         if not (self.folder / tables.CLIPS).is_file():
             return None
-        for path in shards.shard_paths(self.folder):
-            with shards.reading(path):  # whoever reads the records hears of damaged pages, and so does who need not
-                pass
         return frames_file.current(self.folder, tables.read_columns(self.folder, "clip_id", "content_hash", "shard"))
 
     def record(self, clip_id: str) -> ClipRecord:
@@ -160,5 +158,5 @@ class Store:
 
 def natural(text: str) -> list[tuple[int, int, str]]:
     """Return a sort key that puts `9` before `10`."""
-    parts = filter(None, re.split(r"(\d+)", text))
+    parts = filter(None, _DIGITS.split(text))
     return [(0, int(part[-999:]), "") if part.isdecimal() else (1, 0, part) for part in parts]
