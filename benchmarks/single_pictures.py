@@ -29,6 +29,7 @@ from fasdata.extract.extraction import ExtractPlan, plan_extract, run_extract
 from fasdata.extract.jobs import Job, Result
 from fasdata.extract.settings import ExtractSettings
 from fasdata.library import Library
+from fasdata.media.stills import read_still
 from fasdata.protocols.sampling import parse_rules
 from fasdata.store import group
 from fasdata.store.codec import encode
@@ -112,7 +113,7 @@ def work_alone(root: Path) -> Cost:
     """Decode, crop and encode every picture."""
     clock, processor = time.perf_counter(), time.process_time()
     for path in sorted(root.rglob("*.jpg")):
-        image = cv2.cvtColor(cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        image = read_still(path, "rgb")
         encode(np.ascontiguousarray(image[40:560, 0:500]), "png")
     return Cost(time.perf_counter() - clock, time.process_time() - processor)
 
