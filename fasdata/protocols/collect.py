@@ -18,7 +18,6 @@ from fasdata.protocols.usable import loss_reason
 from fasdata.quality import COLUMNS as QUALITY
 from fasdata.records import Clip
 from fasdata.store.columns import SHOWN, STATUSES, Columns
-from fasdata.store.reader import natural
 
 # -- Frames as arrays: a million of them become Arrow columns without a loop over rows --------------------------------
 
@@ -130,7 +129,7 @@ class CollectedClip:
 
 @dataclass(frozen=True)
 class CollectedStore:
-    """The clips of one store in natural order, its detector and the hash of its content."""
+    """The clips of one store in its order, its detector and the hash of its content."""
 
     dataset: str
     clips: tuple[CollectedClip, ...]
@@ -154,13 +153,13 @@ def collect(plan: Plan, dataset: str, store: StoreLike, frames: FrameColumns) ->
     if measured:  # conditions read a clip's fields
         quality = store.quality()
         described = [_with_quality(clip, measured, quality.get(clip.clip_id, {})) for clip in described]
-    ids, hashes = known.text("clip_id"), known.text("pixel_hash")
+    hashes = known.text("pixel_hash")
     clips = [
         CollectedClip(
             described[row], known.n_frames[row], hashes[row], known.contents.of(row),
             {key: of[row] for key, of in zip(keys, usable, strict=True)},
         )
-        for row in sorted(range(len(known)), key=lambda row: natural(ids[row]))
+        for row in known.order
     ]  # fmt: skip
     detector = store.info.config.get("detector", "")
     return CollectedStore(dataset, tuple(clips), str(detector), store.content_hash())

@@ -155,7 +155,7 @@ class Columns:
 
     `stored` names the columns of stored frames: of n of them an array of n, (n, 4) or (n, 10) numbers, from
     `starts[row]` to `starts[row + 1]` in row `row`. Where `boxed` is false there is no box, and of the five points the
-    first `points` are known.
+    first `points` are known. `order` are the rows in the order of a manifest.
 
     Raises:
         ValueError: the table is none of `table_of`, as far as can be seen from its own lengths and ranges.
@@ -165,6 +165,7 @@ class Columns:
         if not table.schema.equals(schema()) or any(column.null_count for column in table.columns):
             raise ValueError("other columns, or gaps in them")
         self._texts = {name: table.column(name).to_pylist() for name in (*_CLIP, *_RECORD)}
+        self.order: Sequence[int] = range(table.num_rows)
         self.n_frames: list[int] = table.column("n_frames").to_pylist()
         self.shards: list[int] = table.column("shard").to_pylist()
         searched = {name: _ragged(table.column(name)) for name in _SEARCHED}

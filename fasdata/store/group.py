@@ -34,7 +34,7 @@ class Group:
         return clip_id in self._clips
 
     def size_in(self, shard: int) -> int:
-        """Return the bytes that wait for a shard."""
+        """Return about how many bytes a shard's file will grow by."""
         return self._bytes if shard == self._shard else 0
 
     def add(
@@ -51,7 +51,7 @@ class Group:
         self._values.update(values)
         self._clips.add(clip_id)
         self._undo += [undo] if undo else []
-        self._bytes += sum(len(value) for value in values.values() if value)
+        self._bytes += sum(_taken(value) for value in values.values() if value)
         if self._bytes >= GROUP_BYTES or time.monotonic() >= self._committed + GROUP_SECONDS:
             self.flush()
 
@@ -73,3 +73,11 @@ class Group:
                 take_back()
             raise
         self._committed = time.monotonic()
+
+
+_PAGE, _LONG = 4096, 2000  # bytes: of a usual page, and of a value that gets pages of its own
+
+
+def _taken(value: bytes) -> int:
+    """Return about how many bytes a value takes in a shard's file."""
+    return len(value) if len(value) < _LONG else -(-(len(value) + 16) // _PAGE) * _PAGE

@@ -81,7 +81,12 @@ class Store:
         """
         if not (self.folder / tables.CLIPS).is_file():
             return None
-        return frames_file.current(self.folder, tables.read_columns(self.folder, "clip_id", "content_hash", "shard"))
+        listed = tables.read_columns(self.folder, "clip_id", "content_hash", "shard")
+        known = frames_file.current(self.folder, listed)
+        if known is not None:
+            ids = listed["clip_id"]
+            known.order = sorted(range(len(ids)), key=lambda row: natural(ids[row]))
+        return known
 
     def record(self, clip_id: str) -> ClipRecord:
         """Return one clip's record.
