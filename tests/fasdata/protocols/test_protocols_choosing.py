@@ -43,7 +43,7 @@ def some_frame(chance: random.Random, index: int) -> FrameRecord:
     """Return a frame in any state that a record may have it in, and in some that extraction makes none of."""
     status = chance.choice(STATUSES)
     points = tuple((chance.uniform(0, 99), chance.uniform(0, 99)) for _ in range(chance.choice((0, 2, 5))))
-    box = tuple(chance.uniform(0, 99) for _ in range(2)) if chance.random() < 0.7 else None
+    box = tuple(chance.uniform(0, 99) for _ in range(4)) if chance.random() < 0.7 else None
     shown = tuple(chance.sample(MODALITIES, chance.randint(1, 3)))
     crop = CropRecord((chance.randrange(9), 1, 50, chance.randrange(51, 99)), chance.uniform(0.1, 2), "png", shown)
     sharp = chance.choice((None, chance.uniform(0, 9)))
