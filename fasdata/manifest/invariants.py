@@ -133,8 +133,8 @@ class _Invariants:
         for modality in MODALITIES:
             key = self.table.column(f"key_{modality}")
             present = pc.not_equal(key, "").to_numpy()
-            named = _of_words(available, lambda text, name=modality: name in text.split(","))
-            missing = _of_words(reasons, lambda text, name=modality: f",{name}:" in f",{text}")
+            named = _of_words(available, _names(modality))
+            missing = _of_words(reasons, _gives_reason(modality))
             self._require(~(named & missing), "column missing_reason", "a reason only for what is not available")
             self._require(named == present, "column modalities_available", "exactly the modalities that have a key")
             if not present.any():
@@ -237,6 +237,14 @@ class _Invariants:
         return UserError(
             f"{self.where}: {what}", expected=expected, found=actual, do="build it again with 'fasdata build-protocol'"
         )
+
+
+def _names(modality: str) -> Callable[[str], bool]:
+    return lambda text: modality in text.split(",")
+
+
+def _gives_reason(modality: str) -> Callable[[str], bool]:
+    return lambda text: f",{modality}:" in f",{text}"
 
 
 def _of_words(coded: pa.DictionaryArray, holds: Callable[[str], bool]) -> np.ndarray:
