@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from fasdata.protocols.sampling import parse_rules
 from fasdata.records import Clip
 from tests.commands import Called
 from tests.fasdata.extract.troubles import trouble
+from tests.ray_nodes import ray_nodes
 from tests.videos import flat_frames, write_video
 
 SETTINGS = ExtractSettings(tuple(parse_rules("all")), detector="none")
@@ -52,11 +52,7 @@ def local(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
 def cluster() -> Iterator[Any]:
     """A cluster whose head does no work, with one node of one core."""
     pytest.importorskip("ray", reason="the extra 'ray' is not installed")
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    from ray.cluster_utils import Cluster
-
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    made.add_node(num_cpus=1)
+    made = ray_nodes(1)
     yield made
     made.shutdown()
 

@@ -14,6 +14,8 @@ import pytest
 
 from fasdata.errors import UserError
 from fasdata.library import Library
+from fasdata.ray_cluster import ray_cluster
+from fasdata.stopping import StoppedExit
 from fastrain.compare.compare import compare
 from fastrain.methods.registry import forget_named
 from fastrain.rundir.sweep_dir import SweepDir
@@ -26,8 +28,9 @@ from fastrain.sweep.slurm_runs import SlurmRuns
 from tests.commands import Called
 from tests.fastrain.sweep import held
 from tests.fastrain.world import TINY
+from tests.ray_nodes import ray_nodes
 
-PATIENCE = 120.0  # seconds that anything here may take on a busy machine
+PATIENCE = 600.0  # seconds that anything here may take on a busy machine
 
 
 class Here:
@@ -38,33 +41,35 @@ class Here:
 
 
 class Held:
-    """Two seeds of a method that waits in the middle of its training while `gate` is there."""
+    """Seeds of a method that waits in the middle of its training while `gate` is there."""
 
     def __init__(self, data: Library, gate: Path) -> None:
         self.data, self.gate = data, gate
 
-    def sweep(self, out: Path, executor: Executor) -> SweepDir:
+    def sweep(self, out: Path, executor: Executor, seeds: int = 2) -> SweepDir:
         constant = {**(settings_in(TINY, "--set") or {}), "gate": str(self.gate)}
-        grid = Grid(methods=(f"{held.__file__}:Held",), protocols=("CIO-M",), seeds=(0, 1), set=constant)
+        grid = Grid(methods=(f"{held.__file__}:Held",), protocols=("CIO-M",), seeds=tuple(range(seeds)), set=constant)
         common = Common(data=str(self.data.root), accelerator="cpu", threads=1, report=False)
         sweep(grid, common, out, executor, places=1)
         return SweepDir(out)
 
-    def disturbed(self, out: Path, executor: Executor, disturb: Callable[[], None]) -> SweepDir:
+    def disturbed(
+        self, out: Path, executor: Executor, disturb: Callable[[SweepDir], object], seeds: int = 2
+    ) -> SweepDir:
         """Carry out the sweep, and do something to it once all of its runs are held."""
         self.gate.touch()
-        disturbance = threading.Thread(target=self._disturb, args=(disturb,))
+        disturbance = threading.Thread(target=self._disturb, args=(SweepDir(out), disturb, seeds))
         disturbance.start()
         try:
-            return self.sweep(out, executor)
+            return self.sweep(out, executor, seeds)
         finally:
             self.gate.unlink(missing_ok=True)
             disturbance.join()
 
-    def _disturb(self, disturb: Callable[[], None]) -> None:
+    def _disturb(self, folder: SweepDir, disturb: Callable[[SweepDir], object], seeds: int) -> None:
         try:
-            wait_for(lambda: len(list(self.gate.parent.glob("reached-*"))) == 2 or not self.gate.exists())
-            disturb()
+            wait_for(lambda: len(list(self.gate.parent.glob("reached-*"))) == seeds or not self.gate.exists())
+            disturb(folder)
         finally:
             self.gate.unlink(missing_ok=True)
             for file in self.gate.parent.glob("reached-*"):
@@ -91,10 +96,9 @@ def calm(runs: Held, tmp_path_factory: pytest.TempPathFactory) -> SweepDir:
 
 
 def assert_same(calm: SweepDir, folder: SweepDir) -> None:
-    for name in calm.facts().runs:
+    for name in folder.facts().runs:
         assert folder.state(name) == "finished"
         assert folder.run(name).file("scores.csv").read_bytes() == calm.run(name).file("scores.csv").read_bytes()
-    assert compare([folder.path], resamples=50) == compare([calm.path], resamples=50)
 
 
 def went_on(folder: SweepDir) -> list[bool]:
@@ -109,45 +113,54 @@ def stopped(folder: SweepDir) -> list[str]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """A Ray cluster whose head does no work, with two nodes of one core each."""
+    """A Ray cluster whose head does no work, with two nodes of one core each, and a connection to it."""
     ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    from ray.cluster_utils import Cluster
-
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    for _ in range(2):
-        made.add_node(num_cpus=1)
-    yield made
-    ray.shutdown()
+    made = ray_nodes(2)
+    with ray_cluster(made.address):
+        yield made
     made.shutdown()
+    assert not ray.is_initialized()
+
+
+def test_runs_on_ray_save_when_the_sweep_is_stopped(calm: SweepDir, runs: Held, cluster: Any, tmp_path: Path) -> None:
+    def stop(folder: SweepDir) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        wait_for(lambda: len(stopped(folder)) == 2)
+
+    folder = SweepDir(tmp_path / "ray")
+    with pytest.raises(StoppedExit):
+        runs.disturbed(folder.path, RayRuns(cluster.address, 0), stop)
+    assert len(stopped(folder)) == 2
+    assert_same(calm, runs.sweep(folder.path, Here()))
+    assert went_on(folder) == [False, False]  # which is printed here
 
 
 def test_a_run_whose_node_is_lost_goes_on_at_another(calm: SweepDir, runs: Held, cluster: Any, tmp_path: Path) -> None:
-    folder = SweepDir(tmp_path / "ray")
-
-    def lose_a_node() -> None:
+    def lose_a_node(folder: SweepDir) -> None:
         cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
         wait_for(lambda: stopped(folder))  # the run itself lived on, without anybody to report to
 
-    assert_same(calm, runs.disturbed(folder.path, RayRuns(cluster.address, 0), lose_a_node))
+    folder = runs.disturbed(tmp_path / "ray", RayRuns(cluster.address, 0), lose_a_node)
+    assert_same(calm, folder)
     assert sorted(went_on(folder)) == [False, True]
+    assert compare([folder.path], resamples=50) == compare([calm.path], resamples=50)
 
 
 def test_a_preempted_job_is_requeued_and_goes_on(calm: SweepDir, runs: Held, tmp_path: Path) -> None:
     pytest.importorskip("submitit", reason="the extra 'slurm' is not installed")
-    folder = SweepDir(tmp_path / "jobs")
-    jobs = SlurmRuns(folder.path / "slurm", {"timeout_min": 60}, cluster="local")
 
-    def preempt() -> None:
-        """Send one job what Slurm sends the processes of a job that has to make room."""
-        controller = next((folder.path / "slurm").glob("*_submitted.pkl")).name.partition("_")[0]
+    def preempt(folder: SweepDir) -> None:
+        """Send the job what Slurm sends the processes of one that has to make room."""
+        (controller,) = (file.name.partition("_")[0] for file in (folder.path / "slurm").glob("*_submitted.pkl"))
         (job,) = Path(f"/proc/{controller}/task/{controller}/children").read_text().split()
         os.kill(int(job), signal.SIGUSR2)
-        wait_for(lambda: stopped(folder) or sum(went_on(folder)))
+        wait_for(lambda: stopped(folder) or any(went_on(folder)))
 
-    assert_same(calm, runs.disturbed(folder.path, jobs, preempt))
-    assert sorted(went_on(folder)) == [False, True]
-    assert any("preempted" in log.read_text() for log in (folder.path / "slurm").glob("*_log.err"))
+    jobs = SlurmRuns(tmp_path / "jobs" / "slurm", {"timeout_min": 60}, cluster="local")
+    folder = runs.disturbed(tmp_path / "jobs", jobs, preempt, seeds=1)
+    assert_same(calm, folder)
+    assert went_on(folder) == [True]
+    assert "this job is preempted" in next((folder.path / "slurm").glob("*_log.err")).read_text()
 
 
 def test_what_clusters_need_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
