@@ -11,7 +11,7 @@ ATTEMPTS = 3  # Ray gives a node half a minute to start, which a busy machine ma
 def ray_nodes(nodes: int) -> Any:
     """Return a cluster whose head does no work, with so many nodes of one core each; the caller shuts it down."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["RAY_worker_niceness"] = "0"  # by default Ray's processes give way to all others
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 (by default Ray's processes give way to all others)
     from ray.cluster_utils import Cluster
 
     for attempt in range(1, ATTEMPTS + 1):
