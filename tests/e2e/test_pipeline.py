@@ -71,7 +71,7 @@ def test_a_protocol_is_built_from_the_stores(library, recipe):
         assert set(table["frame_rule"]) == {"linspace(2)@with_face"}
 
 
-@pytest.mark.parametrize("method", ["erm", "hfn_mp", "gac_fas", "me_fas", "flip", "sa_fas", "ssdg"])
+@pytest.mark.parametrize("method", ["hfn_mp", "gac_fas", "me_fas", "flip", "sa_fas", "ssdg"])
 def test_a_method_runs_from_the_manifest_to_a_report(library, tmp_path, method):
     out = tmp_path / method
     at_once = ("--set", "minimizer_warming=0") if method == "gac_fas" else ()  # else a short run has plain steps only
@@ -106,6 +106,7 @@ def test_the_notebook_of_the_first_hour_runs_to_a_roc_and_a_face_grid(raw, libra
     assert all(axis.images[0].get_array().shape == (112, 112, 3) for axis in shown)
     (roc,) = left["curve"].axes
     assert roc.lines[0].get_xdata()[-1] == roc.lines[0].get_ydata()[-1] == 1
+    assert "mcio:CIO2M" in (tmp_path / "runs" / "erm" / "report.html").read_text()
     results = json.loads((tmp_path / "runs" / "erm" / "results.json").read_text())
     (row,) = (r for r in results["metrics"] if (r["part"], r["level"], r["metric"]) == ("test", "clip", "auc"))
     assert (left["auc"], left["ends"].low, left["ends"].high) == (row["value"], row["low"], row["high"])
