@@ -71,7 +71,7 @@ def test_a_killed_process_is_continued_by_its_folder_alone(
     settings = [part for setting in (*TINY_HFN, *LONGER) for part in ("--set", setting)]
     arguments = ["hfn_mp", "--protocol", "CIO-M", "--data", library.root, "--accelerator", "cpu", *settings]
     process = start("fastrain", "run", *arguments, "--out", tmp_path / "killed")
-    marker, patience = tmp_path / "killed" / "checkpoints" / "last.json", time.monotonic() + 120
+    marker, patience = tmp_path / "killed" / "checkpoints" / "last.safetensors", time.monotonic() + 120
     while not marker.exists() and process.poll() is None and time.monotonic() < patience:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
