@@ -65,6 +65,10 @@ class CorruptedImages:
         rng = np.random.default_rng(place)
         return {name: self._corruption.apply(image, rng) for name, image in self._images.load(i).items()}
 
+    def read_into(self, members: Sequence[int], modality: str, out: np.ndarray) -> bool:
+        """Return that pictures come one by one, by `load`: a piece of a batch at a time they would come as they are."""
+        return False
+
 
 def robustness(folder: Path, wanted: Sequence[Corruption], *, seed: int = 0) -> list[Rung]:
     """Return the numbers of a run's target on the original pictures, then under every corruption.

@@ -125,7 +125,7 @@ def test_every_corruption_is_scored_at_the_threshold_of_the_sources(finished: Pa
     clean = rungs[0].numbers
     text = evaluate_scores(finished, Asked())
     assert float(line(text, "test", "auc").split()[2]) == pytest.approx(clean["auc"], abs=6e-4)
-    assert rungs[1].numbers != clean
+    assert not rungs[1].scores.frame["score"].equals(rungs[0].scores.frame["score"])
     assert robustness(finished, wanted[:1])[1].numbers == rungs[1].numbers  # the same seed, the same harm
     for rung in rungs:
         hter, values = rung.numbers["hter"], [value for value in rung.numbers.values() if value is not None]
