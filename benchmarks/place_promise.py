@@ -116,7 +116,7 @@ def pictures_of(people: range, bundles: tuple[Path, ...]) -> Iterator[tuple[dict
                 "clip_id": name, "subject": f"p{person:05d}", "label": "attack" if kind != "bonafide" else kind,
                 "attack_type": kind.split("-")[0],
             }  # fmt: skip
-            scores = [np.nan if none else float(predictor.scores([clip])[0].mean()) for predictor in predictors]
+            scores = [np.nan if none else float(predictor.scores_of([clip])[0].mean()) for predictor in predictors]
             yield tuple({**row, "score": score} for score in scores)
 
 
