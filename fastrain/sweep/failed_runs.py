@@ -32,7 +32,7 @@ class FailedRun:
 def without_folders(words: str) -> str:
     """Return words in which the folders of absolute paths are left out.
 
-    >>> without_folders("no file /home/me/w.pth, see a/b")
+    >>> without_folders("no file /tank/nets/w.pth, see a/b")
     'no file …/w.pth, see a/b'
     """
     return _FOLDERS.sub("…/", words)
