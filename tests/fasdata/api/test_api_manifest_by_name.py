@@ -17,7 +17,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     """The four datasets of colour, in stores."""
     library = Library(tmp_path_factory.mktemp("named"))
     for slug in PEOPLE:
-        write_store(library, slug, dataset(slug).records())
+        write_store(library, slug, dataset(slug).clip_records)
     return library
 
 
