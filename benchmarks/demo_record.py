@@ -36,7 +36,7 @@ def machine() -> dict[str, str]:
 def record_of(demo: Path) -> dict[str, Any]:
     """Return the content hash of every store, the fingerprint of every manifest, and each run's scores and metrics."""
     from fasdata.library import Library
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
     from fasdata.store.reader import Store
 
     library = Library(demo / "data")

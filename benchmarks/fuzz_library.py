@@ -19,8 +19,8 @@ from fasdata.forget import text
 from fasdata.forget.removal import ForgetPlan, plan_forget, runs_with
 from fasdata.library import Library
 from fasdata.lock.lock import Lock, broken_locks, lock_of_library, lock_path
-from fasdata.manifest import Manifest
-from fasdata.manifest.meta import Meta
+from fasdata.manifests import Manifest
+from fasdata.manifests.meta import Meta
 from fasdata.packs.make import make_pack, plan_pack
 from fasdata.packs.pack import Pack
 from fasdata.protocols.manifest_text import describe

@@ -66,7 +66,7 @@ def _table(table: Any, random: Random) -> Any:
 
 
 def _fingerprinted(metadata: dict[bytes, bytes], table: Any) -> dict[bytes, bytes]:
-    from fasdata.manifest.table import table_fingerprint
+    from fasdata.manifests.table import table_fingerprint
 
     try:
         return {

@@ -185,7 +185,7 @@ def _hash(path: Path) -> str:
     if path.is_symlink():
         return f"-> {path.readlink()}"
     if path.name == "manifest.parquet":
-        from fasdata.manifest import Manifest
+        from fasdata.manifests import Manifest
 
         return _of_json(Manifest.read(path.parent).meta)
     if path.suffix == ".safetensors":

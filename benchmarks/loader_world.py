@@ -14,7 +14,7 @@ import numpy as np
 
 from fasdata.faces.view import View
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fastrain.data.images import Images
 from fastrain.data.samples import Samples
 

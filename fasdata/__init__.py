@@ -6,7 +6,9 @@ Nothing is imported before it is asked for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fasdata.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from fasdata.api.browse import OpenedLibrary, StoredClip, StoredDataset, StoredFrame
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from fasdata.api.manifest_by_name import manifest
     from fasdata.errors import UserError
     from fasdata.faces.view import View
-    from fasdata.manifest.manifest import Manifest
+    from fasdata.manifests.manifest import Manifest
 
 __version__ = "0.1.0"
 __all__ = [
@@ -23,27 +25,15 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
-    "Manifest": "fasdata.manifest.manifest:Manifest",
+    "Manifest": "fasdata.manifests.manifest:Manifest",
     "OpenedLibrary": "fasdata.api.browse:OpenedLibrary",
     "StoredClip": "fasdata.api.browse:StoredClip",
     "StoredDataset": "fasdata.api.browse:StoredDataset",
     "StoredFrame": "fasdata.api.browse:StoredFrame",
     "UserError": "fasdata.errors:UserError",
     "View": "fasdata.faces.view:View",
-    "manifest": "fasdata.manifest",
+    "manifest": "fasdata.api.manifest_by_name:manifest",
     "open": "fasdata.api.browse:open_library",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    home, _, inside = _HOMES[name].partition(":")
-    module = import_module(home)
-    return getattr(module, inside) if inside else module
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, globals(), _HOMES)

@@ -7,7 +7,9 @@ asked for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fasdata.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from fastrain import metrics
@@ -35,16 +37,4 @@ _HOMES = {
     "read_scores": "fastrain.evaluation.score_files:read_scores",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    home, _, inside = _HOMES[name].partition(":")
-    module = import_module(home)
-    return getattr(module, inside) if inside else module
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, globals(), _HOMES)

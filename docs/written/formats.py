@@ -16,7 +16,7 @@ from docs.written.tables import cell, code, prose, table
 
 def pages() -> Iterator[tuple[str, str]]:
     """Yield the parts, which `docs/reference/formats.md` includes."""
-    from fasdata.manifest.meta import Meta
+    from fasdata.manifests.meta import Meta
     from fastrain.bundle.form import BundleFacts
     from fastrain.networks.checkpoint_facts import CheckpointFacts
     from fastrain.rundir.facts import RunFacts
@@ -33,7 +33,7 @@ def pages() -> Iterator[tuple[str, str]]:
 
 def _versions() -> str:
     from fasdata.exchange import folder
-    from fasdata.manifest import meta
+    from fasdata.manifests import meta
     from fasdata.packs import info as pack
     from fasdata.store import info as store
     from fastrain.bundle import form as bundle
@@ -131,7 +131,7 @@ def _columns_of_index() -> str:
 
 
 def _columns_of_manifest() -> str:
-    from fasdata.manifest import table as columns
+    from fasdata.manifests import table as columns
 
     remarks = dict(re.findall(r'^    "(\w+)":[^#\n]*#\s*(.+)$', inspect.getsource(columns), re.M))
     rows = [[code(field.name), cell(field.type), cell(remarks.get(field.name, ""))] for field in columns.SCHEMA]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fasdata.api.browse import OpenedLibrary
 from fasdata.library import Library
-from fasdata.manifest.manifest import TABLE, Manifest
+from fasdata.manifests.manifest import TABLE, Manifest
 from fasdata.protocols.built import Wanted
 from fasdata.protocols.find_manifest import find_manifest
 from fasdata.protocols.own_rules import name_rule

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from fasdata.audit.findings import Finding, contradictions, presenters_across, uneven_losses
 from fasdata.audit.near import ClipHashes, near_duplicates
 from fasdata.library import Library
-from fasdata.manifest import Manifest
-from fasdata.manifest.leakage import contents_of, find_crossing, same_content
+from fasdata.manifests import Manifest
+from fasdata.manifests.leakage import contents_of, find_crossing, same_content
 from fasdata.progress import progress
 from fasdata.records import LABELS, ClipRecord
 from fasdata.store.reader import Store

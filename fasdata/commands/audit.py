@@ -27,7 +27,7 @@ def audit(
     from fasdata.audit.audit import audit_manifest
     from fasdata.errors import EXIT_PARTIAL
     from fasdata.library import Library
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
 
     report = audit_manifest(Manifest.read(manifest), Library.locate(data), near=near)
     typer.echo(report.text())

@@ -90,7 +90,7 @@ def lists_export(
 ) -> None:
     """Write a manifest's rows as lists of another project, a file per part."""
     from fasdata.lists.write import export_lists
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
 
     for path in export_lists(Manifest.read(manifest), form, bonafide_is, out, part):
         typer.echo(path)

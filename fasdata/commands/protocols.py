@@ -132,7 +132,7 @@ def protocol_check(
 ) -> None:
     """Read a manifest, check every invariant, and check that its stores are still in the library."""
     from fasdata.library import Library
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
     from fasdata.protocols.manifest_text import describe
 
     table = Manifest.read(manifest)

@@ -13,8 +13,8 @@ from fasdata.describe.of_manifest import facts_of_manifest
 from fasdata.describe.of_store import facts_of_store
 from fasdata.errors import UserError, unknown_name
 from fasdata.library import Library
-from fasdata.manifest import Manifest
-from fasdata.manifest.manifest import TABLE
+from fasdata.manifests import Manifest
+from fasdata.manifests.manifest import TABLE
 from fasdata.protocols.built import Wanted, find_built
 from fasdata.protocols.grammar import parse_in
 

@@ -18,9 +18,9 @@ from fasdata.describe.facts import (
 )
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest import Manifest
-from fasdata.manifest.meta import Meta, Tally, recipe_text
-from fasdata.manifest.table import PARTS
+from fasdata.manifests import Manifest
+from fasdata.manifests.meta import Meta, Tally, recipe_text
+from fasdata.manifests.table import PARTS
 from fasdata.records import LABELS
 
 _COLUMNS = (

@@ -17,8 +17,8 @@ from fasdata.exchange.names import require_safe
 from fasdata.exchange.pictures import Pictures
 from fasdata.exchange.sample import ExportClip, clips_of
 from fasdata.library import Library
-from fasdata.manifest import Manifest
-from fasdata.manifest.meta import recipe_text
+from fasdata.manifests import Manifest
+from fasdata.manifests.meta import recipe_text
 from fasdata.page.spelling import text_table
 from fasdata.progress import progress
 

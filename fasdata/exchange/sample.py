@@ -12,7 +12,7 @@ from fasdata.packs.renderer import Frame
 from fasdata.records import BONAFIDE, MODALITIES
 
 if TYPE_CHECKING:
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
 
 _CLIP = (
     "part", "dataset", "domain", "domain_id", "clip_id", "split_official", "label", "attack_type", "pai", "subject",

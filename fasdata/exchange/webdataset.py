@@ -12,7 +12,7 @@ from typing import Any
 from fasdata.exchange.layout import Layout, Picture, Unit
 from fasdata.exchange.pictures import Pictures
 from fasdata.exchange.sample import ExportClip, ExportFrame
-from fasdata.manifest.meta import recipe_text
+from fasdata.manifests.meta import recipe_text
 
 SHARD = 1000  # samples after which a new shard starts; a clip is never split
 

@@ -10,7 +10,7 @@ from fasdata.forget.erase import Proof, Traces, erase, pieces_of, prove, require
 from fasdata.forget.manifests import forget_rows
 from fasdata.forget.removal import VERB, ForgetPlan
 from fasdata.library import Library
-from fasdata.manifest.manifest import TEXT
+from fasdata.manifests.manifest import TEXT
 from fasdata.packs.info import FILE as PACK
 from fasdata.store.atomic import require_writable, sweep
 from fasdata.store.info import FILE as STORE

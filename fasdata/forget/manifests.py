@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from fasdata.errors import UserError
 from fasdata.forget.removal import ForgetPlan
-from fasdata.manifest.manifest import TABLE, TEXT, Manifest
-from fasdata.manifest.table import table_fingerprint
+from fasdata.manifests.manifest import TABLE, TEXT, Manifest
+from fasdata.manifests.table import table_fingerprint
 
 GONE = "(forgotten)"
 _IN_NAMES = r"\w.+=@-"  # what clip ids are made of

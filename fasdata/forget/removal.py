@@ -15,7 +15,7 @@ from fasdata.datasets.rule import Form
 from fasdata.errors import UserError
 from fasdata.foreign import read_csv_rows, read_json, read_json_object
 from fasdata.library import Library
-from fasdata.manifest.manifest import TABLE, Manifest
+from fasdata.manifests.manifest import TABLE, Manifest
 from fasdata.packs.info import FILE as PACK
 from fasdata.packs.info import PackInfo
 from fasdata.store import tables

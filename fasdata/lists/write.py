@@ -10,8 +10,8 @@ from typing import Any
 
 from fasdata.errors import UserError, unknown_name
 from fasdata.lists.read import FORMATS
-from fasdata.manifest import Manifest
-from fasdata.manifest.table import PARTS
+from fasdata.manifests import Manifest
+from fasdata.manifests.table import PARTS
 from fasdata.records import BONAFIDE, MODALITIES
 from fasdata.store.atomic import write_text
 

@@ -12,8 +12,8 @@ from fasdata.datasets.rule import Form
 from fasdata.errors import UserError
 from fasdata.foreign import read_json, validated
 from fasdata.library import Library
-from fasdata.manifest.manifest import TABLE, Manifest
-from fasdata.manifest.meta import recipe_key
+from fasdata.manifests.manifest import TABLE, Manifest
+from fasdata.manifests.meta import recipe_key
 from fasdata.store.atomic import write_text
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from fasdata.errors import UserError
 from fasdata.faces.view import View
 from fasdata.foreign import read_json
 from fasdata.library import Library
-from fasdata.manifest.meta import recipe_key
+from fasdata.manifests.meta import recipe_key
 from fasdata.store.atomic import write_text
 from fasdata.store.codec import Codec
 
 if TYPE_CHECKING:
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
 
 FILE = "pack.json"
 FORMAT = 1

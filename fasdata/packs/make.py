@@ -15,7 +15,7 @@ import numpy as np
 from fasdata.errors import UserError, unknown_name
 from fasdata.faces.view import View
 from fasdata.library import Library
-from fasdata.manifest.table import PARTS
+from fasdata.manifests.table import PARTS
 from fasdata.packs.info import FILE, PackInfo, pack_dir
 from fasdata.packs.pack import IMAGES, read_index
 from fasdata.packs.renderer import FrameToPack, Renderer, frames_of, image_rows, require_geometry
@@ -26,7 +26,7 @@ from fasdata.store.atomic import require_writable
 from fasdata.store.codec import encode
 
 if TYPE_CHECKING:
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
 
 
 # -- What packing would take: checked before anything is written ------------------------------------------------------
@@ -62,7 +62,7 @@ def plan_pack(
         UserError: unknown protocol, codec or part; no manifest, or stores that it was not built from; faces without
             the landmarks or box that the view needs; another pack in that place; too little space on the disk.
     """
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
     from fasdata.protocols.grammar import parse_in
 
     for part in parts:

@@ -14,7 +14,7 @@ from fasdata.packs.info import PackInfo
 from fasdata.records import MODALITIES
 
 if TYPE_CHECKING:
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
 
 
 IMAGES = "images.bin"

@@ -16,7 +16,7 @@ from fasdata.records import MODALITIES, Box, FrameRecord
 
 if TYPE_CHECKING:
     from fasdata.faces.view import View
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
     from fasdata.store.reader import Store
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from fasdata.datasets.registry import load_cards
 from fasdata.errors import UserError
-from fasdata.manifest.meta import HeldOut
+from fasdata.manifests.meta import HeldOut
 from fasdata.protocols.dataset_names import prefix_of
 from fasdata.protocols.everywhere import SPLIT, hold_out, subject_key
 from fasdata.protocols.plan import TARGET_ID, Domain, Plan, Take

@@ -11,11 +11,11 @@ from typing import Any
 from fasdata import __version__
 from fasdata.errors import unknown_name
 from fasdata.library import Library
-from fasdata.manifest import Manifest
-from fasdata.manifest.manifest import TABLE
-from fasdata.manifest.meta import FORMAT, Deviation, KeptCode, KeptRecipe, Leakage, Meta, Validation
-from fasdata.manifest.meta import Domain as DomainMeta
-from fasdata.manifest.table import PARTS, PartName, table_fingerprint
+from fasdata.manifests import Manifest
+from fasdata.manifests.manifest import TABLE
+from fasdata.manifests.meta import FORMAT, Deviation, KeptCode, KeptRecipe, Leakage, Meta, Validation
+from fasdata.manifests.meta import Domain as DomainMeta
+from fasdata.manifests.table import PARTS, PartName, table_fingerprint
 from fasdata.protocols.assign import MODES, UNUSED, Assignment, assign
 from fasdata.protocols.collect import CollectedStore, FrameColumns, StoreLike, collect, take_key
 from fasdata.protocols.dataset_names import Names

@@ -9,8 +9,8 @@ from typing import Any
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest.manifest import TABLE, Manifest
-from fasdata.manifest.meta import parameters_of, recipe_text
+from fasdata.manifests.manifest import TABLE, Manifest
+from fasdata.manifests.meta import parameters_of, recipe_text
 from fasdata.protocols.parameters import Parameters
 
 

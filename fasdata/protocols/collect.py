@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from fasdata.errors import UserError
-from fasdata.manifest.table import SCHEMA
+from fasdata.manifests.table import SCHEMA
 from fasdata.protocols.choosing import choose_frames
 from fasdata.protocols.plan import Plan, Take
 from fasdata.protocols.sampling import FrameRule

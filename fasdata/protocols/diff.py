@@ -11,8 +11,8 @@ from typing import Any
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest import Manifest
-from fasdata.manifest.meta import recipe_text
+from fasdata.manifests import Manifest
+from fasdata.manifests.meta import recipe_text
 from fasdata.protocols.dataset_names import Names
 from fasdata.protocols.grammar import parse
 from fasdata.protocols.parameters import UNCHANGED, Parameters

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest.meta import recipe_key, recipe_text
+from fasdata.manifests.meta import recipe_key, recipe_text
 from fasdata.protocols.built import Wanted
 
 if TYPE_CHECKING:
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ def find_manifest(library: Library, protocol: str, wanted: Wanted, *, write: boo
         UserError: unknown protocol, recipe or rule of frames; a store is missing; the manifest is damaged, or another
             one stands in its place.
     """
-    from fasdata.manifest import Manifest
-    from fasdata.manifest.manifest import TABLE
+    from fasdata.manifests import Manifest
+    from fasdata.manifests.manifest import TABLE
     from fasdata.protocols.build import build_protocol
     from fasdata.protocols.built import find_built
     from fasdata.protocols.grammar import parse_in
@@ -71,7 +71,7 @@ def given_manifest(path: Path, protocol: str | None, recipe: str | None) -> Mani
     Raises:
         UserError: it cannot be read, or is of another protocol or recipe than the one named.
     """
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
     from fasdata.protocols.dataset_names import Names
     from fasdata.protocols.grammar import parse
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from fasdata.datasets.registry import find_card
 from fasdata.datasets.scan import ScanResult, scan
 from fasdata.errors import UserError
-from fasdata.manifest.leakage import find_crossing, require_no_crossing
-from fasdata.manifest.meta import Deviation
-from fasdata.manifest.table import PARTS
+from fasdata.manifests.leakage import find_crossing, require_no_crossing
+from fasdata.manifests.meta import Deviation
+from fasdata.manifests.table import PARTS
 from fasdata.page.spelling import text_table
 from fasdata.protocols.assign import UNUSED, Assignment
 from fasdata.protocols.build import Options, all_deviations, assign_all, planned

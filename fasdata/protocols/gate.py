@@ -9,8 +9,8 @@ import numpy as np
 
 from fasdata.audit.findings import contradictions, uneven_losses
 from fasdata.errors import UserError
-from fasdata.manifest.leakage import find_crossing, require_no_crossing, same_content
-from fasdata.manifest.meta import Deviation, Leakage
+from fasdata.manifests.leakage import find_crossing, require_no_crossing, same_content
+from fasdata.manifests.meta import Deviation, Leakage
 from fasdata.protocols.assign import Assignment, split_of
 from fasdata.protocols.plan import Plan, Take
 from fasdata.protocols.recipe_parts import all_hold

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fasdata.manifest import Manifest
-from fasdata.manifest.meta import recipe_text
-from fasdata.manifest.table import PARTS
+from fasdata.manifests import Manifest
+from fasdata.manifests.meta import recipe_text
+from fasdata.manifests.table import PARTS
 from fasdata.page.spelling import text_table
 from fasdata.protocols.recipe import DEFAULT
 from fasdata.protocols.show import judged_text

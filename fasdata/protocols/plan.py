@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from fasdata.manifest.table import PartName
+from fasdata.manifests.table import PartName
 from fasdata.protocols.protocol_name import ProtocolName
 from fasdata.protocols.recipe import PoolRecipe, Recipe
 from fasdata.protocols.recipe_parts import Condition, ListNeed, Unsplit

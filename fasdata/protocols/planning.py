@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from fasdata.datasets.card import Count
 from fasdata.errors import UserError
-from fasdata.manifest.table import PartName
+from fasdata.manifests.table import PartName
 from fasdata.protocols.dataset_names import FILE, OWN, Member
 from fasdata.protocols.inside import InsidePart, InsideRule, Split, inside_rule
 from fasdata.protocols.plan import TARGET_ID, Domain, Plan, Role, Take

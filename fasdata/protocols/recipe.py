@@ -10,7 +10,7 @@ from fasdata.datasets.card import Claim
 from fasdata.datasets.rule import Form
 from fasdata.errors import UserError, unknown_name
 from fasdata.foreign import read_declared
-from fasdata.manifest.meta import recipe_key, recipe_text
+from fasdata.manifests.meta import recipe_key, recipe_text
 from fasdata.protocols.dataset_names import OWN
 from fasdata.protocols.parameters import Parameters
 from fasdata.protocols.recipe_parts import Modality, Part, Scoring, Shots, Sources, Validation

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fasdata import __version__
-from fasdata.manifest.table import SCHEMA
+from fasdata.manifests.table import SCHEMA
 from fasdata.protocols.collect import ABSENT, FrameColumns
 from fasdata.protocols.plan import Plan
 from fasdata.protocols.tallies import PlacedClip

@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from fasdata.manifest.meta import Loss, Tally, Unused
-from fasdata.manifest.table import PARTS
+from fasdata.manifests.meta import Loss, Tally, Unused
+from fasdata.manifests.table import PARTS
 from fasdata.protocols.assign import UNUSED, Assignment
 from fasdata.protocols.collect import CollectedClip, UsableFrames
 from fasdata.protocols.plan import Domain, Take

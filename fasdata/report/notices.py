@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fasdata.audit.findings import Finding, contradictions, presenters_across, uneven_losses
 from fasdata.datasets.verify import Verification
-from fasdata.manifest.leakage import find_crossing
+from fasdata.manifests.leakage import find_crossing
 from fasdata.page.parts import Notice
 from fasdata.page.spelling import begun
 from fasdata.records import ATTACK, BONAFIDE

@@ -42,7 +42,7 @@ def digest(data: bytes) -> str:
 def frame_content(frame: FrameRecord) -> bytes | None:
     """Return the sha256 of where a face was found on a frame, and how sharp and bright; None where that is not known.
 
-    Copies of a recording that two stores hold differently share it (`fasdata.manifest.leakage.contents_of`).
+    Copies of a recording that two stores hold differently share it (`fasdata.manifests.leakage.contents_of`).
     """
     if frame.sharpness is None or not frame.landmarks or frame.status not in OBSERVED:
         return None

@@ -19,8 +19,8 @@ from fasdata.errors import UserError, unknown_name
 from fasdata.faces.own_view import name_view
 from fasdata.faces.view import View
 from fasdata.library import Library
-from fasdata.manifest.manifest import Manifest
-from fasdata.manifest.table import PARTS
+from fasdata.manifests.manifest import Manifest
+from fasdata.manifests.table import PARTS
 from fasdata.records import MODALITIES
 from fastrain.augmentation import AugmentConfig
 from fastrain.data.batches import BatchMemory, collate, ordered_batches

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest.meta import recipe_key
+from fasdata.manifests.meta import recipe_key
 from fasdata.packs.info import FILE, pack_dir
 
 if TYPE_CHECKING:
     from fasdata.faces.view import View
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
     from fasdata.packs.pack import Pack
 
 _STORES = "warped from the stores"

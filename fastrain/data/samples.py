@@ -14,7 +14,7 @@ from fasdata.records import BONAFIDE, MODALITIES
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
 
 
 @dataclass(frozen=True)

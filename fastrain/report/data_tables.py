@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fasdata.manifest.meta import HeldOut, Loss, Meta, recipe_text
+from fasdata.manifests.meta import HeldOut, Loss, Meta, recipe_text
 from fasdata.page.page import Section
 from fasdata.page.parts import Column, Details, Facts, Notice, Paragraph, Row, Table
 from fasdata.page.spelling import Absent, count, excess, text

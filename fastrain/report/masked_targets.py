@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fasdata.errors import UserError
-from fasdata.manifest.meta import recipe_key
+from fasdata.manifests.meta import recipe_key
 from fastrain.config import modalities_of
 from fastrain.evaluation.results_lookup import HONEST, Results
 from fastrain.rundir import RunDir, RunFacts

@@ -15,7 +15,7 @@ from fastrain.evaluation.results_lookup import TEST, VAL, Results
 from fastrain.rundir import LogLine, ProbeFacts, RunDir, RunFacts, read_log
 
 if TYPE_CHECKING:
-    from fasdata.manifest.meta import Meta
+    from fasdata.manifests.meta import Meta
     from fastrain.evaluation.scores import ScoreTable
 
 RUN, CONFIG, MANIFEST, METRICS = "run.json", "config.yaml", "manifest.json", "metrics.jsonl"
@@ -142,7 +142,7 @@ class RunFolder:
 def _meta(file: Path) -> Meta:
     from pydantic import ValidationError
 
-    from fasdata.manifest.meta import Meta
+    from fasdata.manifests.meta import Meta
 
     try:
         return Meta.model_validate(read_json_object(file))

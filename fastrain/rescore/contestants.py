@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from fasdata import __version__
 from fasdata.errors import UserError
 from fasdata.foreign import opened, read_csv_rows
-from fasdata.manifest.meta import parameters_of, recipe_key
+from fasdata.manifests.meta import parameters_of, recipe_key
 from fastrain.evaluation.averaged import run_results
 from fastrain.evaluation.score_columns import Reading
 from fastrain.evaluation.score_facts import cannot_tell
@@ -28,7 +28,7 @@ from fastrain.run.run import finite
 from fastrain.rundir import RunDir, RunFacts
 
 if TYPE_CHECKING:
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
     from fastrain.rescore.other_data import Asked
 
 NO_POLICY = "not stated"

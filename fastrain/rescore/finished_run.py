@@ -16,7 +16,7 @@ from fastrain.rundir import RunDir, RunFacts, selected_checkpoint
 from fastrain.rundir.folder import RUN
 
 if TYPE_CHECKING:
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
     from fastrain.data.images import Images
     from fastrain.evaluation.scores import ScoreTable
     from fastrain.outside.networks import OutsideScorer

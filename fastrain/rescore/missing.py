@@ -8,8 +8,8 @@ from typing import Any
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest.manifest import TABLE
-from fasdata.manifest.meta import parameters_of, recipe_key
+from fasdata.manifests.manifest import TABLE
+from fasdata.manifests.meta import parameters_of, recipe_key
 from fastrain.config import modalities_of
 from fastrain.report.masked_targets import masked_variants, only_masked
 from fastrain.rundir import RunDir, selected_checkpoint
@@ -61,7 +61,7 @@ def score_missing(folder: Path, data: str | None = None) -> str:
 
 def _require_manifest(library: Library, protocol: str, trained: Mapping[str, Any]) -> None:
     """Build a variant's manifest as that of the run was built; one that is there already has to be alike."""
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
     from fasdata.protocols.build import build_protocol
 
     recipe, rule, kept = trained["recipe"]["name"], trained["validation"], parameters_of(trained["recipe"])

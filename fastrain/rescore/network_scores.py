@@ -9,7 +9,7 @@ from fasdata.errors import UserError
 from fasdata.records import MODALITIES
 
 if TYPE_CHECKING:
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
     from fastrain.config import RunConfig
     from fastrain.run.assembly import Assembly, Data, Scored
     from fastrain.rundir import RunDir, RunFacts

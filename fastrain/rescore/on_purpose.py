@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest.leakage import contents_of
-from fasdata.manifest.manifest import TABLE
+from fasdata.manifests.leakage import contents_of
+from fasdata.manifests.manifest import TABLE
 from fasdata.protocols.built import Wanted
 from fasdata.protocols.find_manifest import ManifestFile, find_manifest, given_manifest
 from fastrain.rundir import RunDir, RunFacts
@@ -18,7 +18,7 @@ from fastrain.rundir import RunDir, RunFacts
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
     from fasdata.protocols.dataset_names import Names
     from fasdata.protocols.protocol_name import ProtocolName
     from fasdata.store.reader import Store

@@ -12,7 +12,7 @@ from fasdata import __version__
 from fasdata.errors import UserError, naming
 from fasdata.library import Library
 from fasdata.lock.lock import Lock
-from fasdata.manifest.meta import parameters_of, recipe_key
+from fasdata.manifests.meta import parameters_of, recipe_key
 from fasdata.protocols.built import Wanted
 from fasdata.protocols.find_manifest import ManifestFile, find_manifest, given_manifest
 from fastrain.data.image_source import image_source

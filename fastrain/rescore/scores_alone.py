@@ -30,7 +30,7 @@ from fastrain.run.run import finite
 from fastrain.rundir import RunDir, RunFacts
 
 if TYPE_CHECKING:
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
     from fastrain.rescore.other_data import Asked
 
 SHOWN = ("auc", "eer", "hter", "apcer", "bpcer", "acer_max", "bpcer20")

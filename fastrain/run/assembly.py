@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
     from fasdata.faces.view import View
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
     from fasdata.store.reader import Store
     from fastrain.config import RunConfig
     from fastrain.data.image_source import ImageSource

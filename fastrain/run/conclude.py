@@ -16,7 +16,7 @@ from fastrain.evaluation.scores import ScoreTable
 from fastrain.evaluation.training_range import beyond, ranges_of
 
 if TYPE_CHECKING:
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
     from fasdata.store.reader import Store
     from fastrain.data.images import Images
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fasdata.manifest.meta import recipe_text
+from fasdata.manifests.meta import recipe_text
 from fastrain.config import SOURCE_VAL, TARGET_ORACLE, modalities_of
 from fastrain.run.code import code_facts
 

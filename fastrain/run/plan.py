@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fasdata.errors import UserError, unknown_name
 from fasdata.library import Library
 from fasdata.lock.lock import Lock
-from fasdata.manifest.meta import recipe_key
+from fasdata.manifests.meta import recipe_key
 from fasdata.protocols.built import Wanted
 from fasdata.protocols.find_manifest import ManifestFile, find_manifest, given_manifest
 from fasdata.protocols.grammar import parse
@@ -27,7 +27,7 @@ from fastrain.train.trackers import trackers_named
 
 if TYPE_CHECKING:
     from fasdata.faces.view import View
-    from fasdata.manifest import Manifest
+    from fasdata.manifests import Manifest
     from fasdata.store.reader import Store
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from fasdata import __version__
 from fasdata.errors import EXIT_USER_ERROR, UserError
-from fasdata.manifest.meta import parameters_of, recipe_key
+from fasdata.manifests.meta import parameters_of, recipe_key
 from fasdata.stopping import Stopped, StoppedExit, ending_at_once, leave, stoppable
 from fastrain.config import config_hash
 from fastrain.data.manifests import with_changes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from fasdata.manifest.meta import recipe_key
+from fasdata.manifests.meta import recipe_key
 from fastrain.augmentation import AugmentConfig
 from fastrain.config import SOURCE_VAL, TARGET_ORACLE, config_hash
 from fastrain.data.loader import TrainLoader

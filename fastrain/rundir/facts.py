@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, PositiveInt
 
-from fasdata.manifest.meta import recipe_text
+from fasdata.manifests.meta import recipe_text
 from fastrain.config import LARGEST_IMAGE
 
 CheckpointName = Literal["best", "last", "ema", "swa"]

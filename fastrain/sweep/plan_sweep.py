@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fasdata.errors import UserError, naming
 from fasdata.library import Library
-from fasdata.manifest.meta import recipe_key
+from fasdata.manifests.meta import recipe_key
 from fasdata.protocols.find_manifest import ManifestFile
 from fastrain.config import RunConfig, config_hash
 from fastrain.methods.registry import name_method

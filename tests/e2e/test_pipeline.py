@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.store.reader import Store
 from fasdata.synth.world import write_world
 from tests.commands import Called

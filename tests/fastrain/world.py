@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fasdata.library import Library
-from fasdata.manifest import Manifest
-from fasdata.manifest.table import SCHEMA, table_fingerprint
+from fasdata.manifests import Manifest
+from fasdata.manifests.table import SCHEMA, table_fingerprint
 from fasdata.records import Clip, ClipRecord, CropRecord, FrameRecord
 from fasdata.store import codec
 from fasdata.store.info import StoreInfo

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fasdata.errors import UserError
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.resources import configs_dir
 from fasdata.store import shards, tables
 from fasdata.store.reader import Store

@@ -13,7 +13,7 @@ from fasdata.audit.audit import audit_manifest
 from fasdata.audit.findings import contradictions, presenters_across, uneven_losses
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.protocols.build import build_protocol
 from fasdata.records import Clip
 from fasdata.store import codec

@@ -15,7 +15,7 @@ from fasdata.describe.dataset_card import dataset_card
 from fasdata.describe.description import described, facts_of
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.records import Clip, ClipRecord
 from fasdata.store.info import StoreInfo
 from fasdata.store.reader import Store

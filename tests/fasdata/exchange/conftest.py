@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.protocols.build import build_protocol
 from fasdata.synth.world import write_world
 from tests.commands import Called

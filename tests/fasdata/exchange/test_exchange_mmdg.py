@@ -11,7 +11,7 @@ import pytest
 from fasdata.exchange.sample import clips_of
 from fasdata.faces.view import View
 from fasdata.lists.match import import_lists
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.packs.renderer import Renderer
 from fasdata.protocols.build import build_protocol
 from fasdata.store.codec import decode

@@ -12,7 +12,7 @@ from fasdata.datasets.registry import find_card
 from fasdata.datasets.scan import parse_paths
 from fasdata.exchange.export import ExportPlan, Request, plan_export, run_export
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.records import ClipRecord
 from fasdata.store.codec import encode
 from fasdata.store.info import StoreInfo

@@ -9,7 +9,7 @@ import pytest
 
 from fasdata.faces.view import View
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.store.reader import Store
 from fastrain.data.images import Images
 from fastrain.data.samples import Samples

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.store import shards
 from fasdata.store.keys import crop_key
 from fasdata.store.reader import Store

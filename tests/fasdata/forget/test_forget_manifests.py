@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fasdata.library import Library
-from fasdata.manifest import Manifest
-from fasdata.manifest.meta import Meta
+from fasdata.manifests import Manifest
+from fasdata.manifests.meta import Meta
 from fasdata.protocols.manifest_text import describe
 from tests.commands import Called
 from tests.fasdata.forget.forgetting import DATASET, WHO, forget, manifest_of

@@ -11,7 +11,7 @@ import pytest
 from fasdata.errors import UserError
 from fasdata.library import Library
 from fasdata.lock.lock import Lock, broken_locks, lock_of_library, lock_path
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.store.info import StoreInfo
 from fasdata.store.reader import Store
 from fasdata.store.writer import StoreWriter

@@ -6,7 +6,7 @@ import numpy as np
 
 from fasdata.faces.view import View
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.packs.make import PackPlan, PackReport, make_pack, plan_pack
 from fasdata.packs.pack import Pack
 from fasdata.packs.renderer import Renderer, frames_of, image_rows

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.protocols.build import Options, assemble
 from fasdata.protocols.collect import StoreLike
 from fasdata.protocols.grammar import parse

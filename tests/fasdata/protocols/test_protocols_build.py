@@ -9,7 +9,7 @@ import pytest
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.protocols.build import build_protocol
 from fasdata.protocols.manifest_text import describe
 from fasdata.store.keys import crop_key

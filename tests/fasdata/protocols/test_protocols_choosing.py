@@ -14,8 +14,8 @@ import pytest
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest.leakage import contents_of
-from fasdata.manifest.table import SCHEMA
+from fasdata.manifests.leakage import contents_of
+from fasdata.manifests.table import SCHEMA
 from fasdata.protocols.build import build_protocol
 from fasdata.protocols.choosing import choose_frames
 from fasdata.protocols.collect import ABSENT, FrameColumns

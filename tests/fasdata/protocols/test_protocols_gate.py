@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from fasdata.errors import UserError
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.protocols.manifest_text import describe
 from tests.fasdata.protocols.building import build, lose_faces, rows
 

@@ -11,7 +11,7 @@ import pytest
 from fasdata.datasets.kept_card import FILE, KeptCard
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.protocols.build import Options, assemble, build_protocol
 from fasdata.protocols.built import Wanted, find_built
 from fasdata.protocols.dataset_names import Names

@@ -12,7 +12,7 @@ import pytest
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.protocols.own_rules import forget_rules, name_rule
 from fasdata.protocols.sampling import FrameRule
 from fasdata.store.reader import Store

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 import fasdata
 import fastrain
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fastrain.augmentation import AugmentConfig
 from fastrain.data.batches import ordered_batches
 from fastrain.data.images import Images

@@ -12,7 +12,7 @@ import pytest
 from fasdata.errors import UserError
 from fasdata.faces.view import View
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.packs.make import make_pack, plan_pack
 from fastrain.data.image_source import image_source
 from fastrain.data.images import Images

@@ -12,7 +12,7 @@ import torch
 from fasdata.errors import UserError
 from fasdata.faces.view import View
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.store.reader import Store
 from fastrain.augmentation import AugmentConfig
 from fastrain.data.batches import ordered_batches

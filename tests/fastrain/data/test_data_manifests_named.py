@@ -10,8 +10,8 @@ import pytest
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest import Manifest
-from fasdata.manifest.table import table_fingerprint
+from fasdata.manifests import Manifest
+from fasdata.manifests.table import table_fingerprint
 from fasdata.protocols.find_manifest import given_manifest
 from fastrain.run.plan import check_settings, make_plan
 from tests.fastrain.sessions import request

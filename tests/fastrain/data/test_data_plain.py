@@ -10,7 +10,7 @@ import torch
 
 from fasdata.faces.view import View
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.packs.make import make_pack, plan_pack
 from fasdata.packs.pack import Pack
 from fastrain.augmentation import AugmentConfig

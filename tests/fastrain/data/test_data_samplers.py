@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from fasdata.library import Library
-from fasdata.manifest.meta import Domain
+from fasdata.manifests.meta import Domain
 from fasdata.protocols.recipe import load_recipe, recipes
 from fastrain.config import RunConfig
 from fastrain.data.loader import TrainLoader

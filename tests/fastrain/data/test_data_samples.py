@@ -12,7 +12,7 @@ import pytest
 from fasdata.errors import UserError
 from fasdata.faces.view import View
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fastrain.data.images import Images
 from fastrain.data.samples import Samples
 from tests.fastrain.world import CANONICAL, LANDMARKS, RECIPE, SOURCES, TARGET, row

@@ -12,7 +12,7 @@ import pytest
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fastrain.data.samplers import SamplingPlan
 from fastrain.run.conclude import score_table
 from fastrain.run.request import RunRequest

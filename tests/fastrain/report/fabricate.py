@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fasdata.manifest.meta import Deviation, Domain, HeldOut, Loss, Meta, Tally, Unused, Validation
+from fasdata.manifests.meta import Deviation, Domain, HeldOut, Loss, Meta, Tally, Unused, Validation
 from fasdata.records import LABELS, Clip, ClipRecord, CropRecord, FrameRecord
 from fasdata.store.codec import encode
 from fasdata.store.info import StoreInfo

@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fastrain.data.samples import Samples
 from fastrain.rescore.jitter import Move, cells, flipped, jitter_text, moves, parse_amounts, rows_of
 from fastrain.run.run import run

@@ -12,9 +12,9 @@ import pytest
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest import Manifest
-from fasdata.manifest.meta import recipe_key
-from fasdata.manifest.table import table_fingerprint
+from fasdata.manifests import Manifest
+from fasdata.manifests.meta import recipe_key
+from fasdata.manifests.table import table_fingerprint
 from fasdata.protocols.dataset_names import shipped_names
 from fastrain.evaluation.scores import ScoreTable
 from fastrain.rescore.on_purpose import Seen, covered_target, target_spellings

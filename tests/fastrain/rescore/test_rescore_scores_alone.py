@@ -13,7 +13,7 @@ import pytest
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fastrain.evaluation.results import evaluate
 from fastrain.evaluation.score_files import read_scores
 from fastrain.evaluation.score_rules import ORIGIN_COLUMNS

@@ -13,7 +13,7 @@ import pytest
 from fasdata.errors import UserError
 from fasdata.faces.own_view import forget_views
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.protocols.own_rules import forget_rules, name_rule, require_named
 from fastrain.methods.registry import forget_named, method_class, name_method
 from fastrain.networks.checkpoint import Checkpoint

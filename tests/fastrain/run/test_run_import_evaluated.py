@@ -14,7 +14,7 @@ import torch
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fastrain.augmentation import AugmentConfig
 from fastrain.data.batches import ordered_batches
 from fastrain.data.images import Images

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fasdata.faces.view import View
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fastrain.methods.registry import METHODS
 from fastrain.run.plan import settled_view
 from fastrain.run.settings import layered, presets, resolve

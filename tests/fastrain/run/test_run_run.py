@@ -13,7 +13,7 @@ import yaml
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fastrain.evaluation.scores import ScoreTable
 from fastrain.run.request import RunRequest
 from fastrain.run.run import evaluate_run, run

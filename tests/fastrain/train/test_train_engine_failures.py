@@ -13,8 +13,8 @@ import torch
 import fastrain.data.loader as loader_module
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest import Manifest
-from fasdata.manifest.table import table_fingerprint
+from fasdata.manifests import Manifest
+from fasdata.manifests.table import table_fingerprint
 from fastrain.run.run import run
 from fastrain.train.context import clips_in_words, culprits
 from tests.fastrain.methods.tiny import DOMAINS, images, tiny

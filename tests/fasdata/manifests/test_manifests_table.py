@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fasdata.manifest.table import table_fingerprint
-from tests.fasdata.manifest.changing import change
+from fasdata.manifests.table import table_fingerprint
+from tests.fasdata.manifests.changing import change
 
 
 def test_the_fingerprint_sees_content_and_not_the_file(manifest, tmp_path):

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 
 from fasdata.errors import UserError
-from fasdata.manifest import Manifest
-from fasdata.manifest.table import SCHEMA
-from tests.fasdata.manifest.changing import change, row_where
+from fasdata.manifests import Manifest
+from fasdata.manifests.table import SCHEMA
+from tests.fasdata.manifests.changing import change, row_where
 
 CELLS = [
     ("part", "holdout", "column part; expected train, val, test; found 'holdout'"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fasdata.manifest import Manifest
+from fasdata.manifests import Manifest
 from fasdata.protocols.build import assemble
 from fasdata.protocols.grammar import parse
 from fasdata.protocols.planning import make_plan

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from fasdata.datasets.card import SLUG
 from fasdata.datasets.rule import Form
-from fasdata.manifest.table import PartName
+from fasdata.manifests.table import PartName
 
 FORMAT: Literal[1] = 1
 Slug = Field(pattern=SLUG.pattern)

@@ -11,10 +11,10 @@ import pytest
 
 from fasdata.errors import UserError
 from fasdata.library import Library
-from fasdata.manifest import Manifest
-from fasdata.manifest.table import SCHEMA
+from fasdata.manifests import Manifest
+from fasdata.manifests.table import SCHEMA
 from fasdata.store.reader import Store
-from tests.fasdata.manifest.changing import change, row_where
+from tests.fasdata.manifests.changing import change, row_where
 
 
 def test_what_is_written_is_read_back(manifest, tmp_path):

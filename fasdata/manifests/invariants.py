@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from fasdata.datasets.card import SLUG
 from fasdata.datasets.tree import CLIP_ID
 from fasdata.errors import UserError
-from fasdata.manifest.leakage import Kind, find_crossing, require_no_crossing
-from fasdata.manifest.meta import recipe_key
-from fasdata.manifest.table import SCHEMA, VOCABULARY
+from fasdata.manifests.leakage import Kind, find_crossing, require_no_crossing
+from fasdata.manifests.meta import recipe_key
+from fasdata.manifests.table import SCHEMA, VOCABULARY
 from fasdata.records import MODALITIES
 
 

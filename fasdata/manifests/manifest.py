@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from fasdata.errors import UserError
 from fasdata.foreign import json_of, read_parquet, read_parquet_notes
 from fasdata.library import Library
-from fasdata.manifest.meta import Meta
-from fasdata.manifest.table import table_fingerprint
+from fasdata.manifests.meta import Meta
+from fasdata.manifests.table import table_fingerprint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +87,7 @@ class Manifest:
 
     def check(self) -> None:
         """Raise UserError unless every invariant holds: schema, words, keys, no leakage, both labels in every part."""
-        from fasdata.manifest.invariants import check_table
+        from fasdata.manifests.invariants import check_table
 
         where = str(self.path) if self.path else f"the manifest of {self.meta.get('canonical')}"
         _described(self.meta, where)

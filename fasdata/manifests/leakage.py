@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 from fasdata.errors import UserError
-from fasdata.manifest.meta import Crossing
+from fasdata.manifests.meta import Crossing
 from fasdata.records import ClipRecord
 from fasdata.store.hashes import frame_content
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from fasdata.manifest import Manifest
-from fasdata.manifest.table import SCHEMA
+from fasdata.manifests import Manifest
+from fasdata.manifests.table import SCHEMA
 
 
 def change(manifest: Manifest, column: str, row: int, value: object) -> Manifest:
