@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import time
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,29 @@ def test_quick_blocks_end_as_they_say(tmp_path):
             assert programs.run(block, folder, folder).strip(), block.place
         with pytest.raises(Failed, match="unknown dataset"):
             programs.run(Block("made up", 1, "sh", "fasdata datasets NOWHERE", {}), folder, folder)
+
+
+def test_a_block_that_runs_out_of_time_leaves_nothing_running(tmp_path):
+    """Neither its shell, nor the command that was forked for it, nor what that command started."""
+    text = "import os, subprocess, time\nchild = subprocess.Popen(['sleep', '99'])\n"
+    text += "open('numbers.part', 'w').write(f'{os.getpid()} {child.pid}')\nos.rename('numbers.part', 'numbers')\n"
+    block = Block("made up", 1, "python", text + "time.sleep(99)", {})
+    with Programs(tmp_path / "programs", (), limit=1.5) as programs:
+        with pytest.raises(Failed, match=r"took more than 1\.5 s"):
+            programs.run(block, tmp_path, tmp_path)
+        numbers = [int(word) for word in (tmp_path / "numbers").read_text().split()]
+        until = time.monotonic() + 20
+        while any(is_running(number) for number in numbers) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert [number for number in numbers if is_running(number)] == []
+
+
+def is_running(number: int) -> bool:
+    """Whether a process is there and not only waiting to be buried."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_a_dry_run_and_mnt_are_put_into_commands():

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 # Neither pandas nor onnxruntime: they start threads when they are imported, which a fork would lose.
@@ -54,9 +56,11 @@ def _command(line: socket.socket) -> list[str] | None:
     if child := os.fork():
         for stream in streams:
             os.close(stream)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        line.sendall((code if code >= 0 else 128 - code).to_bytes(4, "big"))
+        code = _wait(child, line)
+        with suppress(OSError):  # nobody asks any more
+            line.sendall((code if code >= 0 else 128 - code).to_bytes(4, "big"))
         os._exit(0)
+    os.setsid()  # with what it starts it can be stopped as a whole
     line.close()
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
@@ -70,6 +74,23 @@ def _command(line: socket.socket) -> list[str] | None:
     os.environ.clear()
     os.environ.update(order["env"])
     return list(order["argv"])
+
+
+def _wait(child: int, line: socket.socket) -> int:
+    """Return the exit code of the command, minus the signal that ended it; stop it once the client has gone.
+
+    The client says nothing after its words: what arrives on the line is its end, when a block has run out of time.
+    """
+    ended = os.pidfd_open(child)
+    watched = select.poll()
+    watched.register(ended, select.POLLIN)
+    watched.register(line, select.POLLIN)
+    if ended not in [number for number, _ in watched.poll()]:
+        for number, seconds in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 0.0)):
+            with suppress(ProcessLookupError):
+                os.killpg(child, number)
+            select.select([ended], [], [], seconds)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def run(words: list[str]) -> None:

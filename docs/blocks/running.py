@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from docs.blocks.preloaded import PRELOADED
@@ -34,8 +36,9 @@ class Failed(AssertionError):
 class Programs:
     """A process that has everything imported, and programs in `path` that have it run them; a context manager."""
 
-    def __init__(self, folder: Path, preloaded: Sequence[str] = PRELOADED) -> None:
+    def __init__(self, folder: Path, preloaded: Sequence[str] = PRELOADED, limit: float = LIMIT) -> None:
         self._preloaded = preloaded
+        self.limit = limit
         self.path = folder / "bin"
         self._address = folder / "preloaded"
 
@@ -76,19 +79,23 @@ class Programs:
             "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "COLUMNS": "120",
         }  # fmt: skip
         environment.pop("FASDATA_DATA", None)
-        try:
-            done = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=environment, text=True, timeout=LIMIT,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired as error:
-            raise Failed(f"{block.place} took more than {LIMIT} s\n{script}") from error
+        with subprocess.Popen(
+            ["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=environment, text=True, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+        ) as shell:  # fmt: skip
+            try:
+                printed, _ = shell.communicate(timeout=self.limit)
+            except subprocess.TimeoutExpired as error:
+                raise Failed(f"{block.place} took more than {self.limit:g} s\n{script}") from error
+            finally:  # nothing of a block outlives it; its commands are stopped when their clients are
+                with suppress(ProcessLookupError):
+                    os.killpg(shell.pid, signal.SIGKILL)
         expected = int(block.comments.get("exit", 0))
-        if done.returncode != expected:
+        if shell.returncode != expected:
             raise Failed(
-                f"{block.place} ended with {done.returncode}, not {expected}\n{script}\n---\n{done.stdout[-4000:]}"
+                f"{block.place} ended with {shell.returncode}, not {expected}\n{script}\n---\n{printed[-4000:]}"
             )
-        return done.stdout
+        return printed
 
 
 def shell_of(block: Block, mnt: Path) -> str:
