@@ -10,6 +10,7 @@ import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -25,6 +26,7 @@ NO_ROOT = 2**64 - 1
 BRANCH, LEAF, _OVERFLOW, _META_FLAG, _FIXED_MAP = 0x01, 0x02, 0x04, 0x08, 0x01
 BIG = 0x01  # a node's flag: its value lies on overflow pages, and the node holds the number of the first
 SMALLEST, LARGEST = 256, 65536  # bytes of a page
+Buffer: TypeAlias = bytes | bytearray
 _UNWRITTEN = 4096  # pages at the end that a transaction may take and give back without writing them
 
 
@@ -53,10 +55,11 @@ class Meta:
 
 @dataclass(frozen=True)
 class Nodes:
-    """The nodes of a B-tree page, one entry of each array a node.
+    """The nodes of B-tree pages that are all branches or all leaves, one entry of each array a node.
 
-    `at` is a node's place in the page, `keys` the length of its key, which begins 8 bytes later; `values` is the size
-    of its value, in a branch the low half of the child's number; `flags` are its flags, in a branch the high half.
+    `at` is a node's place in the bytes of the pages, `keys` the length of its key, which begins 8 bytes later; `values`
+    is the size of its value, in a branch the low half of the child's number; `flags` are its flags, in a branch the
+    high half.
     """
 
     is_branch: bool
@@ -76,14 +79,14 @@ class Nodes:
         held = 0 if self.is_branch else np.where(self.big, 8, self.values)
         return (8 + self.keys + held + 1) // 2 * 2
 
-    def children(self) -> list[int]:
-        """Return the pages below a branch."""
-        return (self.values | self.flags << 32).tolist()
+    def children(self) -> np.ndarray:
+        """Return the pages below branches."""
+        return self.values | self.flags << 32
 
-    def key_texts(self, page: bytes) -> list[bytes]:
+    def key_texts(self, pages: Buffer) -> list[bytes]:
         """Return the keys in the order of the nodes."""
-        starts = (self.at + 8).tolist()
-        return [page[start : start + size] for start, size in zip(starts, self.keys.tolist(), strict=True)]
+        starts, view = (self.at + 8).tolist(), memoryview(pages)
+        return [bytes(view[start : start + size]) for start, size in zip(starts, self.keys.tolist(), strict=True)]
 
 
 def read_metas(path: Path) -> tuple[Meta, Meta]:
@@ -129,25 +132,47 @@ def meta_of(data: bytes, number: int) -> Meta:
     return Meta(size, Tree(free[7], free[2]), Tree(main[7], main[2]), last, txn)
 
 
-def nodes_of(page: bytes, number: int) -> Nodes:
-    """Return the nodes of B-tree page `number`; they fill it from their start to its end without gap or overlap.
+def nodes_of(pages: Buffer, numbers: np.ndarray, size: int, *, is_branch: bool) -> tuple[Nodes, np.ndarray]:
+    """Return the nodes of B-tree pages of so many bytes that lie one behind the other, and how many each page has.
+
+    They are the pages of these `numbers`, all branches or all leaves. The nodes of a page fill it from their start to
+    its end without gap or overlap.
 
     Raises:
-        DamagedPages: it is another page, or its nodes do not.
+        DamagedPages: one is another page, or its nodes do not.
     """
-    own, _, flags, lower, upper = _PAGE.unpack_from(page)
-    sound = own == number and flags in (BRANCH, LEAF) and HEADER < lower <= upper <= len(page)
-    if not sound or lower % 2:
-        raise DamagedPages(f"page {number} is not one of a B-tree")
-    at = pointers(page, lower)
-    if (at < upper).any() or (at + 8 > len(page)).any() or (at % 2).any():
-        raise DamagedPages(f"page {number} points outside of itself")
-    nodes = nodes_at(page, at, is_branch=flags == BRANCH)
-    order = np.argsort(at)
-    ends = (at + nodes.sizes)[order]
-    if at[order[0]] != upper or ends[-1] != len(page) or (ends[:-1] != at[order][1:]).any():
-        raise DamagedPages(f"page {number} has entries that do not end where the next one begins")
-    return nodes
+    halves = np.frombuffer(pages, "<u2").reshape(len(numbers), size // 2)
+    own, flags = np.ascontiguousarray(halves[:, :4]).view("<u8")[:, 0], halves[:, 5]
+    lower, upper = halves[:, 6].astype(np.int64), halves[:, 7].astype(np.int64)
+    sound = (own == numbers.astype(np.uint64)) & ((flags == BRANCH) | (flags == LEAF)) & (lower % 2 == 0)
+    require(sound & (lower > HEADER) & (lower <= upper) & (upper <= size), numbers, "is not one of a B-tree")
+    require(flags == (BRANCH if is_branch else LEAF), numbers, "lies too deep in the tree, or not deep enough")
+    counts = (lower - HEADER) // 2
+    firsts = np.cumsum(counts) - counts
+    rows = np.repeat(np.arange(len(numbers)), counts)
+    within = halves[rows, HEADER // 2 + np.arange(len(rows)) - firsts[rows]].astype(np.int64)
+    sound = (within >= upper[rows]) & (within + 8 <= size) & (within % 2 == 0)
+    require(sound, numbers[rows], "points outside of itself")
+    nodes = nodes_at(pages, rows * size + within, is_branch=is_branch)
+    order = np.argsort(nodes.at)  # by page, and within a page by place: each node ends where the next one begins
+    starts = nodes.at[order]
+    begins = np.arange(len(numbers)) * size
+    ends = np.append(starts[1:], 0)
+    ends[firsts + counts - 1] = begins + size
+    sound = starts + nodes.sizes[order] == ends
+    sound[firsts] &= starts[firsts] == begins + upper
+    require(sound, numbers[rows], "has entries that do not end where the next one begins")
+    return nodes, counts
+
+
+def require(sound: np.ndarray, numbers: np.ndarray, what: str) -> None:
+    """Check that all of it is sound; `numbers` are the pages that it is of.
+
+    Raises:
+        DamagedPages: something is not; the text names the first such page.
+    """
+    if not sound.all():
+        raise DamagedPages(f"page {numbers[np.argmin(sound)]} {what}")
 
 
 def pointers(page: bytes, lower: int) -> np.ndarray:
@@ -155,9 +180,9 @@ def pointers(page: bytes, lower: int) -> np.ndarray:
     return np.frombuffer(page, "<u2", (lower - HEADER) // 2, HEADER).astype(np.int64)
 
 
-def nodes_at(page: bytes, at: np.ndarray, *, is_branch: bool) -> Nodes:
-    """Return the heads of the nodes at even places that lie at least 8 bytes before the end of the page."""
-    halves = np.frombuffer(page, "<u2")[at[:, None] // 2 + np.arange(4)].astype(np.int64)
+def nodes_at(pages: Buffer, at: np.ndarray, *, is_branch: bool) -> Nodes:
+    """Return the heads of the nodes at even places that lie at least 8 bytes before the end of the bytes."""
+    halves = np.frombuffer(pages, "<u2")[at[:, None] // 2 + np.arange(4)].astype(np.int64)
     return Nodes(is_branch, at, halves[:, 0] | halves[:, 1] << 16, halves[:, 2], halves[:, 3])
 
 

@@ -7,11 +7,8 @@ with all other places; their own first pages are looked at where that is asked f
 from __future__ import annotations
 
 import os
-import struct
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise, repeat
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +24,11 @@ from fasdata.store.lmdb_format import (
     pages_at,
     pages_of,
     read_metas,
+    require,
 )
 
 _DEEPEST = 32  # LMDB's own limit
+_BATCH = 4 << 20  # bytes that are looked at together
 
 
 @dataclass
@@ -72,43 +71,55 @@ class _Walk:
     def __init__(self, descriptor: int, meta: Meta, pages: int, *, deep: bool) -> None:
         self._descriptor, self._size, self._pages, self._deep = descriptor, meta.page_size, pages, deep
         self._last_page, self._txn = meta.last_page, meta.txn
-        self._visited: set[int] = set()
-        self._long: list[np.ndarray] = []  # of each page: first pages and numbers of pages of its long values
+        self._visited: list[np.ndarray] = []
+        self._long: list[np.ndarray] = []  # of some pages: first pages and numbers of pages of their long values
         self._free: list[np.ndarray] = []
         self.seen = Seen()
 
     def tree(self, tree: Tree, *, lists: bool = False) -> None:
-        """Visit a B-tree in the order of its keys; with `lists` its values are the lists of free pages."""
+        """Visit a B-tree level by level in the order of its keys; with `lists` its values list the free pages."""
         if tree.root == NO_ROOT:
             return
-        keys: list[bytes] = []
-        waiting: list[tuple[int, int, bytes, bytes | None]] = [(tree.root, 1, b"", None)]
-        while waiting:
-            number, depth, low, high = waiting.pop()
-            if number in self._visited or depth > min(tree.depth, _DEEPEST):
-                raise DamagedPages(f"page {number} is reached twice, or too deep")
-            self._visited.add(number)
-            page = self._page(number)
-            nodes = nodes_of(page, number)
-            own = _keys(nodes, page, number, lists=lists) if lists or self._deep else []
-            if nodes.is_branch:
-                # LMDB ends the process where a branch has a single child.
-                if len(nodes.at) < 2:
-                    raise DamagedPages(f"page {number} has a single page below it")
-                _require_order(own[1:], low, high, number)
-                limits = pairwise([low, *own[1:], high]) if own else repeat((b"", None), len(nodes.at))
-                below = zip(nodes.children(), limits, strict=True)
-                waiting += [(child, depth + 1, first or b"", end) for child, (first, end) in below][::-1]
-                continue
-            if depth != tree.depth or (nodes.flags[~nodes.big] != 0).any():
-                raise DamagedPages(f"page {number} holds what a store does not")
-            _require_order(own, low, high, number)
-            keys += own
-            self._values(page, number, nodes, lists=lists)
+        if not 0 < tree.depth <= _DEEPEST:
+            raise DamagedPages(f"page {tree.root} is the root of a tree of {tree.depth} levels")
+        level, keys = np.array([min(tree.root, self._pages)], np.int64), [b""]
+        for depth in range(1, tree.depth + 1):
+            self._take_up(level)
+            level, keys = self._visit(level, keys, is_branch=depth < tree.depth, lists=lists)
         if not lists:
             self.seen.keys = keys
-        elif keys and not 0 < int.from_bytes(keys[0], "big") <= int.from_bytes(keys[-1], "big") <= self._txn:
+        elif not 0 < int.from_bytes(keys[0], "big") <= int.from_bytes(keys[-1], "big") <= self._txn:
             raise DamagedPages("its list of free pages is of a transaction that there was not")
+
+    def _take_up(self, level: np.ndarray) -> None:
+        """Check that pages lie in the file and were not visited: none is read twice, whatever points where."""
+        require((level >= 2) & (level < self._pages), level, "is missing: the file is cut off")
+        self._visited.append(level)
+        ordered = np.sort(np.concatenate(self._visited))
+        require(ordered[1:] != ordered[:-1], ordered, "is reached twice")
+
+    def _visit(
+        self, level: np.ndarray, lows: list[bytes], *, is_branch: bool, lists: bool
+    ) -> tuple[np.ndarray, list[bytes]]:
+        """Visit the pages of a level, some at a time: return the pages below them and their lowest keys, or all keys.
+
+        `lows` are the lowest keys that the level's own pages may have. No keys are read where nothing asks for them.
+        """
+        below, keys, batch = [], list[bytes](), max(1, _BATCH // self._size)
+        for start in range(0, len(level), batch):
+            numbers = level[start : start + batch]
+            pages = self._read(numbers)
+            nodes, counts = nodes_of(pages, numbers, self._size, is_branch=is_branch)
+            if lists or self._deep:
+                limits = [*lows[start : start + len(numbers) + 1], None]
+                keys += _keys(nodes, pages, numbers.tolist(), counts.tolist(), limits, lists=lists)
+            if is_branch:
+                # LMDB ends the process where a branch has a single child.
+                require(counts > 1, numbers, "has a single page below it")
+                below.append(nodes.children())
+            else:
+                self._values(pages, np.repeat(numbers, counts), nodes, lists=lists)
+        return np.concatenate(below) if below else level[:0], keys
 
     def require_used_once(self) -> None:
         """Check that no page is used twice, nor listed as free while it is used: a writer would overwrite it."""
@@ -118,7 +129,8 @@ class _Walk:
             raise DamagedPages("its list of free pages names pages that it does not have")
         self.seen.values = len(long)
         steps = np.zeros(self._last_page + 2, np.int32)
-        for first, count in ((np.fromiter(self._visited, np.int64), 1), (free, 1), (long[:, 0], long[:, 1])):
+        trees = np.concatenate([np.empty(0, np.int64), *self._visited])
+        for first, count in ((trees, 1), (free, 1), (long[:, 0], long[:, 1])):
             np.add.at(steps, first, 1)
             np.add.at(steps, first + count, -1)
         if (np.cumsum(steps) > 1).any():
@@ -145,28 +157,34 @@ class _Walk:
             raise DamagedPages(f"page {first} is not the first of a value of {needed} pages")
         return count
 
-    def _page(self, number: int) -> bytes:
-        if not 2 <= number < self._pages:
-            raise DamagedPages(f"page {number} is missing: the file is cut off")
-        return os.pread(self._descriptor, self._size, number * self._size)
+    def _read(self, numbers: np.ndarray) -> bytearray:
+        """Return pages one behind the other; they are read in the order of the file."""
+        pages, order = bytearray(len(numbers) * self._size), np.argsort(numbers)
+        for row, number in zip(order.tolist(), numbers[order].tolist(), strict=True):
+            page = os.pread(self._descriptor, self._size, number * self._size)
+            if len(page) < self._size:
+                raise DamagedPages(f"page {number} is missing: the file is cut off")
+            pages[row * self._size : (row + 1) * self._size] = page
+        return pages
 
-    def _values(self, page: bytes, number: int, nodes: Nodes, *, lists: bool) -> None:
+    def _values(self, pages: bytearray, numbers: np.ndarray, nodes: Nodes, *, lists: bool) -> None:
+        """Take up the values of leaves; `numbers` are the pages of the nodes."""
         starts, big = nodes.at + 8 + nodes.keys, nodes.big
+        require(big | (nodes.flags == 0), numbers, "holds what a store does not")
         sizes = nodes.values[big]
-        places = np.array([struct.unpack_from("<Q", page, at)[0] for at in starts[big].tolist()], np.uint64)
+        places = np.frombuffer(pages, np.uint8)[starts[big][:, None] + np.arange(8)].view("<u8")[:, 0]
         counts = pages_of(sizes, self._size)
-        if (places >= np.uint64(self._pages)).any() or (places < np.uint64(2)).any():
-            raise DamagedPages(f"page {number} has a value outside of the file: it is cut off, or the entry is damaged")
+        sound = (places >= 2) & (places < np.uint64(self._pages))
+        require(sound, numbers[big], "has a value outside of the file: it is cut off, or the entry is damaged")
         firsts = places.astype(np.int64)
-        if (firsts + counts > self._pages).any():
-            raise DamagedPages(f"page {int((firsts + counts).max()) - 1} is missing: the file is cut off")
+        require(firsts + counts <= self._pages, firsts + counts - 1, "is missing: the file is cut off")
         self._long.append(np.stack([firsts, counts], axis=1))
         if lists:
             for first, count, size in zip(firsts.tolist(), counts.tolist(), sizes.tolist(), strict=True):
                 self._header(first, count)
                 self._free_pages(os.pread(self._descriptor, size, first * self._size + HEADER))
             for start, size in zip(starts[~big].tolist(), nodes.values[~big].tolist(), strict=True):
-                self._free_pages(page[start : start + size])
+                self._free_pages(bytes(pages[start : start + size]))
 
     def _free_pages(self, value: bytes) -> None:
         """Take up a list of free pages, which a writer would fill: how many, then their numbers, the highest first."""
@@ -180,20 +198,28 @@ class _Walk:
         self._free.append(used.astype(np.int64))
 
 
-def _keys(nodes: Nodes, page: bytes, number: int, *, lists: bool) -> list[bytes]:
-    """Return the keys of a page so that they compare as LMDB orders them; the first one of a branch counts for none."""
-    keys = nodes.key_texts(page)
-    if not lists:
-        return keys
-    if any(len(key) != 8 for key in keys[nodes.is_branch :]):
-        raise DamagedPages(f"page {number} names no transaction")
-    return [key[::-1] for key in keys]  # whole numbers, the lowest byte first
+def _keys(
+    nodes: Nodes, pages: bytearray, numbers: list[int], counts: list[int], limits: list[bytes | None], *, lists: bool
+) -> list[bytes]:
+    """Return the keys of leaves, or the lowest keys of the pages below branches, so that they compare as LMDB does.
 
-
-def _require_order(keys: Iterable[bytes], low: bytes, high: bytes | None, number: int) -> None:
-    """Check that the keys of a page ascend, from `low` on and below `high`, as the pages above it promise."""
-    before: bytes | None = None
-    for key in keys:
-        if key < low or (before is not None and key <= before) or (high is not None and key >= high):
-            raise DamagedPages(f"page {number} has keys that are out of order")
-        before = key
+    Those of each page ascend, from its own limit on and below the next one's (None: without end), as the pages above
+    promise. The first key of a branch counts for none.
+    """
+    texts, keys, end = nodes.key_texts(pages), list[bytes](), 0
+    for number, count, low, high in zip(numbers, counts, limits, limits[1:], strict=False):
+        own = texts[end + nodes.is_branch : end + count]
+        end += count
+        if lists:
+            if any(len(key) != 8 for key in own):
+                raise DamagedPages(f"page {number} names no transaction")
+            own = [key[::-1] for key in own]  # whole numbers, the lowest byte first
+        before = low or b""
+        if nodes.is_branch:
+            keys.append(before)
+        for place, key in enumerate(own):
+            if key < before or (place and key == before) or (high is not None and key >= high):
+                raise DamagedPages(f"page {number} has keys that are out of order")
+            before = key
+        keys += own
+    return keys

@@ -179,3 +179,40 @@ def test_a_meta_page_that_claims_a_file_of_many_terabytes_is_refused_before_it_i
         patched(filled, page * PAGE + 16 + 24 + 96, "<Q", 2**50)
     with pytest.raises(DamagedPages, match="cut off"):
         read_metas(filled)
+
+
+def test_a_page_that_is_pointed_at_twice_is_found(filled: Path) -> None:
+    data, page = filled.read_bytes(), root(filled)
+    first, second = (page * PAGE + place for place in struct.unpack_from("<HH", data, page * PAGE + 16))
+    patched(filled, second, "<I", *struct.unpack_from("<I", data, first))
+    with pytest.raises(DamagedPages, match="is reached twice"):
+        require_intact(filled)
+
+
+@pytest.mark.parametrize("depth", [0, 1, 3, 33, 65535])
+def test_a_tree_of_another_depth_than_it_claims_is_found(filled: Path, depth: int) -> None:
+    """LMDB goes down as far as pages lead."""
+    for page in range(2):
+        patched(filled, page * PAGE + 16 + 24 + 48 + 6, "<H", depth)
+    with pytest.raises(DamagedPages, match="levels" if not 0 < depth <= 32 else "too deep in the tree, or not deep"):
+        require_intact(filled)
+
+
+def test_a_branch_that_leads_out_of_the_file_is_found(filled: Path) -> None:
+    place = root(filled) * PAGE + struct.unpack_from("<H", filled.read_bytes(), root(filled) * PAGE + 18)[0]
+    patched(filled, place + 4, "<H", 9)
+    with pytest.raises(DamagedPages, match="is missing: the file is cut off"):
+        require_intact(filled)
+
+
+def test_pages_are_checked_alike_whether_they_are_looked_at_together_or_one_by_one(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = require_intact(filled, deep=True)
+    monkeypatch.setattr("fasdata.store.lmdb_pages._BATCH", 1)
+    assert require_intact(filled, deep=True) == together
+    leaf = leaves_in_use(filled)[-1]
+    first, last = struct.unpack_from("<HH", filled.read_bytes(), leaf * PAGE + 16)
+    patched(filled, leaf * PAGE + 16, "<HH", last, first)
+    with pytest.raises(DamagedPages, match=f"page {leaf} has keys that are out of order"):
+        require_intact(filled, deep=True)
