@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from fasdata.progress import progress
 from fastrain.rescore.corruptions import Corruption, kept_frames
 
 if TYPE_CHECKING:
-    from fasdata.faces.view import View
     from fastrain.data.images import Images
     from fastrain.data.samples import Samples
     from fastrain.evaluation.scores import ScoreTable
@@ -43,33 +42,6 @@ class Rung:
         return "as they are" if self.corruption is None else f"{self.corruption.kind} {self.corruption.severity}"
 
 
-class CorruptedImages:
-    """Images that are corrupted as they are read; everything else is that of the images.
-
-    The corruption of a picture is a function of `seed`, kind, severity and its row in the manifest.
-    """
-
-    def __init__(self, images: Images, corruption: Corruption, seed: int) -> None:
-        self._images, self._corruption, self._seed = images, corruption, seed
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._images, name)
-
-    def with_view(self, view: View) -> CorruptedImages:
-        """Return the same samples in another view, corrupted alike."""
-        return CorruptedImages(self._images.with_view(view), self._corruption, self._seed)
-
-    def load(self, i: int) -> dict[str, np.ndarray]:
-        """Return the view of sample `i` in every modality that it has, each corrupted."""
-        place = (self._seed, self._corruption.severity, sum(self._corruption.kind.encode()), int(self.samples.row[i]))
-        rng = np.random.default_rng(place)
-        return {name: self._corruption.apply(image, rng) for name, image in self._images.load(i).items()}
-
-    def read_into(self, members: Sequence[int], modality: str, out: np.ndarray) -> bool:
-        """Return that pictures come one by one, by `load`: a piece of a batch at a time they would come as they are."""
-        return False
-
-
 def robustness(folder: Path, wanted: Sequence[Corruption], *, seed: int = 0) -> list[Rung]:
     """Return the numbers of a run's target on the original pictures, then under every corruption.
 
@@ -92,8 +64,10 @@ def robustness(folder: Path, wanted: Sequence[Corruption], *, seed: int = 0) -> 
     return rungs
 
 
-def _corrupted(images: Images, corruption: Corruption, seed: int) -> Any:
+def _corrupted(images: Images, corruption: Corruption, seed: int) -> Images:
     if corruption.kind != "frame-drop":
+        from fastrain.rescore.corrupted_images import CorruptedImages
+
         return CorruptedImages(images, corruption, seed)
     rng = np.random.default_rng((seed, corruption.severity))
     kept = [kept_frames(rows, corruption.severity, rng) for rows in _by_clip(images.samples)]

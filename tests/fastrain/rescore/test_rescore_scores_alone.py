@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 
 from fasdata.errors import UserError
+from fasdata.faces.view import View
 from fasdata.library import Library
 from fasdata.manifests import Manifest
 from fastrain.evaluation.results import evaluate
 from fastrain.evaluation.score_files import read_scores
 from fastrain.evaluation.score_rules import ORIGIN_COLUMNS
 from fastrain.evaluation.scores import ScoreOrigin, ScoreTable
+from fastrain.rescore.corrupted_images import CorruptedImages
 from fastrain.rescore.corruptions import Corruption, parse_corruptions
+from fastrain.rescore.finished_run import FinishedRun
 from fastrain.rescore.other_data import Asked, score_again
 from fastrain.rescore.robustness import robustness
 from fastrain.rescore.robustness_report import corrupt_run
@@ -130,6 +133,19 @@ def test_every_corruption_is_scored_at_the_threshold_of_the_sources(finished: Pa
     for rung in rungs:
         hter, values = rung.numbers["hter"], [value for value in rung.numbers.values() if value is not None]
         assert hter is not None and all(0 <= value <= 1 for value in values)
+
+
+def test_all_that_is_made_of_corrupted_images_is_corrupted_once(finished: Path) -> None:
+    clean = FinishedRun.opened(finished).images["test"]
+    noisy = CorruptedImages(clean, Corruption("noise", 5), seed=3)
+    once = noisy.load(2)["rgb"]
+    assert not np.array_equal(once, clean.load(2)["rgb"])
+    for same in (noisy.only(np.array([2])), noisy.relabelled(noisy.samples.only(np.array([2])))):
+        np.testing.assert_array_equal(same.load(0)["rgb"], once)
+        np.testing.assert_array_equal(same.colour(0), once)
+    wider = View.named("box(size=40)")
+    assert noisy.with_view(wider).load(2)["rgb"].shape == (40, 40, 3)
+    assert not np.array_equal(noisy.with_view(wider).load(2)["rgb"], clean.with_view(wider).load(2)["rgb"])
 
 
 def test_the_command_writes_a_table_and_a_page(finished: Path, tmp_path: Path) -> None:
