@@ -1,7 +1,14 @@
-"""One torch and OpenCV thread a test process: the workers of pytest-xdist are the parallelism."""
+"""One torch and OpenCV thread a test process: the workers of pytest-xdist are the parallelism.
+
+Charts are painted in every test, but laid out and rendered only where tests look at them (`pytestmark =
+pytest.mark.charts`): a report has ten, and two thirds of the time that the run of a toy takes would go into them.
+"""
 
 import os
+from collections.abc import Iterator
+from html import escape
 from pathlib import Path
+from typing import Any, TextIO
 
 import pytest
 
@@ -19,6 +26,25 @@ def pytest_configure() -> None:
     cv2.setNumThreads(1)
     # One server a test process forks the children of all extractions, whatever their detector.
     processes.PRELOADED += ["facenet_pytorch", "torch"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def charts(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Render charts in modules that look at them; in others write down their words."""
+    if request.node.get_closest_marker("charts"):
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("matplotlib.backends.backend_svg.FigureCanvasSVG.print_svg", _words)
+        yield
+
+
+def _words(canvas: Any, file: TextIO, **_: object) -> None:
+    from matplotlib.text import Text
+
+    words = {text.get_text() for text in canvas.figure.findobj(Text)}
+    lines = "".join(f"<text>{escape(text)}</text>" for text in sorted(words) if text)
+    file.write(f'<svg viewBox="0 0 331 230">{lines}</svg>')
 
 
 @pytest.fixture(scope="session")
