@@ -31,7 +31,10 @@ class ReasonGroup:
 
 
 # Notes are part of a clip's record and so of its content hash: what stores hold stays, readers get plain words.
-_IN_PLAIN_WORDS = {"positions were held at the last": "later positions repeat the last frame"}
+_IN_PLAIN_WORDS = {
+    "only 1 frames to count, positions were held at the last": "a single frame, which stands for every position",
+    "positions were held at the last": "later positions repeat the last frame",
+}
 
 
 class Reasons:

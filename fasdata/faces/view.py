@@ -191,7 +191,7 @@ class View:
                 f"the view {named} reaches past what is stored of a face",
                 expected=f"pixels {shown[0]},{shown[1]} to {shown[2]},{shown[3]} of its frame",
                 found=f"{region[0]},{region[1]} to {region[2]},{region[3]}",
-                do=f"extract with --views '{named}'",
+                do=f"extract with --views '{named}', into a library of its own (--out) if they are stored already",
             )
         return shown
 

@@ -56,6 +56,7 @@ def read_sheet(
         raise UserError(
             f"{path} lacks the column {missing[0]!r}", expected=f"a first line with {', '.join(required)}",
             found=", ".join(names)[:200] or "an empty file",
+            do="write the names of the columns into the first line, and commas, semicolons or tabs between the cells",
         )  # fmt: skip
     twice = [name for name, times in Counter(names).items() if name and times > 1]
     if twice:

@@ -189,7 +189,8 @@ def require_same_data(protocol: str, systems: Sequence[System]) -> None:
             raise UserError(
                 f"the runs of {protocol} are not of the same data: "
                 f"{runs[0].folder} and {other.folder} differ in {'; '.join(how_they_differ(runs[0], other))}",
-                do="train on the same manifest, or --allow-different-data to see them side by side all the same",
+                do="train on the same manifest, score on the same library (fastrain eval RUN --on …), or put them "
+                "side by side all the same (--allow-different-data)",
             )
 
 

@@ -195,5 +195,8 @@ def _written(run: RunDir, name: str, facts: list[dict[str, Any]], data: list[byt
     factor = max((View.named(network["view"]).factor for network in facts if "context" in network["view"]), default=0)
     if factor > 2:
         views = " + ".join(network["view"] for network in facts)
-        lines.append(f"note: its views reach far around the face: extract with --views '{views}'")
+        lines.append(
+            f"note: its views reach far around the face: extract with --views '{views}', "
+            "into a library of its own (--out) if the faces are stored already"
+        )
     return "\n".join([*lines, f"next: fastrain eval {run.path} --on DATASET|PROTOCOL --data LIBRARY"])

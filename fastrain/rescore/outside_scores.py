@@ -46,11 +46,14 @@ def outside_assembly(
     samples = {part: members for part in parts if len(members := Samples.of(data.manifest, part))}
     for members in samples.values():
         members.require(("rgb",))
-    images = {part: Images(members, data.stores, networks[0].view) for part, members in samples.items()}
-    for of_part in images.values():  # a view that reaches past what is stored is told before anything is scored
-        for network in networks[1:]:
-            of_part.with_view(network.view)
-    return OutsideAssembly(images, OutsideScorer(tuple(networks)))
+    # A view that reaches past what is stored is told before anything is scored; the widest, whose region has them all.
+    widest, *others = sorted((network.view for network in networks), key=lambda view: -view.factor)
+    images = {part: Images(members, data.stores, widest) for part, members in samples.items()}
+    for of_part in images.values():
+        for view in others:
+            of_part.with_view(view)
+    shown = {part: of_part.with_view(networks[0].view) for part, of_part in images.items()}
+    return OutsideAssembly(shown, OutsideScorer(tuple(networks)))
 
 
 def outside_scores(run: RunDir, about: RunFacts, data: Data, parts: Sequence[str]) -> Scored:

@@ -20,16 +20,14 @@ _RATES = (
 
 def summary(run: RunFacts, results: ResultFacts) -> str:
     """Return protocol, recipe, selection, thresholds and the main error rates, as lines of plain text."""
-    chosen, over = run.selection, results.averaged_over
-    by = f" by clip {chosen.metric}" if chosen.metric else ""
-    mean = f"; rates are means over {over} iterations ± their deviation" if over else ""
+    seed = "from outside" if run.contestant else f"seed {run.seed}"
     lines = [
         "",
-        f"{run.method} on {run.protocol}, recipe {run.recipe_text}, seed {run.seed}"
+        f"{run.method} on {run.protocol}, recipe {run.recipe_text}, {seed}"
         + (", CONTROL: training labels shuffled" if run.shuffle_labels else ""),
         *(f"DATA CHANGED  {change}" for change in run.changed_data),
         *(f"VIEWS CHANGED {note}" for note in [other_views_learned(run)] if note),
-        f"checkpoint  selected by {chosen.policy}{by}: iteration {chosen.iteration}{mean}",
+        f"checkpoint  {_selected(run, results)}",
         "thresholds  "
         + ", ".join(f"{row.policy} {_value(row)}" for row in results.thresholds if row.level == "clip")
         + " (clip level)",
@@ -41,6 +39,16 @@ def summary(run: RunFacts, results: ResultFacts) -> str:
         rows = _rows(beside.metrics, levels=("clip",))
         lines += ["", f"beside: the best by {beside.selection}", *_aligned(rows)]
     return "\n".join(lines)
+
+
+def _selected(run: RunFacts, results: ResultFacts) -> str:
+    """Return which checkpoint was scored, and who chose it."""
+    if run.contestant:
+        return "as its files are; how it was trained and selected is not known"
+    chosen, over = run.selection, results.averaged_over
+    by = f" by clip {chosen.metric}" if chosen.metric else ""
+    mean = f"; rates are means over {over} iterations ± their deviation" if over else ""
+    return f"selected by {chosen.policy}{by}: iteration {chosen.iteration}{mean}"
 
 
 def _all_rows(results: ResultFacts) -> list[list[str]]:

@@ -41,3 +41,11 @@ def test_other_contents_of_a_quote_are_other_reasons():
     for line in ("1 2 x", "3 4 x"):
         reasons.add(f"not understood: {line!r}", "a.avi")
     assert [str(group) for _, group in reasons.ranked()] == ["not understood: '1 2 x'", "not understood: '3 4 x'"]
+
+
+def test_a_picture_is_no_recording_that_was_too_short():
+    reasons = Reasons()
+    for rule in ("ssdg(1)@decoded", "ssdg(2)@decoded"):
+        reasons.add(f"{rule}: only 1 frames to count, positions were held at the last", "a.jpg", "note")
+    texts = [str(group) for _, group in reasons.ranked()]
+    assert texts == [f"ssdg({n})@decoded: a single frame, which stands for every position" for n in (1, 2)]

@@ -40,6 +40,7 @@ def test_trailing_empty_columns_are_no_column_twice(tmp_path):
     [
         (b"path,label,label\na,attack,bonafide\n", "the column 'label' is there twice"),
         (b"file;label\na;attack\n", "lacks the column 'path'"),
+        (b"a.jpg 1\nb.jpg 0\n", "write the names of the columns into the first line, and commas, semicolons or tabs"),
         ("path,label\nMüller.mp4,attack\n".encode("latin-1"), "no UTF-8 text"),
         (b"PK\x03\x04anything", "open it in a spreadsheet and save it as CSV UTF-8"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "an old Excel file"),

@@ -175,6 +175,7 @@ def test_a_network_becomes_a_contestant_that_is_scored_compared_and_reported(lib
     assert "score it first" in Called("fastrain", "eval", out).line
     done = Called("fastrain", "eval", out, "--protocol", "CIO-M", "--data", library.root)
     assert done.code == 0 and "source_eer" in done.out, done.error
+    assert "recipe standard, from outside\ncheckpoint  as its files are; how it was trained" in done.out
     scores = pd.read_csv(out / "scores.csv")
     assert set(scores["part"]) == {"val", "test"} and scores["score"].between(0.5, 1).all()
     about = json.loads((out / "run.json").read_text())
@@ -206,6 +207,14 @@ def test_several_networks_are_averaged_each_in_its_own_view(library: Library, tm
     scores = pd.read_csv(tmp_path / "run" / "scores.csv")
     assert np.allclose(scores["score"], (scores["score_network1"] + scores["score_network2"]) / 2)
     assert not np.allclose(scores["score_network1"], scores["score_network2"])
+
+
+def test_views_that_reach_far_are_told_with_where_to_extract_to(tmp_path: Path) -> None:
+    near, far = (("--view", f"context(factor={factor},size=24)", *DECLARED[2:]) for factor in (3, 4))
+    first, second = brightness(tmp_path / "a.onnx"), brightness(tmp_path / "b.onnx")
+    done = Called("fastrain", "import", "onnx", first, second, *near, *far, "--out", tmp_path / "run")
+    assert done.code == 0 and "into a library of its own (--out)" in done.out, done.error
+    assert "--views 'context(size=24,factor=3) + context(size=24,factor=4)'" in done.out
 
 
 def test_a_network_that_was_changed_since_is_refused(library: Library, tmp_path: Path) -> None:
