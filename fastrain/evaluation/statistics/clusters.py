@@ -102,6 +102,16 @@ class Clusters:
     ) -> Iterator[NDArray[np.int64]]:
         """Yield arrays (up to `chunk`, N), fewer rows for very many samples: how often each occurs in a resample.
 
+        As `draws`, of whose units the samples are.
+        """
+        for drawn in self.draws(labels, resamples, seed, chunk):
+            yield drawn[:, self.unit]
+
+    def draws(
+        self, labels: NDArray[np.int64], resamples: int, seed: int, chunk: int = 256
+    ) -> Iterator[NDArray[np.int64]]:
+        """Yield arrays (up to `chunk`, units), fewer rows for very many samples: how often each unit is drawn.
+
         Inside each dataset as many units are drawn, with replacement, as it has. A resample without bona fide or
         without attack samples is drawn again. Yields nothing when `labels` (N,) lack a class.
         """
@@ -119,7 +129,7 @@ class Clusters:
                 if not lacking.any():
                     break
                 drawn[lacking] = self._draw(rng, int(lacking.sum()))
-            yield drawn[~((drawn @ of_class) == 0).any(axis=1)][:, self.unit]
+            yield drawn[~((drawn @ of_class) == 0).any(axis=1)]
 
     def _draw(self, rng: np.random.Generator, rows: int) -> NDArray[np.int64]:
         drawn = np.zeros((rows, len(self.stratum)), np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,13 +24,25 @@ def resampled(
     The same seed gives the same resamples for any samples. A threshold inside a measure stays what it is: how uncertain
     its choice was is not part of them. Empty when a class is missing.
     """
-    order = ScoreOrder(samples)
+    order = ScoreOrder(samples, clusters.unit)
     chunks: dict[str, list[NDArray[np.float64]]] = {name: [] for name in measures}
-    for weights in clusters.weights(samples.labels, resamples, seed):
-        weighted = Weighted(order, weights)
+    for drawn in _together(clusters.draws(samples.labels, resamples, seed), order.together):
+        weighted = Weighted(order, drawn)
         for name, measure in measures.items():
             chunks[name].append(measure(weighted))
     return {name: np.concatenate(parts) if parts else np.zeros(0) for name, parts in chunks.items()}
+
+
+def _together(parts: Iterable[NDArray[np.int64]], rows: int) -> Iterator[NDArray[np.int64]]:
+    """Yield arrays of some rows as arrays of at least `rows`, but for the last."""
+    waiting: list[NDArray[np.int64]] = []
+    for part in parts:
+        waiting.append(part)
+        if sum(map(len, waiting)) >= rows:
+            yield np.concatenate(waiting)
+            waiting = []
+    if waiting:
+        yield np.concatenate(waiting)
 
 
 def interval_of(values: NDArray[np.float64], level: float = LEVEL) -> Interval:
