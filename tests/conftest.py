@@ -40,10 +40,12 @@ def charts(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def _words(canvas: Any, file: TextIO, **_: object) -> None:
-    from matplotlib.text import Text
-
-    words = {text.get_text() for text in canvas.figure.findobj(Text)}
-    lines = "".join(f"<text>{escape(text)}</text>" for text in sorted(words) if text)
+    figure = canvas.figure
+    texts = [*figure.texts, *(text for legend in figure.legends for text in legend.texts)]
+    for axes in figure.axes:
+        legend = axes.get_legend()
+        texts += [axes.title, axes.xaxis.label, axes.yaxis.label, *axes.texts, *(legend.texts if legend else ())]
+    lines = "".join(f"<text>{escape(text.get_text())}</text>" for text in texts if text.get_text())
     file.write(f'<svg viewBox="0 0 331 230">{lines}</svg>')
 
 

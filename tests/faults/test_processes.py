@@ -17,6 +17,7 @@ from tests.commands import start
 from tests.faults.world import FEW, extract, sound_hash, store_of, write_raw
 
 CLIPS = 60
+EMPTY = 8192  # bytes of a shard without a clip; the first is committed alone, the others of a second together
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,7 @@ def shoot_at(raw: Path, out: Path, shoot: Callable[[int], None], workers: int = 
     options = ("--detector", "json", "--detector-model", raw / "faces.json", "--frames", FEW, "-j", workers)
     process = start("fasdata", "extract", "folder", "--root", raw, "--out", out, *options)
     deadline = time.monotonic() + 60
-    while written(out) < 150_000 and process.poll() is None and time.monotonic() < deadline:
+    while written(out) <= EMPTY and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.002)
     with contextlib.suppress(ProcessLookupError, IndexError):
         shoot(process.pid)
@@ -92,7 +93,7 @@ def shoot_at(raw: Path, out: Path, shoot: Callable[[int], None], workers: int = 
 def test_the_whole_group_is_killed(raw, calm, tmp_path):
     out, _, code, _ = shot(raw, tmp_path, lambda pid: os.killpg(pid, signal.SIGKILL))
     assert code == -signal.SIGKILL
-    assert 0 < check_store(store_of(out)).clips <= CLIPS
+    assert check_store(store_of(out)).clips <= CLIPS
     extract(raw, out)
     assert sound_hash(out) == calm
 

@@ -82,8 +82,18 @@ class Pyramid(nn.Module):
     def levels(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return p7 and the lateral maps of c5, c4, c3, all `width` wide."""
         c3, c4, c5 = self.trunk(image)
-        p7 = self.conv7(self.conv6(c5).relu())
+        p7 = _halved(self.conv7, _halved(self.conv6, c5).relu())
         return p7, self.latlayer1(c5), self.latlayer2(c4), self.latlayer3(c3)
+
+
+def _halved(conv: nn.Conv2d, image: Tensor) -> Tensor:
+    """Return what a 3x3 convolution of stride 2 makes of (B,C,h,w); of a single pixel its kernel's centre is enough.
+
+    There oneDNN leaves the rest of the kernel's gradient unwritten in bfloat16, and what memory held trains the network.
+    """
+    if image.shape[2:] == (1, 1):
+        return F.conv2d(image, conv.weight[:, :, 1:2, 1:2], conv.bias)
+    return conv(image)
 
 
 class FusionNetwork(nn.Module):

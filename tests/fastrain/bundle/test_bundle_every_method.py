@@ -42,6 +42,19 @@ def largest_difference(first: dict[str, float], second: dict[str, float]) -> flo
     return max(abs(first[name] - second[name]) for name in first)
 
 
+def one_that_tells_clips_apart(library: Library, method: str, folder: Path) -> tuple[Path, dict[str, float]]:
+    """A run with its scores: one that says the same of all would agree with anything.
+
+    Of some seeds the smallest networks do; which ones differs between machines.
+    """
+    for seed in (2, 3, 0, 1):
+        run = trained(library, method, folder / str(seed), f"train.seed={seed}")
+        expected = evaluated(run)
+        if np.ptp(list(expected.values())) > 1e-3:
+            return run, expected
+    pytest.fail("no seed gives a network that tells clips apart")
+
+
 @pytest.fixture(scope="module")
 def scenery() -> list[np.ndarray]:
     """Pictures made in code, once for all methods."""
@@ -60,10 +73,7 @@ def little_to_compare(scenery, monkeypatch):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_trained_predicted_exported_and_predicted_again(seen, tmp_path, method):
-    # Of some seeds the smallest hfn_mp says nearly the same of all; which ones differs between machines.
-    run = trained(seen, method, tmp_path / "run", *(("train.seed=3",) if method == "hfn_mp" else ()))
-    expected = evaluated(run)
-    assert np.ptp(list(expected.values())) > 1e-3  # a network that says the same of all would agree with anything
+    run, expected = one_that_tells_clips_apart(seen, method, tmp_path)
     assert largest_difference(scores_of(load(run), seen), expected) <= 1e-6
     out = tmp_path / "x.fasb"
     words = export.export(ExportRequest(run, out))
