@@ -89,7 +89,7 @@ class Pyramid(nn.Module):
 def _halved(conv: nn.Conv2d, image: Tensor) -> Tensor:
     """Return what a 3x3 convolution of stride 2 makes of (B,C,h,w); of a single pixel its kernel's centre is enough.
 
-    There oneDNN leaves the rest of the kernel's gradient unwritten in bfloat16, and what memory held trains the network.
+    There oneDNN leaves the rest of the kernel's gradient unwritten in bfloat16: what memory held would be learned.
     """
     if image.shape[2:] == (1, 1):
         return F.conv2d(image, conv.weight[:, :, 1:2, 1:2], conv.bias)

@@ -15,6 +15,8 @@ from fasdata.page.page import Page, Section
 from fasdata.page.parts import Code, Column, Details, Facts, Notice, Paragraph, Row, Table
 from fasdata.page.spelling import Absent
 
+pytestmark = pytest.mark.charts
+
 HOSTILE = '<script>alert("1")</script>&\'"><img src=x onerror=y>'
 
 

@@ -16,6 +16,8 @@ from fasdata.report.recordings import STATUS_MEANINGS
 from fasdata.report.survey import eye_distance, roll, yaw_ratio
 from tests.fasdata.report.datasets import BOX, POINTS, REGION
 
+pytestmark = pytest.mark.charts
+
 
 def turned(degrees, points=POINTS, scale=1.0):
     """Five points turned clockwise in the image (y points down) about the origin."""

@@ -17,6 +17,8 @@ from fastrain.report.run_report import write_report
 from tests.fasdata.page.markup import Markup
 from tests.fastrain.report.fabricate import fabricate_run
 
+pytestmark = pytest.mark.charts
+
 DOMAINS = (Domain("CASIA-FASD", False, 20, 19), Domain("MSU-MFSD", True, 10, 10))
 REQUEST = {"range": 1.0, "steps": 5, "batchnorm": "ignore", "images": 40, "seed": 0}
 

@@ -16,6 +16,8 @@ from fastrain.report.training import block_means
 from tests.fasdata.page.markup import Markup
 from tests.fastrain.report.fabricate import fabricate_run, fabricate_store
 
+pytestmark = pytest.mark.charts
+
 SECTIONS = [
     "glance", "lines", "iso", "scores", "metrics", "breakdown", "transfer", "mistakes", "training", "data", "ledger",
     "configuration", "environment", "words",
