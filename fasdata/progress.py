@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+SELDOM = 5.0  # seconds between two lines of a log file at least, which does not want one an iteration
+
 
 class Bar(Protocol):
-    """A progress bar: long work tells it the steps done and a few named counts to show beside them."""
+    """A progress bar: long work tells it the steps done and a few named counts to show beside them.
+
+    `show` tells counts alone, within a step that takes long.
+    """
 
     def advance(self, steps: int = 1, **counts: object) -> None: ...
+
+    def show(self, **counts: object) -> None: ...
 
 
 @contextmanager
@@ -48,6 +56,9 @@ def _rich_bar(title: str, total: int, unit: str) -> Iterator[Bar]:
             def advance(self, steps: int = 1, **counts: object) -> None:
                 display.update(task, advance=steps, counts=_spell(counts))
 
+            def show(self, **counts: object) -> None:
+                display.update(task, counts=_spell(counts))
+
         yield RichBar()
 
 
@@ -55,18 +66,26 @@ def _rich_bar(title: str, total: int, unit: str) -> Iterator[Bar]:
 def _tqdm_bar(title: str, total: int, unit: str) -> Iterator[Bar]:
     from tqdm import tqdm
 
-    # A log file wants a line now and then, not one an iteration.
     with tqdm(
-        total=total, desc=title, unit=unit, mininterval=5, maxinterval=30, ascii=True, file=sys.stderr
+        total=total, desc=title, unit=unit, mininterval=SELDOM, maxinterval=30, ascii=True, file=sys.stderr
     ) as display:
 
         class TqdmBar:
+            shown = time.monotonic()
+
             def advance(self, steps: int = 1, **counts: object) -> None:
                 display.set_postfix_str(_spell(counts), refresh=False)
-                display.update(steps)
+                if display.update(steps):
+                    self.shown = time.monotonic()
+
+            def show(self, **counts: object) -> None:
+                display.set_postfix_str(_spell(counts), refresh=False)
+                if time.monotonic() - self.shown >= SELDOM:
+                    display.refresh()
+                    self.shown = time.monotonic()
 
         yield TqdmBar()
 
 
 def _spell(counts: dict[str, object]) -> str:
-    return " ".join(f"{name}={value}" for name, value in counts.items())
+    return " ".join(f"{name}={value}" for name, value in counts.items() if value)  # a narrow terminal has no room for 0

@@ -1,6 +1,6 @@
 """The child's side of a process that works on clips: it answers jobs until its parent is gone, and may end over one.
 
-Parent and child talk through a pipe: (number, job) one way, (number, outcome) the other. A child answers `ALIVE` now
+Parent and child talk through a pipe: (number, job) one way, (number, outcome) the other. A child answers `Alive` now
 and then as long as frames of a clip are decoded; the parent ends one that is silent for too long.
 """
 
@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
@@ -31,7 +32,20 @@ from fasdata.records import ClipRecord
 OUT_OF_MEMORY = "out of memory"
 GIB = 2**30
 SIGN_OF_LIFE = 0.5  # seconds between two signs of life, at least
-READY, ALIVE = -1, "alive"  # the number of the first message, and a sign of life
+READY = -1  # the number of the first message
+
+Seen = Callable[[int], None]  # is told how many frames were decoded since it was told last, by any thread
+
+
+def nobody(frames: int) -> None:
+    """Listen to no count of frames."""
+
+
+@dataclass(frozen=True)
+class Alive:
+    """A sign of life: frames of a clip that were decoded since the last one."""
+
+    frames: int
 
 
 @dataclass(frozen=True)
@@ -92,17 +106,21 @@ def serve(pipe: Connection, work: Work) -> None:
             pipe.send((number, answer))
 
     def answer(number: int, job: Job) -> None:
-        last = time.monotonic()
+        last, frames = time.monotonic(), 0
 
         def beat() -> None:
-            nonlocal last
+            nonlocal last, frames
+            frames += 1
             if time.monotonic() - last >= SIGN_OF_LIFE:
-                send(number, ALIVE)
-                last = time.monotonic()
+                send(number, Alive(frames))
+                last, frames = time.monotonic(), 0
 
         try:
             with watched(beat):
-                send(number, worker.run(job))
+                result = worker.run(job)
+            if frames:
+                send(number, Alive(frames))
+            send(number, result)
         except BaseException as error:
             send(number, _sendable(error))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fasdata.errors import UserError, unknown_name
-from fasdata.extract.child import USUAL, Limits
+from fasdata.extract.child import USUAL, Limits, Seen, nobody
 from fasdata.extract.jobs import Job, Result
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detectors import require_detector
@@ -51,10 +51,13 @@ class Executor:
         if self.name == "local" or settings.device == "cpu":
             require_detector(settings.detector, settings.detector_request)
 
-    def extract_clips(self, jobs: Sequence[Job], root: Path, settings: ExtractSettings) -> Generator[Result]:
+    def extract_clips(
+        self, jobs: Sequence[Job], root: Path, settings: ExtractSettings, seen: Seen = nobody
+    ) -> Generator[Result]:
         """Yield (record, encoded crops) for every job, in the order in which they are finished.
 
-        Those that a stop request left no time for are missing.
+        Those that a stop request left no time for are missing. `seen` is told how many frames are decoded on this
+        machine, while a clip is in hand too; nodes of a cluster do not tell.
         """
         if self.name == "ray":
             from fasdata.extract.ray import extract_clips
@@ -62,7 +65,7 @@ class Executor:
             return extract_clips(jobs, root, settings, self.workers, self.ray_address, self.limits)
         from fasdata.extract import local
 
-        return local.extract_clips(jobs, root, settings, self.workers, self.limits)
+        return local.extract_clips(jobs, root, settings, self.workers, self.limits, seen)
 
 
 LOCAL = Executor()

@@ -20,6 +20,7 @@ from fasdata.extract.jobs import JobList, StoredClips
 from fasdata.extract.known_clips import as_stored
 from fasdata.extract.reasons import Reasons
 from fasdata.extract.settings import ExtractSettings
+from fasdata.extract.tally import Tally
 from fasdata.library import Library
 from fasdata.media.readers import MediaForm, require_reader
 from fasdata.progress import progress
@@ -216,9 +217,9 @@ def run_extract(
         settings = _with_rules(plan.settings, writer.info.rules)
         with (
             progress(f"extract {plan.dataset}", len(jobs), "clips") as bar,
-            closing(executor.extract_clips(jobs, root, settings)) as results,
+            closing(executor.extract_clips(jobs, root, settings, (tally := Tally(bar)).decoded)) as results,
         ):
-            faces = misses = failed = done = 0
+            done = 0
             for record, crops in results:
                 if writer.done.get(record.clip.clip_id, "failed") == "failed":
                     writer.add(record, crops)
@@ -227,11 +228,8 @@ def run_extract(
                 else:
                     writer.extend(record, crops)
                     report.widened += 1
-                faces += sum(frame.face_observed for frame in record.frames)
-                misses += sum(not frame.face_observed for frame in record.frames)
-                failed += record.status == "failed"
                 done += 1
-                bar.advance(1, faces=faces, misses=misses, failed=failed)
+                tally.clip(record)
         if done < len(jobs) and (by := stop_requested()):
             raise Stopped(by, done, "clips")
     store = Store.open(plan.folder)

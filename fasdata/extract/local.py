@@ -7,16 +7,18 @@ import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
 from typing import TypeVar
 
 from fasdata.errors import UserError
-from fasdata.extract.child import OUT_OF_MEMORY, USUAL, Limits, Lost, Work
+from fasdata.extract.child import OUT_OF_MEMORY, USUAL, Limits, Lost, Seen, Work, nobody
 from fasdata.extract.jobs import Job, Result, Worker
 from fasdata.extract.processes import ClipProcess
 from fasdata.extract.settings import ExtractSettings
+from fasdata.media.frame import watched
 from fasdata.stopping import stop_requested
 
 IN_FLIGHT = 3  # jobs a worker: enough to stay busy, few enough that results do not pile up in memory
@@ -28,27 +30,38 @@ Outcome = TypeVar("Outcome")
 
 
 def extract_clips(
-    jobs: Sequence[Job], root: Path, settings: ExtractSettings, workers: int, limits: Limits = USUAL
+    jobs: Sequence[Job],
+    root: Path,
+    settings: ExtractSettings,
+    workers: int,
+    limits: Limits = USUAL,
+    seen: Seen = nobody,
 ) -> Generator[Result]:
     """Yield (record, encoded crops) for every job, in the order in which they are finished.
 
     `workers` are child processes, or clips at once where the detector is on a GPU; a clip that ends the process that
     works on it is recorded as failed. With 0 the work is done in this process, and such a clip ends it. Once a stop is
-    requested (see `fasdata.stopping`) no clip is begun, and what is not finished after a while is left out.
+    requested (see `fasdata.stopping`) no clip is begun, and what is not finished after a while is left out. `seen` is
+    told how many frames are decoded, while a clip is in hand too.
 
     Raises:
         UserError: the detector cannot be built, or processes end whatever clip they are given.
     """
     if workers < 1:
-        yield from _in_this_process(jobs, root, settings)
+        yield from _in_this_process(jobs, root, settings, seen)
     elif settings.device != "cpu" and settings.looks_at_pixels:
-        yield from extract_together(jobs, root, settings, workers, limits)
+        yield from extract_together(jobs, root, settings, workers, limits, seen)
     else:
-        yield from _surviving(jobs, Work(settings, root, limits), min(workers, len(jobs)))
+        yield from _surviving(jobs, Work(settings, root, limits), min(workers, len(jobs)), seen)
 
 
 def extract_together(
-    jobs: Sequence[Job], root: Path, settings: ExtractSettings, clips: int, limits: Limits = USUAL
+    jobs: Sequence[Job],
+    root: Path,
+    settings: ExtractSettings,
+    clips: int,
+    limits: Limits = USUAL,
+    seen: Seen = nobody,
 ) -> Generator[Result]:
     """Yield (record, encoded crops) for every job, on the detector's device: one detector, `clips` clips at a time.
 
@@ -58,21 +71,23 @@ def extract_together(
     Raises:
         UserError: the detector's weights or device are not there, or processes end whatever clips they are given.
     """
-    yield from _surviving(jobs, Work(settings, root, limits, clips=max(1, min(clips, len(jobs)))), 1)
+    yield from _surviving(jobs, Work(settings, root, limits, clips=max(1, min(clips, len(jobs)))), 1, seen)
 
 
-def _in_this_process(jobs: Iterable[Job], root: Path, settings: ExtractSettings) -> Generator[Result]:
+def _in_this_process(jobs: Iterable[Job], root: Path, settings: ExtractSettings, seen: Seen) -> Generator[Result]:
     worker = Worker(settings, root)
     for job in jobs:
         if stop_requested():
             return
         try:
-            yield worker.run(job)
+            with watched(partial(seen, 1)):
+                result = worker.run(job)
         except MemoryError:
-            yield Lost(OUT_OF_MEMORY).record(job)
+            result = Lost(OUT_OF_MEMORY).record(job)
+        yield result
 
 
-def _surviving(jobs: Sequence[Job], work: Work, processes: int) -> Generator[Result]:
+def _surviving(jobs: Sequence[Job], work: Work, processes: int, seen: Seen) -> Generator[Result]:
     """Run jobs in processes that may end.
 
     What was in the hands of one that ended, or did not fit into memory, is tried again when all else is done, each clip
@@ -83,7 +98,7 @@ def _surviving(jobs: Sequence[Job], work: Work, processes: int) -> Generator[Res
         return
     suspects: list[Job] = []
     any_result = False
-    with _Crew(work, processes) as crew:
+    with _Crew(work, processes, seen) as crew:
         for outcome in crew.run(jobs):
             if not isinstance(outcome, _Suspect):
                 any_result = True
@@ -91,7 +106,7 @@ def _surviving(jobs: Sequence[Job], work: Work, processes: int) -> Generator[Res
                 continue
             suspects.append(outcome.job)
             if not any_result and len(suspects) >= BRAKE:
-                again = list(_alone(suspects, work))
+                again = list(_alone(suspects, work, seen))
                 yield from again
                 # Fewer of them: a stop came in between, and says so itself.
                 if len(again) == len(suspects) and all(record.status == "failed" for record, _ in again):
@@ -102,12 +117,12 @@ def _surviving(jobs: Sequence[Job], work: Work, processes: int) -> Generator[Res
                         "same command goes on with the others",
                     )
                 suspects, any_result = [], True
-    yield from _alone(suspects, work)
+    yield from _alone(suspects, work, seen)
 
 
-def _alone(suspects: Sequence[Job], work: Work) -> Generator[Result]:
+def _alone(suspects: Sequence[Job], work: Work, seen: Seen) -> Generator[Result]:
     if suspects and not stop_requested():
-        with _Crew(replace(work, clips=1), 1) as crew:
+        with _Crew(replace(work, clips=1), 1, seen) as crew:
             for outcome in crew.run(suspects):
                 yield outcome.lost.record(outcome.job) if isinstance(outcome, _Suspect) else outcome
 
@@ -123,8 +138,8 @@ class _Suspect:
 class _Crew:
     """Child processes, and a thread for every clip that they can have in their hands."""
 
-    def __init__(self, work: Work, processes: int) -> None:
-        self._processes = [ClipProcess(work) for _ in range(processes)]
+    def __init__(self, work: Work, processes: int, seen: Seen) -> None:
+        self._processes = [ClipProcess(work, seen) for _ in range(processes)]
         self._threads = ThreadPoolExecutor(processes * work.clips, thread_name_prefix="clip")
         self._free: SimpleQueue[ClipProcess] = SimpleQueue()
         for process in self._processes * work.clips:

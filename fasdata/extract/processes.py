@@ -19,7 +19,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from fasdata.errors import UserError
-from fasdata.extract.child import ALIVE, READY, Lost, Work, serve
+from fasdata.extract.child import READY, Alive, Lost, Seen, Work, nobody, serve
 from fasdata.extract.jobs import Job, Result
 from fasdata.extract.settings import ExtractSettings
 from fasdata.faces.detectors import DETECTORS
@@ -36,10 +36,13 @@ class _Interrupted(Exception):
 
 
 class ClipProcess:
-    """Runs jobs in a child process, up to `work.clips` of them at once; one that has ended is followed by a new one."""
+    """Runs jobs in a child process, up to `work.clips` of them at once; one that has ended is followed by a new one.
 
-    def __init__(self, work: Work) -> None:
-        self._work, self._lock = work, threading.Lock()
+    `seen` is told how many frames are decoded while they are.
+    """
+
+    def __init__(self, work: Work, seen: Seen = nobody) -> None:
+        self._work, self._seen, self._lock = work, seen, threading.Lock()
         self._life: _Life | None = None
         self._closed, self._stillborn = False, 0
 
@@ -55,7 +58,7 @@ class ClipProcess:
         while True:
             life = self._living()
             try:
-                result = life.run(job)
+                result = life.run(job, self._seen)
             except _Interrupted:
                 continue
             except _Stillborn as stillborn:
@@ -135,7 +138,7 @@ class _Life:
             self.end()
             raise UserError(f"a process that works on clips was not ready within {START:.0f} s") from None
 
-    def run(self, job: Job) -> Result:
+    def run(self, job: Job, seen: Seen) -> Result:
         self.wait_until_ready()
         answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
         with self._sending:
@@ -153,8 +156,9 @@ class _Life:
                 return Lost(f"the decoder gave no frame for {self._timeout:g} s").record(job)
             if isinstance(answer, BaseException):
                 raise answer
-            if answer != ALIVE:
+            if not isinstance(answer, Alive):
                 return answer  # type: ignore[no-any-return]
+            seen(answer.frames)
 
     def end(self) -> None:
         """End the process at once, and do not wait for that: the system may hold it, where a disk does not answer."""
@@ -168,7 +172,7 @@ class _Life:
             while True:
                 number, answer = self._pipe.recv()
                 if number != READY:
-                    waiting = self._waiting[number] if answer == ALIVE else self._waiting.pop(number)
+                    waiting = self._waiting[number] if isinstance(answer, Alive) else self._waiting.pop(number)
                     waiting.put(answer)
                 elif answer is None:
                     self._ready.set_result(None)

@@ -34,8 +34,8 @@ class Stopped(Exception):
 class Interrupted(Executor):
     """Stops after two results, as an interrupt from the keyboard does."""
 
-    def extract_clips(self, jobs, root, settings) -> Iterator:  # type: ignore[no-untyped-def, override]
-        for number, result in enumerate(super().extract_clips(jobs, root, settings)):
+    def extract_clips(self, jobs, root, settings, *seen) -> Iterator:  # type: ignore[no-untyped-def, override]
+        for number, result in enumerate(super().extract_clips(jobs, root, settings, *seen)):
             if number == 2:
                 raise Stopped
             yield result

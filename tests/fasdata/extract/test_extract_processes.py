@@ -197,8 +197,8 @@ class StopsAfter(Executor):
         object.__setattr__(self, "clips", clips)
         super().__init__(executor.name, executor.workers)
 
-    def extract_clips(self, jobs, root, settings):  # type: ignore[no-untyped-def]
-        for number, result in enumerate(super().extract_clips(jobs, root, settings), start=1):
+    def extract_clips(self, jobs, root, settings, *seen):  # type: ignore[no-untyped-def]
+        for number, result in enumerate(super().extract_clips(jobs, root, settings, *seen), start=1):
             if number == self.clips:  # type: ignore[attr-defined]
                 request_stop()
             yield result

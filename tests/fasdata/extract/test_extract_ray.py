@@ -12,7 +12,7 @@ import pytest
 
 from fasdata.datasets.registry import find_card
 from fasdata.errors import UserError
-from fasdata.extract.child import Work
+from fasdata.extract.child import Seen, Work, nobody
 from fasdata.extract.executor import LOCAL, Executor
 from fasdata.extract.extraction import plan_extract, run_extract
 from fasdata.extract.jobs import Job, Result
@@ -68,8 +68,10 @@ class Unlucky(Executor):
 
     cluster: Any = None
 
-    def extract_clips(self, jobs: Sequence[Job], root: Path, settings: ExtractSettings) -> Iterator[Result]:
-        for number, result in enumerate(super().extract_clips(jobs, root, settings), start=1):
+    def extract_clips(
+        self, jobs: Sequence[Job], root: Path, settings: ExtractSettings, seen: Seen = nobody
+    ) -> Iterator[Result]:
+        for number, result in enumerate(super().extract_clips(jobs, root, settings, seen), start=1):
             if number == 2:
                 self.cluster.remove_node(next(iter(self.cluster.worker_nodes)), allow_graceful=False)
                 self.cluster.add_node(num_cpus=1)
