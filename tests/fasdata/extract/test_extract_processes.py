@@ -160,7 +160,7 @@ def test_bad_starts_between_good_ones_are_no_reason_to_stop(root: Path, monkeypa
     """A process that is killed while it loads its libraries costs a start, however often a long run has one."""
     process, starts = ClipProcess(Work(SETTINGS, root)), iter(range(100))
 
-    def run(life: object, job: Job) -> str:
+    def run(life: object, job: Job, seen: object) -> str:
         if next(starts) % 2 == 0:
             raise processes._Stillborn("signal 9")
         return job.clip.clip_id
