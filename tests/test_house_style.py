@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,17 +18,24 @@ def python_files(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (TOP / folder).rglob("*.py"))
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """A file's syntax, read once for all rules."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def bound_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Yield line and name of whatever is assigned, taken as a parameter, or defined as a function; fields are not."""
+    nodes = list(ast.walk(tree))
     fields = {
         id(statement.target)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.ClassDef)
         for statement in node.body
         if isinstance(statement, ast.AnnAssign)
     }
-    for node in ast.walk(tree):
-        if id(node) in fields:
+    for node in nodes:
+        if not isinstance(node, ast.Name | ast.arg | ast.FunctionDef) or id(node) in fields:
             continue
         match node:
             case ast.Name(id=name, ctx=ast.Store(), lineno=line):
@@ -40,7 +48,7 @@ def test_variables_are_named_by_what_they_hold():
     breaches = [
         f"{path.relative_to(TOP)}:{line} {name}"
         for path in python_files(*PACKAGES, "tests", "benchmarks")
-        for line, name in bound_names(ast.parse(path.read_text(encoding="utf-8")))
+        for line, name in bound_names(tree_of(path))
         if name in EMPTY_NAMES and (path.relative_to(TOP).as_posix(), name) not in ALLOWED
     ]
     assert not breaches, breaches
@@ -56,7 +64,7 @@ def test_the_rule_about_names_sees_every_kind_of_binding():
 def test_tests_import_public_names_alone():
     breaches = []
     for path in python_files("tests"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in PACKAGES:
                 breaches += [f"{path.relative_to(TOP)}: {a.name}" for a in node.names if a.name.startswith("_")]
     assert not breaches, breaches

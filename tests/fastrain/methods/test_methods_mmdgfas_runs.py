@@ -49,9 +49,9 @@ def asked(library: Library, out: Path, *overrides: str) -> RunRequest:
 @pytest.mark.parametrize(
     "overrides",
     [
-        (),
+        ("max_iterations=3",),
         ("loss=combined_all", "ce_weight=1", "fusion.decision=hybrid", "eval_views=full"),
-        ("model.modalities=[rgb]", "eval_views=reference"),
+        ("model.modalities=[rgb]", "eval_views=reference", "max_iterations=3"),
     ],
     ids=["published", "hybrid", "rgb"],
 )
@@ -70,11 +70,9 @@ def test_a_run_from_start_to_report(library: Library, tmp_path: Path, overrides:
 
 
 # The 36 crops of scoring, which take most of a run's time, are in the run from start to report.
-@pytest.mark.parametrize(
-    "overrides", [("eval_views=full",), ("workers=2", "loss=combined", "cache=memory", "eval_views=full")]
-)
-def test_killed_and_resumed_equals_never_stopped(library: Library, tmp_path: Path, overrides: tuple[str, ...]) -> None:
+def test_killed_and_resumed_equals_never_stopped(library: Library, tmp_path: Path) -> None:
     """To the last bit of the weights, of what training goes on from, and of the scores as they are written."""
+    overrides = ("workers=2", "loss=combined", "cache=memory", "eval_views=full")
     whole = session(asked(library, tmp_path / "whole", *overrides))
     whole.train()
     for death in (2, 5):
