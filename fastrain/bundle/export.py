@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from fasdata import __version__
 from fasdata.errors import UserError
 from fasdata.faces.detectors import DETECTORS
 from fasdata.faces.model_file import file_sha256
+from fasdata.progress import progress
 from fasdata.store.atomic import require_writable
 from fastrain.bundle import scenes
 from fastrain.bundle.archive import is_bundle
@@ -21,7 +23,7 @@ from fastrain.bundle.form import FORMAT, BundleFacts, FindingFacts
 from fastrain.bundle.from_run import finding_of_run, predictor_of_run
 from fastrain.bundle.graphs import PRECISIONS
 from fastrain.bundle.loading import predictor_of_bundle
-from fastrain.bundle.moved import jitter_of
+from fastrain.bundle.moved import STEPS, jitter_of
 from fastrain.bundle.networks_of_run import networks_of_run
 from fastrain.bundle.opened import Bundle
 from fastrain.bundle.parity import MOST, PICTURES, SYNTHETIC, compared, faces_of_pictures, require_parity
@@ -82,32 +84,37 @@ def export(request: ExportRequest) -> str:
     require_licences(licences, request.commercial)
     predictor = _predictor(request, finding)
     finding = predictor.finding  # which keeps what the views of networks from outside show
-    validation, faces = _validation(request.run)
-    networks, graphs = networks_of_run(run, about, predictor, request.precision, validation)
-    facts = BundleFacts(
-        format=FORMAT,
-        name=request.name or f"{about.method or 'run'} {about.protocol_alias or ''}".strip(),
-        tool_version=__version__,
-        networks=networks,
-        finding=FindingFacts(
-            store=dict(finding.store), frames=finding.frames, accepted=list(finding.accepted), files=sorted(files)
-        ),
-        threshold=predictor.threshold,
-        rates=rates_of(request.run, predictor.threshold),
-        licences=licences,
-        provenance=provenance_of(about),
-        files={},
-    )
-    members = {**graphs, **files}
-    bundle = in_memory(facts, members, request.out)
-    scenery = list(scenes.pictures(PICTURES))
-    answering = _answering(bundle, finding, files)
-    images, of = (validation, "the run's validation part") if validation is not None else (
-        faces_of_pictures(finding, predictor, scenery), SYNTHETIC)  # fmt: skip
-    parity = compared(predictor, answering, images, of, scenery, request.clips)
-    parity = require_parity(parity, request.precision, allowed=request.allow_drift)
-    expected, shown = pictures_with_answers(bundle, answering, scenery)
-    known = {"seen": seen_of_run(about), "jitter": jitter_of(answering, images, of, faces)}
+    with progress("export", 3 + STEPS, "steps") as bar:
+        validation, faces = _validation(request.run)
+        networks, graphs = networks_of_run(run, about, predictor, request.precision, validation)
+        bar.advance(1, now="parity")
+        facts = BundleFacts(
+            format=FORMAT,
+            name=request.name or f"{about.method or 'run'} {about.protocol_alias or ''}".strip(),
+            tool_version=__version__,
+            networks=networks,
+            finding=FindingFacts(
+                store=dict(finding.store), frames=finding.frames, accepted=list(finding.accepted), files=sorted(files)
+            ),
+            threshold=predictor.threshold,
+            rates=rates_of(request.run, predictor.threshold),
+            licences=licences,
+            provenance=provenance_of(about),
+            files={},
+        )
+        members = {**graphs, **files}
+        bundle = in_memory(facts, members, request.out)
+        scenery = list(scenes.pictures(PICTURES))
+        answering = _answering(bundle, finding, files)
+        images, of = (validation, "the run's validation part") if validation is not None else (
+            faces_of_pictures(finding, predictor, scenery), SYNTHETIC)  # fmt: skip
+        parity = compared(predictor, answering, images, of, scenery, request.clips)
+        parity = require_parity(parity, request.precision, allowed=request.allow_drift)
+        bar.advance(1, now="self-test")
+        expected, shown = pictures_with_answers(bundle, answering, scenery)
+        bar.advance(1, now="jitter")
+        jitter = jitter_of(answering, images, of, faces, scored=partial(bar.advance, 1, now="jitter"))
+    known = {"seen": seen_of_run(about), "jitter": jitter}
     facts = facts.model_copy(update={"parity": parity, "self_test": expected, **known})
     facts, members = with_files(facts, {**members, **shown})
     write_bundle(facts, members, request.out, request.sign)

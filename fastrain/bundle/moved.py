@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +20,21 @@ if TYPE_CHECKING:
 
 AMOUNTS = (0.1, 0.2)
 MOST = 100  # faces; each is seen in ten moves of each amount
+STEPS = 1 + sum(len(moves(amount)) for amount in AMOUNTS)  # times that the faces are scored
 
 
-def jitter_of(predictor: Predictor, images: Any, of: str, faces: pd.DataFrame | None = None) -> JitterOfBundle:
+def jitter_of(
+    predictor: Predictor,
+    images: Any,
+    of: str,
+    faces: pd.DataFrame | None = None,
+    scored: Callable[[], None] = lambda: None,
+) -> JitterOfBundle:
     """Return what moved boxes do to decisions on faces: `images` of a run, or faces that were found.
 
     `faces` says whose each is (dataset, clip_id, subject, label, attack_type, pai); then it is told by label and
     species too, with intervals over people. A view that reaches past what is stored once it is moved, and a bundle
-    without a threshold, leave nothing to measure; the answer says so.
+    without a threshold, leave nothing to measure; the answer says so. `scored` is called each of the `STEPS` times.
     """
     if predictor.threshold is None:
         return JitterOfBundle(of=of, why="there is no threshold")
@@ -35,10 +43,16 @@ def jitter_of(predictor: Predictor, images: Any, of: str, faces: pd.DataFrame | 
         images, faces = images.only(chosen), None if faces is None else faces.iloc[chosen].reset_index(drop=True)
     limit = predictor.threshold.value
     rows = []
+
+    def decided_on(shown: Any) -> np.ndarray:
+        accepted = predictor.scorer.scores(shown)["score"] >= limit
+        scored()
+        return accepted
+
     try:
-        still = predictor.scorer.scores(images)["score"] >= limit
+        still = decided_on(images)
         for amount in AMOUNTS:
-            each = [predictor.scorer.scores(_moved(images, move))["score"] >= limit for move in moves(amount)]
+            each = [decided_on(_moved(images, move)) for move in moves(amount)]
             rows += _rows(np.mean([decided != still for decided in each], axis=0), amount, faces)
     except UserError as error:
         return JitterOfBundle(of=of, why=str(error))
