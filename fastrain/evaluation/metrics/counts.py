@@ -32,20 +32,7 @@ class ClassScores:
         Raises:
             UserError: lengths differ, a score is NaN, or a label is neither 0 nor 1.
         """
-        values, classes = np.asarray(scores, np.float64), np.asarray(labels)
-        if values.ndim != 1 or values.shape != classes.shape:
-            raise UserError(
-                "scores and labels do not belong together",
-                expected="two flat lists of one length",
-                found=f"shapes {values.shape} and {classes.shape}",
-            )
-        if np.isnan(values).any():
-            raise UserError("a score is not a number", found=f"NaN at position {int(np.argmax(np.isnan(values)))}")
-        live = classes == 1
-        if not (live | (classes == 0)).all():
-            odd = classes[~(live | (classes == 0))][0]
-            raise UserError("unknown label in scores", expected="1 (bona fide) or 0 (attack)", found=repr(odd.item()))
-        return cls(np.sort(values[live]), np.sort(values[~live]))
+        return cls(*(np.sort(of_class) for of_class in split(scores, labels)))
 
     @property
     def missing(self) -> str:
@@ -55,6 +42,28 @@ class ClassScores:
         if self.bonafide.size or self.attack.size:
             return "no attack" if self.bonafide.size else "no bona fide"
         return "no sample"
+
+
+def split(scores: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the scores of bona fide and of attack samples, in the order in which they come.
+
+    Raises:
+        UserError: as `ClassScores.of`.
+    """
+    values, classes = np.asarray(scores, np.float64), np.asarray(labels)
+    if values.ndim != 1 or values.shape != classes.shape:
+        raise UserError(
+            "scores and labels do not belong together",
+            expected="two flat lists of one length",
+            found=f"shapes {values.shape} and {classes.shape}",
+        )
+    if np.isnan(values).any():
+        raise UserError("a score is not a number", found=f"NaN at position {int(np.argmax(np.isnan(values)))}")
+    live = classes == 1
+    if not (live | (classes == 0)).all():
+        odd = classes[~(live | (classes == 0))][0]
+        raise UserError("unknown label in scores", expected="1 (bona fide) or 0 (attack)", found=repr(odd.item()))
+    return values[live], values[~live]
 
 
 # -- Decisions at thresholds -------------------------------------------------------------------------------------------
@@ -76,9 +85,7 @@ class Counts:
         Raises:
             UserError: a threshold is NaN.
         """
-        cuts = np.asarray(thresholds, np.float64)
-        if np.isnan(cuts).any():
-            raise UserError("a threshold is not a number", expected="a finite number, or inf to reject everything")
+        cuts = _numbers(thresholds)
         live, spoof = classes.bonafide, classes.attack
         return cls(
             live.size - np.searchsorted(live, cuts, side="left"),
@@ -86,6 +93,18 @@ class Counts:
             live.size,
             spoof.size,
         )
+
+    @classmethod
+    def at_one(cls, scores: ArrayLike, labels: ArrayLike, threshold: float) -> Counts:
+        """Count at a single threshold, for which nothing has to be sorted.
+
+        Raises:
+            UserError: as `ClassScores.of`, or the threshold is NaN.
+        """
+        live, spoof = split(scores, labels)
+        cut = _numbers(threshold)
+        accepted = [np.asarray(np.count_nonzero(of_class >= cut), np.int64) for of_class in (live, spoof)]
+        return cls(accepted[0], accepted[1], live.size, spoof.size)
 
     @property
     def rejected_bonafide(self) -> NDArray[np.int64]:
@@ -106,6 +125,13 @@ class Counts:
     def hter(self) -> NDArray[np.float64]:
         """Return the half total error rate, (FAR + FRR) / 2."""
         return (self.far + self.frr) / 2
+
+
+def _numbers(thresholds: ArrayLike) -> NDArray[np.float64]:
+    cuts = np.asarray(thresholds, np.float64)
+    if np.isnan(cuts).any():
+        raise UserError("a threshold is not a number", expected="a finite number, or inf to reject everything")
+    return cuts
 
 
 @dataclass(frozen=True)

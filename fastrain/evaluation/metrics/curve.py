@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fasdata.errors import UserError
 from fastrain.evaluation.metrics.counts import ClassScores, Counts, OperatingPoint
-from fastrain.evaluation.metrics.rates import apcer_max
+from fastrain.evaluation.metrics.rates import apcer_max, attacks_of
 
 
 @dataclass(frozen=True)
@@ -178,13 +178,13 @@ def bpcer_at_apcer(
     classes = ClassScores.of(scores, labels)
     if classes.missing:
         return OperatingPoint(np.nan, np.nan, np.nan)
-    values, attack, names = np.asarray(scores, np.float64), np.asarray(labels) == 0, np.asarray(species)
-    apcer_max(values, labels, names, 0.0)  # for its checks
-    refused = max(_highest_refused(values[attack & (names == name)], limit) for name in np.unique(names[attack]))
+    values = np.asarray(scores, np.float64)
+    attacks, names = attacks_of(values, labels, species)
+    refused = max(_highest_refused(attacks[names == name], limit) for name in set(names.tolist()))
     above = values[values > refused]
     threshold = float(above.min()) if above.size else np.inf
     rejected = int(np.searchsorted(classes.bonafide, refused, side="right"))
-    return OperatingPoint(threshold, apcer_max(values, labels, names, threshold), rejected / classes.bonafide.size)
+    return OperatingPoint(threshold, apcer_max(values, labels, species, threshold), rejected / classes.bonafide.size)
 
 
 def apcer_at_bpcer(
@@ -222,4 +222,5 @@ def _require_rate(what: str, limit: float) -> None:
 def _highest_refused(attacks: np.ndarray, limit: float) -> float:
     """Return the highest attack score that has to be rejected, -inf when all may be accepted."""
     allowed = int(np.floor(limit * attacks.size + _SLACK))
-    return float(np.sort(attacks)[::-1][allowed]) if allowed < attacks.size else -np.inf
+    place = attacks.size - 1 - allowed
+    return float(np.partition(attacks, place)[place]) if allowed < attacks.size else -np.inf

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from itertools import compress
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fasdata.errors import UserError
-from fastrain.evaluation.metrics.counts import ClassScores, Counts
+from fastrain.evaluation.metrics.counts import Counts, split
 
 
 def apcer_by_species(
@@ -25,15 +27,27 @@ def apcer_by_species(
     >>> apcer_by_species([0.9, 0.6, 0.3, 0.2], [1, 0, 0, 0], ["", "print", "print", "replay"], 0.5)
     {'print': 0.5, 'replay': 0.0}
     """
-    ClassScores.of(scores, labels)
+    values, names = attacks_of(scores, labels, species)
     if np.isnan(threshold):
         raise UserError("a threshold is not a number", expected="a finite number, or inf to reject everything")
-    values, attack, names = np.asarray(scores, np.float64), np.asarray(labels) == 0, np.asarray(species)
-    if names.shape != values.shape:
-        raise UserError("scores and species differ in number", found=f"{values.size} scores, {names.size} species")
-    present, index, sizes = np.unique(names[attack], return_inverse=True, return_counts=True)
-    accepted = np.bincount(index[values[attack] >= threshold], minlength=present.size)
-    return {str(name): float(rate) for name, rate in zip(present, accepted / sizes, strict=True)}
+    accepted, listed = values >= threshold, names.tolist()
+    sizes, passed = Counter(listed), Counter(compress(listed, accepted.tolist()))
+    return {str(name): passed[name] / sizes[name] for name in sorted(sizes)}
+
+
+def attacks_of(
+    scores: ArrayLike, labels: ArrayLike, species: Sequence[str] | np.ndarray
+) -> tuple[NDArray[np.float64], NDArray[np.object_]]:
+    """Return scores and names of species of the attacks.
+
+    Raises:
+        UserError: as `apcer_by_species`.
+    """
+    _, spoof = split(scores, labels)
+    names = np.asarray(species)
+    if names.shape != np.shape(labels):
+        raise UserError("scores and species differ in number", found=f"{np.size(labels)} scores, {names.size} species")
+    return spoof, names[np.asarray(labels) == 0]
 
 
 def apcer_max(scores: ArrayLike, labels: ArrayLike, species: Sequence[str] | np.ndarray, threshold: float) -> float:
@@ -57,7 +71,7 @@ def bpcer(scores: ArrayLike, labels: ArrayLike, threshold: float) -> float:
     >>> bpcer([0.9, 0.7, 0.6, 0.4, 0.6], [1, 1, 1, 1, 0], 0.5)
     0.25
     """
-    return float(Counts.at(ClassScores.of(scores, labels), threshold).frr)
+    return float(Counts.at_one(scores, labels, threshold).frr)
 
 
 def hter(scores: ArrayLike, labels: ArrayLike, threshold: float) -> float:
@@ -69,7 +83,7 @@ def hter(scores: ArrayLike, labels: ArrayLike, threshold: float) -> float:
     >>> hter([0.9, 0.4, 0.6, 0.3, 0.2, 0.1], [1, 1, 0, 0, 0, 0], 0.5)  # FAR 1/4, FRR 1/2
     0.375
     """
-    return float(Counts.at(ClassScores.of(scores, labels), threshold).hter)
+    return float(Counts.at_one(scores, labels, threshold).hter)
 
 
 def acer_max(scores: ArrayLike, labels: ArrayLike, species: Sequence[str] | np.ndarray, threshold: float) -> float:

@@ -24,7 +24,7 @@ def resampled(
     The same seed gives the same resamples for any samples. A threshold inside a measure stays what it is: how uncertain
     its choice was is not part of them. Empty when a class is missing.
     """
-    order = ScoreOrder(samples, clusters.unit)
+    order = ScoreOrder(samples, clusters.unit, resamples)
     chunks: dict[str, list[NDArray[np.float64]]] = {name: [] for name in measures}
     for drawn in _together(clusters.draws(samples.labels, resamples, seed), order.together):
         weighted = Weighted(order, drawn)

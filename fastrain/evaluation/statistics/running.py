@@ -119,9 +119,9 @@ def step_of(samples: int, units: int) -> int:
     return step if units * (samples // step) <= max(4 * samples, _SMALL) else 1
 
 
-def pairs_are_few(samples: int, units: int) -> bool:
-    """Tell whether a product with the counts of all pairs of units costs less than a visit to every sample."""
-    return units <= _MOST_UNITS and units * units <= 64 * samples
+def pairs_are_few(samples: int, units: int, weightings: int) -> bool:
+    """Tell whether counting all pairs of units costs less than a visit to every sample for each of the weightings."""
+    return units <= min(_MOST_UNITS, 10 * weightings) and units * units <= 64 * samples
 
 
 def ordered_pairs(first: Whole, second: Whole, units: int) -> NDArray[np.float64]:
@@ -133,25 +133,24 @@ def ordered_pairs(first: Whole, second: Whole, units: int) -> NDArray[np.float64
     [[1.0, 1.0], [0.0, 1.0]]
     """
     step = max(1, units // 10)
+    ahead, behind = np.flatnonzero(first < units), np.flatnonzero(second < units)
     blocks = -(-len(first) // step)
-    grid = [np.full(blocks * step, units) for _ in range(2)]
-    for padded, unit in zip(grid, (first, second), strict=True):
-        padded[: len(unit)] = unit
-    ahead, behind = (padded.reshape(blocks, step) for padded in grid)
-    wide = units + 1
-    pairs, before = np.zeros((wide, wide)), np.zeros(wide)
+    pairs, before = np.zeros((units, units)), np.zeros(units)
     for start in range(0, blocks, _PIECE):
-        pieces = [of[start : start + _PIECE] for of in (ahead, behind)]
-        rows = np.arange(len(pieces[0]))[:, None] * wide
+        piece = min(_PIECE, blocks - start)
+        ends = (start * step, (start + piece) * step)
+        early, late = (of[slice(*np.searchsorted(of, ends))] for of in (ahead, behind))
         counts, others = (
-            np.bincount((rows + piece).ravel(), minlength=len(piece) * wide).reshape(-1, wide).astype(np.float64)
-            for piece in pieces
+            np.bincount((of // step - start) * units + unit[of], minlength=piece * units).reshape(piece, units)
+            for of, unit in ((early, first), (late, second))
         )
-        upto = before + np.cumsum(counts, axis=0)
-        pairs += (upto - counts).T @ others
+        upto = before + np.cumsum(counts, axis=0, dtype=np.float64)
+        pairs += (upto - counts).T @ others.astype(np.float64)
         before = upto[-1]
-        within = [pieces[0][:, :-apart] * wide + pieces[1][:, apart:] for apart in range(1, step)]
-        kept = [cells[(cells < units * wide) & (cells % wide < units)] for cells in within]
-        if kept:
-            pairs += np.bincount(np.concatenate(kept), minlength=wide * wide).reshape(wide, wide)
-    return pairs[:units, :units]
+        # Inside of its block, each of the first has the second ones behind it up to the block's end.
+        next_of, last_of = np.searchsorted(late, early, side="right"), np.searchsorted(late, (early // step + 1) * step)
+        sizes = last_of - next_of
+        places = np.arange(sizes.sum()) + np.repeat(next_of - np.cumsum(sizes) + sizes, sizes)
+        cells = np.repeat(first[early] * units, sizes) + second[late[places]]
+        pairs += np.bincount(cells, minlength=units * units).reshape(units, units)
+    return pairs

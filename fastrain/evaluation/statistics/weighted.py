@@ -154,12 +154,13 @@ class Weighted:
 class ScoreOrder:
     """The order of the samples that every weighting needs; made once.
 
-    `unit` (N,) is the unit of each sample that weights are given for; without it each sample is one of its own. A place
-    is a number of lowest scores; those that a threshold can reject and no more are `cuts`.
+    `unit` (N,) is the unit of each sample that weights are given for; without it each sample is one of its own. Some
+    `weightings` are expected in all. A place is a number of lowest scores; those that a threshold can reject and no
+    more are `cuts`.
     """
 
-    def __init__(self, samples: Samples, unit: Whole | None = None) -> None:
-        self.size, self._samples = len(samples.scores), samples
+    def __init__(self, samples: Samples, unit: Whole | None = None, weightings: int = 1000) -> None:
+        self.size, self._samples, self._weightings = len(samples.scores), samples, weightings
         self._unit = np.arange(self.size) if unit is None else unit
         self.units = int(self._unit.max(initial=-1)) + 1
         self._ascending = np.argsort(samples.scores, kind="stable")
@@ -229,14 +230,13 @@ class ScoreOrder:
 
         A tie counts half. None where there are too many units.
         """
-        if not pairs_are_few(self.size, self.units):
+        if not pairs_are_few(self.size, self.units, self._weightings):
             return None
         labels = self._samples.labels
-        orders = [np.lexsort((of, self._samples.scores)) for of in (labels, 1 - labels)]  # who stands first in a tie
-        live_first, spoof_first = (
-            ordered_pairs(self._units_of(1, order), self._units_of(0, order), self.units) for order in orders
-        )
-        return live_first + spoof_first
+        ties = len(self.ends) <= self.size
+        orders = [np.lexsort((of, self._samples.scores)) for of in (labels, 1 - labels)[: 1 + ties]]  # first in a tie
+        pairs = [ordered_pairs(self._units_of(1, order), self._units_of(0, order), self.units) for order in orders]
+        return pairs[0] + pairs[-1]
 
 
 Measure: TypeAlias = Callable[[Weighted], Rates]
