@@ -1,13 +1,31 @@
-"""Run the two commands as a user does: as processes, with their exit codes and their words."""
+"""Run the two commands as a user does: as processes, with their exit codes and their words.
+
+A command that runs to its end is forked from a process that has torch and its like imported, once a test process.
+"""
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 
+from docs.blocks.running import Programs
 from fasdata.errors import UserError
+
+
+@cache
+def _programs() -> Programs:
+    """The programs that have a process with everything imported run them; it ends with the tests."""
+    folder = Path(tempfile.mkdtemp())
+    programs = Programs(folder).__enter__()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(programs.__exit__)
+    return programs
 
 
 def start(command: str, *arguments: object, cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
@@ -23,9 +41,9 @@ def run(
     command: str, *arguments: object, cwd: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    process = start(command, *arguments, cwd=cwd, **environment)
-    out, err = process.communicate(timeout=600)
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+    line = [str(_programs().path / command), *map(str, arguments)]
+    env = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    return subprocess.run(line, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=600)
 
 
 def ok(command: str, *arguments: object, cwd: Path | None = None, **environment: str) -> str:
