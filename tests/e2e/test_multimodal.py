@@ -98,7 +98,7 @@ def test_a_missing_modality_masks_the_test_rows_and_nothing_else(library):
     assert table.loc[~tested, "modalities_available"].str.contains("depth").all()
 
 
-SMALL = ("--set", "data.image_size=56", "--set", "data.batch_items=8")
+SMALL = ("--set", "data.image_size=56", "--set", "data.batch_items=8", "--set", "eval_views=full")
 
 
 @pytest.fixture(scope="module")
