@@ -143,7 +143,8 @@ def sentence(
         words = f"{title} {p_value(test.p)}, corrected {p_value(verdict.corrected)}"
         not_seen = "" if none else _not_seen(verdict, name)
         parts.append(f"{words} (smallest reachable {test.smallest:.3g}){not_seen}")
-    parts += [f"none {OUT_OF_REACH}"] if none else []
+    # Of clips that are nobody's, p may be as small as it likes: that people are too few is not what is said then.
+    parts += [f"none {OUT_OF_REACH if clusters.subjects else 'distinguishable'}"] if none else []
     few = "" if enough_people(clusters) else f"; {_too_few(clusters)}: nothing is marked"
     first = next((verdict.test for verdict in verdicts_of if verdict), None)
     how = "all exchanges of" if first and first.exact else "exchanges of"

@@ -233,6 +233,15 @@ def test_four_people_get_no_mark_in_any_form(four_people: list[Path]) -> None:
         assert "fewer than 20 people: nothing is marked" in note
 
 
+def test_clips_of_people_that_nobody_names_get_no_mark_and_no_word_on_people(four_people: list[Path]) -> None:
+    for folder in four_people:
+        table = ScoreTable.read_csv(folder / "scores.csv")
+        ScoreTable(table.frame.assign(subject="")).write_csv(folder / "scores.csv")
+    text = compare(four_people, resamples=200)
+    assert "none distinguishable; the people are not known: nothing is marked" in text
+    assert all("▲" not in line for line in text.splitlines() if line.startswith(("hfn_mp ", "erm ")))
+
+
 def test_a_system_like_the_baseline_is_not_marked(tmp_path: Path) -> None:
     folders = [
         write_run(tmp_path / name, name, 1.5, seed=0, noise=noise) for noise, name in enumerate(("erm", "hfn_mp"))
