@@ -2,7 +2,8 @@
 
 Run: python benchmarks/train_step.py [--method gac_fas] [--images 24] [--size 128] [--repetitions 5] [--threads 1]
 With --operations it counts the multiplications and additions of convolutions and matrices in a step, in place of time:
-where ours needs as many as the literal one, no way to write the step down makes it much quicker.
+where ours needs as many as the literal one, no way to write the step down makes it much quicker. With --floor it does
+both, and divides the operations by the rate at which this machine multiplies large matrices: the time that they need.
 On CUDA also: --autocast (bf16), --channels-last, --compile, each for ours alone.
 
 The literal step is a re-telling of the published one that gives its published numbers (tests/golden). Both do the same
@@ -99,6 +100,12 @@ def operations(step: Step) -> int:
     return int(counter.get_total_flops())
 
 
+def matrix_rate(device: str, side: int = 2048) -> float:
+    """Return operations a second of float32 matrix products of some size, the quickest of five."""
+    first, second = torch.rand(2, side, side, device=device)
+    return 2.0 * side**3 / min(seconds(lambda: first @ second, device) for _ in range(5))
+
+
 def count(method: str, options: argparse.Namespace) -> None:
     """Print the operations of one method's contestants."""
     counted = {name: operations(step) for name, (_, step) in _contestants(method, options).items()}
@@ -124,12 +131,16 @@ def measure(method: str, options: argparse.Namespace) -> None:
                 times[name].append(taken)
     peaks = {name: peak_bytes(*contestant) for name, contestant in contestants.items() if not options.compile}
     literal = median(times["literal"])
+    rate = matrix_rate(options.device) if options.floor else 0.0
     print(f"\n{method}: {options.images} images of {options.size}, {options.device}, median of {options.repetitions}")
     for name, taken in times.items():
         line = f"  {name:24} {1000 * median(taken):9.1f} ms  {median(taken) / literal:5.2f} x literal"
         if "plain" in peaks and name in peaks and name != "plain":
             extra, of = peaks[name] - peaks["plain"], peaks["literal"] - peaks["plain"]
             line += f"   {extra / 2**20:8.1f} MiB beyond plain  {extra / of:5.2f} x literal"
+        if options.floor:
+            needed = operations(contestants[name][1]) / rate
+            line += f"   {1000 * needed:9.1f} ms at {rate / 1e9:.0f} GFLOP/s  {needed / literal:5.2f} x literal"
         print(line)
 
 
@@ -146,6 +157,7 @@ def main() -> None:
     parser.add_argument("--channels-last", action="store_true", help="ours with channels innermost")
     parser.add_argument("--compile", action="store_true", help="CUDA: ours compiled")
     parser.add_argument("--operations", action="store_true", help="count them in place of time")
+    parser.add_argument("--floor", action="store_true", help="also the time that the operations need")
     options = parser.parse_args()
     for wanted in ("autocast", "compile"):
         if getattr(options, wanted) and options.device != "cuda":

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from fasdata.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from fasdata.api.browse import OpenedLibrary, StoredClip, StoredDataset, StoredFrame
+    from fasdata.api.browse import OpenedLibrary
     from fasdata.api.browse import open_library as open
     from fasdata.api.manifest_by_name import manifest
+    from fasdata.api.stored import StoredClip, StoredDataset, StoredFrame
     from fasdata.errors import UserError
     from fasdata.faces.view import View
     from fasdata.manifests.manifest import Manifest
@@ -27,9 +28,9 @@ __all__ = [
 _HOMES = {
     "Manifest": "fasdata.manifests.manifest:Manifest",
     "OpenedLibrary": "fasdata.api.browse:OpenedLibrary",
-    "StoredClip": "fasdata.api.browse:StoredClip",
-    "StoredDataset": "fasdata.api.browse:StoredDataset",
-    "StoredFrame": "fasdata.api.browse:StoredFrame",
+    "StoredClip": "fasdata.api.stored:StoredClip",
+    "StoredDataset": "fasdata.api.stored:StoredDataset",
+    "StoredFrame": "fasdata.api.stored:StoredFrame",
     "UserError": "fasdata.errors:UserError",
     "View": "fasdata.faces.view:View",
     "manifest": "fasdata.api.manifest_by_name:manifest",

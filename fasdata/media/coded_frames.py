@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fasdata.media.coded_units import CLOSED, H264, Bits, Coded, Hevc, Mpeg4, Unclear
+from fasdata.media.coded import CLOSED, Bits, Coded, Unclear
+from fasdata.media.coded_mpeg4 import Mpeg4
+from fasdata.media.coded_units import H264, Hevc
 
 # -- Every picture for itself -----------------------------------------------------------------------------------------
 

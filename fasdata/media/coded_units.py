@@ -1,86 +1,11 @@
-"""What the packets of H.264, HEVC and MPEG-4 say of themselves: whether decoding can begin there, and that each of
-them is exactly one picture."""
+"""What the packets of H.264 and HEVC say of themselves: they are made of NAL units."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from abc import abstractmethod
+from collections.abc import Iterator
 
-CLOSED, OPEN = "closed", "open"  # a start; after an open one, frames that are shown before it need what came before
-_MARK = b"\0\0\1"
-
-
-class Unclear(Exception):
-    """The packets do not prove which frame is which; the text is one of few phrases."""
-
-
-class Coded(ABC):
-    """The packets of one stream, looked at in their order.
-
-    `primed`: a decoder has to see the first packet before any other, for what only that one says of the encoder.
-    `brings`: what the packet looked at last brings of the headers that a decoder needs. `reorders`: whether a packet so
-    far may be shown before one that stands before it; None where only the decoder knows.
-    """
-
-    primed = False
-    reorders: bool | None = False
-    brings: frozenset[bytes] = frozenset()
-
-    def __init__(self, extradata: bytes) -> None:
-        """Begin a stream with what its container says of the codec."""
-        del extradata
-
-    @abstractmethod
-    def start(self, data: bytes) -> str:
-        """Look at the next packet and return `CLOSED` or `OPEN` where decoding can begin with it, else "".
-
-        Raises:
-            Unclear: it is not exactly one picture, or does what is not followed here.
-        """
-
-    def suffices(self, brings: frozenset[bytes]) -> bool:
-        """Tell, after all packets, whether a decoder knows all that it needs if it begins with one that brings this."""
-        return True
-
-
-class Bits:
-    """The bits of some bytes, read in order.
-
-    >>> bits = Bits(bytes([0b10100110, 0b01000000]))
-    >>> bits.take(1), bits.golomb(), bits.golomb(), bits.signed_golomb()
-    (1, 1, 2, 2)
-    """
-
-    def __init__(self, data: bytes) -> None:
-        self._value, self._left = int.from_bytes(data, "big"), 8 * len(data)
-
-    def take(self, n: int) -> int:
-        """Return the next n bits as a number.
-
-        Raises:
-            Unclear: there are fewer.
-        """
-        self._left -= n
-        if self._left < 0:
-            raise Unclear("a header is cut off")
-        return (self._value >> self._left) & ((1 << n) - 1)
-
-    def golomb(self) -> int:
-        """Return the next number in Exp-Golomb code, as H.264 7.2 `ue(v)`."""
-        zeros = 0
-        while not self.take(1):
-            zeros += 1
-            if zeros > 32:
-                raise Unclear("a header is damaged")
-        return (1 << zeros) - 1 + self.take(zeros)
-
-    def signed_golomb(self) -> int:
-        """Return the next signed number in Exp-Golomb code, `se(v)`."""
-        code = self.golomb()
-        return (code + 1) // 2 if code % 2 else -(code // 2)
-
-
-# -- H.264 and HEVC: packets of NAL units -----------------------------------------------------------------------------
+from fasdata.media.coded import CLOSED, MARK, OPEN, Bits, Coded, Unclear
 
 
 class _OfUnits(Coded):
@@ -159,11 +84,11 @@ class _OfUnits(Coded):
                     raise Unclear("the units of a packet do not fill it")
                 yield data[begin:at]
             return
-        at = data.find(_MARK)
+        at = data.find(MARK)
         if at < 0 or data[:at].strip(b"\0"):
             raise Unclear("a packet has no start code")
         while at >= 0:
-            begin, at = at + 3, data.find(_MARK, at + 3)
+            begin, at = at + 3, data.find(MARK, at + 3)
             unit = data[begin : at if at >= 0 else len(data)]
             if len(unit) < 2:
                 raise Unclear("the units of a packet do not fill it")
@@ -304,71 +229,3 @@ def _skip_scaling_list(bits: Bits, size: int) -> None:
         if following:
             following = (last + bits.signed_golomb()) % 256
         last = following or last
-
-
-# -- MPEG-4 part 2 ----------------------------------------------------------------------------------------------------
-
-
-class Mpeg4(Coded):
-    """ISO/IEC 14496-2: a packet is a picture, perhaps behind headers that all have to be the same."""
-
-    primed = True  # what the first headers say of the encoder, decoders remember
-
-    def __init__(self, extradata: bytes) -> None:
-        self._headers = {extradata} - {b""}
-        self._given = bool(extradata)
-        self._time_bits = _time_bits(extradata)
-
-    def start(self, data: bytes) -> str:
-        marks = list(_codes(data))
-        pictures = [at for at, kind in marks if kind == 0xB6]
-        if len(pictures) != 1 or marks[0][0] != 0:
-            raise Unclear("packets are not one picture each")
-        before = min(at for at, kind in marks if kind in (0xB3, 0xB6))  # a group's time code is no such header
-        headers = data[:before]
-        self.brings = frozenset({headers} - {b""})
-        if headers:
-            self._headers.add(headers)
-            self._time_bits = self._time_bits or _time_bits(headers)
-        if not self._time_bits:
-            raise Unclear("a header is cut off")
-        bits = Bits(data[pictures[0] + 4 : pictures[0] + 44])
-        kind = bits.take(2)
-        while bits.take(1):
-            pass
-        bits.take(2 + self._time_bits)
-        if not bits.take(1):
-            raise Unclear("packets are not one picture each")
-        self.reorders = self.reorders or kind == 2
-        return OPEN if kind == 0 else ""
-
-    def suffices(self, brings: frozenset[bytes]) -> bool:
-        return len(self._headers) == 1 and (self._given or bool(brings))
-
-
-def _codes(data: bytes) -> Iterable[tuple[int, int]]:
-    at = data.find(_MARK)
-    while 0 <= at < len(data) - 4:
-        yield at, data[at + 3]
-        at = data.find(_MARK, at + 3)
-
-
-def _time_bits(headers: bytes) -> int:
-    """Return how many bits a picture's time takes, 0 where the headers do not say (6.2.3)."""
-    layer = next((at for at, kind in _codes(headers) if 0x20 <= kind <= 0x2F), None)
-    if layer is None:
-        return 0
-    bits = Bits(headers[layer + 4 :])
-    bits.take(9)
-    if bits.take(1):
-        bits.take(7)
-    if bits.take(4) == 15:
-        bits.take(16)
-    if bits.take(1):
-        bits.take(3)
-        if bits.take(1):
-            bits.take(79)
-    if bits.take(2):  # no rectangle
-        raise Unclear("packets hold units of a kind that is not followed")
-    bits.take(1)
-    return max(1, (bits.take(16) - 1).bit_length())

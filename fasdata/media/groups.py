@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import av
 
+from fasdata.media.coded import CLOSED, Coded, Unclear
 from fasdata.media.coded_frames import CODED
-from fasdata.media.coded_units import CLOSED, Coded, Unclear
 from fasdata.media.frame import MAX_CLAIM, Unproven, decoded
 
 if TYPE_CHECKING:
