@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,9 +24,17 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
 
 @pytest.fixture(scope="session")
 def started(tmp_path_factory: pytest.TempPathFactory, programs: Programs) -> Path:
-    """The folder of somebody who has read the start."""
-    folder = tmp_path_factory.mktemp("started") / "folder"
-    synthetic(folder, programs, blocks_of(START))
+    """The folder of somebody who has read the start; one of the processes that test makes it, the others wait."""
+    top = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        top = top.parent
+    folder, whole = top / "started", top / "started.whole"
+    with (top / "started.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not whole.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            synthetic(folder, programs, blocks_of(START))
+            whole.touch()
     return folder
 
 
