@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -16,7 +17,9 @@ def entered(load: Callable[[], Callable[[], None]]) -> None:
     """Load a command and run it, so that an interrupt ends it in a line even while it is loaded.
 
     Once it has ended, an interrupt ends the process without a word: all that is left is taking the interpreter apart.
+    Charts are drawn into files: the backend of a notebook that started the command may not even be installed here.
     """
+    os.environ["MPLBACKEND"] = "Agg"
     try:
         load()()
     except KeyboardInterrupt:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 
 import pytest
+
+from fasdata.__main__ import entered
 
 INTERRUPTED = """
 import sys
@@ -44,3 +47,15 @@ main()
 """
     done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGINT and done.stderr == "" and "Example: fasdata " in done.stdout
+
+
+def test_charts_are_drawn_whatever_backend_a_notebook_has_set(monkeypatch):
+    """A kernel tells its own to the commands of its cells; where they are installed elsewhere, it is not there."""
+    monkeypatch.setenv("MPLBACKEND", "module://of_a_kernel_elsewhere")
+    backends: list[str] = []
+    interrupts = signal.getsignal(signal.SIGINT)
+    try:
+        entered(lambda: lambda: backends.append(os.environ["MPLBACKEND"]))
+    finally:
+        signal.signal(signal.SIGINT, interrupts)
+    assert backends == ["Agg"]
