@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fasdata.audit.findings import Finding
 from fasdata.records import ClipRecord
@@ -15,6 +15,7 @@ from fasdata.records import ClipRecord
 if TYPE_CHECKING:
     from fasdata.store.reader import Store
 
+Whole: TypeAlias = NDArray[np.int64]
 
 # -- Perceptual hashes of the frames of a clip ------------------------------------------------------------------------
 
@@ -68,45 +69,72 @@ def near_duplicates(clips: Sequence[ClipHashes]) -> list[Finding]:
     A clip with fewer frames counts when all of its frames are near.
     """
     pairs = near_pairs(clips)
-    if not pairs:
+    if not len(pairs):
         return []
     examples = [
         f"{clips[a].name} ({clips[a].part}) and {clips[b].name} ({clips[b].part}) on {frames} frames"
-        for (a, b), frames in sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:3]
+        for a, b, frames in pairs[:3].tolist()
     ]
     return [Finding("near-duplicates", "warning", len(pairs), "pairs of clips in two parts", tuple(examples))]
 
 
-def near_pairs(clips: Sequence[ClipHashes]) -> dict[tuple[int, int], int]:
-    """Return the pairs of indices into `clips` that are near-duplicates, with the number of near frames."""
-    owner = np.repeat(np.arange(len(clips)), [len(clip.hashes) for clip in clips])
+def near_pairs(clips: Sequence[ClipHashes]) -> Whole:
+    """Return the near-duplicates (pairs, 3): indices into `clips`, the lower one first, and the number of near frames.
+
+    Those with most near frames come first, then by index.
+    """
+    sizes = np.array([len(clip.hashes) for clip in clips], np.int64)
+    owner = np.repeat(np.arange(len(clips)), sizes)
     hashes = np.array([value for clip in clips for value in clip.hashes], np.uint64)
     codes = {part: number for number, part in enumerate(dict.fromkeys(clip.part for clip in clips))}
-    part = np.array([codes[clip.part] for clip in clips], np.int16)[owner] if len(owner) else np.empty(0, np.int16)
-    touching: defaultdict[tuple[int, int], tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
-    for first, second in _candidates(hashes):
-        near = (part[first] != part[second]) & (np.bitwise_count(hashes[first] ^ hashes[second]) <= NEAR)
-        for a, b in zip(first[near].tolist(), second[near].tolist(), strict=True):
-            low, high = (a, b) if owner[a] < owner[b] else (b, a)
-            frames = touching[int(owner[low]), int(owner[high])]
-            frames[0].add(low)
-            frames[1].add(high)
-    pairs = {}
-    for (a, b), (of_a, of_b) in touching.items():
-        near_frames = min(len(of_a), len(of_b))
-        if near_frames >= min(FRAMES, len(clips[a].hashes), len(clips[b].hashes)):
-            pairs[a, b] = near_frames
-    return pairs
+    part = np.array([codes[clip.part] for clip in clips], np.int64)[owner]
+    first, second = _near_frames(hashes, part)
+    pairs, of_pair = np.unique(owner[first] * len(clips) + owner[second], return_inverse=True)
+    near = np.minimum(*(_distinct(of_pair, frames, len(pairs)) for frames in (first, second)))
+    a, b = np.divmod(pairs, max(1, len(clips)))
+    enough = near >= np.minimum(FRAMES, np.minimum(sizes[a], sizes[b]))
+    table = np.stack([a, b, near], axis=1)[enough]
+    return table[np.argsort(-table[:, 2], kind="stable")]
 
 
-def _candidates(hashes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield pairs of indices whose hashes agree in one band; they include all pairs at most 4 bits apart."""
-    for shift, width in _BANDS:
-        band = (hashes >> np.uint64(shift)) & np.uint64(2**width - 1)
-        order = np.argsort(band, kind="stable")
-        ordered = band[order]
-        for step in range(1, min(len(order), _MOST)):
-            equal = ordered[step:] == ordered[:-step]
-            if not equal.any():
-                break
-            yield order[:-step][equal], order[step:][equal]
+def _distinct(of_pair: Whole, frames: Whole, pairs: int) -> Whole:
+    """Return how many different frames each pair of clips has: a still that repeats counts once."""
+    order = np.lexsort((frames, of_pair))
+    pair, frame = of_pair[order], frames[order]
+    new = np.ones(len(order), bool)
+    new[1:] = (pair[1:] != pair[:-1]) | (frame[1:] != frame[:-1])
+    return np.bincount(pair[new], minlength=pairs)
+
+
+def _near_frames(hashes: NDArray[np.uint64], part: Whole) -> tuple[Whole, Whole]:
+    """Return the pairs of frames of two parts that are at most 4 bits apart, once each, the lower index first.
+
+    Such a pair agrees in a band. Of very many hashes that agree in a band, those next to each other are compared.
+    """
+    bands = [(hashes >> np.uint64(shift)) & np.uint64(2**width - 1) for shift, width in _BANDS]
+    orders = [np.argsort(band, kind="stable") for band in bands]
+    ranks = [np.argsort(order) for order in orders]
+    collected = [np.empty((2, 0), np.int64)]
+    for place, order in enumerate(orders):
+        near = _near_places(bands[place][order], hashes[order], part[order])
+        for a, b in ((order[places], order[places + step]) for places, step in near):
+            new = np.ones(len(a), bool)
+            for band, rank in zip(bands[:place], ranks[:place], strict=True):  # where they may have been met before
+                new &= (band[a] != band[b]) | (np.abs(rank[a] - rank[b]) >= _MOST)
+            collected.append(np.stack([np.minimum(a, b), np.maximum(a, b)])[:, new])
+    first, second = np.concatenate(collected, axis=1)
+    return first, second
+
+
+def _near_places(band: NDArray[np.uint64], hashes: NDArray[np.uint64], part: Whole) -> Iterator[tuple[Whole, int]]:
+    """Yield the places of near frames of two parts with the step to their partners, all sorted by `band`."""
+    places = np.arange(len(band))
+    for step in range(1, min(len(band), _MOST)):
+        places = places[: np.searchsorted(places, len(band) - step)]
+        places = places[band[places + step] == band[places]]
+        if not places.size:
+            break
+        near = np.bitwise_count(hashes[places] ^ hashes[places + step]) <= NEAR
+        near &= part[places] != part[places + step]
+        if near.any():
+            yield places[near], step

@@ -6,6 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fasdata.audit.near import FRAMES, NEAR, ClipHashes, near_pairs
 from fasdata.page.page import Subsection
 from fasdata.page.parts import Column, Paragraph, Row, Table
@@ -22,17 +25,17 @@ PICTURED = 6
 class Duplicates:
     """Duplicates as row numbers of a survey's clips.
 
-    `near` are pairs of different splits or labels with the number of similar frames, most first; `equal` are groups
-    with identical stored pixels, whatever their split and label.
+    `near` (pairs, 3) are pairs of different splits or labels with the number of similar frames, most first; `equal` are
+    groups with identical stored pixels, whatever their split and label.
     """
 
-    near: tuple[tuple[int, int, int], ...]
+    near: NDArray[np.int64]
     equal: tuple[tuple[int, ...], ...]
 
     def crossing(self, survey: Survey, column: str) -> int:
         """Return the number of near pairs that differ in this column of the clips."""
-        values = survey.clips[column].to_numpy()
-        return sum(values[a] != values[b] for a, b, _ in self.near)
+        codes, _ = survey.clips[column].factorize()
+        return int((codes[self.near[:, 0]] != codes[self.near[:, 1]]).sum())
 
 
 def find_duplicates(survey: Survey) -> Duplicates:
@@ -42,13 +45,11 @@ def find_duplicates(survey: Survey) -> Duplicates:
         ClipHashes(row.clip_id, f"{row.split}/{row.label}", of)
         for row, of in zip(rows_of(rows), survey.hashes, strict=True)
     ]
-    pairs = near_pairs(hashes)
-    near = sorted(((a, b, frames) for (a, b), frames in pairs.items()), key=lambda pair: (-pair[2], pair[0], pair[1]))
     contents: defaultdict[str, list[int]] = defaultdict(list)
     for place, content in enumerate(rows["pixel_hash"]):
         if content:
             contents[content].append(place)
-    return Duplicates(tuple(near), tuple(tuple(group) for group in contents.values() if len(group) > 1))
+    return Duplicates(near_pairs(hashes), tuple(tuple(group) for group in contents.values() if len(group) > 1))
 
 
 def duplicates(survey: Survey, groups: Duplicates, anchor: str, *, faces: bool) -> Subsection:
@@ -61,9 +62,11 @@ def duplicates(survey: Survey, groups: Duplicates, anchor: str, *, faces: bool) 
     parts: list[Any] = []
     if groups.equal:
         parts.append(_equal(survey, groups))
-    parts.append(_near(survey, groups) if groups.near else Paragraph("No near-duplicates across splits or labels."))
-    if groups.near and faces:
-        parts.append(pairs(survey, [(a, b) for a, b, _ in groups.near[:PICTURED]]))
+    parts.append(
+        _near(survey, groups) if len(groups.near) else Paragraph("No near-duplicates across splits or labels.")
+    )
+    if len(groups.near) and faces:
+        parts.append(pairs(survey, [(a, b) for a, b, _ in groups.near[:PICTURED].tolist()]))
     return Subsection(anchor, "Near-duplicates", parts, lead)
 
 
@@ -82,7 +85,7 @@ def _near(survey: Survey, groups: Duplicates) -> Table:
     columns = [Column("First clip"), Column("Second clip"), Column("Similar frames", True), Column("Splits"),
                Column("Labels"), Column("Subjects")]  # fmt: skip
     rows = []
-    for a, b, frames in groups.near[:SHOWN]:
+    for a, b, frames in groups.near[:SHOWN].tolist():
         first, second = survey.clips.iloc[a], survey.clips.iloc[b]
         splits = _both(SPLIT_NAMES[first["split"]], SPLIT_NAMES[second["split"]])
         labels = _both(LABEL_NAMES[first["label"]], LABEL_NAMES[second["label"]])
