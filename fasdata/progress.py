@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 SELDOM = 5.0  # seconds between two lines of a log file at least, which does not want one an iteration
@@ -31,6 +31,30 @@ def progress(title: str, total: int, unit: str = "it") -> Iterator[Bar]:
     else:
         with _tqdm_bar(title, total, unit) as bar:
             yield bar
+
+
+@contextmanager
+def late_progress(title: str, total: int, unit: str = "it") -> Iterator[Bar]:
+    """Show a bar as `progress` does, once the block has taken some seconds: short work leaves no line."""
+    begun = time.monotonic()
+    with ExitStack() as stack:
+
+        class LateBar:
+            bar: Bar | None = None
+            done = 0
+
+            def advance(self, steps: int = 1, **counts: object) -> None:
+                self.done += steps
+                if self.bar is not None:
+                    self.bar.advance(steps, **counts)
+                elif time.monotonic() - begun >= SELDOM:
+                    self.bar = stack.enter_context(progress(title, total, unit))
+                    self.bar.advance(self.done, **counts)
+
+            def show(self, **counts: object) -> None:
+                self.advance(0, **counts)
+
+        yield LateBar()
 
 
 @contextmanager

@@ -26,7 +26,7 @@ _TRIED = """tried() {
 }
 """
 _CLIENT = Path(__file__).with_name("client.py")
-LIMIT = 1800  # seconds that a block may take
+LIMIT = 600  # seconds that a block may take
 
 
 class Failed(AssertionError):

@@ -146,24 +146,29 @@ class OutsideScorer:
         """Return the images: all of them are scored."""
         return images
 
-    def scores(self, images: Any, *, parts: bool = False) -> dict[str, np.ndarray]:
+    def scores(
+        self, images: Any, *, parts: bool = False, scored: Callable[[int], None] = lambda images: None
+    ) -> dict[str, np.ndarray]:
         """Return `score` (N,) float64 in the order of the samples; with `parts` also that of each of several networks.
+
+        `scored` is told how many images a network has scored since it was told last.
 
         Raises:
             UserError: a score is not a number; names the sample.
         """
-        every = [self._of(network, images.with_view(network.view)) for network in self.networks]
+        every = [self._of(network, images.with_view(network.view), scored) for network in self.networks]
         scores = {"score": np.mean(every, axis=0)}
         if parts and len(every) > 1:
             scores |= {f"score_network{number}": values for number, values in enumerate(every, 1)}
         return scores
 
-    def _of(self, network: OutsideNetwork, images: Any) -> np.ndarray:
+    def _of(self, network: OutsideNetwork, images: Any, scored: Callable[[int], None]) -> np.ndarray:
         n = len(images.samples)
         scores = np.empty(n)
         for start in range(0, n, AT_ONCE):
             pictures = np.stack([images.load(i)["rgb"] for i in range(start, min(start + AT_ONCE, n))])
             scores[start : start + len(pictures)] = network.scores(pictures)
+            scored(len(pictures))
         if not np.isfinite(scores).all():
             bad = images.samples.sample_id(int(np.argmin(np.isfinite(scores))))
             raise UserError(f"the score of {bad} is not a number", found=f"by the network at view {network.view}")

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fasdata.errors import UserError
+from fasdata.progress import late_progress
 from fastrain.outside.networks import OutsideScorer, load_networks
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from fastrain.data.images import Images
     from fastrain.run.assembly import Data, Scored
     from fastrain.rundir import RunDir, RunFacts
@@ -63,4 +66,9 @@ def outside_scores(run: RunDir, about: RunFacts, data: Data, parts: Sequence[str
         UserError: as `outside_assembly`, or a score is not a number.
     """
     assembly = outside_assembly(run, about, data, parts)
-    return {part: (images, assembly.scorer.scores(images, parts=True)) for part, images in assembly.images.items()}
+    return {part: (images, _scores(assembly.scorer, part, images)) for part, images in assembly.images.items()}
+
+
+def _scores(scorer: OutsideScorer, part: str, images: Images) -> dict[str, np.ndarray]:
+    with late_progress(f"score {part}", len(images.samples) * len(scorer.networks), "images") as bar:
+        return scorer.scores(images, parts=True, scored=bar.advance)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fasdata.errors import UserError, naming
+from fasdata.progress import late_progress
 from fastrain.augmentation import AugmentConfig
 from fastrain.config import modalities_of
 from fastrain.data.by_dataset import Preparation
@@ -18,7 +19,7 @@ from fastrain.networks.checkpoint import Checkpoint
 from fastrain.run.fixed_files import with_files_found
 from fastrain.rundir.folder import HELP, MANIFEST, RUN
 from fastrain.train.devices import open_devices, place, require_cuda
-from fastrain.train.scoring import SCORE, Scorer
+from fastrain.train.scoring import SCORE, Scorer, nobody
 from fastrain.train.training_state import load_method, require_own
 
 if TYPE_CHECKING:
@@ -111,10 +112,13 @@ class Assembly:
         """
         tested = {part: self.images[part] for part in TESTED if part in self.images and len(self.images[part].samples)}
         scored: Scored = {part: (images, {}) for part, images in tested.items()}
+        fabric = self.scorer.fabric
         for column, iteration in networks:
             for part, all_images in tested.items():
                 images = self.scorer.frames(all_images, iteration)
-                values = self.scorer.scores(images, parts=column == SCORE)
+                with late_progress(f"score {part}", -(-len(images.samples) // fabric.world_size), "images") as bar:
+                    scored_here = bar.advance if fabric.is_global_zero else nobody
+                    values = self.scorer.scores(images, parts=column == SCORE, scored=scored_here)
                 named = values if column == SCORE else {column: values[SCORE]}
                 scored[part] = (images, {**scored[part][1], **named})
         return scored

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 SCORE = "score"
 
+Scored = Callable[[int], None]
+
+
+def nobody(images: int) -> None:
+    """Listen to no count of images."""
+
 
 @dataclass(frozen=True)
 class Scorer:
@@ -47,14 +53,16 @@ class Scorer:
         rng = np.random.default_rng([self.one_frame, iteration])
         return images.only(ClipFrames.of(images.samples).random_frame_of_each(rng))
 
-    def scores(self, images: Images, *, parts: bool = False) -> dict[str, np.ndarray]:
+    def scores(self, images: Images, *, parts: bool = False, scored: Scored = nobody) -> dict[str, np.ndarray]:
         """Return `score` (N,) float64 in the order of the samples, with `parts` also the method's further scores.
+
+        `scored` is told how many images were scored since it was told last, on this device.
 
         Raises:
             UserError: a score is not a number; names the sample.
         """
         mine = np.array_split(np.arange(len(images.samples)), self.fabric.world_size)[self.fabric.global_rank]
-        gathered = gather(self.fabric, self._predicted(images, mine, parts))
+        gathered = gather(self.fabric, self._predicted(images, mine, parts, scored))
         scores = {
             name: np.concatenate([share[name] for share in gathered if share])
             for name in next(filter(None, gathered), {})
@@ -74,7 +82,7 @@ class Scorer:
         for batch in ordered_batches(images, self.changes, members, size=size, workers=self.workers):
             yield {**on_device(self.fabric, batch, dtype), "part": images.samples.part}
 
-    def _predicted(self, images: Images, members: np.ndarray, parts: bool) -> dict[str, np.ndarray]:
+    def _predicted(self, images: Images, members: np.ndarray, parts: bool, scored: Scored) -> dict[str, np.ndarray]:
         training = self.method.training
         self.method.eval()
         collected: dict[str, list[torch.Tensor]] = {}
@@ -83,6 +91,7 @@ class Scorer:
                 predicted = self.method.scores(ready) if parts else {SCORE: self.method.predict(ready)}
                 for name, values in predicted.items():
                     collected.setdefault(name, []).append(values)
+                scored(len(predicted[SCORE]))
         self.method.train(training)
         return {name: torch.cat(values).double().cpu().numpy() for name, values in collected.items()}
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import sys
-
 import pytest
 
-from fasdata import progress as bars
 from fasdata.extract import child, local
 from fasdata.extract.jobs import Job
 from fasdata.extract.settings import ExtractSettings
@@ -30,18 +26,3 @@ def test_every_frame_is_counted_while_its_clip_is_in_hand(tmp_path, workers):
         assert record.status == "ok"
         counted.append(sum(seen))
     assert counted[0] >= lengths[0] and counted[-1] == sum(seen) == sum(lengths)
-
-
-def test_a_log_has_a_line_now_and_then_within_a_long_step(monkeypatch):
-    now = [100.0]
-    monkeypatch.setattr(bars.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(sys, "stderr", io.StringIO())
-    with bars.progress("extract x", 2, "clips") as bar:
-        shown: list[bool] = []
-        for seconds in (1.0, 3.0, 1.5, 4.0, 1.5):
-            now[0] += seconds
-            length = len(sys.stderr.getvalue())
-            bar.show(decoded=int(now[0]))
-            shown.append(len(sys.stderr.getvalue()) > length)
-        assert shown == [False, False, True, False, True]  # after 5.5 s, and after 11
-        assert "decoded=111" in sys.stderr.getvalue()
