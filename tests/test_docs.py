@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import doctest
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -72,6 +74,22 @@ def test_a_block_that_runs_out_of_time_leaves_nothing_running(tmp_path):
         while any(is_running(number) for number in numbers) and time.monotonic() < until:
             time.sleep(0.05)
         assert [number for number in numbers if is_running(number)] == []
+
+
+def test_what_is_preloaded_ends_with_the_process_that_started_it(tmp_path):
+    line = "import sys, time; from pathlib import Path; from docs.blocks.running import Programs; "
+    line += "programs = Programs(Path(sys.argv[1]), ()).__enter__(); "
+    line += "print(programs._process.pid, flush=True); time.sleep(99)"
+    tester = subprocess.Popen([sys.executable, "-c", line, tmp_path / "programs"], stdout=subprocess.PIPE, text=True)
+    assert tester.stdout is not None
+    number = int(tester.stdout.readline())
+    assert is_running(number)
+    tester.kill()
+    tester.wait()
+    until = time.monotonic() + 20
+    while is_running(number) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not is_running(number)
 
 
 def is_running(number: int) -> bool:

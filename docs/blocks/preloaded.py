@@ -28,7 +28,7 @@ PRELOADED = (
 
 
 def serve(address: str, preloaded: list[str]) -> list[str] | None:
-    """Answer until killed; in the process of a command, return its words."""
+    """Answer until standard input ends, with whoever holds its other end; in the process of a command, return its words."""
     for name in preloaded:
         __import__(name)
     if len(list(Path("/proc/self/task").iterdir())) > 1:
@@ -38,12 +38,13 @@ def serve(address: str, preloaded: list[str]) -> list[str] | None:
         door.listen()
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait
         print("ready", flush=True)
-        while True:
+        while door in select.select([door, sys.stdin], [], [])[0]:
             line, _ = door.accept()
             if os.fork() == 0:
                 door.close()
                 return _command(line)
             line.close()
+    return None
 
 
 def _command(line: socket.socket) -> list[str] | None:

@@ -52,15 +52,17 @@ class Programs:
             script.chmod(0o755)
         environment = {**os.environ, "PYTHONPATH": str(TOP), "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
         command = [sys.executable, str(Path(__file__).with_name("preloaded.py")), str(self._address), *self._preloaded]
-        self._process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        # It ends when its standard input does: with this process too, however that ends.
+        self._process = subprocess.Popen(
+            command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         assert self._process.stdout is not None
         if self._process.stdout.readline() != "ready\n":
             raise Failed("the process that runs the commands did not start")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait()
+        self._process.communicate()
 
     def run(self, block: Block, folder: Path, mnt: Path) -> str:
         """Run a block in `folder`, with the datasets below `mnt` in the place of `/mnt`; return what it printed.
