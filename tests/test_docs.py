@@ -31,6 +31,16 @@ def test_each_block_runs_or_says_why(document):
     assert silent == []
 
 
+@pytest.mark.parametrize("document", documents())
+def test_the_name_of_a_file_stands_before_it_for_readers(document):
+    """The comment that names it is not shown on a page."""
+    lines = (reading.TOP / document).read_text(encoding="utf-8").splitlines()
+    for block in blocks_of(document):
+        if name := block.comments.get("file"):
+            before = "\n".join(lines[max(0, block.line - 9) : block.line - 3])
+            assert f"`{name}`" in before, block.place
+
+
 def test_documents_have_blocks_that_run():
     running = [block for name in documents() for block in blocks_of(name) if block.runs]
     assert len(running) > 50 and len(QUICK) > 8
