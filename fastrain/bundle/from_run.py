@@ -31,6 +31,7 @@ def predictor_of_run(
     """
     run = RunDir(folder)
     about = run.facts()
+    run.require_network(about)
     found_by = finding or finding_of_run(run, about)
     threshold = threshold_of_run(run, policy)
     if has_networks(about):

@@ -79,14 +79,15 @@ def _calibration(facts: GraphFacts, graph: bytes, images: Any) -> Iterator[Mappi
 def _outside(run: RunDir, about: RunFacts, precision: str) -> tuple[list[GraphFacts], dict[str, bytes]]:
     from fasdata.faces.view import View
     from fasdata.foreign import read_bytes
-    from fastrain.outside.networks import FOLDER, MINIFASNET
+    from fastrain.outside.networks import MINIFASNET
+    from fastrain.rundir.folder import NETWORKS
 
     if precision != "fp32":
         raise UserError("networks from outside are taken as they are", expected="no --precision", found=precision)
     assert about.contestant is not None
     facts, graphs = [], {}
     for number, network in enumerate(about.contestant.networks):
-        data = read_bytes(run.path / FOLDER / network.file)
+        data = read_bytes(run.path / NETWORKS / network.file)
         graph = graph_of_minifasnet(data) if network.kind == MINIFASNET else data
         member, view = f"network{number}.onnx", View.named(network.view)
         graphs[member] = graph

@@ -13,12 +13,12 @@ from fasdata.errors import UserError, naming
 from fasdata.faces.view import View
 from fastrain.outside.declared import InputForm, ScoreForm
 from fastrain.outside.onnx_file import AT_ONCE, OnnxFile, Port, sides
+from fastrain.rundir.folder import NETWORKS
 
 if TYPE_CHECKING:
     from fastrain.data.images import Images
     from fastrain.rundir.facts import NetworkFacts
 
-FOLDER = "networks"
 ONNX, MINIFASNET = "onnx", "minifasnet"
 Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 
@@ -95,7 +95,7 @@ def load_networks(folder: Path, networks: Sequence[NetworkFacts], accelerator: s
     Raises:
         UserError: a file is missing or not the one that was imported, or does not fit its declaration.
     """
-    return [_loaded(folder / FOLDER / facts.file, facts, accelerator) for facts in networks]
+    return [_loaded(folder / NETWORKS / facts.file, facts, accelerator) for facts in networks]
 
 
 def _loaded(path: Path, facts: NetworkFacts, accelerator: str) -> OutsideNetwork:

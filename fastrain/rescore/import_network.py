@@ -14,10 +14,11 @@ from fasdata import __version__
 from fasdata.errors import UserError
 from fasdata.faces.view import View
 from fastrain.outside.declared import InputForm, ScoreForm
-from fastrain.outside.networks import FOLDER, MINIFASNET, ONNX, OutsideNetwork
+from fastrain.outside.networks import MINIFASNET, ONNX, OutsideNetwork
 from fastrain.outside.onnx_file import OnnxFile, first_look
 from fastrain.rescore.contestants import NO_POLICY, require_name, require_new
 from fastrain.rundir import RunDir
+from fastrain.rundir.folder import NETWORKS
 
 UNKNOWN_TRAINING = "training: what its makers trained and chose the network on is not known here"
 MINI_INPUT, MINI_SCORE = "bgr, 0..255", "softmax[1]"
@@ -161,9 +162,9 @@ def _facts(
 def _written(run: RunDir, name: str, facts: list[dict[str, Any]], data: list[bytes], selection: str) -> str:
     from fasdata.store.atomic import replacing
 
-    (run.path / FOLDER).mkdir(parents=True, exist_ok=True)
+    (run.path / NETWORKS).mkdir(parents=True, exist_ok=True)
     for network, content in zip(facts, data, strict=True):
-        with replacing(run.path / FOLDER / network["file"]) as temporary:
+        with replacing(run.path / NETWORKS / network["file"]) as temporary:
             temporary.write_bytes(content)
     first = View.named(facts[0]["view"])
     about = {

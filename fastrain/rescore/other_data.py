@@ -18,7 +18,6 @@ from fasdata.protocols.find_manifest import ManifestFile, find_manifest, given_m
 from fastrain.data.image_source import image_source
 from fastrain.data.manifests import against_library, against_training, with_changes
 from fastrain.networks.checkpoint import Checkpoint
-from fastrain.outside.networks import FOLDER as NETWORKS
 from fastrain.report.masked_targets import only_masked
 from fastrain.rescore.on_purpose import Seen, manifest_on, with_own_validation
 from fastrain.rescore.outside_scores import has_networks, outside_scores
@@ -71,10 +70,7 @@ def score_again(
 
     run = RunDir(folder)
     about = run.facts()
-    if about.evaluation_of and not run.file("checkpoints").exists() and not run.file(NETWORKS).exists():
-        raise UserError(
-            f"{folder} holds scores of the run {about.evaluation_of}, and no network", do=f"name {about.evaluation_of}"
-        )
+    run.require_network(about)
     outside = has_networks(about)  # a contestant has no configuration and no checkpoint
     config = None if outside else own_config(run)
     given = asked.data or about.library

@@ -24,6 +24,7 @@ RunState = Literal["new", "unfinished", "finished"]
 File = TypeVar("File", bound=Facts)
 RUN, CONFIG, MANIFEST = "run.json", "config.yaml", "manifest.json"
 RESULTS, PROBE = "results.json", "probe.json"
+NETWORKS = "networks"  # the folder of a contestant's
 HELP = "put the run's own file back, or train again with another --out"
 _LOCK, _ANOTHER = ".lock", "wait for it to end, or give another --out"
 _EARLY = (_LOCK, "checkpoints", "code", CONFIG, MANIFEST)  # written before run.json
@@ -53,6 +54,18 @@ class RunDir:
                 do=HELP,
             )
         return self.checkpoints / f"{about.selection.checkpoint}.safetensors"
+
+    def require_network(self, about: RunFacts) -> None:
+        """Check that this is no run that was scored on other data: its network lies with the run that it names.
+
+        Raises:
+            UserError: it is.
+        """
+        if about.evaluation_of and not self.checkpoints.exists() and not self.file(NETWORKS).exists():
+            raise UserError(
+                f"{self.path} holds scores of the run {about.evaluation_of}, and no network",
+                do=f"name {about.evaluation_of}",
+            )
 
     def file(self, name: str) -> Path:
         """Return the path of a file of the run."""

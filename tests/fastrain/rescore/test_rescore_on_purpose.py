@@ -16,6 +16,7 @@ from fasdata.manifests import Manifest
 from fasdata.manifests.meta import recipe_key
 from fasdata.manifests.table import table_fingerprint
 from fasdata.protocols.dataset_names import shipped_names
+from fastrain.bundle.from_run import predictor_of_run
 from fastrain.evaluation.scores import ScoreTable
 from fastrain.rescore.on_purpose import Seen, covered_target, target_spellings
 from fastrain.rescore.other_data import Asked, score_again
@@ -79,6 +80,8 @@ def test_an_evaluation_says_which_run_holds_the_network(contestant: Path, finish
             shutil.rmtree(folder / name, ignore_errors=True)
         with pytest.raises(UserError, match=f"holds scores of the run {of}, and no network; name"):
             score_again(folder, Asked(on="OULU-NPU"))
+        with pytest.raises(UserError, match=f"holds scores of the run {of}, and no network; name"):
+            predictor_of_run(folder)
 
 
 @pytest.mark.parametrize(
