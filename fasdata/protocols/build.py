@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,23 @@ def assemble(plan: Plan, stores: Mapping[str, StoreLike], options: Options = DEF
     """
     if options.validation not in MODES:
         raise unknown_name("validation rule", options.validation, MODES)
+    with _no_search_for_cycles():
+        return _assembled(plan, stores, options)
+
+
+@contextmanager
+def _no_search_for_cycles() -> Iterator[None]:
+    """Keep Python from searching for cycles again and again while objects of all clips are made, which have none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _assembled(plan: Plan, stores: Mapping[str, StoreLike], options: Options) -> Manifest:
     code = _code(plan)
     columns = FrameColumns()
     collected = {dataset: collect(plan, dataset, stores[dataset], columns) for dataset in plan.datasets}

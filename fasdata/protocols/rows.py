@@ -32,6 +32,9 @@ def make_table(
     made = columns.take(frame_rows)
     for name, values in _clip_columns(plan, kept, detectors).items():
         made[name] = values.take(clip_rows)
+    same = (plan.recipe.key, plan.name.canonical, plan.name.alias, __version__)
+    for name, value in zip(("recipe", "protocol", "protocol_alias", "tool_version"), same, strict=True):
+        made[name] = pa.repeat(pa.scalar(value, pa.string()), len(places))
     made["modalities_available"], made["missing_reason"] = _modalities(plan, made)
     made.update(_keys(made))
     return pa.Table.from_arrays([made[name] for name in SCHEMA.names], schema=SCHEMA)
@@ -54,10 +57,6 @@ def _clip_columns(plan: Plan, kept: Sequence[PlacedClip], detectors: Mapping[str
         "detector": [detectors[clip.dataset] for clip in clips],
         "on_miss": ["+".join(member.take.on_miss) or "skip" for member in kept],
         "status": ["ok" if member.frames else "fta" for member in kept],
-        "recipe": [plan.recipe.key] * len(kept),
-        "protocol": [plan.name.canonical] * len(kept),
-        "protocol_alias": [plan.name.alias] * len(kept),
-        "tool_version": [__version__] * len(kept),
     }
     made = {name: pa.array(values, pa.string()) for name, values in text.items()}
     made["domain_id"] = pa.array([member.domain.domain_id for member in kept], pa.int32())

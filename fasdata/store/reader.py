@@ -161,7 +161,8 @@ class Store:
         )
 
 
-def natural(text: str) -> list[tuple[int, int, str]]:
-    """Return a sort key that puts `9` before `10`."""
-    parts = filter(None, _DIGITS.split(text))
-    return [(0, int(part[-999:]), "") if part.isdecimal() else (1, 0, part) for part in parts]
+def natural(text: str) -> list[str | int]:
+    """Return a sort key that puts `9` before `10`: text, number, text and so on, so that like is compared with like."""
+    parts: list[str | int] = [*_DIGITS.split(text)]
+    parts[1::2] = [int(str(digits)[-999:]) for digits in parts[1::2]]
+    return parts
