@@ -16,7 +16,7 @@ help:
 	@echo "make conformance  every method against every rule in full: toy runs, 500 steps (half an hour; METHODS=erm for one)"
 	@echo "make lint     ruff, mypy, and the layers of the packages (import-linter)"
 	@echo "make docs     the site, in docs/_build/html/index.html (half a minute)"
-	@echo "make docs-test  every command of README, site and method READMEs, on synthetic data (ten minutes)"
+	@echo "make docs-test  every command of README, site and method READMEs, on synthetic data (six minutes on two cores)"
 	@echo "make install  only set up $(VENV)"
 
 install: $(STAMP)
@@ -58,7 +58,7 @@ docs: install
 
 # Each block of each document on the synthetic world; what was made is thrown away.
 docs-test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) docs/test_documents.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal docs/test_documents.py
 
 format: install
 	$(BIN)/ruff check --fix .
