@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Whole = NDArray[np.int64]
 _GATHER = 1250  # units times blocks that a product of matrices goes through while this many samples are gathered
-_SMALL = 1 << 21  # entries of a table of counts that are never too many
+_SMALL = 1 << 22  # entries of a table of counts that are never too many
 _MOST_UNITS = 3000  # whose pairs are counted: 72 MB
 _PIECE = 512  # blocks that are counted together
 
@@ -121,7 +121,7 @@ def step_of(samples: int, units: int) -> int:
 
 def pairs_are_few(samples: int, units: int, weightings: int) -> bool:
     """Tell whether counting all pairs of units costs less than a visit to every sample for each of the weightings."""
-    return units <= min(_MOST_UNITS, 10 * weightings) and units * units <= 64 * samples
+    return units <= min(_MOST_UNITS, 10 * weightings) and units * units <= 500 * samples
 
 
 def ordered_pairs(first: Whole, second: Whole, units: int) -> NDArray[np.float64]:

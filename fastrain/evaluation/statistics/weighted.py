@@ -39,11 +39,13 @@ class Weighted:
         if order.lost_pairs is not None:
             weights = self._weights[:, :-1].astype(np.float64)
             return np.asarray(1 - ((weights @ order.lost_pairs) * weights).sum(axis=1) / (2 * pairs))
+        live, spoof, below, up_to = order.rivals
         lost, most = np.empty(len(pairs), np.int64), max(1, _CELLS // max(1, order.size))
         for start in range(0, len(pairs), most):
             rows = self._weights[start : start + most]
-            live, spoof = (of.everywhere(rows)[:, order.ends] for of in (order.live, order.spoof))
-            lost[start : start + most] = (np.diff(spoof, axis=1) * (live[:, 1:] + live[:, :-1])).sum(axis=1)
+            sums = np.zeros((len(rows), len(live) + 1), np.int64)
+            np.cumsum(rows[:, live], axis=1, out=sums[:, 1:])
+            lost[start : start + most] = (rows[:, spoof] * (sums[:, below] + sums[:, up_to])).sum(axis=1)
         return np.asarray(1 - lost / (2 * pairs))
 
     def eer(self) -> Rates:
@@ -174,7 +176,7 @@ class ScoreOrder:
     @property
     def together(self) -> int:
         """Return how many weightings are best looked at together."""
-        return 256 if self.live.step > 1 else 1
+        return max(1, min(256, _CELLS // max(1, self.units))) if self.live.step > 1 else 1
 
     def _units_of(self, label: int, order: Whole) -> Whole:
         """Return the units of a class in an order of all samples, and `units` for the other class."""
@@ -223,6 +225,15 @@ class ScoreOrder:
 
     def _running(self, members: Whole) -> tuple[Running, Scores]:
         return Running(self._unit[members], self.units), self._samples.scores[members]
+
+    @cached_property
+    def rivals(self) -> tuple[Whole, Whole, Whole, Whole]:
+        """The units of bona fide and of attacks, ascending; how many bona fide lie below each attack, and up to it."""
+        labels = self._samples.labels[self._ascending]
+        live, spoof = (self._unit[self._ascending[labels == label]] for label in (1, 0))
+        scores = self.scores[labels == 1]
+        below, up_to = (np.searchsorted(scores, self.scores[labels == 0], side) for side in ("left", "right"))
+        return live, spoof, below, up_to
 
     @cached_property
     def lost_pairs(self) -> NDArray[np.float64] | None:
