@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 
 from fasdata.errors import UserError
 from fasdata.library import Library
 from fasdata.manifests import Manifest
-from fasdata.protocols.build import build_protocol
+from fasdata.protocols.build import build_protocol, room_for_millions
 from fasdata.protocols.manifest_text import describe
 from fasdata.store.keys import crop_key
 from fasdata.store.reader import Store
@@ -229,3 +231,11 @@ def test_the_summary_lists_a_dozen_kinds_of_losses_and_counts_the_rest(stores):
         text = describe(replace(manifest, meta={**manifest.meta, "drops": drops}))
         assert text.count("reason 1") == 3 and says in text and ("more kinds" in text) == bool(says)
         assert f"dropped, no usable frame: {number} clips" in text
+
+
+def test_a_build_leaves_python_and_arrow_as_they_were_also_when_it_stops() -> None:
+    pool = pa.default_memory_pool().backend_name
+    with pytest.raises(KeyError), room_for_millions():
+        assert not gc.isenabled()
+        raise KeyError
+    assert gc.isenabled() and pa.default_memory_pool().backend_name == pool
