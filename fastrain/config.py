@@ -91,8 +91,9 @@ class TrainConfig(_Section):
     """Iterations whose losses are averaged into one line of the log."""
     seed: int = Field(0, ge=0, lt=2**32)
     """Of weights, order, augmentation and everything else that a run draws; 0 for every method."""
-    channels_last: bool = False
-    """Keep images and weights with the channels innermost in memory, which convolutions are often faster with."""
+    channels_last: bool | None = None
+    """Keep images and weights with the channels innermost in memory, which convolutions are often faster with; the
+    same arithmetic in another order. null: on a processor, where most weights are those of convolutions."""
     sync_batch_norm: bool = False
     """Batch statistics over all devices instead of each one's own; for several CUDA devices."""
     compile: bool = False

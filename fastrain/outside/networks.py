@@ -13,7 +13,6 @@ from fasdata.errors import UserError, naming
 from fasdata.faces.view import View
 from fastrain.outside.declared import InputForm, ScoreForm
 from fastrain.outside.onnx_file import AT_ONCE, OnnxFile, Port, sides
-from fastrain.rundir.folder import NETWORKS
 
 if TYPE_CHECKING:
     from fastrain.data.images import Images
@@ -95,6 +94,8 @@ def load_networks(folder: Path, networks: Sequence[NetworkFacts], accelerator: s
     Raises:
         UserError: a file is missing or not the one that was imported, or does not fit its declaration.
     """
+    from fastrain.rundir.folder import NETWORKS  # a bundle answers without what a run's folder needs
+
     return [_loaded(folder / NETWORKS / facts.file, facts, accelerator) for facts in networks]
 
 

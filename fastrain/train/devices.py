@@ -166,12 +166,20 @@ def place(method: Method, fabric: Fabric, config: TrainConfig, *, training: bool
     require_cuda(fabric, config, training=training)
     fabric.strategy.precision.convert_module(method)
     fabric.strategy.module_to_device(method)
-    if config.channels_last:
+    wanted = config.channels_last
+    if fabric.device.type == "cpu" and _mostly_convolutions(method) if wanted is None else wanted:
         method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if config.sync_batch_norm and training:
         nn.SyncBatchNorm.convert_sync_batchnorm(method)
     if config.compile and training:
         compile_networks(method)
+
+
+def _mostly_convolutions(method: Method) -> bool:
+    sizes = {True: 0, False: 0}
+    for weight in method.parameters():
+        sizes[weight.ndim == 4] += weight.numel()
+    return sizes[True] > sizes[False]
 
 
 def require_cuda(fabric: Fabric, config: TrainConfig, *, training: bool) -> None:

@@ -208,7 +208,7 @@ CHANGES: dict[str, Change] = {
     "train.validate_every_epochs": Change("2", training, SHORT),
     "train.log_every": Change("2", training, SHORT),
     "train.seed": Change("1"),
-    "train.channels_last": Change("true", training, SHORT),
+    "train.channels_last": Change("false", training, SHORT),
     "train.sync_batch_norm": Change("true", training, SHORT),  # refused without CUDA
     "train.compile": Change("true", training, SHORT),  # refused without CUDA
     "train.ema": Change("0.9", training, SHORT),
