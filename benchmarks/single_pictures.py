@@ -79,7 +79,9 @@ class Made(Executor):
         super().__init__()
         object.__setattr__(self, "results", results)
 
-    def extract_clips(self, jobs: Sequence[Job], root: Path, settings: ExtractSettings) -> Generator[Result]:
+    def extract_clips(
+        self, jobs: Sequence[Job], root: Path, settings: ExtractSettings, *seen: object
+    ) -> Generator[Result]:
         yield from self.results  # type: ignore[attr-defined]
 
 
