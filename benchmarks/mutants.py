@@ -46,6 +46,7 @@ TESTS = {
     "statistics/edges.py": _PARTS,
     "statistics/intervals.py": _PARTS,
     "statistics/paired.py": [f"{_E}statistics.py"],
+    "statistics/running.py": [f"{_E}statistics.py"],
     "statistics/proportions.py": _PARTS,
     "statistics/weighted.py": [f"{_E}statistics.py", *_WHOLE],
     "planning.py": [f"{_E}planning.py"],
@@ -88,7 +89,9 @@ def main() -> None:
     logged = given.log.read_text().splitlines() if given.log.is_file() else []
     outcomes = {entry["mutant"]: entry["killed_by"] for entry in map(json.loads, logged)}
     begun = time.monotonic()
-    every_test = sorted({test for tests in (*TESTS.values(), _FILES) for test in tests})
+    room = TOP / ROOM
+    paths = [file.relative_to(room).as_posix() for file in room.rglob("*.py")]
+    every_test = sorted({test for path in paths for test in tests_of_file(path)})
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         tree = copied(Path(folder))
         known = known_lines(tree, ROOM, every_test, OPTIONS, given.log.with_suffix(".lines"))
@@ -201,9 +204,15 @@ def copied(folder: Path) -> Path:
     return folder
 
 
+def tests_of_file(path: str) -> list[str]:
+    """Return the files of tests that a file of the room answers to: the one of its name, where there is one, and more."""
+    own = f"{_E}{Path(path).stem}.py"
+    return list(dict.fromkeys([*([own] if (TOP / own).is_file() else []), *TESTS.get(path, _FILES)]))
+
+
 def covering(known: dict[str, Any], path: str, at: int) -> list[str]:
     """Return the tests to try a mutant with: of those of its file the ones that run its line."""
-    source, of_file = (TOP / ROOM / path).read_text(encoding="utf-8"), TESTS.get(path, _FILES)
+    source, of_file = (TOP / ROOM / path).read_text(encoding="utf-8"), tests_of_file(path)
     running = tests_of(known, path, source, list(changes(ast.parse(source)))[at][0])
     return of_file if running is None else [test for test in running if test.partition("::")[0] in of_file]
 
