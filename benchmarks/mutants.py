@@ -205,7 +205,7 @@ def copied(folder: Path) -> Path:
 
 
 def tests_of_file(path: str) -> list[str]:
-    """Return the files of tests that a file of the room answers to: the one of its name, where there is one, and more."""
+    """Return the files of tests that a file of the room answers to: the one of its name, if any, and more."""
     own = f"{_E}{Path(path).stem}.py"
     return list(dict.fromkeys([*([own] if (TOP / own).is_file() else []), *TESTS.get(path, _FILES)]))
 
