@@ -104,6 +104,21 @@ def everything(path: Path) -> tuple[tuple[int, float, str], ...]:
     return read(source, range(2 * LENGTH)).frames if source else ()
 
 
+def _unnoticed(path: Path, whole: Path, expected: Outcome, outcome: Outcome) -> bool:
+    """Tell whether both ways show other pixels than the whole recording has, and nothing else differs.
+
+    A decoder may take changed bytes for a shorter picture, without a word: where it ends, memory shows what was there,
+    and that is something else in order too once other frames are asked for.
+    """
+    intact = everything(whole)
+    pairs = list(zip(expected.frames, outcome.frames, strict=False))
+    return (
+        [frame[:2] for frame in expected.frames] == [frame[:2] for frame in outcome.frames]
+        and (expected.n, expected.said_of_it) == (outcome.n, outcome.said_of_it)
+        and all(theirs not in intact and ours not in intact for theirs, ours in pairs if theirs != ours)
+    )
+
+
 def compare(path: Path, wanted: Collection[int], whole: Path | None = None) -> str:
     """Read both ways and return the way that the sparse reading took.
 
@@ -118,6 +133,8 @@ def compare(path: Path, wanted: Collection[int], whole: Path | None = None) -> s
     if expected != outcome:
         where = f"{path} {sorted(wanted)}: {expected} {outcome}"
         assert whole is not None and sparse.way == "groups" and not outcome.error, where
+        if _unnoticed(path, whole, expected, outcome):
+            return "groups, damage that the decoder does not notice"
         assert expected.error or in_order.damage or in_order.n_decoded != sparse.n_decoded, where
         in_either = {frame[1:] for file in (path, whole) for frame in everything(file)}
         assert in_either.issuperset(frame[1:] for frame in outcome.frames), where
