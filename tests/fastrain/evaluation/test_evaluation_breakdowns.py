@@ -93,6 +93,11 @@ def test_grades_stand_from_low_to_high_and_unknown_last() -> None:
     assert "unknown" not in down.differentials[0].small
 
 
+def test_what_is_no_grade_stands_behind_the_grades() -> None:
+    frame = world(dict.fromkeys("abc", (2, 0))).assign(field_sharpness=np.repeat(["a guess", "over 80", "20 to 80"], 4))
+    assert list(breakdown(frame, "sharpness", "field_sharpness", 0.5).groups) == ["20 to 80", "over 80", "a guess"]
+
+
 def test_a_clip_without_a_score_is_rejected_and_species_are_crossed_with_a_field() -> None:
     frame = world({"north": (3, 0), "south": (3, 0)})
     frame.loc[frame["label"] == "attack", "attack_type"] = ["print", "print", "replay", "replay", "print", "print"]

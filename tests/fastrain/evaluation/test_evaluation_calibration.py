@@ -38,3 +38,9 @@ def test_reliability_counts_and_averages() -> None:
     np.testing.assert_allclose(diagram.predicted, [0.05, 0.135, 0.975])
     np.testing.assert_allclose(diagram.observed, [0.0, 0.5, 1.0])
     assert diagram.error == pytest.approx((0.05 + 2 * 0.365 + 2 * 0.025) / 5)
+
+
+def test_the_last_two_steps_of_a_reliability_diagram_stay_apart() -> None:
+    diagram = reliability([0.05, 0.85, 0.95, 1.0], [0, 1, 1, 1])
+    assert diagram.samples.tolist() == [1, 1, 2]
+    np.testing.assert_allclose(diagram.predicted, [0.05, 0.85, 0.975])

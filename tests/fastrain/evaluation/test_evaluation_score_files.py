@@ -111,3 +111,9 @@ def test_unknown_forms_and_places(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(UserError, match="not a readable parquet"):
         read_scores(tmp_path / "a.parquet")
+
+
+def test_a_column_of_a_field_is_read_unless_it_has_another_role(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text("clip,label,score,field_device,field_person\na,bonafide,0.9,phone,p1\nb,attack,0.2,laptop,p2\n")
+    assert read_scores(path).frame["field_device"].tolist() == ["phone", "laptop"]

@@ -11,7 +11,7 @@ from fasdata.page.spelling import Absent
 from fastrain.evaluation.results import evaluate
 from fastrain.evaluation.results_lookup import HONEST, Results
 from fastrain.evaluation.scores import ScoreTable
-from fastrain.evaluation.sheet import APCER, NO_SPECIES, ItemUnderTest, iso_sheet
+from fastrain.evaluation.sheet import APCER, NO_SPECIES, ItemUnderTest, Rate, iso_sheet
 from fastrain.evaluation.thresholds import fixed
 
 KINDS = {"bonafide": "", "print": "print", "replay": "replay"}
@@ -128,3 +128,11 @@ def test_digital_attacks_are_named_and_left_out_of_what_the_standard_asks() -> N
     alone = ScoreTable(both.frame[both.frame["attack_type"] != "replay"])
     assert "no presentation attack was tested" in str(iso_sheet(results(alone), ItemUnderTest()).apcer.why)
     assert not iso_sheet(results(table()), ItemUnderTest()).outside
+
+
+def test_a_rate_has_both_ends_of_its_interval_or_none() -> None:
+    row = {"value": 0.2, "low": 0.1, "high": 0.4, "rule": "exact"}
+    assert Rate.of("bpcer", row) == Rate("bpcer", 0.2, (0.1, 0.4), "exact")
+    for end in ("low", "high"):
+        assert Rate.of("bpcer", row | {end: None}).ends is None
+    assert Rate.of("bpcer", {"value": None, "reason": "nobody was there"}).why == "nobody was there"

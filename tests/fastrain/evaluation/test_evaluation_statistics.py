@@ -276,3 +276,30 @@ def test_corrected_p_values_by_hand() -> None:
     # Ascending 0.01 0.02 0.03 0.5: times 4, 3, 2, 1: 0.04 0.06 0.06 0.5.
     assert holm([0.5, 0.02, 0.01, 0.03]) == pytest.approx([0.5, 0.06, 0.04, 0.06])
     assert holm([0.6, 0.7]) == [1.0, 1.0]
+
+
+def test_the_band_of_a_curve_that_knows_little_lies_low() -> None:
+    scores = np.random.default_rng(4).random(160)
+    samples = samples_of(scores, np.tile([1, 0], 80))
+    band = roc_band(samples, Clusters(np.repeat(np.arange(80), 2), np.zeros(80, int), 80, 0), resamples=50)
+    assert band is not None
+    assert (
+        band.high[0] < 0.2 and 0.2 < band.low[25 + 20] < band.high[25 + 20] < 0.9
+    )  # of no attack; of some half of them
+
+
+def test_rates_of_a_resample_are_those_of_its_samples_repeated() -> None:
+    """(FAR, FRR) at each threshold, against samples that are written down as often as they are drawn."""
+    rng = np.random.default_rng(2)
+    scores, labels = rng.integers(0, 6, 24).astype(float), rng.integers(0, 2, 24)
+    labels[:2] = 0, 1
+    weights = rng.integers(0, 4, (5, 24))
+    weights[:, :2] = 1
+    far, frr = Weighted(ScoreOrder(samples_of(scores, labels)), weights).rates()
+    for drawn, x, y in zip(weights, far, frr, strict=True):
+        repeated, of = np.repeat(scores, drawn), np.repeat(labels, drawn)
+        expected = {
+            ((repeated[of == 0] >= limit).mean().round(9), (repeated[of == 1] < limit).mean().round(9))
+            for limit in [*np.unique(scores), np.inf]
+        }
+        assert set(zip(x.round(9), y.round(9), strict=True)) == expected

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from fasdata.errors import UserError
 from fastrain.evaluation.metrics.reference import POINTS, reference_point
+from fastrain.evaluation.scores import ScoreTable
 from fastrain.evaluation.thresholds import (
     REFERENCE,
     SOURCE_EER,
@@ -12,10 +15,12 @@ from fastrain.evaluation.thresholds import (
     TARGET_EER,
     TARGET_MIN_HTER,
     fixed,
+    held_out_threshold,
     is_oracle,
     name_policy,
     named_policy,
 )
+from tests.fastrain.evaluation.tables import twelve
 
 SCORES, LABELS = np.array([0.1, 0.2, 0.3, 0.6, 0.5, 0.7]), np.array([0, 0, 0, 0, 1, 1])
 
@@ -91,3 +96,15 @@ def test_a_policy_that_would_mislead_is_refused(tmp_path, name, words):
     file.write_text(OWN)
     with pytest.raises(UserError, match=words):
         name_policy(f"{file}:{name}")
+
+
+def test_the_threshold_of_the_held_out_sources_is_theirs_or_no_number() -> None:
+    table = twelve()
+    val = table.clips().part("val")
+    assert val is not None
+    chosen = SOURCE_EER.choose(val.frame["score"].to_numpy(), (val.frame["label"] == "bonafide").to_numpy(int))
+    assert held_out_threshold(table) == chosen and 0.4 <= chosen <= 0.6
+    tested = ScoreTable(table.frame[table.frame["part"] == "test"])
+    assert math.isnan(held_out_threshold(tested))
+    lone = ScoreTable(table.frame[(table.frame["part"] == "test") | (table.frame["label"] == "bonafide")])
+    assert math.isnan(held_out_threshold(lone))
