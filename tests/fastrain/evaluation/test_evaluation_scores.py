@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from fasdata.errors import UserError
-from fastrain.evaluation.scores import ScoreTable
+from fastrain.evaluation.scores import Samples, ScoreTable
 from tests.fastrain.evaluation.tables import frame, row, twelve
 
 
@@ -121,3 +121,12 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ScoreTable.read_csv(tmp_path / "scores.csv")
     with pytest.raises(UserError, match="a folder"):
         ScoreTable.read_csv(tmp_path)
+
+
+def test_clips_and_species_keep_the_order_of_the_rows() -> None:
+    table = ScoreTable(frame(row("r0", 0.2, "attack:replay"), row("b0", 0.9), row("p0", 0.1, "attack:print")))
+    assert table.clips().frame["clip_id"].tolist() == ["r0", "b0", "p0"]
+    kinds = Samples.of(table, "count").kinds
+    assert {name: of.tolist() for name, of in kinds.items()} == {
+        "print": [False, False, True], "replay": [True, False, False],
+    }  # fmt: skip

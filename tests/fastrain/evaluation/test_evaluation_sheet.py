@@ -82,6 +82,13 @@ def test_the_least_scores_leave_most_lines_unknown_each_with_its_reason() -> Non
     assert "EER" not in unknown and "BPCER20" not in unknown  # found on these very clips
 
 
+def test_results_without_intervals_still_name_as_many_people_as_there_are_of_a_label() -> None:
+    bare = results(table())
+    whole = iso_sheet(bare, ItemUnderTest()).people
+    del bare.data["uncertainty"]
+    assert iso_sheet(bare, ItemUnderTest()).people == whole and str(whole).isdigit()
+
+
 def test_without_species_the_worst_is_unknown_and_the_whole_is_told() -> None:
     sheet = iso_sheet(results(table(species=False)), ItemUnderTest())
     assert sheet.unknown()[APCER].startswith(f"{NO_SPECIES}; all together: 8.33 % [")
