@@ -16,7 +16,7 @@ help:
 	@echo "make conformance  every method against every rule in full: toy runs, 500 steps (half an hour; METHODS=erm for one)"
 	@echo "make lint     ruff, mypy, and the layers of the packages (import-linter)"
 	@echo "make docs     the site, in docs/_build/html/index.html (half a minute)"
-	@echo "make docs-test  every command of README, site and method READMEs, on synthetic data (six minutes on two cores)"
+	@echo "make docs-test  every command of README, site and method READMEs, on synthetic data (twelve minutes of a processor)"
 	@echo "make install  only set up $(VENV)"
 
 install: $(STAMP)

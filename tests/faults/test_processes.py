@@ -93,7 +93,7 @@ def shoot_at(raw: Path, out: Path, shoot: Callable[[int], None], workers: int = 
 def test_the_whole_group_is_killed(raw, calm, tmp_path):
     out, _, code, _ = shot(raw, tmp_path, lambda pid: os.killpg(pid, signal.SIGKILL))
     assert code == -signal.SIGKILL
-    assert check_store(store_of(out)).clips <= CLIPS
+    assert check_store(store_of(out)).problems.keys() <= {"the last run that wrote to the store did not finish"}
     extract(raw, out)
     assert sound_hash(out) == calm
 
