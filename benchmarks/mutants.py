@@ -48,13 +48,14 @@ TESTS = {
     "statistics/paired.py": [f"{_E}statistics.py"],
     "statistics/running.py": [f"{_E}statistics.py"],
     "statistics/proportions.py": _PARTS,
-    "statistics/weighted.py": [f"{_E}statistics.py", *_WHOLE],
+    "statistics/weighted.py": [f"{_E}statistics.py", f"{_E}running.py", *_WHOLE],
     "planning.py": [f"{_E}planning.py"],
     "averaged.py": [f"{_E}results.py", f"{_E}averaged.py"],
     "colour_probe.py": [f"{_E}colour_probe.py"],
     "measures.py": [f"{_E}results.py", *_PARTS],
     "place_threshold.py": [f"{_E}place_threshold.py"],
     "results.py": _WHOLE,
+    "row_intervals.py": [*_WHOLE, f"{_E}averaged.py"],
     "results_lookup.py": [f"{_E}results_lookup.py"],
     "thresholds.py": [f"{_E}thresholds.py", f"{_E}results.py"],
 }
@@ -197,7 +198,7 @@ def _counted(node: ast.AST) -> Iterator[ast.AST]:
 
 def copied(folder: Path) -> Path:
     """Copy what the tests need into `folder`."""
-    for name in ("fasdata", "fastrain", "manifests", "configs", "tests", "pyproject.toml"):
+    for name in ("fasdata", "fastrain", "manifests", "configs", "docs", "tests", "pyproject.toml"):
         source = TOP / name
         ignored = shutil.ignore_patterns("__pycache__")
         (shutil.copytree(source, folder / name, ignore=ignored) if source.is_dir() else shutil.copy(source, folder))

@@ -145,3 +145,8 @@ def test_fields_of_a_file_from_outside_are_grouped_on_the_command_line(tmp_path:
         assert re.search(words, line), line
     with pytest.raises(UserError, match="unknown field"):
         column_named(frame, "device")
+
+
+def test_of_a_single_field_nothing_more_is_asked() -> None:
+    frame = world({"north": (40, 2), "south": (40, 20)})
+    assert breakdown(frame, "region", "field_region", 0.5) == of({"north": (40, 2), "south": (40, 20)}, fields=1)

@@ -86,3 +86,8 @@ def test_a_drawn_curve_keeps_turns_and_even_steps_along_it() -> None:
     assert [points.tolist() for points in apart] == [[0, 0, 1], [0, 1, 1]]
     tied = Roc.of([1.0, 1.0, 1.0], [1, 0, 0]).thinned()
     assert [points.tolist() for points in tied] == [[0, 1], [0, 1]]
+
+
+def test_a_curve_of_many_turns_is_drawn_with_five_hundred_points() -> None:
+    fpr, tpr = Roc.of(np.arange(2000, 0, -1.0), np.tile([1, 0], 1000)).thinned()
+    assert len(fpr) == len(tpr) == 500

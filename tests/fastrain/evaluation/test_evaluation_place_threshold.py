@@ -156,3 +156,12 @@ def test_attacks_without_a_face_are_rejected_so_that_the_lowest_score_may_be_the
     found_at = place_threshold(Promise("apcer", 0.05), scores, np.zeros(100, bool), [f"p{i}" for i in range(100)],
                                ["print"] * 100)  # fmt: skip
     assert (found_at.value, found_at.observed, found_at.people) == (0.3, 0.01, 100)
+
+
+def test_the_interval_leaves_out_a_fortieth_of_the_draws_at_either_end() -> None:
+    """Of 500 thresholds, from the 13th to the 487th: 2.5 and 97.5 % of the way from the first to the last."""
+    scores, who = np.arange(300) / 300, [f"p{i:03}" for i in range(300)]
+    drawn = np.random.default_rng(0).multinomial(300, np.full(300, 1 / 300), 500)
+    values = np.sort(drawn_thresholds(Promise("bpcer", 0.2), scores, np.arange(300), drawn))
+    ends = threshold_interval(Promise("bpcer", 0.2), scores, np.ones(300, bool), who, [""] * 300)
+    assert ends == (values[12], values[486]) and values[12] < values[17] and values[481] < values[486]

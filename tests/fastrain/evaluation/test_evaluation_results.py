@@ -324,3 +324,8 @@ def test_digital_attacks_are_counted_apart_by_their_worst_species(by: str) -> No
     text = "\n".join(number_lines(result))
     assert "apcer     33.33 % [0.84, 90.57] exact" in text and "physical attacks (print; 3 clips)" in text
     assert f"digital     {OUTSIDE_30107}" in text
+
+
+def test_frames_are_resampled_at_most_a_thousand_times_and_clips_as_often_as_asked() -> None:
+    results = evaluate(twelve(), selection="last", resamples=1003)
+    assert results["uncertainty"]["test"]["resamples"] == 1003

@@ -117,3 +117,14 @@ def test_a_column_of_a_field_is_read_unless_it_has_another_role(tmp_path: Path) 
     path = tmp_path / "scores.csv"
     path.write_text("clip,label,score,field_device,field_person\na,bonafide,0.9,phone,p1\nb,attack,0.2,laptop,p2\n")
     assert read_scores(path).frame["field_device"].tolist() == ["phone", "laptop"]
+
+
+def test_recordings_of_the_same_ids_are_told_apart_where_the_parts_differ_in_length(tmp_path: Path) -> None:
+    """The three of development are renamed, and the two of evaluation are not."""
+    for name, clips in (("scores-dev.csv", "abc"), ("scores-eval.csv", "ab")):
+        rows = [f"7,{clip},{clip == 'a'},{'' if clip == 'a' else 'print'},0.{at}" for at, clip in enumerate(clips, 1)]
+        (tmp_path / name).write_text("\n".join(["claimed_id,test_label,is_bonafide,attack_type,score", *rows]) + "\n")
+    read = read_scores(tmp_path).frame
+    assert dict(zip(read["clip_id"], read["part"], strict=True)) == {
+        "dev: a": "val", "dev: b": "val", "dev: c": "val", "a": "test", "b": "test",
+    }  # fmt: skip

@@ -14,6 +14,7 @@ from fastrain.evaluation.scores import Samples, ScoreTable
 from fastrain.evaluation.several_targets import mean_of_resamples, of_target, targets_of
 from fastrain.evaluation.statistics.clusters import Clusters
 from fastrain.evaluation.statistics.intervals import interval_of, resampled
+from fastrain.evaluation.statistics.proportions import Interval, mean_of_many
 from fastrain.evaluation.statistics.weighted import ScoreOrder, Weighted
 from tests.fastrain.evaluation.tables import frame, row
 
@@ -135,3 +136,22 @@ def test_the_mean_varies_as_that_of_people_drawn_inside_each_dataset() -> None:
         joint.append(np.mean(halves, axis=0))
     own, oracle = interval_of(mean_of_resamples(drawn, 0)), interval_of(np.concatenate(joint))
     assert (own.low, own.high) == pytest.approx((oracle.low, oracle.high), abs=0.012)
+
+
+def test_the_interval_of_a_mean_is_no_narrower_than_that_of_its_resamples() -> None:
+    """Five people a target: joined intervals end at 0.93, the means in the resamples of both reach further."""
+    table = scored(people=5)
+    results = run_results(table, selection="last", fta="count", resamples=100)
+    clips = table.part("test")
+    assert clips is not None
+    drawn = []
+    for target in targets_of(table):
+        of = ScoreTable(clips.frame[clips.frame["dataset"] == target].reset_index(drop=True))
+        people = Clusters.of(of.frame)
+        drawn.append(resampled(Samples.of(of, "count"), people, {"auc": Weighted.auc}, resamples=100, seed=0)["auc"])
+    auc, of_mean = value(results, "auc"), interval_of(mean_of_resamples(drawn, 0))
+    ends = [value(results["targets"][target], "auc") for target in TARGETS]
+    each = [(end["value"], Interval(end["low"], end["high"])) for end in ends]
+    joined = mean_of_many(each, range(2))
+    assert joined.high < auc["high"] == pytest.approx(of_mean.high) and auc["rule"] == "resampled"
+    assert auc["low"] == pytest.approx(min(joined.low, of_mean.low))

@@ -143,3 +143,15 @@ def test_a_rate_has_both_ends_of_its_interval_or_none() -> None:
     for end in ("low", "high"):
         assert Rate.of("bpcer", row | {end: None}).ends is None
     assert Rate.of("bpcer", {"value": None, "reason": "nobody was there"}).why == "nobody was there"
+
+
+def test_people_are_counted_over_both_labels_together() -> None:
+    """Of six people one was never presented as an attack, and a seventh as nothing else: they are seven."""
+    rows = table().frame
+    rows = rows[~((rows["part"] == "test") & (rows["subject"] == "test5") & (rows["label"] == "attack"))]
+    stranger = rows[rows["clip_id"] == "test0replay"].assign(subject="stranger", clip_id="s", sample_id="s/0")
+    sheet = iso_sheet(results(ScoreTable(pd.concat([rows, stranger], ignore_index=True))), ItemUnderTest())
+    presented = dict(sheet.presented())
+    assert (presented["People"], presented["Bona fide presentations"], presented["Attack presentations"]) == (
+        "7", "6", "11",
+    )  # fmt: skip

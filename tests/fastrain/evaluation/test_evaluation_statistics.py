@@ -303,3 +303,17 @@ def test_rates_of_a_resample_are_those_of_its_samples_repeated() -> None:
             for limit in [*np.unique(scores), np.inf]
         }
         assert set(zip(x.round(9), y.round(9), strict=True)) == expected
+
+
+def test_of_many_samples_fewer_exchanges_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four numbers a sample and exchange: of 32 samples 250 exchanges are 32,000."""
+    monkeypatch.setattr("fastrain.evaluation.statistics.clusters._MOST_WORK", 32_000)
+    (more, clusters), (less, _) = people(16, 1, shift=1.2), people(16, 1, seed=9, shift=0.8)
+    test = sign_flip([(ranked(more), ranked(less))], clusters, Weighted.auc, draws=1000)
+    assert test.smallest == pytest.approx(1 / 251)
+
+
+def test_a_threshold_may_reject_all_but_scores_without_end() -> None:
+    """Two bona fide scores are infinite: a threshold below them, above all attacks, makes no error."""
+    samples = samples_of(np.array([0.0, 1.0, np.inf, np.inf]), np.array([0, 0, 1, 1]))
+    assert Weighted(ScoreOrder(samples), np.ones((1, 4), int)).min_hter().tolist() == [0.0]
