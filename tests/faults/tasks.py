@@ -48,7 +48,7 @@ def extract(root: str, out: str, rules: str) -> None:
 
 def extract_in_groups(root: str, out: str, rules: str) -> None:
     """Extract with commits of several clips."""
-    group.GROUP_BYTES, group.GROUP_SECONDS = GROUP, 1e9
+    group.GROUP_BYTES, group.GROUP_SECONDS, group.GROUP_COMMITS = GROUP, 1e9, 1e12
     extract(root, out, rules)
 
 

@@ -116,10 +116,16 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
         StoreWriter(tmp_path, INFO)
 
 
+def wait_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let groups wait for others than the clock."""
+    for name, value in (("GROUP_BYTES", 1 << 40), ("GROUP_SECONDS", 1e9), ("GROUP_COMMITS", 1e12)):
+        monkeypatch.setattr(group, name, value)
+
+
 @pytest.mark.parametrize("together", [False, True])
 def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, together):
+    wait_long(monkeypatch)
     monkeypatch.setattr(group, "GROUP_BYTES", (1 << 40) * together)
-    monkeypatch.setattr(group, "GROUP_SECONDS", 1e9)
     with StoreWriter(tmp_path / "s", INFO) as writer:
         for made in (clip(1), (failed(3), {})):
             writer.add(*made)
@@ -144,7 +150,7 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, together):
 
 
 def test_a_group_is_one_transaction_and_is_there_once_it_is_flushed(tmp_path, monkeypatch):
-    monkeypatch.setattr(group, "GROUP_SECONDS", 1e9)
+    wait_long(monkeypatch)
     writes: list[int] = []
     write = ShardWriter.write
     monkeypatch.setattr(ShardWriter, "write", lambda self, *of: (writes.append(len(of[1])), write(self, *of))[1])
@@ -171,15 +177,35 @@ def test_a_group_is_one_transaction_and_is_there_once_it_is_flushed(tmp_path, mo
         monkeypatch.setattr(group, "GROUP_BYTES", len(clip(7)[1][crop_key("train__7", 0)]))
         writer.add(*clip(7))
         assert writes[6:] == [3]  # large enough for a commit of its own
-        monkeypatch.setattr(group, "GROUP_BYTES", 1 << 40)
-        monkeypatch.setattr(group, "GROUP_SECONDS", 0)
+        wait_long(monkeypatch)
         writer.add(*clip(8))
-        assert writes[7:] == [3]  # so long after the last commit that it waits for no other
-        monkeypatch.setattr(group, "GROUP_SECONDS", 1e9)
         writer.add(*clip(9))
-    assert writes[8:] == [3]  # `close` commits
+        assert len(writes) == 7
+    assert writes[7:] == [6]  # `close` commits
     assert readable() == [f"train__{number}" for number in (1, 3, 4, 5, 6, 7, 8, 9)]
     assert check_store(tmp_path / "s", rehash=True).intact
+
+
+@pytest.mark.parametrize(
+    ("picture", "commit", "sizes"),
+    [(0.04, 0.002, [1] * 7), (0.04, 0.005, [1, 2, 2, 2]), (0.04, 0.01, [1, 3, 3]), (0.4, 9, [1, 3, 3])],
+)
+def test_a_group_waits_for_as_long_as_ten_commits_take(monkeypatch, picture, commit, sizes):
+    """Seven pictures: where a commit takes 10 ms the next is due after 100 ms, where it takes 9 s after one."""
+    now, written = [0.0], []
+
+    class Shards:
+        def write(self, shard: int, values: dict) -> None:
+            now[0] += commit
+            written.append(len(values))
+
+    monkeypatch.setattr(group.time, "monotonic", lambda: now[0])
+    waiting = group.Group(Shards())
+    for number in range(7):
+        now[0] += picture
+        waiting.add(0, f"clip{number}", {b"%d" % number: b"x"})
+    waiting.flush()
+    assert written == sizes
 
 
 def test_an_interrupted_writer_commits_what_waits(tmp_path):
