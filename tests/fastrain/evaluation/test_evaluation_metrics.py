@@ -244,3 +244,17 @@ def test_a_thinned_curve_is_short_and_lies_on_the_full_one(samples: int) -> None
     full = set(zip(roc.fpr, roc.tpr, strict=True))
     assert set(zip(fpr, tpr, strict=True)) <= full
     assert np.trapezoid(tpr, fpr) == pytest.approx(auc(scores, labels), abs=1e-12 if samples < 500 else 1e-3)
+
+
+def test_the_later_script_of_mmdg_looks_at_turns_alone() -> None:
+    """Live 0.9, attacks 0.8 0.7 0.6, live 0.5: without the two middle attacks, the points are +inf 0.9 0.6 0.5.
+
+    |TPR + FPR - 1| is 1, 1/2, 1/2 and 1 there: the first of the two, which lets no attack through and half of the live.
+    0.9 itself counts as wrong: right are the three attacks of five.
+    """
+    numbers = variant("mmdg")([0.9, 0.5, 0.8, 0.7, 0.6], [1, 1, 0, 0, 0])
+    assert numbers == {
+        "ACC": 0.6, "AUC": 0.5, "HTER": 0.25, "FPR": 0.0, "TPR": 0.5, "THR": 0.9, "POINTS": 4.0,
+    }  # fmt: skip
+    # Of two distinct scores both stay, whatever lies between.
+    assert variant("mmdg")([0.9, 0.1], [1, 0])["POINTS"] == 3.0
