@@ -24,6 +24,7 @@ from fastrain.conformance.memory_context import MemoryContext
 from fastrain.methods.cdcn.method import CDCN, normalized
 from fastrain.methods.cdcn.published import convert
 from fastrain.methods.cdcn.settings import CDCNSettings
+from fastrain.networks.innermost import keep_channels_innermost
 from fastrain.train.devices import compile_networks
 
 Contestant = tuple[nn.Module, Callable[[], object]]
@@ -46,7 +47,7 @@ def contest(options: argparse.Namespace) -> dict[str, Contestant]:
     if switches:
         other = _method(literal, options.size)
         if options.channels_last:
-            other.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            keep_channels_innermost(other)
         if options.compile:
             compile_networks(other)
         around = torch.autocast(options.device, torch.bfloat16) if options.autocast else nullcontext()

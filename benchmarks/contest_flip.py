@@ -30,6 +30,7 @@ from fastrain.methods.flip.method import FLIP
 from fastrain.methods.flip.published import convert
 from fastrain.methods.flip.settings import FLIPSettings, Text
 from fastrain.networks.clip import tokenized
+from fastrain.networks.innermost import keep_channels_innermost
 from fastrain.networks.trunk import imagenet_normalized
 from fastrain.train.devices import compile_networks
 
@@ -70,7 +71,7 @@ def contest(options: argparse.Namespace, variant: str) -> dict[str, Contestant]:
     if switches:
         other = same_network(literal, variant)
         if options.channels_last:
-            other.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            keep_channels_innermost(other)
         if options.compile:
             compile_networks(other)
         around = torch.autocast(options.device, torch.bfloat16) if options.autocast else nullcontext()

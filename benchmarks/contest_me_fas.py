@@ -26,6 +26,7 @@ from fastrain.methods.me_fas.method import MEAN, MEFAS, STD
 from fastrain.methods.me_fas.published import convert
 from fastrain.methods.me_fas.settings import MEFASSettings
 from fastrain.networks.clip import tokenized
+from fastrain.networks.innermost import keep_channels_innermost
 from fastrain.networks.trunk import normalized
 from fastrain.train.devices import compile_networks
 from tests.fastrain.methods.memory_context import MemoryContext
@@ -50,7 +51,7 @@ def contest(options: argparse.Namespace) -> dict[str, Contestant]:
     if switches:
         other = same_network(literal)
         if options.channels_last:
-            other.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            keep_channels_innermost(other)
         if options.compile:
             compile_networks(other)
         around = torch.autocast(options.device, torch.bfloat16) if options.autocast else nullcontext()

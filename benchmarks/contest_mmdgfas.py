@@ -27,6 +27,7 @@ from benchmarks.literal_mmdgfas import LiteralMMDGFAS, optimiser, scored, traini
 from fastrain.methods.mmdgfas.method import MMDGFAS, crops36
 from fastrain.methods.mmdgfas.published import convert
 from fastrain.methods.mmdgfas.settings import MMDGFASSettings
+from fastrain.networks.innermost import keep_channels_innermost
 from fastrain.train.devices import compile_networks
 from tests.fastrain.methods.memory_context import MemoryContext
 
@@ -49,7 +50,7 @@ def contest(options: argparse.Namespace) -> dict[str, Contestant]:
     if switches:
         other = _method(literal, options.size)
         if options.channels_last:
-            other.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            keep_channels_innermost(other)
         if options.compile:
             compile_networks(other)
         around = torch.autocast(options.device, torch.bfloat16) if options.autocast else nullcontext()

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from benchmarks.literal_ssdg import LiteralSSDG
 from fastrain.methods.ssdg.method import SSDG
 from fastrain.methods.ssdg.settings import SSDGSettings
+from fastrain.networks.innermost import keep_channels_innermost
 from fastrain.train.devices import compile_networks
 from tests.fastrain.methods.memory_context import MemoryContext
 
@@ -40,7 +41,7 @@ def contest(options: argparse.Namespace) -> dict[str, Contestant]:
     switches = [name for name in ("channels_last", "autocast", "compile") if getattr(options, name)]
     if switches:
         if options.channels_last:
-            start.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            keep_channels_innermost(start)
         if options.compile:
             compile_networks(start)
         around = torch.autocast(options.device, torch.bfloat16) if options.autocast else nullcontext()

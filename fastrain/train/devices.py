@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from fasdata.errors import UserError
 from fastrain.config import TrainConfig
 from fastrain.lean_imports import unseen
+from fastrain.networks.innermost import keep_channels_innermost
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -168,7 +169,7 @@ def place(method: Method, fabric: Fabric, config: TrainConfig, *, training: bool
     fabric.strategy.module_to_device(method)
     wanted = config.channels_last
     if fabric.device.type == "cpu" and _mostly_convolutions(method) if wanted is None else wanted:
-        method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        keep_channels_innermost(method)
     if config.sync_batch_norm and training:
         nn.SyncBatchNorm.convert_sync_batchnorm(method)
     if config.compile and training:
