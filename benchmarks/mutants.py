@@ -2,11 +2,11 @@
 
 Run: python benchmarks/mutants.py [--mutants 200] [--seed 0] [--seconds 3600] [--log mutants.jsonl]
 A mutant is the package with one comparison, sign, constant or `and` changed; all places are listed, so many are drawn.
-The tests of its file (`TESTS`) that run its line (`mutants_lines.py`) run on a copy of the tree in a child process
-until one fails: the mutant is killed. A run of more than `--patience` seconds counts as killed. Each outcome is written
-to `--log` as it is known, and the same command goes on where it was stopped; what is printed is what the log holds.
-Survivors that change nothing that a test could see are named, with the reason, in `benchmarks/mutants_equivalent.json`;
-the others are gaps.
+The tests of the evaluation that run its line (`mutants_lines.py`) run on a copy of the tree in a child process, quick
+ones first, until one fails: the mutant is killed. A run of more than `--patience` seconds counts as killed. Each
+outcome is written to `--log` as it is known, and the same command goes on where it was stopped; what is printed is what
+the log holds. Survivors that change nothing that a test could see are named, with the reason, in
+`benchmarks/mutants_equivalent.json`; the others are gaps.
 """
 
 from __future__ import annotations
@@ -32,33 +32,7 @@ TOP = Path(__file__).resolve().parent.parent
 ROOM = "fastrain/evaluation"
 EQUIVALENT = TOP / "benchmarks" / "mutants_equivalent.json"
 _E = "tests/fastrain/evaluation/test_evaluation_"
-_WHOLE = [f"{_E}results.py", f"{_E}twelve_rows.py"]
-_PARTS = [f"{_E}proportions.py", f"{_E}twelve_rows.py", f"{_E}statistics.py"]
-_FILES = [f"{_E}scores.py", f"{_E}score_rules.py", f"{_E}score_files.py", f"{_E}scores_origin.py", f"{_E}outside.py"]
-TESTS = {
-    "metrics/bob.py": [f"{_E}bob.py"],
-    "metrics/calibration.py": [f"{_E}calibration.py"],
-    "metrics/counts.py": [f"{_E}counts.py", f"{_E}metrics.py"],
-    "metrics/curve.py": [f"{_E}curve.py", f"{_E}metrics.py", *_WHOLE],
-    "metrics/rates.py": [f"{_E}metrics.py", *_WHOLE],
-    "metrics/reference.py": ["tests/golden/test_metrics.py", "tests/golden/test_mmdg_rules.py", f"{_E}metrics.py"],
-    "statistics/clusters.py": [*_PARTS, f"{_E}results.py"],
-    "statistics/edges.py": _PARTS,
-    "statistics/intervals.py": _PARTS,
-    "statistics/paired.py": [f"{_E}statistics.py"],
-    "statistics/running.py": [f"{_E}statistics.py"],
-    "statistics/proportions.py": _PARTS,
-    "statistics/weighted.py": [f"{_E}statistics.py", f"{_E}running.py", *_WHOLE],
-    "planning.py": [f"{_E}planning.py"],
-    "averaged.py": [f"{_E}results.py", f"{_E}averaged.py"],
-    "colour_probe.py": [f"{_E}colour_probe.py"],
-    "measures.py": [f"{_E}results.py", *_PARTS],
-    "place_threshold.py": [f"{_E}place_threshold.py"],
-    "results.py": _WHOLE,
-    "row_intervals.py": [*_WHOLE, f"{_E}averaged.py"],
-    "results_lookup.py": [f"{_E}results_lookup.py"],
-    "thresholds.py": [f"{_E}thresholds.py", f"{_E}results.py"],
-}
+BESIDE = ("tests/golden/test_metrics.py", "tests/golden/test_mmdg_rules.py")  # of the room too, from published numbers
 SLOW = (  # left out: a survivor of the others may be tried with them by hand
     "metrics.py::test_roc_auc_and_eer_agree_with_torchmetrics",
     "outside.py::test_a_renaming_of_ids_and_people_changes_no_number",
@@ -90,12 +64,9 @@ def main() -> None:
     logged = given.log.read_text().splitlines() if given.log.is_file() else []
     outcomes = {entry["mutant"]: entry["killed_by"] for entry in map(json.loads, logged)}
     begun = time.monotonic()
-    room = TOP / ROOM
-    paths = [file.relative_to(room).as_posix() for file in room.rglob("*.py")]
-    every_test = sorted({test for path in paths for test in tests_of_file(path)})
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         tree = copied(Path(folder))
-        known = known_lines(tree, ROOM, every_test, OPTIONS, given.log.with_suffix(".lines"))
+        known = known_lines(tree, ROOM, tests_of_room(), OPTIONS, given.log.with_suffix(".lines"))
         own, of = map(int, given.share.split("/"))
         for path, at in drawn[own - 1 :: of]:
             name, text = mutant(path, at)
@@ -205,17 +176,17 @@ def copied(folder: Path) -> Path:
     return folder
 
 
-def tests_of_file(path: str) -> list[str]:
-    """Return the files of tests that a file of the room answers to: the one of its name, if any, and more."""
-    own = f"{_E}{Path(path).stem}.py"
-    return list(dict.fromkeys([*([own] if (TOP / own).is_file() else []), *TESTS.get(path, _FILES)]))
+def tests_of_room() -> list[str]:
+    """Return the files of tests that the room answers to."""
+    own = sorted((TOP / _E).parent.glob(f"{Path(_E).name}*.py"))
+    return [*(file.relative_to(TOP).as_posix() for file in own), *BESIDE]
 
 
 def covering(known: dict[str, Any], path: str, at: int) -> list[str]:
-    """Return the tests to try a mutant with: of those of its file the ones that run its line."""
-    source, of_file = (TOP / ROOM / path).read_text(encoding="utf-8"), tests_of_file(path)
+    """Return the tests to try a mutant with: those that run its line, all where it is run at the import."""
+    source = (TOP / ROOM / path).read_text(encoding="utf-8")
     running = tests_of(known, path, source, list(changes(ast.parse(source)))[at][0])
-    return of_file if running is None else [test for test in running if test.partition("::")[0] in of_file]
+    return tests_of_room() if running is None else running
 
 
 def tried(tree: Path, path: str, text: str, tests: list[str], patience: float) -> str:

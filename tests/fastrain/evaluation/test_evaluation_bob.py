@@ -61,3 +61,14 @@ def test_lost_scores_are_left_out_and_too_few_are_told() -> None:
     assert bob_rates(0.15, scores, labels, names).fta == pytest.approx(0.2)
     with pytest.raises(UserError, match="expected two attack scores"):
         bob_threshold("bpcer10", [0.1, 0.9, 0.8], [0, 1, 1], ["a", "", ""])
+
+
+def test_where_all_may_pass_the_threshold_lies_just_outside_of_the_scores() -> None:
+    # All attacks may pass (100 %): just below the lowest of each name, the higher of the two.
+    assert bob_threshold("bpcer1", SCORES, LABELS, NAMES) == np.nextafter(0.3, 0)
+    assert bob_threshold("apcer1", SCORES, LABELS, NAMES) == np.nextafter(0.9, 1)
+
+
+def test_scores_far_apart_do_not_turn_the_direction() -> None:
+    assert bob_threshold("bpcer1", [0.0, 9.0, 3.0, 7.0], [0, 0, 1, 1], ["p", "p", "", ""]) == np.nextafter(0.0, -1)
+    assert bob_threshold("apcer1", [0.0, 9.0, -7.0, 3.0], [0, 0, 1, 1], ["p", "p", "", ""]) == np.nextafter(3.0, 9)

@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import binomtest
 
 from fasdata.errors import UserError
-from fastrain.evaluation.breakdowns import Breakdown, breakdown, by_species, column_named, groupings
+from fastrain.evaluation.breakdowns import MOST_ASKED, Breakdown, breakdown, by_species, column_named, groupings
 from fastrain.evaluation.results import evaluate
 from fastrain.evaluation.scores import ScoreTable
 from fastrain.evaluation.statistics.differences import furthest_apart
@@ -150,3 +150,22 @@ def test_fields_of_a_file_from_outside_are_grouped_on_the_command_line(tmp_path:
 def test_of_a_single_field_nothing_more_is_asked() -> None:
     frame = world({"north": (40, 2), "south": (40, 20)})
     assert breakdown(frame, "region", "field_region", 0.5) == of({"north": (40, 2), "south": (40, 20)}, fields=1)
+
+
+def test_as_many_groups_as_may_be_asked_for() -> None:
+    rows = [{"field_serial": f"{number}"} for number in range(MOST_ASKED)]
+    assert column_named(pd.DataFrame(rows), "serial") == "field_serial"
+    with pytest.raises(UserError, match=r"the field serial has 201 values; expected at most 200 groups"):
+        column_named(pd.DataFrame([*rows, {"field_serial": "more"}]), "serial")
+
+
+def test_groups_are_of_the_clips_that_are_tested() -> None:
+    """Every bona fide clip held out of training is rejected, and every other frame; of the tested clips two of four."""
+    tested = world({"north": (4, 2), "south": (4, 2)})
+    again = tested.assign(sample_id=tested["sample_id"] + "/1", frame_index=1, score=tested["score"] + 0.05)
+    held_out = tested.assign(part="val", domain="e", dataset="e", score=0.1, clip_id="v" + tested["clip_id"],
+                             sample_id="v" + tested["sample_id"])  # fmt: skip
+    table = ScoreTable(pd.concat([held_out, tested, again], ignore_index=True))
+    result = evaluate(table, selection="last", policies=[fixed(0.5)], resamples=20)
+    rows = [row for row in result["groups"] if row["by"] == "region" and row["metric"] == "bpcer"]
+    assert [(row["group"], row["value"], row["clips"]) for row in rows] == [("north", 0.5, 4), ("south", 0.5, 4)]

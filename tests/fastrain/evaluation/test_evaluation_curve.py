@@ -91,3 +91,9 @@ def test_a_drawn_curve_keeps_turns_and_even_steps_along_it() -> None:
 def test_a_curve_of_many_turns_is_drawn_with_five_hundred_points() -> None:
     fpr, tpr = Roc.of(np.arange(2000, 0, -1.0), np.tile([1, 0], 1000)).thinned()
     assert len(fpr) == len(tpr) == 500
+
+
+def test_a_sloping_run_of_a_curve_is_one_line() -> None:
+    """Three scores, each of one live sample and one attack: four points on the diagonal."""
+    points = Roc.of([3.0, 3.0, 2.0, 2.0, 1.0, 1.0], [1, 0] * 3).thinned()
+    assert [of.tolist() for of in points] == [[0, 1], [0, 1]]

@@ -258,3 +258,10 @@ def test_the_later_script_of_mmdg_looks_at_turns_alone() -> None:
     }  # fmt: skip
     # Of two distinct scores both stay, whatever lies between.
     assert variant("mmdg")([0.9, 0.1], [1, 0])["POINTS"] == 3.0
+
+
+def test_mmdgs_curve_begins_above_all_scores_and_loses_the_middle_of_three_points() -> None:
+    # One point beside (0, 0) at +inf: both are 1 from |TPR + FPR - 1| = 0, and the first is taken.
+    alike = variant("mmdg")([0.5, 0.5], [1, 0])
+    assert (alike["THR"], alike["TPR"], alike["POINTS"]) == (np.inf, 0.0, 2.0)
+    assert variant("mmdg")([3.0, 2.0, 1.0], [1, 0, 0])["POINTS"] == 3.0

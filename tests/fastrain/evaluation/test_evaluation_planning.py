@@ -76,3 +76,11 @@ def test_a_plan_keeps_its_limits() -> None:
     assert ClaimPlan(0.5, None).apcer == 0.5 and ClaimPlan(0.0001, None, confidence=0.9999).apcer == 0.0001
     with pytest.raises(UserError, match="confidence"):
         ClaimPlan(0.1, None, confidence=1.0)
+
+
+def test_the_plan_counts_none_one_two_and_five_people_who_err() -> None:
+    lines = ClaimPlan(0.01, None, confidence=0.95).text().splitlines()
+    # Clopper-Pearson's one-sided bound: the least n with P(at most k errors of n at 1 %) <= 5 %.
+    assert [line.split()[:2] for line in lines[2:6]] == [["0", "299"], ["1", "473"], ["2", "628"], ["5", "1,049"]]
+    assert [bool(binom.cdf(k, n, 0.01) <= 0.05 < binom.cdf(k, n - 1, 0.01)) for k, n in
+            ((0, 299), (1, 473), (2, 628), (5, 1049))] == [True] * 4  # fmt: skip

@@ -190,3 +190,14 @@ def test_every_rule_has_words() -> None:
     assert rules_note("exact").startswith("exact: Clopper-Pearson")
     assert all(f"{name}: " in rules_note() for name in ("exact", "worst", "joined", "resampled"))
     assert "two-level" not in rules_note()
+
+
+def test_errors_of_two_networks_are_halves_and_no_copies() -> None:
+    """Three people of two clips, of which two erred in one clip by one of two networks.
+
+    1/12 of a presentation's errors: 1/2 0 1/2 less a sixth of the clips are 1/6 -1/3 1/6, squared and summed 1/6, over
+    36, times 3/2: 1/144; times 6 over (1/6)(5/6) it is 0.3, times Student's (4.3027 / 2.5706)^2 = 2.80 still below 1,
+    so clips are worth themselves to the two who err, and half of that to a prior of two: 6 (2 + 2) / (2 + 2 * 2) = 4.
+    """
+    assert effective_size([0.5, 0.0, 0.5], [2, 2, 2], steps=2) == pytest.approx(4.0)
+    assert effective_size([1.0, 0.0, 1.0], [4, 4, 4], steps=2) == pytest.approx(4.0)  # copies tell nothing new

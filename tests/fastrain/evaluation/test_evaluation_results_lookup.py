@@ -82,3 +82,13 @@ def test_lines_begin_with_the_honest_one_and_end_with_the_oracle() -> None:
 def test_points_of_a_curve_that_are_no_numbers_are_left_out() -> None:
     assert Results(DATA).roc("test", "clip") == ([0.0, 0.5], [0.0, 1.0])
     assert Results(DATA).roc("val", "clip") == ([], [])
+
+
+def test_a_target_has_the_names_of_the_whole_and_what_it_says_itself() -> None:
+    block = {"metrics": [metric_row("hter", 0.3, HONEST)]}
+    whole = Results({**DATA, "averaged_over": 3, "targets": {"wmca": block}, "subjects": 7})
+    target = whole.targets()["wmca"]
+    assert target.data["averaged_over"] == 3 and target.data["part_names"] == {"val": "development part"}
+    assert "subjects" not in target.data
+    assert target.metric("test", "clip", "hter", HONEST) == 0.3 and target.metric("val", "clip", "hter", HONEST) == 0.1
+    assert "averaged_over" not in Results({"targets": {"wmca": block}}).targets()["wmca"].data

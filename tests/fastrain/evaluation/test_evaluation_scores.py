@@ -130,3 +130,9 @@ def test_clips_and_species_keep_the_order_of_the_rows() -> None:
     assert {name: of.tolist() for name, of in kinds.items()} == {
         "print": [False, False, True], "replay": [True, False, False],
     }  # fmt: skip
+
+
+def test_a_frame_without_a_number_has_minus_one() -> None:
+    rows = frame(row("b0", 0.9), row("b1", 0.8), row("p0", 0.1, "attack:print")).astype({"frame_index": object})
+    rows["frame_index"] = ["", None, "4"]
+    assert ScoreTable(rows).frame["frame_index"].tolist() == [-1, -1, 4]

@@ -155,3 +155,25 @@ def test_people_are_counted_over_both_labels_together() -> None:
     assert (presented["People"], presented["Bona fide presentations"], presented["Attack presentations"]) == (
         "7", "6", "11",
     )  # fmt: skip
+
+
+def test_beside_digital_attacks_foreign_species_make_the_apcer_unknown() -> None:
+    rows = table().frame
+    swapped = rows.assign(attack_type=rows["attack_type"].replace({"print": "face-swap", "replay": "unknown"}))
+    known = rows.assign(attack_type=rows["attack_type"].replace("print", "face-swap"))
+    for frame in (swapped, swapped.assign(pai=swapped["attack_type"].map({"unknown": "PA.F.1"}).fillna(""))):
+        assert iso_sheet(results(ScoreTable(frame)), ItemUnderTest()).apcer.why == (
+            "attacks of unknown type are among the presentations"
+        )
+    assert iso_sheet(results(ScoreTable(known)), ItemUnderTest()).apcer.value == 0
+
+
+def test_what_several_runs_reached_is_said_of_rates_without_digital_attacks_alone() -> None:
+    both = ScoreTable(table().frame.assign(attack_type=lambda rows: rows["attack_type"].replace("print", "face-swap")))
+    alone = {point.title: point.over_runs for point in iso_sheet(results(both), ItemUnderTest()).points}
+    assert set(alone.values()) == {""}
+    points = iso_sheet(results(both), ItemUnderTest(), beside=[results(both)]).points
+    over = {point.rate.name: point.over_runs for point in points}
+    assert str(over.pop("bpcer")) == "0.00 % (0.00 to 0.00)"
+    assert {"apcer", "hter", "eer"} <= set(over)
+    assert all(isinstance(words, Absent) and "digital attacks" in words.why for words in over.values())

@@ -317,3 +317,9 @@ def test_a_threshold_may_reject_all_but_scores_without_end() -> None:
     """Two bona fide scores are infinite: a threshold below them, above all attacks, makes no error."""
     samples = samples_of(np.array([0.0, 1.0, np.inf, np.inf]), np.array([0, 0, 1, 1]))
     assert Weighted(ScoreOrder(samples), np.ones((1, 4), int)).min_hter().tolist() == [0.0]
+
+
+def test_as_many_resamples_are_drawn_as_were_asked_for() -> None:
+    labels = np.tile([1, 0], 20)
+    clusters = Clusters(np.repeat(np.arange(20), 2), np.zeros(20, int), 20, 0)
+    assert [len(rows) for rows in clusters.draws(labels, 10, seed=0, chunk=4)] == [4, 4, 2]
