@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -85,6 +85,7 @@ class FaceSearch:
         self._given, self._earlier = given, earlier
         self._start(SearchState())
         self._certain: set[int] = set()
+        self._ahead: dict[int, Frame | None] = {}  # frames of the next pass: None until they are decoded
         # A processor gains nothing from frames that share a batch, and each takes its memory.
         self._batch = 1 if settings.device == "cpu" else settings.batch
 
@@ -104,7 +105,9 @@ class FaceSearch:
             self._start(SearchState(extra_turn=listed_turn(self.clip, self.settings, self.detector, self.source)))
             # One pass if the container's count is right: search what the rules would select, and count to the end.
             self._expect(self.source.n_hint)
-            self._search(self._missing(self.source.n_hint), to_end=True)
+            wanted = self._missing(self.source.n_hint)
+            self._look_ahead(wanted)
+            self._search(wanted, to_end=True)
             n = self.source.n_decoded or 0
             self._expect(n)
         self._search_for_rules(n)
@@ -162,7 +165,7 @@ class FaceSearch:
         wanted = set(indices)
         few = len(wanted) <= FEW
         batch: list[Frame] = []
-        for frame in self.source.frames(wanted, to_end=to_end):
+        for frame in self._decoded(wanted, to_end=to_end):
             batch.append(frame)
             if len(batch) == self._batch:
                 self._search_batch(batch, keep_all=few)
@@ -174,6 +177,26 @@ class FaceSearch:
             if index in never or (self.source.damage and index < (self.source.n_decoded or 0)):
                 self.state.unreadable.add(index)
                 self.state.searched[index] = False
+
+    def _look_ahead(self, wanted: Sequence[int]) -> None:
+        """Note what the count that packets prove asks for beside these frames: it is decoded in the same pass."""
+        n = proven_frames(self.source)
+        further = set(self._missing(n)) - set(wanted) if n is not None and wanted else set()
+        self._ahead = dict.fromkeys(further if len(further) <= FEW else ())
+
+    def _decoded(self, wanted: Collection[int], *, to_end: bool) -> Iterator[Frame]:
+        """Yield the wanted frames in order; those that are asked for next are kept until then."""
+        known = [frame for index in sorted(wanted) if (frame := self._ahead.get(index))]
+        if len(known) == len(wanted) and not to_end:
+            yield from known
+        else:
+            for frame in self.source.frames({*wanted, *(self._ahead if to_end else ())}, to_end=to_end):
+                if frame.index in wanted:
+                    yield frame
+                else:
+                    self._ahead[frame.index] = frame
+        if not to_end:
+            self._ahead.clear()
 
     def _search_batch(self, batch: Sequence[Frame], *, keep_all: bool) -> None:
         state, upright = self.state, [self.state.upright(frame) for frame in batch]

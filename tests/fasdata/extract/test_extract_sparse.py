@@ -10,6 +10,7 @@ import pytest
 from fasdata.errors import UserError
 from fasdata.extract.settings import ExtractSettings
 from fasdata.extract.text import describe_plan, describe_report
+from fasdata.media.video import VideoSource
 from fasdata.protocols.sampling import parse_rules
 from fasdata.store.info import StoreInfo
 from fasdata.store.reader import Store
@@ -96,3 +97,38 @@ def test_what_needs_all_frames_or_the_first_damage_is_read_in_order(rules, optio
 def test_another_word_is_refused():
     with pytest.raises(UserError, match="needed"):
         ExtractSettings(tuple(parse_rules(TWO)), read="some")
+
+
+@pytest.mark.parametrize("guess", [42, 80, 300])
+def test_a_wrong_guess_of_the_length_costs_a_second_pass_only_where_nothing_proves_it(
+    raw, tmp_path, monkeypatch, guess
+):
+    """The guess asks for other frames than the true length does: those are decoded in the same pass, and come later."""
+    opened, passes = VideoSource.__init__, []
+    shown = VideoSource.frames
+
+    def guessing(self, *of, **options):
+        opened(self, *of, **options)
+        self.n_hint, self.n_claimed, self._n_claimed_at_first = guess, 0, 0
+
+    def counted(self, *of, **options):
+        passes.append(self.way)
+        return shown(self, *of, **options)
+
+    monkeypatch.setattr(VideoSource, "__init__", guessing)
+    monkeypatch.setattr(VideoSource, "frames", counted)
+    rules = f"{TWO} + quarter + linspace(2)@with_face"
+    for read in ("needed", "all"):
+        extract(raw, tmp_path / read, TWO, read=read)
+        number = [sum(way.startswith(kind) for way in passes) for kind in ("groups", "in order")]
+        assert number == {"needed": [5, 2], "all": [0, 10]}[read]  # two of them around a miss
+        passes.clear()
+        extract(raw, tmp_path / f"more-{read}", rules, read=read)
+        passes.clear()
+    for folder in ("", "more-"):
+        hashes = [
+            {record.clip.clip_id: record for record in Store.open(store_of(tmp_path / f"{folder}{read}")).records()
+             if "damaged" not in record.clip.clip_id}
+            for read in ("needed", "all")
+        ]  # fmt: skip
+        assert hashes[0] == hashes[1]
