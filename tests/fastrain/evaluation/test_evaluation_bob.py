@@ -72,3 +72,8 @@ def test_where_all_may_pass_the_threshold_lies_just_outside_of_the_scores() -> N
 def test_scores_far_apart_do_not_turn_the_direction() -> None:
     assert bob_threshold("bpcer1", [0.0, 9.0, 3.0, 7.0], [0, 0, 1, 1], ["p", "p", "", ""]) == np.nextafter(0.0, -1)
     assert bob_threshold("apcer1", [0.0, 9.0, -7.0, 3.0], [0, 0, 1, 1], ["p", "p", "", ""]) == np.nextafter(3.0, 9)
+
+
+def test_the_least_mean_error_by_hand() -> None:
+    # Attacks 1 2 6, live 4 5 8: at 3 one attack of three passes, 1/6; at 7 two of three live are rejected, 1/3.
+    assert bob_threshold("min-hter", [1.0, 2.0, 6.0, 4.0, 5.0, 8.0], [0, 0, 0, 1, 1, 1], ["p"] * 3 + [""] * 3) == 3.0

@@ -169,3 +169,10 @@ def test_groups_are_of_the_clips_that_are_tested() -> None:
     result = evaluate(table, selection="last", policies=[fixed(0.5)], resamples=20)
     rows = [row for row in result["groups"] if row["by"] == "region" and row["metric"] == "bpcer"]
     assert [(row["group"], row["value"], row["clips"]) for row in rows] == [("north", 0.5, 4), ("south", 0.5, 4)]
+
+
+def test_a_score_at_the_threshold_is_accepted_and_numbers_of_rows_are_no_field() -> None:
+    frame = world({"north": (4, 1), "south": (4, 2)})
+    frame["score"] = frame["score"].where(frame["score"] > 0.5, 0.5)
+    rates = breakdown(frame, "region", "field_region", 0.5).groups["north"]
+    assert (rates["bpcer"].value, rates["apcer"].value) == (0.0, 1.0)

@@ -391,3 +391,35 @@ def test_a_file_of_one_line_is_read_and_a_line_without_a_number_is_of_another_fo
     (tmp_path / "none.txt").write_text("live 0.9\nspoof 0.1\n")
     with pytest.raises(UserError, match="is no score file that can be read"):
         read_outside(tmp_path / "none.txt", Reading())
+
+
+def test_ids_that_differ_in_both_files_stay_as_they_are(tmp_path: Path) -> None:
+    for name, clips in (("scores-dev.csv", "ab"), ("scores-eval.csv", "cd")):
+        rows = [f"7,{clip},{clip in 'ac'},{'' if clip in 'ac' else 'print'},0.5" for clip in clips]
+        (tmp_path / name).write_text("\n".join(["claimed_id,test_label,is_bonafide,attack_type,score", *rows]) + "\n")
+    read = read_outside(tmp_path, Reading())
+    assert read.table.frame["clip_id"].tolist() == ["a", "b", "c", "d"] and not any("both" in of for of in read.notes)
+
+
+def test_of_more_than_two_labels_the_others_are_the_attacks(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("label,score\nyes,0.9\nprint,0.1\nreplay,0.2\n")
+    read = read_outside(tmp_path / "s.csv", Reading.of(bonafide_is="yes")).table.frame
+    assert read["attack_type"].tolist() == ["bonafide", "print", "replay"]
+    (tmp_path / "s.csv").write_text("label,score\nyes,0.9\nno,0.1\n")
+    read = read_outside(tmp_path / "s.csv", Reading.of(bonafide_is="yes"))
+    assert read.table.frame["attack_type"].tolist() == ["bonafide", "unknown"] and read.notes == ()
+
+
+def test_a_clip_without_a_face_comes_from_the_manifest(tmp_path: Path) -> None:
+    key = twelve()
+    clips = [clip for clip in key.clips().frame.itertuples() if clip.part == "test" and clip.status == "ok"]
+    (tmp_path / "s.csv").write_text("score,clip\n" + "".join(f"0.5,{clip.clip_id}\n" for clip in clips))
+    frame = lined_up(read_outside(tmp_path / "s.csv", Reading(), key=key).table, key).frame
+    assert frame["clip_id"].tolist() == [*(clip.clip_id for clip in clips), "b5"]
+    assert frame["status"].tolist() == ["ok"] * 11 + ["fta"]
+
+
+def test_rows_that_are_found_have_the_columns_of_the_manifest() -> None:
+    samples = twelve().frame
+    for names in (["OULU-NPU/b1/0", "OULU-NPU/p0/0"], ["b1", "p0"]):
+        assert matched(names, samples, "x").columns.tolist() == samples.columns.tolist()

@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from fastrain.evaluation.measures import AT, BEST, FREE
 from fastrain.evaluation.scores import Samples
 from fastrain.evaluation.statistics.clusters import Clusters
-from fastrain.evaluation.statistics.edges import Decided
+from fastrain.evaluation.statistics.edges import Decided, auc_interval
 from fastrain.evaluation.statistics.proportions import (
     RULES,
     Interval,
@@ -201,3 +201,37 @@ def test_errors_of_two_networks_are_halves_and_no_copies() -> None:
     """
     assert effective_size([0.5, 0.0, 0.5], [2, 2, 2], steps=2) == pytest.approx(4.0)
     assert effective_size([1.0, 0.0, 1.0], [4, 4, 4], steps=2) == pytest.approx(4.0)  # copies tell nothing new
+
+
+def test_two_people_are_worth_two_unless_they_agree() -> None:
+    # 2 0 errors of 2 2 clips could be copies: a clip each, 2 (1 + 2) / (1 * 1 + 2 * 1) = 2.
+    assert effective_size([2.0, 0.0], [2, 2]) == pytest.approx(2.0)
+    # 1 0 of 3 3: 1/2 -1/2, squared and summed 1/2, over 36, times 2 is 1/36; times 6 over 5/36 is 1.2, times Student's
+    # (12.706 / 2.571)^2 = 24.4 above the three clips of each: 6 (1 + 2) / (1 * 3 + 2 * 3) = 2.
+    assert effective_size([1.0, 0.0], [3, 3]) == pytest.approx(2.0)
+    # 5 6 of 100 100: 1/2 likewise, over 40,000, times 2 is 1/40,000; times 200 over 0.055 * 0.945 is 0.0962, times
+    # (12.7062 / 1.97196)^2 = 41.518 is 3.9940: 200 (2 + 2) / (2 * 3.9940 + 2 * 100) = 3.8464.
+    assert effective_size([5.0, 6.0], [100, 100]) == pytest.approx(3.8464, abs=1e-4)
+
+
+def test_an_auc_of_nothing_right_is_known_as_well_as_one_of_everything_right() -> None:
+    """Ten live people and three who attack: three count, 1 - 0.025^(1/3) = 0.7076 from the end on either side."""
+    labels, kinds = np.array([1] * 10 + [0] * 3), np.array(["bonafide"] * 10 + ["print"] * 3, object)
+    clusters = Clusters(np.arange(13), np.zeros(13, int), 13, 0)
+    for scores, auc, ends in ((labels, 1.0, (0.2924, 1.0)), (1 - labels, 0.0, (0.0, 0.7076))):
+        interval = auc_interval([Samples(scores.astype(float), labels, kinds, np.arange(13))], clusters, auc, 0.0)
+        assert (interval.low, interval.high) == pytest.approx(ends, abs=5e-5)
+
+
+def test_who_errs_in_both_classes_makes_their_mean_less_sure_by_hand() -> None:
+    """Four people, a clip of each class; the first errs in both, the second as an attack alone.
+
+    Less their rates of 1/4 and 1/2: live 3/4 -1/4 -1/4 -1/4, attacks 1/2 1/2 -1/2 -1/2. Their product is 1/2, and the
+    squares are 3/4 and 1: 1/2 over the root of 3/4 is 0.5774.
+    """
+    labels, unit = np.tile([1, 0], 4), np.repeat(np.arange(4), 2)
+    wrong = np.array([1, 1, 0, 1, 0, 0, 0, 0], float)
+    decided = Decided(labels, {"print": labels == 0}, unit, wrong)
+    rates = (0.5, proportion_interval(wrong[1::2], np.arange(4))), (0.25, proportion_interval(wrong[::2], np.arange(4)))
+    interval, by_hand = decided.hter(), mean_of_two(*rates, 0.57735)
+    assert (interval.low, interval.high) == pytest.approx((by_hand.low, by_hand.high), abs=1e-5)

@@ -323,3 +323,9 @@ def test_as_many_resamples_are_drawn_as_were_asked_for() -> None:
     labels = np.tile([1, 0], 20)
     clusters = Clusters(np.repeat(np.arange(20), 2), np.zeros(20, int), 20, 0)
     assert [len(rows) for rows in clusters.draws(labels, 10, seed=0, chunk=4)] == [4, 4, 2]
+
+
+def test_a_bona_fide_score_that_an_attack_has_too_is_rejected_where_no_attack_may_pass() -> None:
+    samples = samples_of(np.full(160, 0.5), np.tile([1, 0], 80))
+    band = roc_band(samples, Clusters(np.repeat(np.arange(80), 2), np.zeros(80, int), 80, 0), resamples=50)
+    assert band is not None and band.low[0] == 0 and band.high[0] < 0.1

@@ -9,11 +9,13 @@ from fasdata.errors import UserError
 from fastrain.evaluation.metrics.reference import POINTS, reference_point
 from fastrain.evaluation.scores import ScoreTable
 from fastrain.evaluation.thresholds import (
+    NAMED,
     REFERENCE,
     SOURCE_EER,
     STANDARD_POLICIES,
     TARGET_EER,
     TARGET_MIN_HTER,
+    code_of_policies,
     fixed,
     held_out_threshold,
     is_oracle,
@@ -108,3 +110,10 @@ def test_the_threshold_of_the_held_out_sources_is_theirs_or_no_number() -> None:
     assert math.isnan(held_out_threshold(tested))
     lone = ScoreTable(table.frame[(table.frame["part"] == "test") | (table.frame["label"] == "bonafide")])
     assert math.isnan(held_out_threshold(lone))
+
+
+def test_what_looks_at_the_labels_it_is_judged_on_says_so() -> None:
+    for policy in NAMED.values():
+        assert policy.oracle == (policy.part == "test")
+    assert named_policy("source_bpcer(1)").name == "source_bpcer(1)" and named_policy("source_bpcer(0)").part == "val"
+    assert code_of_policies(["source_eer", "fixed(0.5)"]) == []
