@@ -105,9 +105,7 @@ class FaceSearch:
             self._start(SearchState(extra_turn=listed_turn(self.clip, self.settings, self.detector, self.source)))
             # One pass if the container's count is right: search what the rules would select, and count to the end.
             self._expect(self.source.n_hint)
-            wanted = self._missing(self.source.n_hint)
-            self._look_ahead(wanted)
-            self._search(wanted, to_end=True)
+            self._search(self._looking_ahead(self._missing(self.source.n_hint)), to_end=True)
             n = self.source.n_decoded or 0
             self._expect(n)
         self._search_for_rules(n)
@@ -178,11 +176,12 @@ class FaceSearch:
                 self.state.unreadable.add(index)
                 self.state.searched[index] = False
 
-    def _look_ahead(self, wanted: Sequence[int]) -> None:
+    def _looking_ahead(self, wanted: Sequence[int]) -> Sequence[int]:
         """Note what the count that packets prove asks for beside these frames: it is decoded in the same pass."""
         n = proven_frames(self.source)
         further = set(self._missing(n)) - set(wanted) if n is not None and wanted else set()
         self._ahead = dict.fromkeys(further if len(further) <= FEW else ())
+        return wanted
 
     def _decoded(self, wanted: Collection[int], *, to_end: bool) -> Iterator[Frame]:
         """Yield the wanted frames in order; those that are asked for next are kept until then."""

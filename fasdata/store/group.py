@@ -2,10 +2,9 @@
 
 A clip is always in one transaction, with its record and all its crops; a group is several clips in one. It is committed
 as soon as it holds `GROUP_BYTES`, or with the first change that comes `GROUP_COMMITS` times as long after the last
-commit as that took, at most `GROUP_SECONDS`. So commits take a tenth of the time at most where they are slow, and where
-they are quick, clips are committed one by one: crops that wait would only be out of the processor's cache by the time
-they are written. A kill costs at most what was done in `GROUP_SECONDS`, or fills `GROUP_BYTES`, and the clips then in
-hand; the next run does it again.
+commit as that took, at most `GROUP_SECONDS`. So slow commits take about a tenth of the time; where they are quick,
+clips are committed one by one: crops that wait would only take fresh memory from the system. A kill costs at most what
+was done in `GROUP_SECONDS`, or fills `GROUP_BYTES`, and the clips then in hand; the next run does it again.
 """
 
 from __future__ import annotations
