@@ -135,7 +135,7 @@ def auc_interval(
     lost = [_lost(samples) for samples in networks]
     confused = min(_confused(np.mean([share[of] for share in lost], axis=0), clusters.unit[of]) for of in classes)
     spread = auc * (1 - auc)
-    own = variance / spread if confused and spread > 0 else 1 / people
+    own = variance / spread if spread > 0 else 1 / people
     size = (confused + PRIOR) / (confused * own + PRIOR / people)
     low, high = clopper_pearson(size * (1 - auc), size, level)
     return Interval(1 - float(high), 1 - float(low), float(np.sqrt(variance)), RESAMPLED)
