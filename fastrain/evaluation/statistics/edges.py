@@ -122,8 +122,7 @@ def auc_interval(
 
     An AUC is a proportion of pairs. Its variance is at most auc * (1 - auc) over the number of people of the smaller
     class (Birnbaum and Klose 1957), so that number is what the pairs are worth at least; it gives way to the variance
-    as people come in that are confused with others, as a person's clips do in `effective_size`. Where all pairs are
-    right, or all are wrong, there is no variance to tell, and the people count.
+    as people come in that are confused with others, as a person's clips do in `effective_size`.
 
     >>> samples = Samples(np.array([0.9, 0.8, 0.2, 0.1]), np.array([1, 1, 0, 0]), np.array(["p"] * 4), np.arange(4))
     >>> apart = auc_interval([samples], Clusters(np.arange(4), np.zeros(4, int), 4, 0), 1.0, 0.0)
@@ -135,7 +134,7 @@ def auc_interval(
     lost = [_lost(samples) for samples in networks]
     confused = min(_confused(np.mean([share[of] for share in lost], axis=0), clusters.unit[of]) for of in classes)
     spread = auc * (1 - auc)
-    own = variance / spread if spread > 0 else 1 / people
+    own = variance / spread if confused and spread > 0 else 0.0
     size = (confused + PRIOR) / (confused * own + PRIOR / people)
     low, high = clopper_pearson(size * (1 - auc), size, level)
     return Interval(1 - float(high), 1 - float(low), float(np.sqrt(variance)), RESAMPLED)
