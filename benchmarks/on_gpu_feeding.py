@@ -21,6 +21,7 @@ from fastrain.conformance.toys import images
 from fastrain.data.loader import TrainLoader
 from fastrain.methods.base import Batch, Method
 from fastrain.methods.registry import method_class, settings_class
+from fastrain.networks.innermost import keep_channels_innermost
 from fastrain.train.context import on_device
 from fastrain.train.devices import open_devices
 from fastrain.train.scoring import Scorer
@@ -38,7 +39,9 @@ def _network(case: Case, side: int) -> Method:
     model = settings.trial().tiny if case.toy else {"trunk": "resnet18.tv_in1k", "pretrained": False}
     torch.manual_seed(0)
     method = method_class("erm")(settings(**model), n_domains=3, image_size=side)
-    return method.to(case.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    method.to(case.device)
+    keep_channels_innermost(method)
+    return method
 
 
 def feeding(case: Case, world: World, workers: int, per_group: int, span: float) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from fastrain.conformance.memory_context import MemoryContext
 from fastrain.conformance.toys import images, some_of
 from fastrain.methods.base import Batch, Method
 from fastrain.methods.registry import METHODS, method_class, settings_class
+from fastrain.networks.innermost import keep_channels_innermost
 from fastrain.run.settings import layered, resolve
 from fastrain.train.devices import compile_networks
 
@@ -149,7 +150,7 @@ def steps(case: Case, ways: tuple[str, ...], repetitions: int, curve: int, rate:
 def _way(case: Case, way: str, repetitions: int, curve: int) -> dict[str, Any]:
     method = case.method()
     if "channels_last" in way:
-        method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        keep_channels_innermost(method)
     if "compile" in way:
         compile_networks(method)
     context = MemoryContext(method, case.batches(method))
@@ -235,7 +236,8 @@ def _rates(pipes: list[Connection]) -> list[float]:
 
 def _step_on_demand(pipe: Connection, case: Case, span: float) -> None:
     torch.set_num_threads(1)
-    method = case.method().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    method = case.method()
+    keep_channels_innermost(method)
     context = MemoryContext(method, case.batches(method))
     way = "fp32" if case.device == "cpu" else "bf16"
     for _ in range(2):

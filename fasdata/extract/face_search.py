@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -85,7 +85,7 @@ class FaceSearch:
         self._given, self._earlier = given, earlier
         self._start(SearchState())
         self._certain: set[int] = set()
-        self._ahead: dict[int, Frame | None] = {}  # frames of the next pass: None until they are decoded
+        self._kept: dict[int, Frame] = {}  # frames of the next pass that are decoded already
         # A processor gains nothing from frames that share a batch, and each takes its memory.
         self._batch = 1 if settings.device == "cpu" else settings.batch
 
@@ -105,7 +105,7 @@ class FaceSearch:
             self._start(SearchState(extra_turn=listed_turn(self.clip, self.settings, self.detector, self.source)))
             # One pass if the container's count is right: search what the rules would select, and count to the end.
             self._expect(self.source.n_hint)
-            self._search(self._looking_ahead(self._missing(self.source.n_hint)), to_end=True)
+            self._search(self._missing(self.source.n_hint), to_end=True)
             n = self.source.n_decoded or 0
             self._expect(n)
         self._search_for_rules(n)
@@ -176,26 +176,23 @@ class FaceSearch:
                 self.state.unreadable.add(index)
                 self.state.searched[index] = False
 
-    def _looking_ahead(self, wanted: Sequence[int]) -> Sequence[int]:
-        """Note what the count that packets prove asks for beside these frames: it is decoded in the same pass."""
-        n = proven_frames(self.source)
-        further = set(self._missing(n)) - set(wanted) if n is not None and wanted else set()
-        self._ahead = dict.fromkeys(further if len(further) <= FEW else ())
-        return wanted
+    def _decoded(self, wanted: set[int], *, to_end: bool) -> Iterator[Frame]:
+        """Yield the wanted frames in order; of a pass to the end, frames of the next one are kept until then."""
+        kept, self._kept = self._kept, {}
+        if wanted <= kept.keys() and not to_end:
+            yield from (kept[index] for index in sorted(wanted))
+            return
+        for frame in self.source.frames(wanted | (self._ahead_of(wanted) if to_end else set()), to_end=to_end):
+            if frame.index in wanted:
+                yield frame
+            else:
+                self._kept[frame.index] = frame
 
-    def _decoded(self, wanted: Collection[int], *, to_end: bool) -> Iterator[Frame]:
-        """Yield the wanted frames in order; those that are asked for next are kept until then."""
-        known = [frame for index in sorted(wanted) if (frame := self._ahead.get(index))]
-        if len(known) == len(wanted) and not to_end:
-            yield from known
-        else:
-            for frame in self.source.frames({*wanted, *(self._ahead if to_end else ())}, to_end=to_end):
-                if frame.index in wanted:
-                    yield frame
-                else:
-                    self._ahead[frame.index] = frame
-        if not to_end:
-            self._ahead.clear()
+    def _ahead_of(self, wanted: set[int]) -> set[int]:
+        """Return what the count that packets prove asks for beside these frames."""
+        n = proven_frames(self.source)
+        further = set(self._missing(n)) - wanted if n is not None and wanted else set()
+        return further if len(further) <= FEW else set()
 
     def _search_batch(self, batch: Sequence[Frame], *, keep_all: bool) -> None:
         state, upright = self.state, [self.state.upright(frame) for frame in batch]

@@ -15,7 +15,6 @@ from sklearn.metrics import roc_auc_score
 from fasdata.errors import UserError
 from fastrain.evaluation.metrics.curve import auc, eer
 from fastrain.evaluation.results import evaluate
-from fastrain.evaluation.score_cells import with_species
 from fastrain.evaluation.score_columns import Reading
 from fastrain.evaluation.score_facts import cannot_tell, holdings, other_way_round
 from fastrain.evaluation.score_files import OutsideScores, read_outside
@@ -353,73 +352,3 @@ def test_scores_that_leave_zero_to_one_are_no_probabilities(tmp_path: Path, scor
     (tmp_path / "s.csv").write_text(f"label,score\nlive,{live}\nspoof,{spoof}\n")
     sentences = cannot_tell(read_outside(tmp_path / "s.csv", Reading()))
     assert any(words.startswith("calibration: ") for words in sentences) is warned
-
-
-def test_an_instrument_that_is_stated_stays_and_the_others_are_those_of_the_attack(tmp_path: Path) -> None:
-    rows = ["live,0.9,,", "spoof,0.1,print/1,paper A", "spoof,0.2,print/1,", "spoof,0.3,print,"]
-    text = "\n".join(["label,score,species,pai", *rows, ""])
-    (tmp_path / "s.csv").write_text(text)
-    read = read_outside(tmp_path / "s.csv", Reading()).table.frame
-    assert read[["attack_type", "pai"]].to_numpy().tolist() == [
-        ["bonafide", ""], ["unknown", "paper A"], ["unknown", "print/1"], ["print", ""]
-    ]  # fmt: skip
-
-
-def test_species_of_our_own_tables_keep_the_instrument_that_they_have() -> None:
-    rows = frame(
-        row("b0", 0.9), row("p0", 0.1, "attack:print", pai="Epson"), row("x0", 0.2, "attack:PA.F.1", pai="glove"),
-        row("x1", 0.3, "attack:PA.F.1"), row("p1", 0.3, "attack:print"),
-    )  # fmt: skip
-    assert with_species(rows)[["attack_type", "pai"]].to_numpy().tolist() == [
-        ["bonafide", ""], ["print", "Epson"], ["unknown", "glove"], ["unknown", "PA.F.1"], ["print", ""]
-    ]  # fmt: skip
-
-
-def test_columns_that_are_named_twice_are_refused() -> None:
-    with pytest.raises(UserError, match="--columns names score twice"):
-        Reading.of(columns="score,label,score")
-    assert Reading.of(columns="-,score,label,-").columns == ("-", "score", "label", "-")
-
-
-def test_a_file_of_one_line_is_read_and_a_line_without_a_number_is_of_another_form(tmp_path: Path) -> None:
-    (tmp_path / "one.txt").write_text("0.9 live\n")
-    assert read_outside(tmp_path / "one.txt", Reading()).table.frame["score"].tolist() == [0.9]
-    # Two cells a line by the semicolon, too; but what stands before it is no number.
-    (tmp_path / "two.txt").write_text("0.9,live;\n0.1,spoof;\n")
-    with pytest.raises(UserError, match="neither bonafide nor attack"):
-        read_outside(tmp_path / "two.txt", Reading())
-    (tmp_path / "none.txt").write_text("live 0.9\nspoof 0.1\n")
-    with pytest.raises(UserError, match="is no score file that can be read"):
-        read_outside(tmp_path / "none.txt", Reading())
-
-
-def test_ids_that_differ_in_both_files_stay_as_they_are(tmp_path: Path) -> None:
-    for name, clips in (("scores-dev.csv", "ab"), ("scores-eval.csv", "cd")):
-        rows = [f"7,{clip},{clip in 'ac'},{'' if clip in 'ac' else 'print'},0.5" for clip in clips]
-        (tmp_path / name).write_text("\n".join(["claimed_id,test_label,is_bonafide,attack_type,score", *rows]) + "\n")
-    read = read_outside(tmp_path, Reading())
-    assert read.table.frame["clip_id"].tolist() == ["a", "b", "c", "d"] and not any("both" in of for of in read.notes)
-
-
-def test_of_more_than_two_labels_the_others_are_the_attacks(tmp_path: Path) -> None:
-    (tmp_path / "s.csv").write_text("label,score\nyes,0.9\nprint,0.1\nreplay,0.2\n")
-    read = read_outside(tmp_path / "s.csv", Reading.of(bonafide_is="yes")).table.frame
-    assert read["attack_type"].tolist() == ["bonafide", "print", "replay"]
-    (tmp_path / "s.csv").write_text("label,score\nyes,0.9\nno,0.1\n")
-    read = read_outside(tmp_path / "s.csv", Reading.of(bonafide_is="yes"))
-    assert read.table.frame["attack_type"].tolist() == ["bonafide", "unknown"] and read.notes == ()
-
-
-def test_a_clip_without_a_face_comes_from_the_manifest(tmp_path: Path) -> None:
-    key = twelve()
-    clips = [clip for clip in key.clips().frame.itertuples() if clip.part == "test" and clip.status == "ok"]
-    (tmp_path / "s.csv").write_text("score,clip\n" + "".join(f"0.5,{clip.clip_id}\n" for clip in clips))
-    frame = lined_up(read_outside(tmp_path / "s.csv", Reading(), key=key).table, key).frame
-    assert frame["clip_id"].tolist() == [*(clip.clip_id for clip in clips), "b5"]
-    assert frame["status"].tolist() == ["ok"] * 11 + ["fta"]
-
-
-def test_rows_that_are_found_have_the_columns_of_the_manifest() -> None:
-    samples = twelve().frame
-    for names in (["OULU-NPU/b1/0", "OULU-NPU/p0/0"], ["b1", "p0"]):
-        assert matched(names, samples, "x").columns.tolist() == samples.columns.tolist()

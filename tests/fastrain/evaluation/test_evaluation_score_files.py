@@ -10,7 +10,8 @@ import pytest
 
 from fasdata.errors import UserError
 from fastrain.evaluation.results import evaluate
-from fastrain.evaluation.score_files import read_scores
+from fastrain.evaluation.score_columns import Reading
+from fastrain.evaluation.score_files import read_outside, read_scores
 from fastrain.evaluation.score_writers import write_scores
 from fastrain.evaluation.scores import ScoreTable
 from tests.fastrain.evaluation.tables import frame, row, twelve
@@ -128,3 +129,11 @@ def test_recordings_of_the_same_ids_are_told_apart_where_the_parts_differ_in_len
     assert dict(zip(read["clip_id"], read["part"], strict=True)) == {
         "dev: a": "val", "dev: b": "val", "dev: c": "val", "a": "test", "b": "test",
     }  # fmt: skip
+
+
+def test_ids_that_differ_in_both_files_stay_as_they_are(tmp_path: Path) -> None:
+    for name, clips in (("scores-dev.csv", "ab"), ("scores-eval.csv", "cd")):
+        rows = [f"7,{clip},{clip in 'ac'},{'' if clip in 'ac' else 'print'},0.5" for clip in clips]
+        (tmp_path / name).write_text("\n".join(["claimed_id,test_label,is_bonafide,attack_type,score", *rows]) + "\n")
+    read = read_outside(tmp_path, Reading())
+    assert read.table.frame["clip_id"].tolist() == ["a", "b", "c", "d"] and not any("both" in of for of in read.notes)

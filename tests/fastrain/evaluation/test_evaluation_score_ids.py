@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from fasdata.errors import UserError
-from fastrain.evaluation.score_ids import lined_up
+from fastrain.evaluation.score_columns import Reading
+from fastrain.evaluation.score_files import read_outside
+from fastrain.evaluation.score_ids import lined_up, matched
 from fastrain.evaluation.scores import ScoreTable
 from tests.fastrain.evaluation.tables import frame, row, twelve
 
@@ -48,3 +52,18 @@ def test_samples_that_the_manifest_does_not_have_and_those_that_are_lacking_are_
         lined_up(ScoreTable(strange, "theirs.csv"), twelve())
     # A part of which the file has nothing is not asked for: nothing of "val" is scored here.
     assert set(lined_up(of_test(), twelve()).frame["part"]) == {"test"}
+
+
+def test_a_clip_without_a_face_comes_from_the_manifest(tmp_path: Path) -> None:
+    key = twelve()
+    clips = [clip for clip in key.clips().frame.itertuples() if clip.part == "test" and clip.status == "ok"]
+    (tmp_path / "s.csv").write_text("score,clip\n" + "".join(f"0.5,{clip.clip_id}\n" for clip in clips))
+    frame = lined_up(read_outside(tmp_path / "s.csv", Reading(), key=key).table, key).frame
+    assert frame["clip_id"].tolist() == [*(clip.clip_id for clip in clips), "b5"]
+    assert frame["status"].tolist() == ["ok"] * 11 + ["fta"]
+
+
+def test_rows_that_are_found_have_the_columns_of_the_manifest() -> None:
+    samples = twelve().frame
+    for names in (["OULU-NPU/b1/0", "OULU-NPU/p0/0"], ["b1", "p0"]):
+        assert matched(names, samples, "x").columns.tolist() == samples.columns.tolist()
