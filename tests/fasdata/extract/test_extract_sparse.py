@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fasdata.errors import UserError
+from fasdata.extract.face_search import FaceSearch
 from fasdata.extract.settings import ExtractSettings
 from fasdata.extract.text import describe_plan, describe_report
 from fasdata.media.video import VideoSource
@@ -104,8 +105,8 @@ def test_a_wrong_guess_of_the_length_costs_a_second_pass_only_where_nothing_prov
     raw, tmp_path, monkeypatch, guess
 ):
     """The guess asks for other frames than the true length does: those are decoded in the same pass, and come later."""
-    opened, passes = VideoSource.__init__, []
-    shown = VideoSource.frames
+    opened, shown, search = VideoSource.__init__, VideoSource.frames, FaceSearch._search_batch
+    passes, order = [], []
 
     def guessing(self, *of, **options):
         opened(self, *of, **options)
@@ -115,16 +116,25 @@ def test_a_wrong_guess_of_the_length_costs_a_second_pass_only_where_nothing_prov
         passes.append(self.way)
         return shown(self, *of, **options)
 
+    def searched(self, batch, **options):
+        order.extend((self.clip.clip_id, frame.index) for frame in batch)
+        return search(self, batch, **options)
+
+    monkeypatch.setattr(FaceSearch, "_search_batch", searched)
     monkeypatch.setattr(VideoSource, "__init__", guessing)
     monkeypatch.setattr(VideoSource, "frames", counted)
     rules = f"{TWO} + quarter + linspace(2)@with_face"
+    orders = []
     for read in ("needed", "all"):
         extract(raw, tmp_path / read, TWO, read=read)
+        orders.append([place for place in order if "damaged" not in place[0]])  # a tracker goes from face to face
+        order.clear()
         number = [sum(way.startswith(kind) for way in passes) for kind in ("groups", "in order")]
         assert number == {"needed": [5, 2], "all": [0, 10]}[read]  # two of them around a miss
         passes.clear()
         extract(raw, tmp_path / f"more-{read}", rules, read=read)
         passes.clear()
+    assert orders[0] == orders[1]
     for folder in ("", "more-"):
         hashes = [
             {record.clip.clip_id: record for record in Store.open(store_of(tmp_path / f"{folder}{read}")).records()
