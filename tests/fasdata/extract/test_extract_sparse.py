@@ -128,12 +128,12 @@ def test_a_wrong_guess_of_the_length_costs_a_second_pass_only_where_nothing_prov
     for read in ("needed", "all"):
         extract(raw, tmp_path / read, TWO, read=read)
         orders.append([place for place in order if "damaged" not in place[0]])  # a tracker goes from face to face
-        order.clear()
         number = [sum(way.startswith(kind) for way in passes) for kind in ("groups", "in order")]
         assert number == {"needed": [5, 2], "all": [0, 10]}[read]  # two of them around a miss
         passes.clear()
         extract(raw, tmp_path / f"more-{read}", rules, read=read)
         passes.clear()
+        order.clear()
     assert orders[0] == orders[1]
     for folder in ("", "more-"):
         hashes = [
